@@ -1,0 +1,79 @@
+"""A finding: one thing that is wrong, with its place, its reason and what to do about it.
+
+Findings are values, made where the fault is seen and rendered by `report`; nothing parses
+their text later. The words follow rustc: the message stands alone, lower case, without advice
+or full stop; a note adds a fact; the help says what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rootplex.source.place import FilePlace, Place, Span
+
+
+class Level(StrEnum):
+    """How bad a finding is. Errors make the exit status 1, warnings with `--strict`."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The other party of a finding: where it is, and what it has to do with it."""
+
+    at: Place
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault, as the JSON of `check` has it (code, name, level, message, at, …)."""
+
+    code: str
+    name: str
+    level: Level
+    message: str
+    at: Place
+    related: tuple[Related, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    subject: str | None = None
+    expected: bool = False
+
+    def as_expected(self) -> Finding:
+        """The same finding, accepted by its author."""
+        return replace(self, expected=True)
+
+    def order(self) -> tuple[str, int, int, str, str]:
+        """The sorting key of reports: file, line, column, code, place."""
+        line, column = (self.at.line, self.at.column) if isinstance(self.at, Span) else (0, 0)
+        return (self.at.file, line, column, self.code, str(self.at))
+
+
+class Unreadable(Exception):  # noqa: N818 - it says what the input is
+    """Input that cannot be read at all. Carries one finding for each reason; exit status 2."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__("; ".join(f"{finding.at}: {finding.message}" for finding in findings))
+        self.findings = findings
+
+
+def unreadable(place: Place | str, message: str, *, help: str | None = None) -> Unreadable:
+    """The error for a file or blob that cannot be read: finding RPX0001 at its place."""
+    at = FilePlace(place) if isinstance(place, str) else place
+    return Unreadable(
+        (
+            Finding(
+                code="RPX0001",
+                name="unreadable-input",
+                level=Level.ERROR,
+                message=message,
+                at=at,
+                help=help,
+            ),
+        )
+    )

@@ -1,0 +1,101 @@
+"""Where a thing was written: a span of text, a cell of a device tree, or bytes of an ACPI table.
+
+A place is a value. It is made where input is read, travels with the fact, and is printed at the
+edge. Every place can present itself as a person would write it (`str(place)`) and as the `at`
+object of the JSON output (`place.at()`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+JsonAt: TypeAlias = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a text file; lines and columns count from 1, the end column is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def at(self) -> JsonAt:
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DtPlace:
+    """A node of a device tree, one of its properties, or one 32-bit cell of that (from 0)."""
+
+    file: str
+    node: str
+    property: str | None = None
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.file}: {self.node}"
+        if self.property is not None:
+            text += f":{self.property}"
+        if self.cell is not None:
+            text += f"[{self.cell}]"
+        return text
+
+    def at(self) -> JsonAt:
+        return {"file": self.file, "node": self.node, "property": self.property, "cell": self.cell}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TablePlace:
+    """Bytes of an ACPI table (offset from its header) or an object of its AML, or both."""
+
+    file: str
+    table: str
+    offset: int | None = None
+    length: int | None = None
+    path: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.file}: {self.table}"
+        if self.path is not None:
+            text += f" {self.path}"
+        if self.offset is not None:
+            text += f"+{self.offset:#x}"
+        return text
+
+    def at(self) -> JsonAt:
+        return {
+            "file": self.file,
+            "table": self.table,
+            "offset": self.offset,
+            "length": self.length,
+            "path": self.path,
+        }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FilePlace:
+    """A whole file: for what is wrong with the file and not with a part of it."""
+
+    file: str
+
+    def __str__(self) -> str:
+        return self.file
+
+    def at(self) -> JsonAt:
+        return {"file": self.file}
+
+
+Place: TypeAlias = Span | DtPlace | TablePlace | FilePlace

@@ -1,0 +1,102 @@
+"""One way to run an external program: fixed arguments, private folder, time and output limits.
+
+Every program that Rootplex calls goes through `run`. A missing program, a time-out and too much
+output are `ToolError`s with one clear line; a program that ran and said no is an `Outcome` for
+the caller to judge.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# Debian's package for each program, for the message that says how to get it.
+PACKAGES = {
+    "iasl": "acpica-tools",
+    "acpiexec": "acpica-tools",
+    "acpixtract": "acpica-tools",
+    "dtc": "device-tree-compiler",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-arm": "qemu-system-arm",
+    "qemu-system-x86_64": "qemu-system-x86",
+}
+
+OUTPUT_LIMIT = 64 << 20
+
+
+class ToolError(Exception):
+    """A program is missing, was stopped at its time limit, or printed without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished program left: its exit status and its two streams as text."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def path_of(program: str) -> str:
+    """The program's path on this machine; ToolError naming the package where it is missing."""
+    found = shutil.which(program)
+    if found is None:
+        package = PACKAGES.get(program, program)
+        raise ToolError(f"{program} is not installed (on Debian: apt-get install {package})")
+    return found
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder nobody else writes to, gone at the end: `iasl -p` deletes files on failure."""
+    with tempfile.TemporaryDirectory(prefix="rootplex-") as name:
+        yield Path(name)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    seconds: float = 60.0,
+    stdin: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run a program to its end in `cwd` and return what it left.
+
+    The child gets its own session and is ended with its children at the time limit. Output is
+    kept in files, not in pipes, and refused above 64 MiB. Locale and time zone are fixed.
+    """
+    command = [path_of(argv[0]), *argv[1:]]
+    env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            process.communicate(stdin, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"{argv[0]} did not finish within {seconds:g} seconds") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        texts = []
+        for stream in (out, err):
+            if stream.tell() > OUTPUT_LIMIT:
+                raise ToolError(f"{argv[0]} printed more than {OUTPUT_LIMIT >> 20} MiB")
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", "replace"))
+    return Outcome(process.returncode, texts[0], texts[1])
