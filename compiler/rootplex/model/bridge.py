@@ -1,0 +1,224 @@
+"""A PCI host bridge: its segment, buses, configuration space, windows, interrupts and id maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from rootplex.model.device import Device, Space
+from rootplex.model.numbers import BUS_SIZE, BusRange, Region
+from rootplex.model.part import Part, Places
+
+ConfigKind: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
+Firmware: TypeAlias = Literal["dt", "acpi"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Special(Part):
+    """A place where a `quirk` bridge departs from ECAM; `bus` is absolute, `first` resolved."""
+
+    bus: int
+    dev: int | None
+    behaviour: Literal["hidden", "single-device", "all-ones", "elsewhere"]
+    register: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(Part):
+    """One entry of `reg` and `reg-names`."""
+
+    name: str
+    base: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSpace(Part):
+    """How configuration space is reached. `base` is that of the first bus of the bus range
+    (the device tree's convention); for `windowed` base and size are the register block."""
+
+    kind: ConfigKind
+    base: int
+    size: int
+    sizes: tuple[int, ...]
+    sizes_root_bus: tuple[int, ...] | None
+    special: tuple[Special, ...]
+    compatible: tuple[str, ...]
+    registers: tuple[Register, ...]
+
+    @property
+    def region(self) -> Region:
+        return Region(self.base, self.size)
+
+    @property
+    def is_ecam(self) -> bool:
+        """Whether MCFG can describe it (`ecam` and `quirk`; never `cam` and `windowed`)."""
+        return self.kind in {"ecam", "quirk"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window(Part):
+    """Addresses that the bridge passes down: PCI side, CPU side, bytes."""
+
+    space: Space
+    pci: int
+    cpu: int
+    size: int
+    prefetchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmaWindow(Part):
+    """Memory that devices below reach: PCI side, CPU side, bytes."""
+
+    pci: int
+    cpu: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntxEntry(Part):
+    """One wire: device number on the first bus (None: every device), pin A…D, interrupt number."""
+
+    dev: int | None
+    pin: Literal["A", "B", "C", "D"]
+    irq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intx(Part):
+    """Legacy interrupts: four lines rotated by device number, or the same four for each, or a map."""
+
+    controller: str
+    irqs: tuple[int, ...]
+    swizzle: bool
+    map: tuple[IntxEntry, ...]
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdMapEntry(Part):
+    """`count` requester ids from `rid` become ids from `id` at `target` (an MSI controller or IOMMU)."""
+
+    rid: int
+    id: int
+    count: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MsiMap(Part):
+    """RID → DeviceID. `entries` are always explicit (the identity is filled in)."""
+
+    controller: str
+    entries: tuple[IdMapEntry, ...]
+    mask: int
+    parent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IommuMap(Part):
+    """RID → StreamID. With `intel-vtd` `entries` is empty: the stream is the RID."""
+
+    unit: str
+    entries: tuple[IdMapEntry, ...]
+    mask: int
+    ats: bool
+    pri: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override(Part):
+    """What one firmware says differently. None: as the bridge; `segment` "none": not said at all."""
+
+    present: bool = True
+    segment: int | Literal["none"] | None = None
+    bus_range: BusRange | None = None
+    config: ConfigSpace | None = None
+    windows: tuple[Window, ...] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcpiView(Override):
+    """The `acpi` key: overrides and what only ACPI has.
+
+    `mcfg` True, False, or the bus range of the entry; `osc` the granted features."""
+
+    uid: int | str | None = None
+    hid: str = "PNP0A08"
+    cid: tuple[str, ...] = ("PNP0A03",)
+    osc: tuple[str, ...] = ("pme", "aer", "capability", "ltr")
+    mcfg: bool | BusRange = True
+    cba: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtView(Override):
+    """The `dt` key: overrides, a label, and vendor properties (name → value) for the node."""
+
+    label: str | None = None
+    properties: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostBridge(Part):
+    """One PCI host bridge and its tree. `index` is its place in the file, from 0."""
+
+    index: int
+    name: str
+    segment: int | None
+    bus_range: BusRange
+    config: ConfigSpace
+    windows: tuple[Window, ...]
+    dma_windows: tuple[DmaWindow, ...] | None
+    intx: Intx | None
+    msi: MsiMap | None
+    iommu: IommuMap | None
+    dma_coherent: bool
+    proximity: int | None
+    hot_pluggable: bool
+    enabled: bool
+    preserve_boot_config: bool
+    acpi: AcpiView
+    dt: DtView
+    devices: tuple[Device, ...]
+
+    def as_seen_by(self, firmware: Firmware) -> HostBridge | None:
+        """The bridge as one firmware describes it: its overrides applied, their places kept.
+
+        None where that firmware does not have the bridge at all. An overridden bus range does
+        not move the configuration space; write `config` for that.
+        """
+        view: Override = self.acpi if firmware == "acpi" else self.dt
+        if not view.present:
+            return None
+        changes: dict[str, object] = {}
+        fields = dict(self.places.fields)
+        for key in ("segment", "bus_range", "config", "windows", "enabled"):
+            value = getattr(view, key)
+            if value is None:
+                continue
+            changes[key] = None if value == "none" else value
+            for path in [path for path in fields if path == key or path.startswith(f"{key}.")]:
+                del fields[path]
+            fields.update(
+                (path, place)
+                for path, place in view.places.fields.items()
+                if path == key or path.startswith(f"{key}.")
+            )
+        if not changes:
+            return self
+        return replace(self, places=Places(self.places.whole, fields), **changes)  # type: ignore[arg-type]
+
+    def walk(self) -> Iterator[Device]:
+        """Every function below, parents before children, in the order of the file."""
+        for device in self.devices:
+            yield from device.walk()
+
+    @property
+    def configuration_size(self) -> int:
+        """Bytes that the bus range needs: buses × 1 MiB (CAM: 64 KiB); windowed: its block."""
+        per_bus = BUS_SIZE.get(self.config.kind)
+        return self.config.size if per_bus is None else self.bus_range.count * per_bus

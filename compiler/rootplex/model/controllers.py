@@ -1,0 +1,110 @@
+"""What the host bridges refer to by name: interrupt controllers, MSI controllers, IOMMUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.model.numbers import Region
+from rootplex.model.part import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller(Part):
+    """What all of them have. `built_in`: it came with `base: qemu-virt`, nobody described it."""
+
+    name: str
+    enabled: bool = True
+    built_in: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GicV3(Controller):
+    distributor: Region
+    redistributors: Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GicV2(Controller):
+    distributor: Region
+    cpu_interface: Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IoApic(Controller):
+    base: int
+    gsi_base: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Its(Controller):
+    """`id` is the identifier that MADT and IORT use for it."""
+
+    base: int
+    size: int
+    id: int
+    device_id_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GicV2m(Controller):
+    """`spi_base` is the interrupt ID as MSI_TYPER has it (SPI + 32)."""
+
+    base: int
+    size: int
+    spi_base: int
+    spi_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmmuV3(Controller):
+    """Interrupts are SPI numbers, edge; None where the unit has no such line."""
+
+    base: int
+    size: int
+    eventq: int | None
+    priq: int | None
+    cmdq_sync: int | None
+    gerror: int | None
+    msi_controller: str | None
+    stream_id_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmmuV2(Controller):
+    base: int
+    size: int
+    interrupts: tuple[int, ...]
+    stream_id_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntelVtd(Controller):
+    base: int
+    segment: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmdIommu(Controller):
+    base: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtNode(Controller):
+    """A vendor's own controller that only the device tree can say.
+
+    `cells` is its #interrupt-cells, #msi-cells or #iommu-cells by the list it stands in;
+    `controller` the interrupt parent; `parent` the bridge whose child node it is."""
+
+    compatible: tuple[str, ...]
+    base: int | None
+    size: int | None
+    cells: int | None
+    address_cells: int | None
+    interrupts: tuple[int, ...]
+    controller: str | None
+    parent: str | None
+
+
+InterruptController = GicV3 | GicV2 | IoApic | DtNode
+MsiController = Its | GicV2m | DtNode
+Iommu = SmmuV3 | SmmuV2 | IntelVtd | AmdIommu | DtNode

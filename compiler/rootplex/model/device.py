@@ -1,0 +1,136 @@
+"""A PCI function in the tree below a host bridge, with everything that its registers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rootplex.model.part import Part
+
+DeviceType: TypeAlias = Literal[
+    "root-port", "upstream-port", "downstream-port", "endpoint", "legacy-endpoint",
+    "integrated-endpoint", "event-collector", "pcie-to-pci-bridge", "pci-to-pcie-bridge",
+    "pci-bridge", "pci", "host-bridge-function",
+]  # fmt: skip
+
+PCIE_TYPE: dict[DeviceType, int] = {
+    "endpoint": 0, "legacy-endpoint": 1, "root-port": 4, "upstream-port": 5,
+    "downstream-port": 6, "pcie-to-pci-bridge": 7, "pci-to-pcie-bridge": 8,
+    "integrated-endpoint": 9, "event-collector": 10,
+}  # fmt: skip
+"""Device/Port Type of the PCIe capability (PCIe 6.0 §7.5.3.2); the other types have none."""
+
+BRIDGE_TYPES: frozenset[DeviceType] = frozenset(
+    {
+        "root-port", "upstream-port", "downstream-port",
+        "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge",
+    }
+)  # fmt: skip
+"""Types with a type 1 header and a bus below."""
+
+PORT_TYPES: frozenset[DeviceType] = frozenset({"root-port", "downstream-port"})
+"""Ports with a link below them: only device 0 is there (unless ARI)."""
+
+Space: TypeAlias = Literal["io", "mem32", "mem64"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar(Part):
+    """One base address register; `index` 0-5 (0-1 on bridges), a mem64 takes two."""
+
+    index: int
+    space: Space
+    size: int
+    prefetchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sriov(Part):
+    """SR-IOV: TotalVFs, First VF Offset, VF Stride, the VFs' device id, VFs switched on."""
+
+    total: int
+    offset: int
+    stride: int
+    vf_id: int
+    enabled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias(Part):
+    """A further requester id that the device uses on its own bus."""
+
+    dev: int
+    fn: int
+
+    @property
+    def devfn(self) -> int:
+        return self.dev << 3 | self.fn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device(Part):
+    """One function. `key` is its position in the file (`0.2.1`), unique, for those without a name.
+
+    Absent capabilities are None, False or 0. `acs` is None without the capability and a
+    (possibly empty) tuple of `sv tb rr cr uf ec dt` with it: what the capability offers.
+    `multifunction` is header bit 7 as the hardware shows it.
+    """
+
+    key: str
+    name: str | None
+    dev: int
+    fn: int
+    type: DeviceType
+    model: str | None
+    vendor: int
+    device: int
+    subsystem: tuple[int, int] | None
+    revision: int
+    class_code: int
+    multifunction: bool
+    acs: tuple[str, ...] | None
+    acs_quirk: Literal["isolated"] | None
+    aliases: tuple[Alias, ...]
+    ari: bool
+    ats: bool
+    flr: bool
+    pm: bool
+    msi: int
+    msix: int
+    pin: Literal["A", "B", "C", "D"] | None
+    disintx: bool
+    bars: tuple[Bar, ...]
+    rom: int | None
+    sriov: Sriov | None
+    slot: int | None
+    hotplug: bool
+    external_facing: bool
+    bus: tuple[int, int] | None
+    present: bool
+    properties: tuple[tuple[str, object], ...]
+    devices: tuple[Device, ...]
+
+    @property
+    def devfn(self) -> int:
+        """Device and function as one byte; with ARI the function number alone (0-255)."""
+        return self.dev << 3 | self.fn
+
+    @property
+    def is_bridge(self) -> bool:
+        return self.type in BRIDGE_TYPES
+
+    @property
+    def pcie_type(self) -> int | None:
+        return PCIE_TYPE.get(self.type)
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its name, else its position."""
+        return self.name or f"device {self.dev:02x}.{self.fn:x}"
+
+    def walk(self) -> Iterator[Device]:
+        """This function and everything below it, parents first, in the order of the file."""
+        yield self
+        for child in self.devices:
+            yield from child.walk()

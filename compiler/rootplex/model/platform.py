@@ -1,0 +1,146 @@
+"""The whole platform, and what is asked of it: boot, Xen, expectations, suppressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rootplex.model.bridge import Firmware, HostBridge
+from rootplex.model.controllers import InterruptController, Iommu, MsiController
+from rootplex.model.device import Device
+from rootplex.model.numbers import Region, Sbdf
+from rootplex.model.part import Part
+
+Arch: TypeAlias = Literal["arm64", "arm", "x86_64", "riscv64"]
+Placement: TypeAlias = Literal["mcfg", "segment-zero", "any"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory(Part):
+    """A stretch of RAM."""
+
+    base: int
+    size: int
+
+    @property
+    def region(self) -> Region:
+        return Region(self.base, self.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot(Part):
+    """The device (a name) that the platform boots from, and where it must sit."""
+
+    device: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dom0(Part):
+    """The first domain. `memory` and `vmalloc` in bytes, None: not said."""
+
+    bits: Literal[32, 64]
+    kernel: str
+    firmware: Firmware
+    memory: int | None
+    probe_order: tuple[str, ...] | None
+    registers: Literal["before-scan", "after-scan", "after-first-device"]
+    lpae: bool
+    vmalloc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest(Part):
+    """A domain and the names of the devices that it is to be given."""
+
+    name: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xen(Part):
+    discovery: Literal["dom0", "xen"]
+    pci_passthrough: bool
+    iommu: bool
+    vpci: bool
+    dom0: Dom0
+    guests: tuple[Guest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect(Part):
+    """What the author asserts. None: nothing is said about it."""
+
+    addresses: tuple[tuple[str, Sbdf], ...] = ()
+    segments: tuple[tuple[str, int], ...] = ()
+    groups: tuple[tuple[str, ...], ...] | None = None
+    isolated: tuple[str, ...] = ()
+    shared: tuple[tuple[str, ...], ...] = ()
+    boot: Sbdf | None = None
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression(Part):
+    """A finding accepted on purpose: its code, the name of its subject, the reason."""
+
+    code: str
+    subject: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform(Part):
+    """One description, all defaults filled in. `file` is where it was read from."""
+
+    file: str
+    name: str
+    title: str | None
+    arch: Arch
+    vendor: str | None
+    model: str | None
+    compatible: tuple[str, ...]
+    firmware: tuple[Firmware, ...]
+    base: Literal["none", "qemu-virt"]
+    oem_id: str
+    oem_table_id: str
+    oem_revision: int
+    bootargs: str | None
+    console: str | None
+    memory: tuple[Memory, ...]
+    interrupt_controllers: tuple[InterruptController, ...]
+    msi_controllers: tuple[MsiController, ...]
+    iommus: tuple[Iommu, ...]
+    host_bridges: tuple[HostBridge, ...]
+    boot: Boot | None
+    xen: Xen
+    expect: Expect
+    suppress: tuple[Suppression, ...]
+
+    def bridges_in(self, firmware: Firmware) -> tuple[HostBridge, ...]:
+        """The host bridges as one firmware has them, disabled ones included, in file order."""
+        seen = (bridge.as_seen_by(firmware) for bridge in self.host_bridges)
+        return tuple(bridge for bridge in seen if bridge is not None)
+
+    def controller(self, name: str) -> InterruptController | MsiController | Iommu | None:
+        """The controller or IOMMU of that name."""
+        for each in (*self.interrupt_controllers, *self.msi_controllers, *self.iommus):
+            if each.name == name:
+                return each
+        return None
+
+    def walk(self) -> Iterator[tuple[HostBridge, Device]]:
+        """Every function with its host bridge, in file order."""
+        for bridge in self.host_bridges:
+            for device in bridge.walk():
+                yield bridge, device
+
+    def device(self, name: str) -> Device | None:
+        """The device of that name."""
+        return next((device for _, device in self.walk() if device.name == name), None)
+
+    @property
+    def is_qemu(self) -> bool:
+        """Whether QEMU's own ACPI tables are to be replaced by ours (language: `oem`)."""
+        return self.oem_id == "BOCHS " and self.oem_table_id == "BXPC    "
