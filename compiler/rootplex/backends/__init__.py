@@ -1,0 +1,1 @@
+"""From the model to artifact bytes, each with a map from its places to the source."""

@@ -1,0 +1,120 @@
+"""What a backend returns: bytes, and the map from places in those bytes to the description.
+
+A finding of the simulator names a place of an artifact; `PlaceMap.source` gives the line of the
+description that a person can change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rootplex.source.place import DtPlace, Place, TablePlace
+
+
+@dataclass(slots=True)
+class PlaceMap:
+    """Artifact place → source place, filled by one backend while it writes.
+
+    Device tree: (node, property, cell); tables: (table, offset, length) or an AML path, and for
+    `_CRS` the descriptor's offset in the buffer beside the path. `file` is left out of the keys.
+    """
+
+    nodes: dict[tuple[str, str | None, int | None], Place] = field(default_factory=dict)
+    fields: dict[tuple[str, str | None], list[tuple[int, int, Place]]] = field(default_factory=dict)
+    objects: dict[tuple[str, str], Place] = field(default_factory=dict)
+
+    def node(self, source: Place, node: str, property: str | None = None, cell: int | None = None) -> None:
+        """Note that a node, property or cell was made from `source`."""
+        self.nodes[node, property, cell] = source
+
+    def table(self, source: Place, table: str, offset: int, length: int, path: str | None = None) -> None:
+        """Note that `length` bytes at `offset` of a table (or of the buffer at an AML path) were."""
+        self.fields.setdefault((table, path), []).append((offset, length, source))
+
+    def object(self, source: Place, table: str, path: str) -> None:
+        """Note that an AML object was made from `source`."""
+        self.objects[table, path] = source
+
+    def source(self, place: Place) -> Place | None:
+        """The description's place for an artifact place, or the nearest enclosing one's.
+
+        Cell, then property, then node and its parents; bytes, then the AML object and its
+        parents. None where nothing above it came from the description.
+        """
+        if isinstance(place, DtPlace):
+            return self._node_source(place)
+        if isinstance(place, TablePlace):
+            return self._table_source(place)
+        return place
+
+    def _node_source(self, place: DtPlace) -> Place | None:
+        for key in ((place.node, place.property, place.cell), (place.node, place.property, None)):
+            if key in self.nodes:
+                return self.nodes[key]
+        if place.cell is not None:
+            before = [
+                (cell, source)
+                for (node, name, cell), source in self.nodes.items()
+                if node == place.node and name == place.property and cell is not None and cell <= place.cell
+            ]
+            if before:
+                return max(before, key=lambda pair: pair[0])[1]
+        node = place.node
+        while node:
+            if (node, None, None) in self.nodes:
+                return self.nodes[node, None, None]
+            node = node.rpartition("/")[0]
+        return None
+
+    def _table_source(self, place: TablePlace) -> Place | None:
+        if place.offset is not None:
+            for start, length, source in self.fields.get((place.table, place.path), ()):
+                if start <= place.offset < start + length:
+                    return source
+        path = place.path
+        while path:
+            if (place.table, path) in self.objects:
+                return self.objects[place.table, path]
+            path = path.rpartition(".")[0]
+        return None
+
+    def merge(self, other: PlaceMap) -> None:
+        """Take over the other map's entries."""
+        self.nodes.update(other.nodes)
+        self.objects.update(other.objects)
+        for key, entries in other.fields.items():
+            self.fields.setdefault(key, []).extend(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file: its bytes and where they came from."""
+
+    file: str
+    data: bytes
+    places: PlaceMap = field(default_factory=PlaceMap)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeNames:
+    """What the artifacts call one host bridge of the description; None where they do not have it."""
+
+    name: str
+    node: str | None
+    path: str | None
+    hardware: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """All artifacts of one platform, and the joints to the description.
+
+    `pages` maps a page id of the hardware image to (bridge name, device key).
+    """
+
+    name: str
+    files: Mapping[str, bytes]
+    places: PlaceMap
+    bridges: tuple[BridgeNames, ...]
+    pages: Mapping[str, tuple[str, str]]

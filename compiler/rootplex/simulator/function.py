@@ -1,0 +1,118 @@
+"""A PCI function as the running Dom0 knows it: the common currency of scan, groups and Xen.
+
+Made by `dom0` from configuration accesses alone; filled further by the grouping and routing
+passes. Identity is the object: comparisons are by `is`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
+"""ACS capability and control bits (PCIe 6.0 §7.7.11)."""
+
+ACS_REQUIRED = ACS_SV | ACS_RR | ACS_CR | ACS_UF
+"""What Linux wants on for isolation (`REQ_ACS_FLAGS`)."""
+
+ROOT_PORT, UPSTREAM, DOWNSTREAM, PCIE_TO_PCI, PCI_TO_PCIE, INTEGRATED, EVENT_COLLECTOR = 4, 5, 6, 7, 8, 9, 10
+"""PCIe Device/Port Types (PCIe 6.0 §7.5.3.2); endpoint 0, legacy endpoint 1."""
+
+
+@dataclass(slots=True, eq=False)
+class Bar:
+    """One sized BAR. `pci` and `cpu` are None while unassigned; `index` 6 is the ROM, 7-12 the
+    VF BARs of a PF (Linux's resource numbers). `size` in bytes (VF BAR: of one VF)."""
+
+    index: int
+    space: str
+    prefetchable: bool
+    size: int
+    pci: int | None = None
+    cpu: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Bus:
+    """A bus that Dom0 made. `bridge` is the function above it: None on a root bus and on the
+    virtual bus of SR-IOV VFs (then `virtual` is true and `parent` the PF's bus)."""
+
+    root: int
+    segment: int
+    number: int
+    last: int
+    bridge: Function | None = None
+    parent: Bus | None = None
+    virtual: bool = False
+    functions: list[Function] = field(default_factory=list)
+
+    @property
+    def is_root(self) -> bool:
+        return self.parent is None
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """One present function.
+
+    `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered.
+    `pcie_type` is None for conventional functions. `acs` is (capability bits, control bits) or
+    None. `multifunction` is what the kernel believes, `header_multifunction` header bit 7.
+    `aliases` are devfns the function also uses on its bus, `acs_quirk` "isolated" or None: both
+    facts Linux has by device id and the hardware image carries as such.
+    """
+
+    root: int
+    bus: Bus
+    devfn: int
+    page: str
+    vendor: int
+    device: int
+    class_code: int
+    revision: int
+    header: int
+    header_multifunction: bool
+    multifunction: bool
+    subsystem: tuple[int, int] | None = None
+    pcie_type: int | None = None
+    acs: tuple[int, int] | None = None
+    acs_quirk: str | None = None
+    aliases: tuple[int, ...] = ()
+    secondary: int | None = None
+    subordinate: int | None = None
+    child_bus: Bus | None = None
+    ari: bool = False
+    ari_forwarding: bool = False
+    physfn: Function | None = None
+    virtual_functions: list[Function] = field(default_factory=list)
+    pin: int = 0
+    disintx: bool = False
+    msi: int = 0
+    msix: int = 0
+    ats: bool = False
+    config_size: int = 4096
+    bars: list[Bar] = field(default_factory=list)
+    group: int | None = None
+    group_at_boot: bool = False
+
+    @property
+    def segment(self) -> int:
+        return self.bus.segment
+
+    @property
+    def rid(self) -> int:
+        """bus << 8 | devfn."""
+        return self.bus.number << 8 | self.devfn
+
+    @property
+    def parent(self) -> Function | None:
+        """The bridge above, or None on a root bus; a VF's is that of its PF."""
+        return self.physfn.parent if self.physfn is not None else self.bus.bridge
+
+    @property
+    def sbdf(self) -> str:
+        bus, devfn = self.bus.number, self.devfn
+        return f"{self.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+
+    @property
+    def is_bridge(self) -> bool:
+        return self.header == 1

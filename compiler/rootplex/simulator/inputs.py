@@ -1,0 +1,58 @@
+"""What the simulator is given: bytes, and how the machine is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An artifact: the file's name, for places, and its bytes."""
+
+    file: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifacts:
+    """The bytes of one platform. Without `config` there is no hardware, and what depends on
+    devices is unknown. `tables` are whole ACPI tables, in the order the firmware lists them."""
+
+    dtb: Blob | None = None
+    tables: tuple[Blob, ...] = ()
+    config: Blob | None = None
+    pages: Blob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestWish:
+    """A guest and the page ids of the functions that it is to be given."""
+
+    name: str
+    pages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the machine is run: the language's `xen` key with names replaced by artifact places.
+
+    `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are
+    (base, size) of RAM where the artifacts do not say it (ACPI). `cpu_address_bits` is Xen's p2m width.
+    """
+
+    arch: Literal["arm64", "arm", "x86_64", "riscv64"]
+    firmware: Literal["dt", "acpi"]
+    kernel: str = "linux-7.2"
+    bits: Literal[32, 64] = 64
+    lpae: bool = False
+    vmalloc: int = 240 << 20
+    probe_order: tuple[str, ...] | None = None
+    registers: Literal["before-scan", "after-scan", "after-first-device"] = "before-scan"
+    discovery: Literal["dom0", "xen"] = "dom0"
+    pci_passthrough: bool = True
+    iommu: bool = True
+    vpci: bool = False
+    guests: tuple[GuestWish, ...] = ()
+    memory: tuple[tuple[int, int], ...] = ()
+    address_bits: int = 48
