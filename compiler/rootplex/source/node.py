@@ -1,0 +1,63 @@
+"""A document as a tree of values with places: what YAML text and vendor firmware both become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rootplex.source.place import Place
+
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value: a scalar, a list of nodes, or a map of nodes, with its place.
+
+    `keys` has the place of each key of a map. `comment` is a remark for the reader of a written
+    description, such as where an imported value was found.
+    """
+
+    value: Scalar | tuple[Node, ...] | Mapping[str, Node]
+    place: Place
+    keys: Mapping[str, Place] = field(default_factory=dict)
+    comment: str | None = None
+
+    def get(self, key: str) -> Node | None:
+        """The node at a key of a map; None where there is no such key or this is no map."""
+        return self.value.get(key) if isinstance(self.value, Mapping) else None
+
+    @property
+    def items(self) -> tuple[Node, ...]:
+        """The nodes of a list; empty for anything else."""
+        return self.value if isinstance(self.value, tuple) else ()
+
+    def find(self, path: tuple[str | int, ...]) -> Node:
+        """The node at a path of keys and indices, or the deepest one on the way to it."""
+        node = self
+        for step in path:
+            below: Node | None = None
+            if isinstance(step, str):
+                below = node.get(step)
+            elif step < len(node.items):
+                below = node.items[step]
+            if below is None:
+                return node
+            node = below
+        return node
+
+    def plain(self) -> object:
+        """The value without places: dicts, lists and scalars."""
+        if isinstance(self.value, Mapping):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, in order."""
+        yield self
+        below = self.value.values() if isinstance(self.value, Mapping) else self.items
+        for node in below:
+            yield from node.walk()

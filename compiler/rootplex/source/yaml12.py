@@ -1,0 +1,245 @@
+"""YAML 1.2 with places: text to a tree of `Node`s, or one clear error.
+
+PyYAML's parser gives events with marks; scalars are resolved here by the YAML 1.2 core schema
+(YAML 1.2.2 §10.3.2), since PyYAML's own 1.1 rules turn `0000:03:00.0` into 180.0 and `no` into
+false. Duplicate keys, tags and several documents are refused; size, depth and alias expansion
+are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+from rootplex.source.finding import Finding, Level, Related, Unreadable
+from rootplex.source.node import Node, Scalar
+from rootplex.source.place import Place, Span
+
+MAX_BYTES = 32 << 20
+MAX_DEPTH = 100
+MAX_NODES = 3_000_000
+
+# PyYAML's stubs call every mark optional; events of a parsed text always have both.
+_Mark: TypeAlias = Any
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_OCT = re.compile(r"0o[0-7]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def plain_scalar(text: str) -> Scalar:
+    """What an unquoted scalar means by the core schema; anything else is the text itself."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if len(text) > 400:
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    if _OCT.fullmatch(text):
+        return int(text[2:], 8)
+    if _FLOAT.fullmatch(text) or _SPECIAL_FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or map whose end has not come yet."""
+
+    start: _Mark
+    is_map: bool
+    anchor: str | None
+    items: list[Node] = field(default_factory=list)
+    entries: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, Place] = field(default_factory=dict)
+    key: str | None = None
+    nodes: int = 1
+
+
+def load_yaml(text: str | bytes, file: str) -> Node:
+    """The document in `text` as nodes with spans in `file`; `Unreadable` for anything else."""
+    if isinstance(text, bytes):
+        text = _decoded(text, file)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Composer(file).compose(iter(yaml.parse(text, Loader=loader)))
+    except yaml.MarkedYAMLError as error:
+        mark: _Mark = error.problem_mark or error.context_mark
+        words = " ".join(part for part in (error.problem, error.context) if part)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        raise _refused(file, line, column, f"the YAML does not parse: {words or 'no reason given'}") from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise _refused(file, line, column, f"the YAML does not parse: {error.reason}") from None
+
+
+def _decoded(data: bytes, file: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise _refused(file, 1, 1, f"the file is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise _refused(file, line, column, "the text is not UTF-8") from None
+
+
+class _Composer:
+    """Events to nodes, without recursion: a deep file costs memory, never the stack."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.root: Node | None = None
+        self.documents = 0
+        self.count = 0
+        self.last_end: _Mark = None
+        self.problems: list[Finding] = []
+
+    def compose(self, events: Iterator[yaml.Event]) -> Node:
+        for event in events:
+            if isinstance(event, yaml.ScalarEvent):
+                self.scalar(event)
+            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                self.start(event)
+            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+                self.end(event)
+            elif isinstance(event, yaml.AliasEvent):
+                self.alias(event)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                self.documents += 1
+                if self.documents > 1:
+                    raise self.refuse(event, "a second document starts here; a description is one document")
+        if self.problems:
+            raise Unreadable(tuple(self.problems))
+        if self.root is None:
+            raise _refused(self.file, 1, 1, "the file is empty")
+        return self.root
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        self.no_tag(event)
+        plain = event.implicit[0] and not event.style
+        value = plain_scalar(event.value) if plain else event.value
+        top = self.open[-1] if self.open else None
+        if top is not None and top.is_map and top.key is None:
+            self.key(event, event.value)
+            return
+        self.last_end = event.end_mark
+        node = Node(value, self.span(event.start_mark, event.end_mark))
+        self.put(node, 1, event.anchor, event)
+
+    def key(self, event: yaml.ScalarEvent, name: str) -> None:
+        top = self.open[-1]
+        place = self.span(event.start_mark, event.end_mark)
+        if name in top.keys:
+            self.problems.append(
+                _finding(
+                    place,
+                    f"the key {name!r} is here a second time in the same map",
+                    related=(Related(top.keys[name], "first written here"),),
+                    help="keep one of the two",
+                )
+            )
+        top.key = name
+        top.keys.setdefault(name, place)
+        self.last_end = event.end_mark
+
+    def start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        self.no_tag(event)
+        self.no_complex_key(event)
+        if len(self.open) >= MAX_DEPTH:
+            raise self.refuse(event, f"lists and maps are nested more than {MAX_DEPTH} deep")
+        self.last_end = event.end_mark
+        self.open.append(_Open(event.start_mark, isinstance(event, yaml.MappingStartEvent), event.anchor))
+
+    def end(self, event: yaml.Event) -> None:
+        done = self.open.pop()
+        # A block collection's own end mark is where the next token starts; its last value's is meant.
+        first: _Mark = event.start_mark
+        last: _Mark = event.end_mark
+        end = last if last.index > first.index or self.last_end is None else self.last_end
+        self.last_end = end
+        value = done.entries if done.is_map else tuple(done.items)
+        node = Node(value, self.span(done.start, end), done.keys)
+        self.put(node, done.nodes, done.anchor, event)
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        self.no_complex_key(event)
+        if event.anchor not in self.anchors:
+            raise self.refuse(event, f"there is no anchor '&{event.anchor}' before this alias")
+        node, nodes = self.anchors[event.anchor]
+        self.count += nodes
+        self.last_end = event.end_mark
+        self.put(node, nodes, None, event)
+
+    def put(self, node: Node, nodes: int, anchor: str | None, event: yaml.Event) -> None:
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise self.refuse(event, f"the document has more than {MAX_NODES:,} values, aliases expanded")
+        if anchor is not None:
+            self.anchors[anchor] = (node, nodes)
+        if not self.open:
+            self.root = node
+            return
+        top = self.open[-1]
+        top.nodes += nodes
+        if not top.is_map:
+            top.items.append(node)
+            return
+        assert top.key is not None
+        top.entries[top.key] = node
+        top.key = None
+
+    def no_tag(self, event: yaml.NodeEvent) -> None:
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            self.problems.append(
+                _finding(
+                    self.span(event.start_mark, event.end_mark),
+                    f"the tag {tag!r} is not allowed",
+                    help="leave the tag out; quote the value to make it text",
+                )
+            )
+
+    def no_complex_key(self, event: yaml.Event) -> None:
+        if self.open and self.open[-1].is_map and self.open[-1].key is None:
+            raise self.refuse(event, "a key of a map must be plain text")
+
+    def refuse(self, event: yaml.Event, message: str) -> Unreadable:
+        last = _finding(self.span(event.start_mark, event.end_mark), message)
+        return Unreadable((*self.problems, last))
+
+    def span(self, start: _Mark, end: _Mark) -> Span:
+        return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _finding(
+    place: Place, message: str, *, related: tuple[Related, ...] = (), help: str | None = None
+) -> Finding:
+    return Finding(
+        code="RPX0001",
+        name="unreadable-input",
+        level=Level.ERROR,
+        message=message,
+        at=place,
+        related=related,
+        help=help,
+    )
+
+
+def _refused(file: str, line: int, column: int, message: str) -> Unreadable:
+    return Unreadable((_finding(Span(file, line, column, line, column + 1), message),))
