@@ -1,0 +1,10 @@
+"""ACPI tables and AML to facts.
+
+| module | gives |
+|---|---|
+| `header` | `Table`; `read_table(data, file)`, `split_tables(data, file)` |
+| `acpidump` | `read_tables(path)`: acpidump text, a folder, a zip or tar of tables; duplicates stay |
+| `mcfg` `iort` `dmar` `madt` | `read_mcfg(table)`, `read_iort(table)`, … ; `iort.map_id` |
+| `resources` | `read_resources(bytes)`: the descriptors of a `_CRS` buffer |
+| `aml` | `evaluate(tables, bridges=None) -> Namespace`, through `acpiexec` |
+"""

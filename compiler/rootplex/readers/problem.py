@@ -1,0 +1,18 @@
+"""What is malformed in an artifact that can still be read: a fact like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.source.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One malformed thing: where it is, and what is wrong (lower case, no full stop)."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
