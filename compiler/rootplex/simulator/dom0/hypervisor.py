@@ -1,0 +1,119 @@
+"""What Linux asks of the layer below it: the seam between Dom0 and Xen.
+
+`Hypervisor` is everything Dom0 can do to the world: memory-mapped and port accesses (all of its
+configuration accesses pass here, so this is where traps sit), and the hypercalls of
+`drivers/xen/pci.c` with the host bridge registration of the 2017 design. Hypercalls answer 0 or a
+negative errno. `BareMetal` is no hypervisor at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmcfgReserved:
+    """`PHYSDEVOP_pci_mmcfg_reserved`; `address` is the configuration space of bus 0."""
+
+    address: int
+    segment: int
+    start_bus: int
+    end_bus: int
+    flags: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceAdd:
+    """`PHYSDEVOP_pci_device_add`. `physfn` is the (bus, devfn) of a VF's PF, `pxm` `_PXM`."""
+
+    segment: int
+    bus: int
+    devfn: int
+    extfn: bool = False
+    virtfn: bool = False
+    physfn: tuple[int, int] = (0, 0)
+    pxm: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostBridgeAdd:
+    """`pci_host_bridge_add` of the 2017 design. `base` is the configuration space of
+    `start_bus` (`windowed`: of the register block), sizes in bytes."""
+
+    segment: int
+    start_bus: int
+    end_bus: int
+    kind: str
+    base: int
+    size: int
+
+
+class ConfigSpace(Protocol):
+    """Configuration accesses the way Dom0's host bridge driver makes them. Xen has the accesses
+    to a bridge that is not ECAM done through this (forwarding). Nothing there: all ones."""
+
+    def read(self, bus: int, devfn: int, register: int, size: int) -> int: ...
+
+    def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None: ...
+
+
+class Hypervisor(Protocol):
+    """The calls that a booting Dom0 makes.
+
+    `read`/`write` take CPU physical addresses and sizes 1, 2, 4; they raise `BusError`
+    (`simulator.hardware`) for what aborts in Dom0. `port_*` are x86 I/O ports.
+    """
+
+    def read(self, address: int, size: int) -> int: ...
+
+    def write(self, address: int, size: int, value: int) -> None: ...
+
+    def port_read(self, port: int, size: int) -> int: ...
+
+    def port_write(self, port: int, size: int, value: int) -> None: ...
+
+    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int: ...
+
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int: ...
+
+    def pci_device_add(self, call: DeviceAdd) -> int: ...
+
+    def manage_pci_add(self, call: DeviceAdd) -> int:
+        """`manage_pci_add` (plain) or `_ext` (VF or extended function): segment 0 only, used
+        for good after `pci_device_add` once answered -ENOSYS."""
+        ...
+
+
+class Machine(Protocol):
+    """The hardware as a CPU sees it (`simulator.hardware.Hardware` is one)."""
+
+    def read(self, address: int, size: int) -> int: ...
+
+    def write(self, address: int, size: int, value: int) -> None: ...
+
+    def port_read(self, port: int, size: int) -> int: ...
+
+    def port_write(self, port: int, size: int, value: int) -> None: ...
+
+
+class BareMetal:
+    """No hypervisor: accesses go to the hardware, hypercalls are not made (0, nothing happens)."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.read = machine.read
+        self.write = machine.write
+        self.port_read = machine.port_read
+        self.port_write = machine.port_write
+
+    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
+        return 0
+
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+        return 0
+
+    def pci_device_add(self, call: DeviceAdd) -> int:
+        return 0
+
+    def manage_pci_add(self, call: DeviceAdd) -> int:
+        return 0

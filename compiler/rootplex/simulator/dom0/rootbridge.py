@@ -1,0 +1,96 @@
+"""A host bridge as Dom0 found it in its firmware, up or failed, with the places of its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rootplex.source.place import Place
+
+ConfigKind = Literal["ecam", "cam", "windowed", "ports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the kernel notices about a bridge. `slug` names the kind of fault for checks,
+    `reason` says it (lower case, no full stop), `errno` is 0 where the bridge lives on."""
+
+    slug: str
+    reason: str
+    at: Place
+    other: Place | None = None
+    errno: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRegion:
+    """How Dom0 reaches configuration space.
+
+    `base`: CPU address of the configuration space of `first_bus` of the bridge (`windowed`: of
+    the register block; `ports`: 0). `size` in bytes as the firmware says it. `accessor` names
+    the driver's way: `generic`, or a row of the driver or MCFG quirk table.
+    """
+
+    kind: ConfigKind
+    base: int
+    size: int
+    accessor: str = "generic"
+
+
+@dataclass(frozen=True, slots=True)
+class HostWindow:
+    """A window of the bridge into bus addresses. `space`: `io` or `mem` (Linux drops the 64-bit
+    flag of a host window); addresses and size in bytes."""
+
+    space: Literal["io", "mem"]
+    pci: int
+    cpu: int
+    size: int
+    prefetchable: bool
+    at: Place
+
+    @property
+    def cpu_end(self) -> int:
+        return self.cpu + self.size - 1
+
+
+@dataclass(slots=True, eq=False)
+class RootBridge:
+    """One host bridge, in the order in which Dom0 probes.
+
+    `path` is the DT node path or the AML path. `places` tells where each fact stands, by name:
+    `node`, `segment`, `bus_range`, `config`, `windows`; a fact that the firmware does not give
+    has no entry. `segment` is None where none was ever chosen. `effective_end` is the last bus
+    whose configuration space is mapped (ECAM trimming), `last_bus` the last one Linux numbers.
+    `reassign`: bus numbers are given anew; `preserve`: BARs are kept as firmware left them.
+    `fault` says why the bridge did not come up; None: it is up.
+    """
+
+    index: int
+    path: str
+    places: dict[str, Place]
+    segment: int | None = None
+    first_bus: int = 0
+    last_bus: int = 255
+    effective_end: int = 255
+    config: ConfigRegion | None = None
+    windows: tuple[HostWindow, ...] = ()
+    compatible: tuple[str, ...] = ()
+    reassign: bool = True
+    preserve: bool = False
+    proximity: int | None = None
+    external_facing: frozenset[int] = frozenset()
+    fault: Remark | None = None
+    remarks: list[Remark] = field(default_factory=list)
+
+    @property
+    def is_up(self) -> bool:
+        return self.fault is None
+
+    def fail(self, errno: int, slug: str, reason: str, at: Place, other: Place | None = None) -> None:
+        """Take the bridge down, with a negative errno; the first fault stays."""
+        if self.fault is None:
+            self.fault = Remark(slug, reason, at, other, errno)
+
+    def remark(self, slug: str, reason: str, at: Place, other: Place | None = None) -> None:
+        self.remarks.append(Remark(slug, reason, at, other))

@@ -1,0 +1,1 @@
+"""The hardware: a PCI fabric made of configuration space images, behind host bridges."""
