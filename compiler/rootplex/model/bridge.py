@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from rootplex.model.device import Device, Space
+from rootplex.model.device import Device, Pin, Space
 from rootplex.model.numbers import BUS_SIZE, BusRange, Region
 from rootplex.model.part import Part, Places
 
@@ -82,7 +82,7 @@ class IntxEntry(Part):
     """One wire: device number on the first bus (None: every device), pin A…D, interrupt number."""
 
     dev: int | None
-    pin: Literal["A", "B", "C", "D"]
+    pin: Pin
     irq: int
 
 

@@ -33,6 +33,7 @@ PORT_TYPES: frozenset[DeviceType] = frozenset({"root-port", "downstream-port"})
 """Ports with a link below them: only device 0 is there (unless ARI)."""
 
 Space: TypeAlias = Literal["io", "mem32", "mem64"]
+Pin: TypeAlias = Literal["A", "B", "C", "D"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class Device(Part):
     pm: bool
     msi: int
     msix: int
-    pin: Literal["A", "B", "C", "D"] | None
+    pin: Pin | None
     disintx: bool
     bars: tuple[Bar, ...]
     rom: int | None

@@ -102,7 +102,7 @@ class Platform(Part):
     model: str | None
     compatible: tuple[str, ...]
     firmware: tuple[Firmware, ...]
-    base: Literal["none", "qemu-virt"]
+    base: Literal["none", "qemu-virt", "qemu-q35"]
     oem_id: str
     oem_table_id: str
     oem_revision: int

@@ -1,0 +1,1 @@
+"""From text and from vendor firmware to the model."""

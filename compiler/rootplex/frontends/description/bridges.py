@@ -1,0 +1,301 @@
+"""Host bridges of the description to the model, with what each firmware says differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rootplex.frontends.description.devices import build_devices, properties_of
+from rootplex.frontends.description.values import U64, Fields
+from rootplex.model.bridge import (
+    AcpiView,
+    ConfigSpace,
+    DmaWindow,
+    DtView,
+    HostBridge,
+    IdMapEntry,
+    Intx,
+    IntxEntry,
+    IommuMap,
+    MsiMap,
+    Register,
+    Special,
+    Window,
+)
+from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Iommu
+from rootplex.model.numbers import BUS_SIZE, BusRange
+from rootplex.model.part import Places
+from rootplex.source.node import Node
+
+_ALL_SIZES = (1, 2, 4)
+_GENERIC = {
+    "ecam": ("pci-host-ecam-generic",),
+    "quirk": ("pci-host-ecam-generic",),
+    "cam": ("pci-host-cam-generic",),
+}
+_IDS_PER_BUS = 256
+U32 = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a bridge refers to: the controllers that decide its defaults."""
+
+    interrupt_controllers: tuple[InterruptController, ...]
+    iommus: tuple[Iommu, ...]
+
+    def trigger_of(self, controller: str) -> str:
+        """level-low on an IO-APIC, level-high on everything else."""
+        low = any(isinstance(each, IoApic) and each.name == controller for each in self.interrupt_controllers)
+        return "level-low" if low else "level-high"
+
+    def is_vtd(self, unit: str) -> bool:
+        return any(isinstance(each, IntelVtd) and each.name == unit for each in self.iommus)
+
+
+def build_bridge(fields: Fields, index: int, around: Surroundings) -> HostBridge:
+    """One entry of `host_bridges`, its place in the list being `index`."""
+    bus_range = _bus_range(fields, "bus_range") or BusRange(0, 0xFF)
+    config = fields.get("config")
+    hot_pluggable = fields.flag("hot_pluggable", default=False)
+    return HostBridge(
+        places=fields.places(),
+        index=index,
+        name=fields.text("name") or "",
+        segment=fields.number("segment", 0, 0xFFFF),
+        bus_range=bus_range,
+        config=_config(Fields(config or Node({}, fields.node.place), fields.faults), bus_range),
+        windows=_windows(fields) or (),
+        dma_windows=_dma_windows(fields),
+        intx=_intx(fields.map("intx"), around),
+        msi=_msi(fields.map("msi"), bus_range),
+        iommu=_iommu(fields.map("iommu"), bus_range, around),
+        dma_coherent=fields.flag("dma_coherent", default=True),
+        proximity=fields.number("proximity", 0, U32),
+        hot_pluggable=hot_pluggable,
+        enabled=fields.flag("enabled", default=True),
+        preserve_boot_config=fields.flag("preserve_boot_config", default=False),
+        acpi=_acpi_view(fields, bus_range, hot_pluggable=hot_pluggable),
+        dt=_dt_view(fields, bus_range),
+        devices=build_devices(fields, ""),
+    )
+
+
+def _bus_range(fields: Fields, key: str) -> BusRange | None:
+    pair = fields.numbers(key, 0, 0xFF)
+    return None if pair is None or len(pair) != 2 else BusRange(pair[0], pair[1])
+
+
+def _config(fields: Fields, buses: BusRange) -> ConfigSpace:
+    kind = fields.text("kind") or "ecam"
+    needed = max(buses.count, 0) * BUS_SIZE.get(kind, 0)
+    base = fields.number("base")
+    return ConfigSpace(
+        places=fields.places(),
+        kind=kind,  # type: ignore[arg-type]  # the schema's enum
+        base=base or 0,
+        size=fields.number("size", 1) or needed,
+        sizes=fields.numbers("sizes", 1, 8) or _ALL_SIZES,
+        sizes_root_bus=fields.numbers("sizes_root_bus", 1, 8),
+        special=tuple(_special(each, buses) for each in fields.maps("special")),
+        compatible=_texts_or(fields, "compatible", _GENERIC.get(kind, ())),
+        registers=tuple(
+            Register(
+                places=each.places(),
+                name=each.text("name") or "",
+                base=each.number("base") or 0,
+                size=each.number("size") or 0,
+            )
+            for each in fields.maps("registers")
+        ),
+    )
+
+
+def _special(fields: Fields, buses: BusRange) -> Special:
+    bus = fields.get("bus")
+    first = bus is None or bus.value == "first"
+    return Special(
+        places=fields.places(),
+        bus=buses.first if first else fields.number("bus", 0, 0xFF) or 0,
+        dev=fields.number("dev", 0, 31),
+        behaviour=fields.text("behaviour") or "hidden",  # type: ignore[arg-type]  # the schema's enum
+        register=fields.number("register"),
+    )
+
+
+def _windows(fields: Fields) -> tuple[Window, ...] | None:
+    if fields.get("windows") is None:
+        return None
+    return tuple(
+        Window(
+            places=each.places(),
+            space=each.text("space") or "mem32",  # type: ignore[arg-type]  # the schema's enum
+            pci=each.number("pci") or 0,
+            cpu=_first(each.number("cpu"), each.number("pci") or 0),
+            size=each.number("size", 0, U64) or 0,
+            prefetchable=each.flag("prefetchable", default=False),
+        )
+        for each in fields.maps("windows")
+    )
+
+
+def _first(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
+
+
+def _dma_windows(fields: Fields) -> tuple[DmaWindow, ...] | None:
+    if fields.get("dma_windows") is None:
+        return None
+    return tuple(
+        DmaWindow(
+            places=each.places(),
+            pci=each.number("pci") or 0,
+            cpu=_first(each.number("cpu"), each.number("pci") or 0),
+            size=each.number("size", 0, U64) or 0,
+        )
+        for each in fields.maps("dma_windows")
+    )
+
+
+def _intx(fields: Fields | None, around: Surroundings) -> Intx | None:
+    if fields is None:
+        return None
+    controller = fields.text("controller") or ""
+    return Intx(
+        places=fields.places(),
+        controller=controller,
+        irqs=fields.numbers("irqs", 0, U32) or (),
+        swizzle=fields.flag("swizzle", default=True),
+        map=tuple(
+            IntxEntry(
+                places=each.places(),
+                dev=each.number("dev", 0, 31),
+                pin=each.text("pin") or "A",  # type: ignore[arg-type]  # the schema's enum
+                irq=each.number("irq", 0, U32) or 0,
+            )
+            for each in fields.maps("map")
+        ),
+        trigger=fields.text("trigger") or around.trigger_of(controller),
+    )
+
+
+def _id_map(fields: Fields, target_key: str, target: str, buses: BusRange) -> tuple[IdMapEntry, ...]:
+    """The written map, else the identity over the bus range."""
+    if fields.get("map") is None:
+        first = buses.first * _IDS_PER_BUS
+        return (
+            IdMapEntry(
+                places=Places(fields.node.place),
+                rid=first,
+                id=first,
+                count=max(buses.count, 0) * _IDS_PER_BUS,
+                target=target,
+            ),
+        )
+    return tuple(
+        IdMapEntry(
+            places=each.places(),
+            rid=each.number("rid", 0, U32) or 0,
+            id=each.number("id", 0, U32) or 0,
+            count=_first(each.number("count", 1, 1 << 32), 1),
+            target=each.text(target_key) or target,
+        )
+        for each in fields.maps("map")
+    )
+
+
+def _msi(fields: Fields | None, buses: BusRange) -> MsiMap | None:
+    if fields is None:
+        return None
+    controller = fields.text("controller") or ""
+    return MsiMap(
+        places=fields.places(),
+        controller=controller,
+        entries=_id_map(fields, "controller", controller, buses),
+        mask=_first(fields.number("mask", 0, U32), U32),
+        parent=fields.flag("parent", default=False),
+    )
+
+
+def _iommu(fields: Fields | None, buses: BusRange, around: Surroundings) -> IommuMap | None:
+    if fields is None:
+        return None
+    unit = fields.text("unit") or ""
+    return IommuMap(
+        places=fields.places(),
+        unit=unit,
+        entries=() if around.is_vtd(unit) else _id_map(fields, "unit", unit, buses),
+        mask=_first(fields.number("mask", 0, U32), U32),
+        ats=fields.flag("ats", default=False),
+        pri=fields.flag("pri", default=False),
+    )
+
+
+def _override(bridge: Fields, key: Literal["acpi", "dt"], buses: BusRange) -> dict[str, object]:
+    """The fields that both views share. A `config` without a kind of its own completes the bridge's."""
+    view = bridge.map(key)
+    if view is None:
+        return {}
+    segment: int | Literal["none"] | None = None
+    if (node := view.get("segment")) is not None:
+        segment = "none" if node.value == "none" else view.number("segment", 0, 0xFFFF)
+    own_buses = _bus_range(view, "bus_range")
+    config = view.get("config")
+    enabled = view.get("enabled")
+    return {
+        "places": view.places(),
+        "present": view.flag("present", default=True),
+        "segment": segment,
+        "bus_range": own_buses,
+        "config": None
+        if config is None
+        else _config(Fields(_completed(config, bridge.get("config")), view.faults), own_buses or buses),
+        "windows": _windows(view),
+        "enabled": None if enabled is None else enabled.value is True,
+    }
+
+
+def _completed(config: Node, whole: Node | None) -> Node:
+    """The override's keys over the bridge's; an override with a kind, or one for a bridge whose
+    size is that of its own bus range, stands for itself where it says nothing of the size."""
+    if whole is None or config.get("kind") is not None:
+        return config
+    if not isinstance(whole.value, Mapping) or not isinstance(config.value, Mapping):
+        return config
+    return Node({**whole.value, **config.value}, config.place, {**whole.keys, **config.keys})
+
+
+def _acpi_view(bridge: Fields, buses: BusRange, *, hot_pluggable: bool) -> AcpiView:
+    view = bridge.map("acpi")
+    if view is None:
+        return AcpiView(cba=hot_pluggable, mcfg=not hot_pluggable)
+    mcfg: bool | BusRange = not hot_pluggable
+    if (node := view.get("mcfg")) is not None:
+        mcfg = node.value if isinstance(node.value, bool) else _bus_range(view, "mcfg") or mcfg
+    uid = view.get("uid")
+    return AcpiView(
+        **_override(bridge, "acpi", buses),  # type: ignore[arg-type]
+        uid=None if uid is None else uid.value if isinstance(uid.value, int) else str(uid.value),
+        hid=view.text("hid") or AcpiView().hid,
+        cid=_texts_or(view, "cid", AcpiView().cid),
+        osc=_texts_or(view, "osc", AcpiView().osc),
+        mcfg=mcfg,
+        cba=view.flag("cba", default=hot_pluggable),
+    )
+
+
+def _texts_or(fields: Fields, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    texts = fields.texts(key)
+    return default if texts is None else texts
+
+
+def _dt_view(bridge: Fields, buses: BusRange) -> DtView:
+    view = bridge.map("dt")
+    if view is None:
+        return DtView()
+    return DtView(
+        **_override(bridge, "dt", buses),  # type: ignore[arg-type]
+        label=view.text("label"),
+        properties=properties_of(view),
+    )

@@ -1,0 +1,220 @@
+"""Controllers and IOMMUs of the description to the model, and those that a base machine brings along."""
+
+from __future__ import annotations
+
+from rootplex.frontends.description.values import Fields
+from rootplex.model.controllers import (
+    AmdIommu,
+    DtNode,
+    GicV2,
+    GicV2m,
+    GicV3,
+    IntelVtd,
+    InterruptController,
+    IoApic,
+    Iommu,
+    Its,
+    MsiController,
+    SmmuV2,
+    SmmuV3,
+)
+from rootplex.model.numbers import Region
+
+_ITS_SIZE = 128 << 10
+_SMMU_SIZE = 128 << 10
+
+# QEMU's `virt` and `q35` machines: hw/arm/virt.c base_memmap and a15irqmap; include/hw/i386/ioapic.h and
+# hw/i386/intel_iommu_internal.h. The GIC is the version 3 one, with room for 123 redistributors.
+_QEMU_VIRT_ID_BITS = 16
+BUILT_IN_INTERRUPT_CONTROLLERS: dict[str, tuple[InterruptController, ...]] = {
+    "qemu-virt": (
+        GicV3(
+            name="gic",
+            built_in=True,
+            distributor=Region(0x0800_0000, 0x1_0000),
+            redistributors=Region(0x080A_0000, 0xF6_0000),
+        ),
+    ),
+    "qemu-q35": (IoApic(name="ioapic", built_in=True, base=0xFEC0_0000, gsi_base=0),),
+}
+BUILT_IN_MSI_CONTROLLERS: dict[str, tuple[MsiController, ...]] = {
+    "qemu-virt": (
+        Its(
+            name="its",
+            built_in=True,
+            base=0x0808_0000,
+            size=_ITS_SIZE,
+            id=0,
+            device_id_bits=_QEMU_VIRT_ID_BITS,
+        ),
+    ),
+}
+BUILT_IN_IOMMUS: dict[str, tuple[Iommu, ...]] = {
+    "qemu-virt": (
+        SmmuV3(
+            name="smmu",
+            built_in=True,
+            base=0x0905_0000,
+            size=_SMMU_SIZE,
+            eventq=74,
+            priq=75,
+            cmdq_sync=76,
+            gerror=77,
+            msi_controller=None,
+            stream_id_bits=_QEMU_VIRT_ID_BITS,
+        ),
+    ),
+    "qemu-q35": (IntelVtd(name="vtd", built_in=True, base=0xFED9_0000, segment=0),),
+}
+
+
+def interrupt_controllers(top: Fields, base: str) -> tuple[InterruptController, ...]:
+    """The described ones, and the base machine's whose name nobody took."""
+    return _with_built_in(
+        tuple(_interrupt_controller(fields) for fields in top.maps("interrupt_controllers")),
+        BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ()),
+    )
+
+
+def msi_controllers(top: Fields, base: str) -> tuple[MsiController, ...]:
+    bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
+    described = tuple(
+        _msi_controller(fields, place, bits) for place, fields in enumerate(top.maps("msi_controllers"))
+    )
+    return _with_built_in(described, BUILT_IN_MSI_CONTROLLERS.get(base, ()))
+
+
+def iommus(top: Fields, base: str) -> tuple[Iommu, ...]:
+    bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
+    return _with_built_in(
+        tuple(_iommu(fields, bits) for fields in top.maps("iommus")), BUILT_IN_IOMMUS.get(base, ())
+    )
+
+
+def _with_built_in(described: tuple, built_in: tuple) -> tuple:  # type: ignore[type-arg]
+    names = {each.name for each in described}
+    return (*described, *(each for each in built_in if each.name not in names))
+
+
+def _region(fields: Fields | None) -> Region:
+    if fields is None:
+        return Region(0, 0)
+    return Region(fields.number("base") or 0, fields.number("size") or 0)
+
+
+def _interrupt_controller(fields: Fields) -> InterruptController:
+    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    match fields.text("kind"):
+        case "arm-gic-v3":
+            return GicV3(
+                places=places,
+                name=name,
+                enabled=enabled,
+                distributor=_region(fields.map("distributor")),
+                redistributors=_region(fields.map("redistributors")),
+            )
+        case "arm-gic-v2":
+            return GicV2(
+                places=places,
+                name=name,
+                enabled=enabled,
+                distributor=_region(fields.map("distributor")),
+                cpu_interface=_region(fields.map("cpu_interface")),
+            )
+        case "io-apic":
+            return IoApic(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=fields.number("base") or 0,
+                gsi_base=fields.number("gsi_base", 0, 0xFFFF_FFFF) or 0,
+            )
+        case _:
+            return _dt_node(fields)
+
+
+def _msi_controller(fields: Fields, place: int, bits: int) -> MsiController:
+    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    match fields.text("kind"):
+        case "arm-gic-v3-its":
+            ident = fields.number("id", 0, 0xFFFF_FFFF)
+            return Its(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=fields.number("base") or 0,
+                size=fields.number("size") or _ITS_SIZE,
+                id=place if ident is None else ident,
+                device_id_bits=fields.number("device_id_bits", 1, 32) or bits,
+            )
+        case "arm-gic-v2m":
+            return GicV2m(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=fields.number("base") or 0,
+                size=fields.number("size") or 0x1000,
+                spi_base=fields.number("spi_base", 32, 1019) or 32,
+                spi_count=fields.number("spi_count", 1, 988) or 1,
+            )
+        case _:
+            return _dt_node(fields)
+
+
+def _iommu(fields: Fields, bits: int) -> Iommu:
+    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    base, size = fields.number("base") or 0, fields.number("size")
+    match fields.text("kind"):
+        case "arm-smmu-v3":
+            lines = fields.map("interrupts")
+            return SmmuV3(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=base,
+                size=size or _SMMU_SIZE,
+                eventq=None if lines is None else lines.number("eventq", 0, 987),
+                priq=None if lines is None else lines.number("priq", 0, 987),
+                cmdq_sync=None if lines is None else lines.number("cmdq_sync", 0, 987),
+                gerror=None if lines is None else lines.number("gerror", 0, 987),
+                msi_controller=fields.text("msi_controller"),
+                stream_id_bits=fields.number("stream_id_bits", 1, 32) or bits,
+            )
+        case "arm-smmu-v2":
+            return SmmuV2(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=base,
+                size=size or 0x1_0000,
+                interrupts=fields.numbers("interrupts", 0, 987) or (),
+                stream_id_bits=fields.number("stream_id_bits", 1, 16) or 15,
+            )
+        case "intel-vtd":
+            return IntelVtd(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=base,
+                segment=fields.number("segment", 0, 0xFFFF) or 0,
+            )
+        case "amd-iommu":
+            return AmdIommu(places=places, name=name, enabled=enabled, base=base)
+        case _:
+            return _dt_node(fields)
+
+
+def _dt_node(fields: Fields) -> DtNode:
+    return DtNode(
+        places=fields.places(),
+        name=fields.text("name") or "",
+        enabled=fields.flag("enabled", default=True),
+        compatible=fields.texts("compatible") or (),
+        base=fields.number("base"),
+        size=fields.number("size"),
+        cells=fields.number("cells", 0, 8),
+        address_cells=fields.number("address_cells", 0, 4),
+        interrupts=fields.numbers("interrupts", 0, 0xFFFF_FFFF) or (),
+        controller=fields.text("controller"),
+        parent=fields.text("parent"),
+    )

@@ -1,0 +1,166 @@
+"""A whole description to the model; the document has passed the schema."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rootplex.frontends.description import controllers
+from rootplex.frontends.description.bridges import Surroundings, build_bridge
+from rootplex.frontends.description.values import Fields
+from rootplex.model.numbers import Sbdf
+from rootplex.model.platform import (
+    Boot,
+    Dom0,
+    Expect,
+    Guest,
+    Memory,
+    Platform,
+    Suppression,
+    Xen,
+)
+from rootplex.source.node import Node
+
+_FIRMWARE = {"arm64": ("dt", "acpi"), "x86_64": ("acpi",), "arm": ("dt",), "riscv64": ("dt",)}
+_BASE_MEMORY = {"qemu-virt": (0x4000_0000, 1 << 30)}
+
+# QEMU's own tables carry these ids with OEM revision 1; a table replaces them only with a greater one.
+_QEMU_OEM = ("BOCHS ", "BXPC    ", 2)
+_OWN_OEM = ("RTPLEX", "ROOTPLEX", 1)
+_VMALLOC = 240 << 20
+
+
+def build_platform(top: Fields, file: str) -> Platform:
+    """The model of the description in `file`."""
+    head = top.map("platform") or Fields(Node({}, top.node.place), top.faults)
+    arch = head.text("arch") or "arm64"
+    base = head.text("base") or "none"
+    firmware = head.texts("firmware") or _FIRMWARE[arch]
+    interrupt_controllers = controllers.interrupt_controllers(top, base)
+    iommus = controllers.iommus(top, base)
+    around = Surroundings(interrupt_controllers, iommus)
+    oem_id, oem_table_id, oem_revision = _oem(head, base)
+    return Platform(
+        places=head.places(),
+        file=file,
+        name=head.text("name") or "",
+        title=head.text("title"),
+        arch=arch,  # type: ignore[arg-type]  # the schema's enum
+        vendor=head.text("vendor"),
+        model=head.text("model"),
+        compatible=head.texts("compatible") or (),
+        firmware=firmware,  # type: ignore[arg-type]
+        base=base,  # type: ignore[arg-type]
+        oem_id=oem_id,
+        oem_table_id=oem_table_id,
+        oem_revision=oem_revision,
+        bootargs=head.text("bootargs"),
+        console=head.text("console"),
+        memory=_memory(top, base),
+        interrupt_controllers=interrupt_controllers,
+        msi_controllers=controllers.msi_controllers(top, base),
+        iommus=iommus,
+        host_bridges=tuple(
+            build_bridge(fields, index, around) for index, fields in enumerate(top.maps("host_bridges"))
+        ),
+        boot=_boot(top.map("boot")),
+        xen=_xen(top.map("xen") or Fields(Node({}, top.node.place), top.faults), arch, firmware),
+        expect=_expect(top.map("expect")),
+        suppress=tuple(
+            Suppression(
+                places=fields.places(),
+                code=fields.text("code") or "",
+                subject=fields.text("at"),
+                reason=fields.text("reason") or "",
+            )
+            for fields in top.maps("suppress")
+        ),
+    )
+
+
+def _oem(head: Fields, base: str) -> tuple[str, str, int]:
+    ident, table, revision = _QEMU_OEM if base.startswith("qemu-") else _OWN_OEM
+    own = head.map("oem")
+    if own is None:
+        return ident, table, revision
+    return (own.text("id") or ident).ljust(6), (own.text("table_id") or table).ljust(8), revision
+
+
+def _memory(top: Fields, base: str) -> tuple[Memory, ...]:
+    written = tuple(
+        Memory(places=each.places(), base=each.number("base") or 0, size=each.number("size") or 0)
+        for each in top.maps("memory")
+    )
+    if written or base not in _BASE_MEMORY:
+        return written
+    start, size = _BASE_MEMORY[base]
+    return (Memory(base=start, size=size),)
+
+
+def _boot(fields: Fields | None) -> Boot | None:
+    if fields is None:
+        return None
+    return Boot(
+        places=fields.places(),
+        device=fields.text("device") or "",
+        placement=fields.text("placement") or "mcfg",  # type: ignore[arg-type]  # the schema's enum
+    )
+
+
+def _xen(fields: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
+    dom0 = fields.map("dom0") or Fields(Node({}, fields.node.place), fields.faults)
+    registers: Literal["before-scan", "after-scan", "after-first-device"]
+    registers = dom0.text("registers") or "before-scan"  # type: ignore[assignment]
+    default_firmware = "dt" if "dt" in firmware else "acpi"
+    return Xen(
+        places=fields.places(),
+        discovery=fields.text("discovery") or "dom0",  # type: ignore[arg-type]
+        pci_passthrough=fields.flag("pci_passthrough", default=True),
+        iommu=fields.flag("iommu", default=True),
+        vpci=fields.flag("vpci", default=False),
+        dom0=Dom0(
+            places=dom0.places(),
+            bits=dom0.number("bits", 32, 64) or (32 if arch == "arm" else 64),  # type: ignore[arg-type]
+            kernel=dom0.text("kernel") or "linux-7.2",
+            firmware=dom0.text("firmware") or default_firmware,  # type: ignore[arg-type]
+            memory=dom0.number("memory"),
+            probe_order=dom0.texts("probe_order"),
+            registers=registers,
+            lpae=dom0.flag("lpae", default=False),
+            vmalloc=dom0.number("vmalloc") or _VMALLOC,
+        ),
+        guests=tuple(
+            Guest(places=each.places(), name=each.text("name") or "", devices=each.texts("devices") or ())
+            for each in fields.maps("guests")
+        ),
+    )
+
+
+def _expect(fields: Fields | None) -> Expect:
+    if fields is None:
+        return Expect()
+    addresses, segments = fields.get("addresses"), fields.get("segments")
+    boot = fields.text("boot")
+    return Expect(
+        places=fields.places(),
+        addresses=()
+        if addresses is None
+        else tuple((name, Sbdf.parse(str(node.value))) for name, node in _entries(addresses)),
+        segments=()
+        if segments is None
+        else tuple((name, fields.bounded(node, name, 0, 0xFFFF)) for name, node in _entries(segments)),
+        groups=_lists(fields.get("groups")),
+        isolated=fields.texts("isolated") or (),
+        shared=_lists(fields.get("shared")) or (),
+        boot=None if boot is None else Sbdf.parse(boot),
+        findings=fields.texts("findings") or (),
+    )
+
+
+def _entries(node: Node) -> list[tuple[str, Node]]:
+    return list(node.value.items()) if isinstance(node.value, dict) else []
+
+
+def _lists(node: Node | None) -> tuple[tuple[str, ...], ...] | None:
+    if node is None:
+        return None
+    return tuple(tuple(str(item.value) for item in group.items) for group in node.items)

@@ -1,0 +1,136 @@
+"""A description's text to its model: YAML, schema, model; and every fault on the way, in one run.
+
+What the schema refuses is left out of the document before the model is built, so that one misspelt
+key does not hide the faults behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rootplex.frontends.description.platforms import build_platform
+from rootplex.frontends.description.values import Faults, Fields
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding, Level
+from rootplex.source.node import Node
+from rootplex.source.place import Place
+from rootplex.source.schema import Violation, platform_schema, violations
+from rootplex.source.suggest import advice
+from rootplex.source.yaml12 import load_yaml
+
+_CODES = {
+    "unknown-key": ("RPX0003", "unknown-key"),
+    "missing-key": ("RPX0004", "missing-key"),
+    "wrong-type": ("RPX0005", "wrong-type"),
+    "not-allowed": ("RPX0006", "invalid-value"),
+    "out-of-range": ("RPX0006", "invalid-value"),
+    "malformed": ("RPX0006", "invalid-value"),
+}
+
+# A thing that lacks one of these is not known well enough to say anything else about it.
+_IDENTITY = frozenset({"name", "kind", "type", "space", "dev", "fn", "model"})
+_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What reading gave. `platform` is None where too little was left to build one; where there
+    are findings it lacks the faulty parts, and `names` still has every name that was written."""
+
+    node: Node
+    platform: Platform | None
+    findings: tuple[Finding, ...]
+    names: frozenset[str]
+
+
+def read_description(text: str | bytes, file: str) -> Description:
+    """The description in `text`; `Unreadable` where it is not YAML."""
+    return description_of(load_yaml(text, file), file)
+
+
+def description_of(document: Node, file: str) -> Description:
+    """The description in a document, wherever its values were read."""
+    schema = platform_schema()
+    faults = Faults()
+    names = frozenset(_names(document))
+    found = violations(document.plain(), schema)
+    faults.found.extend(_finding(violation, document) for violation in found)
+    sound: Node | None = document
+    for _ in range(_ROUNDS):
+        if not found or sound is None:
+            break
+        sound = _without(sound, found)
+        found = [] if sound is None else violations(sound.plain(), schema)
+    if found or sound is None:
+        return Description(document, None, tuple(faults.found), names)
+    platform = build_platform(Fields(sound, faults), file)
+    return Description(document, platform, tuple(faults.found), names)
+
+
+def _names(document: Node) -> Iterable[str]:
+    for node in document.walk():
+        name = node.get("name")
+        if name is not None and isinstance(name.value, str):
+            yield name.value
+
+
+def _finding(violation: Violation, document: Node) -> Finding:
+    code, name = _CODES[violation.kind]
+    node = document.find(violation.path)
+    at: Place = node.place
+    help_ = None
+    if violation.key is not None:
+        at = node.keys.get(violation.key, _head_of(document, violation.path))
+        if violation.kind == "unknown-key":
+            help_ = advice(violation.key, violation.allowed, "key")
+    elif violation.allowed:
+        help_ = advice(str(node.value), violation.allowed, "value")
+    return Finding(code=code, name=name, level=Level.ERROR, message=violation.message, at=at, help=help_)
+
+
+def _head_of(document: Node, path: tuple[str | int, ...]) -> Place:
+    """For a missing key: the first key of its map, else the key that holds the map, else the map."""
+    node = document.find(path)
+    if node.keys:
+        return next(iter(node.keys.values()))
+    if path and isinstance(path[-1], str):
+        return document.find(path[:-1]).keys.get(path[-1], node.place)
+    return node.place
+
+
+def _without(document: Node, found: Iterable[Violation]) -> Node | None:
+    """The document without the values that were refused; None where nothing useful is left."""
+    gone: set[tuple[str | int, ...]] = set()
+    for violation in found:
+        path = violation.path
+        if violation.kind == "unknown-key" and violation.key is not None:
+            gone.add((*path, violation.key))
+        elif violation.kind == "missing-key" or (path and path[-1] in _IDENTITY):
+            gone.add(_enclosing(path if violation.kind == "missing-key" else path[:-1]))
+        else:
+            gone.add(_enclosing(path))
+    return None if () in gone else _pruned(document, (), gone)
+
+
+def _enclosing(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path itself, or where it ends inside a list of scalars (`[0, 300]`), the whole list."""
+    if len(path) >= 2 and isinstance(path[-1], int) and path[-2] in {"bus_range", "bus", "irqs", "mcfg"}:
+        return path[:-1]
+    return path
+
+
+def _pruned(node: Node, path: tuple[str | int, ...], gone: set[tuple[str | int, ...]]) -> Node:
+    if isinstance(node.value, Mapping):
+        kept = {
+            key: _pruned(below, (*path, key), gone)
+            for key, below in node.value.items()
+            if (*path, key) not in gone
+        }
+        return Node(kept, node.place, node.keys)
+    if isinstance(node.value, tuple):
+        items = tuple(
+            _pruned(below, (*path, i), gone) for i, below in enumerate(node.value) if (*path, i) not in gone
+        )
+        return Node(items, node.place)
+    return node
