@@ -1,0 +1,126 @@
+"""apt beside the system: a state of its own, so that no foreign architecture and no right is needed.
+
+The mirror is the one that the machine's own sources name, and packages are checked with the
+machine's own keys (apt-secure(8)); lists, archives and the one source line lie in a folder of the
+caller's. See apt.conf(5) for the settings and apt-get(8) for `indextargets`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootplex.tools import runner
+from rootplex.tools.runner import Outcome, ToolError
+
+_PROGRAMS = ("apt-get", "apt-cache", "dpkg")
+_OFFLINE = ("Temporary failure resolving", "Could not resolve", "Could not connect", "Unable to connect")
+_UNOFFERED = ("does not have a Release file", "404  Not Found")
+
+
+class NotOfferedError(ToolError):
+    """The mirror has no such suite, or the suite no such package; another one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apt:
+    """apt on one suite of one mirror, for one (Debian) architecture, with all it keeps in `home`."""
+
+    home: Path
+    suite: str
+    arch: str
+    mirror: str
+
+    def update(self) -> None:
+        """Read the suite's lists; apt fetches only what has changed since the last time.
+
+        NotOfferedError where the mirror has no such suite, ToolError where it cannot be reached.
+        """
+        for part in ("state/lists/partial", "cache/archives/partial", "debs"):
+            (self.home / part).mkdir(parents=True, exist_ok=True)
+        (self.home / "state/status").touch()
+        source = f"deb [arch={self.arch}] {self.mirror} {self.suite} main\n"
+        (self.home / "sources.list").write_text(source)
+        outcome = self._run("apt-get", "-q", "update", "--error-on=any", seconds=300)
+        if outcome.status == 0:
+            return
+        if any(sign in outcome.stderr for sign in _UNOFFERED):
+            raise NotOfferedError(f"this machine's mirror does not offer the suite {self.suite}")
+        raise _failure(f"cannot read the package lists of {self.suite}", outcome)
+
+    def dependencies(self, package: str) -> tuple[str, ...]:
+        """The names that a package's newest version depends on; NotOfferedError where there is none."""
+        outcome = self._run("apt-cache", "show", "--no-all-versions", package)
+        if outcome.status != 0:
+            raise NotOfferedError(f"the suite {self.suite} has no {package} for {self.arch}")
+        for line in outcome.stdout.splitlines():
+            if line.startswith("Depends: "):
+                return tuple(word.split()[0] for word in line.removeprefix("Depends: ").split(", "))
+        return ()
+
+    def download(self, packages: Sequence[str]) -> list[Path]:
+        """Fetch packages, going on where an earlier call was cut off; their files, in that order."""
+        debs = self.home / "debs"
+        outcome = self._run("apt-get", "-q", "download", *packages, cwd=debs, seconds=1800)
+        if outcome.status != 0:
+            raise _failure(f"cannot download {' and '.join(packages)}", outcome)
+        newest = {file.name.split("_")[0]: file for file in sorted(debs.glob("*.deb"), key=_age)}
+        return [newest[package] for package in packages]
+
+    def forget(self) -> None:
+        """Remove what was downloaded; the lists stay."""
+        shutil.rmtree(self.home / "debs", ignore_errors=True)
+
+    def _run(self, program: str, *words: str, cwd: Path | None = None, seconds: float = 60) -> Outcome:
+        home = self.home
+        settings = {
+            "Dir::State": home / "state",
+            "Dir::State::status": home / "state/status",
+            "Dir::Cache": home / "cache",
+            "Dir::Etc::SourceList": home / "sources.list",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "APT::Architecture": self.arch,
+            "APT::Architectures": self.arch,
+            "APT::Sandbox::User": "",  # the caller's folder may be closed to apt's own user
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+            "Acquire::http::Timeout": "30",
+        }
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        return runner.run([program, *options, *words], cwd=cwd or home, seconds=seconds)
+
+
+def mirror() -> str:
+    """The mirror of this machine's own sources: the first that serves a plain release, not
+    `-security` or `-updates`. ToolError where apt is missing or has no source at all."""
+    for program in _PROGRAMS:
+        if shutil.which(program) is None:
+            raise ToolError(f"{program} is not on this machine: it has no apt to fetch packages with")
+    argv = ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(SITE)"]
+    outcome = runner.run(argv, cwd=Path("/"))
+    sources = [line.split(maxsplit=1) for line in outcome.stdout.splitlines() if " " in line]
+    if not sources:
+        raise ToolError("apt has no package source on this machine (apt-get indextargets names none)")
+    plain = [site for release, site in sources if "-" not in release]
+    return plain[0] if plain else sources[0][1]
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """Unpack a .deb's files below `folder`, which is made; nothing is installed."""
+    outcome = runner.run(["dpkg", "-x", str(package), str(folder)], cwd=package.parent, seconds=300)
+    if outcome.status != 0:
+        raise _failure(f"cannot unpack {package.name}", outcome)
+
+
+def _age(file: Path) -> int:
+    return file.stat().st_mtime_ns
+
+
+def _failure(what: str, outcome: Outcome) -> ToolError:
+    if any(sign in outcome.stderr for sign in _OFFLINE):
+        return ToolError(f"{what}: no network, the machine's mirror cannot be reached")
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith(("E:", "dpkg", "W:"))]
+    reason = lines[0] if lines else f"status {outcome.status}"
+    return ToolError(f"{what}: {reason}")

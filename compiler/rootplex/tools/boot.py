@@ -1,0 +1,131 @@
+"""Running QEMU to a mark on its console, and never leaving it behind.
+
+The console goes to a file, so that it is there to read whatever happens. QEMU is ended when the
+mark has come, at the time limit, and on the way out of every error: an interrupt, SIGTERM and
+SIGHUP included. Where `setpriv` is there (util-linux), the kernel ends it even if this process is
+killed outright. It runs in a session of its own: an interrupt at the terminal reaches us first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, path_of
+
+_STEP = 0.05  # seconds between two looks at the console
+_LAST_LINES = 5
+
+
+class BootError(ToolError):
+    """The boot did not come to its mark; the message has the last lines and names the log."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    until: str,
+    seconds: float,
+    progress: Callable[[str], None] | None = None,
+) -> str:
+    """Start `argv`, end it when a console line has `until` in it, and return the console's text.
+
+    `argv` is QEMU's whole command with the console on its standard output (`-nographic`, or
+    `-display none -serial stdio`); `-no-reboot` is added where it lacks. Its standard input is closed,
+    standard output and error go to `log`, byte by byte as they come. `progress` gets each finished line.
+    ToolError where the program is missing; BootError where it ended, printed more than 64 MiB, or
+    used up its seconds before the mark.
+    """
+    command = [path_of(argv[0]), *argv[1:]]
+    if "-no-reboot" not in command:
+        command.append("-no-reboot")
+    guard = shutil.which("setpriv")
+    if guard is not None:
+        command = [guard, "--pdeathsig", "KILL", *command]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as sink, log.open("rb") as console, _signals_raise():
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            failure = _watch(process, console, until, seconds, progress)
+        finally:
+            _end(process)
+    text = log.read_bytes().decode("utf-8", "replace")
+    if failure is None:
+        return text
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
+    tail = "".join(f"\n  {line[:200]}" for line in lines) or "\n  (nothing was printed)"
+    raise BootError(f"the boot {failure} (console: {log}); its last lines:{tail}")
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    console: IO[bytes],
+    until: str,
+    seconds: float,
+    progress: Callable[[str], None] | None,
+) -> str | None:
+    """None when the mark has come, else what happened instead."""
+    mark, pending, length = until.encode(), b"", 0
+    deadline = time.monotonic() + seconds
+    while True:
+        status = process.poll()  # before reading, so that no last line is missed
+        chunk = console.read(1 << 20)
+        length += len(chunk)
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            if progress is not None:
+                progress(line.decode("utf-8", "replace").rstrip("\r"))
+            if mark in line:
+                return None
+        if length > OUTPUT_LIMIT:
+            return f"printed more than {OUTPUT_LIMIT >> 20} MiB"
+        if time.monotonic() > deadline:
+            return f"did not come to its end within {seconds:g} seconds"
+        if not chunk:
+            if status is not None:
+                return f"stopped before its end: QEMU left with status {status}"
+            time.sleep(_STEP)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it started. The session is its own, so nothing else is hit."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP leave through the `finally`s, as an interrupt does.
+
+    Only the main thread may set handlers; elsewhere the caller's main thread has to.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,77 @@
+"""The initramfs of a boot: busybox, `/init`, the capture script; ACPI tables in front.
+
+`/init` runs the script, then says what stands at the start of each NVMe disk (the proof that DMA and
+interrupts work on that host bridge), prints `MARK`, and powers off. The kernel's own messages are
+kept off the console meanwhile. Replacement tables go in an uncompressed archive in front, where
+the kernel looks for them before it unpacks anything (its Documentation/admin-guide/acpi/
+initrd_table_override.rst): one takes the place of the firmware's only where signature, OEM id and
+OEM table id match and the OEM revision is greater; else it is added.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import stat
+from collections.abc import Sequence
+
+from rootplex.tools import cpio
+
+MARK = "rootplex: boot ends"
+"""The last line that `/init` prints."""
+
+_DISK = re.compile(r"rootplex: disk (?P<sbdf>[0-9a-f:.]+) (?P<name>\w+)(?P<hex>[0-9a-f ]*)\s*$", re.MULTILINE)
+
+# Every applet is called through busybox itself: no links, no PATH.
+_INIT = f"""#!/bin/busybox sh
+busybox mkdir -p /proc /sys /dev
+busybox mount -t proc proc /proc
+busybox mount -t sysfs sysfs /sys
+busybox mount -t devtmpfs devtmpfs /dev
+echo 1 > /proc/sys/kernel/printk
+busybox sh /snapshot.sh --offer-drivers
+# A namespace comes up a moment after its controller was bound.
+for function in /sys/bus/pci/drivers/nvme/*:*; do
+    [ -e "$function" ] || continue
+    tries=0
+    while [ $tries -lt 50 ]; do
+        for disk in "$function"/nvme/nvme*/nvme*n1; do
+            [ -e "$disk" ] || continue
+            name=${{disk##*/}}
+            start=$(busybox dd if=/dev/$name bs=64 count=1 2>/dev/null | busybox od -An -v -tx1)
+            echo "rootplex: disk ${{function##*/}} $name" $start
+            tries=50
+        done
+        tries=$((tries + 1))
+        [ $tries -ge 50 ] || busybox usleep 100000
+    done
+done
+echo "{MARK}"
+busybox poweroff -f
+"""
+
+
+def image(busybox: bytes, script: str, tables: Sequence[tuple[str, bytes]] = ()) -> bytes:
+    """The initrd file. `busybox` is a static one for the booted kernel's architecture, `script`
+    the capture script, `tables` the file names and bytes of ACPI tables that replace the firmware's.
+    The same input gives the same bytes.
+    """
+    root = cpio.pack(
+        [
+            cpio.Entry("bin/busybox", busybox, stat.S_IFREG | 0o755),
+            cpio.Entry("init", _INIT.encode(), stat.S_IFREG | 0o755),
+            cpio.Entry("snapshot.sh", script.encode()),
+        ]
+    )
+    front = override(tables) if tables else b""
+    return front + gzip.compress(root, compresslevel=6, mtime=0)
+
+
+def override(tables: Sequence[tuple[str, bytes]]) -> bytes:
+    """ACPI tables, (file name, bytes), as the archive that Linux takes replacements from."""
+    return cpio.archive([(f"kernel/firmware/acpi/{name}", data) for name, data in tables])
+
+
+def disks(console: str) -> dict[str, bytes]:
+    """What `/init` read from each NVMe disk: SBDF to the first 64 bytes, none where reading failed."""
+    return {match["sbdf"]: bytes.fromhex(match["hex"]) for match in _DISK.finditer(console)}

@@ -1,0 +1,175 @@
+"""Debian's kernels, unpacked into the user's cache: nothing of the system is touched.
+
+    <cache>/rootplex/kernels/<arch>/<release>/{vmlinuz,busybox}
+
+A kernel's folder comes into being by one rename, so it is whole or not there; what was downloaded
+before an interruption is used again. The UEFI firmware for an ACPI boot is the system's own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootplex.tools import apt, images
+from rootplex.tools.images import Arch
+from rootplex.tools.runner import ToolError
+
+Progress = Callable[[str], None]
+
+DEFAULT_PROFILE = "linux-6.1"
+
+SUITES = {"linux-6.1": ("bookworm",), "linux-6.12": ("bookworm-backports", "trixie"), "linux-7.2": ("sid",)}
+"""Where Debian holds the kernel of a profile, in the order they are tried."""
+
+_DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64"}
+
+_UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
+    "arm64": (
+        "qemu-efi-aarch64",
+        ("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/edk2/aarch64/QEMU_EFI.fd"),
+    ),
+    "x86_64": ("ovmf", ("/usr/share/ovmf/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """An unpacked kernel, a static busybox of its architecture, and the profile of its behaviour
+    (None: there is none for this release)."""
+
+    arch: Arch
+    release: str
+    profile: str | None
+    image: Path
+    busybox: Path
+
+
+def folder(cache: Path, arch: Arch) -> Path:
+    """Where the kernels of an architecture lie below the user's cache folder."""
+    return cache / "rootplex" / "kernels" / arch
+
+
+def unpacked(cache: Path, arch: Arch) -> tuple[Kernel, ...]:
+    """The kernels that are there, oldest release first; none is no error."""
+    kernels = (_kernel(entry, arch) for entry in folder(cache, arch).glob("[0-9]*"))
+    whole = [kernel for kernel in kernels if kernel.image.is_file() and kernel.busybox.is_file()]
+    return tuple(sorted(whole, key=lambda kernel: [int(part) for part in re.findall(r"\d+", kernel.release)]))
+
+
+def newest(cache: Path, arch: Arch, profile: str = DEFAULT_PROFILE) -> Kernel:
+    """The newest unpacked kernel of a profile; ToolError that says how to get one."""
+    for kernel in reversed(unpacked(cache, arch)):
+        if kernel.profile == profile:
+            return kernel
+    raise ToolError(
+        f"no {arch} kernel of the profile {profile} is unpacked in {folder(cache, arch)} "
+        f"(rootplex fetch-kernel --arch {arch} --profile {profile} gets one)"
+    )
+
+
+def uefi(arch: Arch) -> Path:
+    """The UEFI firmware for QEMU; ToolError naming Debian's package where it is missing."""
+    package, places = _UEFI[arch]
+    for place in places:
+        if Path(place).is_file():
+            return Path(place)
+    raise ToolError(f"no UEFI firmware for {arch} is installed (on Debian: apt-get install {package})")
+
+
+def fetch(
+    cache: Path, arch: Arch, profile: str = DEFAULT_PROFILE, progress: Progress = lambda _step: None
+) -> Kernel:
+    """Download the profile's newest cloud kernel and a static busybox with apt, and unpack both.
+
+    `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
+    source, its mirror cannot be reached or offers no suite with such a kernel, a package is broken.
+    """
+    if profile not in SUITES:
+        raise ToolError(f"no Debian suite is known to hold {profile} (known: {', '.join(SUITES)})")
+    place = folder(cache, arch)
+    place.mkdir(parents=True, exist_ok=True)
+    mirror = apt.mirror()
+    refusals: list[str] = []
+    with _alone(place):
+        for suite in SUITES[profile]:
+            try:
+                return _fetch(_source(place, suite, arch, mirror), place, arch, profile, progress)
+            except apt.NotOfferedError as error:
+                refusals.append(str(error))
+    raise ToolError("; ".join(refusals))
+
+
+def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Progress) -> Kernel:
+    progress(f"reading the package lists of {source.suite} ({source.arch})")
+    source.update()
+    package = _image_package(source)
+    release = package.removeprefix("linux-image-").removeprefix("linux-binary-")
+    if images.profile_of(release) != profile:
+        raise apt.NotOfferedError(f"the suite {source.suite} has {release}, which is not {profile}")
+    kernel = _kernel(place / release, arch)
+    if kernel.image.is_file() and kernel.busybox.is_file():
+        progress(f"{release} is unpacked already")
+        return kernel
+    progress(f"downloading {package} and busybox-static")
+    packages = source.download([package])
+    # A backports suite holds little beside kernels; busybox is its base suite's.
+    base = _source(place, source.suite.removesuffix("-backports"), arch, source.mirror)
+    if base != source:
+        base.update()
+    packages += base.download(["busybox-static"])
+    progress(f"unpacking {release}")
+    with tempfile.TemporaryDirectory(dir=place, prefix=".new-") as name:
+        tree, whole = Path(name, "tree"), Path(name, "whole")
+        whole.mkdir()
+        for deb in packages:
+            apt.unpack(deb, tree)
+        _only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")
+        _only(tree, "busybox", "busybox-static").rename(whole / "busybox")
+        image = images.read(whole / "vmlinuz")
+        if (image.arch, image.release) != (arch, release):
+            raise ToolError(f"{package} holds {image.release} for {image.arch}, not {release} for {arch}")
+        shutil.rmtree(place / release, ignore_errors=True)  # one that lost a file
+        whole.rename(place / release)
+    source.forget()
+    base.forget()
+    return kernel
+
+
+def _source(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
+    return apt.Apt(place / f".apt-{suite}", suite, _DEBIAN_ARCH[arch], mirror)
+
+
+def _image_package(source: apt.Apt) -> str:
+    """The package that holds the image: linux-image-X, which from 7.x on only depends on linux-binary-X."""
+    package = f"linux-image-cloud-{source.arch}"
+    for prefix in ("linux-image-", "linux-binary-"):
+        names = [name for name in source.dependencies(package) if re.match(rf"{prefix}\d", name)]
+        package = names[0] if names else package
+    return package
+
+
+def _kernel(entry: Path, arch: Arch) -> Kernel:
+    return Kernel(arch, entry.name, images.profile_of(entry.name), entry / "vmlinuz", entry / "busybox")
+
+
+def _only(tree: Path, pattern: str, package: str) -> Path:
+    files = [path for path in sorted(tree.rglob(pattern)) if path.is_file() and not path.is_symlink()]
+    files = [path for path in files if path.stat().st_size > 1 << 16]  # not the folders of documentation
+    if len(files) != 1:
+        raise ToolError(f"the package {package} holds {len(files)} files {pattern}, not one")
+    return files[0]
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Wait until no other process fetches into this folder; the lock ends with the process."""
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
