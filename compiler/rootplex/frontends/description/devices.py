@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import get_args
 
-from rootplex.catalogue.reader import class_code, model
+from rootplex.catalogue.reader import class_code, class_names, model
 from rootplex.frontends.description.values import Fields, number_of
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE, Alias, Bar, Device, DeviceType, Pin, Sriov
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place
+from rootplex.source.suggest import advice
 
 _ACS_OF_PORTS = ("sv", "tb", "rr", "cr", "uf")
 _ACS_ELSEWHERE = ("rr", "cr")
@@ -141,7 +142,12 @@ def _class(fields: Fields, kind: DeviceType) -> int:
     try:
         return class_code(str(node.value))
     except KeyError:
-        return 0x020000  # an unknown class name is a finding of its own
+        fields.faults.value(
+            node.place,
+            f"no class is named {node.value!r}",
+            help=advice(str(node.value), class_names(), "class"),
+        )
+        return 0x020000
 
 
 def _acs(fields: Fields, kind: DeviceType) -> tuple[str, ...] | None:

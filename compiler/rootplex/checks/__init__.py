@@ -1,0 +1,1 @@
+"""What is wrong with a platform: one module a check, one explicit list (`registry`)."""

@@ -1,0 +1,1 @@
+"""Block 00: what a schema cannot say about a description."""

@@ -1,0 +1,50 @@
+"""bus-numbers
+
+What it finds: a range of buses whose first is behind its last: `bus_range` of a host bridge, `bus` of a port.
+Why it matters: Linux refuses such a host bridge (-EINVAL), Xen never finds a device in it.
+Example: `bus_range: [0x20, 0x10]`.
+What to do: write the smaller number first.
+Source: Linux `pci_ecam_create`; Xen `pci_host_common_probe` (no check: it never matches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.model.bridge import HostBridge, Override
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0023",
+    name="bus-numbers",
+    level=Level.ERROR,
+    needs="description",
+    covers=("LNX-15", "XP-12"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bus ranges that hold no bus."""
+    for bridge in facts.platform.host_bridges:
+        views: tuple[HostBridge | Override, ...] = (bridge, bridge.acpi, bridge.dt)
+        for view in views:
+            buses = view.bus_range
+            if buses is not None and buses.first > buses.last:
+                yield RULE.finding(
+                    view.at("bus_range"),
+                    f"the bus range of '{bridge.name}' starts at {buses.first:#x}, "
+                    f"behind its end {buses.last:#x}",
+                    help="write the first bus first",
+                    subject=bridge.name,
+                )
+        for device in bridge.walk():
+            if device.bus is not None and device.bus != (0, 0) and device.bus[0] > device.bus[1]:
+                yield RULE.finding(
+                    device.at("bus"),
+                    f"the secondary bus of {device.label} is {device.bus[0]:#x}, "
+                    f"behind its subordinate {device.bus[1]:#x}",
+                    help="write the secondary bus first",
+                    subject=device.name,
+                )

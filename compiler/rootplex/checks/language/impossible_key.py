@@ -1,0 +1,109 @@
+"""impossible-key
+
+What it finds: a key that makes no sense with the others: ACPI on 32-bit Arm, a device tree on x86, an IOMMU
+map with VT-d, four interrupt lines that are not four, a map beside lines, a bus or slot on an endpoint.
+Why it matters: it would be ignored, and its author believes otherwise.
+Example: `iommu: {unit: vtd, map: [...]}`.
+What to do: take the key out, or change the one that it contradicts.
+Source: the platform language, version 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.model.bridge import HostBridge
+from rootplex.model.controllers import IntelVtd
+from rootplex.model.device import Device
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0024", name="impossible-key", level=Level.ERROR, needs="description")
+
+_NO_FIRMWARE = {("arm", "acpi"), ("x86_64", "dt")}
+_BRIDGE_KEYS = ("bus", "slot", "hotplug", "external_facing", "devices")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Keys that contradict other keys."""
+    yield from _platform(facts.platform)
+    for bridge in facts.platform.host_bridges:
+        yield from _bridge(facts.platform, bridge)
+        for device in bridge.walk():
+            yield from _device(device)
+
+
+def _platform(platform: Platform) -> Iterator[Finding]:
+    for i, firmware in enumerate(platform.firmware):
+        if (platform.arch, firmware) in _NO_FIRMWARE:
+            name = {"acpi": "ACPI", "dt": "device tree"}[firmware]
+            yield RULE.finding(
+                platform.at(f"firmware.{i}"),
+                f"there is no {name} firmware on {platform.arch}",
+                help="take it out of 'firmware'",
+            )
+    if platform.xen.dom0.wrote("firmware") and platform.xen.dom0.firmware not in platform.firmware:
+        yield RULE.finding(
+            platform.xen.dom0.at("firmware"),
+            f"Dom0 is to boot by {platform.xen.dom0.firmware}, which this platform is not compiled for",
+            related=[(platform.at("firmware"), f"compiled for: {', '.join(platform.firmware)}")],
+            help="name a firmware that the platform has",
+        )
+    if platform.base == "qemu-virt" and platform.arch not in {"arm64", "arm"}:
+        yield RULE.finding(
+            platform.at("base"), f"QEMU's virt machine of this base is an Arm one, not {platform.arch}"
+        )
+    if platform.base == "qemu-q35" and platform.arch != "x86_64":
+        yield RULE.finding(platform.at("base"), f"QEMU's q35 machine is an x86_64 one, not {platform.arch}")
+
+
+def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
+    intx = bridge.intx
+    if intx is not None:
+        if intx.irqs and len(intx.irqs) != 4:
+            yield RULE.finding(
+                intx.at("irqs"),
+                f"'{bridge.name}' has {len(intx.irqs)} interrupt lines for INTA to INTD, not four",
+                help="name four numbers; a line may be named more than once",
+                subject=bridge.name,
+            )
+        if intx.irqs and intx.map:
+            yield RULE.finding(
+                intx.at("map"),
+                f"'{bridge.name}' has both four interrupt lines and a map of them",
+                related=[(intx.at("irqs"), "the four lines")],
+                help="keep one of the two",
+                subject=bridge.name,
+            )
+    if bridge.iommu is not None and bridge.iommu.wrote("map"):
+        unit = platform.controller(bridge.iommu.unit)
+        if isinstance(unit, IntelVtd):
+            yield RULE.finding(
+                bridge.iommu.at("map"),
+                f"'{bridge.name}' has a map to the VT-d unit '{unit.name}', where the stream is the RID",
+                help="take the map out",
+                subject=bridge.name,
+            )
+    if bridge.msi is not None and bridge.msi.parent and bridge.msi.wrote("map"):
+        yield RULE.finding(
+            bridge.msi.at("map"),
+            f"'{bridge.name}' has an MSI map beside 'parent: true', with which the DeviceID is the RID",
+            related=[(bridge.msi.at("parent"), "the MSI parent")],
+            help="keep one of the two",
+            subject=bridge.name,
+        )
+
+
+def _device(device: Device) -> Iterator[Finding]:
+    if device.is_bridge:
+        return
+    for key in _BRIDGE_KEYS[:-1]:
+        if device.wrote(key):
+            yield RULE.finding(
+                device.at(key),
+                f"{device.label}, of type {device.type}, has '{key}', which only ports and bridges have",
+                help="take it out, or correct the type",
+                subject=device.name,
+            )

@@ -1,0 +1,115 @@
+"""unknown-name
+
+What it finds: a name that refers to nothing: a controller, bridge, device, model or class that is not there.
+Why it matters: the reference cannot be compiled, and the author meant something.
+Example: `msi: {controller: itz}` where the controller is named `its`.
+What to do: take the name that the help proposes, or describe the thing.
+Source: the platform language, version 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rootplex.catalogue.reader import model, names
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.model.controllers import DtNode, SmmuV3
+from rootplex.model.part import Part
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding, Level
+from rootplex.source.suggest import advice
+
+RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR, needs="description")
+
+Reference = tuple[Part, str, str, str, frozenset[str]]
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Every reference by name that leads nowhere."""
+    taken = all_names(facts.platform)
+    for part, path, name, what, known in references(facts.platform):
+        if name not in known and name not in facts.names:
+            yield _unknown(part, path, name, what, known)
+        elif name not in known and name in taken:
+            yield RULE.finding(
+                part.at(path), f"'{name}' is no {what}", help=advice(name, known, what), subject=name
+            )
+    yield from _catalogue(facts.platform)
+
+
+def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) -> Finding:
+    return RULE.finding(
+        part.at(path), f"no {what} is named '{name}'", help=advice(name, known, what), subject=name
+    )
+
+
+def _catalogue(platform: Platform) -> Iterator[Finding]:
+    for _, device in platform.walk():
+        if device.model is not None:
+            try:
+                model(device.model)
+            except KeyError:
+                yield _unknown(device, "model", device.model, "model of the catalogue", names())
+
+
+def all_names(platform: Platform) -> frozenset[str]:
+    """Every name that the platform has."""
+    controllers = (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus)
+    devices = (device.name for _, device in platform.walk() if device.name)
+    return frozenset(
+        (
+            *(each.name for each in controllers),
+            *(bridge.name for bridge in platform.host_bridges),
+            *(guest.name for guest in platform.xen.guests),
+            *devices,
+        )
+    )
+
+
+def references(platform: Platform) -> Iterator[Reference]:
+    """(part, field, the name written, what it must name, the names it can be)."""
+    interrupt = frozenset(each.name for each in platform.interrupt_controllers)
+    msi = frozenset(each.name for each in platform.msi_controllers)
+    iommus = frozenset(each.name for each in platform.iommus)
+    bridges = frozenset(bridge.name for bridge in platform.host_bridges)
+    devices = frozenset(device.name for _, device in platform.walk() if device.name)
+    for bridge in platform.host_bridges:
+        if bridge.intx is not None:
+            yield bridge.intx, "controller", bridge.intx.controller, "interrupt controller", interrupt
+        if bridge.msi is not None:
+            yield bridge.msi, "controller", bridge.msi.controller, "MSI controller", msi
+            for entry in bridge.msi.entries:
+                if entry.wrote("controller"):
+                    yield entry, "controller", entry.target, "MSI controller", msi
+        if bridge.iommu is not None:
+            yield bridge.iommu, "unit", bridge.iommu.unit, "IOMMU", iommus
+            for id_entry in bridge.iommu.entries:
+                if id_entry.wrote("unit"):
+                    yield id_entry, "unit", id_entry.target, "IOMMU", iommus
+    for controller in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
+        if isinstance(controller, SmmuV3) and controller.msi_controller is not None:
+            yield controller, "msi_controller", controller.msi_controller, "MSI controller", msi
+        if isinstance(controller, DtNode):
+            if controller.controller is not None:
+                yield controller, "controller", controller.controller, "interrupt controller", interrupt
+            if controller.parent is not None:
+                yield controller, "parent", controller.parent, "host bridge", bridges
+    if platform.boot is not None:
+        yield platform.boot, "device", platform.boot.device, "device", devices
+    for i, name in enumerate(platform.xen.dom0.probe_order or ()):
+        yield platform.xen.dom0, f"probe_order.{i}", name, "host bridge", bridges
+    for guest in platform.xen.guests:
+        for i, name in enumerate(guest.devices):
+            yield guest, f"devices.{i}", name, "device", devices
+    expect = platform.expect
+    for name, _ in expect.addresses:
+        yield expect, f"addresses.{name}", name, "device", devices
+    for name, _ in expect.segments:
+        yield expect, f"segments.{name}", name, "host bridge", bridges
+    for key, groups in (("groups", expect.groups or ()), ("shared", expect.shared)):
+        for i, group in enumerate(groups):
+            for name in group:
+                yield expect, f"{key}.{i}", name, "device", devices
+    for i, name in enumerate(expect.isolated):
+        yield expect, f"isolated.{i}", name, "device", devices
