@@ -6,10 +6,16 @@ address cells, the first of which (phys.hi) carries flags (PCI Bus Binding to IE
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rootplex.readers.problem import Problem
+from rootplex.readers.tree import DtNode, Tree, number
 from rootplex.source.place import DtPlace
+
+MAX_CELLS = 4
+"""Linux reads no address or size of more cells (`OF_MAX_ADDR_CELLS`)."""
 
 Space: TypeAlias = Literal["config", "io", "mem32", "mem64"]
 SPACES: tuple[Space, ...] = ("config", "io", "mem32", "mem64")
@@ -64,3 +70,154 @@ class DtRange:
     parent: int
     size: int
     cell: int
+
+
+def is_pci_bus(node: DtNode) -> bool:
+    """Whether the node's children have PCI addresses of three cells (Linux `of_bus_pci_match`)."""
+    return node.string("device_type") in ("pci", "pciex", "vci", "ht") or node.base_name == "pcie"
+
+
+def entries(cells: tuple[int, ...], *widths: int) -> Iterator[tuple[int, tuple[tuple[int, ...], ...]]]:
+    """Cut cells into entries of fields of the given widths; yields (index of first cell, fields).
+
+    What is left at the end is no entry. Nothing for entries of no cells, or impossible widths.
+    """
+    total = sum(widths)
+    if total == 0 or max(widths) > MAX_CELLS:
+        return
+    for start in range(0, len(cells) - total + 1, total):
+        fields = []
+        at = start
+        for width in widths:
+            fields.append(cells[at : at + width])
+            at += width
+        yield start, tuple(fields)
+
+
+def ragged(tree: Tree, node: DtNode, property: str, width: int) -> Iterator[Problem]:
+    """The problem of a property that is not a whole number of entries of `width` cells."""
+    length = len(node.properties.get(property, b""))
+    if width == 0 and length:
+        yield Problem(tree.place(node, property), "entries of no cells")
+    elif length % (4 * width or 4):
+        text = f"{length} bytes are not a whole number of entries of {4 * width}"
+        yield Problem(tree.place(node, property), text)
+
+
+def ranges(node: DtNode, property: str = "ranges") -> tuple[DtRange, ...]:
+    """The entries of an ordinary bus's `ranges` (or `dma-ranges`). Of addresses of three cells or
+    more only the last two count, as in Linux."""
+    parent = node.parent
+    widths = (node.address_cells, parent.address_cells if parent else 0, node.size_cells)
+    return tuple(
+        DtRange(number(child[-2:]), number(up[-2:]), number(size[-2:]), cell)
+        for cell, (child, up, size) in entries(node.cells(property) or (), *widths)
+    )
+
+
+def to_cpu(node: DtNode, address: int, property: str = "ranges") -> int | None:
+    """The CPU address of an address on the bus that `node` sits on: through the `ranges` of every
+    bus above; an empty one is 1:1, a missing one cannot be passed. With `dma-ranges` a missing
+    one is 1:1 too (Linux `of_translate_dma_address`).
+
+    None: not translatable, or a bus on the way has impossible cell counts.
+    """
+    bus = node.parent
+    while bus is not None and bus.parent is not None:
+        if not 0 < bus.address_cells <= MAX_CELLS or bus.size_cells == 0:
+            return None
+        value = bus.properties.get(property)
+        if value is None and property == "ranges":
+            return None
+        if value:
+            offset = next(
+                (r.parent - r.child for r in ranges(bus, property) if r.child <= address < r.child + r.size),
+                None,
+            )
+            if offset is None:
+                return None
+            address += offset
+        bus = bus.parent
+    return address if bus is not None else None
+
+
+def translation(node: DtNode, cpu: int | None) -> Translation:
+    """What the outcome of `to_cpu` means for an address on the bus of `node`."""
+    if cpu is not None:
+        return "cpu"
+    under_mbus = any(name.endswith("-mbus") for up in node.ancestors() for name in up.compatible)
+    return "mbus" if under_mbus else "none"
+
+
+def regs(tree: Tree, node: DtNode) -> tuple[DtReg, ...]:
+    """The entries of the node's `reg`, by its parent's cell counts."""
+    bus = node.parent
+    if bus is None or "reg" not in node.properties:
+        return ()
+    names = node.strings("reg-names")
+    found = []
+    splits = entries(node.cells("reg") or (), bus.address_cells, bus.size_cells)
+    for index, (cell, (address, size)) in enumerate(splits):
+        local = number(address[-2:])
+        cpu = None if bus.size_cells == 0 else to_cpu(node, local)
+        found.append(
+            DtReg(
+                index=index,
+                name=names[index] if index < len(names) else None,
+                address=local,
+                cpu=cpu,
+                size=number(size[-2:]),
+                translation=translation(node, cpu),
+                cell=cell,
+                place=tree.place(node, "reg", cell),
+            )
+        )
+    return tuple(found)
+
+
+def reg_problems(tree: Tree, node: DtNode) -> Iterator[Problem]:
+    """What is malformed in the node's `reg`."""
+    if node.parent is not None:
+        yield from ragged(tree, node, "reg", node.parent.address_cells + node.parent.size_cells)
+
+
+def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
+    """The entries of a PCI host's `ranges` or `dma-ranges`."""
+    bus = node.parent
+    if bus is None or node.address_cells != 3:
+        return ()
+    found = []
+    splits = entries(node.cells(property) or (), 1, 2, bus.address_cells, node.size_cells)
+    for cell, (flags, pci, local_cells, size) in splits:
+        local = number(local_cells[-2:])
+        cpu = to_cpu(node, local, property)
+        found.append(
+            DtWindow(
+                phys_hi=flags[0],
+                space=SPACES[flags[0] >> 24 & 3],
+                prefetchable=bool(flags[0] & PREFETCHABLE),
+                pci=number(pci),
+                cpu_local=local,
+                cpu=cpu,
+                size=number(size[-2:]),
+                translation=translation(node, cpu),
+                cell=cell,
+                place=tree.place(node, property, cell),
+            )
+        )
+    return tuple(found)
+
+
+def window_problems(tree: Tree, node: DtNode, property: str) -> Iterator[Problem]:
+    """What is malformed in a PCI host's `ranges` or `dma-ranges`."""
+    bus = node.parent
+    if not node.properties.get(property) or bus is None:
+        return
+    if node.address_cells != 3:
+        text = f"#address-cells of a PCI bus is 3, here {node.address_cells}: {property} cannot be read"
+        yield Problem(tree.place(node, "#address-cells"), text)
+    elif node.size_cells > MAX_CELLS or bus.address_cells > MAX_CELLS:
+        text = f"{node.size_cells} size cells or {bus.address_cells} parent address cells are too many"
+        yield Problem(tree.place(node, property), text)
+    else:
+        yield from ragged(tree, node, property, 3 + bus.address_cells + node.size_cells)

@@ -7,15 +7,16 @@ the root port nodes below a bridge are not. Disabled ones are listed too: they k
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from rootplex.readers.address import DtReg, DtWindow
-from rootplex.readers.controllers import Controller
-from rootplex.readers.intx import InterruptMap
+from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
+from rootplex.readers.controllers import Controller, known_controller
+from rootplex.readers.intx import InterruptMap, interrupt_map
 from rootplex.readers.problem import Problem
-from rootplex.readers.ridmap import RidMap
-from rootplex.readers.tree import DtNode
+from rootplex.readers.ridmap import MapCells, RidMap, rid_map
+from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
 Listing: TypeAlias = Literal["absent", "empty", "entries"]
@@ -86,3 +87,161 @@ class DtHostBridge:
     def reg_named(self, name: str) -> DtReg | None:
         """The `reg` entry of that name in `reg-names`."""
         return next((reg for reg in self.regs if reg.name == name), None)
+
+    @property
+    def config_reg(self) -> DtReg | None:
+        """The `reg` entry that the controller's configuration space lies in: the one named for
+        it where names are given, else the first."""
+        named = (self.reg_named(name) for name in CONFIG_REG_NAMES)
+        first = self.regs[0] if self.regs else None
+        return next((reg for reg in named if reg is not None), first)
+
+
+CONFIG_REG_NAMES = ("cfg", "config", "ecam", "config_axi_slave")
+"""What vendors call the configuration window in `reg-names`."""
+
+
+def pci_host_bridges(tree: Tree, map_cells: MapCells) -> tuple[DtHostBridge, ...]:
+    """All host bridges, in document order. `map_cells` is how the reader that is meant counts the
+    cells of `iommu-map` and `msi-map`."""
+    return tuple(_bridge(tree, node, map_cells) for node in host_bridge_nodes(tree))
+
+
+def host_bridge_nodes(tree: Tree) -> Iterator[DtNode]:
+    """The nodes of host bridges, in document order."""
+    below: set[str] = set()
+    for node in tree.walk():
+        parent = node.parent
+        inside = parent is not None and parent.path in below
+        known = known_controller(node.compatible) is not None
+        endpoint = any(name.endswith("-ep") for name in node.compatible)
+        if not endpoint and (known or (node.string("device_type") == "pci" and not inside)):
+            below.add(node.path)
+            yield node
+        elif inside:
+            below.add(node.path)
+
+
+def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
+    interrupts = interrupt_map(tree, node)
+    iommu_map = rid_map(tree, node, "iommu-map", map_cells)
+    msi_map = _nearest_msi_map(tree, node, map_cells)
+    msi_parent = tuple(phandle_refs(tree, node, "msi-parent", "#msi-cells"))
+    problems = [
+        *reg_problems(tree, node),
+        *window_problems(tree, node, "ranges"),
+        *window_problems(tree, node, "dma-ranges"),
+        *(problem for map in (interrupts, iommu_map, msi_map) if map for problem in map.problems),
+        *_short_properties(tree, node),
+        *_unresolved(tree, node, msi_parent),
+    ]
+    return DtHostBridge(
+        file=tree.file,
+        node=node,
+        path=node.path,
+        compatible=node.compatible,
+        status=node.string("status"),
+        enabled=node.is_enabled,
+        ancestors_enabled=node.ancestors_enabled,
+        device_type=node.string("device_type"),
+        controller=known_controller(node.compatible),
+        domain=node.u32("linux,pci-domain"),
+        bus_range=node.cells("bus-range"),
+        regs=regs(tree, node),
+        ranges=_listing(node, "ranges"),
+        windows=windows(tree, node, "ranges"),
+        dma_ranges=_listing(node, "dma-ranges"),
+        dma_windows=windows(tree, node, "dma-ranges"),
+        interrupt_map=interrupts,
+        msi_map=msi_map,
+        msi_parent=msi_parent,
+        has_msi_parent="msi-parent" in node.properties,
+        iommu_map=iommu_map,
+        iommus=tuple(phandle_refs(tree, node, "iommus", "#iommu-cells")),
+        dma_coherent=_dma_coherent(node),
+        numa_node_id=node.u32("numa-node-id"),
+        probe_only=node.u32("linux,pci-probe-only"),
+        ats_supported="ats-supported" in node.properties,
+        xen_passthrough="xen,passthrough" in node.properties,
+        children=_children(node),
+        external_facing=tuple(below for below in node.walk() if "external-facing" in below.properties),
+        problems=tuple(problems),
+    )
+
+
+def phandle_refs(tree: Tree, node: DtNode, property: str, cells_name: str) -> Iterator[PhandleRef]:
+    """The references of a property, each followed by as many arguments as its target's
+    `cells_name` says (0 where absent); they end at the first one without a target."""
+    cells = node.cells(property) or ()
+    at = 0
+    while at < len(cells):
+        target = tree.by_phandle.get(cells[at])
+        width = 0 if target is None else target.u32(cells_name) or 0
+        yield PhandleRef(
+            phandle=cells[at],
+            target=None if target is None else target.path,
+            target_enabled=target is not None and target.is_enabled,
+            arguments=cells[at + 1 : at + 1 + width],
+            cell=at,
+            place=tree.place(node, property, at),
+        )
+        if target is None:
+            return
+        at += 1 + width
+
+
+def _listing(node: DtNode, property: str) -> Listing:
+    value = node.properties.get(property)
+    if value is None:
+        return "absent"
+    return "entries" if value else "empty"
+
+
+def _nearest_msi_map(tree: Tree, node: DtNode, map_cells: MapCells) -> RidMap | None:
+    """Linux walks up the devices above a host bridge until one has an `msi-map`."""
+    for at in (node, *node.ancestors()):
+        if "msi-map" in at.properties:
+            return rid_map(tree, at, "msi-map", map_cells)
+    return None
+
+
+def _dma_coherent(node: DtNode) -> bool | None:
+    for at in (node, *node.ancestors()):
+        if "dma-coherent" in at.properties:
+            return True
+        if "dma-noncoherent" in at.properties:
+            return False
+    return None
+
+
+def _children(node: DtNode) -> dict[int, DtNode]:
+    found: dict[int, DtNode] = {}
+    for child in node.children:
+        address = child.u32("reg")
+        if address is not None:
+            found.setdefault(address >> 8 & 0xFF, child)
+    return found
+
+
+# Properties of a fixed number of cells, and that number.
+_FIXED = {
+    "linux,pci-domain": 1,
+    "bus-range": 2,
+    "iommu-map-mask": 1,
+    "msi-map-mask": 1,
+    "numa-node-id": 1,
+    "linux,pci-probe-only": 1,
+}
+
+
+def _short_properties(tree: Tree, node: DtNode) -> Iterator[Problem]:
+    for name, count in _FIXED.items():
+        value = node.properties.get(name)
+        if value is not None and len(value) != 4 * count:
+            yield Problem(tree.place(node, name), f"{name} has {len(value)} bytes, {4 * count} are expected")
+
+
+def _unresolved(tree: Tree, node: DtNode, references: tuple[PhandleRef, ...]) -> Iterator[Problem]:
+    for reference in references:
+        if reference.target is None:
+            yield Problem(reference.place, f"no node has phandle {reference.phandle:#x}")

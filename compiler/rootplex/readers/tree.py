@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from rootplex.source.place import DtPlace
 
-# Devicetree Specification 0.4, §2.3.5: what holds for a parent that does not say.
+# Devicetree Specification 0.4, §2.3.5: what holds where no node says.
 DEFAULT_ADDRESS_CELLS = 2
 DEFAULT_SIZE_CELLS = 1
 
@@ -102,15 +102,26 @@ class DtNode:
 
     @property
     def address_cells(self) -> int:
-        """`#address-cells` of this node, for its children; 2 where absent."""
-        own = self.u32("#address-cells")
-        return DEFAULT_ADDRESS_CELLS if own is None else own
+        """How many cells an address of this node's children has.
+
+        As Linux and Xen count: this node's `#address-cells`, else that of the nearest node above
+        (the specification inherits nothing), else 2.
+        """
+        return self._cell_count("#address-cells", DEFAULT_ADDRESS_CELLS)
 
     @property
     def size_cells(self) -> int:
-        """`#size-cells` of this node, for its children; 1 where absent."""
-        own = self.u32("#size-cells")
-        return DEFAULT_SIZE_CELLS if own is None else own
+        """How many cells a size of this node's children has; as `address_cells`, else 1."""
+        return self._cell_count("#size-cells", DEFAULT_SIZE_CELLS)
+
+    def _cell_count(self, name: str, default: int) -> int:
+        node: DtNode | None = self
+        while node is not None:
+            own = node.u32(name)
+            if own is not None:
+                return own
+            node = node.parent
+        return default
 
     def ancestors(self) -> Iterator[DtNode]:
         """The parent, its parent, … up to the root."""

@@ -1,0 +1,54 @@
+"""Device tree source to a blob, through `dtc`: `fdt`'s own parser loses nodes without an error."""
+
+from __future__ import annotations
+
+import re
+
+from rootplex.source.finding import Unreadable, unreadable
+from rootplex.source.place import FilePlace, Span
+from rootplex.tools.runner import private_folder, run
+
+SIZE_LIMIT = 16 << 20
+
+_INCLUDE = re.compile(r'/include/\s*"|/incbin/\s*\(')
+_COMPLAINT = re.compile(
+    r"(?:Error: )?<stdin>:(?P<line>\d+)\.(?P<column>\d+)(?:-(?:(?P<end_line>\d+)\.)?(?P<end_column>\d+))?"
+    r"(?:: (?:FATAL )?ERROR \(\w+\))?:? (?P<text>.*)"
+)
+
+
+def compile_dts(text: str, file: str) -> bytes:
+    """The blob that `dtc` makes of a source text; `file` names it in places.
+
+    Unreadable with `dtc`'s first complaint at its line; also for text that includes other files,
+    since only the text is at hand. ToolError where `dtc` is missing.
+    """
+    if len(text) > SIZE_LIMIT:
+        raise unreadable(file, f"device tree source of more than {SIZE_LIMIT >> 20} MiB")
+    included = _INCLUDE.search(text)
+    if included:
+        line = text.count("\n", 0, included.start()) + 1
+        column = included.start() - text.rfind("\n", 0, included.start())
+        raise unreadable(
+            Span(file, line, column, line, column + len(included[0])),
+            "device tree source includes another file",
+            help="compile it with dtc where its includes are, and give the .dtb",
+        )
+    with private_folder() as folder:
+        command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "out.dtb", "-"]
+        outcome = run(command, cwd=folder, stdin=text.encode())
+        blob = folder / "out.dtb"
+        if outcome.status == 0 and blob.is_file():
+            return blob.read_bytes()
+    raise _complaint(outcome.stderr, file)
+
+
+def _complaint(stderr: str, file: str) -> Unreadable:
+    """dtc's first complaint, at its place where it names one."""
+    lines = stderr.splitlines()
+    found = next(filter(None, map(_COMPLAINT.match, lines)), None)
+    if found is None:
+        return unreadable(FilePlace(file), f"dtc: {lines[0] if lines else 'refused without saying why'}")
+    line, column = int(found["line"]), int(found["column"])
+    place = Span(file, line, column, int(found["end_line"] or line), int(found["end_column"] or column) + 1)
+    return unreadable(place, f"dtc: {found['text']}")

@@ -1,0 +1,92 @@
+"""Vendor device trees against `expected/`, which was read from dtc's text by another program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rootplex.readers.dtb import read_dtb
+from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
+from rootplex.readers.ridmap import MapCells, RidMap
+
+pytestmark = pytest.mark.shared
+
+BOARDS = (
+    "ac5x-rd-carrier-cn9131",
+    "amd-overdrive-rev-b1",
+    "armada-8040-mcbin",
+    "bcm2711-rpi-4-b",
+    "cn9132-clearfog",
+    "fsl-lx2160a-rdb",
+    "hip07-d05",
+    "jh7110-starfive-visionfive-2-v1.3b",
+    "juno-r2",
+    "qemu-7.2-virt-gic-version-2-highmem-off",
+    "qemu-7.2-virt-gic-version-3",
+    "qemu-7.2-virt-gic-version-3-iommu-smmuv3",
+    "rk3588-turing-rk1",
+    "sc8280xp-lenovo-thinkpad-x13s",
+    "zynqmp-zcu102-rev1.0",
+)
+
+
+def as_expected(bridge: DtHostBridge) -> dict[str, Any]:
+    """The bridge in the words of the expected files."""
+
+    def entries(map: RidMap | None) -> list[dict[str, Any]] | None:
+        if map is None:
+            return None
+        return [
+            {"rid": e.rid_base, "target": e.target, "out": e.out_base, "length": e.length}
+            for e in map.entries
+        ]
+
+    def mask(map: RidMap | None) -> int | None:
+        return map.mask if map is not None and map.mask_present else None
+
+    return {
+        "path": bridge.path,
+        "compatible": list(bridge.compatible),
+        "enabled": bridge.enabled,
+        "linux_pci_domain": bridge.domain,
+        "bus_range": None if bridge.bus_range is None else list(bridge.bus_range),
+        "regs": [{"name": r.name, "addr": r.address, "cpu": r.cpu, "size": r.size} for r in bridge.regs],
+        "ranges": [
+            {
+                "space": w.space,
+                "prefetch": w.prefetchable,
+                "pci": w.pci,
+                "cpu_local": w.cpu_local,
+                "cpu": w.cpu,
+                "size": w.size,
+            }
+            for w in bridge.windows
+        ],
+        "msi_map": entries(bridge.msi_map),
+        "msi_map_mask": mask(bridge.msi_map),
+        "iommu_map": entries(bridge.iommu_map),
+        "iommu_map_mask": mask(bridge.iommu_map),
+        "dma_coherent": bridge.dma_coherent is True,
+        "has_msi_parent": bridge.has_msi_parent,
+        "has_interrupt_map": bridge.interrupt_map is not None,
+        "numa_node_id": bridge.numa_node_id,
+        "dma_ranges": bridge.dma_ranges != "absent",
+    }
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_bridges_are_those_that_dtc_shows(shared: Path, board: str) -> None:
+    expected = json.loads((shared / "corpus/expected" / f"{board}.json").read_text())
+    tree = read_dtb((shared / "corpus/dtb" / f"{board}.dtb").read_bytes(), board)
+    assert tree.root.string("model") == expected["model"]
+    assert list(tree.root.compatible) == expected["compatible"]
+    bridges = pci_host_bridges(tree, MapCells.ONE)
+    assert [as_expected(bridge) for bridge in bridges] == expected["bridges"]
+
+
+def test_every_expected_board_is_tested(shared: Path) -> None:
+    files = (shared / "corpus/expected").glob("*.json")
+    assert {path.stem for path in files if not path.stem.startswith("acpi-")} == set(BOARDS)
