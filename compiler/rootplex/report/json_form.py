@@ -1,0 +1,43 @@
+"""The JSON of `check` and `validate`: one object a file, a list of them for several."""
+
+from __future__ import annotations
+
+import json
+
+from rootplex.report.result import Json, Result
+from rootplex.source.finding import Finding
+
+
+def render(results: tuple[Result, ...]) -> str:
+    """The results as JSON text, keys in the order of the design's page."""
+    objects = [object_of(result) for result in results]
+    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1, ensure_ascii=False) + "\n"
+
+
+def object_of(result: Result) -> Json:
+    """One result."""
+    return {
+        "rootplex": 1,
+        "platform": result.platform,
+        "dom0": result.dom0,
+        "firmware": result.firmware,
+        "verdict": result.verdict,
+        "findings": [finding_object(finding) for finding in result.findings],
+        **result.details,
+    }
+
+
+def finding_object(finding: Finding) -> Json:
+    """One finding; keys that have nothing to say are there all the same."""
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "level": finding.level.value,
+        "message": finding.message,
+        "at": finding.at.at(),
+        "related": [{"at": related.at.at(), "message": related.message} for related in finding.related],
+        "notes": list(finding.notes),
+        "help": finding.help,
+        "subject": finding.subject,
+        "expected": finding.expected,
+    }

@@ -1,0 +1,115 @@
+"""Findings as a person reads them: the main line, the place with its line and a caret, notes, help.
+
+The form is rustc's. Without a source line (a finding in a blob) the place stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rootplex.report.result import Result
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place, Span
+
+_COLOURS = {Level.ERROR: "31", Level.WARNING: "33", Level.NOTE: "36"}
+MAX_LINE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Colours on or off."""
+
+    colour: bool = False
+
+    def paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+
+class Sources:
+    """Lines of the files that findings point into, cut once."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._lines: dict[str, list[str]] = {}
+
+    def line(self, file: str, number: int) -> str | None:
+        """Line `number` (from 1) of a file, or None where it is not known."""
+        if file not in self._texts:
+            return None
+        lines = self._lines.setdefault(file, self._texts[file].splitlines())
+        return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
+    """All results, each with its findings and a closing line."""
+    parts = []
+    for result in results:
+        parts.extend("\n".join(lines_of(finding, sources, style)) + "\n" for finding in result.findings)
+        parts.append(closing_line(result, style))
+    return "\n".join(parts)
+
+
+def closing_line(result: Result, style: Style) -> str:
+    """`two-segments: consistent (linux-7.2, dt)`, then counts and the summary."""
+    name = result.platform or result.file
+    colour = {"consistent": "32", "inconsistent": "31"}.get(result.verdict, "33")
+    how = ", ".join(part for part in (result.dom0, result.firmware) if part)
+    counts = [
+        f"{count} {level.value}{'s' if count != 1 else ''}"
+        for level in Level
+        if (count := result.count(level))
+    ]
+    expected = sum(1 for finding in result.findings if finding.expected)
+    if expected:
+        counts.append(f"{expected} expected")
+    line = f"{name}: {style.paint(result.verdict, colour)}"
+    line += f" ({how})" if how else ""
+    line += f": {', '.join(counts)}" if counts else ""
+    return "\n".join((line, *(f"  {text}" for text in result.summary))) + "\n"
+
+
+def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
+    """One finding."""
+    expected = " (expected)" if finding.expected else ""
+    head = style.paint(f"{finding.level.value}[{finding.code}]{expected}", f"1;{_COLOURS[finding.level]}")
+    yield f"{head}: {style.paint(finding.message, '1')}"
+    places: list[tuple[Place, str]] = [(finding.at, "")]
+    places += [(related.at, related.message) for related in finding.related]
+    margin = max(len(str(at.line)) if isinstance(at, Span) else 1 for at, _ in places)
+    for i, (at, message) in enumerate(places):
+        yield from _excerpt(at, message, sources, style, margin, first=i == 0)
+    pad = " " * margin
+    for note in finding.notes:
+        yield f"{pad} = note: {note}"
+    if finding.help is not None:
+        yield f"{pad} = help: {finding.help}"
+
+
+def _excerpt(
+    at: Place, message: str, sources: Sources, style: Style, margin: int, *, first: bool
+) -> Iterator[str]:
+    pad = " " * margin
+    yield f"{pad}{style.paint('-->' if first else ':::', '34')} {at}"
+    line = sources.line(at.file, at.line) if isinstance(at, Span) else None
+    if line is None or not isinstance(at, Span):
+        if message:
+            yield f"{pad} = {message}"
+        return
+    shown, column = _cut(line, at.column)
+    end = at.end_column if at.end_line == at.line else len(line) + 1
+    width = max(1, min(end - at.column, len(shown) - column + 1))
+    caret = ("^" if first else "-") * width
+    lead = "".join("\t" if char == "\t" else " " for char in shown[: column - 1])
+    bar = style.paint("|", "34")
+    yield f"{pad} {bar}"
+    yield f"{at.line:>{margin}} {bar} {shown}"
+    yield f"{pad} {bar} {lead}{caret}{' ' + message if message else ''}"
+
+
+def _cut(line: str, column: int) -> tuple[str, int]:
+    """A line short enough to show, and the column in it."""
+    if len(line) <= MAX_LINE:
+        return line, column
+    start = max(0, min(column - MAX_LINE // 2, len(line) - MAX_LINE))
+    return line[start : start + MAX_LINE], column - start
