@@ -183,7 +183,9 @@ def _value_at(document: object, path: Path) -> object:
 def _position(document: object, violation: Violation) -> tuple[int, ...]:
     """Where a violation stands among the keys and entries of the document; a missing key comes first."""
     position = []
-    steps = (*violation.path, violation.key) if violation.kind != "missing-key" else violation.path
+    steps = violation.path
+    if violation.key is not None and violation.kind != "missing-key":
+        steps = (*steps, violation.key)
     for step in steps:
         if isinstance(document, dict):
             keys = [str(key) for key in document]

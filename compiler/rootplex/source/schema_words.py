@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rootplex.source.schema_valid import Schema
 
 LONGEST = 40
@@ -47,9 +49,10 @@ def _lowered(text: str) -> str:
 
 def with_article(noun: str) -> str:
     """An article before a noun in the singular, by its sound: an MSI, a USB, an arm, a host."""
-    first = noun.split(" ")[0]
-    if first.endswith("s"):
+    head = re.split(r" (?:with|without|of|or)\b|,", noun)[0]
+    if head.endswith("s") and not head.endswith("ss"):
         return noun
+    first = noun.split(" ")[0]
     spelt = first[:2].isupper()
     return f"an {noun}" if first[0] in ("AEFHILMNORSX" if spelt else "aeio") else f"a {noun}"
 
