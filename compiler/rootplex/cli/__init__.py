@@ -1,0 +1,21 @@
+"""The command line: one module a command, and the only place that prints, exits or reads the environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+# Command → (module, one line of help). Modules are imported when their command is called.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "compile": ("compile", "descriptions to device trees, ACPI tables and hardware images"),
+    "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
+    "explain": ("explain", "the page of a finding"),
+    "schema": ("schema", "print the JSON Schema of the platform language"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status (0, 1 findings, 2 could not do its work)."""
+    from rootplex.cli.frame import run
+
+    return run(sys.argv[1:] if argv is None else list(argv), COMMANDS)

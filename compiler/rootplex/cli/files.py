@@ -1,0 +1,72 @@
+"""Reading what a user named, and writing results so that nothing is ever half written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rootplex.cli.frame import UsageError
+
+MAX_INPUT = 64 << 20
+
+
+def read_input(name: str) -> tuple[str, bytes]:
+    """The name for messages, and the bytes, of a file or of standard input (`-`)."""
+    if name == "-":
+        data = sys.stdin.buffer.read(MAX_INPUT + 1)
+        label = "<stdin>"
+    else:
+        path = Path(name)
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder, not a file")
+        with path.open("rb") as file:
+            data = file.read(MAX_INPUT + 1)
+        label = name
+    if len(data) > MAX_INPUT:
+        raise UsageError(f"{label} is larger than {MAX_INPUT >> 20} MiB")
+    return label, data
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """The file whole, or as it was."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """A folder with exactly these files in place of what was there, all of them or none.
+
+    The new folder is made beside the old one and takes its place by two renames.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        fresh.chmod(0o755)
+        for name, data in files.items():
+            (fresh / name).write_bytes(data)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            folder.replace(old / folder.name)
+            try:
+                fresh.replace(folder)
+            except OSError:
+                (old / folder.name).replace(folder)
+                raise
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
+        else:
+            fresh.replace(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise

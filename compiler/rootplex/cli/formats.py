@@ -1,0 +1,47 @@
+"""`--format` of every reporting command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from rootplex.cli.console import Console
+from rootplex.report.result import Result, exit_status
+
+FORMATS = ("text", "short", "json", "sarif", "junit")
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """The options that every reporting command has."""
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 too")
+
+
+def report(
+    results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
+) -> int:
+    """Print the results in the chosen format; the exit status."""
+    console.write(_rendered(results, texts, arguments.format, console))
+    return exit_status(results, strict=arguments.strict)
+
+
+def _rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> str:
+    if format == "text":
+        from rootplex.report import text
+
+        return text.render(results, text.Sources(texts), text.Style(console.colour))
+    if format == "short":
+        from rootplex.report import short
+
+        return short.render(results)
+    if format == "json":
+        from rootplex.report import json_form
+
+        return json_form.render(results)
+    if format == "sarif":
+        from rootplex.report import sarif
+
+        return sarif.render(results)
+    from rootplex.report import junit
+
+    return junit.render(results)

@@ -1,0 +1,73 @@
+"""What every command shares: its parser, its errors as one line, its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
+
+from rootplex import __version__
+from rootplex.cli.console import Console
+
+HANDLED = 2
+INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """The command cannot do what it was asked; one clear line."""
+
+
+def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
+    """Find the command, run it, and turn whatever stops it into one line and a status."""
+    parser = argparse.ArgumentParser(
+        prog="rootplex",
+        description="PCI host bridges described once: compiled to device tree and ACPI, checked by simulation.",
+        epilog="'rootplex COMMAND --help' tells more of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
+    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    named = argv[0] if argv and argv[0] in commands else None
+    chosen: ModuleType | None = None
+    for name, (module, help_) in commands.items():
+        sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+        if name == named:
+            chosen = import_module(f"rootplex.cli.{module}")
+            chosen.add_arguments(sub)
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else HANDLED
+    console = Console.of_process(sys.stdout, sys.stderr, os.environ)
+    assert chosen is not None
+    return _guarded(chosen, arguments, console)
+
+
+def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Console) -> int:
+    from rootplex.tools.runner import ToolError
+
+    try:
+        status = command.run(arguments, console)
+        console.out.flush()
+    except (UsageError, ToolError) as error:
+        return _stopped(console, str(error))
+    except BrokenPipeError:
+        # The reader of a pipe went away: that is its right. Nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HANDLED
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        return _stopped(console, f"{name}{error.strerror or error}")
+    except KeyboardInterrupt:
+        return _stopped(console, "interrupted", INTERRUPTED)
+    assert isinstance(status, int)
+    return status
+
+
+def _stopped(console: Console, message: str, status: int = HANDLED) -> int:
+    console.clear_progress()
+    console.err.write(f"rootplex: {message}\n")
+    return status
