@@ -43,7 +43,7 @@ class Sources:
 
 def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
     """All results, each with its findings and a closing line."""
-    parts = []
+    parts: list[str] = []
     for result in results:
         parts.extend("\n".join(lines_of(finding, sources, style)) + "\n" for finding in result.findings)
         parts.append(closing_line(result, style))
