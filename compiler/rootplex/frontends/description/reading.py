@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.values import Faults, Fields
@@ -16,8 +17,10 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 from rootplex.source.schema import Violation, platform_schema, violations
-from rootplex.source.suggest import advice
+from rootplex.source.suggest import advice, nearest
 from rootplex.source.yaml12 import load_yaml
+
+Path: TypeAlias = tuple[str | int, ...]
 
 _CODES = {
     "unknown-key": ("RPX0003", "unknown-key"),
@@ -89,7 +92,7 @@ def _finding(violation: Violation, document: Node) -> Finding:
     return Finding(code=code, name=name, level=Level.ERROR, message=violation.message, at=at, help=help_)
 
 
-def _head_of(document: Node, path: tuple[str | int, ...]) -> Place:
+def _head_of(document: Node, path: Path) -> Place:
     """For a missing key: the first key of its map, else the key that holds the map, else the map."""
     node = document.find(path)
     if node.keys:
@@ -100,37 +103,48 @@ def _head_of(document: Node, path: tuple[str | int, ...]) -> Place:
 
 
 def _without(document: Node, found: Iterable[Violation]) -> Node | None:
-    """The document without the values that were refused; None where nothing useful is left."""
-    gone: set[tuple[str | int, ...]] = set()
+    """The document without the values that were refused; None where nothing useful is left.
+
+    A misspelt word of a fixed set is taken for the nearest one instead: the rest still counts.
+    """
+    gone: set[Path] = set()
+    meant: dict[Path, str] = {}
     for violation in found:
         path = violation.path
+        near = nearest(str(document.find(path).value), violation.allowed)
         if violation.kind == "unknown-key" and violation.key is not None:
             gone.add((*path, violation.key))
+        elif violation.kind == "not-allowed" and near is not None:
+            meant[path] = near
         elif violation.kind == "missing-key" or (path and path[-1] in _IDENTITY):
             gone.add(_enclosing(path if violation.kind == "missing-key" else path[:-1]))
         else:
             gone.add(_enclosing(path))
-    return None if () in gone else _pruned(document, (), gone)
+    return None if () in gone else _pruned(document, (), gone, meant)
 
 
-def _enclosing(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _enclosing(path: Path) -> Path:
     """The path itself, or where it ends inside a list of scalars (`[0, 300]`), the whole list."""
     if len(path) >= 2 and isinstance(path[-1], int) and path[-2] in {"bus_range", "bus", "irqs", "mcfg"}:
         return path[:-1]
     return path
 
 
-def _pruned(node: Node, path: tuple[str | int, ...], gone: set[tuple[str | int, ...]]) -> Node:
+def _pruned(node: Node, path: Path, gone: set[Path], meant: Mapping[Path, str]) -> Node:
+    if path in meant:
+        return Node(meant[path], node.place)
     if isinstance(node.value, Mapping):
         kept = {
-            key: _pruned(below, (*path, key), gone)
+            key: _pruned(below, (*path, key), gone, meant)
             for key, below in node.value.items()
             if (*path, key) not in gone
         }
         return Node(kept, node.place, node.keys)
     if isinstance(node.value, tuple):
         items = tuple(
-            _pruned(below, (*path, i), gone) for i, below in enumerate(node.value) if (*path, i) not in gone
+            _pruned(below, (*path, i), gone, meant)
+            for i, below in enumerate(node.value)
+            if (*path, i) not in gone
         )
         return Node(items, node.place)
     return node
