@@ -25,7 +25,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     seen: dict[str, Part] = {}
     for name, part in _named(facts.platform):
         first = seen.setdefault(name, part)
-        if first is not part:
+        if name and first is not part:
             yield RULE.finding(
                 part.at("name"),
                 f"the name '{name}' is already taken",

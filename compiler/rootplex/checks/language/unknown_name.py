@@ -29,6 +29,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Every reference by name that leads nowhere."""
     taken = all_names(facts.platform)
     for part, path, name, what, known in references(facts.platform):
+        if not name:
+            continue  # the key is missing, and that was said
         if name not in known and name not in facts.names:
             yield _unknown(part, path, name, what, known)
         elif name not in known and name in taken:

@@ -33,7 +33,6 @@ _CODES = {
 
 # A thing that lacks one of these is not known well enough to say anything else about it.
 _IDENTITY = frozenset({"name", "kind", "type", "space", "dev", "fn", "model"})
-_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,8 @@ def description_of(document: Node, file: str) -> Description:
     names = frozenset(_names(document))
     found = violations(document.plain(), schema)
     faults.found.extend(_finding(violation, document) for violation in found)
-    sound: Node | None = document
-    for _ in range(_ROUNDS):
-        if not found or sound is None:
-            break
-        sound = _without(sound, found)
-        found = [] if sound is None else violations(sound.plain(), schema)
-    if found or sound is None:
+    sound = _without(document, found) if found else document
+    if sound is None:
         return Description(document, None, tuple(faults.found), names)
     platform = build_platform(Fields(sound, faults), file)
     return Description(document, platform, tuple(faults.found), names)
@@ -116,9 +110,9 @@ def _without(document: Node, found: Iterable[Violation]) -> Node | None:
             gone.add((*path, violation.key))
         elif violation.kind == "not-allowed" and near is not None:
             meant[path] = near
-        elif violation.kind == "missing-key" or (path and path[-1] in _IDENTITY):
-            gone.add(_enclosing(path if violation.kind == "missing-key" else path[:-1]))
-        else:
+        elif path and path[-1] in _IDENTITY:
+            gone.add(path[:-1])
+        elif violation.kind != "missing-key":  # the model takes a default, and nobody compiles it
             gone.add(_enclosing(path))
     return None if () in gone else _pruned(document, (), gone, meant)
 
