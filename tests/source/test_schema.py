@@ -313,6 +313,22 @@ def test_a_long_text_is_cut_short() -> None:
     assert f"'{'A' * 40}…' is not {NAME}" == only(bridge(f"msi: {{controller: {'A' * 5000}}}")).message
 
 
+def test_integers_that_python_cannot_print() -> None:
+    document = {**EXAMPLE, "memory": [{"base": -1 << 20000, "size": 1 << 20000}], "boot": 1 << 20000}
+    assert [violation.message for violation in violations(document, SCHEMA)] == [
+        "expected a mapping, found a number of more than 128 bits",
+        "a number of more than 128 bits is below the smallest number 0",
+        "a number of more than 128 bits is above the largest number 0xffffffffffffffff",
+    ]
+
+
+def test_many_faults_stay_in_order() -> None:
+    document = {**EXAMPLE, "expect": {"addresses": {f"d{index}": "nowhere" for index in range(2000)}}}
+    assert [f"d{index}" for index in range(2000)] == [
+        violation.path[-1] for violation in violations(document, SCHEMA)
+    ]
+
+
 def test_a_valid_document_does_not_import_jsonschema() -> None:
     code = (
         "import json, sys; from rootplex.source.schema import platform_schema, violations;"

@@ -52,17 +52,19 @@ def platform_schema() -> Schema:
 
 
 def violations(document: object, schema: Schema) -> list[Violation]:
-    """Every fault of the document, one violation each, in the order of the document."""
+    """Every fault of the document, one violation each, in its order. Keys of mappings are texts."""
     if is_valid(document, schema):
         return []
     from jsonschema import Draft7Validator
 
+    document = _printable(document)
     # Branches of if/then repeat faults that the base reports: the first one stays.
     found: dict[tuple[Path, str | None], Violation] = {}
     for error in Draft7Validator(schema).iter_errors(document):
         for violation in _translated(error, document, schema):
             found.setdefault((violation.path, violation.key), violation)
-    return sorted(found.values(), key=lambda violation: _position(document, violation))
+    rank = {path: index for index, path in enumerate(_paths(document, ()))}
+    return sorted(found.values(), key=lambda violation: rank[_place(violation)])
 
 
 def _translated(error: ValidationError, document: object, schema: Schema) -> Iterator[Violation]:
@@ -116,9 +118,9 @@ def _faulty_value(error: ValidationError, path: Path, condition: str) -> Violati
             kind = "malformed"
             message = f"{words.subject(path)} is empty"
         case "minimum":
-            message = f"{value} is below the smallest {words.noun(schema)} {rule}"
+            message = f"{words.plain(value)} is below the smallest {words.noun(schema)} {rule}"
         case "maximum":
-            message = f"{value} is above the largest {words.noun(schema)} {words.bound(rule)}"
+            message = f"{words.plain(value)} is above the largest {words.noun(schema)} {words.bound(rule)}"
         case "minItems" | "maxItems":
             exact = schema.get("minItems") == schema.get("maxItems")
             bound = "" if exact else "at least " if error.validator == "minItems" else "at most "
@@ -180,18 +182,34 @@ def _value_at(document: object, path: Path) -> object:
     return value
 
 
-def _position(document: object, violation: Violation) -> tuple[int, ...]:
-    """Where a violation stands among the keys and entries of the document; a missing key comes first."""
-    position = []
-    steps = violation.path
-    if violation.key is not None and violation.kind != "missing-key":
-        steps = (*steps, violation.key)
-    for step in steps:
-        if isinstance(document, dict):
-            keys = [str(key) for key in document]
-            position.append(keys.index(str(step)))
-            document = document.get(step)
-        elif isinstance(document, list) and isinstance(step, int):
-            position.append(step)
-            document = document[step]
-    return tuple(position)
+def _printable(document: object) -> object:
+    """The document with integers cut to `words.HUGE`, which no rule allows either: Python refuses to
+    print one of more than 4,300 digits, and jsonschema prints every value that it complains about."""
+    match document:
+        case bool():
+            return document
+        case int():
+            return max(-words.HUGE, min(document, words.HUGE))
+        case list():
+            return [_printable(each) for each in document]
+        case dict():
+            return {key: _printable(each) for key, each in document.items()}
+    return document
+
+
+def _paths(document: object, path: Path) -> Iterator[Path]:
+    """The path of every value, in the order of the document."""
+    yield path
+    if isinstance(document, dict):
+        for key, each in document.items():
+            yield from _paths(each, (*path, key))
+    elif isinstance(document, list):
+        for index, each in enumerate(document):
+            yield from _paths(each, (*path, index))
+
+
+def _place(violation: Violation) -> Path:
+    """The path of what stands there; a missing key stands where its mapping begins."""
+    if violation.key is None or violation.kind == "missing-key":
+        return violation.path
+    return (*violation.path, violation.key)

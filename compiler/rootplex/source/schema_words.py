@@ -9,6 +9,9 @@ from rootplex.source.schema_valid import Schema
 LONGEST = 40
 """Characters of a faulty text that a message repeats."""
 
+HUGE = 1 << 128
+"""Integers from here on are not written out."""
+
 TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -68,6 +71,8 @@ def subject(path: tuple[str | int, ...]) -> str:
 
 def plain(value: object) -> str:
     """A scalar as YAML writes it."""
+    if isinstance(value, int) and abs(value) >= HUGE:
+        return "a number of more than 128 bits"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -92,7 +97,7 @@ def described(value: object) -> str:
         case bool():
             return plain(value)
         case int() | float():
-            return f"the number {value}"
+            return f"the number {value}" if abs(value) < HUGE else plain(value)
         case str():
             return f"the text {shown(value)}"
     return shown(value)
