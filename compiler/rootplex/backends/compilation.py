@@ -1,0 +1,195 @@
+"""A platform to all its artifacts: which backend runs for which platform, as one table.
+
+Backends are run to the last even where one refuses, so that one run names every fault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
+from rootplex.backends.refusal import CannotCompile
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One backend: when it runs, what it makes, and whether the simulator reads that."""
+
+    name: str
+    applies: Callable[[Platform], bool]
+    make: Callable[[Platform, Joints], Iterator[Artifact]]
+    simulated: bool
+
+
+@dataclass(slots=True)
+class Joints:
+    """What backends tell beside their bytes: the names that bridges and functions got."""
+
+    nodes: Mapping[str, str]
+    paths: Mapping[str, str]
+    hardware: Mapping[str, str]
+    pages: Mapping[str, tuple[str, str]]
+    tables: list[Artifact]
+
+
+def _dtb(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.devicetree import device_tree
+
+    tree = device_tree(platform)
+    joints.nodes = tree.nodes
+    yield tree.dtb()
+
+
+def _dts(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.devicetree import device_tree
+
+    yield device_tree(platform).dts()
+
+
+def _mcfg(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.mcfg import mcfg
+
+    table = mcfg(platform)
+    if table is not None:
+        joints.tables.append(table)
+        yield table
+
+
+def _ssdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.names import bridge_path
+    from rootplex.backends.acpi.ssdt import ssdt
+
+    joints.paths = {bridge.name: bridge_path(bridge) for bridge in platform.bridges_in("acpi")}
+    source, table = ssdt(platform)
+    joints.tables.append(table)
+    yield source
+    yield table
+
+
+def _iort(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.iort import iort
+
+    table = iort(platform)
+    if table is not None:
+        joints.tables.append(table)
+        yield table
+
+
+def _dmar(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.dmar import dmar
+
+    table = dmar(platform)
+    if table is not None:
+        joints.tables.append(table)
+        yield table
+
+
+def _dsdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.dsdt import dsdt
+
+    source, table = dsdt(platform)
+    joints.tables.append(table)
+    yield source
+    yield table
+
+
+def _hardware(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.configspace import config_space
+
+    space = config_space(platform)
+    joints.pages, joints.hardware = space.ids, space.bridges
+    yield space.config
+    yield space.pages
+
+
+def _override(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.acpi.override import override
+
+    yield override(joints.tables)
+
+
+def _qemu(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+    from rootplex.backends.qemu import arguments
+
+    artifact, _ = arguments(platform)
+    yield artifact
+
+
+def _has_dt(platform: Platform) -> bool:
+    return "dt" in platform.firmware
+
+
+def _has_acpi(platform: Platform) -> bool:
+    return "acpi" in platform.firmware
+
+
+def _has_qemu_acpi(platform: Platform) -> bool:
+    return _has_acpi(platform) and platform.base != "none"
+
+
+PARTS: tuple[Part, ...] = (
+    Part("device tree blob", _has_dt, _dtb, simulated=True),
+    Part("device tree text", _has_dt, _dts, simulated=False),
+    Part("MCFG", _has_acpi, _mcfg, simulated=True),
+    Part("SSDT", _has_acpi, _ssdt, simulated=True),
+    Part("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
+    Part("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
+    Part("DSDT", _has_qemu_acpi, _dsdt, simulated=False),
+    Part("hardware image", lambda p: True, _hardware, simulated=True),
+    Part("override archive", _has_acpi, _override, simulated=False),
+    Part("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
+)
+
+
+def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Compiled:
+    """All artifacts of a platform, or only those that the simulator reads.
+
+    CannotCompile, with the reasons of every backend, where one refuses.
+    """
+    joints = Joints({}, {}, {}, {}, [])
+    files: dict[str, bytes] = {}
+    places = PlaceMap()
+    refused: list[Finding] = []
+    for part in PARTS:
+        if not part.applies(platform) or (simulated_only and not part.simulated):
+            continue
+        try:
+            for artifact in part.make(platform, joints):
+                files[artifact.file] = artifact.data
+                places.merge(artifact.places)
+        except CannotCompile as refusal:
+            refused += [finding for finding in refusal.findings if finding not in refused]
+    if refused:
+        raise CannotCompile(refused)
+    return Compiled(
+        name=platform.name,
+        files=files,
+        places=places,
+        bridges=tuple(
+            BridgeNames(
+                bridge.name,
+                joints.nodes.get(bridge.name),
+                joints.paths.get(bridge.name),
+                joints.hardware[bridge.name],
+            )
+            for bridge in platform.host_bridges
+        ),
+        pages=joints.pages,
+    )
+
+
+def manifest(description: bytes, files: Mapping[str, bytes], versions: Mapping[str, str]) -> bytes:
+    """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools."""
+    import json
+
+    content = {
+        "rootplex_manifest": 1,
+        "description": hashlib.sha256(description).hexdigest(),
+        "tools": dict(sorted(versions.items())),
+        "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
+    }
+    return (json.dumps(content, indent=1) + "\n").encode()

@@ -1,0 +1,34 @@
+"""A description read and checked as far as the description alone can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts
+from rootplex.frontends.description.reading import read_description
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The platform (None where too little was readable) and every finding so far."""
+
+    platform: Platform | None
+    names: frozenset[str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.level is Level.ERROR for finding in self.findings)
+
+
+def read_checked(data: bytes, file: str) -> Checked:
+    """Read, then run the checks that need the model only; `Unreadable` where it is not YAML."""
+    description = read_description(data, file)
+    findings = description.findings
+    if description.platform is not None:
+        facts = Facts(platform=description.platform, names=description.names)
+        findings += run_checks(facts, "description", findings)
+    return Checked(description.platform, description.names, findings)
