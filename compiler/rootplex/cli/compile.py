@@ -90,7 +90,7 @@ def compile_one(job: Job) -> Done:
     """One description, read, compiled and written whole."""
     from rootplex.backends.compilation import compile_platform, manifest
     from rootplex.backends.refusal import CannotCompile
-    from rootplex.checks.describe import read_checked
+    from rootplex.jobs.describe import read_checked
     from rootplex.source.finding import Unreadable
     from rootplex.tools.versions import iasl_version
 

@@ -1,0 +1,1 @@
+"""The jobs of the users' words, each a pure function over the rooms: describe, check, validate."""
