@@ -1,0 +1,181 @@
+"""Xen's host bridges from the device tree, at boot (§1.1-§1.4): gates, scan in document order, probe.
+
+Nothing but what is here is checked: windows of size 0, unaligned, in RAM, too small or shared go
+through. Most probe failures end the whole scan, silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rootplex.readers.address import DtReg, regs
+from rootplex.readers.tree import DtNode, Tree
+from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge
+from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
+from rootplex.simulator.xen.outcome import Crash, Notice
+from rootplex.simulator.xen.segments import Numbering, number_bridge
+
+PADDR_BITS = 48
+"""The physical address width that Xen on arm64 is built for."""
+
+
+@dataclass(slots=True)
+class Scan:
+    """What the scan leaves. `numbers`: node path → segment, of the bridges that got one.
+    `ended_at`: the node whose probe failed and ended the scan; `crash`: Xen went down in it."""
+
+    bridges: list[HostBridge] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    numbering: Numbering = field(default_factory=Numbering)
+    notices: list[Notice] = field(default_factory=list)
+    ended_at: str | None = None
+    crash: Crash | None = None
+
+
+@dataclass(slots=True)
+class Probe:
+    """One bridge on its way through the steps; `fault` set: the probe failed (-ENOMEM)."""
+
+    tree: Tree
+    node: DtNode
+    driver: BridgeDriver
+    scan: Scan
+    start: int = 0
+    end: int = 0xFF
+    window: DtReg | None = None
+    base: int = 0
+    size: int = 0
+    segment: int = 0
+    child: ConfigWindow | None = None
+    fault: Notice | None = None
+
+    def fail(self, slug: str, text: str, property: str, *, printed: bool) -> None:
+        self.fault = Notice(slug, text, self.tree.place(self.node, property), printed)
+
+    def crash(self, crash: Crash) -> None:
+        self.scan.crash = crash
+
+    def say(self, slug: str, text: str, property: str) -> None:
+        self.scan.notices.append(Notice(slug, text, self.tree.place(self.node, property)))
+
+
+def scan_bridges(tree: Tree) -> Scan:
+    """`dt_pci_init`: every node in document order; another probe error than "not mine" ends it."""
+    scan = Scan()
+    for node in tree.walk():
+        driver = bridge_driver(node) if is_claimable(node) else None
+        if driver is None:
+            continue
+        probe = Probe(tree, node, driver, scan)
+        for step in STEPS:
+            step(probe)
+            if scan.crash is not None:
+                return scan
+            if probe.fault is not None:
+                scan.notices += [probe.fault, _ended(tree, node)]
+                scan.ended_at = node.path
+                return scan
+    return scan
+
+
+def _ended(tree: Tree, node: DtNode) -> Notice:
+    text = f"the scan for host bridges ends at {node.path}, whose probe failed"
+    return Notice("scan-ended", text, tree.place(node), printed=False)
+
+
+def _bus_range(probe: Probe) -> None:
+    """Step 1: two cells, each cut to 8 bits; fewer: 0..0xff. A reversed range is taken as it is."""
+    cells = probe.node.cells("bus-range")
+    if cells is None or len(cells) < 2:
+        probe.say("no-bus-range", "no bus-range, using 0x0-0xff", "bus-range")
+        return
+    probe.start, probe.end = cells[0] & 0xFF, cells[1] & 0xFF
+
+
+def _window_entry(probe: Probe) -> None:
+    """Step 2: which `reg` entry is the window. Step 3: its address, through the buses above."""
+    entries = regs(probe.tree, probe.node)
+    named = probe.driver.window
+    if named is None:
+        probe.window = entries[0] if entries else None
+    else:
+        probe.window = next((entry for entry in entries if entry.name == named), None)
+    if probe.window is None:
+        which = "first reg entry" if named is None else f"reg entry named {named}"
+        probe.fail("no-window", f"{probe.node.path}: no {which}", "reg", printed=False)
+    elif probe.window.cpu is None:
+        text = f"{probe.node.path}: the window's address cannot be translated"
+        probe.fail("window-untranslatable", text, "reg", printed=False)
+    else:
+        probe.base, probe.size = probe.window.cpu, probe.window.size
+
+
+def _map_window(probe: Probe) -> None:
+    """Step 4: the whole entry is mapped; an address that Xen cannot have is an assertion."""
+    last = probe.base + max(probe.size, 1) - 1
+    if last >> PADDR_BITS and probe.window is not None:
+        cause = f"configuration window {probe.base:#x}+{probe.size:#x} lies above {PADDR_BITS} address bits"
+        probe.crash(Crash("assertion", cause, "§1.3.4, XP-20", probe.window.place))
+
+
+def _say_window(probe: Probe) -> None:
+    """Step 5: the one line that Xen prints of a bridge; there is no segment in it."""
+    probe.say("window", _span("ECAM", probe.base, probe.size, probe.start, probe.end), "reg")
+
+
+def _span(what: str, base: int, size: int, start: int, end: int) -> str:
+    return f"{what} at [mem {base:x}-{base + size - 1:x}] for [bus {start:x}-{end:x}]"
+
+
+def _number(probe: Probe) -> None:
+    """Step 6: the segment; properties on some bridges and not on others are a BUG."""
+    numbered = number_bridge(probe.scan.numbering, probe.node.u32("linux,pci-domain"))
+    if numbered is None:
+        at = probe.tree.place(probe.node, "linux,pci-domain")
+        cause = "inconsistent linux,pci-domain: some host bridges have the property, some have not"
+        probe.crash(Crash("BUG", cause, "§1.4, XP-01", at))
+        return
+    probe.segment, probe.scan.numbering = numbered
+    probe.scan.numbers[probe.node.path] = probe.segment
+
+
+def _child_window(probe: Probe) -> None:
+    """Step 7: with a child window the root window keeps its first bus only."""
+    name = probe.driver.child
+    if name is None:
+        return
+    entry = next((entry for entry in regs(probe.tree, probe.node) if entry.name == name), None)
+    if entry is None or entry.cpu is None:
+        text = f"{probe.node.path}: no reg entry named {name}"
+        probe.fail("no-child-window", text, "reg-names", printed=True)
+        return
+    probe.child = ConfigWindow(entry.cpu, entry.size, probe.start + 1, probe.end)
+    text = _span("child ECAM", entry.cpu, entry.size, probe.start + 1, probe.end)
+    probe.say("child-window", text, "reg")
+    probe.end = probe.start
+
+
+def _append(probe: Probe) -> None:
+    """Step 8: the end of the list; then what the driver itself still looks for, unchecked."""
+    root = ConfigWindow(probe.base, probe.size, probe.start, probe.end)
+    at = probe.tree.place(probe.node)
+    probe.scan.bridges.append(HostBridge(probe.node.path, probe.segment, root, probe.child, at=at))
+    names = {entry.name for entry in regs(probe.tree, probe.node)}
+    for need in probe.driver.needs:
+        if need not in names:
+            cause = f"{probe.node.path} has no reg entry named {need}, which the driver does not check"
+            place = probe.tree.place(probe.node, "reg-names")
+            probe.crash(Crash("data abort", cause, "§1.3, XP-25", place))
+            return
+
+
+STEPS: tuple[Callable[[Probe], None], ...] = (
+    _bus_range,
+    _window_entry,
+    _map_window,
+    _say_window,
+    _number,
+    _child_window,
+    _append,
+)

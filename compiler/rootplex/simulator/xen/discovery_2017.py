@@ -1,0 +1,226 @@
+"""The 2017 protocol: Dom0 registers each host bridge with Xen before it scans behind it.
+
+`pci_host_bridge_add {segment, start_bus, end_bus, kind, base, size}` has no implementation to copy
+(§7.2 of the reference); it is as the design fixes it. What is registered as ECAM gets traps; a
+device must sit on a bus that exactly one registration owns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rootplex.simulator.dom0.hypervisor import ConfigSpace, HostBridgeAdd
+from rootplex.simulator.xen.access import ConfigAccess, ones
+from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
+from rootplex.simulator.xen.errno import Errno
+from rootplex.source.place import Place
+
+OPERATION = "pci_host_bridge_add"
+TRAP_PAGE = 12
+"""Accesses are counted by page: one function's registers in ECAM."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeKind:
+    """A kind of configuration space. `bytes_per_bus`: what the size must be, None where any will do.
+    `trapped`: Xen decodes accesses to it; else what Xen or a guest wants there goes to Dom0."""
+
+    bytes_per_bus: int | None
+    trapped: bool
+
+
+KINDS = {
+    "ecam": BridgeKind(1 << BUS_SHIFT, trapped=True),
+    "quirk": BridgeKind(None, trapped=False),
+    "cam": BridgeKind(None, trapped=False),
+    "windowed": BridgeKind(None, trapped=False),
+}
+
+SWITCHES_PER_TRAP = 2
+"""World switches of a trapped access: Dom0 to Xen and back."""
+SWITCHES_PER_FORWARD = 2
+"""World switches of an access of Xen's own that Dom0 makes for it: Xen to Dom0 and back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the protocol did not let in. `why`: the device came before its bridge (a bridge of its
+    segment and bus was registered later, or never), or two bridges claim its bus."""
+
+    what: Literal["device", "bridge"]
+    why: Literal["unowned-bus", "shared-bus", "invalid", "overlap"]
+    result: int
+    segment: int
+    bus: int
+    devfn: int | None
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class Registration:
+    """A host bridge that Dom0 registered, and what passed there. `untrapped` accesses went by
+    before the registration, `trapped` after it; `forwarded` were made by Dom0 for Xen."""
+
+    bridge: HostBridge
+    kind: BridgeKind
+    config: ConfigSpace
+    untrapped: int = 0
+    trapped: int = 0
+    forwarded: int = 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether configuration space was touched before Xen knew of it."""
+        return self.untrapped > 0
+
+    @property
+    def switches(self) -> int:
+        """The cost: world switches for traps and forwards."""
+        return SWITCHES_PER_TRAP * self.trapped + SWITCHES_PER_FORWARD * self.forwarded
+
+
+@dataclass(slots=True)
+class Discovery:
+    """The protocol's state. `memory` are (base, size) of RAM; `place_of` finds the artifact's node
+    (path, place) of a configuration window by its base, ("", None) where there is none."""
+
+    memory: tuple[tuple[int, int], ...]
+    place_of: Callable[[int], tuple[str, Place | None]]
+    routes: Routes
+    registrations: list[Registration] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    contested: list[tuple[int, int, int]] = field(default_factory=list)
+    pages: Counter[int] = field(default_factory=Counter)
+    _traps: dict[int, Registration] = field(default_factory=dict)
+
+    def add_bridge(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+        """0; -EINVAL (segment or bus out of range, start above end, unknown kind, ECAM whose size
+        is not its buses'); -EEXIST (a bus of that segment is owned); -EBUSY (overlaps RAM or
+        another window)."""
+        kind = KINDS.get(call.kind)
+        result, why = self._judge(call, kind)
+        if result or kind is None:
+            span = f"{call.segment:04x}:[{call.start_bus:02x}-{call.end_bus:02x}]"
+            text = f"host bridge {span} at {call.base:#x} refused: {why}"
+            reason: Literal["shared-bus", "overlap", "invalid"] = "invalid"
+            if result == -Errno.EEXIST:
+                reason = "shared-bus"
+                self.contested.append((call.segment, call.start_bus, call.end_bus))
+            elif result == -Errno.EBUSY:
+                reason = "overlap"
+            refusal = Refusal("bridge", reason, result, call.segment, call.start_bus, None, text)
+            self.refusals.append(refusal)
+            return result
+        path, at = self.place_of(call.base)
+        window = ConfigWindow(call.base, call.size, call.start_bus, call.end_bus)
+        bridge = HostBridge(path, call.segment, window, kind=call.kind, at=at)
+        made = Registration(bridge, kind, config, self._touched(call.base, call.size))
+        self.registrations.append(made)
+        self.routes.append(bridge)
+        return 0
+
+    def _judge(self, call: HostBridgeAdd, kind: BridgeKind | None) -> tuple[int, str]:
+        if not 0 <= call.segment <= 0xFFFF:
+            return -Errno.EINVAL, "the segment is wider than 16 bits"
+        if not 0 <= call.start_bus <= call.end_bus <= 0xFF:
+            return -Errno.EINVAL, "the bus range is none"
+        if kind is None:
+            return -Errno.EINVAL, f"unknown kind {call.kind}"
+        buses = call.end_bus - call.start_bus + 1
+        if kind.bytes_per_bus is not None and call.size != buses * kind.bytes_per_bus:
+            return -Errno.EINVAL, f"{call.size:#x} bytes are not {buses} buses of 1 MiB"
+        for bridge in self.routes.bridges:
+            own = bridge.root
+            if bridge.segment == call.segment and own.start <= call.end_bus and call.start_bus <= own.end:
+                return -Errno.EEXIST, f"bus {max(own.start, call.start_bus):#x} is already owned"
+        taken = [(bridge.root.base, bridge.root.size) for bridge in self.routes.bridges]
+        for base, size in (*self.memory, *taken):
+            if base < call.base + call.size and call.base < base + size:
+                what = "RAM" if (base, size) in self.memory else "another window"
+                return -Errno.EBUSY, f"it overlaps {what} at {base:#x}"
+        return 0, ""
+
+    def admit(self, segment: int, bus: int, devfn: int) -> int:
+        """Whether a device may be added: 0, or -ENODEV for a bus that no bridge owns yet, and for one
+        that a second bridge claimed in vain, since Xen cannot tell whose the device is."""
+        contested = any(seg == segment and start <= bus <= end for seg, start, end in self.contested)
+        owned = self.routes.find(segment, bus) is not None
+        if owned and not contested:
+            return 0
+        why: Literal["shared-bus", "unowned-bus"] = "shared-bus" if contested else "unowned-bus"
+        reason = "two host bridges claim its bus" if contested else "no host bridge of its bus is registered"
+        sbdf = f"{segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+        text = f"device {sbdf} refused: {reason}"
+        self.refusals.append(Refusal("device", why, -Errno.ENODEV, segment, bus, devfn, text))
+        return -Errno.ENODEV
+
+    def passing(self, address: int) -> Registration | None:
+        """Count an access of Dom0's: the registration whose trap it hits, None where it goes by."""
+        page = address >> TRAP_PAGE
+        made = self._traps.get(page)
+        if made is None:
+            made = next((one for one in self.registrations if _traps(one, address)), None)
+            if made is None:
+                self.pages[page] += 1
+                return None
+            self._traps[page] = made
+        made.trapped += 1
+        return made
+
+    def _touched(self, base: int, size: int) -> int:
+        """The accesses so far to the pages of a window."""
+        first, last = base >> TRAP_PAGE, base + size - 1 >> TRAP_PAGE
+        return sum(count for page, count in self.pages.items() if first <= page <= last)
+
+    def of(self, bridge: HostBridge) -> Registration:
+        """The registration of one of this protocol's bridges."""
+        return next(made for made in self.registrations if made.bridge is bridge)
+
+
+def _traps(made: Registration, address: int) -> bool:
+    return made.kind.trapped and made.bridge.root.holds_address(address)
+
+
+class RegisteredAccess:
+    """Xen's accesses under the 2017 protocol: to registered ECAM by itself, to any other kind of
+    bridge through Dom0 (counted), and where nothing is registered as `otherwise` has it."""
+
+    def __init__(self, discovery: Discovery, ecam: ConfigAccess, otherwise: ConfigAccess) -> None:
+        self._discovery = discovery
+        self._ecam = ecam
+        self._otherwise = otherwise
+
+    def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
+        bridge = self._discovery.routes.find(segment, bus)
+        if bridge is None:
+            return self._otherwise.read(segment, bus, devfn, register, size)
+        made = self._discovery.of(bridge)
+        if made.kind.trapped:
+            return self._ecam.read(segment, bus, devfn, register, size)
+        made.forwarded += 1
+        return made.config.read(bus, devfn, register, size) & ones(size)
+
+    def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        bridge = self._discovery.routes.find(segment, bus)
+        if bridge is None:
+            self._otherwise.write(segment, bus, devfn, register, size, value)
+            return
+        made = self._discovery.of(bridge)
+        if made.kind.trapped:
+            self._ecam.write(segment, bus, devfn, register, size, value)
+            return
+        made.forwarded += 1
+        made.config.write(bus, devfn, register, size, value)
+
+
+class Nowhere:
+    """Configuration space behind no bridge at all: all ones, writes dropped."""
+
+    def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
+        return ones(size)
+
+    def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        return

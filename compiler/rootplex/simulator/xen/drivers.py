@@ -1,0 +1,85 @@
+"""The drivers of Xen on Arm that matter for PCI, as data: host bridges (§1.2) and IOMMUs (§1.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.readers.tree import DtNode
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeDriver:
+    """A host bridge driver. `window` and `child` name entries of `reg-names`; `window` None is
+    `reg` entry 0, `child` None is no child window. `needs` are further entries whose absence
+    nobody checks: the probe dereferences what was never found."""
+
+    name: str
+    compatible: tuple[str, ...]
+    window: str | None = None
+    child: str | None = None
+    needs: tuple[str, ...] = ()
+
+
+BRIDGE_DRIVERS = (
+    BridgeDriver("pci-host-generic", ("pci-host-ecam-generic",)),
+    BridgeDriver("pci-host-zynqmp", ("xlnx,nwl-pcie-2.11",), window="cfg"),
+    BridgeDriver(
+        "pci-host-rcar4",
+        ("renesas,r8a779f0-pcie", "renesas,r8a779g0-pcie"),
+        window="dbi",
+        child="config",
+        needs=("atu", "app"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IommuDriver:
+    """An IOMMU driver. `removes`: it has a remove hook (without one, removing an owned device
+    jumps to address 0, §2.5). `exclusive`: a stream belongs to one function, a second is a BUG."""
+
+    name: str
+    compatible: tuple[str, ...]
+    removes: bool
+    exclusive: bool
+
+
+IOMMU_DRIVERS = (
+    IommuDriver("smmu-v3", ("arm,smmu-v3",), removes=False, exclusive=True),
+    IommuDriver(
+        "smmu",
+        ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500", "cavium,smmu-v2"),
+        removes=True,
+        exclusive=False,
+    ),
+    IommuDriver(
+        "ipmmu-vmsa",
+        (
+            "renesas,ipmmu-r8a7795",
+            "renesas,ipmmu-r8a77965",
+            "renesas,ipmmu-r8a7796",
+            "renesas,ipmmu-r8a77961",
+            "renesas,ipmmu-r8a779f0",
+            "renesas,ipmmu-r8a779g0",
+        ),
+        removes=False,
+        exclusive=False,
+    ),
+)
+
+
+def bridge_driver(node: DtNode) -> BridgeDriver | None:
+    """The host bridge driver of a node, by any of its compatible strings; its status is not asked."""
+    names = set(node.compatible)
+    return next((driver for driver in BRIDGE_DRIVERS if names.intersection(driver.compatible)), None)
+
+
+def iommu_driver(node: DtNode) -> IommuDriver | None:
+    """The IOMMU driver of a node, likewise."""
+    names = set(node.compatible)
+    return next((driver for driver in IOMMU_DRIVERS if names.intersection(driver.compatible)), None)
+
+
+def is_claimable(node: DtNode) -> bool:
+    """Whether Xen offers the node to its drivers: enabled by its own `status`, not `xen,passthrough`."""
+    return node.is_enabled and "xen,passthrough" not in node.properties

@@ -1,0 +1,130 @@
+"""Xen's MCFG windows on x86: what boot made of the table (§3.1), and Dom0's word on it (§3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rootplex.readers.acpi.mcfg import Mcfg
+from rootplex.simulator.xen.errno import Errno
+from rootplex.simulator.xen.outcome import Notice
+from rootplex.source.place import Place
+
+VIRTUAL_SLOT = 512 << 30
+"""The address space that Xen has for mapping all windows."""
+SMALLEST_SHRUNK = 16 << 20
+RESERVED_FLAG = 1
+
+ReservedCheck = Callable[[int, int], bool]
+"""Whether (base, size) is known not to be RAM, as the BIOS date wants it known."""
+
+
+@dataclass(slots=True)
+class McfgWindow:
+    """One entry. `base` is the address of bus 0; `end` may be less than the table's (shrunk)."""
+
+    base: int
+    segment: int
+    start: int
+    end: int
+    enabled: bool = False
+    place: Place | None = None
+
+
+@dataclass(slots=True)
+class McfgWindows:
+    """All entries, in table order. `valid`: every one of them came up."""
+
+    windows: list[McfgWindow] = field(default_factory=list)
+    valid: bool = False
+
+    def base_of(self, segment: int, bus: int) -> int | None:
+        """The base (of bus 0) of the first enabled window with this bus."""
+        for window in self.windows:
+            if window.enabled and window.segment == segment and window.start <= bus <= window.end:
+                return window.base
+        return None
+
+    def fits(self, index: int) -> bool:
+        """Whether entry `index` finds room to be mapped: one slot an entry, as large as the
+        largest end bus needs."""
+        bits = max(window.end for window in self.windows).bit_length()
+        return (index + 1) << (20 + bits) <= VIRTUAL_SLOT
+
+    def reserved(self, address: int, segment: int, start: int, end: int, flags: int) -> int:
+        """`PHYSDEVOP_pci_mmcfg_reserved`: 0, -EINVAL (a flag other than bit 0), -EIO (the entry's
+        address differs), -ENODEV (no entry with exactly this segment and bus range), -ENOMEM (no
+        room to map it)."""
+        if flags & ~RESERVED_FLAG:
+            return -Errno.EINVAL
+        for index, window in enumerate(self.windows):
+            if (window.segment, window.start, window.end) != (segment, start, end):
+                continue
+            if window.base != address:
+                return -Errno.EIO
+            if flags and not window.enabled and not self.fits(index):
+                return -Errno.ENOMEM
+            window.enabled = bool(flags)
+            return 0
+        return -Errno.ENODEV
+
+
+def refused_entry(mcfg: Mcfg, bios_year: int) -> int | None:
+    """The first entry above 4 GiB that Xen does not trust: its index, or None. It takes the
+    OEM id `SGI`, or a table revision of at least 1 with a BIOS of 2010 or later."""
+    table = mcfg.table
+    if table.oem_id[:3] == b"SGI" or (table.revision >= 1 and bios_year >= 2010):
+        return None
+    return next((entry.index for entry in mcfg.entries if entry.base >= 1 << 32), None)
+
+
+def read_windows(
+    mcfg: Mcfg | None, bios_year: int, is_reserved: ReservedCheck
+) -> tuple[McfgWindows, tuple[int, ...], list[Notice]]:
+    """The windows after boot, the segments that the table creates, and what Xen says on the way."""
+    if mcfg is None or not mcfg.entries:
+        at = None if mcfg is None else mcfg.table.place()
+        return McfgWindows(), (), [Notice("mcfg-empty", "no MCFG entries", at)]
+    refused = refused_entry(mcfg, bios_year)
+    if refused is not None:
+        entry = mcfg.entries[refused]
+        segments = tuple(dict.fromkeys(earlier.segment for earlier in mcfg.entries[:refused]))
+        text = f"MCFG area at {entry.base:#x} is above 4 GiB: the whole table is ignored"
+        return McfgWindows(), segments, [Notice("mcfg-above-4g", text, entry.place)]
+    segments = tuple(dict.fromkeys(entry.segment for entry in mcfg.entries))
+    if mcfg.entries[0].base == 0:
+        text = "the first MCFG entry has base address 0: MCFG is not used"
+        return McfgWindows(), segments, [Notice("mcfg-base-zero", text, mcfg.entries[0].place)]
+    made = McfgWindows(
+        [
+            McfgWindow(entry.base, entry.segment, entry.start_bus, entry.end_bus, place=entry.place)
+            for entry in mcfg.entries
+        ]
+    )
+    notices = [notice for index in range(len(made.windows)) for notice in _bring_up(made, index, is_reserved)]
+    made.valid = all(window.enabled for window in made.windows)
+    return made, segments, notices
+
+
+def _bring_up(made: McfgWindows, index: int, is_reserved: ReservedCheck) -> list[Notice]:
+    """Check and map one entry: the area may be halved, down to 16 MiB, until it is reserved."""
+    window = made.windows[index]
+    base = window.base + (window.start << 20)
+    size = full = max(0, window.end - window.start + 1) << 20
+    while not is_reserved(base, size):
+        size >>= 1
+        if size < SMALLEST_SHRUNK:
+            break
+    if size != full and size < SMALLEST_SHRUNK:
+        text = f"MCFG area {base:#x}+{full:#x} is not reserved"
+        return [Notice("mcfg-not-reserved", text, window.place)]
+    notices = []
+    if size != full:
+        window.end = window.start + (size >> 20) - 1
+        notices.append(
+            Notice("mcfg-shrunk", f"MCFG area {base:#x} ends at bus {window.end:#x}", window.place)
+        )
+    if not made.fits(index):
+        return [*notices, Notice("mcfg-no-room", f"no room to map the MCFG area {base:#x}", window.place)]
+    window.enabled = True
+    return notices
