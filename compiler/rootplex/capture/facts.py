@@ -1,0 +1,148 @@
+"""The facts of a snapshot: what a running kernel shows of its PCI host bridges and functions.
+
+Sizes are bytes, addresses are the CPU's, and numbers of groups tell groups apart within one
+snapshot only. Bytes that the script masked are zero; `masked` says how many it changed. Sources: the
+kernel's Documentation/ABI/testing/sysfs-bus-pci and sysfs-kernel-iommu_groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rootplex.model.numbers import BusRange, Sbdf
+from rootplex.source.place import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A line of sysfs `resource`: its index (0–5 BARs, 6 the ROM, 7… an SR-IOV function's or a bridge's
+    windows), the CPU addresses first…last, and the kernel's flags."""
+
+    index: int
+    start: int
+    end: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One function as the kernel shows it in sysfs. `parent` is the bridge above it, None on a root
+    bus; `subsystem` is (vendor, device); `config` is what could be read, 64 to 4096 bytes; `node` is
+    its own device tree node and `acpi` its own ACPI path, where it has one; `msi` is (`msi` or `msix`,
+    vectors). `group` holds once every function was offered a driver, where `Snapshot.offers` says so."""
+
+    sbdf: Sbdf
+    place: Span
+    path: str
+    bridge: str
+    parent: Sbdf | None
+    vendor: int
+    device: int
+    subsystem: tuple[int, int]
+    revision: int
+    class_code: int
+    config: bytes
+    masked: int
+    resources: tuple[Resource, ...]
+    driver: str | None
+    driver_at_boot: str | None
+    group: int | None
+    group_at_boot: int | None
+    offered: bool
+    unit: str | None
+    physfn: Sbdf | None
+    node: str | None
+    acpi: str | None
+    numa: int | None
+    irq: int
+    ari: bool
+    msi: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of a host bridge: first…last CPU address, and the PCI address of its first byte."""
+
+    space: Literal["mem", "io"]
+    prefetchable: bool
+    start: int
+    end: int
+    pci: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostBridge:
+    """A root bus: where sysfs has it, its DT node or ACPI device, and what the kernel's messages say
+    of its buses and windows (None and empty where the log has lost them)."""
+
+    segment: int
+    bus: int
+    place: Span
+    path: str
+    node: str | None
+    acpi: str | None
+    hid: str | None
+    uid: str | None
+    numa: int | None
+    buses: BusRange | None
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An IOMMU group: the names of its members, PCI functions and others, and its domain type."""
+
+    number: int
+    members: tuple[str, ...]
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A line of /proc/iomem or /proc/ioports; `depth` 0 lies in no other."""
+
+    depth: int
+    start: int
+    end: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line of the kernel's log that is about PCI, ACPI or an IOMMU; seconds since the start."""
+
+    time: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes of the firmware: `dtb`, or the name of an ACPI table as /sys/firmware/acpi/tables has it."""
+
+    name: str
+    data: bytes
+    masked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A whole snapshot. `offers` says whether functions without a group were offered a driver."""
+
+    file: str
+    release: str
+    machine: str
+    firmware: Literal["dt", "acpi"] | None
+    bios_date: str | None
+    hypervisor: str | None
+    arguments: tuple[str, ...]
+    offers: bool
+    bridges: tuple[HostBridge, ...]
+    functions: tuple[Function, ...]
+    units: tuple[str, ...]
+    groups: tuple[Group, ...]
+    memory: tuple[Range, ...]
+    ports: tuple[Range, ...]
+    messages: tuple[Message, ...]
+    dtb: Block | None
+    tables: tuple[Block, ...]
