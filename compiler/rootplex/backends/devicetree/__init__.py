@@ -1,0 +1,47 @@
+"""The device tree backend: a platform's node tree, and from it the blob and the text.
+
+`device_tree(platform)` is the door. The text is made only when it is asked for: its template
+engine costs more to load than everything else together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rootplex.backends.artifact import Artifact, PlaceMap
+from rootplex.backends.devicetree.machine import node_tree
+from rootplex.backends.devicetree.tree import Tree, paths, places
+from rootplex.model.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTree:
+    """A platform's device tree. `nodes` is bridge name → node path, for the bridges that it has."""
+
+    platform: Platform
+    tree: Tree
+    nodes: Mapping[str, str]
+    places: PlaceMap = field(repr=False)
+
+    def dtb(self) -> Artifact:
+        """The blob, `x.dtb`."""
+        from rootplex.backends.devicetree.dtb import to_dtb
+
+        return Artifact(f"{self.platform.name}.dtb", to_dtb(self.tree), self.places)
+
+    def dts(self) -> Artifact:
+        """The text, `x.dts`. Its places are those of the tree: node, property, cell."""
+        from rootplex.backends.devicetree.dts import to_dts
+
+        title = self.platform.title
+        heading = self.platform.name if title is None else f"{self.platform.name}: {title}"
+        return Artifact(f"{self.platform.name}.dts", to_dts(self.tree, heading).encode(), self.places)
+
+
+def device_tree(platform: Platform) -> DeviceTree:
+    """The device tree of a platform with `dt` among its firmware."""
+    tree = node_tree(platform)
+    by_key = paths(tree.root)
+    names = [bridge.name for bridge in platform.bridges_in("dt")]
+    return DeviceTree(platform, tree, {name: by_key[name] for name in names}, places(tree.root))

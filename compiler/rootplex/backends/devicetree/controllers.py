@@ -1,0 +1,266 @@
+"""The nodes that host bridges refer to: interrupt controllers, MSI controllers, IOMMUs.
+
+Bindings: arm,gic.yaml, arm,gic-v3.yaml, arm,smmu.yaml, arm,smmu-v3.yaml of the kernel's
+Documentation/devicetree/bindings; compatibles and properties as QEMU 7.2 writes them where it has
+the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, cells, flag, rows, text, wide, word
+from rootplex.model.controllers import Controller, DtNode, GicV2, GicV2m, GicV3, Its, SmmuV2, SmmuV3
+from rootplex.model.numbers import Region
+from rootplex.model.platform import Platform
+from rootplex.source.place import Place
+
+TRIGGER = {"edge-rising": 1, "edge-falling": 2, "level-high": 4, "level-low": 8}
+"""The second cell behind an interrupt number (dt-bindings/interrupt-controller/irq.h)."""
+
+_BOUND = (GicV3, GicV2, Its, GicV2m, SmmuV3, SmmuV2, DtNode)
+"""What there is a binding for; an I/O APIC, VT-d and an AMD IOMMU stand in ACPI only."""
+
+_SPI = 0
+_ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
+
+
+@dataclass(frozen=True, slots=True)
+class Controllers:
+    """Those of a platform that a device tree can have, by name.
+
+    `shown` are the ones that its tree has; `plain` the MSI controllers that a bridge names in `msi-parent`;
+    `default` is the interrupt controller that the root names.
+    """
+
+    shown: dict[str, Controller]
+    plain: frozenset[str]
+    default: str | None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.shown
+
+    def address_cells(self, name: str) -> int:
+        """The controller's #address-cells: the width of its unit address in an interrupt map."""
+        controller = self.shown[name]
+        if isinstance(controller, DtNode):
+            return controller.address_cells or 0
+        return 2
+
+    def interrupt(self, name: str, irq: int, trigger: str) -> tuple[int, ...]:
+        """The interrupt specifier of line `irq`: as many cells as the controller takes."""
+        controller = self.shown[name]
+        width = (controller.cells or 1) if isinstance(controller, DtNode) else 3
+        if width < 3:
+            return (irq, TRIGGER[trigger])[:width]
+        return (_SPI, irq, TRIGGER[trigger], *(0,) * (width - 3))
+
+    def id_cells(self, name: str) -> int:
+        """Cells of an id of an MSI controller or IOMMU in a map: its #msi-cells or #iommu-cells."""
+        controller = self.shown[name]
+        if isinstance(controller, DtNode) and controller.cells is not None:
+            return controller.cells
+        return 1
+
+    def msi_parent_cells(self, name: str) -> int:
+        """Cells behind an MSI controller in `msi-parent`: its #msi-cells, none where it has no such."""
+        controller = self.shown[name]
+        return (controller.cells or 0) if isinstance(controller, DtNode) else 0
+
+
+def controllers(platform: Platform) -> Controllers:
+    """The controllers that the platform's device tree has.
+
+    A built-in IOMMU is there only where a bridge uses it, as QEMU has it only when asked. A child
+    node of a bridge goes with its bridge.
+    """
+    bridges = platform.bridges_in("dt")
+    names = {None, *(bridge.name for bridge in bridges)}
+    used = {entry.target for bridge in bridges if bridge.iommu for entry in bridge.iommu.entries}
+    everything = (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus)
+    shown: dict[str, Controller] = {
+        each.name: each
+        for each in everything
+        if isinstance(each, _BOUND)
+        and (not isinstance(each, DtNode) or each.parent in names)
+        and not (isinstance(each, SmmuV3) and each.built_in and each.name not in used)
+    }
+    plain = frozenset(bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
+    top = (
+        each.name
+        for each in platform.interrupt_controllers
+        if each.name in shown and not (isinstance(each, DtNode) and each.parent)
+    )
+    return Controllers(shown, plain, next(top, None))
+
+
+def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
+    """The controllers' nodes below the root; ITSs and MSI frames stand inside the first GIC."""
+    frames = [_msi(each, known) for each in platform.msi_controllers if isinstance(each, Its | GicV2m)]
+    out: list[Node] = []
+    for controller in platform.interrupt_controllers:
+        if isinstance(controller, GicV3 | GicV2):
+            out.append(_gic(controller, tuple(frames)))
+            frames = []
+    out += frames
+    out += [
+        _smmu(unit) for unit in platform.iommus if unit.name in known and isinstance(unit, SmmuV3 | SmmuV2)
+    ]
+    return (*out, *_vendor_nodes(platform, known, parent=None))
+
+
+def child_nodes(platform: Platform, known: Controllers, bridge: str) -> tuple[Node, ...]:
+    """The vendor's controllers that are child nodes of this bridge."""
+    return _vendor_nodes(platform, known, parent=bridge)
+
+
+def region(base: int, size: int, base_at: Place, size_at: Place) -> Row:
+    """One entry of `reg` below the root: two cells each."""
+    return (*wide(base, base_at), *wide(size, size_at))
+
+
+def _reg(controller: Controller, base: int, size: int) -> Property:
+    return rows(
+        "reg", region(base, size, controller.at("base"), controller.at("size")), source=controller.at("base")
+    )
+
+
+def _part_of(controller: Controller, name: str, part: Region) -> Row:
+    return region(part.base, part.size, controller.at(f"{name}.base"), controller.at(f"{name}.size"))
+
+
+def _node(
+    controller: Controller, name: str, properties: Iterable[Property], children: tuple[Node, ...] = ()
+) -> Node:
+    """A controller's node, switched off where it is not enabled."""
+    status = () if controller.enabled else (text("status", "disabled", source=controller.at("enabled")),)
+    return Node(
+        name=name,
+        properties=(*properties, *status),
+        children=children,
+        key=controller.name,
+        source=controller.at(),
+    )
+
+
+def _gic(gic: GicV3 | GicV2, frames: tuple[Node, ...]) -> Node:
+    second = "redistributors" if isinstance(gic, GicV3) else "cpu_interface"
+    own = (
+        (text("compatible", "arm,gic-v3"), cells("#redistributor-regions", 1))
+        if isinstance(gic, GicV3)
+        else (text("compatible", "arm,gic-400"),)
+    )
+    registers = rows(
+        "reg",
+        _part_of(gic, "distributor", gic.distributor),
+        _part_of(gic, second, getattr(gic, second)),
+        source=gic.at("distributor"),
+    )
+    return _node(
+        gic,
+        f"interrupt-controller@{gic.distributor.base:x}",
+        (*own, registers, flag("interrupt-controller"), cells("#interrupt-cells", 3), *_ADDRESS),
+        frames,
+    )
+
+
+def _msi(frame: Its | GicV2m, known: Controllers) -> Node:
+    own: tuple[Property, ...]
+    if isinstance(frame, GicV2m):
+        own = (
+            text("compatible", "arm,gic-v2m-frame"),
+            cells("arm,msi-base-spi", frame.spi_base, source=frame.at("spi_base")),
+            cells("arm,msi-num-spis", frame.spi_count, source=frame.at("spi_count")),
+        )
+    elif frame.name in known.plain:
+        # Linux 6.1 takes a bridge's `msi-parent` only at a controller without #msi-cells
+        # (drivers/of/irq.c:of_msi_get_domain); a map reads one cell all the same.
+        own = (text("compatible", "arm,gic-v3-its"),)
+    else:
+        own = (text("compatible", "arm,gic-v3-its"), cells("#msi-cells", 1))
+    return _node(
+        frame,
+        f"msi-controller@{frame.base:x}",
+        (*own, _reg(frame, frame.base, frame.size), flag("msi-controller")),
+    )
+
+
+def _smmu(unit: SmmuV3 | SmmuV2) -> Node:
+    wires = _wires_v3(unit) if isinstance(unit, SmmuV3) else _wires_v2(unit)
+    properties = (
+        text("compatible", "arm,smmu-v3" if isinstance(unit, SmmuV3) else "arm,smmu-v2"),
+        _reg(unit, unit.base, unit.size),
+        *wires,
+        cells("#iommu-cells", 1),
+        flag("dma-coherent"),
+    )
+    return _node(unit, f"iommu@{unit.base:x}", properties)
+
+
+def _wires_v3(unit: SmmuV3) -> tuple[Property, ...]:
+    """The lines that are there, by name."""
+    irqs = {"eventq": unit.eventq, "priq": unit.priq, "cmdq-sync": unit.cmdq_sync, "gerror": unit.gerror}
+    lines = {name: (_SPI, irq, TRIGGER["edge-rising"]) for name, irq in irqs.items() if irq is not None}
+    if not lines:
+        return ()
+    return (
+        _interrupts(unit, ((name.replace("-", "_"), line) for name, line in lines.items())),
+        text("interrupt-names", *lines, source=unit.at("interrupts")),
+    )
+
+
+def _wires_v2(unit: SmmuV2) -> tuple[Property, ...]:
+    """The first interrupt is the global one, the others are the context banks'."""
+    lines = [(str(place), (_SPI, irq, TRIGGER["level-high"])) for place, irq in enumerate(unit.interrupts)]
+    return (cells("#global-interrupts", 1), _interrupts(unit, lines)) if lines else ()
+
+
+def _interrupts(owner: Controller, lines: Iterable[tuple[str, tuple[int, ...]]]) -> Property:
+    """`interrupts` of lines, each with the name or number of its entry in the description."""
+    return rows(
+        "interrupts",
+        *(tuple(word(cell, owner.at(f"interrupts.{entry}")) for cell in line) for entry, line in lines),
+        source=owner.at("interrupts"),
+    )
+
+
+_VENDOR = (
+    ("interrupt_controllers", "interrupt-controller", "#interrupt-cells"),
+    ("msi_controllers", "msi-controller", "#msi-cells"),
+    ("iommus", "iommu", "#iommu-cells"),
+)
+"""The list a vendor's controller stands in, its node's name, and the property that has its cells."""
+
+
+def _vendor_nodes(platform: Platform, known: Controllers, parent: str | None) -> tuple[Node, ...]:
+    return tuple(
+        _vendor(each, known, kind, width)
+        for attribute, kind, width in _VENDOR
+        for each in getattr(platform, attribute)
+        if isinstance(each, DtNode) and each.parent == parent
+    )
+
+
+def _vendor(node: DtNode, known: Controllers, kind: str, width: str) -> Node:
+    """A vendor's own controller. Below a bridge it has no address: there `reg` would be PCI's."""
+    out = [text("compatible", *node.compatible, source=node.at("compatible"))]
+    name = kind if node.parent is not None else f"{kind}-{node.name}"
+    if node.base is not None and node.size is not None and node.parent is None:
+        out.append(_reg(node, node.base, node.size))
+        name = f"{kind}@{node.base:x}"
+    if kind != "iommu":
+        out.append(flag(kind))
+    if kind == "interrupt-controller":
+        # said even where it is 0: an interrupt map is read by it
+        out.append(cells("#address-cells", node.address_cells or 0, source=node.at("address_cells")))
+        out.append(cells(width, node.cells or 1, source=node.at("cells")))
+    elif node.cells is not None:
+        out.append(cells(width, node.cells, source=node.at("cells")))
+    parent = node.controller or known.default
+    if node.interrupts and parent is not None and parent in known:
+        # named even where it is the root's: below a bridge the bridge would be asked
+        out.append(cells("interrupt-parent", Ref(parent), source=node.at("controller")))
+        lines = (known.interrupt(parent, irq, "level-high") for irq in node.interrupts)
+        out.append(_interrupts(node, ((str(place), line) for place, line in enumerate(lines))))
+    return _node(node, name, out)

@@ -1,0 +1,74 @@
+"""The whole tree of a platform: root, `/chosen`, the base machine, memory, controllers, host bridges."""
+
+from __future__ import annotations
+
+from rootplex.backends.devicetree import qemu_virt
+from rootplex.backends.devicetree.controllers import child_nodes, controllers, region, root_nodes
+from rootplex.backends.devicetree.hostbridge import host_bridge_node
+from rootplex.backends.devicetree.tree import Node, Property, Ref, Tree, cells, rows, text, tree
+from rootplex.model.platform import Memory, Platform
+
+
+def node_tree(platform: Platform) -> Tree:
+    """The device tree of a platform. Addresses and sizes take two cells each below the root."""
+    known = controllers(platform)
+    bridges = platform.bridges_in("dt")
+    asked = [bridge.preserve_boot_config for bridge in bridges if bridge.enabled]
+    everywhere = bool(asked) and all(asked)
+    nodes = (
+        *_chosen(platform, everywhere),
+        *(qemu_virt.NODES if platform.base == "qemu-virt" else ()),
+        *(_memory(each) for each in platform.memory),
+        *root_nodes(platform, known),
+        *(
+            host_bridge_node(
+                bridge,
+                known,
+                child_nodes(platform, known, bridge.name),
+                preserve=bridge.enabled and bridge.preserve_boot_config and not everywhere,
+            )
+            for bridge in bridges
+        ),
+    )
+    return tree(
+        Node(name="/", properties=_root(platform, known.default), children=nodes, source=platform.at())
+    )
+
+
+def _root(platform: Platform, interrupts: str | None) -> tuple[Property, ...]:
+    """What names the machine: the description's own words, else QEMU's, else its name."""
+    qemu = platform.base == "qemu-virt"
+    compatible = platform.compatible or ((qemu_virt.MODEL,) if qemu else (f"rootplex,{platform.name}",))
+    model = platform.model or (qemu_virt.MODEL if qemu else platform.title or platform.name)
+    return (
+        text("compatible", *compatible, source=platform.at("compatible")),
+        text("model", model, source=platform.at("model")),
+        cells("#address-cells", 2),
+        cells("#size-cells", 2),
+        *((cells("interrupt-parent", Ref(interrupts)),) if interrupts is not None else ()),
+    )
+
+
+def _chosen(platform: Platform, preserve: bool) -> tuple[Node, ...]:
+    """`/chosen`, where there is something to say. No seeds: the same description, the same bytes."""
+    console = platform.console or (qemu_virt.CONSOLE if platform.base == "qemu-virt" else None)
+    properties: list[Property] = []
+    if console is not None:
+        properties.append(text("stdout-path", console, source=platform.at("console")))
+    if platform.bootargs is not None:
+        properties.append(text("bootargs", platform.bootargs, source=platform.at("bootargs")))
+    if preserve:
+        # of the whole machine: only then does Linux keep the bus numbers too (linux-pci §1.8)
+        properties.append(cells("linux,pci-probe-only", 1))
+    return (Node(name="chosen", properties=tuple(properties)),) if properties else ()
+
+
+def _memory(memory: Memory) -> Node:
+    return Node(
+        name=f"memory@{memory.base:x}",
+        properties=(
+            text("device_type", "memory"),
+            rows("reg", region(memory.base, memory.size, memory.at("base"), memory.at("size"))),
+        ),
+        source=memory.at(),
+    )
