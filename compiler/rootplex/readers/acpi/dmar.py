@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from rootplex.readers.acpi.header import Table
@@ -101,3 +102,100 @@ class Dmar:
     andds: tuple[Andd, ...] = ()
     satcs: tuple[Satc, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+STRUCTURES_AT = 48
+_SCOPE = struct.Struct("<BBBxBB")
+# Type to the format of its fields after the (type, length) header, which ends where scopes start.
+_FORMATS = {
+    0: struct.Struct("<4xBxHQ"),
+    1: struct.Struct("<4x2xHQQ"),
+    2: struct.Struct("<4xBxH"),
+    3: struct.Struct("<4x4xQI"),
+    4: struct.Struct("<4x3xB"),
+    5: struct.Struct("<4xBxH"),
+}
+
+
+def read_dmar(table: Table) -> Dmar:
+    """All structures; one that does not fit ends the reading with a problem."""
+    problems = list(table.problems)
+    width, flags = 0, 0
+    if table.length < STRUCTURES_AT:
+        text = f"{table.length} bytes, {STRUCTURES_AT} precede the structures"
+        problems.append(Problem(table.place(4, 4), text))
+    else:
+        width, flags = table.data[36] + 1, table.data[37]
+    drhds: list[Drhd] = []
+    rmrrs: list[Rmrr] = []
+    atsrs: list[Atsr] = []
+    rhsas: list[Rhsa] = []
+    andds: list[Andd] = []
+    satcs: list[Satc] = []
+    at = STRUCTURES_AT
+    while at < table.length:
+        type, length = struct.unpack_from("<HH", table.data, at) if at + 4 <= table.length else (0, 0)
+        if length < 4 or at + length > table.length:
+            text = f"structure of {length} bytes, {table.length - at} are left"
+            problems.append(Problem(table.place(at), text))
+            break
+        place = table.place(at, length)
+        format = _FORMATS.get(type)
+        if format is not None and length < format.size:
+            problems.append(Problem(place, f"structure of type {type} has {length} bytes, not {format.size}"))
+        elif format is not None:
+            fields = format.unpack_from(table.data, at)
+            start, end = at + format.size, at + length
+            match type:
+                case 0:
+                    flags_, segment, base = fields
+                    scopes = _scopes(table, start, end, problems)
+                    drhds.append(Drhd(flags_, segment, base, scopes, place))
+                case 1:
+                    segment, base, limit = fields
+                    scopes = _scopes(table, start, end, problems)
+                    rmrrs.append(Rmrr(segment, base, limit, scopes, place))
+                case 2:
+                    flags_, segment = fields
+                    atsrs.append(Atsr(flags_, segment, _scopes(table, start, end, problems), place))
+                case 3:
+                    base, proximity_domain = fields
+                    rhsas.append(Rhsa(base, proximity_domain, place))
+                case 4:
+                    name = table.data[start:end].partition(b"\0")[0].decode("latin-1")
+                    andds.append(Andd(fields[0], name, place))
+                case 5:
+                    flags_, segment = fields
+                    satcs.append(Satc(flags_, segment, _scopes(table, start, end, problems), place))
+        at += length
+    return Dmar(
+        table=table,
+        host_address_width=width,
+        flags=flags,
+        drhds=tuple(drhds),
+        rmrrs=tuple(rmrrs),
+        atsrs=tuple(atsrs),
+        rhsas=tuple(rhsas),
+        andds=tuple(andds),
+        satcs=tuple(satcs),
+        problems=tuple(problems),
+    )
+
+
+def _scopes(table: Table, start: int, end: int, problems: list[Problem]) -> tuple[DeviceScope, ...]:
+    found = []
+    at = start
+    while at < end:
+        length = table.data[at + 1] if at + 1 < end else 0
+        if length < _SCOPE.size or at + length > end:
+            problems.append(Problem(table.place(at), f"device scope of {length} bytes, {end - at} are left"))
+            break
+        type, _, flags, enumeration_id, start_bus = _SCOPE.unpack_from(table.data, at)
+        hops = table.data[at + _SCOPE.size : at + length]
+        path = tuple(zip(hops[::2], hops[1::2], strict=False))
+        place = table.place(at, length)
+        if not path or len(hops) % 2:
+            problems.append(Problem(place, f"a path of {len(hops)} bytes is not a number of hops"))
+        found.append(DeviceScope(type, flags, enumeration_id, start_bus, path, place))
+        at += length
+    return tuple(found)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import struct
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from rootplex.readers.problem import Problem
+from rootplex.source.finding import unreadable
 from rootplex.source.place import TablePlace
 
 HEADER_SIZE = 36
@@ -34,8 +37,71 @@ class Table:
         """The table's name in places: its signature, with its number from the second one on."""
         return self.signature if self.instance == 1 else f"{self.signature}{self.instance}"
 
+    def numbered(self, instance: int) -> Table:
+        """The same table as the `instance`th of its signature; its problems' places follow."""
+        if instance == self.instance:
+            return self
+        same = replace(self, instance=instance, problems=())
+        problems = tuple(Problem(same.place(9, 1), problem.text) for problem in self.problems)
+        return replace(same, problems=problems)
+
     def place(
         self, offset: int | None = None, length: int | None = None, path: str | None = None
     ) -> TablePlace:
         """The place of bytes of this table (offset from its header), or of an object of its AML."""
         return TablePlace(self.file, self.name, offset, length, path)
+
+
+SIZE_LIMIT = 16 << 20
+_HEADER = struct.Struct("<4sIBB6s8sI4sI")
+
+
+def read_table(data: bytes, file: str, instance: int = 1) -> Table:
+    """The table at the start of `data`; what follows it is left out.
+
+    Unreadable: shorter than a header, no signature, a length below the header's or beyond `data`
+    or 16 MiB. A wrong checksum is a problem of the table.
+    """
+    if len(data) < HEADER_SIZE:
+        raise unreadable(file, f"not an ACPI table: {len(data)} bytes, the header alone has {HEADER_SIZE}")
+    signature, length, revision, _, oem_id, oem_table_id, oem_revision, creator, creator_revision = (
+        _HEADER.unpack_from(data)
+    )
+    name = signature.decode("latin-1")
+    if not (name.isascii() and name.isprintable()):
+        raise unreadable(file, f"not an ACPI table: signature {signature!r}")
+    if not HEADER_SIZE <= length <= min(len(data), SIZE_LIMIT):
+        raise unreadable(file, f"ACPI table {name} gives its length as {length}, the file has {len(data)}")
+    body = data[:length]
+    checksum = sum(body) & 0xFF
+    table = Table(
+        file=file,
+        signature=name,
+        length=length,
+        revision=revision,
+        checksum_ok=checksum == 0,
+        oem_id=oem_id,
+        oem_table_id=oem_table_id,
+        oem_revision=oem_revision,
+        creator_id=creator,
+        creator_revision=creator_revision,
+        data=body,
+        instance=instance,
+    )
+    if checksum == 0:
+        return table
+    problem = Problem(table.place(9, 1), f"the bytes of {name} sum to {checksum:#04x}, not to 0")
+    return replace(table, problems=(problem,))
+
+
+def split_tables(data: bytes, file: str) -> tuple[Table, ...]:
+    """The tables of a blob that holds one or several, one after the other; Unreadable as above."""
+    found: list[Table] = []
+    counts: Counter[str] = Counter()
+    at = 0
+    while at < len(data):
+        table = read_table(data[at : at + SIZE_LIMIT], file)
+        counts[table.signature] += 1
+        found.append(table.numbered(counts[table.signature]))
+        at += table.length
+    return tuple(found)

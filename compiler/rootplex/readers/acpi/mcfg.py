@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from rootplex.readers.acpi.header import Table
@@ -31,3 +32,28 @@ class Mcfg:
     entries: tuple[McfgEntry, ...]
     remainder: int
     problems: tuple[Problem, ...] = ()
+
+
+ENTRIES_AT = 44
+_ENTRY = struct.Struct("<QHBBI")
+
+
+def read_mcfg(table: Table) -> Mcfg:
+    """The entries of an MCFG; none, with a problem, where it is too short for its header."""
+    problems = list(table.problems)
+    if table.length < ENTRIES_AT:
+        problems.append(Problem(table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries"))
+        return Mcfg(table, (), 0, tuple(problems))
+    count, remainder = divmod(table.length - ENTRIES_AT, _ENTRY.size)
+    entries = []
+    for index in range(count):
+        offset = ENTRIES_AT + index * _ENTRY.size
+        base, segment, start_bus, end_bus, reserved = _ENTRY.unpack_from(table.data, offset)
+        place = table.place(offset, _ENTRY.size)
+        entries.append(McfgEntry(index, base, segment, start_bus, end_bus, reserved, offset, place))
+    if remainder:
+        at = table.length - remainder
+        problems.append(Problem(table.place(at, remainder), f"{remainder} bytes after the last whole entry"))
+    if not count:
+        problems.append(Problem(table.place(), "no entry"))
+    return Mcfg(table, tuple(entries), remainder, tuple(problems))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -47,3 +49,206 @@ class ResourceList:
 
     items: tuple[Resource, ...]
     fault: str | None
+
+
+_SMALL = {4: "IRQ", 5: "DMA", 6: "StartDependent", 7: "EndDependent", 8: "IO", 9: "FixedIO", 10: "FixedDMA"}
+_END_TAG = 15
+_LARGE = {1: "Memory24", 2: "GenericRegister", 4: "Vendor", 5: "Memory32", 6: "Memory32Fixed"}
+_LARGE |= {7: "DWord", 8: "Word", 9: "Interrupt", 10: "QWord", 11: "Extended", 12: "Gpio"}
+_LARGE |= {13: "PinFunction", 14: "SerialBus", 15: "PinConfig", 16: "PinGroup"}
+_SPACES: dict[int, ResourceType] = {0: "memory", 1: "io", 2: "bus"}
+
+# Address spaces: where the five numbers (granularity, minimum, maximum, translation, length)
+# start in the descriptor, and their format.
+_ADDRESS_SPACES = {
+    "Word": (6, struct.Struct("<5H")),
+    "DWord": (6, struct.Struct("<5I")),
+    "QWord": (6, struct.Struct("<5Q")),
+    "Extended": (8, struct.Struct("<5Q")),
+}
+
+
+def read_resources(data: bytes) -> ResourceList:
+    """The descriptors of a resource template, up to its end tag."""
+    items: list[Resource] = []
+    at = 0
+    while at < len(data):
+        first = data[at]
+        if first & 0x80:
+            if at + 3 > len(data):
+                return ResourceList(tuple(items), f"descriptor at {at:#x} is cut off")
+            kind = _LARGE.get(first & 0x7F, f"Large{first & 0x7F:#x}")
+            size = 3 + int.from_bytes(data[at + 1 : at + 3], "little")
+        else:
+            code = first >> 3 & 0xF
+            if code == _END_TAG:
+                return ResourceList(tuple(items), None)
+            kind = _SMALL.get(code, f"Small{code:#x}")
+            size = 1 + (first & 7)
+        if at + size > len(data):
+            text = f"{kind} descriptor at {at:#x} has {size} bytes, {len(data) - at} are left"
+            return ResourceList(tuple(items), text)
+        item = _resource(kind, data[at : at + size], at)
+        if item is None:
+            text = f"{kind} descriptor at {at:#x} is too short with {size} bytes"
+            return ResourceList(tuple(items), text)
+        items.append(item)
+        at += size
+    return ResourceList(tuple(items), "no end tag")
+
+
+def _resource(kind: str, body: bytes, offset: int) -> Resource | None:
+    """One descriptor; None where it is too short for its kind."""
+    reader = _READERS.get(kind, _other)
+    try:
+        return reader(kind, body, offset)
+    except struct.error:
+        return None
+
+
+def _made(
+    type: ResourceType,
+    kind: str,
+    body: bytes,
+    offset: int,
+    *,
+    minimum: int = 0,
+    maximum: int = 0,
+    translation: int = 0,
+    length: int = 0,
+    granularity: int = 0,
+    producer: bool = False,
+    general_flags: int = 0,
+    type_flags: int = 0,
+    numbers: tuple[int, ...] = (),
+) -> Resource:
+    return Resource(
+        type=type,
+        kind=kind,
+        minimum=minimum,
+        maximum=maximum,
+        translation=translation,
+        length=length,
+        granularity=granularity,
+        producer=producer,
+        general_flags=general_flags,
+        type_flags=type_flags,
+        numbers=numbers,
+        offset=offset,
+        size=len(body),
+    )
+
+
+def _other(kind: str, body: bytes, offset: int) -> Resource:
+    return _made("other", kind, body, offset)
+
+
+def _address_space(kind: str, body: bytes, offset: int) -> Resource:
+    space, general, specific = struct.unpack_from("<3B", body, 3)
+    start, format = _ADDRESS_SPACES[kind]
+    granularity, minimum, maximum, translation, length = format.unpack_from(body, start)
+    return _made(
+        _SPACES.get(space, "other"),
+        kind,
+        body,
+        offset,
+        minimum=minimum,
+        maximum=maximum,
+        translation=translation,
+        length=length,
+        granularity=granularity,
+        producer=not general & 1,
+        general_flags=general,
+        type_flags=specific,
+    )
+
+
+def _io(kind: str, body: bytes, offset: int) -> Resource:
+    decode, minimum, maximum, alignment, length = struct.unpack_from("<BHHBB", body, 1)
+    return _made(
+        "io",
+        kind,
+        body,
+        offset,
+        minimum=minimum,
+        maximum=maximum,
+        length=length,
+        granularity=alignment,
+        type_flags=decode,
+    )
+
+
+def _fixed_io(kind: str, body: bytes, offset: int) -> Resource:
+    base, length = struct.unpack_from("<HB", body, 1)
+    last = base + max(length, 1) - 1
+    return _made("io", kind, body, offset, minimum=base, maximum=last, length=length)
+
+
+def _memory_24(kind: str, body: bytes, offset: int) -> Resource:
+    info, minimum, maximum, alignment, length = struct.unpack_from("<B4H", body, 3)
+    return _made(
+        "memory",
+        kind,
+        body,
+        offset,
+        minimum=minimum << 8,
+        maximum=maximum << 8 | 0xFF,
+        length=length << 8,
+        granularity=alignment,
+        type_flags=info,
+    )
+
+
+def _memory_32(kind: str, body: bytes, offset: int) -> Resource:
+    info, minimum, maximum, alignment, length = struct.unpack_from("<B4I", body, 3)
+    return _made(
+        "memory",
+        kind,
+        body,
+        offset,
+        minimum=minimum,
+        maximum=maximum,
+        length=length,
+        granularity=alignment,
+        type_flags=info,
+    )
+
+
+def _memory_32_fixed(kind: str, body: bytes, offset: int) -> Resource:
+    info, base, length = struct.unpack_from("<B2I", body, 3)
+    last = base + max(length, 1) - 1
+    return _made("memory", kind, body, offset, minimum=base, maximum=last, length=length, type_flags=info)
+
+
+def _bits(mask: int) -> tuple[int, ...]:
+    return tuple(bit for bit in range(16) if mask >> bit & 1)
+
+
+def _irq(kind: str, body: bytes, offset: int) -> Resource:
+    (mask,) = struct.unpack_from("<H", body, 1)
+    flags = body[3] if len(body) > 3 else 1
+    return _made("irq", kind, body, offset, numbers=_bits(mask), type_flags=flags)
+
+
+def _dma(kind: str, body: bytes, offset: int) -> Resource:
+    mask, flags = struct.unpack_from("<BB", body, 1)
+    return _made("dma", kind, body, offset, numbers=_bits(mask), type_flags=flags)
+
+
+def _interrupt(kind: str, body: bytes, offset: int) -> Resource:
+    flags, count = struct.unpack_from("<BB", body, 3)
+    numbers = struct.unpack_from(f"<{count}I", body, 5)
+    return _made("irq", kind, body, offset, numbers=numbers, type_flags=flags, producer=not flags & 1)
+
+
+_READERS: dict[str, Callable[[str, bytes, int], Resource]] = {
+    **dict.fromkeys(_ADDRESS_SPACES, _address_space),
+    "IO": _io,
+    "FixedIO": _fixed_io,
+    "Memory24": _memory_24,
+    "Memory32": _memory_32,
+    "Memory32Fixed": _memory_32_fixed,
+    "IRQ": _irq,
+    "DMA": _dma,
+    "Interrupt": _interrupt,
+}

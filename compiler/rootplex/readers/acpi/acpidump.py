@@ -1,0 +1,176 @@
+"""ACPI tables from what people keep them in: acpidump's text, single tables, folders, archives.
+
+Tables stay in the order of the source (files in natural order: ssdt2 before ssdt10), duplicates
+too. What is no table in a folder or archive is passed over; a damaged table is a problem.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table, split_tables
+from rootplex.readers.problem import Problem
+from rootplex.source.finding import Unreadable, unreadable
+from rootplex.source.place import FilePlace
+
+TOTAL_LIMIT = 64 << 20
+FILES_LIMIT = 4096
+
+# These have no table header (ACPI 6.5 §5.2.5.3, §5.2.10) and say nothing of PCI.
+_HEADERLESS = ("RSD PTR", "RSDP", "FACS", "S3PT", "RSDT", "XSDT")
+_SECTION = re.compile(r"^(?P<name>[ -~]{1,8}?) @ 0x[0-9A-Fa-f]+\s*$")
+_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>[0-9A-Fa-f ]{2,48})")
+_SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSet:
+    """All tables of one source, and what could not be read of it."""
+
+    file: str
+    tables: tuple[Table, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def all(self, signature: str) -> tuple[Table, ...]:
+        """The tables of a signature, in order."""
+        return tuple(table for table in self.tables if table.signature == signature)
+
+    def first(self, signature: str) -> Table | None:
+        """The first table of a signature: the one that Linux takes."""
+        return next((table for table in self.tables if table.signature == signature), None)
+
+
+def read_tables(path: Path, file: str | None = None) -> TableSet:
+    """The tables of a file or folder; `file` names it in places, else its path does.
+
+    Unreadable: nothing there, nothing in it that is a table, or more than 64 MiB.
+    """
+    name = str(path) if file is None else file
+    if path.is_dir():
+        return _collected(name, _folder_files(path, name))
+    if not path.is_file():
+        raise unreadable(name, "no such file")
+    if path.stat().st_size > TOTAL_LIMIT:
+        raise unreadable(name, f"more than {TOTAL_LIMIT >> 20} MiB")
+    return tables_of(path.read_bytes(), name)
+
+
+def tables_of(data: bytes, file: str) -> TableSet:
+    """The tables of a file's bytes: a zip or tar archive, acpidump's text, or tables back to back."""
+    if data.startswith(b"PK\x03\x04"):
+        return _collected(file, _zip_files(data, file))
+    if data[257:262] == b"ustar" or data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+        return _collected(file, _tar_files(data, file))
+    if _is_dump_text(data):
+        return _collected(file, [(file, data)])
+    return TableSet(file, split_tables(data, file))
+
+
+def _is_dump_text(data: bytes) -> bool:
+    text = data[:4096].decode("latin-1")
+    return any(_SECTION.match(line) for line in text.splitlines())
+
+
+def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
+    """The tables of several files; each keeps the whole source's name, with its own as a part."""
+    tables: list[Table] = []
+    problems: list[Problem] = []
+    counts: Counter[str] = Counter()
+    for name, data in files:
+        for part, body in _sections(data, name, problems) if _is_dump_text(data) else [(name, data)]:
+            if len(body) < HEADER_SIZE or not _SIGNATURE.match(body) or body[:4] in (b"FACS", b"RSD "):
+                continue
+            try:
+                table = read_table(body, part)
+            except Unreadable as error:
+                problems.extend(Problem(finding.at, finding.message) for finding in error.findings)
+                continue
+            counts[table.signature] += 1
+            tables.append(table.numbered(counts[table.signature]))
+    if not tables:
+        reason = f": {problems[0].text}" if problems else ""
+        raise unreadable(file, f"no ACPI table in it{reason}")
+    return TableSet(file, tuple(tables), tuple(problems))
+
+
+def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    """The tables of acpidump's text; a section whose bytes have a gap is cut there."""
+    name: str | None = None
+    body = bytearray()
+    for line in data.decode("latin-1").splitlines():
+        if section := _SECTION.match(line):
+            if name is not None:
+                yield file, bytes(body)
+            name, body = section["name"], bytearray()
+            if name in _HEADERLESS:
+                name = None
+        elif name is not None and (found := _HEX_LINE.match(line)):
+            if int(found[1], 16) == len(body):
+                body += bytes.fromhex(_whole_pairs(found["bytes"]))
+            else:
+                text = f"the dump of {name} has a gap: {len(body):#x} bytes, then offset {found[1]}"
+                problems.append(Problem(FilePlace(file), text))
+                yield file, bytes(body)
+                name = None
+    if name is not None:
+        yield file, bytes(body)
+
+
+def _whole_pairs(text: str) -> str:
+    """The two-digit groups at the start; the column of characters may begin with digits too."""
+    pairs = re.match(r"(?:[0-9A-Fa-f]{2}(?: |$))*", text)
+    return pairs[0] if pairs else ""
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name.lower())]
+
+
+def _folder_files(path: Path, file: str) -> Iterator[tuple[str, bytes]]:
+    names = sorted((entry for entry in path.iterdir() if entry.is_file()), key=lambda e: _natural(e.name))
+    left = TOTAL_LIMIT
+    for entry in names[:FILES_LIMIT]:
+        left -= entry.stat().st_size
+        if left < 0:
+            raise unreadable(file, f"more than {TOTAL_LIMIT >> 20} MiB")
+        yield f"{file}/{entry.name}", entry.read_bytes()
+
+
+def _zip_files(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            if len(members) > FILES_LIMIT or sum(info.file_size for info in members) > TOTAL_LIMIT:
+                raise unreadable(file, f"archive of more than {FILES_LIMIT} files or {TOTAL_LIMIT >> 20} MiB")
+            for info in sorted(members, key=lambda info: _natural(info.filename)):
+                with archive.open(info) as stream:
+                    yield f"{file}/{info.filename}", stream.read(info.file_size)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise unreadable(file, f"damaged zip archive: {error}") from None
+
+
+def _tar_files(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
+    files: list[tuple[str, bytes]] = []
+    left = TOTAL_LIMIT
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for count, info in enumerate(archive):
+                left -= info.size
+                if left < 0 or count == FILES_LIMIT:
+                    text = f"archive of more than {FILES_LIMIT} files or {TOTAL_LIMIT >> 20} MiB"
+                    raise unreadable(file, text)
+                stream = archive.extractfile(info) if info.isfile() else None
+                if stream is not None:
+                    files.append((f"{file}/{info.name}", stream.read()))
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        raise unreadable(file, f"damaged tar archive: {error}") from None
+    yield from sorted(files, key=lambda entry: _natural(entry[0]))
