@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -233,7 +232,7 @@ def _iommu(fields: Fields | None, buses: BusRange, around: Surroundings) -> Iomm
 
 
 def _override(bridge: Fields, key: Literal["acpi", "dt"], buses: BusRange) -> dict[str, object]:
-    """The fields that both views share. A `config` without a kind of its own completes the bridge's."""
+    """The fields that both views share; each replaces the bridge's whole."""
     view = bridge.map(key)
     if view is None:
         return {}
@@ -248,22 +247,10 @@ def _override(bridge: Fields, key: Literal["acpi", "dt"], buses: BusRange) -> di
         "present": view.flag("present", default=True),
         "segment": segment,
         "bus_range": own_buses,
-        "config": None
-        if config is None
-        else _config(Fields(_completed(config, bridge.get("config")), view.faults), own_buses or buses),
+        "config": None if config is None else _config(Fields(config, view.faults), own_buses or buses),
         "windows": _windows(view),
         "enabled": None if enabled is None else enabled.value is True,
     }
-
-
-def _completed(config: Node, whole: Node | None) -> Node:
-    """The override's keys over the bridge's; an override with a kind, or one for a bridge whose
-    size is that of its own bus range, stands for itself where it says nothing of the size."""
-    if whole is None or config.get("kind") is not None:
-        return config
-    if not isinstance(whole.value, Mapping) or not isinstance(config.value, Mapping):
-        return config
-    return Node({**whole.value, **config.value}, config.place, {**whole.keys, **config.keys})
 
 
 def _acpi_view(bridge: Fields, buses: BusRange, *, hot_pluggable: bool) -> AcpiView:

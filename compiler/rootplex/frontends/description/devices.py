@@ -74,7 +74,6 @@ def _device(fields: Fields, key: str, *, crowded: bool) -> Device:
         0x0100 + PCIE_TYPE.get(kind, _CONVENTIONAL_ID.get(kind, 0)),
     )
     bus = fields.numbers("bus", 0, 0xFF)
-    vendor_properties = fields.map("dt")
     return Device(
         places=fields.places(),
         key=key,
@@ -113,14 +112,14 @@ def _device(fields: Fields, key: str, *, crowded: bool) -> Device:
         external_facing=fields.flag("external_facing", default=False),
         bus=(bus[0], bus[1]) if bus is not None and len(bus) == 2 else None,
         present=fields.flag("present", default=True),
-        properties=() if vendor_properties is None else properties_of(vendor_properties),
+        properties=properties_of(fields),
         devices=build_devices(fields, key),
     )
 
 
-def properties_of(view: Fields) -> tuple[tuple[str, object], ...]:
-    """The `properties` of a `dt` key: vendor property → value, in the order written."""
-    node = view.get("properties")
+def properties_of(fields: Fields) -> tuple[tuple[str, object], ...]:
+    """The `properties` key, of a device or of `dt`: vendor property → value, in the order written."""
+    node = fields.get("properties")
     plain = {} if node is None else node.plain()
     return tuple(plain.items()) if isinstance(plain, dict) else ()
 
