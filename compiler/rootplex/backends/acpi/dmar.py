@@ -1,0 +1,128 @@
+"""DMAR: which VT-d unit translates which functions (Intel VT-d 4.1 §8).
+
+One DRHD a unit and segment. A unit that translates all of a segment takes everything in it
+(INCLUDE_PCI_ALL) and comes last; else the functions of its bridges' first buses are named by path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rootplex.backends.acpi.header import TableWriter
+from rootplex.backends.acpi.layouts import DMAR_DRHD, DMAR_HEAD, DMAR_SCOPE, size_of
+from rootplex.backends.artifact import Artifact
+from rootplex.model.bridge import HostBridge
+from rootplex.model.controllers import IntelVtd, IoApic
+from rootplex.model.platform import Platform
+from rootplex.source.place import Place
+
+_REVISION = 1
+_INTERRUPT_REMAPPING = 1 << 0
+_INCLUDE_PCI_ALL = 1 << 0
+_ENDPOINT, _SUB_HIERARCHY, _IO_APIC = 1, 2, 3
+_LEAST_WIDTH = 39  # bits of the smallest second-level table that VT-d has
+
+# The requester id that QEMU's IO-APIC writes with (include/hw/i386/x86-iommu, pseudo bus 0xff).
+_QEMU_IO_APIC = {"type": _IO_APIC, "enumeration_id": 0, "start_bus": 0xFF}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """One device scope entry and where it comes from."""
+
+    values: dict[str, int]
+    source: Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Drhd:
+    """One unit in one segment; without scopes of functions it takes the whole segment."""
+
+    unit: IntelVtd
+    segment: int
+    segment_source: Place
+    takes_all: bool
+    scopes: tuple[_Scope, ...]
+
+
+def dmar(platform: Platform) -> Artifact | None:
+    """The table; None without an enabled VT-d unit."""
+    units = [each for each in platform.iommus if isinstance(each, IntelVtd) and each.enabled]
+    if platform.arch != "x86_64" or not units:
+        return None
+    bridges = [bridge for bridge in platform.bridges_in("acpi") if bridge.enabled]
+    drhds = [drhd for unit in units for drhd in _drhds(platform, unit, bridges)]
+    table = TableWriter(platform, "DMAR", _REVISION)
+    table.put(
+        DMAR_HEAD,
+        {"host_address_width": _address_width(platform) - 1, "flags": _INTERRUPT_REMAPPING},
+    )
+    for drhd in sorted(drhds, key=lambda drhd: drhd.takes_all):
+        _put(table, drhd)
+    return table.finish("dmar.aml")
+
+
+def _drhds(platform: Platform, unit: IntelVtd, bridges: list[HostBridge]) -> Iterator[_Drhd]:
+    """The unit in each segment that has a bridge behind it; in its own where there is none."""
+    behind = [bridge for bridge in bridges if bridge.iommu is not None and bridge.iommu.unit == unit.name]
+    segments = dict.fromkeys(_segment(bridge) for bridge in behind) or {unit.segment: None}
+    for segment in segments:
+        there = [bridge for bridge in bridges if _segment(bridge) == segment]
+        mine = [bridge for bridge in there if bridge in behind]
+        takes_all = len(mine) == len(there)
+        scopes = () if takes_all else tuple(scope for bridge in mine for scope in _functions(bridge))
+        if segment == 0:
+            scopes = (*_io_apic(platform), *scopes)
+        source = mine[0].at("segment") if mine else unit.at("segment")
+        yield _Drhd(unit, segment, source, takes_all, scopes)
+
+
+def _segment(bridge: HostBridge) -> int:
+    return bridge.segment or 0
+
+
+def _functions(bridge: HostBridge) -> Iterator[_Scope]:
+    """What is on the bridge's first bus; a bridge there stands for everything below it."""
+    for device in bridge.devices:
+        if device.present:
+            values = {
+                "type": _SUB_HIERARCHY if device.is_bridge else _ENDPOINT,
+                "start_bus": bridge.bus_range.first,
+                "device": device.devfn >> 3,
+                "function": device.devfn & 7,
+            }
+            yield _Scope(values, device.at())
+
+
+def _io_apic(platform: Platform) -> Iterator[_Scope]:
+    """QEMU's IO-APIC, whose requester id is known; without one Linux leaves interrupts as they are."""
+    if platform.base != "none":
+        for each in platform.interrupt_controllers:
+            if isinstance(each, IoApic):
+                yield _Scope(_QEMU_IO_APIC, each.at())
+                return
+
+
+def _address_width(platform: Platform) -> int:
+    """Bits of the highest address that the description has."""
+    ends = [memory.region.end for memory in platform.memory]
+    for bridge in platform.bridges_in("acpi"):
+        ends += [window.cpu + window.size for window in bridge.windows if window.space != "io"]
+        ends.append(bridge.config.base + bridge.configuration_size)
+    return min(max(_LEAST_WIDTH, *((end - 1).bit_length() for end in ends)), 64)
+
+
+def _put(table: TableWriter, drhd: _Drhd) -> None:
+    unit = drhd.unit
+    values = {
+        "type": 0,
+        "length": size_of(DMAR_DRHD) + len(drhd.scopes) * size_of(DMAR_SCOPE),
+        "flags": _INCLUDE_PCI_ALL if drhd.takes_all else 0,
+        "segment": drhd.segment,
+        "base": unit.base,
+    }
+    places = {"segment": drhd.segment_source, "base": unit.at("base")}
+    table.put(DMAR_DRHD, values, whole=unit.at(), places=places)
+    for scope in drhd.scopes:
+        table.put(DMAR_SCOPE, {**scope.values, "length": size_of(DMAR_SCOPE)}, whole=scope.source)

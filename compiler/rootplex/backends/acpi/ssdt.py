@@ -1,0 +1,208 @@
+"""SSDT: a PNP0A08 device for each host bridge, and the PNP0C02 that consumes their ECAM (linux-pci §2.1).
+
+`ssdt_source` makes the text, `ssdt` runs `iasl` on it, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from rootplex.backends.acpi.asl import compile_asl, render
+from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba
+from rootplex.backends.acpi.header import oem_id, oem_table_id
+from rootplex.backends.acpi.names import (
+    RESERVATION,
+    SYSTEM_BUS,
+    bridge_name,
+    bridge_path,
+    device_name,
+)
+from rootplex.backends.acpi.prt import Route, routes, trigger_fault
+from rootplex.backends.acpi.resources import (
+    Descriptor,
+    bridge_descriptors,
+    dma_descriptors,
+    placed,
+    window_faults,
+)
+from rootplex.backends.artifact import Artifact, PlaceMap
+from rootplex.backends.refusal import CannotCompile
+from rootplex.model.bridge import HostBridge
+from rootplex.model.device import Device
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding
+
+SIGNATURE = "SSDT"
+
+# Control field of _OSC (PCI Firmware 3.3 table 4-7).
+OSC_CONTROLS = {
+    "hotplug": 1 << 0,
+    "shpc": 1 << 1,
+    "pme": 1 << 2,
+    "aer": 1 << 3,
+    "capability": 1 << 4,
+    "ltr": 1 << 5,
+    "dpc": 1 << 7,
+}
+
+# Where each object of a host bridge was written, by its path in the language; `acpi.` is the acpi key's.
+_OBJECTS = {
+    "_HID": "acpi.hid",
+    "_CID": "acpi.cid",
+    "_SEG": "segment",
+    "_BBN": "bus_range",
+    "_UID": "acpi.uid",
+    "_STA": "enabled",
+    "_CCA": "dma_coherent",
+    "_PXM": "proximity",
+    "_CBA": "config.base",
+    "_CRS": "windows",
+    "_DMA": "dma_windows",
+    "_PRT": "intx",
+    "_OSC": "acpi.osc",
+    "_DSM": "preserve_boot_config",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    """One range of ECAM for the PNP0C02."""
+
+    bridge: str
+    first: int
+    last: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """A device below a bridge that AML has to name; `number` tells external facing ports apart."""
+
+    name: str
+    address: int
+    external_facing: bool
+    number: int
+    children: tuple[_Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bridge:
+    """What the template wants of one host bridge."""
+
+    bridge: HostBridge
+    name: str
+    uid: int | str
+    cba: int | None
+    crs: tuple[Descriptor, ...]
+    dma: tuple[Descriptor, ...] | None
+    routes: tuple[Route, ...]
+    osc: int
+    ports: tuple[_Port, ...]
+
+
+def ssdt(platform: Platform) -> tuple[Artifact, Artifact]:
+    """`ssdt.asl` and `ssdt.aml`, with the places of its objects; fails as `ssdt_source`, `compile_asl`."""
+    source = ssdt_source(platform)
+    return source, Artifact("ssdt.aml", compile_asl(source.data.decode("ascii"), "ssdt"), source.places)
+
+
+def ssdt_source(platform: Platform) -> Artifact:
+    """`ssdt.asl`, with the places of the AML objects that it becomes.
+
+    CannotCompile for a `_CBA` below address 0, a window beyond 64 bits, and an INTx trigger that `_PRT`
+    cannot say.
+    """
+    bridges = platform.bridges_in("acpi")
+    _check(platform, bridges)
+    numbers = count()
+    described = [
+        _Bridge(
+            bridge=bridge,
+            name=bridge_name(bridge),
+            uid=bridge.index if bridge.acpi.uid is None else bridge.acpi.uid,
+            cba=base_of_bus_0(bridge) if has_cba(bridge) else None,
+            crs=bridge_descriptors(bridge, port_io=platform.arch == "x86_64"),
+            dma=None if bridge.dma_windows is None else dma_descriptors(bridge.dma_windows),
+            routes=routes(platform, bridge),
+            osc=sum(OSC_CONTROLS[name] for name in set(bridge.acpi.osc)),
+            ports=tuple(_ports(bridge.devices, numbers)),
+        )
+        for bridge in bridges
+    ]
+    text = render(
+        "ssdt.asl.j2",
+        platform=platform.name,
+        oem_id=oem_id(platform),
+        oem_table_id=oem_table_id(platform),
+        oem_revision=platform.oem_revision,
+        reservation=RESERVATION,
+        reserved=[_reserved(bridge) for bridge in bridges if bridge.config.is_ecam],
+        bridges=described,
+    )
+    return Artifact("ssdt.asl", text.encode("ascii"), _places(described))
+
+
+def _check(platform: Platform, bridges: tuple[HostBridge, ...]) -> None:
+    faults: list[Finding] = []
+    try:
+        check_bases(bridge for bridge in bridges if has_cba(bridge))
+    except CannotCompile as refusal:
+        faults += refusal.findings
+    for bridge in bridges:
+        faults += window_faults(bridge)
+        if (fault := trigger_fault(platform, bridge)) is not None:
+            faults.append(fault)
+    if faults:
+        raise CannotCompile(faults)
+
+
+def _reserved(bridge: HostBridge) -> _Reserved:
+    """Exactly the buses of the bridge, also where the region of the bridge is larger."""
+    base, length = bridge.config.base, bridge.configuration_size
+    return _Reserved(bridge.name, base, base + length - 1, length)
+
+
+def _ports(devices: tuple[Device, ...], numbers: Iterator[int]) -> Iterator[_Port]:
+    """The external facing ports, and the bridges above them."""
+    for device in devices:
+        number = next(numbers) if device.external_facing else 0
+        children = tuple(_ports(device.devices, numbers))
+        if device.external_facing or children:
+            address = device.dev << 16 | device.fn
+            yield _Port(device_name(device), address, device.external_facing, number, children)
+
+
+def _places(described: list[_Bridge]) -> PlaceMap:
+    places = PlaceMap()
+    reserved = f"{SYSTEM_BUS}.{RESERVATION}._CRS"
+    offset = 0
+    for it in described:
+        bridge, path = it.bridge, bridge_path(it.bridge)
+        places.object(bridge.at(), SIGNATURE, path)
+        for name, field in _OBJECTS.items():
+            own, _, key = field.partition("acpi.")
+            place = bridge.acpi.at(key) if not own and bridge.acpi.wrote(key) else bridge.at(field)
+            places.object(place, SIGNATURE, f"{path}.{name}")
+        for buffer, descriptors in (("_CRS", it.crs), ("_DMA", it.dma or ())):
+            for start, each in placed(descriptors):
+                places.table(each.source, SIGNATURE, start, each.size, path=f"{path}.{buffer}")
+        for device in bridge.devices:
+            _port_places(places, device, path)
+        if bridge.config.is_ecam:
+            places.table(bridge.at("config.base"), SIGNATURE, offset, _RESERVED_SIZE, path=reserved)
+            offset += _RESERVED_SIZE
+    return places
+
+
+_RESERVED_SIZE = 46  # a QWord address descriptor
+
+
+def _port_places(places: PlaceMap, device: Device, above: str) -> None:
+    path = f"{above}.{device_name(device)}"
+    places.object(device.at(), SIGNATURE, path)
+    if device.external_facing:
+        places.object(device.at("external_facing"), SIGNATURE, f"{path}._DSD")
+    for child in device.devices:
+        _port_places(places, child, path)
