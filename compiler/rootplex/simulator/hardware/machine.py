@@ -1,0 +1,208 @@
+"""The machine as a CPU sees it: every host bridge at its addresses, and x86's configuration ports.
+
+Overlapping stretches belong to the bridge that comes first in the image. An access that no bridge
+decodes is a `BusError`: an external abort.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import pairwise
+
+from rootplex.simulator.hardware.bridges import Decoder, HostBridge, decoders
+from rootplex.simulator.hardware.fabric import Fabric
+from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
+from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FunctionImage, Image
+
+CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
+PORT_ENABLE = 1 << 31
+
+
+class BusError(Exception):
+    """An access that nothing decodes; the CPU that made it takes an abort."""
+
+    def __init__(self, address: int, size: int, what: str = "nothing decodes") -> None:
+        super().__init__(f"{what} at {address:#x} ({size} bytes)")
+        self.address = address
+        self.size = size
+
+
+Tracer = Callable[[str, int, int, int], None]
+"""Called with ("read" or "write", address, size, value) of every access, when set."""
+
+
+class Hardware:
+    """All host bridges of an image. `read` and `write` take CPU physical addresses, sizes 1, 2, 4.
+
+    Raises `BusError` where no bridge decodes, and for an access that crosses a 32-bit cell.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.functions: dict[str, FunctionImage] = {function.id: function for function in image.functions}
+        self.bridges: dict[str, HostBridge] = {}
+        self.tracer: Tracer | None = None
+        self._build(image)
+        stretches = [stretch for bridge in self.bridges.values() for stretch in decoders(bridge)]
+        self._starts, self._ends, self._decoders = _flatten(stretches)
+        self._port_address = 0
+        self._port_bridges: dict[int, HostBridge] = {}
+        for bridge in self.bridges.values():
+            for bus in range(bridge.image.first_bus, bridge.image.last_bus + 1):
+                self._port_bridges.setdefault(bus, bridge)
+        # The stretch of the last access: the next one mostly falls into it too.
+        self._start, self._end, self._origin = 1, 0, 0
+        self._decoder: Decoder | None = None
+
+    def _build(self, image: Image) -> None:
+        """Make the functions and hang them into one another by parent, lowest devfn first."""
+        fabrics: dict[str, Fabric] = {}
+        for bridge in image.bridges:
+            fabric = fabrics[bridge.id] = Fabric(bridge.first_bus, bridge.last_bus, [])
+            self.bridges[bridge.id] = HostBridge(bridge, fabric)
+        made: dict[str, HardwareFunction] = {}
+        for entry in image.functions:
+            made[entry.id] = HardwareFunction(
+                entry.id, entry.devfn, image.cells, entry.page * CELLS_PER_PAIR, entry.w1c
+            )
+        for entry in sorted(image.functions, key=_devfn):
+            function = made[entry.id]
+            if entry.vf_of is not None:
+                made[entry.vf_of].virtual.append((entry.vf_index, function))
+                continue
+            if entry.parent is None:
+                fabrics[entry.bridge].root.append(function)
+            else:
+                below = made[entry.parent].below
+                # A parent whose bytes are no bridge's has nothing below that could ever answer.
+                if below is not None:
+                    below.append(function)
+        for entry in image.functions:
+            function = made[entry.id]
+            if function.virtual:
+                function.find_sriov()
+            if function.routing:
+                function.reroute = fabrics[entry.bridge].reroute
+
+    def _decoder_at(self, address: int, size: int) -> Decoder:
+        """The decoder at an address; it and its stretch become the current ones."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address + size > self._ends[index]:
+            raise BusError(address, size)
+        if (address & 3) + size > 4:
+            raise BusError(address, size, "an access across 32 bits")
+        decoder, origin = self._decoders[index]
+        self._start, self._end, self._decoder, self._origin = (
+            self._starts[index],
+            self._ends[index],
+            decoder,
+            origin,
+        )
+        return decoder
+
+    def read(self, address: int, size: int) -> int:
+        if self._decoder is not None and self._start <= address < self._end and not address & (size - 1):
+            decoder = self._decoder
+        else:
+            decoder = self._decoder_at(address, size)
+        value = decoder.read(address - self._origin, size)
+        if self.tracer is not None:
+            self.tracer("read", address, size, value)
+        return value
+
+    def write(self, address: int, size: int, value: int) -> None:
+        if self._decoder is not None and self._start <= address < self._end and not address & (size - 1):
+            decoder = self._decoder
+        else:
+            decoder = self._decoder_at(address, size)
+        if self.tracer is not None:
+            self.tracer("write", address, size, value)
+        decoder.write(address - self._origin, size, value)
+
+    def port_read(self, port: int, size: int) -> int:
+        """x86 ports: 0xcf8 (32 bits) and 0xcfc-0xcff; every other port reads all ones. Ports know
+        no segment: a bus belongs to the first bridge of the image that has it."""
+        if port == CONFIG_ADDRESS and size == 4:
+            return self._port_address
+        target = self._port_target(port, size)
+        value = SIZE_MASK[size] if target is None else target[0].read(*target[1:], size)
+        if self.tracer is not None:
+            self.tracer("port-read", port, size, value)
+        return value
+
+    def port_write(self, port: int, size: int, value: int) -> None:
+        if self.tracer is not None:
+            self.tracer("port-write", port, size, value)
+        if port == CONFIG_ADDRESS and size == 4:
+            self._port_address = value & 0xFFFFFFFF
+            return
+        target = self._port_target(port, size)
+        if target is not None:
+            target[0].write(*target[1:], size, value)
+
+    def _port_target(self, port: int, size: int) -> tuple[HostBridge, int, int, int] | None:
+        address = self._port_address
+        if not address & PORT_ENABLE or not CONFIG_DATA <= port <= CONFIG_DATA + 4 - size:
+            return None
+        bus = address >> 16 & 0xFF
+        bridge = self._port_bridges.get(bus)
+        return None if bridge is None else (bridge, bus, address >> 8 & 0xFF, address & 0xFC | port & 3)
+
+    def port_bridge(self, bus: int) -> HostBridge | None:
+        """The bridge that the ports reach a bus through."""
+        return self._port_bridges.get(bus)
+
+    def page_at(self, bridge: str, bus: int, devfn: int) -> str | None:
+        """The id of the page that stands at a bus and devfn behind a bridge now, or None."""
+        function = self.bridges[bridge].fabric.at(bus, devfn)
+        return None if function is None else function.id
+
+    def page_at_address(self, address: int) -> str | None:
+        """The id of the page whose registers lie at a CPU address now, or None."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address >= self._ends[index]:
+            return None
+        decoder, origin = self._decoders[index]
+        function = decoder.page(address - origin)
+        return None if function is None else function.id
+
+    def bridge_at(self, address: int) -> HostBridge | None:
+        """The bridge whose own space, or one of whose register blocks, begins at an address."""
+        for bridge in self.bridges.values():
+            if bridge.image.base == address or any(block.base == address for block in bridge.image.registers):
+                return bridge
+        return None
+
+
+def _devfn(entry: FunctionImage) -> int:
+    return entry.devfn
+
+
+def _flatten(
+    stretches: list[tuple[int, int, Decoder]],
+) -> tuple[list[int], list[int], list[tuple[Decoder, int]]]:
+    """Disjoint sorted stretches (starts, ends, (decoder, address of its offset 0)); of overlapping
+    ones the earlier in the list has the common part."""
+    edges = sorted({edge for base, size, _ in stretches for edge in (base, base + size)})
+    starts: list[int] = []
+    ends: list[int] = []
+    owners: list[tuple[Decoder, int]] = []
+    order = sorted(range(len(stretches)), key=lambda index: stretches[index][0])
+    active: list[int] = []
+    position = 0
+    for start, end in pairwise(edges):
+        while position < len(order) and stretches[order[position]][0] <= start:
+            active.append(order[position])
+            position += 1
+        active = [index for index in active if sum(stretches[index][:2]) > start]
+        if not active:
+            continue
+        base, _, decoder = stretches[min(active)]
+        if owners and owners[-1] == (decoder, base) and ends[-1] == start:
+            ends[-1] = end
+        else:
+            starts.append(start)
+            ends.append(end)
+            owners.append((decoder, base))
+    return starts, ends, owners
