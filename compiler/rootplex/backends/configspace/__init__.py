@@ -1,0 +1,16 @@
+"""The hardware as bytes: configuration space pages of every function, and where each one sits.
+
+| module | what it makes |
+|---|---|
+| `image` | config.bin and config.json of a platform, and the joints back to its devices |
+| `shape` | what the registers of one function depend on, and nothing else |
+| `page` | a pair of pages, written register by register from tables |
+| `function` | all registers of one function: header and capability lists |
+| `header`, `capabilities`, `express`, `extended`, `virtual` | the structures, a table each |
+
+The contract with whoever reads it is `schemas/config.schema.json`.
+"""
+
+from rootplex.backends.configspace.image import ConfigSpace, config_space
+
+__all__ = ["ConfigSpace", "config_space"]
