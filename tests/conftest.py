@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from rootplex.tools import kernels
+from rootplex.tools.images import Arch
+from rootplex.tools.kernels import Kernel
+from rootplex.tools.runner import ToolError, path_of
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = CHECKOUT.parent / "shared"
@@ -22,3 +31,53 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the reference material beside the checkout (../shared)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def kernel() -> Callable[[Arch, str], Kernel]:
+    """Debian's kernel of an architecture and profile out of the user's cache, fetched at its first use.
+
+    The test skips, with apt's own reason, where it cannot be had.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    reasons: dict[tuple[Arch, str], str] = {}
+
+    def get(arch: Arch, profile: str) -> Kernel:
+        if (arch, profile) in reasons:
+            pytest.skip(reasons[arch, profile])
+        try:
+            return kernels.newest(cache, arch, profile)
+        except ToolError:
+            pass
+        try:
+            return kernels.fetch(cache, arch, profile)
+        except (ToolError, OSError) as error:
+            reasons[arch, profile] = f"no {arch} kernel {profile}: {error}"
+            pytest.skip(reasons[arch, profile])
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """The path of an external program; the test skips, naming its package, where it is missing."""
+
+    def path(name: str) -> str:
+        try:
+            return path_of(name)
+        except ToolError as error:
+            pytest.skip(str(error))
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def busybox(kernel: Callable[[Arch, str], Kernel]) -> Path:
+    """A static busybox that runs on this machine: its own, or the one fetched with a kernel."""
+    own = shutil.which("busybox")
+    if own is not None:
+        return Path(own)
+    arches: dict[str, Arch] = {"x86_64": "x86_64", "aarch64": "arm64"}
+    if platform.machine() not in arches:
+        pytest.skip(f"no busybox is installed, and none is fetched for {platform.machine()}")
+    return kernel(arches[platform.machine()], kernels.DEFAULT_PROFILE).busybox
