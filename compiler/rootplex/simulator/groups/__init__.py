@@ -1,0 +1,16 @@
+"""Which functions must go together: Linux's IOMMU groups, what Xen says, and what is safe.
+
+| module | gives |
+|---|---|
+| `reason` | `Reason`: one fact about one function that a group rests on |
+| `grouping` | `Group`, `Grouping`: a partition of functions, with reasons |
+| `acs` | `Acs`: whether a function isolates (`pci_acs_enabled`), a whole path does, and what it lacks |
+| `timing` | `timing(settings)`: when and in which order this kernel groups |
+| `smmu` | `admit(streams)`: which functions an IOMMU takes, and what its driver merges |
+| `linux` | `linux_groups(…)`: Linux up to 7.2 |
+| `jgg` | `jgg_groups(…)`: the proposed algorithm (profile `jgg-v3`) |
+| `xen` | `xen_arm_groups`, `xen_vtd_groups`, `xen_amd_groups` |
+| `safe` | `safe_groups(…)`: what must stay together whatever Linux and Xen say |
+| `dom0` | `group(scan, firmware, settings)`: Dom0's groups, written into the functions |
+| `guests` | `guest_view(…)`: what a guest's wish meets |
+"""

@@ -1,0 +1,51 @@
+"""A partition of functions into groups, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.reason import Reason
+
+
+class Scan(Protocol):
+    """What Dom0 found: its root bridges, and all present functions in discovery order. Indexes of
+    `roots` are what `Function.root` counts."""
+
+    @property
+    def roots(self) -> Sequence[RootBridge]: ...
+
+    @property
+    def functions(self) -> Sequence[Function]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group: members in discovery order, and why they are together (or alone).
+
+    `id` counts from 0 in the order in which groups came to be; it means nothing else."""
+
+    id: int
+    members: tuple[Function, ...]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """All groups of one party. `algorithm` is `linux`, `jgg-v3`, `xen-arm`, `xen-vtd`, `xen-amd`
+    or `safe`. `ungrouped` are the functions without a group, each once, with the reason why.
+    `hazards` are groups that came out too small by the order of events (the function is the
+    bridge without a group)."""
+
+    algorithm: str
+    groups: tuple[Group, ...]
+    ungrouped: tuple[Reason, ...] = ()
+    hazards: tuple[Reason, ...] = ()
+    by_function: Mapping[Function, Group] = field(default_factory=dict, repr=False)
+
+    def of(self, function: Function) -> Group | None:
+        """The group of a function; None where it has none."""
+        return self.by_function.get(function)
