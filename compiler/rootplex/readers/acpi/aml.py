@@ -3,110 +3,293 @@
 There is no hardware and no memory behind the interpreter: what a method reads from an operation
 region is zero there. A value whose evaluation touched a region is `unknown`: it is shown, but
 nothing can be concluded from it.
+
+The facts are in `aml_facts` and offered here too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeAlias, TypeVar
+import re
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.acpi.acpiexec import AmlObject, Evaluation, Session, run_session
+from rootplex.readers.acpi.aml_facts import (
+    AcpiDevice,
+    AcpiHostBridge,
+    Namespace,
+    PrtEntry,
+    State,
+    Template,
+    Value,
+)
+from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
+from rootplex.source.finding import unreadable
 from rootplex.source.place import TablePlace
+
+__all__ = [
+    "HOST_BRIDGE_IDS",
+    "MOTHERBOARD_IDS",
+    "AcpiDevice",
+    "AcpiHostBridge",
+    "Namespace",
+    "PrtEntry",
+    "State",
+    "Template",
+    "Value",
+    "evaluate",
+]
 
 T = TypeVar("T")
 
-State: TypeAlias = Literal["absent", "known", "unknown", "failed"]
-AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
-"""An integer, string, buffer, package, or None for what has no value (a device, a reference)."""
+HOST_BRIDGE_IDS = frozenset({"PNP0A03", "PNP0A08"})
+MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
+
+_EVERYWHERE = ("_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_PRT")
+_OTHER_FILL = 0x5A
+
+# The arguments of a first query: UUID (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.5 and §4.6), revision,
+# and for _OSC the query flag, all that Linux may support and all that it may ask for.
+_OSC_ARGUMENTS = "(5B 4D DB 33 F7 1F 1C 40 96 57 74 41 C0 3D D7 66) 1 3 (01 00 00 00 9F 01 00 00 BF 00 00 00)"
+_DSM_ARGUMENTS = "(D0 37 C9 E5 53 35 7A 4D 91 17 EA 4D 19 C3 43 4D) 1 5 [0]"
 
 
-@dataclass(frozen=True, slots=True)
-class Value(Generic[T]):
-    """An object of the namespace, evaluated.
+def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> Namespace:
+    """Load the DSDT and SSDTs among `tables` (in their order, the DSDT first) and evaluate what
+    they say of host bridges. Objects that take arguments need the bridges' paths: those given, or
+    those that the bytes suggest, else a second session asks for the rest.
 
-    absent: no such object · known: `value` holds · unknown: `value` was computed from memory that
-    a dump does not have (`reason` names it) · failed: evaluation failed (`reason`), no value.
+    Unreadable: no AML table, or AML that the interpreter cannot load or finish. ToolError: no
+    acpiexec. What fails to evaluate is a `Value` that says so.
     """
-
-    state: State
-    value: T | None
-    reason: str | None
-    place: TablePlace
-
-    @property
-    def known(self) -> T | None:
-        """The value where it can be relied on, else None."""
-        return self.value if self.state == "known" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A `_CRS`: its bytes and descriptors; `fault` as in `ResourceList`."""
-
-    data: bytes
-    resources: tuple[Resource, ...]
-    fault: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PrtEntry:
-    """One entry of `_PRT`: device number, pin (0-3), link device (None: `index` is a GSI)."""
-
-    device: int
-    function: int
-    pin: int
-    source: str | None
-    index: int
+    aml = [table for table in tables if table.signature == "DSDT"][:1]
+    aml += [table for table in tables if table.signature in ("SSDT", "PSDT")]
+    if not aml:
+        raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
+    guesses = _likely_bridges(aml) if bridges is None else tuple(bridges)
+    listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
+    session = run_session(aml, [*listing, *_with_arguments(guesses)])
+    evaluations = dict(session.evaluations)
+    ids = _ids(evaluations)
+    paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
+    missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
+    if missed:
+        evaluations |= run_session(aml, _with_arguments(missed)).evaluations
+    steady: dict[str, Evaluation] | None = None
+    if any(path.endswith("._CRS") and done.touched for path, done in evaluations.items()):
+        steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL).evaluations
+    reader = _Reader(aml, evaluations, session.found, steady)
+    devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
+    others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
+    motherboard = [device for device in others if MOTHERBOARD_IDS & {device.hid, *device.cids}]
+    consumers = [device for device in others if device not in motherboard and _takes_memory(device)]
+    return Namespace(
+        file=aml[0].file,
+        bridges=tuple(reader.bridge(path, ids[path]) for path in paths),
+        motherboard=tuple(motherboard),
+        consumers=tuple(consumers),
+        problems=tuple(problem for table in aml for problem in table.problems),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class AcpiDevice:
-    """A device that consumes addresses: its ids, whether it is there, its resources."""
-
-    path: str
-    hid: str | None
-    cids: tuple[str, ...]
-    uid: Value[int | str]
-    status: Value[int]
-    crs: Value[Template]
-    place: TablePlace
+_DEVICE_WITH_ID = re.compile(rb"([A-Z_][A-Z0-9_]{3})\x08_HID\x0c\x41\xd0\x0a[\x03\x08]")
 
 
-@dataclass(frozen=True, slots=True)
-class AcpiHostBridge:
-    """A host bridge: PNP0A03 or PNP0A08 in `_HID` or `_CID`. `path` is normalised (`\\_SB.PCI0`).
-
-    `segment`, `bus`, `config_base` are `_SEG`, `_BBN`, `_CBA`, as integers of any width;
-    `coherent` `_CCA`, `proximity` `_PXM`; `osc` what `_OSC` returns (cells of the capabilities
-    buffer) for a query with all of Linux's bits; `preserve` what `_DSM` function 5 returns.
-    """
-
-    path: str
-    hid: str | None
-    cids: tuple[str, ...]
-    segment: Value[int]
-    bus: Value[int]
-    config_base: Value[int]
-    uid: Value[int | str]
-    status: Value[int]
-    crs: Value[Template]
-    coherent: Value[int]
-    proximity: Value[int]
-    prt: Value[tuple[PrtEntry, ...]]
-    osc: Value[tuple[int, ...]]
-    preserve: Value[int]
-    place: TablePlace
-    problems: tuple[Problem, ...] = ()
+def _likely_bridges(tables: Sequence[Table]) -> tuple[str, ...]:
+    """Devices that begin with the id of a host bridge, taken to lie in `\\_SB`: nearly all do. A
+    wrong guess costs a line of output, a right one saves loading the tables once more."""
+    names = {found[1].decode() for table in tables for found in _DEVICE_WITH_ID.finditer(table.data)}
+    return tuple(f"\\_SB.{name.rstrip('_')}" for name in sorted(names))
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """What the DSDT and SSDTs say: host bridges in namespace order, the motherboard resources
-    (PNP0C01, PNP0C02) and every other device with a `_CRS` that has memory in it."""
+def _with_arguments(paths: Sequence[str]) -> list[str]:
+    osc = [f"Evaluate {path}._OSC {_OSC_ARGUMENTS}" for path in paths]
+    return osc + [f"Evaluate {path}._DSM {_DSM_ARGUMENTS}" for path in paths]
 
-    file: str
-    bridges: tuple[AcpiHostBridge, ...]
-    motherboard: tuple[AcpiDevice, ...]
-    consumers: tuple[AcpiDevice, ...]
-    problems: tuple[Problem, ...] = ()
+
+def _takes_arguments(session: Session, path: str) -> bool:
+    return bool(session.found & {f"{path}._OSC", f"{path}._DSM"})
+
+
+def _ids(evaluations: dict[str, Evaluation]) -> dict[str, tuple[str, ...]]:
+    """Each device's `_HID` (first) and `_CID`s, by path, in namespace order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for suffix in ("._HID", "._CID"):
+        for path, done in evaluations.items():
+            if path.endswith(suffix):
+                names = tuple(filter(None, map(_id_text, _flat(done.value))))
+                device = path.removesuffix(suffix)
+                found[device] = found.get(device, ()) + names
+    return found
+
+
+def _flat(value: AmlObject) -> Iterator[AmlObject]:
+    if isinstance(value, tuple):
+        yield from value
+    else:
+        yield value
+
+
+def _id_text(value: AmlObject) -> str | None:
+    """A device id as text: strings as they are, integers as compressed EISA ids (ACPI 6.5 §19.6.36)."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int):
+        return None
+    number = int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, "little"), "big")
+    letters = "".join(chr(0x40 + (number >> shift & 0x1F)) for shift in (26, 21, 16))
+    return f"{letters}{number & 0xFFFF:04X}"
+
+
+def _takes_memory(device: AcpiDevice) -> bool:
+    template = device.crs.value
+    return template is not None and any(item.type == "memory" for item in template.resources)
+
+
+class _Reader:
+    """Makes values of what the interpreter printed."""
+
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        evaluations: dict[str, Evaluation],
+        found: frozenset[str],
+        steady: dict[str, Evaluation] | None,
+    ) -> None:
+        self.tables = tables
+        self.evaluations = evaluations
+        self.found = found
+        self.steady = steady
+
+    def bridge(self, path: str, ids: tuple[str, ...]) -> AcpiHostBridge:
+        crs = self.crs(path)
+        problems = []
+        if crs.value is not None and crs.value.fault is not None:
+            problems.append(Problem(crs.place, f"resource template: {crs.value.fault}"))
+        hid, cids = self.split(path, ids)
+        return AcpiHostBridge(
+            path=path,
+            hid=hid,
+            cids=cids,
+            segment=self.value(path, "_SEG", _as_int),
+            bus=self.value(path, "_BBN", _as_int),
+            config_base=self.value(path, "_CBA", _as_int),
+            uid=self.value(path, "_UID", _as_uid),
+            status=self.value(path, "_STA", _as_int),
+            crs=crs,
+            coherent=self.value(path, "_CCA", _as_int),
+            proximity=self.value(path, "_PXM", _as_int),
+            prt=self.value(path, "_PRT", _as_prt),
+            osc=self.value(path, "_OSC", _as_cells),
+            preserve=self.preserve(path),
+            place=self.place(path),
+            problems=tuple(problems),
+        )
+
+    def device(self, path: str, ids: tuple[str, ...]) -> AcpiDevice:
+        hid, cids = self.split(path, ids)
+        uid: Value[int | str] = self.value(path, "_UID", _as_uid)
+        status = self.value(path, "_STA", _as_int)
+        return AcpiDevice(path, hid, cids, uid, status, self.crs(path), self.place(path))
+
+    def split(self, path: str, ids: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+        """The `_HID` and the `_CID`s of a device, of its ids in that order."""
+        has_hid = f"{path}._HID" in self.evaluations and bool(ids)
+        return (ids[0], ids[1:]) if has_hid else (None, ids)
+
+    def place(self, path: str, name: str | None = None) -> TablePlace:
+        """The place of a device or one of its objects: in the table that seems to define it."""
+        last = path.rpartition(".")[2].lstrip("\\").ljust(4, "_").encode()
+        definition = re.compile(rb"\x5b\x82.{1,40}?" + re.escape(last), re.DOTALL)
+        table = next((table for table in self.tables if definition.search(table.data)), self.tables[0])
+        return table.place(path=path if name is None else f"{path}.{name}")
+
+    def value(self, path: str, name: str, convert: Callable[[AmlObject], T | None]) -> Value[T]:
+        place = self.place(path, name)
+        full = f"{path}.{name}"
+        done = self.evaluations.get(full)
+        takes_arguments = name in ("_OSC", "_DSM")
+        if done is None or (takes_arguments and full not in self.found):
+            return Value("absent", None, None, place)
+        value = convert(done.value) if done.status == "AE_OK" else None
+        if done.touched:
+            more = ", …" if len(done.touched) > 3 else ""
+            reason = f"computed from {', '.join(done.touched[:3])}{more}, which a dump does not have"
+            return Value("unknown", value, reason, place)
+        if value is None:
+            reason = f"evaluation ends with {done.status}"
+            if done.status == "AE_OK":
+                reason = f"it is {_kind(done.value)}"
+            return Value("failed", None, reason, place)
+        return Value("known", value, None, place)
+
+    def crs(self, path: str) -> Value[Template]:
+        def convert(value: AmlObject) -> Template | None:
+            return self.template(path, value) if isinstance(value, bytes) else None
+
+        return self.value(path, "_CRS", convert)
+
+    def template(self, path: str, data: bytes) -> Template:
+        resources = read_resources(data)
+        name = f"{path}._CRS"
+        steady = [True] * len(resources.items)
+        if self.evaluations[name].touched:
+            again = self.steady.get(name) if self.steady is not None else None
+            other = again.value if again is not None and isinstance(again.value, bytes) else b""
+            steady = [
+                data[item.offset : item.offset + item.size] == other[item.offset : item.offset + item.size]
+                for item in resources.items
+            ]
+        return Template(data, resources.items, tuple(steady), resources.fault)
+
+    def preserve(self, path: str) -> Value[int]:
+        answer = self.value(path, "_DSM", _as_int)
+        if answer.state == "failed":
+            return Value("absent", None, "function 5 gives no integer", answer.place)
+        return answer
+
+
+def _as_int(value: AmlObject) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _as_uid(value: AmlObject) -> int | str | None:
+    return value if isinstance(value, (int, str)) else None
+
+
+def _as_cells(value: AmlObject) -> tuple[int, ...] | None:
+    if not isinstance(value, bytes):
+        return None
+    count = len(value) // 4
+    return struct.unpack_from(f"<{count}I", value)
+
+
+def _as_prt(value: AmlObject) -> tuple[PrtEntry, ...] | None:
+    """The well-formed entries of a `_PRT`; None where it is no package."""
+    if not isinstance(value, tuple):
+        return None
+    entries = []
+    for row in value:
+        if not isinstance(row, tuple) or len(row) != 4:
+            continue
+        address, pin, source, index = row
+        if isinstance(address, int) and isinstance(pin, int) and isinstance(index, int):
+            link = source if isinstance(source, str) and source else None
+            entries.append(PrtEntry(address >> 16, address & 0xFFFF, pin, link, index))
+    return tuple(entries)
+
+
+def _kind(value: AmlObject) -> str:
+    match value:
+        case int():
+            return "an integer"
+        case str():
+            return "a string"
+        case bytes():
+            return "a buffer"
+        case tuple():
+            return "a package"
+    return "nothing with a value"

@@ -1,223 +1,61 @@
-"""IORT: from requester ids to stream ids and device ids (Arm DEN0049 E.f; linux-pci §3)."""
+"""IORT: from requester ids to stream ids and device ids (Arm DEN0049 E.f; linux-pci §3).
+
+The facts are in `iort_facts`, the translation of ids in `iort_ids`; both are offered here too.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.iort_facts import (
+    IdMapping,
+    IdResult,
+    IdStep,
+    Iort,
+    IortNode,
+    ItsGroup,
+    Iwb,
+    NamedComponent,
+    NodeData,
+    NodeType,
+    Pmcg,
+    Rmr,
+    RmrDescriptor,
+    RootComplex,
+    Smmu,
+    SmmuV3,
+    Unknown,
+)
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, map_id, root_complex, special_index
 from rootplex.readers.problem import Problem
-from rootplex.source.place import TablePlace
 
-
-class NodeType(IntEnum):
-    """The node types; others are kept with their number."""
-
-    ITS_GROUP = 0
-    NAMED_COMPONENT = 1
-    ROOT_COMPLEX = 2
-    SMMU = 3
-    SMMU_V3 = 4
-    PMCG = 5
-    RMR = 6
-    IWB = 7
-
-
-@dataclass(frozen=True, slots=True)
-class IdMapping:
-    """One id mapping. `id_count` is as stored: the number of ids minus one. `output_reference`
-    is the target node's offset from the table's start; `offset` this mapping's."""
-
-    index: int
-    input_base: int
-    id_count: int
-    output_base: int
-    output_reference: int
-    flags: int
-    offset: int
-    place: TablePlace
-
-    @property
-    def single(self) -> bool:
-        """Bit 0: the mapping takes any input id to `output_base`."""
-        return bool(self.flags & 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ItsGroup:
-    """The ITSs (GIC ITS ids of MADT) that a group stands for."""
-
-    ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NamedComponent:
-    """A device of the namespace."""
-
-    flags: int
-    cache_coherency: int
-    allocation_hints: int
-    memory_flags: int
-    address_size_limit: int
-    device_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RootComplex:
-    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding;
-    `memory_flags` bit 0 CPM, bit 1 DACS, bit 2 CANWBS. Fields of later revisions are None where
-    the node is too short for them."""
-
-    cache_coherency: int
-    allocation_hints: int
-    memory_flags: int
-    ats_attribute: int
-    segment: int
-    address_size_limit: int | None
-    pasid_capabilities: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Smmu:
-    """An SMMUv1 or v2."""
-
-    base: int
-    span: int
-    model: int
-    flags: int
-
-
-@dataclass(frozen=True, slots=True)
-class SmmuV3:
-    """An SMMUv3. `flags`: bit 0 COHACC, bit 3 proximity valid, bit 4 device id index valid.
-    The last two fields are None where the node is too short for them."""
-
-    base: int
-    flags: int
-    vatos: int
-    model: int
-    event_gsiv: int
-    pri_gsiv: int
-    gerr_gsiv: int
-    sync_gsiv: int
-    proximity_domain: int | None
-    device_id_mapping_index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pmcg:
-    """A performance monitor counter group."""
-
-    base: int
-    overflow_gsiv: int
-    node_reference: int
-    base_page1: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RmrDescriptor:
-    """One reserved memory range; `offset` from the table's start."""
-
-    base: int
-    length: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rmr:
-    """Reserved memory ranges for the stream ids that the node's mappings name."""
-
-    flags: int
-    descriptors: tuple[RmrDescriptor, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Iwb:
-    """A GICv5 interrupt wire bridge."""
-
-    base: int
-    index: int
-    device_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A node of a type this reader does not know, or too short for its type."""
-
-    data: bytes
-
-
-NodeData: TypeAlias = ItsGroup | NamedComponent | RootComplex | Smmu | SmmuV3 | Pmcg | Rmr | Iwb | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class IortNode:
-    """One node, at `offset` from the table's start. `mappings` are those that lie inside the table
-    (Linux reads on beyond the node, which is a problem here); `mapping_count` and `mapping_offset`
-    are as stored. `fields` gives each field of `data` and of
-    the node's header its (offset from the table's start, length)."""
-
-    offset: int
-    type: int
-    length: int
-    revision: int
-    identifier: int
-    mapping_count: int
-    mapping_offset: int
-    mappings: tuple[IdMapping, ...]
-    data: NodeData
-    fields: dict[str, tuple[int, int]] = field(repr=False)
-    place: TablePlace = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Iort:
-    """The whole table. `node_count` and `node_offset` are as stored."""
-
-    table: Table
-    node_count: int
-    node_offset: int
-    nodes: tuple[IortNode, ...]
-    problems: tuple[Problem, ...] = ()
-
-    def at(self, offset: int) -> IortNode | None:
-        """The node that starts at an offset from the table's start."""
-        return next((node for node in self.nodes if node.offset == offset), None)
-
-    def place(self, node: IortNode, field: str | None = None) -> TablePlace:
-        """The place of a node, or of one field of it (a name in `node.fields`)."""
-        if field is None:
-            return node.place
-        offset, length = node.fields[field]
-        return self.table.place(offset, length)
-
-
-@dataclass(frozen=True, slots=True)
-class IdStep:
-    """One node passed: the id that came in, the mapping taken (its place) and the id that went
-    out. `seam` tells that the mapping's last id was taken because no other range starts there."""
-
-    node: int
-    mapping: IdMapping
-    id_in: int
-    id_out: int
-    seam: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IdResult:
-    """Where an id ends. `node` is the first node of a wanted type and `id` the id there; on failure
-    `node` is None, `id` the input id and `reason` says why. `complaints` are what Linux would log."""
-
-    node: IortNode | None
-    id: int
-    steps: tuple[IdStep, ...]
-    reason: str | None
-    complaints: tuple[Problem, ...] = ()
-
+__all__ = [
+    "ITS_TYPES",
+    "SMMU_TYPES",
+    "IdMapping",
+    "IdResult",
+    "IdStep",
+    "Iort",
+    "IortNode",
+    "ItsGroup",
+    "Iwb",
+    "NamedComponent",
+    "NodeData",
+    "NodeType",
+    "Pmcg",
+    "Rmr",
+    "RmrDescriptor",
+    "RootComplex",
+    "Smmu",
+    "SmmuV3",
+    "Unknown",
+    "map_id",
+    "read_iort",
+    "root_complex",
+    "special_index",
+]
 
 NODES_AT = 36
 _NODE = struct.Struct("<BHBIII")
@@ -432,7 +270,7 @@ def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
             offsets = range(start, start + count * _RMR_DESCRIPTOR.size, _RMR_DESCRIPTOR.size)
             return Rmr(
                 values["flags"],
-                tuple(RmrDescriptor(*_RMR_DESCRIPTOR.unpack_from(body, o)[:2], at + o) for o in offsets),
+                tuple(_rmr_descriptor(body, offset, at) for offset in offsets),
             )
         case NodeType.IWB:
             return Iwb(values["base"], values["index"], _text(body[26:]))
@@ -449,106 +287,10 @@ def _excess(type: int, values: dict[str, int], table: Table, at: int, length: in
             yield Problem(table.place(at + 20, 4), f"{values['count']} ranges, {room} fit into the node")
 
 
+def _rmr_descriptor(body: bytes, offset: int, node: int) -> RmrDescriptor:
+    base, length, _ = _RMR_DESCRIPTOR.unpack_from(body, offset)
+    return RmrDescriptor(base, length, node + offset)
+
+
 def _text(body: bytes) -> str:
     return body.partition(b"\0")[0].decode("latin-1")
-
-
-SMMU_TYPES = (NodeType.SMMU, NodeType.SMMU_V3)
-ITS_TYPES = (NodeType.ITS_GROUP,)
-_SINGLE_TYPES = (NodeType.NAMED_COMPONENT, NodeType.ROOT_COMPLEX, NodeType.IWB)
-_U32 = 0xFFFFFFFF
-_DEVICE_ID_INDEX_VALID = 0x10
-
-
-def root_complex(iort: Iort, segment: int) -> IortNode | None:
-    """The node that Linux takes for a segment: the first root complex of that number."""
-    for node in iort.nodes:
-        if isinstance(node.data, RootComplex) and node.data.segment == segment:
-            return node
-    return None
-
-
-def special_index(node: IortNode) -> int | None:
-    """The index of the mapping that is for the node's own interrupts and takes no part in
-    translation (Linux `iort_get_id_mapping_index`); None: no such mapping."""
-    data = node.data
-    if isinstance(data, SmmuV3):
-        if node.revision < 1:
-            return None
-        if node.revision < 5:
-            if data.event_gsiv and data.pri_gsiv and data.gerr_gsiv and data.sync_gsiv:
-                return None
-        elif not data.flags & _DEVICE_ID_INDEX_VALID:
-            return None
-        index = data.device_id_mapping_index
-        return index if index is not None and index < node.mapping_count else None
-    if isinstance(data, Pmcg):
-        return 0 if not data.overflow_gsiv and node.mapping_count else None
-    return None
-
-
-def map_id(iort: Iort, node: IortNode, id: int, wanted: Sequence[int]) -> IdResult:
-    """Follow an id from a node to the first node of a wanted type, as Linux `iort_node_map_id`.
-
-    The last id of a range is provisional: a later range that starts at exactly that id replaces
-    it, which forgives tables that store the count where count minus one belongs. Single mappings
-    hold only in named components, root complexes and wire bridges.
-    """
-    original = id
-    steps: list[IdStep] = []
-    complaints: list[Problem] = []
-
-    def failed(reason: str) -> IdResult:
-        return IdResult(None, original, tuple(steps), reason, tuple(complaints))
-
-    at = node
-    for _ in range(len(iort.nodes) + 1):
-        if at.type in wanted:
-            return IdResult(at, id, tuple(steps), None, tuple(complaints))
-        if not at.mappings:
-            return failed(f"node at {at.offset:#x} has no mapping")
-        if at.mappings[0].output_reference == 0:
-            return failed(f"the first mapping of the node at {at.offset:#x} has no output reference")
-        step = _step(at, id, complaints)
-        if step is None:
-            return failed(f"no mapping of the node at {at.offset:#x} covers {id:#x}")
-        steps.append(step)
-        id = step.id_out
-        following = iort.at(step.mapping.output_reference)
-        if following is None:
-            return failed(f"no node starts at {step.mapping.output_reference:#x}")
-        at = following
-    return failed("the mappings form a loop")
-
-
-def _step(node: IortNode, id: int, complaints: list[Problem]) -> IdStep | None:
-    """The mapping of one node that an id takes; None where there is none."""
-    skip = special_index(node)
-    seam: IdMapping | None = None
-    for mapping in node.mappings:
-        if mapping.index == skip:
-            continue
-        if mapping.single:
-            if node.type in _SINGLE_TYPES:
-                return IdStep(node.offset, mapping, id, mapping.output_base, seam=False)
-            complaints.append(Problem(mapping.place, f"single mapping in a node of type {node.type}"))
-            continue
-        last = mapping.input_base + mapping.id_count & _U32
-        if not mapping.input_base <= id <= last:
-            continue
-        if seam is not None:
-            text = f"{id:#x} is covered twice, by mappings {seam.index} and {mapping.index}"
-            complaints.append(Problem(mapping.place, text))
-            if id != mapping.input_base:
-                continue
-        if mapping.id_count > 0 and id == last:
-            seam = mapping
-            continue
-        return IdStep(node.offset, mapping, id, _output(mapping, id), seam=False)
-    if seam is None or seam.output_reference == 0:
-        return None
-    return IdStep(node.offset, seam, id, _output(seam, id), seam=True)
-
-
-def _output(mapping: IdMapping, id: int) -> int:
-    return mapping.output_base + id - mapping.input_base & _U32

@@ -1,0 +1,217 @@
+"""The facts of an IORT: nodes, their data and mappings (Arm DEN0049 E.f)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TypeAlias
+
+from rootplex.readers.acpi.header import Table
+from rootplex.readers.problem import Problem
+from rootplex.source.place import TablePlace
+
+
+class NodeType(IntEnum):
+    """The node types; others are kept with their number."""
+
+    ITS_GROUP = 0
+    NAMED_COMPONENT = 1
+    ROOT_COMPLEX = 2
+    SMMU = 3
+    SMMU_V3 = 4
+    PMCG = 5
+    RMR = 6
+    IWB = 7
+
+
+@dataclass(frozen=True, slots=True)
+class IdMapping:
+    """One id mapping. `id_count` is as stored: the number of ids minus one. `output_reference`
+    is the target node's offset from the table's start; `offset` this mapping's."""
+
+    index: int
+    input_base: int
+    id_count: int
+    output_base: int
+    output_reference: int
+    flags: int
+    offset: int
+    place: TablePlace
+
+    @property
+    def single(self) -> bool:
+        """Bit 0: the mapping takes any input id to `output_base`."""
+        return bool(self.flags & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ItsGroup:
+    """The ITSs (GIC ITS ids of MADT) that a group stands for."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedComponent:
+    """A device of the namespace."""
+
+    flags: int
+    cache_coherency: int
+    allocation_hints: int
+    memory_flags: int
+    address_size_limit: int
+    device_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootComplex:
+    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding;
+    `memory_flags` bit 0 CPM, bit 1 DACS, bit 2 CANWBS. Fields of later revisions are None where
+    the node is too short for them."""
+
+    cache_coherency: int
+    allocation_hints: int
+    memory_flags: int
+    ats_attribute: int
+    segment: int
+    address_size_limit: int | None
+    pasid_capabilities: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Smmu:
+    """An SMMUv1 or v2."""
+
+    base: int
+    span: int
+    model: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmmuV3:
+    """An SMMUv3. `flags`: bit 0 COHACC, bit 3 proximity valid, bit 4 device id index valid.
+    The last two fields are None where the node is too short for them."""
+
+    base: int
+    flags: int
+    vatos: int
+    model: int
+    event_gsiv: int
+    pri_gsiv: int
+    gerr_gsiv: int
+    sync_gsiv: int
+    proximity_domain: int | None
+    device_id_mapping_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pmcg:
+    """A performance monitor counter group."""
+
+    base: int
+    overflow_gsiv: int
+    node_reference: int
+    base_page1: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RmrDescriptor:
+    """One reserved memory range; `offset` from the table's start."""
+
+    base: int
+    length: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rmr:
+    """Reserved memory ranges for the stream ids that the node's mappings name."""
+
+    flags: int
+    descriptors: tuple[RmrDescriptor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Iwb:
+    """A GICv5 interrupt wire bridge."""
+
+    base: int
+    index: int
+    device_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A node of a type this reader does not know, or too short for its type."""
+
+    data: bytes
+
+
+NodeData: TypeAlias = ItsGroup | NamedComponent | RootComplex | Smmu | SmmuV3 | Pmcg | Rmr | Iwb | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class IortNode:
+    """One node, at `offset` from the table's start. `mappings` are those that lie inside the table
+    (Linux reads on beyond the node, which is a problem here); `mapping_count` and `mapping_offset`
+    are as stored. `fields` gives each field of `data` and of
+    the node's header its (offset from the table's start, length)."""
+
+    offset: int
+    type: int
+    length: int
+    revision: int
+    identifier: int
+    mapping_count: int
+    mapping_offset: int
+    mappings: tuple[IdMapping, ...]
+    data: NodeData
+    fields: dict[str, tuple[int, int]] = field(repr=False)
+    place: TablePlace = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Iort:
+    """The whole table. `node_count` and `node_offset` are as stored."""
+
+    table: Table
+    node_count: int
+    node_offset: int
+    nodes: tuple[IortNode, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def at(self, offset: int) -> IortNode | None:
+        """The node that starts at an offset from the table's start."""
+        return next((node for node in self.nodes if node.offset == offset), None)
+
+    def place(self, node: IortNode, field: str | None = None) -> TablePlace:
+        """The place of a node, or of one field of it (a name in `node.fields`)."""
+        if field is None:
+            return node.place
+        offset, length = node.fields[field]
+        return self.table.place(offset, length)
+
+
+@dataclass(frozen=True, slots=True)
+class IdStep:
+    """One node passed: the id that came in, the mapping taken (its place) and the id that went
+    out. `seam` tells that the mapping's last id was taken because no other range starts there."""
+
+    node: int
+    mapping: IdMapping
+    id_in: int
+    id_out: int
+    seam: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdResult:
+    """Where an id ends. `node` is the first node of a wanted type and `id` the id there; on failure
+    `node` is None, `id` the input id and `reason` says why. `complaints` are what Linux would log."""
+
+    node: IortNode | None
+    id: int
+    steps: tuple[IdStep, ...]
+    reason: str | None
+    complaints: tuple[Problem, ...] = ()

@@ -1,0 +1,118 @@
+"""The way of an id through an IORT, as Linux goes it (`drivers/acpi/arm64/iort.c`; linux-pci §3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rootplex.readers.acpi.iort_facts import (
+    IdMapping,
+    IdResult,
+    IdStep,
+    Iort,
+    IortNode,
+    NodeType,
+    Pmcg,
+    RootComplex,
+    SmmuV3,
+)
+from rootplex.readers.problem import Problem
+
+SMMU_TYPES = (NodeType.SMMU, NodeType.SMMU_V3)
+ITS_TYPES = (NodeType.ITS_GROUP,)
+_SINGLE_TYPES = (NodeType.NAMED_COMPONENT, NodeType.ROOT_COMPLEX, NodeType.IWB)
+_U32 = 0xFFFFFFFF
+_DEVICE_ID_INDEX_VALID = 0x10
+
+
+def root_complex(iort: Iort, segment: int) -> IortNode | None:
+    """The node that Linux takes for a segment: the first root complex of that number."""
+    for node in iort.nodes:
+        if isinstance(node.data, RootComplex) and node.data.segment == segment:
+            return node
+    return None
+
+
+def special_index(node: IortNode) -> int | None:
+    """The index of the mapping that is for the node's own interrupts and takes no part in
+    translation (Linux `iort_get_id_mapping_index`); None: no such mapping."""
+    data = node.data
+    if isinstance(data, SmmuV3):
+        if node.revision < 1:
+            return None
+        if node.revision < 5:
+            if data.event_gsiv and data.pri_gsiv and data.gerr_gsiv and data.sync_gsiv:
+                return None
+        elif not data.flags & _DEVICE_ID_INDEX_VALID:
+            return None
+        index = data.device_id_mapping_index
+        return index if index is not None and index < node.mapping_count else None
+    if isinstance(data, Pmcg):
+        return 0 if not data.overflow_gsiv and node.mapping_count else None
+    return None
+
+
+def map_id(iort: Iort, node: IortNode, id: int, wanted: Sequence[int]) -> IdResult:
+    """Follow an id from a node to the first node of a wanted type, as Linux `iort_node_map_id`.
+
+    The last id of a range is provisional: a later range that starts at exactly that id replaces
+    it, which forgives tables that store the count where count minus one belongs. Single mappings
+    hold only in named components, root complexes and wire bridges.
+    """
+    original = id
+    steps: list[IdStep] = []
+    complaints: list[Problem] = []
+
+    def failed(reason: str) -> IdResult:
+        return IdResult(None, original, tuple(steps), reason, tuple(complaints))
+
+    at = node
+    for _ in range(len(iort.nodes) + 1):
+        if at.type in wanted:
+            return IdResult(at, id, tuple(steps), None, tuple(complaints))
+        if not at.mappings:
+            return failed(f"node at {at.offset:#x} has no mapping")
+        if at.mappings[0].output_reference == 0:
+            return failed(f"the first mapping of the node at {at.offset:#x} has no output reference")
+        step = _step(at, id, complaints)
+        if step is None:
+            return failed(f"no mapping of the node at {at.offset:#x} covers {id:#x}")
+        steps.append(step)
+        id = step.id_out
+        following = iort.at(step.mapping.output_reference)
+        if following is None:
+            return failed(f"no node starts at {step.mapping.output_reference:#x}")
+        at = following
+    return failed("the mappings form a loop")
+
+
+def _step(node: IortNode, id: int, complaints: list[Problem]) -> IdStep | None:
+    """The mapping of one node that an id takes; None where there is none."""
+    skip = special_index(node)
+    seam: IdMapping | None = None
+    for mapping in node.mappings:
+        if mapping.index == skip:
+            continue
+        if mapping.single:
+            if node.type in _SINGLE_TYPES:
+                return IdStep(node.offset, mapping, id, mapping.output_base, seam=False)
+            complaints.append(Problem(mapping.place, f"single mapping in a node of type {node.type}"))
+            continue
+        last = mapping.input_base + mapping.id_count & _U32
+        if not mapping.input_base <= id <= last:
+            continue
+        if seam is not None:
+            text = f"{id:#x} is covered twice, by mappings {seam.index} and {mapping.index}"
+            complaints.append(Problem(mapping.place, text))
+            if id != mapping.input_base:
+                continue
+        if mapping.id_count > 0 and id == last:
+            seam = mapping
+            continue
+        return IdStep(node.offset, mapping, id, _output(mapping, id), seam=False)
+    if seam is None or seam.output_reference == 0:
+        return None
+    return IdStep(node.offset, seam, id, _output(seam, id), seam=True)
+
+
+def _output(mapping: IdMapping, id: int) -> int:
+    return mapping.output_base + id - mapping.input_base & _U32
