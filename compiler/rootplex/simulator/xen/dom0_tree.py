@@ -97,9 +97,8 @@ def _mapping_faults(tree: Tree, node: DtNode, rules: Rules) -> Iterator[Crash]:
             yield Crash("panic", cause, "§1.6, XP-20", entry.place)
     yield from _interrupt_faults(tree, node)
     if "ranges" not in node.properties:
-        yield Crash(
-            "panic", f"{node.path} has no ranges (-EINVAL)", "§1.6, XP-23", tree.place(node, "ranges")
-        )
+        at = tree.place(node, "ranges")
+        yield Crash("panic", f"{node.path} has no ranges (-EINVAL)", "§1.6, XP-23", at)
     for window in () if skipped else windows(tree, node, "ranges"):
         if _beyond(window.cpu, window.size, rules.address_bits):
             cause = f"a window of {node.path} lies beyond the guest-physical width"
@@ -110,6 +109,9 @@ def _interrupt_faults(tree: Tree, node: DtNode) -> Iterator[Crash]:
     """Interrupts of the map that a GIC would not have as SPIs."""
     found = interrupt_map(tree, node)
     for entry in () if found is None else found.entries:
+        parent = tree.by_path.get(entry.parent or "")
+        if parent is None or not any("gic" in name for name in parent.compatible):
+            continue
         if len(entry.specifier) != 3 or entry.specifier[0] not in GIC_OFFSETS:
             continue
         number = entry.specifier[1] + GIC_OFFSETS[entry.specifier[0]]

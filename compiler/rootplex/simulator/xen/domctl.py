@@ -122,7 +122,7 @@ def get_device_group(core: Core, args: Args) -> tuple[int, tuple[int, ...]]:
     group = core.iommu.group(core.records, asked)
     if group is None or group < 0:
         return group or 0, ()
-    found = []
+    found: list[int] = []
     for record in core.records:
         if record.owner != domain.number or record.segment != segment or record.rid == rid:
             continue

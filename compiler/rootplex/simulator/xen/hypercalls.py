@@ -18,7 +18,8 @@ X86 = frozenset({"x86_64"})
 BOTH = frozenset({"x86_64", "arm64"})
 """Hypervisors with PCI: a 32-bit Arm Xen and one for RISC-V have none at all (§1.1)."""
 
-PHYSDEV, DOMCTL = 33, 36
+PHYSDEV: Literal[33] = 33
+DOMCTL: Literal[36] = 36
 Fields = tuple[tuple[str, int], ...]
 Answer = int | tuple[int, tuple[int, ...]]
 

@@ -67,8 +67,8 @@ def pci_device_reset(core: Core, args: Args) -> int:
     if record is None:
         return -Errno.ENODEV
     if record.owner is None:
-        kind = "page fault" if core.x86 else "data abort"
-        raise stop(kind, f"reset of {record.sbdf}, whose record has no owner", "§2.6, XP-40")
+        cause = f"reset of {record.sbdf}, whose record has no owner"
+        raise stop("page fault" if core.x86 else "data abort", cause, "§2.6, XP-40")
     if core.vpci is not None:
         core.vpci.detach(record)
         return core.vpci.attach(record)

@@ -6,6 +6,7 @@ that name another IOMMU than the first function's are passed over.
 
 from __future__ import annotations
 
+from rootplex.readers.acpi.iort import Iort, NodeType, RootComplex, map_id
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import Record, Streams
@@ -59,3 +60,30 @@ def _lookup(
             continue
         return 0, node, masked - base + output & ALL_BITS
     return 0, wanted, rid
+
+
+def translate_iort(iort: Iort, record: Record) -> tuple[int, Streams | None]:
+    """The same from an IORT, which today's Xen on Arm does not use for PCI (XP-51): only the 2017
+    protocol with ACPI. (0, streams), or -ENODEV (no root complex of the segment, or no SMMU). The
+    IOMMU is named by its node's offset: `IORT+0x48`."""
+    roots = [
+        node
+        for node in iort.nodes
+        if isinstance(node.data, RootComplex) and node.data.segment == record.segment
+    ]
+    target: int | None = None
+    ids: list[int] = []
+    for devfn in record.functions():
+        for root in roots[:1]:
+            found = map_id(iort, root, record.bus << 8 | devfn, (NodeType.SMMU, NodeType.SMMU_V3))
+            if found.node is not None:
+                target = found.node.offset
+                ids.append(found.id)
+    if target is None:
+        return -Errno.ENODEV, None
+    return 0, Streams(iort_iommu(target), tuple(ids))
+
+
+def iort_iommu(offset: int) -> str:
+    """The name of the IORT node at an offset, as an IOMMU."""
+    return f"IORT+{offset:#x}"

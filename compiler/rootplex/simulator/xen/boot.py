@@ -1,0 +1,216 @@
+"""Xen's boot: from settings, hardware and firmware facts to the running state (§1.1, §3.1).
+
+Order: IOMMU, then PCI, then Dom0's device tree. A crash on the way is a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
+from rootplex.readers.acpi.mcfg import Mcfg
+from rootplex.readers.address import regs
+from rootplex.readers.hostbridge import host_bridge_nodes
+from rootplex.readers.platform_dt import read_platform
+from rootplex.readers.tree import Tree
+from rootplex.simulator.dom0.hypervisor import Machine
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
+from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_windows
+from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
+from rootplex.simulator.xen.bridges import HostBridge, Routes
+from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
+from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
+from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
+from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
+from rootplex.simulator.xen.iommu import AmdIommu, ArmIommu, VtdIommu, driven_iommus
+from rootplex.simulator.xen.mcfg import McfgWindows
+from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
+from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
+from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
+from rootplex.source.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firmware:
+    """What Xen is booted from: the device tree, or the ACPI tables that it reads."""
+
+    tree: Tree | None = None
+    mcfg: Mcfg | None = None
+    iort: Iort | None = None
+
+
+def _any_stream(bridge: HostBridge) -> int:
+    return 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the hardware says that no CPU address shows: the width of the stream table behind a
+    bridge, and what a DesignWare bridge's outbound window shows."""
+
+    stream_bits: Callable[[HostBridge], int] = _any_stream
+    outbound: OutboundWindow | None = None
+
+
+@dataclass(slots=True)
+class Boot:
+    """The outcome: the running state, the scan (Arm, device tree), Dom0's tree, the 2017 protocol's
+    state, or the crash."""
+
+    core: Core
+    scan: Scan = field(default_factory=Scan)
+    dom0_tree: Tree | None = None
+    discovery: Discovery | None = None
+    crash: Crash | None = None
+
+
+def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Options, wiring: Wiring) -> Boot:
+    """Boot Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on."""
+    notices: list[Notice] = []
+    routes = Routes()
+    scan = Scan()
+    windows, segments = McfgWindows(), tuple[int, ...]()
+    access: ConfigAccess
+    if settings.arch == "x86_64":
+        windows, segments, said = x86_windows(settings, options, firmware.mcfg)
+        notices += said
+        access = PortAccess(windows, machine)
+    else:
+        access = EcamAccess(routes, machine, wiring.outbound)
+    discovery: Discovery | None = None
+    if settings.discovery == "dom0":
+        discovery = Discovery(_memory(settings, firmware), _places(firmware), routes)
+        ecam = EcamAccess(routes, machine, wiring.outbound)
+        otherwise = access if settings.arch == "x86_64" else Nowhere()
+        access = RegisteredAccess(discovery, ecam, otherwise)
+    core = Core(
+        settings=settings,
+        options=options,
+        access=access,
+        records=Records(),
+        routes=routes,
+        windows=windows,
+        domains={DOM0: Domain(DOM0, "Dom0"), DOMID_IO: Domain(DOMID_IO, "quarantine")},
+        iommu=_iommu(settings, firmware, options, routes, wiring, notices),
+        passthrough=settings.pci_passthrough,
+        notices=notices,
+        admit=None if discovery is None else discovery.admit,
+    )
+    for number in segments:
+        core.records.segment(number)
+    made = Boot(core, scan, firmware.tree, discovery)
+    if settings.arch == "x86_64":
+        if core.iommu is not None and discovery is None:
+            try:
+                scan_segments(core)
+            except Stopped as stopped:
+                made.crash = stopped.crash
+    elif settings.arch == "arm64" and settings.discovery == "xen":
+        _boot_arm(made, firmware)
+    return made
+
+
+def _boot_arm(made: Boot, firmware: Firmware) -> None:
+    """`pci_init` of the Arm port, and the making of Dom0's tree."""
+    core = made.core
+    if core.passthrough or core.iommu is not None:
+        core.records.segment(0)
+        if firmware.tree is None:
+            core.notices.append(arm_notice())
+        else:
+            made.scan = scan_bridges(firmware.tree)
+            core.notices += made.scan.notices
+            made.crash = made.scan.crash
+            for bridge in made.scan.bridges:
+                core.routes.append(bridge)
+    if made.crash is not None or firmware.tree is None:
+        return
+    rules = Rules(
+        complete=core.passthrough,
+        vpci=core.settings.vpci,
+        address_bits=core.settings.address_bits,
+        numbers=made.scan.numbers,
+        numbering=made.scan.numbering,
+    )
+    tree = dom0_tree(firmware.tree, rules)
+    if isinstance(tree, Crash):
+        made.crash, made.dom0_tree = tree, None
+    else:
+        made.dom0_tree = tree
+
+
+def _iommu(
+    settings: Settings,
+    firmware: Firmware,
+    options: Options,
+    routes: Routes,
+    wiring: Wiring,
+    notices: list[Notice],
+) -> Iommu | None:
+    """The IOMMU driver that is on, None for none. Today's Arm port reads SMMUs from the device
+    tree alone (an ACPI build has no SMMUv3 driver); the 2017 protocol takes IORT as well."""
+    if not settings.iommu:
+        return None
+    if settings.arch == "x86_64":
+        return AmdIommu(options.requestors) if options.x86_iommu == "amd" else VtdIommu(options.shared_rmrr)
+    if settings.arch == "riscv64" or (settings.arch == "arm" and settings.discovery == "xen"):
+        return None
+    tree, iort = firmware.tree, firmware.iort
+    if tree is not None:
+        found = driven_iommus(tree)
+        if found is None:
+            return None
+
+        def by_map(bridge: HostBridge, record: Record) -> tuple[int, Streams | None]:
+            node = tree.by_path.get(bridge.path)
+            return translate(tree, node if node is not None else tree.root, record)
+
+        return ArmIommu(*found, routes, by_map, wiring.stream_bits, notices)
+    if iort is None or settings.discovery == "xen":
+        return None
+    table = iort
+    units = [node for node in table.nodes if isinstance(node.data, Smmu | SmmuV3)]
+    if not units:
+        return None
+    driver = IOMMU_DRIVERS[0] if isinstance(units[0].data, SmmuV3) else IOMMU_DRIVERS[1]
+    driven = frozenset(iort_iommu(node.offset) for node in units)
+
+    def by_iort(bridge: HostBridge, record: Record) -> tuple[int, Streams | None]:
+        return translate_iort(table, record)
+
+    return ArmIommu(driver, driven, routes, by_iort, wiring.stream_bits, notices)
+
+
+def _memory(settings: Settings, firmware: Firmware) -> tuple[tuple[int, int], ...]:
+    """RAM, as far as it is known."""
+    if firmware.tree is None:
+        return settings.memory
+    found = tuple((area.base, area.size) for area in read_platform(firmware.tree).memory)
+    return found or settings.memory
+
+
+def _places(firmware: Firmware) -> Callable[[int], tuple[str, Place | None]]:
+    """From the base of a configuration window to the artifact's node path and place."""
+    known: list[tuple[int, int, str, Place]] = []
+    if firmware.tree is not None:
+        for node in host_bridge_nodes(firmware.tree):
+            known += [
+                (entry.cpu, max(entry.size, 1), node.path, entry.place)
+                for entry in regs(firmware.tree, node)
+                if entry.cpu is not None
+            ]
+    if firmware.mcfg is not None:
+        known += [
+            (entry.base + (entry.start_bus << 20), 1 << 20, "", entry.place)
+            for entry in firmware.mcfg.entries
+        ]
+
+    def find(base: int) -> tuple[str, Place | None]:
+        exact = [one for one in known if one[0] == base]
+        inside = [one for one in known if one[0] <= base < one[0] + one[1]]
+        found = exact or inside
+        return found[0][2:] if found else ("", None)
+
+    return find

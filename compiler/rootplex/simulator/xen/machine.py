@@ -1,0 +1,320 @@
+"""A running Xen, as Dom0 and the toolstack meet it: memory accesses, ports, and hypercalls.
+
+`Xen` is the `Hypervisor` of `simulator.dom0`. What it is asked is in `calls`; how it went is
+`outcome`: `booted`, or `panic: ` and the cause. Once Xen is down every call raises `Stopped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rootplex.readers.address import windows
+from rootplex.readers.tree import Tree
+from rootplex.simulator.dom0.hypervisor import (
+    ConfigSpace,
+    DeviceAdd,
+    HostBridgeAdd,
+    Machine,
+    MmcfgReserved,
+)
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
+from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
+from rootplex.simulator.xen.core import Core, Domain, Options
+from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
+from rootplex.simulator.xen.errno import Errno
+from rootplex.simulator.xen.groups import xen_groups
+from rootplex.simulator.xen.hypercalls import dispatch
+from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
+from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
+from rootplex.simulator.xen.records import DOM0, Leftover, Record
+from rootplex.simulator.xen.traps import (
+    Handler,
+    Target,
+    Traps,
+    abort,
+    is_allowed,
+    trapped_read,
+    trapped_write,
+)
+from rootplex.simulator.xen.vpci.device import Vpci
+
+ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
+
+Tracer = Callable[[str, int, int, int], None]
+"""Called with ("trap-read" or "trap-write", address, size, value), when set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One hypercall. `result` None: Xen crashed in it. `owner` and `leftover`: of the device that
+    was added; `devices` the answer of `get_device_group`."""
+
+    op: str
+    args: dict[str, int | str]
+    result: int | None
+    crash: Crash | None = None
+    owner: int | None = None
+    leftover: Leftover = "clean"
+    devices: tuple[int, ...] = ()
+
+    def json(self) -> dict[str, object]:
+        """As the JSON of `check` has it."""
+        return {"op": self.op, "args": dict(self.args), "result": self.result}
+
+
+class Xen:
+    """Boots on construction. See the module's docstring; `boot` holds the parts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        machine: Machine,
+        firmware: Firmware | None = None,
+        *,
+        options: Options | None = None,
+        wiring: Wiring | None = None,
+    ) -> None:
+        self.settings = settings
+        self.calls: list[Call] = []
+        self.tracer: Tracer | None = None
+        self.trapped = 0
+        self._machine = machine
+        self._port_address = 0
+        self._traps = Traps()
+        self.boot: Boot = boot(
+            settings, machine, firmware or Firmware(), options or Options(), wiring or Wiring()
+        )
+        self.crash: Crash | None = self.boot.crash
+        self.vpci: Vpci | None = None
+        if settings.vpci:
+            self.vpci = Vpci(self.core, self._bar_is_valid)
+            self.core.vpci = self.vpci
+            for bridge in self.core.routes.bridges:
+                self._traps.place(bridge)
+
+    @property
+    def core(self) -> Core:
+        return self.boot.core
+
+    @property
+    def discovery(self) -> Discovery | None:
+        """The 2017 protocol's state: registrations with their counts, and refusals."""
+        return self.boot.discovery
+
+    @property
+    def dom0_tree(self) -> Tree | None:
+        """The device tree that Dom0 gets; None: none, or Xen did not come that far."""
+        return self.boot.dom0_tree
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What Xen said and noticed, in order."""
+        return self.core.notices
+
+    @property
+    def outcome(self) -> str:
+        """`booted`, or `panic: cause`; the cause of anything but a panic proper begins with its kind."""
+        if self.crash is None:
+            return "booted"
+        return f"panic: {self.crash.cause}" if self.crash.kind == "panic" else f"panic: {self.crash}"
+
+    def segment_of(self, path: str) -> int | None:
+        """The segment that Xen gives a host bridge, by its DT node; None: it has none for it."""
+        found = (bridge.segment for bridge in self.core.routes.bridges if bridge.path == path)
+        return next(found, None)
+
+    def groups(self) -> list[list[Record]]:
+        """The partition of the known devices that Xen would give (§10): see `groups`."""
+        return xen_groups(self.core)
+
+    def create_domain(self, name: str, *, iommu: bool = True) -> int:
+        """A new guest's domain id."""
+        number = max(number for number in self.core.domains if number < 0x7FF0) + 1
+        self.core.domains[number] = Domain(number, name, iommu)
+        return number
+
+    # Hypercalls
+
+    def call(self, op: str, args: Mapping[str, int] | None, caller: int = DOM0) -> Call:
+        """Make any hypercall by name; `args` None is a bad pointer. A crash is a value here."""
+        logged: dict[str, int | str] = dict(args or {})
+        if self.crash is not None:
+            return self._log(Call(op, logged, None, self.crash))
+        try:
+            answer = dispatch(self.core, op, args, caller, self._where())
+        except Stopped as stopped:
+            self.crash = stopped.crash
+            return self._log(Call(op, logged, None, stopped.crash))
+        result, devices = answer if isinstance(answer, tuple) else (answer, ())
+        if op not in ADDS or args is None:
+            return self._log(Call(op, logged, result, devices=devices))
+        record = self.core.records.find(args.get("seg", 0), args["bus"], args["devfn"])
+        if record is None:
+            return self._log(Call(op, logged, result))
+        return self._log(Call(op, logged, result, owner=record.owner, leftover=record.leftover))
+
+    def _where(self) -> str:
+        """Whose operations exist: under the 2017 protocol every Arm and RISC-V has arm64's."""
+        arch = self.settings.arch
+        return "arm64" if self.discovery is not None and arch != "x86_64" else arch
+
+    def _log(self, call: Call) -> Call:
+        self.calls.append(call)
+        return call
+
+    def _do(self, op: str, args: Mapping[str, int]) -> int:
+        """A hypercall of Dom0's: its result, or `Stopped`."""
+        call = self.call(op, args)
+        if call.crash is not None or call.result is None:
+            raise Stopped(call.crash or Crash("panic", f"{op} did not return", "§2"))
+        return call.result
+
+    def pci_device_add(self, call: DeviceAdd) -> int:
+        flags = FLAG_EXTFN * call.extfn | FLAG_VIRTFN * call.virtfn | FLAG_PXM * (call.pxm is not None)
+        args = {"seg": call.segment, "bus": call.bus, "devfn": call.devfn, "flags": flags}
+        args |= {"physfn_bus": call.physfn[0], "physfn_devfn": call.physfn[1]}
+        return self._do("pci_device_add", args if call.pxm is None else args | {"pxm": call.pxm})
+
+    def manage_pci_add(self, call: DeviceAdd) -> int:
+        args = {"bus": call.bus, "devfn": call.devfn}
+        if not call.extfn and not call.virtfn:
+            return self._do("manage_pci_add", args)
+        args |= {"is_extfn": int(call.extfn), "is_virtfn": int(call.virtfn)}
+        args |= {"physfn_bus": call.physfn[0], "physfn_devfn": call.physfn[1]}
+        return self._do("manage_pci_add_ext", args)
+
+    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
+        """With a PVH Dom0 the area becomes a trapped one as well."""
+        args = {"address": call.address, "segment": call.segment, "start_bus": call.start_bus}
+        args |= {"end_bus": call.end_bus, "flags": call.flags}
+        result = self._do("pci_mmcfg_reserved", args)
+        if result == 0 and self.vpci is not None and self.core.x86 and call.flags:
+            result = self._traps.register_area(call.address, call.segment, call.start_bus, call.end_bus)
+            last = self.calls.pop()
+            self._log(Call(last.op, last.args, result))
+        return result
+
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+        """The 2017 protocol's registration; -ENOSYS where Xen does not speak it."""
+        if self.crash is not None:
+            raise Stopped(self.crash)
+        names = ("segment", "start_bus", "end_bus", "kind", "base", "size")
+        args: dict[str, int | str] = {name: getattr(call, name) for name in names}
+        if self.discovery is None:
+            self._log(Call(OPERATION, args, -Errno.ENOSYS))
+            return -Errno.ENOSYS
+        result = self.discovery.add_bridge(call, config)
+        self._log(Call(OPERATION, args, result))
+        return result
+
+    # Memory and ports
+
+    def read(self, address: int, size: int) -> int:
+        """A memory read of Dom0's. `BusError`: a data abort in Dom0."""
+        handler = self._trap(address)
+        if handler is None:
+            return self._machine.read(address, size)
+        target = handler.decode(address)
+        if self.vpci is None:
+            value = self._machine.read(address, size) if is_allowed(target.register, size) else None
+        else:
+            value = self._guarded_read(target, size)
+        if value is None:
+            if not self.core.x86:
+                raise abort(address, size)
+            value = ones(size)
+        self._trace("trap-read", address, size, value)
+        return value
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """A memory write of Dom0's. `BusError`: a data abort in Dom0."""
+        handler = self._trap(address)
+        if handler is None:
+            self._machine.write(address, size, value)
+            return
+        self._trace("trap-write", address, size, value)
+        target = handler.decode(address)
+        if self.vpci is None and is_allowed(target.register, size):
+            self._machine.write(address, size, value)
+        elif (self.vpci is None or not self._guarded_write(target, size, value)) and not self.core.x86:
+            raise abort(address, size)
+
+    def _trap(self, address: int) -> Handler | None:
+        """The trap that an access hits. Counted; under the 2017 protocol also what goes by."""
+        if self.crash is not None:
+            raise Stopped(self.crash)
+        if self.discovery is not None:
+            made = self.discovery.passing(address)
+            if made is None:
+                return None
+            self.trapped += 1
+            own = made.bridge.root
+            return Handler(own.base, own.size, made.bridge.segment, own.start)
+        handler = self._traps.find(address) if self._traps.handlers else None
+        self.trapped += handler is not None
+        return handler
+
+    def _guarded_read(self, target: Target, size: int) -> int | None:
+        try:
+            return trapped_read(self.core.access if self.vpci is None else self.vpci, target, size)
+        except Stopped as stopped:
+            self.crash = stopped.crash
+            raise
+
+    def _guarded_write(self, target: Target, size: int, value: int) -> bool:
+        try:
+            return trapped_write(self.core.access if self.vpci is None else self.vpci, target, size, value)
+        except Stopped as stopped:
+            self.crash = stopped.crash
+            raise
+
+    def _trace(self, kind: str, address: int, size: int, value: int) -> None:
+        if self.tracer is not None:
+            self.tracer(kind, address, size, value)
+
+    def port_read(self, port: int, size: int) -> int:
+        """x86 ports: a PVH Dom0's configuration ports are trapped, all others are the hardware's."""
+        if not self._ports_trapped(port):
+            return self._machine.port_read(port, size)
+        if port == CONFIG_ADDRESS:
+            return self._port_address if size == 4 else ones(size)
+        target = self._port_target(port)
+        value = None if target is None or port % size else self._guarded_read(target, size)
+        return ones(size) if value is None else value
+
+    def port_write(self, port: int, size: int, value: int) -> None:
+        if not self._ports_trapped(port):
+            self._machine.port_write(port, size, value)
+        elif port == CONFIG_ADDRESS:
+            if size == 4:
+                self._port_address = value
+        elif (target := self._port_target(port)) is not None and port % size == 0:
+            self._guarded_write(target, size, value)
+
+    def _ports_trapped(self, port: int) -> bool:
+        if self.crash is not None:
+            raise Stopped(self.crash)
+        return self.vpci is not None and CONFIG_ADDRESS <= port < CONFIG_DATA + 4
+
+    def _port_target(self, port: int) -> Target | None:
+        address = self._port_address
+        if port < CONFIG_DATA or not address >> 31:
+            return None
+        return Target(0, address >> 16 & 0xFF, address >> 8 & 0xFF, address & 0xFC | port - CONFIG_DATA)
+
+    def _bar_is_valid(self, record: Record, start: int, end: int) -> bool:
+        """`pci_check_bar` on Arm (§1.8): the pages lie in one `ranges` window of the bridge that
+        the device is routed to. x86 asks nothing."""
+        if self.core.x86:
+            return True
+        bridge = self.core.routes.find(record.segment, record.bus)
+        tree = self.dom0_tree
+        node = None if bridge is None or tree is None else tree.by_path.get(bridge.path)
+        if node is None or tree is None:
+            return False
+        return any(
+            window.cpu is not None and window.cpu <= start and end <= window.cpu + window.size
+            for window in windows(tree, node, "ranges")
+        )

@@ -1,0 +1,126 @@
+"""vPCI of a running Xen: which devices have it, and where an access to one goes (§5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rootplex.simulator.xen.access import ones
+from rootplex.simulator.xen.core import Core
+from rootplex.simulator.xen.create import Function
+from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN, Record
+from rootplex.simulator.xen.vpci.capabilities import MSIX, Capabilities
+from rootplex.simulator.xen.vpci.header import Header, Mappings
+from rootplex.simulator.xen.vpci.registers import Registers
+from rootplex.simulator.xen.vpci.slots import Slots
+
+GUEST_ECAM_BASE, GUEST_ECAM_SIZE = 0x10000000, 0x10000000
+"""A guest's one virtual ECAM, segment 0 (§1.7)."""
+
+BarCheck = Callable[[Record, int, int], bool]
+"""Whether a host BAR's pages [start, end) may be mapped: on Arm inside one window of its bridge."""
+
+
+@dataclass(slots=True)
+class Device:
+    """The emulation of one function for its owner."""
+
+    registers: Registers
+    header: Header
+    capabilities: Capabilities
+
+
+@dataclass(slots=True)
+class Vpci:
+    """vPCI of all domains that have it: Dom0, and on Arm the guests."""
+
+    core: Core
+    bar_check: BarCheck
+    devices: dict[int, Device] = field(default_factory=dict)
+    slots: dict[int, Slots] = field(default_factory=dict)
+    mappings: dict[int, Mappings] = field(default_factory=dict)
+
+    def attach(self, record: Record) -> int:
+        """`vpci_assign_device`: 0; for a guest the errors of `Slots.give`; -EOPNOTSUPP for a header
+        that is neither a device's nor a bridge's."""
+        owner = record.owner
+        if owner is None or owner in (DOMID_IO, DOMID_XEN) or (owner != DOM0 and self.core.x86):
+            return 0
+        guest = owner != DOM0
+        if guest:
+            given = self.slots.setdefault(owner, Slots()).give(record)
+            if given < 0:
+                return given
+        function = Function(self.core, record.segment, record.bus, record.devfn)
+        registers = Registers(None if guest else function)
+        header = Header(
+            registers,
+            function,
+            self.mappings.setdefault(owner, Mappings()),
+            id(record),
+            guest,
+            lambda start, end: self.bar_check(record, start, end),
+            lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
+        )
+        if error := header.set_up():
+            self.detach(record)
+            return error
+        capabilities = Capabilities(registers, function, guest)
+        capabilities.set_up(extended=record.extended)
+        if self.core.x86 and record.msix is not None and not _msix_is_sound(function, record.msix):
+            self.core.notice("msix-hidden", f"{record.sbdf}: MSI-X names no BAR of its own: hidden")
+            capabilities.hide(MSIX)
+        self.devices[id(record)] = Device(registers, header, capabilities)
+        return 0
+
+    def detach(self, record: Record) -> None:
+        """`vpci_deassign_device`: emulation, mappings and virtual slot are gone."""
+        self.devices.pop(id(record), None)
+        for mappings in self.mappings.values():
+            mappings.drop(id(record))
+        for slots in self.slots.values():
+            slots.take_back(record)
+
+    def _owned(self, segment: int, bus: int, devfn: int) -> Device | None:
+        record = self.core.records.find(segment, bus, devfn)
+        if record is None or record.owner not in (DOM0, DOMID_XEN):
+            return None
+        return self.devices.get(id(record))
+
+    def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
+        """Dom0's read: emulated for what it owns, else the hardware's through Xen's own routing."""
+        device = self._owned(segment, bus, devfn)
+        if device is None:
+            return self.core.access.read(segment, bus, devfn, register, size)
+        return device.registers.read(register, size)
+
+    def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        device = self._owned(segment, bus, devfn)
+        if device is None:
+            self.core.access.write(segment, bus, devfn, register, size, value)
+        else:
+            device.registers.write(register, size, value)
+
+    def guest_read(self, domain: int, devfn: int, register: int, size: int) -> int:
+        """A guest's read on its virtual bus 0: all ones where it has no device."""
+        device = self._guest_device(domain, devfn)
+        return ones(size) if device is None else device.registers.read(register, size)
+
+    def guest_write(self, domain: int, devfn: int, register: int, size: int, value: int) -> None:
+        device = self._guest_device(domain, devfn)
+        if device is None:
+            return
+        device.registers.write(register, size, value)
+        known = self.core.domain(domain)
+        if device.header.crashed and known is not None:
+            known.crashed = True
+
+    def _guest_device(self, domain: int, devfn: int) -> Device | None:
+        slots = self.slots.get(domain)
+        record = None if slots is None else slots.find(0, 0, devfn)
+        return None if record is None else self.devices.get(id(record))
+
+
+def _msix_is_sound(function: Function, offset: int) -> bool:
+    """Whether table and PBA each name one of six BARs (-ENODEV otherwise)."""
+    return all(function.read(offset + at, 4) & 7 < 6 for at in (4, 8))
