@@ -32,9 +32,22 @@ class Bar:
 
 
 @dataclass(slots=True, eq=False)
+class Sriov:
+    """A PF's SR-IOV capability as Dom0 read it: where it is, and how many VFs a driver will enable
+    (what firmware left enabled). `reserve` is the last bus number that its VFs may need."""
+
+    capability: int
+    total: int
+    vf_device: int
+    wanted: int
+    reserve: int
+
+
+@dataclass(slots=True, eq=False)
 class Bus:
-    """A bus that Dom0 made. `bridge` is the function above it: None on a root bus and on the
-    virtual bus of SR-IOV VFs (then `virtual` is true and `parent` the PF's bus)."""
+    """A bus that Dom0 made; `last` is the end of the bus numbers that it may use. `bridge` is the
+    function above it: None on a root bus and on the virtual bus of SR-IOV VFs (then `virtual` is
+    true and `parent` the PF's bus). `extended`: configuration space beyond 256 bytes can pass."""
 
     root: int
     segment: int
@@ -43,6 +56,7 @@ class Bus:
     bridge: Function | None = None
     parent: Bus | None = None
     virtual: bool = False
+    extended: bool = True
     functions: list[Function] = field(default_factory=list)
 
     @property
@@ -58,7 +72,9 @@ class Function:
     `pcie_type` is None for conventional functions. `acs` is (capability bits, control bits) or
     None. `multifunction` is what the kernel believes, `header_multifunction` header bit 7.
     `aliases` are devfns the function also uses on its bus, `acs_quirk` "isolated" or None: both
-    facts Linux has by device id and the hardware image carries as such.
+    facts Linux has by device id and the hardware image carries as such. `ari`: it has the ARI
+    capability; `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only.
+    `pcie_capability`, `acs_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
     """
 
     root: int
@@ -90,6 +106,10 @@ class Function:
     msix: int = 0
     ats: bool = False
     config_size: int = 4096
+    pcie_capability: int = 0
+    acs_capability: int = 0
+    hotplug: bool = False
+    sriov: Sriov | None = None
     bars: list[Bar] = field(default_factory=list)
     group: int | None = None
     group_at_boot: bool = False

@@ -1,0 +1,124 @@
+"""MCFG on x86: which regions the kernel uses (`mmconfig-shared.c`, linux-pci §2.3).
+
+One bad or unreserved entry throws away all of them. E820 and EFI memory maps are not among the
+artifacts, so a region counts as reserved only by a motherboard device's `_CRS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.readers.acpi.aml import Namespace
+from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
+from rootplex.simulator.dom0.rootbridge import Remark
+from rootplex.source.place import Place
+
+BIOS_YEAR = 2020
+"""DMI's BIOS date is not in the artifacts; a machine of today is assumed."""
+
+ADDRESS_32 = 0xFFFFFFFF
+SMALLEST = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A usable region. `base` is the configuration space of bus 0, `end_bus` may be less than the
+    entry's where only a part is reserved."""
+
+    segment: int
+    start_bus: int
+    end_bus: int
+    base: int
+    at: Place
+
+    def address(self, bus: int) -> int:
+        return self.base + (bus << 20)
+
+
+@dataclass(slots=True)
+class McfgX86:
+    """The kernel's list of regions, sorted by (segment, start bus), and why it is not longer."""
+
+    regions: list[Region]
+    remarks: list[Remark]
+    reserved: tuple[tuple[int, int], ...] = ()
+
+    def find(self, segment: int, bus: int) -> Region | None:
+        """The region that has a bus (`pci_mmconfig_lookup`)."""
+        for region in self.regions:
+            if region.segment == segment and region.start_bus <= bus <= region.end_bus:
+                return region
+        return None
+
+    def insert(self, segment: int, first: int, last: int, base: int, at: Place) -> Region | None:
+        """Add the region of a bridge's `_CBA`; None where its space is not reserved."""
+        region = fitted(Region(segment, first, last, base, at), self.reserved)
+        if region is not None:
+            self.regions.append(region)
+            self.regions.sort(key=lambda region: (region.segment, region.start_bus))
+        return region
+
+
+def usable_regions(mcfg: Mcfg | None, namespace: Namespace) -> McfgX86:
+    """What is left of MCFG after the kernel's early and late checks."""
+    reserved = motherboard_ranges(namespace)
+    result = McfgX86([], [], reserved)
+    if mcfg is None:
+        return result
+    for entry in mcfg.entries:
+        if entry.base == 0:
+            reason = "an entry with base 0 makes the kernel drop the whole table"
+            result.remarks.append(Remark("mcfg-base-zero", reason, entry.place))
+            return result
+        if entry.base >= ADDRESS_32 and not _may_be_high(mcfg):
+            reason = "an entry beyond 4 GiB in a table of revision 0 makes the kernel drop the whole table"
+            result.remarks.append(Remark("mcfg-above-4g", reason, entry.place))
+            return result
+    for entry in sorted(mcfg.entries, key=lambda entry: (entry.segment, entry.start_bus)):
+        region = fitted(_region(entry), reserved)
+        if region is None:
+            reason = "not reserved by a motherboard resource: the kernel uses no ECAM at all"
+            result.remarks.append(Remark("mcfg-unreserved", reason, entry.place))
+            result.regions.clear()
+            return result
+        if region.end_bus < entry.end_bus:
+            reason = f"reserved only up to bus {region.end_bus:#x}"
+            result.remarks.append(Remark("mcfg-partly-reserved", reason, entry.place))
+        result.regions.append(region)
+    return result
+
+
+def _may_be_high(mcfg: Mcfg) -> bool:
+    table = mcfg.table
+    return table.oem_id.startswith(b"SGI") or (table.revision >= 1 and BIOS_YEAR >= 2010)
+
+
+def _region(entry: McfgEntry) -> Region:
+    return Region(entry.segment, entry.start_bus, entry.end_bus, entry.base, entry.place)
+
+
+def fitted(region: Region, reserved: tuple[tuple[int, int], ...]) -> Region | None:
+    """The region cut to what is reserved: its size is halved until it fits or is below 16 MiB."""
+    start = region.address(region.start_bus)
+    whole = size = region.end_bus - region.start_bus + 1 << 20
+    while size > 0 and not any(base <= start and start + size <= end for base, end in reserved):
+        size >>= 1
+        if size < SMALLEST:
+            return None
+    if size <= 0:
+        return None
+    if size == whole:
+        return region
+    end_bus = region.start_bus + (size >> 20) - 1
+    return Region(region.segment, region.start_bus, end_bus, region.base, region.at)
+
+
+def motherboard_ranges(namespace: Namespace) -> tuple[tuple[int, int], ...]:
+    """(base, end) of the memory that PNP0C01 and PNP0C02 devices consume."""
+    ranges = []
+    for device in namespace.motherboard:
+        template = device.crs.value
+        for resource in template.resources if template is not None else ():
+            if resource.type == "memory" and resource.length:
+                ranges.append((resource.minimum, resource.minimum + resource.length))
+    return tuple(ranges)

@@ -1,0 +1,245 @@
+"""Host bridges from ACPI (`pci_root.c:acpi_pci_root_add`, linux-pci §2), in namespace order.
+
+`find_bridges` lists them; `bring_up` does what comes before the bus is scanned. How configuration
+space is found differs: arm64 and riscv64 look MCFG up by segment and whole bus range (§2.2), x86
+keeps a list of regions made at boot (§2.3, `mcfg_x86`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rootplex.readers.acpi.aml import AcpiHostBridge, Namespace
+from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.acpi.resources import Resource
+from rootplex.simulator.dom0.mcfg_quirks import quirk
+from rootplex.simulator.dom0.mcfg_x86 import McfgX86, motherboard_ranges
+from rootplex.simulator.dom0.resources import AddressMap, PortMap
+from rootplex.simulator.dom0.rootbridge import ConfigRegion, HostWindow, RootBridge
+from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.simulator.inputs import Settings
+from rootplex.source.place import Place
+
+EIO, EBUSY, ENODEV, EINVAL = -5, -16, -19, -22
+ROOT_ID = "PNP0A03"
+CF8, CFF = 0xCF8, 0xCFF
+ADDRESS_SPACES = ("Word", "DWord", "QWord", "Extended")
+
+
+@dataclass(slots=True)
+class AcpiProbe:
+    """What probes of one kernel share. `regions` is x86's list of ECAM regions."""
+
+    settings: Settings
+    firmware: AcpiFirmware
+    addresses: AddressMap
+    ports: PortMap
+    regions: McfgX86 = field(default_factory=lambda: McfgX86([], []))
+
+    @property
+    def is_x86(self) -> bool:
+        return self.settings.arch == "x86_64"
+
+
+def find_bridges(probe: AcpiProbe) -> Iterator[tuple[AcpiHostBridge, RootBridge]]:
+    """The present host bridges in namespace order. One that has no PNP0A03 among its ids is not
+    found by Linux and comes with the fault `not-matched`."""
+    named = {path: index for index, path in enumerate(probe.settings.probe_order or ())}
+    present = [bridge for bridge in probe.firmware.namespace.bridges if _is_present(bridge)]
+    present.sort(key=lambda bridge: named.get(bridge.path, len(named)))
+    for index, bridge in enumerate(present):
+        places: dict[str, Place] = {"node": bridge.place}
+        for name, value in (("segment", bridge.segment), ("windows", bridge.crs), ("bus_range", bridge.crs)):
+            if value.state != "absent":
+                places[name] = value.place
+        root = RootBridge(index, bridge.path, places, reassign=False)
+        if ROOT_ID not in (bridge.hid, *bridge.cids):
+            root.fail(ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_ID}", bridge.place)
+        yield bridge, root
+
+
+def _is_present(bridge: AcpiHostBridge) -> bool:
+    """`_STA`: present or functioning; absent, or not to be known: present."""
+    status = bridge.status.known
+    return status is None or bool(status & 0x9)
+
+
+def bring_up(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None:
+    """Fill the bridge up to the point where its bus would be registered, or fail it."""
+    if bridge.segment.state == "failed":
+        reason = f"_SEG cannot be evaluated: {bridge.segment.reason}"
+        root.fail(ENODEV, "segment-failed", reason, bridge.segment.place)
+        return
+    segment = (bridge.segment.value or 0) & 0xFFFF
+    root.segment = segment
+    root.preserve = bridge.preserve.known == 0 or probe.is_x86
+    root.proximity = bridge.proximity.known
+    _bus_range(bridge, root)
+    if not root.is_up:
+        return
+    if probe.is_x86:
+        _config_x86(bridge, root, segment, probe)
+    else:
+        _config_generic(bridge, root, segment, probe)
+    if root.is_up:
+        _windows(bridge, root, probe)
+    if not root.is_up:
+        probe.addresses.release(root.path)
+
+
+def _resources(bridge: AcpiHostBridge) -> tuple[Resource, ...]:
+    return () if bridge.crs.value is None else bridge.crs.value.resources
+
+
+def _bus_range(bridge: AcpiHostBridge, root: RootBridge) -> None:
+    """The last bus descriptor of `_CRS`; without one `_BBN` to 0xff."""
+    buses = [item for item in _resources(bridge) if item.type == "bus" and item.length > 0]
+    if buses:
+        first = buses[-1].minimum
+        last = first + buses[-1].length - 1
+    else:
+        first, last = bridge.bus.value or 0, 0xFF
+        place = bridge.bus.place if bridge.bus.state != "absent" else bridge.place
+        root.places["bus_range"] = place
+        root.remark("no-bus-range", f"_CRS has no bus range: {first:#x}-0xff is assumed", bridge.place)
+    root.first_bus, root.last_bus, root.effective_end = first, last, last
+    if not 0 <= first <= last:
+        reason = f"bus range {first:#x}-{last:#x} runs backwards"
+        root.fail(EINVAL, "bus-range-reversed", reason, root.places["bus_range"])
+
+
+def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
+    """`pci_mcfg_lookup` and `pci_ecam_create` (§2.2, §2.4)."""
+    first, last = root.first_bus, root.last_bus
+    entry: McfgEntry | None = None
+    base = bridge.config_base.value or 0
+    at: Place = bridge.config_base.place
+    if not base:
+        entry = _first_entry(probe, segment, first, last)
+        if entry is not None:
+            base, at = entry.base, entry.place
+    row = quirk(probe.firmware.mcfg, segment, probe.settings.arch)
+    windows = dict(row.windows) if row is not None else {}
+    size = last - first + 1 << 20
+    if segment in windows and row is not None:
+        start, size = windows[segment], row.size
+    elif base:
+        start = base + (first << 20)
+    else:
+        _no_ecam(root, segment, probe)
+        return
+    root.places["config"] = at
+    root.config = ConfigRegion("ecam", start, size, "generic" if row is None else row.accessor)
+    if not _is_consumed(start, size, probe.firmware.namespace):
+        root.remark("ecam-not-reserved", f"no device consumes {start:#x}-{start + size - 1:#x}", at)
+    clash = probe.addresses.claim(start, size, "configuration space", root.path, at)
+    if clash is not None:
+        overlap = f"overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
+        root.fail(EBUSY, "config-clash", f"{start:#x}-{start + size - 1:#x} {overlap}", at, clash.at)
+
+
+def _first_entry(probe: AcpiProbe, segment: int, first: int, last: int) -> McfgEntry | None:
+    """The first entry of the segment that holds the whole bus range."""
+    for entry in probe.firmware.mcfg.entries if probe.firmware.mcfg is not None else ():
+        if entry.segment == segment and entry.start_bus <= first and entry.end_bus >= last:
+            return entry
+    return None
+
+
+def _no_ecam(root: RootBridge, segment: int, probe: AcpiProbe) -> None:
+    """Say which entry came nearest: of this segment, else the table as a whole."""
+    mcfg = probe.firmware.mcfg
+    near = next((entry for entry in mcfg.entries if entry.segment == segment), None) if mcfg else None
+    at = root.places.get("segment", root.places["node"])
+    reason = f"no ECAM region for segment {segment:#x}, buses {root.first_bus:#x}-{root.last_bus:#x}"
+    root.fail(ENODEV, "ecam-not-found", reason, at if near is None else near.place, at)
+
+
+def _is_consumed(start: int, size: int, namespace: Namespace) -> bool:
+    ranges = list(motherboard_ranges(namespace))
+    for device in namespace.consumers:
+        template = device.crs.value
+        for item in template.resources if template is not None else ():
+            if item.type == "memory" and item.length:
+                ranges.append((item.minimum, item.minimum + item.length))
+    return any(base <= start and start + size <= end for base, end in ranges)
+
+
+def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
+    """`setup_mcfg_map`: a known region, one from `_CBA`, or ports for segment 0 alone."""
+    region = probe.regions.find(segment, root.first_bus)
+    base = bridge.config_base.value or 0
+    if region is None and base:
+        at = bridge.config_base.place
+        region = probe.regions.insert(segment, root.first_bus, root.last_bus, base, at)
+        if region is None:
+            root.remark("ecam-not-reserved", "the space of _CBA is not reserved: not used", at)
+    if region is None:
+        at = root.places.get("segment", root.places["node"])
+        if segment:
+            reason = f"no ECAM for segment {segment:#x}, which the ports do not reach"
+            root.fail(EIO, "ecam-not-found", reason, at)
+            return
+        root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", at)
+        root.config = ConfigRegion("ports", 0, 0, "x86")
+        return
+    if region.end_bus < root.last_bus:
+        reason = f"ECAM ends at bus {region.end_bus:#x}, the bridge at {root.last_bus:#x}"
+        root.remark("ecam-partial", reason, region.at)
+    root.effective_end = min(root.last_bus, region.end_bus)
+    root.places["config"] = region.at
+    size = root.effective_end - root.first_bus + 1 << 20
+    root.config = ConfigRegion("ecam", region.address(root.first_bus), size, "x86")
+
+
+def _windows(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None:
+    """Windows of `_CRS`: producers (x86: everything but the configuration ports), overlapping ones
+    joined; one that clashes is left out and the bridge lives on."""
+    at = bridge.crs.place
+    found: list[HostWindow] = []
+    for item in _resources(bridge):
+        if item.type not in ("memory", "io") or item.length == 0:
+            continue
+        if not probe.is_x86 and not (item.producer and item.kind in ADDRESS_SPACES):
+            continue
+        if item.type == "io" and item.minimum >= CF8 and item.minimum + item.length - 1 <= CFF:
+            continue
+        window = HostWindow(
+            "io" if item.type == "io" else "mem",
+            item.minimum,
+            item.cpu_minimum,
+            item.length,
+            item.prefetchable,
+            at,
+        )
+        _join(found, window)
+    kept = []
+    for window in found:
+        if window.space == "io":
+            if not probe.is_x86 and probe.ports.register(window.cpu, window.size) is None:
+                root.remark("io-window-dropped", "the I/O window overlaps another one's", at)
+                continue
+            kept.append(window)
+            continue
+        clash = probe.addresses.claim(window.cpu, window.size, "window", root.path, at)
+        if clash is None:
+            kept.append(window)
+            continue
+        overlap = f"overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
+        root.remark("window-clash", f"{window.cpu:#x}-{window.cpu_end:#x} {overlap}: left out", at, clash.at)
+    root.windows = tuple(kept)
+
+
+def _join(found: list[HostWindow], window: HostWindow) -> None:
+    """Add a window, or widen one of the same kind and offset that it overlaps."""
+    for index, other in enumerate(found):
+        same = (other.space, other.cpu - other.pci) == (window.space, window.cpu - window.pci)
+        if same and other.cpu <= window.cpu_end and window.cpu <= other.cpu_end:
+            cpu = min(other.cpu, window.cpu)
+            size = max(other.cpu_end, window.cpu_end) - cpu + 1
+            found[index] = HostWindow(
+                other.space, cpu - (other.cpu - other.pci), cpu, size, other.prefetchable, other.at
+            )
+            return
+    found.append(window)

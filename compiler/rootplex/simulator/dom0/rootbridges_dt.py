@@ -1,0 +1,290 @@
+"""Host bridges from a device tree, as `pci-host-generic` and its kin probe them (linux-pci §1).
+
+`find_bridges` lists the nodes that a driver binds to, in probe order; `bring_up` does what a probe
+does before the bus is scanned: windows, ECAM, number. A fault takes that bridge down only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
+from rootplex.readers.controllers import Controller
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.simulator.dom0.domains import DomainNumbers, Refused
+from rootplex.simulator.dom0.profiles import Profile
+from rootplex.simulator.dom0.resources import AddressMap, Claim, PortMap
+from rootplex.simulator.dom0.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
+from rootplex.simulator.firmware import DtFirmware
+from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.inputs import Settings
+from rootplex.source.place import Place
+
+EBUSY, ENODEV, EINVAL = -16, -19, -22
+GIB_4 = 1 << 32
+
+GENERIC = {"pci-host-ecam-generic": "generic", "pci-host-cam-generic": "generic"}
+DW_ECAM = ("snps,dw-pcie-ecam", "marvell,armada8k-pcie-ecam", "socionext,synquacer-pcie-ecam")
+ACCESSORS = {**GENERIC, **dict.fromkeys(DW_ECAM, "dw-ecam")}
+"""The compatible strings of `pci-host-generic`, with how it makes accesses (§1.1)."""
+
+NO_BUS_MAP_DRIVERS = frozenset(
+    {
+        "pci-thunder-ecam",
+        "pci-thunder-pem",
+        "pcie-hisi",
+        "pcie-al",
+        "pcie-tegra194",
+        "pci-xgene",
+        "pci-loongson",
+    }
+)
+"""Drivers whose accessors have no per-bus map hook: nothing for a 32-bit kernel (§1.6)."""
+
+SHIFT = {"ecam": 20, "cam": 16}
+
+
+@dataclass(slots=True)
+class DtProbe:
+    """What probes of one kernel share: the address map, ports, numbers, and the settings."""
+
+    profile: Profile
+    settings: Settings
+    firmware: DtFirmware
+    addresses: AddressMap
+    ports: PortMap
+    domains: DomainNumbers
+    hardware: Hardware | None = None
+
+
+def find_bridges(probe: DtProbe) -> Iterator[tuple[DtHostBridge, RootBridge]]:
+    """The enabled host bridge nodes in probe order: those that `probe_order` names first, the rest
+    in document order. A node that no driver binds to comes with the fault `no-driver`."""
+    named = {path: index for index, path in enumerate(probe.settings.probe_order or ())}
+    nodes = [node for node in probe.firmware.bridges if node.enabled and node.ancestors_enabled]
+    nodes.sort(key=lambda node: named.get(node.path, len(named)))
+    for index, node in enumerate(nodes):
+        places: dict[str, Place] = {"node": node.place()}
+        if node.domain is not None:
+            places["segment"] = node.place("linux,pci-domain", 0)
+        if node.bus_range is not None:
+            places["bus_range"] = node.place("bus-range")
+        if node.regs:
+            places["config"] = node.regs[0].place
+        if node.ranges != "absent":
+            places["windows"] = node.place("ranges")
+        yield (
+            node,
+            RootBridge(
+                index,
+                node.path,
+                places,
+                compatible=node.compatible,
+                external_facing=_external_facing(node),
+            ),
+        )
+
+
+def bring_up(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
+    """Fill the bridge from its node up to the point where its bus would be registered. `root.fault`
+    tells why it stopped; then everything it claimed is free again."""
+    _bus_range(node, root, probe.profile)
+    _modes(node, root, probe)
+    config, reg = _config(node, root, probe)
+    _windows(node, root, probe)
+    if root.is_up and config is None:
+        at = root.places.get("config", node.place())
+        if not node.regs or node.regs[0].cpu is None:
+            root.fail(EINVAL, "config-missing", "reg gives no configuration space", at)
+        else:
+            root.fail(
+                ENODEV, "no-driver", f"no driver for {', '.join(node.compatible)}", node.place("compatible")
+            )
+    if root.is_up and config is not None and reg is not None:
+        root.config = config
+        root.places["config"] = reg.place
+        _config_window(root, reg, probe)
+    if root.is_up:
+        number = probe.domains.number(node.domain)
+        if isinstance(number, Refused):
+            at = root.places.get("segment", node.place())
+            root.fail(number.errno, number.slug, number.reason, at)
+        else:
+            root.segment = number
+    if not root.is_up:
+        probe.addresses.release(root.path)
+
+
+def take_down(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
+    """Give everything back after the bus could not be registered."""
+    probe.addresses.release(root.path)
+    if root.segment is not None:
+        probe.domains.release(root.segment, node.domain)
+
+
+def _bus_range(node: DtHostBridge, root: RootBridge, profile: Profile) -> None:
+    if node.bus_range is None or len(node.bus_range) < 2:
+        first, last = 0, 0xFF
+    else:
+        first, last = node.bus_range[:2]
+    limit = 0xFF if profile.bus_range == "byte" else first + 0xFF
+    if last > limit:
+        at = root.places["bus_range"]
+        root.remark("bus-range-clamped", f"the last bus {last:#x} is cut to {limit:#x}", at)
+        last = limit
+    root.first_bus, root.last_bus, root.effective_end = first, last, last
+
+
+def _modes(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
+    """Probe-only (§1.8): /chosen keeps bus numbers and BARs, the node's own property BARs only."""
+    everywhere = bool(probe.firmware.platform.chosen.probe_only)
+    root.reassign = not everywhere
+    root.preserve = everywhere
+    if probe.profile.bridge_probe_only and node.probe_only is not None:
+        root.preserve = bool(node.probe_only)
+
+
+def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[ConfigRegion | None, DtReg | None]:
+    """The configuration region by the driver that binds: the generic one takes the first `reg`;
+    another is known by its compatible, or by the hardware standing where a `reg` says."""
+    generic = next((name for name in node.compatible if name in ACCESSORS), None)
+    if generic is not None:
+        reg = node.regs[0] if node.regs else None
+        if reg is None or reg.cpu is None:
+            return None, None
+        kind: ConfigKind = "cam" if generic == "pci-host-cam-generic" else "ecam"
+        return ConfigRegion(kind, reg.cpu, reg.size, ACCESSORS[generic]), reg
+    hardware = probe.hardware
+    for reg in node.regs:
+        if hardware is None or reg.cpu is None:
+            break
+        bridge = hardware.bridge_at(reg.cpu)
+        if bridge is None or bridge.image.base != reg.cpu:
+            continue
+        hard: ConfigKind = "ecam" if bridge.image.kind == "quirk" else bridge.image.kind
+        return ConfigRegion(hard, reg.cpu, reg.size, _driver(node.controller)), reg
+    named = node.reg_named("config") or (node.regs[0] if node.regs else None)
+    if node.controller is None or named is None or named.cpu is None:
+        return None, None
+    layout: ConfigKind = "ecam" if node.controller.layout == "quirk" else node.controller.layout
+    return ConfigRegion(layout, named.cpu, named.size, _driver(node.controller)), named
+
+
+def _driver(controller: Controller | None) -> str:
+    return "vendor" if controller is None else controller.driver
+
+
+def _config_window(root: RootBridge, reg: DtReg, probe: DtProbe) -> None:
+    """`pci_ecam_create` (§1.6): order, trimming, the claim; then what a 32-bit kernel can map."""
+    config = root.config
+    assert config is not None
+    at = root.places.get("bus_range", reg.place)
+    if root.first_bus > root.last_bus:
+        reason = f"bus range {root.first_bus:#x}-{root.last_bus:#x} runs backwards"
+        root.fail(EINVAL, "bus-range-reversed", reason, at)
+        return
+    if config.kind in SHIFT:
+        capacity = config.size >> SHIFT[config.kind]
+        if root.last_bus - root.first_bus + 1 > capacity:
+            root.effective_end = root.first_bus + capacity - 1
+            text = f"{config.size:#x} bytes hold {capacity} of {root.last_bus - root.first_bus + 1} buses"
+            root.remark("ecam-reduced", text, reg.place, at)
+    clash = probe.addresses.claim(config.base, config.size, "configuration space", root.path, reg.place)
+    if clash is not None:
+        if config.size == 0:
+            root.fail(EBUSY, "config-empty", "the configuration space has size 0", reg.place)
+        else:
+            root.fail(EBUSY, "config-clash", _clash(config.base, config.size, clash), reg.place, clash.at)
+        return
+    if probe.settings.bits == 32:
+        if not probe.settings.lpae and config.base + config.size > GIB_4:
+            reason = f"configuration space at {config.base:#x} lies beyond 4 GiB and this kernel has no LPAE"
+            root.fail(EINVAL, "config-above-4g", reason, reg.place)
+        elif config.accessor == "dw-ecam" or config.accessor in NO_BUS_MAP_DRIVERS:
+            reason = "the driver maps no bus by itself, which a 32-bit kernel needs"
+            root.fail(EINVAL, "no-bus-map", reason, root.places["node"])
+
+
+def _clash(base: int, size: int, clash: Claim) -> str:
+    return f"{base:#x}-{base + size - 1:#x} overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
+
+
+def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
+    """Host windows (§1.4): merged, I/O laid out as ports, memory claimed."""
+    if not node.windows:
+        return
+    if not is_pci_bus(node.node):
+        reason = "without device_type ranges are not read as PCI windows"
+        root.remark("windows-unreadable", reason, node.place("ranges"))
+        return
+    windows: list[HostWindow] = []
+    for window in _merged(node.windows):
+        assert window.cpu is not None
+        is_io = window.space == "io"
+        if is_io and probe.ports.register(window.cpu, window.size) is None:
+            root.remark("io-window-dropped", "the I/O window overlaps another one's", window.place)
+            continue
+        windows.append(
+            HostWindow(
+                "io" if is_io else "mem",
+                window.pci,
+                window.cpu,
+                window.size,
+                window.prefetchable and not is_io,
+                window.place,
+            )
+        )
+    root.windows = tuple(windows)
+    for host in windows:
+        if host.space == "io":
+            continue
+        clash = probe.addresses.claim(host.cpu, host.size, "window", root.path, host.at)
+        if clash is not None:
+            root.fail(EBUSY, "window-clash", _clash(host.cpu, host.size, clash), host.at, clash.at)
+            return
+    if not any(host.space == "mem" and not host.prefetchable for host in windows):
+        reason = "no window that is not prefetchable: 32-bit BARs have no place"
+        root.remark("no-plain-window", reason, node.place("ranges"))
+
+
+def _merged(windows: tuple[DtWindow, ...]) -> Iterator[DtWindow]:
+    """Usable entries; neighbours of equal flags that are contiguous on both sides are one."""
+    held: DtWindow | None = None
+    for window in windows:
+        if window.cpu is None or window.size == 0 or window.space == "config":
+            continue
+        if (
+            held is not None
+            and held.cpu is not None
+            and (held.space, held.prefetchable) == (window.space, window.prefetchable)
+            and held.pci + held.size == window.pci
+            and held.cpu + held.size == window.cpu
+        ):
+            held = _joined(held, window)
+            continue
+        if held is not None:
+            yield held
+        held = window
+    if held is not None:
+        yield held
+
+
+def _joined(first: DtWindow, second: DtWindow) -> DtWindow:
+    return DtWindow(
+        first.phys_hi,
+        first.space,
+        first.prefetchable,
+        first.pci,
+        first.cpu_local,
+        first.cpu,
+        first.size + second.size,
+        first.translation,
+        first.cell,
+        first.place,
+    )
+
+
+def _external_facing(node: DtHostBridge) -> frozenset[int]:
+    """Devfns on the first bus whose nodes say `external-facing`."""
+    return frozenset(devfn for devfn, child in node.children.items() if "external-facing" in child.properties)

@@ -1,0 +1,43 @@
+"""What the artifacts say, parsed once: the facts that Xen and Dom0 both start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rootplex.readers.acpi.aml import Namespace
+from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.acpi.mcfg import Mcfg
+from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
+from rootplex.readers.platform_dt import DtPlatform, read_platform
+from rootplex.readers.ridmap import MapCells
+from rootplex.readers.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class DtFirmware:
+    """A device tree: the blob, its host bridges in document order, and the platform around."""
+
+    tree: Tree = field(repr=False)
+    bridges: tuple[DtHostBridge, ...]
+    platform: DtPlatform
+
+
+@dataclass(frozen=True, slots=True)
+class AcpiFirmware:
+    """ACPI: all tables, the namespace of DSDT and SSDTs, and the first MCFG and IORT (None:
+    absent), which is the one an operating system takes."""
+
+    tables: tuple[Table, ...] = field(repr=False)
+    namespace: Namespace
+    mcfg: Mcfg | None = None
+    iort: Iort | None = None
+
+    def has_table(self, *signatures: str) -> bool:
+        """Whether a table of one of the signatures is there."""
+        return any(table.signature in signatures for table in self.tables)
+
+
+def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:
+    """The facts of a tree; `cells` is how wide this reader takes iommu-map and msi-map entries."""
+    return DtFirmware(tree, pci_host_bridges(tree, cells), read_platform(tree))
