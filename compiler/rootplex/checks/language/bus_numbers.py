@@ -21,6 +21,7 @@ RULE = Rule(
     name="bus-numbers",
     level=Level.ERROR,
     needs="description",
+    requires=("RPX0006",),
     covers=("LNX-15", "XP-12"),
 )
 

@@ -48,23 +48,28 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield from _below(ROOT, None, device)
 
 
+def a(word: str) -> str:
+    """The word with its article."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def _below(kind: str, parent: Device | None, device: Device) -> Iterator[Finding]:
     if parent is not None and not parent.is_bridge:
         yield RULE.finding(
             device.at("type"),
-            f"{device.label} stands below {parent.label}, a {parent.type}, which has no bus below it",
-            related=[(parent.at("type"), f"this is a {parent.type}")],
+            f"{device.label} stands below {parent.label}, {a(parent.type)}, which has no bus below it",
+            related=[(parent.at("type"), f"this is {a(parent.type)}")],
             help="give the parent the type of a bridge or port, or move the device",
             subject=device.name,
         )
     elif kind not in PARENTS[device.type]:
-        allowed = " or ".join(sorted(PARENTS[device.type], key=lambda each: (each == ROOT, each)))
+        allowed = ", ".join(sorted(PARENTS[device.type], key=lambda each: (each == ROOT, each)))
         where = "stands on" if kind == ROOT else "stands below"
         yield RULE.finding(
             device.at("type"),
-            f"{device.label}, a {device.type}, {where} {'' if kind == ROOT else 'a '}{kind}",
-            related=[] if parent is None else [(parent.at("type"), f"this is a {parent.type}")],
-            notes=[f"a {device.type} can stand below: {allowed}"],
+            f"{device.label}, {a(device.type)}, {where} {kind if kind == ROOT else a(kind)}",
+            related=[] if parent is None else [(parent.at("type"), f"this is {a(parent.type)}")],
+            notes=[f"{a(device.type)} can stand below: {allowed}"],
             help="move the device or correct its type",
             subject=device.name,
         )

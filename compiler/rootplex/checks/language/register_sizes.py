@@ -62,7 +62,7 @@ def _index(device: Device, bar: Bar, taken: dict[int, Bar]) -> Iterator[Finding]
     if slots[-1] > last:
         yield RULE.finding(
             bar.at("index"),
-            f"BAR {bar.index} of {device.label} runs past the last one of its header, BAR {last}",
+            f"BAR {slots[-1]} of {device.label} would be behind the last one of its header, BAR {last}",
             help="a mem64 BAR takes two places; choose a lower index",
             subject=device.name,
         )

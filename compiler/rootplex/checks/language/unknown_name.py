@@ -111,7 +111,7 @@ def references(platform: Platform) -> Iterator[Reference]:
         yield expect, f"segments.{name}", name, "host bridge", bridges
     for key, groups in (("groups", expect.groups or ()), ("shared", expect.shared)):
         for i, group in enumerate(groups):
-            for name in group:
-                yield expect, f"{key}.{i}", name, "device", devices
+            for j, name in enumerate(group):
+                yield expect, f"{key}.{i}.{j}", name, "device", devices
     for i, name in enumerate(expect.isolated):
         yield expect, f"isolated.{i}", name, "device", devices

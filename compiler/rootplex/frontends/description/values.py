@@ -114,7 +114,7 @@ class Fields:
         return None if node is None else Fields(node, self.faults)
 
     def places(self) -> Places:
-        """Where this map and the fields in it were written, two levels deep."""
+        """Where this map and the fields in it were written, lists of lists included."""
         fields: dict[str, Place] = {}
         if isinstance(self.node.value, Mapping):
             for key, node in self.node.value.items():
@@ -122,7 +122,9 @@ class Fields:
                     continue
                 fields[key] = node.place
                 if isinstance(node.value, tuple):
-                    fields.update((f"{key}.{i}", item.place) for i, item in enumerate(node.value))
+                    for i, item in enumerate(node.value):
+                        fields[f"{key}.{i}"] = item.place
+                        fields.update((f"{key}.{i}.{j}", deep.place) for j, deep in enumerate(item.items))
                 elif isinstance(node.value, Mapping):
                     fields.update((f"{key}.{below}", item.place) for below, item in node.value.items())
         return Places(self.node.place, fields)

@@ -1,0 +1,66 @@
+"""The arrows of the picture: who may use whom, held by the imports that are really there."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOMS = {
+    "source": set(),
+    "tools": set(),
+    "model": {"source"},
+    "catalogue": {"source", "model"},
+    "readers": {"source", "tools"},
+    "capture": {"source", "model", "readers", "tools"},
+    "frontends": {"source", "model", "catalogue", "readers", "capture", "tools"},
+    "backends": {"source", "model", "catalogue", "tools"},
+    "simulator": {"source", "readers", "tools"},
+    "checks": {"source", "model", "catalogue", "readers", "simulator"},
+    "report": {"source"},
+    "jobs": {
+        "source", "tools", "model", "catalogue", "readers", "capture",
+        "frontends", "backends", "simulator", "checks", "report",
+    },
+    "cli": {
+        "source", "tools", "model", "catalogue", "readers", "capture",
+        "frontends", "backends", "simulator", "checks", "report", "jobs",
+    },
+}  # fmt: skip
+
+
+def imported_rooms(file: Path) -> set[str]:
+    """The rooms of ours that a module imports, also inside functions and for typing."""
+    rooms = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "rootplex" and len(parts) > 1 and parts[1] in ROOMS:
+                rooms.add(parts[1])
+    return rooms
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_uses_only_those_below_it(room: str, checkout: Path) -> None:
+    folder = checkout / "compiler" / "rootplex" / room
+    crossing = {
+        f"{file.relative_to(folder)} imports {other}"
+        for file in folder.rglob("*.py")
+        for other in imported_rooms(file) - ROOMS[room] - {room}
+    }
+    assert set() == crossing
+
+
+def test_every_room_is_on_the_map(checkout: Path) -> None:
+    folders = {
+        path.name
+        for path in (checkout / "compiler" / "rootplex").iterdir()
+        if path.is_dir() and any(path.rglob("*.py"))
+    }
+    assert folders <= set(ROOMS)
