@@ -10,13 +10,13 @@ from rootplex.backends.acpi.header import with_fixed_creator
 from rootplex.tools.runner import ToolError, private_folder, run
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_COMPLAINT = re.compile(r"^\S*\((\d+)\) : (Error|Warning|Remark)\s+(\d+) - (.*)$", re.MULTILINE)
+_COMPLAINT = re.compile(r"^\S*\((\d+)\) : (error|warning|remark) +(\d+) - (.*)$", re.I | re.M)
 _SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One line of `iasl`: what it says, and the line of the text (from 1) with its words."""
+    """What `iasl` says (an error, a warning or a remark), the line of the text (from 1) and its words."""
 
     line: int
     kind: str
@@ -32,7 +32,7 @@ class AslError(ToolError):
     """`iasl` refused the text, which is kept in `asl` with what was said about it."""
 
     def __init__(self, name: str, asl: str, complaints: tuple[Complaint, ...], otherwise: str) -> None:
-        first = next((str(each) for each in complaints if each.kind == "Error"), otherwise)
+        first = next((str(each) for each in complaints if each.kind == "error"), otherwise)
         super().__init__(f"iasl cannot compile {name}.asl: {first}")
         self.asl = asl
         self.complaints = complaints
@@ -102,5 +102,5 @@ def _complaints(output: str, asl: str) -> tuple[Complaint, ...]:
     for number, kind, code, message in _COMPLAINT.findall(output):
         line = int(number)
         words = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-        found.append(Complaint(line, kind, int(code), message.strip(), words))
+        found.append(Complaint(line, kind.lower(), int(code), message.strip(), words))
     return tuple(found)
