@@ -31,7 +31,7 @@ class Controllers:
     """Those of a platform that a device tree can have, by name.
 
     `shown` are the ones that its tree has; `plain` the MSI controllers that a bridge names in `msi-parent`;
-    `default` is the interrupt controller that the root names.
+    `default` is the interrupt controller that the root names: a GIC, else the first vendor's.
     """
 
     shown: dict[str, Controller]
@@ -87,12 +87,13 @@ def controllers(platform: Platform) -> Controllers:
         and not (isinstance(each, SmmuV3) and each.built_in and each.name not in used)
     }
     plain = frozenset(bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
-    top = (
-        each.name
+    top = [
+        each
         for each in platform.interrupt_controllers
         if each.name in shown and not (isinstance(each, DtNode) and each.parent)
-    )
-    return Controllers(shown, plain, next(top, None))
+    ]
+    top.sort(key=lambda each: isinstance(each, DtNode))  # a GIC before a vendor's own
+    return Controllers(shown, plain, top[0].name if top else None)
 
 
 def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
@@ -104,9 +105,8 @@ def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
             out.append(_gic(controller, tuple(frames)))
             frames = []
     out += frames
-    out += [
-        _smmu(unit) for unit in platform.iommus if unit.name in known and isinstance(unit, SmmuV3 | SmmuV2)
-    ]
+    units = [unit for unit in platform.iommus if unit.name in known]
+    out += [_smmu(unit, known) for unit in units if isinstance(unit, SmmuV3 | SmmuV2)]
     return (*out, *_vendor_nodes(platform, known, parent=None))
 
 
@@ -186,8 +186,8 @@ def _msi(frame: Its | GicV2m, known: Controllers) -> Node:
     )
 
 
-def _smmu(unit: SmmuV3 | SmmuV2) -> Node:
-    wires = _wires_v3(unit) if isinstance(unit, SmmuV3) else _wires_v2(unit)
+def _smmu(unit: SmmuV3 | SmmuV2, known: Controllers) -> Node:
+    wires = _wires_v3(unit, known) if isinstance(unit, SmmuV3) else _wires_v2(unit, known)
     properties = (
         text("compatible", "arm,smmu-v3" if isinstance(unit, SmmuV3) else "arm,smmu-v2"),
         _reg(unit, unit.base, unit.size),
@@ -198,22 +198,26 @@ def _smmu(unit: SmmuV3 | SmmuV2) -> Node:
     return _node(unit, f"iommu@{unit.base:x}", properties)
 
 
-def _wires_v3(unit: SmmuV3) -> tuple[Property, ...]:
+def _wires_v3(unit: SmmuV3, known: Controllers) -> tuple[Property, ...]:
     """The lines that are there, by name."""
     irqs = {"eventq": unit.eventq, "priq": unit.priq, "cmdq-sync": unit.cmdq_sync, "gerror": unit.gerror}
-    lines = {name: (_SPI, irq, TRIGGER["edge-rising"]) for name, irq in irqs.items() if irq is not None}
-    if not lines:
+    there = {name: irq for name, irq in irqs.items() if irq is not None}
+    if not there or known.default is None:
         return ()
+    names = [name.replace("-", "_") for name in there]
+    lines = [known.interrupt(known.default, irq, "edge-rising") for irq in there.values()]
     return (
-        _interrupts(unit, ((name.replace("-", "_"), line) for name, line in lines.items())),
-        text("interrupt-names", *lines, source=unit.at("interrupts")),
+        _interrupts(unit, zip(names, lines, strict=True)),
+        text("interrupt-names", *there, source=unit.at("interrupts")),
     )
 
 
-def _wires_v2(unit: SmmuV2) -> tuple[Property, ...]:
+def _wires_v2(unit: SmmuV2, known: Controllers) -> tuple[Property, ...]:
     """The first interrupt is the global one, the others are the context banks'."""
-    lines = [(str(place), (_SPI, irq, TRIGGER["level-high"])) for place, irq in enumerate(unit.interrupts)]
-    return (cells("#global-interrupts", 1), _interrupts(unit, lines)) if lines else ()
+    if not unit.interrupts or known.default is None:
+        return ()
+    lines = [known.interrupt(known.default, irq, "level-high") for irq in unit.interrupts]
+    return (cells("#global-interrupts", 1), _numbered_interrupts(unit, lines))
 
 
 def _interrupts(owner: Controller, lines: Iterable[tuple[str, tuple[int, ...]]]) -> Property:
@@ -223,6 +227,10 @@ def _interrupts(owner: Controller, lines: Iterable[tuple[str, tuple[int, ...]]])
         *(tuple(word(cell, owner.at(f"interrupts.{entry}")) for cell in line) for entry, line in lines),
         source=owner.at("interrupts"),
     )
+
+
+def _numbered_interrupts(owner: Controller, lines: Iterable[tuple[int, ...]]) -> Property:
+    return _interrupts(owner, ((str(place), line) for place, line in enumerate(lines)))
 
 
 _VENDOR = (
@@ -262,5 +270,5 @@ def _vendor(node: DtNode, known: Controllers, kind: str, width: str) -> Node:
         # named even where it is the root's: below a bridge the bridge would be asked
         out.append(cells("interrupt-parent", Ref(parent), source=node.at("controller")))
         lines = (known.interrupt(parent, irq, "level-high") for irq in node.interrupts)
-        out.append(_interrupts(node, ((str(place), line) for place, line in enumerate(lines))))
+        out.append(_numbered_interrupts(node, lines))
     return _node(node, name, out)

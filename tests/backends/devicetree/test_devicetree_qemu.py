@@ -1,0 +1,95 @@
+"""The tree of QEMU's own host bridge, against the tree that QEMU itself makes, property by property."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.backends.devicetree.dtc_text import Properties, phandles, read
+from tests.backends.platforms import host_bridge, platform
+
+from rootplex.backends.devicetree import device_tree
+from rootplex.model.platform import Memory
+from rootplex.tools.runner import run
+
+NAMES = {
+    "/intc@8000000": "/interrupt-controller@8000000",
+    "/intc@8000000/its@8080000": "/interrupt-controller@8000000/msi-controller@8080000",
+    "/smmuv3@9050000": "/iommu@9050000",
+    "/pcie@10000000": "/pcie@4010000000",
+}
+"""QEMU's node names that are not ours: a generic name, and the address of the registers."""
+
+REFERENCES = {
+    "interrupt-parent": (1, (0,)),
+    "interrupt-map": (10, (4,)),
+    "iommu-map": (4, (1,)),
+    "msi-map": (4, (1,)),
+    "clocks": (1, (0,)),
+    "gpios": (3, (0,)),
+    "cpu": (1, (0,)),
+}
+"""Property → its row's width and the cells in it that are phandles."""
+
+SEEDS = {"kaslr-seed", "rng-seed"}
+
+
+def _settled(nodes: Mapping[str, Properties]) -> dict[str, Properties]:
+    """The nodes with our names, phandles as the paths behind them, no seeds."""
+    behind = {phandle: NAMES.get(path, path) for phandle, path in phandles(nodes).items()}
+    out = {}
+    for path, node in nodes.items():
+        settled: Properties = {}
+        for name, value in node.items():
+            if name in SEEDS | {"phandle"}:
+                continue
+            width, places = REFERENCES.get(name, (1, ()))
+            cells = [
+                behind[cell] if isinstance(cell, int) and index % width in places else cell
+                for index, cell in enumerate(value)
+            ]
+            settled[name] = tuple(cells) if places else value
+        out[NAMES.get(path, path)] = settled
+    return out
+
+
+def _ours() -> dict[str, Properties]:
+    memory = (Memory(base=0x4000_0000, size=128 << 20),)  # QEMU's default, the one of the dumps
+    return _settled(read(device_tree(platform(host_bridge(), memory=memory)).dtb().data))
+
+
+@pytest.mark.shared
+def test_every_node_is_as_in_the_dump_of_the_corpus(shared: Path) -> None:
+    dump = (shared / "corpus/dtb/qemu-7.2-virt-gic-version-3-iommu-smmuv3.dtb").read_bytes()
+    theirs = _settled(read(dump))
+    ours = _ours()
+    assert sorted(ours) == sorted(theirs)
+    for path, node in theirs.items():
+        assert ours[path] == node, path
+
+
+@pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="needs qemu-system-aarch64")
+def test_host_bridge_and_controllers_are_as_the_installed_qemu_has_them(tmp_path: Path) -> None:
+    version = run(["qemu-system-aarch64", "--version"], cwd=tmp_path).stdout
+    if "version 7.2" not in version:
+        pytest.skip(f"the tree is QEMU 7.2's, installed is {version.splitlines()[0]}")
+    machine = "virt,gic-version=3,iommu=smmuv3,dumpdtb=dump.dtb"
+    run(["qemu-system-aarch64", "-M", machine, "-cpu", "cortex-a57", "-display", "none"], cwd=tmp_path)
+    theirs = _settled(read((tmp_path / "dump.dtb").read_bytes()))
+    ours = _ours()
+    for path in NAMES.values():
+        assert ours[path] == theirs[path], path
+
+
+def test_the_machine_has_what_a_boot_needs_and_no_seed() -> None:
+    nodes = read(device_tree(platform(bootargs="quiet", console="/pl011@9000000:115200")).dtb().data)
+    assert nodes["/chosen"] == {"stdout-path": ("/pl011@9000000:115200",), "bootargs": ("quiet",)}
+    assert nodes["/memory@40000000"]["reg"] == (0, 0x4000_0000, 0, 0x4000_0000)
+
+
+def test_the_smmu_is_there_only_where_a_bridge_uses_it() -> None:
+    nodes = read(device_tree(platform(host_bridge(iommu=None))).dtb().data)
+    assert "/iommu@9050000" not in nodes
+    assert "iommu-map" not in nodes["/pcie@4010000000"]
