@@ -16,7 +16,7 @@ from rootplex.simulator.hardware.bridges import HostBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
 
-ECAM_SHIFT, CAM_SHIFT = 20, 16
+ECAM_SHIFT, CAM_SHIFT, PEM_SHIFT = 20, 16, 24
 
 
 class Accessor(Protocol):
@@ -49,8 +49,8 @@ class MappedAccess:
         self.first = first
         self.last = last
         self.shift = shift
-        self.extended = shift == ECAM_SHIFT
-        self.limit = 1 << (shift - 8)
+        self.extended = shift >= ECAM_SHIFT
+        self.limit = 4096 if self.extended else 256
         self.filter: frozenset[int] | None = None
         self.elsewhere: dict[tuple[int, int], int] = {}
         self.hidden: set[tuple[int, int]] = set()
@@ -228,6 +228,8 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware) -> Ac
     if config.kind == "ports":
         return PortAccess(hypervisor, hardware, root.segment or 0, None, root.last_bus)
     shift = CAM_SHIFT if config.kind == "cam" else ECAM_SHIFT
+    if config.accessor == "thunder-pem":
+        shift = PEM_SHIFT
     mapped = MappedAccess(hypervisor, hardware, config.base, root.first_bus, root.effective_end, shift)
     if config.accessor == "x86":
         return PortAccess(hypervisor, hardware, root.segment or 0, mapped, root.last_bus)

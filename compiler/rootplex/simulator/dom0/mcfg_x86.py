@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rootplex.readers.acpi.aml import Namespace
+from rootplex.readers.acpi.aml import AcpiDevice, Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.simulator.dom0.rootbridge import Remark
 from rootplex.source.place import Place
@@ -115,10 +115,16 @@ def fitted(region: Region, reserved: tuple[tuple[int, int], ...]) -> Region | No
 
 def motherboard_ranges(namespace: Namespace) -> tuple[tuple[int, int], ...]:
     """(base, end) of the memory that PNP0C01 and PNP0C02 devices consume."""
-    ranges = []
-    for device in namespace.motherboard:
-        template = device.crs.value
-        for resource in template.resources if template is not None else ():
-            if resource.type == "memory" and resource.length:
-                ranges.append((resource.minimum, resource.minimum + resource.length))
-    return tuple(ranges)
+    return memory_ranges(namespace.motherboard)
+
+
+def memory_ranges(devices: tuple[AcpiDevice, ...]) -> tuple[tuple[int, int], ...]:
+    """(base, end) of the memory that devices consume by their `_CRS`."""
+    templates = (device.crs.value for device in devices)
+    return tuple(
+        (resource.minimum, resource.minimum + resource.length)
+        for template in templates
+        if template is not None
+        for resource in template.resources
+        if resource.type == "memory" and resource.length
+    )

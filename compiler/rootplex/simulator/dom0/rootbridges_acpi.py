@@ -14,7 +14,7 @@ from rootplex.readers.acpi.aml import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
 from rootplex.simulator.dom0.mcfg_quirks import quirk
-from rootplex.simulator.dom0.mcfg_x86 import McfgX86, motherboard_ranges
+from rootplex.simulator.dom0.mcfg_x86 import McfgX86, memory_ranges, motherboard_ranges
 from rootplex.simulator.dom0.resources import AddressMap, PortMap
 from rootplex.simulator.dom0.rootbridge import ConfigRegion, HostWindow, RootBridge
 from rootplex.simulator.firmware import AcpiFirmware
@@ -157,12 +157,7 @@ def _no_ecam(root: RootBridge, segment: int, probe: AcpiProbe) -> None:
 
 
 def _is_consumed(start: int, size: int, namespace: Namespace) -> bool:
-    ranges = list(motherboard_ranges(namespace))
-    for device in namespace.consumers:
-        template = device.crs.value
-        for item in template.resources if template is not None else ():
-            if item.type == "memory" and item.length:
-                ranges.append((item.minimum, item.minimum + item.length))
+    ranges = motherboard_ranges(namespace) + memory_ranges(namespace.consumers)
     return any(base <= start and start + size <= end for base, end in ranges)
 
 
@@ -176,12 +171,12 @@ def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: A
         if region is None:
             root.remark("ecam-not-reserved", "the space of _CBA is not reserved: not used", at)
     if region is None:
-        at = root.places.get("segment", root.places["node"])
+        where = root.places.get("segment", root.places["node"])
         if segment:
             reason = f"no ECAM for segment {segment:#x}, which the ports do not reach"
-            root.fail(EIO, "ecam-not-found", reason, at)
+            root.fail(EIO, "ecam-not-found", reason, where)
             return
-        root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", at)
+        root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", where)
         root.config = ConfigRegion("ports", 0, 0, "x86")
         return
     if region.end_bus < root.last_bus:
