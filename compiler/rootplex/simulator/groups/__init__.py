@@ -6,7 +6,8 @@
 | `grouping` | `Group`, `Grouping`: a partition of functions, with reasons |
 | `acs` | `Acs`: whether a function isolates (`pci_acs_enabled`), a whole path does, and what it lacks |
 | `timing` | `timing(settings)`: when and in which order this kernel groups |
-| `smmu` | `admit(streams)`: which functions an IOMMU takes, and what its driver merges |
+| `admission` | `admit(order, streams)`: which functions an IOMMU takes, and what its driver merges |
+| `neighbours` | functions beside each other: one slot, fixed aliases |
 | `linux` | `linux_groups(…)`: Linux up to 7.2 |
 | `jgg` | `jgg_groups(…)`: the proposed algorithm (profile `jgg-v3`) |
 | `xen` | `xen_arm_groups`, `xen_vtd_groups`, `xen_amd_groups` |

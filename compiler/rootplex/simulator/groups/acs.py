@@ -1,0 +1,179 @@
+"""Whether a function keeps its peers from being reached: Linux `pci_acs_enabled` (linux-pci §5.3).
+
+A bit that the ACS capability does not offer counts as satisfied: a function with an empty
+capability isolates, one without a capability does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.simulator.function import (
+    ACS_CR,
+    ACS_REQUIRED,
+    ACS_RR,
+    ACS_SV,
+    ACS_UF,
+    DOWNSTREAM,
+    EVENT_COLLECTOR,
+    INTEGRATED,
+    PCI_TO_PCIE,
+    PCIE_TO_PCI,
+    ROOT_PORT,
+    UPSTREAM,
+    Function,
+)
+from rootplex.simulator.groups.reason import Reason, ReasonKind
+
+ENDPOINT, LEGACY_ENDPOINT = 0, 1
+
+BIT_NAMES = {ACS_SV: "SV", ACS_RR: "RR", ACS_CR: "CR", ACS_UF: "UF"}
+"""The ACS bits that isolation rests on."""
+
+ALWAYS_ASKED = frozenset({ROOT_PORT, DOWNSTREAM})
+ASKED_IF_MULTIFUNCTION = frozenset({ENDPOINT, LEGACY_ENDPOINT, UPSTREAM, INTEGRATED})
+NEVER_ISOLATING = frozenset({PCIE_TO_PCI, PCI_TO_PCIE, EVENT_COLLECTOR})
+
+_TYPE_NAMES = {
+    ENDPOINT: "an endpoint",
+    LEGACY_ENDPOINT: "a legacy endpoint",
+    ROOT_PORT: "a root port",
+    UPSTREAM: "an upstream port",
+    DOWNSTREAM: "a downstream port",
+    PCIE_TO_PCI: "a PCIe-to-PCI bridge",
+    PCI_TO_PCIE: "a PCI-to-PCIe bridge",
+    INTEGRATED: "an integrated endpoint",
+    EVENT_COLLECTOR: "a root complex event collector",
+}
+
+
+def type_name(function: Function) -> str:
+    """What the function is, with its article."""
+    if function.pcie_type is None:
+        return "a conventional PCI bridge" if function.is_bridge else "a conventional PCI function"
+    return _TYPE_NAMES.get(function.pcie_type, f"a PCIe function of type {function.pcie_type}")
+
+
+def bit_names(bits: int) -> tuple[str, ...]:
+    """The names of those of SV, RR, CR, UF that are set."""
+    return tuple(name for bit, name in BIT_NAMES.items() if bits & bit)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What keeps a function from isolating: no capability, bits off, or it cannot at all."""
+
+    kind: ReasonKind
+    bits: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The fact behind "is a root port …"."""
+        match self.kind:
+            case "acs-absent":
+                return "without an ACS capability"
+            case "acs-off":
+                return f"with ACS {', '.join(self.bits)} off"
+            case "acs-not-offered":
+                return f"whose ACS capability lacks {', '.join(self.bits)}"
+        return "that cannot isolate"
+
+
+class Acs:
+    """Answers for one set of functions, remembered per function.
+
+    `believed`: a function counts as one of several where the kernel believes so (header bit 7, or
+    a function number above 0 found in its slot); else by header bit 7 alone (§5.3).
+    """
+
+    def __init__(self, *, believed: bool = True) -> None:
+        self._believed = believed
+        self._lacks: dict[Function, Lack | None] = {}
+        self._open: dict[Function, Function | None] = {}
+
+    def is_multifunction(self, function: Function) -> bool:
+        if function.physfn is not None:
+            return False
+        return function.multifunction if self._believed else function.header_multifunction
+
+    def lack(self, function: Function) -> Lack | None:
+        """What the function lacks to isolate; None: it isolates (`acs_ok`)."""
+        if function not in self._lacks:
+            self._lacks[function] = self._lack(function)
+        return self._lacks[function]
+
+    def isolates(self, function: Function) -> bool:
+        return self.lack(function) is None
+
+    def open_bridge(self, bridge: Function | None) -> Function | None:
+        """The bridge nearest the root bus, on the way from `bridge` up, that does not isolate;
+        None where all do (`path_ok`)."""
+        way = []
+        at = bridge
+        while at is not None and at not in self._open:
+            way.append(at)
+            at = at.parent
+        answer = None if at is None else self._open[at]
+        for passed in reversed(way):
+            if answer is None and not self.isolates(passed):
+                answer = passed
+            self._open[passed] = answer
+        return answer
+
+    def _lack(self, function: Function) -> Lack | None:
+        kind = function.pcie_type
+        if function.acs_quirk == "isolated":
+            return None
+        if kind is None or kind in NEVER_ISOLATING:
+            return Lack("conventional")
+        if kind in ALWAYS_ASKED:
+            return missing_control(function, ACS_REQUIRED)
+        if kind in ASKED_IF_MULTIFUNCTION and self.is_multifunction(function):
+            return missing_control(function, ACS_REQUIRED)
+        return None
+
+
+def missing_control(function: Function, wanted: int) -> Lack | None:
+    """Which of the wanted bits are offered and not on; without a capability all are missing."""
+    if function.acs is None:
+        # Source validation and upstream forwarding are a port's business.
+        shown = wanted if function.is_bridge else wanted & (ACS_RR | ACS_CR)
+        return Lack("acs-absent", bit_names(shown))
+    capability, control = function.acs
+    off = wanted & capability & ~control
+    return Lack("acs-off", bit_names(off)) if off else None
+
+
+def port_reason(bridge: Function, lack: Lack) -> Reason:
+    """Why what is below a bridge shares its group."""
+    text = f"{bridge.sbdf} is {type_name(bridge)} {lack.words}: everything below it shares its group"
+    return Reason(bridge, text, lack.kind, lack.bits)
+
+
+def function_reason(function: Function, lack: Lack) -> Reason:
+    """Why a function shares the group of the others of its device."""
+    text = f"{function.sbdf} is a function of a multi-function device {lack.words}"
+    if lack.kind == "acs-absent":
+        text += f" (lacks {', '.join(lack.bits)})"
+    elif lack.kind == "conventional":
+        text = f"{function.sbdf} is {type_name(function)} of a multi-function device, which cannot isolate"
+    return Reason(function, text, "functions", lack.bits)
+
+
+def alone_reason(function: Function, acs: Acs) -> Reason:
+    """Why a function stands alone: what the nearest bridge above it does, or that there is none."""
+    bridge = function.parent
+    if bridge is None:
+        text = f"{function.sbdf} is on the root bus and shares nothing with another function there"
+        return Reason(function, text, "isolated")
+    if bridge.acs_quirk == "isolated":
+        how = "known to Linux to isolate"
+    elif bridge.pcie_type in ALWAYS_ASKED and bridge.acs is not None:
+        on = bit_names(bridge.acs[1] & ACS_REQUIRED)
+        how = f"with ACS {', '.join(on)} on" if on else "with an empty ACS capability"
+    elif acs.isolates(bridge):
+        how = "of a single function" if not acs.is_multifunction(bridge) else "that isolates"
+    else:
+        how = "that this kernel takes to isolate"
+    text = f"{bridge.sbdf} is {type_name(bridge)} {how}: {function.sbdf} stands alone below it"
+    return Reason(bridge, text, "isolated")
