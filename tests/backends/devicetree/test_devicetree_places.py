@@ -37,11 +37,7 @@ def test_properties_and_cells_lead_to_their_lines() -> None:
         iommu=streams,
         dt=DtView(properties=(("num-lanes", 4),), places=places("properties.num-lanes", whole=600)),
         places=places("segment", "bus_range", "bus_range.0", "bus_range.1", "windows", whole=10),
-        devices=(
-            device(
-                1, type="root-port", external_facing=True, places=places("dev", "external_facing", whole=700)
-            ),
-        ),
+        devices=(replace(port, places=places("dev", "external_facing", whole=700)),),
     )
     bridge = replace(bridge, config=replace(bridge.config, places=places("base", whole=20)))
     tree = device_tree(platform(bridge, base="none"))

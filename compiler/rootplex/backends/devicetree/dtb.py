@@ -28,8 +28,8 @@ def _node(node: Node, tree: Tree) -> Any:
     phandle = tree.phandles.get(node.key or "")
     if phandle is not None:
         out.append(fdt.PropBytes("phandle", data=struct.pack(">I", phandle)))
-    for child in node.children:
-        out.append(_node(child, tree))
+    # not `append`: it looks through all siblings for the name, and `tree` has made names distinct
+    out.nodes.extend(_node(child, tree) for child in node.children)
     return out
 
 
