@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 VIRT_ECAM = 0x40_1000_0000
 """Where `-M virt` has its configuration space (256 MiB)."""
@@ -65,12 +66,51 @@ class Machine:
         self.write32(self.address(bus, dev, fn) + 0x18, subordinate << 16 | secondary << 8 | bus)
 
 
+def scan(chip: Machine, roots: Sequence[int]) -> dict[tuple[int, ...], tuple[int, int, int]]:
+    """Every function below the root buses: (root bus, devfn, devfn, …) → (bus, dev, fn).
+
+    Buses are numbered depth first as they are found, each root bus from its own number on.
+    """
+    found: dict[tuple[int, ...], tuple[int, int, int]] = {}
+    for root in roots:
+        _scan_bus(chip, root, (root,), root, found)
+    return found
+
+
+def _scan_bus(
+    chip: Machine,
+    bus: int,
+    path: tuple[int, ...],
+    last: int,
+    found: dict[tuple[int, ...], tuple[int, int, int]],
+) -> int:
+    bridges = []
+    for devfn in range(256):
+        at = chip.address(bus, devfn >> 3, devfn & 7)
+        if chip.read32(at) in (0xFFFF_FFFF, 0):
+            continue
+        found[*path, devfn] = (bus, devfn >> 3, devfn & 7)
+        if chip.read32(at + 0x0C) >> 16 & 0x7F == 1:
+            bridges.append(devfn)
+    for devfn in bridges:
+        secondary = last + 1
+        chip.set_buses(bus, devfn >> 3, devfn & 7, secondary, 0xFF)
+        last = _scan_bus(chip, secondary, (*path, devfn), secondary, found)
+        chip.set_buses(bus, devfn >> 3, devfn & 7, secondary, last)
+    return last
+
+
 @contextmanager
-def machine(argv: Sequence[str], ecam: int = VIRT_ECAM) -> Iterator[Machine]:
-    """Start `argv` stopped, with nothing but the devices that it names."""
+def machine(argv: Sequence[str], ecam: int = VIRT_ECAM, folder: Path | None = None) -> Iterator[Machine]:
+    """Start `argv` stopped in `folder`, with nothing but the devices that it names."""
     command = [*argv, "-S", "-display", "none", "-nodefaults", "-qtest", "stdio", "-qtest-log", "/dev/null"]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         yield Machine(process, ecam)

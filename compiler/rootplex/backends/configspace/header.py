@@ -38,12 +38,14 @@ TYPE_1: Table = (
     Register("secondary_bus", 0x19, 1, writable=0xFF),
     Register("subordinate_bus", 0x1A, 1, writable=0xFF),
     Register("secondary_latency", 0x1B, 1),
-    Register("io_base", 0x1C, 1, 0x01, writable=0xF0),  # 32-bit I/O addresses
+    # Windows are shut after reset, base above limit, as QEMU's ports have them; the low bits say that
+    # I/O addresses have 32 bits and prefetchable ones 64.
+    Register("io_base", 0x1C, 1, 0xF1, writable=0xF0),
     Register("io_limit", 0x1D, 1, 0x01, writable=0xF0),
     Register("secondary_status", 0x1E, 2, clears=STATUS_ERRORS),
-    Register("memory_base", 0x20, 2, writable=0xFFF0),
+    Register("memory_base", 0x20, 2, 0xFFF0, writable=0xFFF0),
     Register("memory_limit", 0x22, 2, writable=0xFFF0),
-    Register("prefetchable_base", 0x24, 2, 0x0001, writable=0xFFF0),  # 64-bit addresses
+    Register("prefetchable_base", 0x24, 2, 0xFFF1, writable=0xFFF0),
     Register("prefetchable_limit", 0x26, 2, 0x0001, writable=0xFFF0),
     Register("prefetchable_base_upper", 0x28, 4, writable=0xFFFF_FFFF),
     Register("prefetchable_limit_upper", 0x2C, 4, writable=0xFFFF_FFFF),

@@ -1,0 +1,105 @@
+"""QEMU's machines with PCI Express, as far as a description can contradict them.
+
+Sources: QEMU 7.2, hw/arm/virt.c (`base_memmap`, `extended_memmap`, `a15irqmap`, `create_pcie`) and
+hw/pci-host/q35.c, hw/i386/pc_q35.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.model.device import Space
+from rootplex.model.numbers import BusRange, Region
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the QEMU at hand can do; by default the one of Debian 12."""
+
+    version: tuple[int, int] = (7, 2)
+
+    def has(self, since: object) -> bool:
+        """Whether it has what came with version `since` ("8.0")."""
+        major, _, minor = str(since).partition(".")
+        return self.version >= (int(major), int(minor or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Addresses that every root bus of the machine shares; PCI address = CPU address - `offset`."""
+
+    space: Space
+    region: Region
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine. `irqs` are INTA…INTD of device 0 on the first root bus; None where firmware chooses.
+
+    `reserved` are the functions of bus 0 that the machine makes by itself, with their models.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    with_iommu: tuple[str, ...]
+    iommu_device: str | None
+    cpu: str
+    ram: int
+    ecam: int
+    buses: BusRange
+    windows: tuple[Window, ...]
+    irqs: tuple[int, ...] | None
+    units: tuple[tuple[str, int], ...]
+    reserved: tuple[tuple[int, int, str], ...]
+    more: tuple[str, ...] = ()
+
+
+VIRT = Machine(
+    name="virt",
+    options=("virt", "gic-version=3"),
+    with_iommu=("iommu=smmuv3",),
+    iommu_device=None,
+    cpu="cortex-a57",
+    ram=0x4000_0000,
+    ecam=0x40_1000_0000,
+    buses=BusRange(0, 0xFF),
+    windows=(
+        Window("io", Region(0x3EFF_0000, 0x1_0000), offset=0x3EFF_0000),
+        Window("mem32", Region(0x1000_0000, 0x2EFF_0000)),
+        Window("mem64", Region(0x80_0000_0000, 0x80_0000_0000)),
+    ),
+    irqs=(3, 4, 5, 6),
+    units=(("GicV3", 0x0800_0000), ("Its", 0x0808_0000), ("SmmuV3", 0x0905_0000)),
+    reserved=((0, 0, "qemu:gpex-root"),),
+)
+
+Q35 = Machine(
+    name="q35",
+    options=("q35",),
+    with_iommu=("kernel-irqchip=split",),
+    iommu_device="intel-iommu,intremap=on",
+    cpu="qemu64",
+    ram=0,
+    ecam=0xB000_0000,
+    buses=BusRange(0, 0xFF),
+    windows=(
+        Window("io", Region(0, 0x1_0000)),
+        Window("mem32", Region(0xC000_0000, 0x3EC0_0000)),
+        Window("mem64", Region(0x1_0000_0000, 0xFF_0000_0000)),
+    ),
+    irqs=None,
+    units=(("IntelVtd", 0xFED9_0000),),
+    reserved=(
+        (0x00, 0, "qemu:q35-mch"),
+        (0x1F, 0, "qemu:ich9-lpc"),
+        (0x1F, 2, "qemu:ich9-ahci"),
+        (0x1F, 3, "qemu:ich9-smbus"),
+    ),
+    # Otherwise QEMU's own DSDT has methods that a replaced one lacks.
+    more=("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
+)
+
+MACHINES = {"qemu-virt": VIRT, "qemu-q35": Q35}

@@ -1,0 +1,164 @@
+"""Every `qemu:` entry of the catalogue against the configuration space of a live, stopped QEMU."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from qtest_machine import Machine, bars, facts, machine
+from rootplex.catalogue.reader import model, names
+from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE
+
+VIRT, Q35 = "qemu-system-aarch64", "qemu-system-x86_64"
+Q35_ECAM = 0xB000_0000
+STATED = "7.2"  # the version whose facts the catalogue states
+
+BUILT_IN = {  # what a machine shows by itself: program, dev, fn on bus 0
+    "qemu:gpex-root": (VIRT, 0, 0),
+    "qemu:pxb-pcie": (VIRT, 31, 0),
+    "qemu:q35-mch": (Q35, 0, 0),
+    "qemu:ich9-lpc": (Q35, 31, 0),
+    "qemu:ich9-ahci": (Q35, 31, 2),
+    "qemu:ich9-smbus": (Q35, 31, 3),
+}
+NEEDS = {
+    "nvme": "serial=x",
+    "virtio-blk-pci": "drive=disk",
+    "pci-bridge": "chassis_nr=200",
+    "pcie-root-port": "chassis=201",
+    "ioh3420": "chassis=202",
+    "xio3130-downstream": "chassis=203",
+}
+ENTRIES: dict[str, dict[str, Any]] = {
+    name: dict(model(name))
+    for name in names()
+    if name.startswith("qemu:") and "since" not in model(name)["qemu"]  # type: ignore[operator]
+}
+ADDED = [name for name in ENTRIES if name not in BUILT_IN]
+ON_ROOT = [name for name in ADDED if ENTRIES[name]["type"] in ("root-port", "pci", "pci-bridge")]
+IN_SWITCH = [name for name in ADDED if ENTRIES[name]["qemu"].get("place") == "switch"]
+IN_PORT = [name for name in ADDED if name not in (*ON_ROOT, *IN_SWITCH)]
+PORT_SLOT, ROOT_SLOT, PORT_BUS, SWITCH_BUS = 1, 6, 0x10, 0x61
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One function of a running machine, and that QEMU's version."""
+
+    chip: Machine
+    version: str
+    bus: int
+    dev: int
+    fn: int = 0
+
+
+def arguments() -> list[str]:
+    """One root port for each entry that needs a slot, a switch, the rest on bus 0."""
+    devices = ["pxb-pcie,id=pxb,bus=pcie.0,addr=0x1f,bus_nr=0x80"]
+    for n in range(len(IN_PORT)):
+        slot = f"{PORT_SLOT + n // 8:#x}.{n % 8}"
+        devices.append(f"pcie-root-port,id=p{n},bus=pcie.0,addr={slot},multifunction=on,chassis={n + 1}")
+    devices.append(f"pcie-root-port,id=ps,bus=pcie.0,addr={ROOT_SLOT - 1:#x},chassis=100")
+    devices.append("x3130-upstream,id=switch,bus=ps,addr=0")
+    spots = [(name, "pcie.0", ROOT_SLOT + n) for n, name in enumerate(ON_ROOT)]
+    spots += [(name, f"p{n}", 0) for n, name in enumerate(IN_PORT)]
+    spots += [(name, "switch", n) for n, name in enumerate(IN_SWITCH)]
+    for n, (name, bus, dev) in enumerate(spots):
+        qemu = ENTRIES[name]["qemu"]
+        parts = [qemu["device"], f"id=d{n}", f"bus={bus}", f"addr={dev:#x}"]
+        parts += [f"{key}={value}" for key, value in qemu.get("properties", {}).items()]
+        parts += [NEEDS[qemu["device"]]] if qemu["device"] in NEEDS else []
+        devices.append(",".join(parts))
+    argv = ["-m", "256M", "-drive", "if=none,id=disk,file.driver=null-co,format=raw"]
+    return argv + [word for device in devices for word in ("-device", device)]
+
+
+def version(program: str) -> str:
+    text = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"version (\d+\.\d+)", text)
+    return found[1] if found else "unknown"
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[dict[str, Spot]]:
+    found: dict[str, Spot] = {}
+    with ExitStack() as stack:
+        chips: dict[str, tuple[Machine, str]] = {}
+        if shutil.which(VIRT):
+            virt = stack.enter_context(machine([VIRT, "-M", "virt", *arguments()]))
+            chips[VIRT] = (virt, version(VIRT))
+            for n, name in enumerate(IN_PORT):
+                virt.set_buses(0, PORT_SLOT + n // 8, n % 8, PORT_BUS + n, PORT_BUS + n)
+                found[name] = Spot(*chips[VIRT], PORT_BUS + n, 0)
+            virt.set_buses(0, ROOT_SLOT - 1, 0, SWITCH_BUS - 1, SWITCH_BUS)
+            virt.set_buses(SWITCH_BUS - 1, 0, 0, SWITCH_BUS, SWITCH_BUS)
+            found |= {name: Spot(*chips[VIRT], SWITCH_BUS, n) for n, name in enumerate(IN_SWITCH)}
+            found |= {name: Spot(*chips[VIRT], 0, ROOT_SLOT + n) for n, name in enumerate(ON_ROOT)}
+        if shutil.which(Q35):
+            q35 = stack.enter_context(machine([Q35, "-M", "q35", "-m", "256M"], Q35_ECAM))
+            chips[Q35] = (q35, version(Q35))
+            for port, value in ((0xCF8, 0x8000_0060), (0xCFC, Q35_ECAM | 1)):  # PCIEXBAR of the MCH
+                q35.ask(f"outl {port:#x} {value:#x}")
+        for name, (program, dev, fn) in BUILT_IN.items():
+            if program in chips:
+                found[name] = Spot(*chips[program], 0, dev, fn)
+        yield found
+
+
+@pytest.fixture
+def spot(request: pytest.FixtureRequest, live: dict[str, Spot]) -> Spot:
+    name: str = request.param
+    if name not in live:
+        pytest.skip(f"{BUILT_IN.get(name, (VIRT,))[0]} is not installed")
+    return live[name]
+
+
+@pytest.mark.parametrize(("name", "spot"), [(name, name) for name in ENTRIES], indirect=["spot"])
+def test_an_entry_says_what_qemu_shows(name: str, spot: Spot) -> None:
+    entry = ENTRIES[name]
+    seen = facts(spot.chip.page(spot.bus, spot.dev, spot.fn))
+    assert (seen.id, seen.class_code) == (entry["id"], entry["class"])
+    assert seen.pcie_type == PCIE_TYPE.get(entry["type"])
+    assert (seen.header == 1) == (entry["type"] in BRIDGE_TYPES)
+    assert seen.acs == (None if "acs" not in entry else tuple(entry["acs"]))
+    if spot.version != STATED:
+        pytest.skip(f"the catalogue states the other facts of QEMU {STATED}, this is {spot.version}")
+    assert seen.subsystem == entry.get("subsystem")
+    for key in ("pm", "flr", "ats", "ari"):
+        assert getattr(seen, key) == entry.get(key, False), key
+    for key in ("revision", "msi", "msix"):
+        assert getattr(seen, key) == entry.get(key, 0), key
+    assert seen.pin == entry.get("pin")
+    assert seen.sriov == entry.get("sriov")
+
+
+@pytest.mark.parametrize(("name", "spot"), [(name, name) for name in ENTRIES], indirect=["spot"])
+def test_an_entry_says_what_qemu_lets_be_written(name: str, spot: Spot) -> None:
+    if spot.version != STATED:
+        pytest.skip(f"the catalogue states the BARs of QEMU {STATED}, this is {spot.version}")
+    entry = ENTRIES[name]
+    found, rom = bars(spot.chip, spot.bus, spot.dev, spot.fn)
+    assert found == entry.get("bars", [])
+    if rom is not None:  # the ROM files are a package of their own
+        assert rom == entry.get("rom")
+    command = spot.chip.writable(spot.bus, spot.dev, spot.fn, 4)
+    assert bool(command & 0x400) == entry.get("disintx", False)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ENTRIES if ENTRIES[name]["type"] in ("root-port", "downstream-port")]
+)
+def test_a_port_is_hot_pluggable_as_qemu_has_it(name: str, live: dict[str, Spot]) -> None:
+    if name not in live:
+        pytest.skip(f"{VIRT} is not installed")
+    page = live[name].chip.page(live[name].bus, live[name].dev)
+    at = facts(page).capabilities[0x10]
+    slot_implemented, hot_plug_capable = page[at + 3] & 1, page[at + 0x14] >> 6 & 1
+    assert bool(slot_implemented and hot_plug_capable) == ENTRIES[name].get("hotplug", False)
