@@ -1,4 +1,4 @@
-"""The capture script under several shells and awks, on a machine of files that hold what must not leave it."""
+"""The capture script under shells and awks, on a machine of files that hold what must not leave it."""
 
 from __future__ import annotations
 

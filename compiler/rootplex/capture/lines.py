@@ -19,11 +19,12 @@ SECTIONS = ("machine", "boot", "bridges", "functions", "groups", "iomem", "iopor
 LIMIT = 64 << 20
 """Characters of a text that are looked at."""
 
-_ESCAPE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\r|\x00")
+_ESCAPE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bc|\r|\x00")
 # The kernel ends its lines itself, so the rest of a line that it broke into follows on the next.
 _PRINTK = re.compile(r"\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? [^\n]*(\n|\Z)")
 _LINE = re.compile(r"(\d{1,9})/(\d{1,9}) (.*)")
 _HEADER = "rootplex-snapshot "
+_FIRST = re.compile(rf"(1)/(\d{{1,9}}) ({_HEADER}.*)")
 _HELP = "take the snapshot again, to its line `end`"
 
 
@@ -43,13 +44,14 @@ def lines(text: str, file: str) -> list[Line]:
     found: list[Line] = []
     damage: Unreadable | None = None
     for row, raw in _rows(text):
-        match = _LINE.fullmatch(raw)
+        # What firmware printed without a line's end may stand before the first line.
+        match = _LINE.fullmatch(raw) if found else _FIRST.search(raw)
         if match is None:
             continue
-        place = Span(file, row, 1, row, len(raw) + 1)
+        place = Span(file, row, match.start() + 1, row, len(raw) + 1)
         number, length, body = int(match[1]), int(match[2]), match[3]
         wanted = len(found) + 1
-        if number < wanted or not (found or body.startswith(_HEADER)):
+        if number < wanted:
             continue
         if number > wanted:
             missing = f"lines {wanted} to {number - 1} of the snapshot are missing"
