@@ -97,3 +97,10 @@ def test_bridges_may_have_different_interrupt_controllers() -> None:
     nodes = nodes_of(host_bridge(intx=intx("gic2")), interrupt_controllers=(gic(), other))
     bridge = nodes["/pcie@4010000000"]
     assert bridge["interrupt-map"][4] == nodes["/interrupt-controller@7000000"]["phandle"][0]
+
+
+def test_the_base_machines_gic_is_the_roots_and_holds_its_its() -> None:
+    described = gic(name="other", distributor=Region(0x700_0000, 0x1_0000))
+    nodes = nodes_of(base="qemu-virt", interrupt_controllers=(described, gic(built_in=True)))
+    assert nodes["/"]["interrupt-parent"] == nodes["/interrupt-controller@8000000"]["phandle"]
+    assert "/interrupt-controller@8000000/msi-controller@8080000" in nodes

@@ -31,7 +31,8 @@ class Controllers:
     """Those of a platform that a device tree can have, by name.
 
     `shown` are the ones that its tree has; `plain` the MSI controllers that a bridge names in `msi-parent`;
-    `default` is the interrupt controller that the root names: a GIC, else the first vendor's.
+    `default` is the interrupt controller that the root names: a GIC (the base machine's before
+    others), else the first vendor's.
     """
 
     shown: dict[str, Controller]
@@ -92,19 +93,16 @@ def controllers(platform: Platform) -> Controllers:
         for each in platform.interrupt_controllers
         if each.name in shown and not (isinstance(each, DtNode) and each.parent)
     ]
-    top.sort(key=lambda each: isinstance(each, DtNode))  # a GIC before a vendor's own
+    top.sort(key=lambda each: (isinstance(each, DtNode), not each.built_in))
     return Controllers(shown, plain, top[0].name if top else None)
 
 
 def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
-    """The controllers' nodes below the root; ITSs and MSI frames stand inside the first GIC."""
-    frames = [_msi(each, known) for each in platform.msi_controllers if isinstance(each, Its | GicV2m)]
-    out: list[Node] = []
-    for controller in platform.interrupt_controllers:
-        if isinstance(controller, GicV3 | GicV2):
-            out.append(_gic(controller, tuple(frames)))
-            frames = []
-    out += frames
+    """The controllers' nodes below the root; ITSs and MSI frames stand inside the root's GIC."""
+    frames = tuple(_msi(each, known) for each in platform.msi_controllers if isinstance(each, Its | GicV2m))
+    gics = [each for each in platform.interrupt_controllers if isinstance(each, GicV3 | GicV2)]
+    out = [_gic(each, frames if each.name == known.default else ()) for each in gics]
+    out += () if gics else frames
     units = [unit for unit in platform.iommus if unit.name in known]
     out += [_smmu(unit, known) for unit in units if isinstance(unit, SmmuV3 | SmmuV2)]
     return (*out, *_vendor_nodes(platform, known, parent=None))
