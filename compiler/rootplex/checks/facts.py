@@ -1,17 +1,79 @@
-"""What checks look at: the description, the compiled bytes read back, what the simulation did."""
+"""What checks look at: the description, the bytes read back, what the simulation did, and who is who.
+
+Nothing here is computed from the description: `dt` and `acpi` are readings of artifact bytes, compiled
+ones and vendors' alike, so a check on them holds for both.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from rootplex.model.platform import Platform
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.place import Place
+
+if TYPE_CHECKING:
+    from rootplex.model.platform import Platform
+    from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+    from rootplex.simulator.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One host bridge as the artifacts have it; None or empty where one does not.
+
+    `name` is the description's, else the device tree's path or the AML path.
+    """
+
+    name: str
+    dt: DtHostBridge | None = None
+    acpi: AcpiHostBridge | None = None
+    mcfg: tuple[McfgEntry, ...] = ()
+
+
+def unmapped(place: Place) -> Place:
+    """The place itself: for artifacts that no description made."""
+    return place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The facts about one platform, as far as they are known; a check is called only where what
-    it needs is there. `names` are all names that the author wrote, also of parts too faulty to
-    be in `platform`."""
+    """The facts about one platform, as far as they are known.
 
-    platform: Platform
+    A check is called only where what it needs is there (`Rule.needs`). `names` are all names that
+    the author wrote, also of parts too faulty to be in `platform`. `source` gives the description's
+    place for an artifact's, where there is a description; findings are placed by it.
+    """
+
+    described: Platform | None = None
     names: frozenset[str] = frozenset()
+    arch: str = "arm64"
+    dt: DtFirmware | None = None
+    acpi: AcpiFirmware | None = None
+    bridges: tuple[Joined, ...] = ()
+    outcome: Outcome | None = None
+    source: Callable[[Place], Place] = field(default=unmapped)
+
+    @property
+    def platform(self) -> Platform:
+        """The description; only checks that need `description` may ask for it."""
+        assert self.described is not None
+        return self.described
+
+    def joined(self, path: str) -> Joined | None:
+        """The bridge at a device tree path or an AML path."""
+        for each in self.bridges:
+            if (each.dt is not None and each.dt.path == path) or (
+                each.acpi is not None and each.acpi.path == path
+            ):
+                return each
+        return None
+
+    def pairs(self) -> Iterator[tuple[Joined, DtHostBridge, AcpiHostBridge]]:
+        """The bridges that both firmwares have and enable."""
+        for each in self.bridges:
+            if each.dt is not None and each.acpi is not None:
+                yield each, each.dt, each.acpi

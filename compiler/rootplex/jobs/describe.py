@@ -29,6 +29,6 @@ def read_checked(data: bytes, file: str) -> Checked:
     description = read_description(data, file)
     findings = description.findings
     if description.platform is not None:
-        facts = Facts(platform=description.platform, names=description.names)
+        facts = Facts(described=description.platform, names=description.names)
         findings += run_checks(facts, "description", findings)
     return Checked(description.platform, description.names, findings)
