@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from platforms import bar, device
+from tests.backends.platforms import bar, device
 
 from rootplex.catalogue.reader import model
 from rootplex.model.device import Device, Sriov

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalogued import catalogued
-from platforms import host_bridge, intx, platform
+from tests.backends.catalogued import catalogued
+from tests.backends.platforms import host_bridge, intx, platform
+from tests.qtest_machine import Machine, machine, scan
 
-from qtest_machine import Machine, machine, scan
 from rootplex.backends.qemu import arguments, disks
 from rootplex.catalogue.reader import model, names
 from rootplex.model.bridge import HostBridge
@@ -52,7 +52,7 @@ def zoo() -> Platform:
         )
     on_root = [*_models("pci"), *_models("root-port", "pci-bridge")]
     devices += [catalogued(name, 8 + n, key=f"root{n}") for n, name in enumerate(on_root)]
-    devices.append(catalogued("qemu:pcie-root-port", 29, key="no-acs", acs=None, hotplug=False))
+    devices.append(catalogued("qemu:pcie-root-port", 29, key="no-acs", acs=None, hotplug=False, slot=7))
     devices.append(catalogued("qemu:nvme", 30, key="integrated", type="integrated-endpoint"))
     disk = catalogued("qemu:nvme", key="disk", name="disk")
     port = catalogued("qemu:pcie-root-port", 2, key="port", slot=9, devices=(disk,))

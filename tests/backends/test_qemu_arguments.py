@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalogued import catalogued
-from platforms import (
+from tests.backends.catalogued import catalogued
+from tests.backends.platforms import (
     bar,
     config,
     device,
@@ -22,9 +22,9 @@ from platforms import (
     smmu,
     window,
 )
-from qemu_zoo import described, running, zoo
+from tests.backends.qemu_zoo import described, running, zoo
+from tests.qtest_machine import facts
 
-from qtest_machine import facts
 from rootplex.backends.qemu import Abilities, arguments, disks
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.qtest_machine import Machine, bars, facts, machine
 
-from qtest_machine import Machine, bars, facts, machine
 from rootplex.catalogue.reader import model, names
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE
 
