@@ -1,0 +1,40 @@
+"""What a simulated boot came to: Dom0's view, the partitions, the routes, the guests, and Xen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.guests import GuestView
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
+from rootplex.simulator.xen.machine import Xen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One boot by one firmware. Functions are Dom0's; page ids tell which hardware they are.
+
+    `linux`, `xen_groups`, `safe` are the three partitions. `streams`, `messages`, `intx` have an entry
+    for each function that was asked about; `lines` are INTx lines with their functions. `xen` is
+    the hypervisor with its calls, notices and crash; `trace` every access and call, where asked for.
+    """
+
+    settings: Settings
+    firmware: DtFirmware | AcpiFirmware
+    dom0: Dom0State
+    linux: Grouping
+    xen_groups: Grouping
+    safe: Grouping
+    streams: Mapping[Function, DeviceStreams]
+    messages: Mapping[Function, MsiRoute]
+    intx: Mapping[Function, IntxRoute]
+    lines: tuple[IntxLine, ...]
+    guests: tuple[GuestView, ...]
+    xen: Xen
+    by_page: Mapping[str, Function] = field(default_factory=dict)
+    trace: tuple[str, ...] = ()
