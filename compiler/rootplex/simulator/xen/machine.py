@@ -25,7 +25,7 @@ from rootplex.simulator.xen.core import Core, Domain, Options
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.groups import xen_groups
-from rootplex.simulator.xen.hypercalls import dispatch
+from rootplex.simulator.xen.hypercalls import BY_NAME, dispatch, fitted
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
 from rootplex.simulator.xen.records import DOM0, Leftover, Record
@@ -150,7 +150,8 @@ class Xen:
         result, devices = answer if isinstance(answer, tuple) else (answer, ())
         if op not in ADDS or args is None:
             return self._log(Call(op, logged, result, devices=devices))
-        record = self.core.records.find(args.get("seg", 0), args["bus"], args["devfn"])
+        fields = fitted(BY_NAME[op], args)
+        record = self.core.records.find(fields.get("seg", 0), fields["bus"], fields["devfn"])
         if record is None:
             return self._log(Call(op, logged, result))
         return self._log(Call(op, logged, result, owner=record.owner, leftover=record.leftover))
