@@ -161,11 +161,13 @@ def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNo
     body = table.data[at : at + length]
     type, _, revision, identifier, mapping_count, mapping_offset = _NODE.unpack_from(body)
     minimum, specific = _FIELDS.get(type, (0, ()))
+    # What older revisions lack is where their mappings begin.
+    end = mapping_offset if mapping_count and minimum <= mapping_offset <= length else length
     values: dict[str, int] = {}
     places: dict[str, tuple[int, int]] = {}
     for name, offset, format in (*_HEADER_FIELDS, *specific):
         size = struct.calcsize(format)
-        if offset + size <= length:
+        if offset + size <= end:
             (values[name],) = struct.unpack_from(format, body, offset)
             places[name] = (at + offset, size)
     data: NodeData = Unknown(body[_NODE.size :])
