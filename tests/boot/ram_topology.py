@@ -105,6 +105,6 @@ def device_tree(qemu: str) -> str:
     return f"{qemu}\n/ {{\n    /delete-node/ pcie@10000000;{bridges}\n}};\n"
 
 
-def tables(compile_asl: Callable[[Path], bytes]) -> list[tuple[str, bytes]]:
-    """MCFG, IORT and a DSDT with both bridges, compiled from the sources beside this file."""
-    return [(f"{name}.aml", compile_asl(HERE / f"{name}.asl")) for name in ("dsdt", "mcfg", "iort")]
+def tables(compile_asl: Callable[[Path], bytes], machine: str) -> list[tuple[str, bytes]]:
+    """The ACPI tables of a machine, `virt` or `q35`, compiled from the sources in its folder."""
+    return [(f"{source.stem}.aml", compile_asl(source)) for source in sorted((HERE / machine).glob("*.asl"))]

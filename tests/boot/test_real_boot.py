@@ -99,7 +99,7 @@ def test_a_topology_in_ram_is_scanned_and_grouped(
     acpi: list[tuple[str, bytes]] = []
     if firmware == "acpi":
         program("iasl")
-        acpi = tables(compiler(tmp_path))
+        acpi = tables(compiler(tmp_path), "virt")
         machine += f" -bios {uefi('arm64')}"
         append = "mem=1G acpi=force"
     else:
@@ -117,6 +117,28 @@ def test_a_topology_in_ram_is_scanned_and_grouped(
         alone = {frozenset({"0000:00:01.0"}), frozenset({"0000:01:00.0"})}
         expected = expected - alone | {frozenset.union(*alone)}
     assert groups(snapshot) == expected
+
+
+def test_a_topology_in_ram_is_grouped_by_vt_d_where_its_one_unit_is(
+    tmp_path: Path, kernel: Kernels, program: Programs
+) -> None:
+    """Segments 0 and 1 of the topology are 1 and 2 here, and the unit serves segment 1 alone."""
+    program("qemu-system-x86_64")
+    program("iasl")
+    (tmp_path / "ram").write_bytes(memory())
+    machine = Q35.replace("intremap=on", "intremap=off")
+    machine += f" -m 2G -device loader,file={tmp_path}/ram,addr=0x50000000,force-raw=on"
+    acpi = tables(compiler(tmp_path), "q35")
+    text = start(tmp_path, kernel("x86_64", "linux-6.1"), machine, "memmap=0x20000000$0x50000000", acpi)
+    snapshot = parse_snapshot(text, "console.log")
+    shifted = {name((segment + 1, bus, devfn)) for segment, bus, devfn in FUNCTIONS}
+    found = {str(function.sbdf) for function in snapshot.functions}
+    assert shifted == {address for address in found if not address.startswith("0000:")}
+    assert groups(snapshot) == {
+        frozenset(member.replace("0000:", "0001:", 1) for member in group)
+        for group in GROUPS
+        if not any(member.startswith("0001:") for member in group)
+    }
 
 
 def compiler(folder: Path) -> Callable[[Path], bytes]:
