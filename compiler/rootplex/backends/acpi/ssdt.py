@@ -35,6 +35,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 
 SIGNATURE = "SSDT"
+_RESERVED_SIZE = 46  # a QWord address descriptor
 
 # Control field of _OSC (PCI Firmware 3.3 table 4-7).
 OSC_CONTROLS = {
@@ -80,9 +81,8 @@ class _Reserved:
 class _Port:
     """A device below a bridge that AML has to name; `number` tells external facing ports apart."""
 
+    device: Device
     name: str
-    address: int
-    external_facing: bool
     number: int
     children: tuple[_Port, ...]
 
@@ -170,8 +170,7 @@ def _ports(devices: tuple[Device, ...], numbers: Iterator[int]) -> Iterator[_Por
         number = next(numbers) if device.external_facing else 0
         children = tuple(_ports(device.devices, numbers))
         if device.external_facing or children:
-            address = device.dev << 16 | device.fn
-            yield _Port(device_name(device), address, device.external_facing, number, children)
+            yield _Port(device, device_name(device), number, children)
 
 
 def _places(described: list[_Bridge]) -> PlaceMap:
@@ -188,21 +187,18 @@ def _places(described: list[_Bridge]) -> PlaceMap:
         for buffer, descriptors in (("_CRS", it.crs), ("_DMA", it.dma or ())):
             for start, each in placed(descriptors):
                 places.table(each.source, SIGNATURE, start, each.size, path=f"{path}.{buffer}")
-        for device in bridge.devices:
-            _port_places(places, device, path)
+        for port in it.ports:
+            _port_places(places, port, path)
         if bridge.config.is_ecam:
             places.table(bridge.at("config.base"), SIGNATURE, offset, _RESERVED_SIZE, path=reserved)
             offset += _RESERVED_SIZE
     return places
 
 
-_RESERVED_SIZE = 46  # a QWord address descriptor
-
-
-def _port_places(places: PlaceMap, device: Device, above: str) -> None:
-    path = f"{above}.{device_name(device)}"
-    places.object(device.at(), SIGNATURE, path)
-    if device.external_facing:
-        places.object(device.at("external_facing"), SIGNATURE, f"{path}._DSD")
-    for child in device.devices:
+def _port_places(places: PlaceMap, port: _Port, above: str) -> None:
+    path = f"{above}.{port.name}"
+    places.object(port.device.at(), SIGNATURE, path)
+    if port.device.external_facing:
+        places.object(port.device.at("external_facing"), SIGNATURE, f"{path}._DSD")
+    for child in port.children:
         _port_places(places, child, path)
