@@ -23,9 +23,7 @@ def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:
     return group_streams(scan, router.streams, settings)
 
 
-def group_streams(
-    scan: Scan, streams: Callable[[Function], DeviceStreams], settings: Settings
-) -> Grouping:
+def group_streams(scan: Scan, streams: Callable[[Function], DeviceStreams], settings: Settings) -> Grouping:
     """The same with the way from functions to IOMMUs given."""
     when = timing(settings)
     discovery = scan.functions

@@ -13,10 +13,10 @@ from rootplex.simulator.groups.reason import Reason
 
 class Scan(Protocol):
     """What Dom0 found: its root bridges, and all present functions in discovery order. Indexes of
-    `roots` are what `Function.root` counts."""
+    `root_bridges` are what `Function.root` counts."""
 
     @property
-    def roots(self) -> Sequence[RootBridge]: ...
+    def root_bridges(self) -> Sequence[RootBridge]: ...
 
     @property
     def functions(self) -> Sequence[Function]: ...

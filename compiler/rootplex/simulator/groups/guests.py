@@ -3,12 +3,15 @@ what is a fault and how grave is for the checks to say (linux-pci ยง6, xen-pci ย
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.grouping import Group
-from rootplex.simulator.routing.routes import IntxLine, MsiRoute, StreamRoute
+from rootplex.simulator.groups.grouping import Group, Grouping
+from rootplex.simulator.inputs import GuestWish
+from rootplex.simulator.routing.intx import can_do_without
+from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
 
 Role: TypeAlias = Literal["boot", "console"]
 """What Dom0 itself needs a function for."""
@@ -94,3 +97,119 @@ class GuestView:
     def safe(self) -> bool:
         """Whether the wish, harmless neighbours aside, is a union of safe groups."""
         return all(n.harmless is not None for n in self.safe_neighbours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What guests are seen against: all functions in discovery order, Dom0's groups and the safe
+    ones, where messages, pins and streams go, and what Dom0 itself needs (page id to role)."""
+
+    functions: Sequence[Function]
+    groups: Grouping
+    safe: Grouping
+    messages: Callable[[Function], MsiRoute | None]
+    lines: Sequence[IntxLine]
+    streams: Callable[[Function], DeviceStreams] | None = None
+    roles: Mapping[str, Role]
+
+
+def guest_views(wishes: Iterable[GuestWish], platform: Platform) -> tuple[GuestView, ...]:
+    """What each guest's wish meets. A page that two guests wish for is the first one's to others."""
+    wishes = tuple(wishes)
+    owners: dict[str, str] = {}
+    for wish in wishes:
+        for page in wish.pages:
+            owners.setdefault(page, wish.name)
+    here = _Owned(platform, owners)
+    return tuple(here.view(wish) for wish in wishes)
+
+
+class _Owned:
+    """A platform with its owners, and the lookups that views need."""
+
+    def __init__(self, platform: Platform, owners: Mapping[str, str]) -> None:
+        self._platform = platform
+        self._owners = owners
+        self._by_page = {function.page: function for function in platform.functions}
+        self._lines = {f: line for line in platform.lines for f in line.functions}
+        self._streams: dict[tuple[str, int], list[StreamRoute]] = {}
+        if platform.streams is not None and owners:
+            for function in platform.functions:
+                for route in platform.streams(function).routes:
+                    if route.unit is not None and route.id is not None:
+                        self._streams.setdefault((route.unit.name, route.id), []).append(route)
+
+    def view(self, wish: GuestWish) -> GuestView:
+        functions = tuple(self._by_page[page] for page in wish.pages if page in self._by_page)
+        groups = self._groups(functions, self._platform.groups)
+        return GuestView(
+            name=wish.name,
+            functions=functions,
+            absent=tuple(page for page in wish.pages if page not in self._by_page),
+            ungrouped=tuple(f for f in functions if self._platform.groups.of(f) is None),
+            ports=tuple(function for function in functions if function.is_bridge),
+            groups=groups,
+            neighbours=tuple(self._neighbours(functions, groups)),
+            safe_neighbours=tuple(self._neighbours(functions, self._groups(functions, self._platform.safe))),
+            shared_lines=tuple(self._shared_lines(functions)),
+            without_messages=tuple(self._without_messages(functions)),
+            shared_streams=tuple(self._shared_streams(functions)),
+        )
+
+    def _owner(self, function: Function) -> str | None:
+        return self._owners.get(function.page)
+
+    def _groups(self, functions: Iterable[Function], grouping: Grouping) -> tuple[Group, ...]:
+        """The groups of some functions, each once."""
+        found = {group.id: group for f in functions if (group := grouping.of(f)) is not None}
+        return tuple(found.values())
+
+    def _neighbours(self, functions: Sequence[Function], groups: Iterable[Group]) -> Iterator[Neighbour]:
+        own = set(functions)
+        for group in groups:
+            for member in group.members:
+                if member not in own:
+                    owner = self._owner(member)
+                    role = self._platform.roles.get(member.page)
+                    harmless = _harmless(member) if owner is None else None
+                    yield Neighbour(member, group, owner, harmless, role)
+
+    def _shared_lines(self, functions: Sequence[Function]) -> Iterator[SharedLine]:
+        for function in functions:
+            line = self._lines.get(function)
+            if line is None:
+                continue
+            own = self._owner(function)
+            others = tuple((f, self._owner(f)) for f in line.functions if self._owner(f) != own)
+            if others:
+                yield SharedLine(function, line, others, all(can_do_without(f) for f in line.functions))
+
+    def _without_messages(self, functions: Sequence[Function]) -> Iterator[NoMessages]:
+        for function in functions:
+            has_capability = function.msi > 0 or function.msix > 0
+            route = self._platform.messages(function)
+            if function.is_bridge or (has_capability and route is not None and route.controller is not None):
+                continue
+            line = self._lines.get(function)
+            own = self._owner(function)
+            alone = line is not None and all(self._owner(f) == own for f in line.functions)
+            intx = line is not None and (alone or function.disintx)
+            yield NoMessages(function, has_capability, route, intx)
+
+    def _shared_streams(self, functions: Sequence[Function]) -> Iterator[SharedStream]:
+        if self._platform.streams is None:
+            return
+        for function in functions:
+            own = self._owner(function)
+            for route in self._platform.streams(function).routes:
+                if route.unit is None or route.id is None:
+                    continue
+                for other in self._streams[route.unit.name, route.id]:
+                    if other.function is not function and self._owner(other.function) != own:
+                        yield SharedStream(route, other, self._owner(other.function))
+
+
+def _harmless(function: Function) -> Harmless | None:
+    if function.is_bridge:
+        return "bridge"
+    return "host-bridge" if function.class_code >> 8 == 0x0600 else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
 
@@ -23,43 +24,32 @@ class Timing:
     at_boot: bool
 
 
-REPLAY = Timing("linux", "discovery", at_boot=True)
-"""In discovery order, after the scan: x86, and device tree and arm64 ACPI on 7.2 (seen in boots)."""
-
-AT_BIND = Timing("linux", "driver-bind", at_boot=False)
-"""When a driver binds: device tree and arm64 ACPI on 6.1 and 6.12."""
-
-TOP_DOWN = Timing("jgg-v3", "discovery", at_boot=True)
-
-_NOT_X86 = {
-    "linux-6.1-vanilla": AT_BIND,
-    "linux-6.1": AT_BIND,
-    "linux-6.12": AT_BIND,
-    "linux-7.2": REPLAY,
-    "jgg-v3": TOP_DOWN,
-}
-
-
 def timing(settings: Settings) -> Timing:
-    """What holds for the kernel on this machine; an unknown kernel is taken for the newest."""
-    if settings.arch == "x86_64":
-        return TOP_DOWN if settings.kernel == "jgg-v3" else REPLAY
-    return _NOT_X86.get(settings.kernel, REPLAY)
+    """What holds for the kernel on this machine. On x86 all devices are replayed in discovery order
+    when the IOMMU's driver registers; elsewhere older kernels wait for a device's driver."""
+    kernel = profile(settings.kernel)
+    late = kernel.groups_dt if settings.firmware == "dt" else kernel.groups_arm_acpi
+    at_boot = settings.arch == "x86_64" or late == "device-add"
+    return Timing(
+        algorithm="jgg-v3" if kernel.grouping == "top-down" else "linux",
+        order="discovery" if at_boot else "driver-bind",
+        at_boot=at_boot,
+    )
 
 
 def bind_order(discovery: Sequence[Function]) -> list[Function]:
     """Functions in the order in which `pci_bus_add_devices` offers them to drivers."""
     by_bus: dict[Bus, list[Function]] = {}
-    roots = []
+    roots: list[Bus] = []
     virtual: dict[Bus, list[Bus]] = {}
     for function in discovery:
         bus = function.bus
         if bus not in by_bus:
             by_bus[bus] = []
-            if bus.virtual and bus.parent is not None:
-                virtual.setdefault(bus.parent, []).append(bus)
-            elif bus.is_root:
+            if bus.is_root:
                 roots.append(bus)
+            elif bus.virtual and bus.parent is not None:
+                virtual.setdefault(bus.parent, []).append(bus)
         by_bus[bus].append(function)
     found: list[Function] = []
     ahead = roots[::-1]
@@ -67,6 +57,6 @@ def bind_order(discovery: Sequence[Function]) -> list[Function]:
         bus = ahead.pop()
         functions = by_bus.get(bus, [])
         found += functions
-        below = [f.child_bus for f in functions if f.child_bus is not None]
+        below = [function.child_bus for function in functions if function.child_bus is not None]
         ahead += reversed(virtual.get(bus, []) + below)
     return found

@@ -1,0 +1,103 @@
+"""One requester's way by device tree and by ACPI, side by side, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Scan
+from rootplex.simulator.routing.aliases import dma_aliases, requester_id
+from rootplex.simulator.routing.firmware import Firmware, Source
+from rootplex.simulator.routing.intx import IntxRouter
+from rootplex.simulator.routing.msi import MsiRouter
+from rootplex.simulator.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
+from rootplex.simulator.routing.stream import StreamRouter
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What one firmware says: streams, messages, and the pin (None: the function has none)."""
+
+    source: Source
+    streams: DeviceStreams
+    msi: MsiRoute
+    intx: IntxRoute | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that the two firmwares say differently: what, and by which places."""
+
+    what: str
+    by_dt: str
+    by_acpi: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A function's requester ids (with the owner of each), the id its messages carry, its way by
+    each firmware there is, and where they differ (empty where only one is there)."""
+
+    function: Function
+    aliases: tuple[tuple[Function, int], ...]
+    message_id: int
+    ways: tuple[Way, ...]
+    differences: tuple[Difference, ...]
+
+
+class Explainer:
+    """Explanations for the functions of one scan."""
+
+    def __init__(self, scan: Scan, firmware: Firmware) -> None:
+        there: list[Source] = []
+        if firmware.dt is not None:
+            there.append("dt")
+        if firmware.acpi is not None:
+            there.append("acpi")
+        self._routers = [
+            (
+                source,
+                StreamRouter(scan, firmware, source),
+                MsiRouter(scan, firmware, source),
+                IntxRouter(scan, firmware, source),
+            )
+            for source in there
+        ]
+
+    def explain(self, function: Function) -> Explanation:
+        ways = tuple(
+            Way(source, streams.streams(function), msi.route(function), intx.route(function))
+            for source, streams, msi, intx in self._routers
+        )
+        return Explanation(
+            function, dma_aliases(function), requester_id(function), ways, tuple(_differences(ways))
+        )
+
+
+def _differences(ways: Iterable[Way]) -> Iterator[Difference]:
+    by_source = {way.source: way for way in ways}
+    dt, acpi = by_source.get("dt"), by_source.get("acpi")
+    if dt is None or acpi is None:
+        return
+    for one, other in zip(dt.streams.routes, acpi.streams.routes, strict=True):
+        what = f"stream of requester id {one.rid:#06x}"
+        if (one.id, _base(one.unit)) != (other.id, _base(other.unit)):
+            yield Difference(
+                what, _said(one.unit, one.id, one.reason), _said(other.unit, other.id, other.reason)
+            )
+    messages = dt.msi, acpi.msi
+    if len({(None if m.controller is None else (m.id, _base(m.controller))) for m in messages}) > 1:
+        yield Difference("device id", *(_said(m.controller, m.id, m.reason) for m in messages))
+    if dt.intx is not None and acpi.intx is not None and dt.intx.irq != acpi.intx.irq:
+        lines = [f"interrupt {r.irq}" if r.is_routed else f"none: {r.reason}" for r in (dt.intx, acpi.intx)]
+        yield Difference("interrupt line", *lines)
+
+
+def _base(unit: Unit | None) -> object:
+    """What tells units apart across firmwares: the address; one of unknown address equals none."""
+    return None if unit is None else (unit.kind, unit.base)
+
+
+def _said(unit: Unit | None, id: int | None, reason: str | None) -> str:
+    return f"none: {reason}" if unit is None or id is None else f"{id:#x} at {unit.name}"

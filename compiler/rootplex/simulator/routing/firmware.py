@@ -1,0 +1,129 @@
+"""What routing reads: a device tree, ACPI, or both, and which part of each is for a root bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from rootplex.readers.acpi.aml import AcpiHostBridge
+from rootplex.readers.acpi.dmar import Dmar, read_dmar
+from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.acpi.madt import Madt, read_madt
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.platform_dt import ControllerKind, DtController
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.routing.routes import Unit, UnitKind
+
+Source: TypeAlias = Literal["dt", "acpi"]
+
+
+@dataclass(frozen=True)
+class DtFacts:
+    """A device tree, with lookups by path."""
+
+    firmware: DtFirmware
+
+    def bridge_of(self, root: RootBridge) -> DtHostBridge | None:
+        """The node of a root bridge: by path, or (Dom0 booted by ACPI) the enabled one that says
+        the same segment and first bus."""
+        by_path = self._by_path.get(root.path)
+        if by_path is not None:
+            return by_path
+        return self._by_number.get((root.segment, root.first_bus))
+
+    def controller(self, path: str) -> DtController | None:
+        return self._controllers.get(path)
+
+    def unit(self, path: str) -> Unit:
+        """An IOMMU or MSI controller by its node path."""
+        found = self._controllers.get(path)
+        if found is None:
+            node = self.firmware.tree.by_path[path]
+            other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
+            return Unit(other, path, None, self.firmware.tree.place(node))
+        kind = _UNIT_KINDS[found.kind]
+        if kind == "msi" and "arm,gic-v2m-frame" in found.compatible:
+            kind = "v2m"
+        return Unit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
+
+    @cached_property
+    def _by_path(self) -> dict[str, DtHostBridge]:
+        return {bridge.path: bridge for bridge in self.firmware.bridges}
+
+    @cached_property
+    def _by_number(self) -> dict[tuple[int | None, int], DtHostBridge]:
+        found: dict[tuple[int | None, int], DtHostBridge] = {}
+        for bridge in self.firmware.bridges:
+            if bridge.enabled and bridge.ancestors_enabled:
+                segment = 0 if bridge.domain is None else bridge.domain & 0xFFFF
+                first = bridge.bus_range[0] if bridge.bus_range else 0
+                found.setdefault((segment, first), bridge)
+        return found
+
+    @cached_property
+    def _controllers(self) -> dict[str, DtController]:
+        return {controller.path: controller for controller in self.firmware.platform.controllers}
+
+
+@dataclass(frozen=True)
+class AcpiFacts:
+    """ACPI tables and the namespace; of several tables of one name the first counts."""
+
+    firmware: AcpiFirmware
+
+    @property
+    def iort(self) -> Iort | None:
+        return self.firmware.iort
+
+    @cached_property
+    def madt(self) -> Madt | None:
+        table = self._table("APIC")
+        return None if table is None else read_madt(table)
+
+    @cached_property
+    def dmar(self) -> Dmar | None:
+        table = self._table("DMAR")
+        return None if table is None else read_dmar(table)
+
+    def bridge_of(self, root: RootBridge) -> AcpiHostBridge | None:
+        """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says
+        the same segment, and if there are several the same first bus."""
+        by_path = self._by_path.get(root.path)
+        if by_path is not None:
+            return by_path
+        same = [b for b in self.firmware.namespace.bridges if (b.segment.known or 0) & 0xFFFF == root.segment]
+        exact = [bridge for bridge in same if bridge.bus.known == root.first_bus]
+        return next(iter(exact or same), None)
+
+    @cached_property
+    def _by_path(self) -> dict[str, AcpiHostBridge]:
+        return {bridge.path: bridge for bridge in self.firmware.namespace.bridges}
+
+    def _table(self, signature: str) -> Table | None:
+        return next((table for table in self.firmware.tables if table.signature == signature), None)
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """Both firmwares of a platform; what is absent is None."""
+
+    dt: DtFacts | None = None
+    acpi: AcpiFacts | None = None
+
+    @classmethod
+    def of(cls, dt: DtFirmware | None = None, acpi: AcpiFirmware | None = None) -> Firmware:
+        return cls(None if dt is None else DtFacts(dt), None if acpi is None else AcpiFacts(acpi))
+
+
+_UNIT_KINDS: dict[ControllerKind, UnitKind] = {
+    "smmuv3": "smmu-v3",
+    "smmu": "smmu-v2",
+    "iommu": "iommu",
+    "its": "its",
+    "msi": "msi",
+    "gic": "msi",
+    "interrupt": "msi",
+}

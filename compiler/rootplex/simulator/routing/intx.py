@@ -1,0 +1,193 @@
+"""Where interrupt pins go, and who shares a line (linux-pci §1.12, §6.1, §6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.intx import Hop, child_at, route_intx, swizzle
+from rootplex.readers.intx import IntxRoute as DtRoute
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Scan
+from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.routing.routes import IntxLine, IntxRoute, Step
+from rootplex.source.place import Place
+
+FIRST_SPI = 32
+
+
+class IntxRouter:
+    """Where the pin of every function goes by one firmware."""
+
+    def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
+        self._roots = scan.root_bridges
+        self._dt = _DtPins(firmware.dt) if source == "dt" and firmware.dt is not None else None
+        self._acpi = _AcpiPins(firmware.acpi) if source == "acpi" and firmware.acpi is not None else None
+
+    def route(self, function: Function) -> IntxRoute | None:
+        """The way of a function's pin; None where it has no pin (register 0). A pin above 4 is
+        taken for 1, as Linux does."""
+        if function.pin == 0:
+            return None
+        root = self._roots[function.root]
+        hops = way_down(function)
+        pin = function.pin if function.pin <= 4 else 1
+        if self._dt is not None:
+            return self._dt.route(function, self._dt.facts.bridge_of(root), hops, pin)
+        if self._acpi is not None:
+            return self._acpi.route(function, self._acpi.facts.bridge_of(root), hops, pin)
+        return _unrouted(function, pin, "there is no such firmware", None)
+
+
+def way_down(function: Function) -> list[Hop]:
+    """The hops from the root bus to a function. ARI makes all functions of a bus device 0."""
+    hops = []
+    at: Function | None = function.physfn or function
+    while at is not None:
+        bridge = at.bus.bridge
+        hops.append(Hop(at.bus.number, at.devfn, ari=bridge is not None and bridge.ari_forwarding))
+        at = at.parent
+    return hops[::-1]
+
+
+def shared_lines(routes: Iterable[IntxRoute | None]) -> tuple[IntxLine, ...]:
+    """The lines, in the order in which functions reach them, each with all pins that end there."""
+    found: dict[tuple[str | None, object], list[IntxRoute]] = {}
+    for route in routes:
+        if route is not None and route.line is not None:
+            # The trigger is not the line: two that differ in it are still one wire.
+            key = route.controller, route.line if route.irq is None else route.irq
+            found.setdefault(key, []).append(route)
+    return tuple(
+        IntxLine(first.controller, first.line or (), first.irq, tuple(members))
+        for members in found.values()
+        for first in members[:1]
+    )
+
+
+def can_do_without(function: Function) -> bool:
+    """Whether a function on a shared line need not disturb the others: it has messages instead, or
+    can mask its pin (§6.1)."""
+    return function.msi > 0 or function.msix > 0 or function.disintx
+
+
+@dataclass(slots=True)
+class _DtPins:
+    """Through `interrupt-map`. What is below the last node on the way is swizzled up here, so that
+    the tree is asked once for each key."""
+
+    facts: DtFacts
+    _found: dict[tuple[object, ...], DtRoute]
+
+    def __init__(self, facts: DtFacts) -> None:
+        self.facts = facts
+        self._found = {}
+
+    def route(self, function: Function, bridge: DtHostBridge | None, hops: list[Hop], pin: int) -> IntxRoute:
+        if bridge is None:
+            return _unrouted(function, pin, "the device tree has no node for its host bridge", None)
+        depth = _nodes_down(bridge, hops)
+        if depth < len(hops):
+            for hop in hops[:depth:-1]:
+                pin = swizzle(pin, hop)
+            hops = hops[: depth + 1]
+        found = self._ask(bridge, hops, pin, at_bridge=depth == 0)
+        steps = tuple(
+            Step(f"interrupt-map entry to {entry.parent}", pin, None, entry.place) for entry in found.entries
+        )
+        if found.specifier is None:
+            return IntxRoute(
+                function, function.pin, found.pin, None, None, None, steps, found.reason, found.place
+            )
+        irq = self._number(found.controller, found.specifier)
+        return IntxRoute(
+            function, function.pin, pin, found.controller, found.specifier, irq, steps, None, found.place
+        )
+
+    def _ask(self, bridge: DtHostBridge, hops: list[Hop], pin: int, *, at_bridge: bool) -> DtRoute:
+        """The tree's answer; where only the bridge's own map decides, one for all keys that are
+        equal under its mask."""
+        map = bridge.interrupt_map
+        key: tuple[object, ...] = (bridge.path, *hops, pin)
+        if at_bridge and map is not None and map.address_cells == 3 and len(map.mask) == 4:
+            unit = hops[0].bus << 16 | hops[0].devfn << 8
+            masked = (bridge.path, unit & map.mask[0], pin & map.mask[3])
+            if masked in self._found:
+                return self._found[masked]
+            answer = self._found.get(key)
+            if answer is None:
+                answer = route_intx(self.facts.firmware.tree, bridge.node, hops, pin)
+                # A failure names its key, so it holds for that key alone.
+                self._found[key if answer.specifier is None else masked] = answer
+            return answer
+        if key not in self._found:
+            self._found[key] = route_intx(self.facts.firmware.tree, bridge.node, hops, pin)
+        return self._found[key]
+
+    def _number(self, controller: str | None, specifier: tuple[int, ...]) -> int | None:
+        """The interrupt's number as people write it: the SPI on a GIC, else the first cell."""
+        known = None if controller is None else self.facts.controller(controller)
+        if known is not None and known.kind == "gic" and len(specifier) >= 3:
+            return specifier[1] if specifier[0] == 0 else None
+        return specifier[0] if specifier else None
+
+
+def _nodes_down(bridge: DtHostBridge, hops: list[Hop]) -> int:
+    """How many of the hops, from the root bus down, have nodes of their own."""
+    if not bridge.children:
+        return 0
+    node = bridge.node
+    for depth, hop in enumerate(hops):
+        child = child_at(node, hop.devfn)
+        if child is None:
+            return depth
+        node = child
+    return len(hops)
+
+
+class _AcpiPins:
+    """Through the `_PRT` of the host bridge."""
+
+    def __init__(self, facts: AcpiFacts) -> None:
+        self.facts = facts
+        self._tables: dict[str, dict[tuple[int, int], PrtEntry]] = {}
+
+    def route(
+        self, function: Function, bridge: AcpiHostBridge | None, hops: list[Hop], pin: int
+    ) -> IntxRoute:
+        if bridge is None:
+            return _unrouted(function, pin, "the namespace has no device for its host bridge", None)
+        for hop in hops[:0:-1]:
+            pin = swizzle(pin, hop)
+        place = bridge.prt.place
+        if bridge.prt.known is None:
+            return _unrouted(function, pin, f"{bridge.path} has no usable _PRT", place)
+        table = self._tables.get(bridge.path)
+        if table is None:
+            table = {}
+            for row in bridge.prt.known:
+                table.setdefault((row.device, row.pin), row)
+            self._tables[bridge.path] = table
+        device = 0 if hops[0].ari else hops[0].devfn >> 3
+        entry = table.get((device, pin - 1))
+        if entry is None:
+            reason = f"_PRT has no entry for device {device:#x}, pin {'ABCD'[pin - 1]}"
+            return _unrouted(function, pin, reason, place)
+        target = f"GSI {entry.index}" if entry.source is None else f"{entry.source} index {entry.index}"
+        steps = (Step(f"_PRT device {device:#x} to {target}", pin, entry.index, place),)
+        irq = self._number(entry)
+        return IntxRoute(function, function.pin, pin, entry.source, (entry.index,), irq, steps, None, place)
+
+    def _number(self, entry: PrtEntry) -> int | None:
+        """The SPI where there is a GIC, else the GSI; a link device's is not known."""
+        if entry.source is not None:
+            return None
+        madt = self.facts.madt
+        is_gic = self.facts.iort is not None if madt is None else bool(madt.distributors)
+        return entry.index - FIRST_SPI if is_gic and entry.index >= FIRST_SPI else entry.index
+
+
+def _unrouted(function: Function, root_pin: int, reason: str, place: Place | None) -> IntxRoute:
+    return IntxRoute(function, function.pin, root_pin, None, None, None, (), reason, place)

@@ -1,0 +1,102 @@
+"""From requester ids to MSI controllers and device ids (linux-pci §1.11, §3.4)."""
+
+from __future__ import annotations
+
+from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Scan
+from rootplex.simulator.routing.aliases import requester_id
+from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
+from rootplex.simulator.routing.routes import MsiRoute, Step, Unit
+
+
+class MsiRouter:
+    """Where the messages of every function go by one firmware."""
+
+    def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
+        self._roots = scan.root_bridges
+        self._dt = firmware.dt if source == "dt" else None
+        self._acpi = firmware.acpi if source == "acpi" else None
+        self._found: dict[tuple[int, int], Lookup] = {}
+
+    def route(self, function: Function) -> MsiRoute:
+        """The controller and DeviceID; without a controller the DeviceID is the requester id."""
+        rid = requester_id(function)
+        key = function.root, rid
+        if key not in self._found:
+            self._found[key] = self._lookup(function, rid)
+        found = self._found[key]
+        id = rid if found.id is None else found.id
+        return MsiRoute(function, rid, found.unit, id, found.steps, found.reason, found.place)
+
+    def _lookup(self, function: Function, rid: int) -> Lookup:
+        root = self._roots[function.root]
+        if self._dt is not None:
+            return _by_device_tree(self._dt, root, rid)
+        if self._acpi is not None:
+            return _by_acpi(self._acpi, function.segment, rid)
+        return Lookup(None, None, (), "there is no such firmware", None)
+
+
+def _by_device_tree(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
+    """`msi-map` of the node or the nearest ancestor with one; what that leaves out, and bridges
+    without one, go by `msi-parent`, which keeps the id."""
+    bridge = facts.bridge_of(root)
+    if bridge is None:
+        return Lookup(None, None, (), "the device tree has no node for its host bridge", None)
+    left_out = None
+    if bridge.msi_map is not None:
+        mapped = dt_lookup(facts, bridge.msi_map, rid)
+        if mapped.unit is not None or mapped.refused or not bridge.msi_parent:
+            return mapped
+        left_out = mapped
+    if not bridge.msi_parent:
+        reason = "the host bridge has neither msi-map nor msi-parent"
+        if bridge.has_msi_parent:
+            reason = "msi-parent of the host bridge is empty"
+        return Lookup(None, None, (), reason, bridge.place())
+    parent = bridge.msi_parent[0]
+    if parent.target is None or not parent.target_enabled:
+        what = (
+            f"no node has phandle {parent.phandle:#x}" if parent.target is None else "its target is disabled"
+        )
+        return left_out or Lookup(None, None, (), f"msi-parent: {what}", parent.place)
+    steps = (Step(f"msi-parent {parent.target}", rid, rid, parent.place),)
+    return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
+
+
+def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
+    """IORT down to an ITS group, of which Linux takes the first ITS; without a way there a GICv2m
+    frame; on x86 the local APIC."""
+    iort, madt = facts.iort, facts.madt
+    found = Lookup(None, None, (), "there is no IORT", None)
+    if iort is not None:
+        result, found = iort_lookup(iort, segment, rid, ITS_TYPES)
+        if result is not None and result.node is not None:
+            data = result.node.data
+            ids = data.ids if isinstance(data, ItsGroup) else ()
+            if not ids:
+                reason = "IORT: the ITS group names no ITS"
+                return Lookup(None, None, found.steps, reason, result.node.place)
+            its = next((its for its in madt.its if its.id == ids[0]), None) if madt is not None else None
+            if madt is not None and its is None:
+                reason = f"IORT: MADT has no ITS with the id {ids[0]}"
+                return Lookup(None, None, found.steps, reason, result.node.place)
+            unit = Unit(
+                "its",
+                f"ITS {ids[0]}",
+                None if its is None else its.base,
+                result.node.place if its is None else its.place,
+            )
+            return Lookup(unit, found.id, found.steps, None, found.place)
+    if madt is not None and not madt.its and madt.msi_frames:
+        frame = madt.msi_frames[0]
+        unit = Unit("v2m", f"GICv2m frame {frame.id}", frame.base, frame.place)
+        return Lookup(unit, rid, (Step("MADT: GIC MSI frame", rid, rid, frame.place),), None, frame.place)
+    if iort is None and madt is not None and madt.ioapics:
+        place = madt.table.place(36, 4)
+        unit = Unit("lapic", "local APIC", madt.local_apic, place)
+        return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
+    return found
