@@ -1,0 +1,115 @@
+"""Artifact bytes back to facts, and which of them speak of the same host bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rootplex.backends.artifact import BridgeNames, Compiled
+from rootplex.checks.facts import Joined
+from rootplex.readers.acpi.aml import evaluate
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.header import Table, read_table
+from rootplex.readers.acpi.iort import read_iort
+from rootplex.readers.acpi.mcfg import McfgEntry, read_mcfg
+from rootplex.readers.dtb import read_dtb
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import MapCells
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.inputs import Artifacts, Blob
+
+# What the simulator is given of a compiled platform, in the order a firmware lists it. The stub
+# DSDT stands for the machine's own and is not read: it says nothing of host bridges.
+TABLES = ("mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml")
+
+
+def artifacts_of(compiled: Compiled) -> Artifacts:
+    """A compiled platform as the simulator takes it: bytes and file names."""
+    files = compiled.files
+
+    def blob(name: str) -> Blob | None:
+        return Blob(name, files[name]) if name in files else None
+
+    return Artifacts(
+        dtb=blob(f"{compiled.name}.dtb"),
+        tables=tuple(Blob(name, files[name]) for name in TABLES if name in files),
+        config=blob("config.json"),
+        pages=blob("config.bin"),
+    )
+
+
+def read_dt(artifacts: Artifacts, cells: MapCells) -> DtFirmware | None:
+    """The device tree's facts; None where there is no blob."""
+    if artifacts.dtb is None:
+        return None
+    return dt_firmware(read_dtb(artifacts.dtb.data, artifacts.dtb.file), cells)
+
+
+def read_acpi(artifacts: Artifacts, bridges: Sequence[str] | None = None) -> AcpiFirmware | None:
+    """The tables' facts, AML through one acpiexec where the bridges' paths are given."""
+    if not artifacts.tables:
+        return None
+    tables = [read_table(blob.data, blob.file) for blob in artifacts.tables]
+    mcfg = _first(tables, "MCFG")
+    iort = _first(tables, "IORT")
+    return AcpiFirmware(
+        tables=tuple(tables),
+        namespace=evaluate(tables, bridges),
+        mcfg=None if mcfg is None else read_mcfg(mcfg),
+        iort=None if iort is None else read_iort(iort),
+    )
+
+
+def _first(tables: Iterable[Table], signature: str) -> Table | None:
+    return next((table for table in tables if table.signature == signature), None)
+
+
+def join_named(
+    names: Iterable[BridgeNames], dt: DtFirmware | None, acpi: AcpiFirmware | None
+) -> tuple[Joined, ...]:
+    """The bridges of a compiled platform: the compiler tells which node and object is which."""
+    nodes = {} if dt is None else {bridge.path: bridge for bridge in dt.bridges}
+    objects = {} if acpi is None else {bridge.path: bridge for bridge in acpi.namespace.bridges}
+    pairs = [(each.name, nodes.get(each.node or ""), objects.get(each.path or "")) for each in names]
+    return with_entries(pairs, () if acpi is None or acpi.mcfg is None else acpi.mcfg.entries)
+
+
+Pair = tuple[str, DtHostBridge | None, AcpiHostBridge | None]
+
+
+def with_entries(pairs: Sequence[Pair], entries: Sequence[McfgEntry]) -> tuple[Joined, ...]:
+    """Each bridge with the MCFG entries that mean it.
+
+    An entry need not agree in all: it belongs to the bridge with which it agrees in most of address,
+    segment and first bus, and in two at least. So one wrong field does not hide whose it is.
+    """
+    owned: list[list[McfgEntry]] = [[] for _ in pairs]
+    for entry in entries:
+        scores = [_agreement(entry, dt, acpi) for _, dt, acpi in pairs]
+        if scores and max(scores) >= 2:
+            owned[scores.index(max(scores))].append(entry)
+    return tuple(
+        Joined(name, dt, acpi, tuple(mine)) for (name, dt, acpi), mine in zip(pairs, owned, strict=True)
+    )
+
+
+def _agreement(entry: McfgEntry, dt: DtHostBridge | None, acpi: AcpiHostBridge | None) -> int:
+    """How many of segment, buses and address an entry shares with what the firmware says of a bridge."""
+    segments: set[int] = set()
+    buses: set[tuple[int, int]] = set()
+    bases: set[int] = set()
+    if acpi is not None:
+        segments.add(acpi.segment.value or 0)
+        template = acpi.crs.value
+        for item in () if template is None else template.resources:
+            if item.type == "bus":
+                buses.add((item.minimum, item.maximum))
+    if dt is not None:
+        if dt.domain is not None:
+            segments.add(dt.domain)
+        first, last = (dt.bus_range or (0, 0xFF))[:2] if len(dt.bus_range or (0, 0)) >= 2 else (0, 0xFF)
+        buses.add((first, last))
+        if dt.config_reg is not None and dt.config_reg.cpu is not None:
+            bases.add(dt.config_reg.cpu - (first << 20))
+    inside = any(entry.start_bus <= first and last <= entry.end_bus for first, last in buses)
+    overlaps = any(entry.start_bus <= last and first <= entry.end_bus for first, last in buses)
+    return (entry.segment in segments) + (entry.base in bases) + inside + overlaps
