@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple
 
 from rootplex.backends.artifact import Artifact
@@ -17,7 +18,7 @@ from rootplex.backends.configspace.function import function_page, virtual_page
 from rootplex.backends.configspace.page import Page
 from rootplex.backends.configspace.shape import Shape, shape_of
 from rootplex.model.bridge import HostBridge
-from rootplex.model.device import PORT_TYPES, Device, Sriov
+from rootplex.model.device import PORT_TYPES, Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import unreadable
 
@@ -55,8 +56,13 @@ class _Pages:
     """The distinct pages, in the order in which they are first needed."""
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self._data = BytesIO()
         self._known: dict[tuple[Shape, bool], tuple[int, list[list[int]]]] = {}
+
+    @property
+    def data(self) -> bytes:
+        """All pages, reset and writable, without a second copy."""
+        return self._data.getvalue()
 
     def place(self, shape: Shape, *, virtual: bool) -> tuple[int, list[list[int]]]:
         """(page index, write-1-to-clear bits) of a function, or of a VF of such a function."""
@@ -64,13 +70,14 @@ class _Pages:
         if known is None:
             page: Page = virtual_page(shape) if virtual else function_page(shape)
             known = len(self._known), [list(bits) for bits in sorted(page.clears)]
-            self.data += page.finish()
+            self._data.write(page.finish())
             self._known[shape, virtual] = known
         return known
 
 
 def config_space(platform: Platform) -> ConfigSpace:
     """The hardware image of a platform. `Unreadable` where it has more than 1,048,576 functions."""
+    _refuse_too_many(platform)
     pages = _Pages()
     ids: dict[str, tuple[str, str]] = {}
     functions: list[str] = []
@@ -92,21 +99,16 @@ def config_space(platform: Platform) -> ConfigSpace:
             if device.sriov is None:
                 continue
             page, clears = pages.place(shape, virtual=True)
-            count = _virtual_functions(device.sriov, bridge.bus_range.first << 8 | device.devfn)
-            if len(functions) + count > MOST_FUNCTIONS:
-                raise unreadable(device.at("sriov"), f"more than {MOST_FUNCTIONS} functions in all")
-            for index in range(count):
+            for index in range(_virtual_functions(bridge, device)):
                 own = {"vf_of": id, "vf_index": index, "devfn": 0, "acs_quirk": None, "aliases": []}
                 add(bridge.name, f"{device.key}/vf{index}", {**place, "w1c": clears, "page": page, **own})
-        if len(functions) > MOST_FUNCTIONS:
-            raise unreadable(bridge.at("devices"), f"more than {MOST_FUNCTIONS} functions in all")
     bridges = [
         json.dumps(bridge_entry(platform, bridge, hardware[bridge.name]), sort_keys=True)
         for bridge in platform.host_bridges
     ]
     return ConfigSpace(
         config=Artifact(CONFIG, _document(bridges, functions)),
-        pages=Artifact(PAGES, bytes(pages.data)),
+        pages=Artifact(PAGES, pages.data),
         ids=ids,
         bridges=hardware,
     )
@@ -155,9 +157,21 @@ def _bus(devices: tuple[Device, ...], above: tuple[Device, str] | None, number: 
         yield _Found(device, None if above is None else above[1], number, next_function)
 
 
-def _virtual_functions(sriov: Sriov, first_rid: int) -> int:
+def _refuse_too_many(platform: Platform) -> None:
+    total = 0
+    for bridge, device in platform.walk():
+        total += 1 + _virtual_functions(bridge, device)
+        if total > MOST_FUNCTIONS:
+            place = device.at("" if device.sriov is None else "sriov.total")
+            raise unreadable(place, f"more than {MOST_FUNCTIONS} functions in all")
+
+
+def _virtual_functions(bridge: HostBridge, device: Device) -> int:
     """How many VFs can have a requester id, their PF being on the first bus; the rest never answers."""
-    room = LAST_RID - first_rid - sriov.offset
+    sriov = device.sriov
+    if sriov is None:
+        return 0
+    room = LAST_RID - (bridge.bus_range.first << 8 | device.devfn) - sriov.offset
     if room < 0:
         return 0
     return min(sriov.total, 1 if sriov.stride == 0 else 1 + room // sriov.stride)
