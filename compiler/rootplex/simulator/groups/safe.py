@@ -216,7 +216,7 @@ def _devices(functions: Iterable[Function], acs: Acs) -> Iterable[_Join]:
         reasons = tuple(
             function_reason(function, lack)
             for function in members
-            if (lack := _peer_lack(function)) is not None
+            if (lack := _peer_lack(function) or acs.lack(function)) is not None
         )
         if reasons:
             for function in members[1:]:
