@@ -10,6 +10,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "descriptions to device trees, ACPI tables and hardware images"),
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
     "explain": ("explain", "the page of a finding"),
+    "capture": ("capture", "print the script that takes a snapshot of a running machine"),
+    "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),
     "schema": ("schema", "print the JSON Schema of the platform language"),
 }
 
