@@ -53,6 +53,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             refusals.append(f"{arch} {profile}: {refusal}")
             continue
         console.print(f"{arch} {profile}: {kernel.release}, {kernel.image}")
-    for refusal in refusals:
-        console.err.write(f"rootplex: {refusal}\n")
+    for line in refusals:
+        console.err.write(f"rootplex: {line}\n")
     return 2 if len(refusals) == len(wanted) else 0

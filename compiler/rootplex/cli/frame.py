@@ -24,7 +24,7 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Find the command, run it, and turn whatever stops it into one line and a status."""
     parser = argparse.ArgumentParser(
         prog="rootplex",
-        description="PCI host bridges described once; compiled to device tree and ACPI; checked by simulation",
+        description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
         epilog="'rootplex COMMAND --help' tells more of a command.",
         allow_abbrev=False,
     )
