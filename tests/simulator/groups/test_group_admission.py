@@ -1,0 +1,207 @@
+"""IOMMU drivers, and when kernels group: linux-pci §1.10, §5.5, §10 and what boots have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
+
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.admission import admit
+from rootplex.simulator.groups.dom0 import group_streams
+from rootplex.simulator.groups.jgg import jgg_groups
+from rootplex.simulator.groups.linux import linux_groups
+from rootplex.simulator.groups.timing import bind_order, timing
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.routing.aliases import dma_aliases
+from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
+from rootplex.source.place import FilePlace
+
+HERE = FilePlace("x.dtb")
+
+
+@dataclass
+class Streams:
+    """All requester ids go to one unit; `ids` names the exceptions, None: unmapped."""
+
+    kind: UnitKind
+    ids: Mapping[int, int | None] = field(default_factory=dict)
+
+    def __call__(self, function: Function) -> DeviceStreams:
+        unit = Unit(self.kind, "/iommu", 0x9050000, HERE)
+        routes = []
+        for owner, rid in dma_aliases(function):
+            id = self.ids.get(rid, rid)
+            there = None if id is None else unit
+            reason = "no entry covers it" if id is None else None
+            routes.append(StreamRoute(function, owner, rid, there, id, (), reason, HERE))
+        bad = next((route for route in routes if route.unit is None), None)
+        reason = None if bad is None else bad.reason
+        return DeviceStreams(function, tuple(routes), None if bad else unit, reason, HERE)
+
+
+@dataclass
+class Scanned:
+    functions: list[Function]
+    root_bridges: list[RootBridge] = field(default_factory=list)
+
+
+def grouped(tree: PciTree, streams: Streams) -> set[frozenset[str]]:
+    return pages(linux_groups(tree.functions, admit(tree.functions, streams)))
+
+
+def test_smmu_v3_takes_one_function_behind_a_pcie_to_pci_bridge() -> None:
+    """Seen in boots: both carry the bridge's alias, the second is refused."""
+    tree = PciTree()
+    pci_bridge(tree)
+    admission = admit(tree.functions, Streams("smmu-v3"))
+    grouping = linux_groups(tree.functions, admission)
+    assert partition("{RP} {BR,P1}") == pages(grouping)
+    (refused,) = grouping.ungrouped
+    assert (tree["P2"], "refused") == (refused.function, refused.kind)
+    assert "0000:02:01.0 already has StreamID 0x200" in refused.text
+
+
+def test_vt_d_groups_them_all() -> None:
+    tree = PciTree()
+    pci_bridge(tree)
+    assert partition("{RP} {BR,P1,P2}") == grouped(tree, Streams("vt-d"))
+
+
+def test_smmu_v3_lets_a_function_repeat_its_own_stream() -> None:
+    """The map takes the function's own id and its alias to one StreamID (the own-alias exception)."""
+    tree = PciTree()
+    function = tree.add("A", tree.root, 1, aliases=(0x09,))
+    assert partition("{A}") == grouped(tree, Streams("smmu-v3", {function.rid: 5, 0x09: 5}))
+
+
+def test_the_first_device_of_a_conventional_bus_may_own_the_alias() -> None:
+    """Device 0 behind the bridge has the alias as its own id: it does not clash with itself."""
+    tree = PciTree()
+    conventional = pci_bridge(tree)
+    tree.functions.insert(2, tree.add("P0", conventional, 0, type=None))
+    tree.functions.pop()
+    assert partition("{RP} {BR,P0}") == grouped(tree, Streams("smmu-v3"))
+
+
+def test_smmu_v2_merges_functions_that_share_a_stream_map_entry() -> None:
+    tree = PciTree()
+    one = tree.add("A", tree.root, 1)
+    other = tree.add("B", tree.root, 2)
+    tree.add("C", tree.root, 3)
+    shared = {one.rid: 7, other.rid: 7}
+    assert partition("{A,B} {C}") == grouped(tree, Streams("smmu-v2", shared))
+    assert partition("{A} {C}") == grouped(tree, Streams("smmu-v3", shared))
+    assert partition("{A} {B} {C}") == grouped(tree, Streams("vt-d", shared))
+
+
+def test_smmu_v2_refuses_a_device_between_two_groups() -> None:
+    tree = PciTree()
+    one, other = tree.add("A", tree.root, 1), tree.add("B", tree.root, 2)
+    both = tree.add("C", tree.root, 3, aliases=(0x40,))
+    streams = Streams("smmu-v2", {one.rid: 1, other.rid: 2, both.rid: 1, 0x40: 2})
+    grouping = linux_groups(tree.functions, admit(tree.functions, streams))
+    assert partition("{A} {B}") == pages(grouping)
+    assert [(tree["C"], "refused")] == [(r.function, r.kind) for r in grouping.ungrouped]
+
+
+def test_a_function_without_a_mapping_has_no_group() -> None:
+    tree = PciTree()
+    one = tree.add("A", tree.root, 1)
+    tree.add("B", tree.root, 2)
+    grouping = linux_groups(tree.functions, admit(tree.functions, Streams("smmu-v3", {one.rid: None})))
+    assert partition("{B}") == pages(grouping)
+    assert [("no-iommu", tree["A"])] == [(r.kind, r.function) for r in grouping.ungrouped]
+    assert grouping.of(tree["A"]) is None
+
+
+def test_a_failing_port_without_a_group_splits_what_is_below_it() -> None:
+    """The ordering hazard of §5.5: the result is too fine, and says so."""
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 1)
+    tree.add("A", below, 0)
+    tree.add("B", below, 1)
+    admission = admit(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None}))
+    grouping = linux_groups(tree.functions, admission)
+    assert partition("{A} {B}") == pages(grouping)
+    assert [("order", tree["RP"])] == [(r.kind, r.function) for r in grouping.hazards]
+    assert all("order" in {r.kind for r in group.reasons} for group in grouping.groups)
+
+
+def test_a_bridge_grouped_after_its_devices_splits_too() -> None:
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 1)
+    one, other = tree.add("A", below, 0), tree.add("B", below, 1)
+    grouping = linux_groups(tree.functions, order=[one, other, tree["RP"]])
+    assert partition("{A} {B} {RP}") == pages(grouping)
+    assert len(grouping.hazards) == 1
+
+
+def test_the_proposed_algorithm_defers_below_a_bridge_without_a_group() -> None:
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 1)
+    tree.add("A", below, 0)
+    grouping = jgg_groups(tree.functions, admit(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None})))
+    assert [] == list(grouping.groups)
+    assert {"no-iommu", "deferred"} == {r.kind for r in grouping.ungrouped}
+
+
+# §10: kernel, firmware, architecture; order, and whether groups are there without drivers.
+KNOBS: list[
+    tuple[str, Literal["dt", "acpi"], Literal["arm64", "x86_64", "arm", "riscv64"], str, str, bool]
+] = [
+    ("linux-6.1", "dt", "arm64", "linux", "driver-bind", False),
+    ("linux-6.1-vanilla", "dt", "arm", "linux", "driver-bind", False),
+    ("linux-6.12", "dt", "arm64", "linux", "driver-bind", False),
+    ("linux-6.12", "acpi", "arm64", "linux", "driver-bind", False),
+    ("linux-6.1", "acpi", "x86_64", "linux", "discovery", True),
+    ("linux-6.12", "acpi", "x86_64", "linux", "discovery", True),
+    ("linux-7.2", "dt", "arm64", "linux", "discovery", True),
+    ("linux-7.2", "acpi", "arm64", "linux", "discovery", True),
+    ("linux-7.2", "acpi", "x86_64", "linux", "discovery", True),
+    ("jgg-v3", "dt", "arm64", "jgg-v3", "discovery", True),
+    ("jgg-v3", "acpi", "x86_64", "jgg-v3", "discovery", True),
+]
+
+
+@pytest.mark.parametrize(("kernel", "firmware", "arch", "algorithm", "order", "at_boot"), KNOBS)
+def test_when_a_kernel_groups(
+    kernel: str,
+    firmware: Literal["dt", "acpi"],
+    arch: Literal["arm64", "x86_64", "arm", "riscv64"],
+    algorithm: str,
+    order: str,
+    at_boot: bool,
+) -> None:
+    when = timing(Settings(arch=arch, firmware=firmware, kernel=kernel))
+    assert (algorithm, order, at_boot) == (when.algorithm, when.order, when.at_boot)
+
+
+@pytest.mark.parametrize(("kernel", "at_boot"), [("linux-7.2", True), ("linux-6.1", False)])
+def test_groups_are_written_into_the_functions(kernel: str, at_boot: bool) -> None:
+    tree = PciTree()
+    tree.add("EP", tree.bridge("RP", tree.root, 0), 0)
+    lost = tree.add("X", tree.root, 1)
+    settings = Settings(arch="arm64", firmware="dt", kernel=kernel)
+    grouping = group_streams(Scanned(tree.functions), Streams("smmu-v3", {lost.rid: None}), settings)
+    assert grouping.of(tree["EP"]) is grouping.of(tree["RP"])
+    assert tree["EP"].group == tree["RP"].group == grouping.groups[0].id
+    assert (at_boot, at_boot) == (tree["EP"].group_at_boot, tree["RP"].group_at_boot)
+    assert (None, False) == (lost.group, lost.group_at_boot)
+
+
+def test_drivers_are_offered_bus_by_bus() -> None:
+    """All functions of a bus, then the buses below each bridge, depth first."""
+    tree = PciTree()
+    first = tree.bridge("RP0", tree.root, 0, acs=FULL)
+    second = tree.bridge("RP1", tree.root, 1, acs=FULL)
+    tree.add("A", first, 0)
+    tree.add("B", second, 0)
+    assert ["RP0", "RP1", "A", "B"] == [f.page for f in bind_order(tree.functions)]
+    assert ["RP0", "RP1", "A", "B"] == [
+        f.page for f in bind_order(tree.functions[:2] + tree.functions[:1:-1])
+    ]

@@ -1,0 +1,123 @@
+"""What Xen says, and what is safe: xen-pci §2.9 and §10."""
+
+from __future__ import annotations
+
+from tests.simulator.groups.pci_trees import FULL, PciTree, is_coarser, pages, partition, pci_bridge
+
+from rootplex.simulator.function import ACS_CR, ACS_RR, ACS_UF, Bar
+from rootplex.simulator.groups.linux import linux_groups
+from rootplex.simulator.groups.safe import safe_groups
+from rootplex.simulator.groups.xen import xen_amd_groups, xen_arm_groups, xen_vtd_groups
+
+
+def test_xen_on_arm_has_no_groups() -> None:
+    tree = PciTree()
+    pci_bridge(tree)
+    assert partition("{RP} {BR} {P1} {P2}") == pages(xen_arm_groups(tree.functions))
+
+
+def test_vt_d_merges_behind_conventional_bridges_only() -> None:
+    tree = PciTree()
+    inner = tree.bridge("BR2", pci_bridge(tree), 3, type=None)
+    tree.add("P3", inner, 0, type=None)
+    open_port = tree.bridge("RP2", tree.root, 2)
+    tree.add("A", open_port, 0)
+    grouping = xen_vtd_groups(tree.functions)
+    assert partition("{RP} {BR,P1,P2,BR2,P3} {RP2} {A}") == pages(grouping)
+
+
+def test_amd_goes_by_the_ivrs_alias() -> None:
+    tree = PciTree()
+    tree.add("A", tree.root, 1)
+    tree.add("B", tree.root, 2)
+    tree.add("C", tree.root, 3)
+    assert partition("{A,B} {C}") == pages(xen_amd_groups(tree.functions, {(0, 0x08): 0x10}))
+
+
+def test_safe_everything_below_an_open_port() -> None:
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 0)
+    for bus in tree.switch(below, [("D0", 0, 0, FULL), ("D1", 3, 0, FULL)]):
+        tree.add(f"E{bus.number}", bus, 0)
+    assert partition("{RP,USP,D0,D1,E3,E4}") == pages(safe_groups(tree.functions))
+
+
+def test_safe_a_bit_that_a_port_does_not_offer_is_missing() -> None:
+    tree = PciTree()
+    bits = FULL[1] & ~ACS_UF
+    tree.add("EP", tree.bridge("RP", tree.root, 0, acs=(bits, bits)), 0)
+    grouping = safe_groups(tree.functions)
+    assert partition("{RP,EP}") == pages(grouping)
+    assert [("acs-not-offered", ("UF",))] == [(r.kind, r.bits) for r in grouping.groups[0].reasons]
+    assert partition("{RP} {EP}") == pages(linux_groups(tree.functions))
+
+
+def test_safe_one_open_downstream_port_opens_its_switch() -> None:
+    """LNX-50: kernels up to 7.2 split here, unsafely."""
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 0, acs=FULL)
+    for bus in tree.switch(below, [("D0", 0, 0, FULL), ("D1", 3, 0, None)]):
+        tree.add(f"E{bus.number}", bus, 0)
+    assert partition("{RP} {USP} {D0,D1,E3,E4}") == pages(safe_groups(tree.functions))
+
+
+def test_safe_functions_that_lack_redirection() -> None:
+    tree = PciTree()
+    both = ACS_RR | ACS_CR
+    tree.add("A0", tree.root, 1, 0, mf=True)
+    tree.add("A1", tree.root, 1, 1, mf=True)
+    tree.add("B0", tree.root, 2, 0, mf=True, acs=(both, both))
+    tree.add("B1", tree.root, 2, 1, mf=True, acs=(both, both))
+    tree.add("C0", tree.root, 3, 0, mf=True, acs=(both, ACS_RR))
+    tree.add("C1", tree.root, 3, 1, mf=True, acs=(both, both))
+    tree.add("D0", tree.root, 4, 0, mf=True, acs_quirk="isolated")
+    tree.add("D1", tree.root, 4, 1, mf=True, acs_quirk="isolated")
+    expected = partition("{A0,A1} {B0} {B1} {C0,C1} {D0} {D1}")
+    assert expected == pages(safe_groups(tree.functions))
+
+
+def test_safe_with_ari_all_functions_of_a_bus_are_one_device() -> None:
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 0, acs=FULL)
+    tree["RP"].ari_forwarding = True
+    tree.add("F0", below, 0, 0, mf=True)
+    tree.add("F8", below, 1, 0, mf=True)
+    assert partition("{RP} {F0,F8}") == pages(safe_groups(tree.functions))
+
+
+def test_safe_one_bar_page() -> None:
+    tree = PciTree()
+    for name, dev, index, address, size in (
+        ("A", 1, 0, 0x1000_0000, 256),
+        ("B", 2, 0, 0x1000_0100, 256),
+        ("C", 3, 0, 0x1000_1000, 4096),
+        ("D", 4, 0, 0x1000_2000, 4096),
+    ):
+        tree.add(name, tree.root, dev).bars.append(Bar(index, "mem32", False, size, address, address))
+    grouping = safe_groups(tree.functions)
+    assert partition("{A,B} {C} {D}") == pages(grouping)
+    assert "bar-page" in {reason.kind for reason in grouping.groups[0].reasons}
+
+
+def test_safe_ports_and_unassigned_bars_share_no_page() -> None:
+    tree = PciTree()
+    for name, dev in (("A", 1), ("B", 2)):
+        tree.add(name, tree.root, dev).bars += [Bar(0, "io", False, 32, 0, 0), Bar(1, "mem32", False, 64)]
+    assert partition("{A} {B}") == pages(safe_groups(tree.functions))
+
+
+def test_safe_phantom_functions_collide() -> None:
+    tree = PciTree()
+    one = tree.add("A", tree.root, 1)
+    tree.add("B", tree.root, 1, 4, mf=False, acs=FULL)
+    one.acs = FULL
+    assert partition("{A} {B}") == pages(safe_groups(tree.functions))
+    assert partition("{A,B}") == pages(safe_groups(tree.functions, phantoms={one: [0x0C]}))
+
+
+def test_safe_is_never_finer_than_xens_partition_behind_bridges() -> None:
+    tree = PciTree()
+    pci_bridge(tree)
+    safe = safe_groups(tree.functions)
+    assert partition("{RP} {BR,P1,P2}") == pages(safe)
+    assert is_coarser(safe, xen_vtd_groups(tree.functions))
