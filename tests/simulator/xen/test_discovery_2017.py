@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.simulator.xen.test_hypercalls import VIRT
@@ -32,10 +33,10 @@ class Windowed:
             page.write(register, size, value)
 
 
-def booted(**settings: object) -> Xen:
+def booted(**settings: Any) -> Xen:
     windows = ((ECAM, 0x1000_0000), (0x50_0000_0000, 0x1000_0000))
     machine = FakeMachine(virt_pages() | {0x4000: Page()}, windows)
-    return Xen(replace(ARM_2017, iommu=False, **settings), machine, Firmware(tree=tree_of(VIRT)))  # type: ignore[arg-type]
+    return Xen(replace(ARM_2017, iommu=False, **settings), machine, Firmware(tree=tree_of(VIRT)))
 
 
 def bridge(
@@ -160,3 +161,26 @@ def test_every_architecture_speaks_it() -> None:
         assert xen.pci_host_bridge_add(bridge(), Windowed()) == 0
         assert xen.pci_device_add(DeviceAdd(segment=0, bus=0, devfn=8)) == 0
         assert xen.read(ECAM + 0x8000, 4) == 0x10001AF4
+
+
+def test_the_trace_has_traps_forwards_and_hypercalls_in_order() -> None:
+    xen = booted()
+    events: list[tuple[str, int, int, int]] = []
+    xen.tracer = lambda *event: events.append(event)
+    xen.pci_host_bridge_add(bridge(), Windowed())
+    xen.read(ECAM + 0x8000, 4)
+    xen.pci_host_bridge_add(bridge(3, kind="cam", base=0x60_0000_0000, size=1 << 22), Windowed())
+    xen.pci_device_add(DeviceAdd(segment=3, bus=0, devfn=8))
+    assert events[0] == ("hypercall", 0, 0, 0)
+    assert events[1] == ("trap-read", ECAM + 0x8000, 4, 0x10001AF4)
+    assert events[2][:2] == ("hypercall", 1)
+    assert {event[0] for event in events[3:-1]} == {"forward-read"}
+    assert events[3][1] >> 12 == 3 << 16 | 8
+    assert events[-1][:2] == ("hypercall", 2)
+
+
+def test_which_segment_a_window_has() -> None:
+    xen = booted()
+    xen.pci_host_bridge_add(bridge(7), Windowed())
+    assert [xen.segment_at(ECAM), xen.segment_of("/pcie@4010000000")] == [7, 7]
+    assert [xen.segment_at(ECAM + 1), xen.segment_of("/x")] == [None, None]

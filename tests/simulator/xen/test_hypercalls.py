@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from tests.simulator.xen.xen_machines import (
@@ -23,6 +24,7 @@ from rootplex.simulator.xen.boot import Firmware
 from rootplex.simulator.xen.core import Options, PhantomOption
 from rootplex.simulator.xen.errno import name_of
 from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
+from rootplex.simulator.xen.iommu import AmdIommu, ArmIommu
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.records import DOMID_INVALID, DOMID_IO, DOMID_XEN, Kind
 
@@ -38,10 +40,10 @@ VIRT = """
 SMMU_V2 = VIRT.replace("arm,smmu-v3", "arm,mmu-500")
 
 
-def x86(pages: dict[int, Page] | None = None, options: Options | None = None, **settings: object) -> Xen:
+def x86(pages: dict[int, Page] | None = None, options: Options | None = None, **settings: Any) -> Xen:
     """An x86 Xen without MCFG; segment 0 is reached through the ports."""
     machine = FakeMachine(virt_pages() if pages is None else pages)
-    return Xen(replace(X86, **settings), machine, options=options)  # type: ignore[arg-type]
+    return Xen(replace(X86, **settings), machine, options=options)
 
 
 def test_numbers_and_layouts() -> None:
@@ -89,8 +91,8 @@ def test_order_of_the_first_checks() -> None:
     off = arm(VIRT, pci_passthrough=False, iommu=False)
     for op in ("pci_device_add", "pci_device_remove", "pci_device_reset"):
         assert off.call(op, None).result == -95
-    for half in ({"pci_passthrough": False}, {"iommu": False}):
-        assert add(arm(VIRT, **half), 0, 0, 0) == 0
+    assert add(arm(VIRT, pci_passthrough=False), 0, 0, 0) == 0
+    assert add(arm(VIRT, iommu=False), 0, 0, 0) == 0
 
 
 def test_values_are_cut_to_their_fields() -> None:
@@ -425,3 +427,16 @@ def test_y3_a_bus_that_the_window_cuts_is_xens_end() -> None:
     xen = Xen(ARM, FakeMachine(virt_pages(), ((ECAM, 0x180000),)), Firmware(tree=tree_of(cut)))
     assert [add(xen, 0, 1, 0), add(xen, 0, 1, 0x80)] == [0, "data abort"]
     assert all(before is not after for before, after in pairwise(xen.calls))
+
+
+def test_amd_and_the_smmu_refuse() -> None:
+    """§3.5: no IOMMU for the device, invalid in IVRS; §2.8: a stream goes back to Dom0 only."""
+    xen = x86()
+    xen.core.iommu = AmdIommu({}, covered=frozenset({(0, 0)}), invalid=frozenset({(0, 0)}))
+    guest = xen.create_domain("one")
+    assert [domctl(xen, "assign_device", guest, 8), domctl(xen, "assign_device", guest, 0)] == [-19, -1]
+    smmu = arm(VIRT)
+    add(smmu, 0, 0, 8)
+    assert isinstance(smmu.core.iommu, ArmIommu)
+    record = next(iter(smmu.core.records))
+    assert [smmu.core.iommu.reassign(record, domain) for domain in (0, DOMID_IO, 1)] == [0, 0, -1]

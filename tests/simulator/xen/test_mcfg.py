@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.simulator.xen.xen_machines import ARM, FakeMachine, Page, add
@@ -29,9 +30,9 @@ def mcfg(*entries: Entry, revision: int = 1, oem: bytes = b"ACME", tail: bytes =
     return read_mcfg(read_table(bytes(data), "mcfg.aml"))
 
 
-def booted(table: Mcfg | None, options: Options | None = None, **settings: object) -> Xen:
+def booted(table: Mcfg | None, options: Options | None = None, **settings: Any) -> Xen:
     machine = FakeMachine({0x00: Page(), 0x4000: Page(ids=0x12345678)}, ((LOW, 1 << 28), (HIGH, 1 << 28)))
-    return Xen(replace(X86, **settings), machine, Firmware(mcfg=table), options=options)  # type: ignore[arg-type]
+    return Xen(replace(X86, **settings), machine, Firmware(mcfg=table), options=options)
 
 
 def enabled(xen: Xen) -> list[bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.simulator.xen.xen_machines import FakeMachine, arm
 
@@ -54,7 +56,7 @@ def tree(*bridges: str) -> str:
     return f"/dts-v1/; / {{ #address-cells = <2>; #size-cells = <2>; {gic} {''.join(bridges)} }};"
 
 
-def booted(text: str, **settings: object) -> Xen:
+def booted(text: str, **settings: Any) -> Xen:
     return arm(text, machine=FakeMachine(windows=((0x1000_0000, 0x1000_0000),)), **settings)
 
 

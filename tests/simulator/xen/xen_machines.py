@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
@@ -118,11 +119,11 @@ def arm(
     machine: FakeMachine | None = None,
     options: Options | None = None,
     wiring: Wiring | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> Xen:
     """An arm64 Xen booted from a device tree source, on QEMU's `virt` unless told otherwise."""
     return Xen(
-        replace(ARM, **settings),  # type: ignore[arg-type]
+        replace(ARM, **settings),
         machine or FakeMachine(virt_pages()),
         Firmware(tree=tree_of(text)),
         options=options,

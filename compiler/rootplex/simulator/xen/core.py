@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rootplex.readers.acpi.dmar import Dmar
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import ConfigAccess
 from rootplex.simulator.xen.bridges import Routes
@@ -14,6 +13,11 @@ from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
 from rootplex.source.place import Place
+
+Tracer = Callable[[str, int, int, int], None]
+"""Called with what happens, as (kind, address, size, value): `trap-read` and `trap-write` at a CPU
+address; `forward-read` and `forward-write` at segment << 28 | bus << 20 | devfn << 12 | register;
+`hypercall` with its index in `Xen.calls` for an address, size 0, and its result (0 in a crash)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,6 @@ class Options:
     bios_year: int = 2020
     reserved: tuple[tuple[int, int], ...] = ()
     x86_iommu: Literal["vtd", "amd"] = "vtd"
-    dmar: Dmar | None = None
     requestors: dict[tuple[int, int], int] = field(default_factory=dict)
     shared_rmrr: frozenset[tuple[int, int]] = frozenset()
     hidden: frozenset[tuple[int, int]] = frozenset()
@@ -60,6 +63,8 @@ class Iommu(Protocol):
     def remove(self, record: Record) -> int: ...
 
     def assign(self, record: Record, domain: int, relaxed: bool) -> int: ...
+
+    def reassign(self, record: Record, domain: int) -> int: ...
 
     def group(self, records: Records, record: Record) -> int | None:
         """The group id as bus << 8 | devfn; None: this driver has no such hook."""
@@ -103,6 +108,8 @@ class Core:
     notices: list[Notice] = field(default_factory=list)
     refusing: set[int] = field(default_factory=set)
     """x86 domains that cannot take a device: memory sharing, paging, log-dirty."""
+    trap_area: Callable[[int, int, int, int], int] | None = None
+    """Where Dom0 is PVH: (address, segment, start, end) of an MCFG area to trap → errno (§3.2)."""
     admit: Callable[[int, int, int], int] | None = None
     """The 2017 protocol's word on a device before it is added: (segment, bus, devfn) → errno."""
 

@@ -15,7 +15,9 @@ from typing import Literal
 from rootplex.simulator.dom0.hypervisor import ConfigSpace, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
+from rootplex.simulator.xen.core import Tracer
 from rootplex.simulator.xen.errno import Errno
+from rootplex.simulator.xen.traps import Handler, handler_of
 from rootplex.source.place import Place
 
 OPERATION = "pci_host_bridge_add"
@@ -70,6 +72,10 @@ class Registration:
     untrapped: int = 0
     trapped: int = 0
     forwarded: int = 0
+    handler: Handler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.handler = handler_of(self.bridge, self.bridge.root)
 
     @property
     def is_late(self) -> bool:
@@ -93,6 +99,7 @@ class Discovery:
     registrations: list[Registration] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     contested: list[tuple[int, int, int]] = field(default_factory=list)
+    tracer: Tracer | None = None
     pages: Counter[int] = field(default_factory=Counter)
     _traps: dict[int, Registration] = field(default_factory=dict)
 
@@ -201,7 +208,9 @@ class RegisteredAccess:
         if made.kind.trapped:
             return self._ecam.read(segment, bus, devfn, register, size)
         made.forwarded += 1
-        return made.config.read(bus, devfn, register, size) & ones(size)
+        value = made.config.read(bus, devfn, register, size) & ones(size)
+        self._trace("forward-read", segment, bus, devfn, register, size, value)
+        return value
 
     def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
         bridge = self._discovery.routes.find(segment, bus)
@@ -213,7 +222,15 @@ class RegisteredAccess:
             self._ecam.write(segment, bus, devfn, register, size, value)
             return
         made.forwarded += 1
+        self._trace("forward-write", segment, bus, devfn, register, size, value)
         made.config.write(bus, devfn, register, size, value)
+
+    def _trace(
+        self, kind: str, segment: int, bus: int, devfn: int, register: int, size: int, value: int
+    ) -> None:
+        if self._discovery.tracer is not None:
+            at = segment << 28 | bus << 20 | devfn << 12 | register
+            self._discovery.tracer(kind, at, size, value)
 
 
 class Nowhere:

@@ -101,10 +101,14 @@ def deassign_device(core: Core, args: Args) -> int:
     record = _record(core, args)
     if record is None or record.owner != domain.number:
         return -Errno.ENODEV
+    keep = (core.options.quarantine or record.quarantine) and domain.number != DOMID_IO
+    target = DOMID_IO if keep else DOM0
+    assert core.iommu is not None
+    if error := core.iommu.reassign(record, target):
+        return error
     if core.vpci is not None:
         core.vpci.detach(record)
-    keep = (core.options.quarantine or record.quarantine) and domain.number != DOMID_IO
-    record.owner = DOMID_IO if keep else DOM0
+    record.owner = target
     record.quarantine = keep
     return core.vpci.attach(record) if core.vpci is not None and not keep else 0
 

@@ -85,7 +85,7 @@ class ArmIommu:
         return 0
 
     def reassign(self, record: Record, domain: int) -> int:
-        """0 for Dom0 and the quarantine domain, -EPERM for any other (no domctl asks for one)."""
+        """Taking the device back: 0 for Dom0 and the quarantine domain, -EPERM for any other."""
         return 0 if domain in (DOM0, DOMID_IO) else -Errno.EPERM
 
     def group(self, records: Records, record: Record) -> int | None:
@@ -112,6 +112,9 @@ class VtdIommu:
             return -Errno.EPERM
         if guest and not relaxed and (record.segment, record.rid) in self.shared_rmrr:
             return -Errno.EPERM
+        return 0
+
+    def reassign(self, record: Record, domain: int) -> int:
         return 0
 
     def group(self, records: Records, record: Record) -> int | None:
@@ -141,6 +144,9 @@ class AmdIommu:
 
     def assign(self, record: Record, domain: int, relaxed: bool) -> int:
         return self.add(record)
+
+    def reassign(self, record: Record, domain: int) -> int:
+        return 0
 
     def group(self, records: Records, record: Record) -> int | None:
         return self.requestors.get((record.segment, record.rid), record.rid)

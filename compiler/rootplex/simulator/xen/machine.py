@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rootplex.readers.address import windows
@@ -21,7 +21,7 @@ from rootplex.simulator.dom0.hypervisor import (
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
 from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
-from rootplex.simulator.xen.core import Core, Domain, Options
+from rootplex.simulator.xen.core import Core, Domain, Options, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.groups import xen_groups
@@ -41,9 +41,6 @@ from rootplex.simulator.xen.traps import (
 from rootplex.simulator.xen.vpci.device import Vpci
 
 ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
-
-Tracer = Callable[[str, int, int, int], None]
-"""Called with ("trap-read" or "trap-write", address, size, value), when set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Xen:
     ) -> None:
         self.settings = settings
         self.calls: list[Call] = []
-        self.tracer: Tracer | None = None
+        self._tracer: Tracer | None = None
         self.trapped = 0
         self._machine = machine
         self._port_address = 0
@@ -91,6 +88,7 @@ class Xen:
         if settings.vpci:
             self.vpci = Vpci(self.core, self._bar_is_valid)
             self.core.vpci = self.vpci
+            self.core.trap_area = self._traps.register_area
             for bridge in self.core.routes.bridges:
                 self._traps.place(bridge)
 
@@ -102,6 +100,17 @@ class Xen:
     def discovery(self) -> Discovery | None:
         """The 2017 protocol's state: registrations with their counts, and refusals."""
         return self.boot.discovery
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """What is told of every trap, forward and hypercall, in order (`core.Tracer`)."""
+        return self._tracer
+
+    @tracer.setter
+    def tracer(self, tracer: Tracer | None) -> None:
+        self._tracer = tracer
+        if self.discovery is not None:
+            self.discovery.tracer = tracer
 
     @property
     def dom0_tree(self) -> Tree | None:
@@ -124,6 +133,13 @@ class Xen:
         """The segment that Xen gives a host bridge, by its DT node; None: it has none for it."""
         found = (bridge.segment for bridge in self.core.routes.bridges if bridge.path == path)
         return next(found, None)
+
+    def segment_at(self, base: int) -> int | None:
+        """The segment that Xen gives the configuration space at a CPU address (of the first bus);
+        None: it knows of none there."""
+        bridges = (bridge.segment for bridge in self.core.routes.bridges if bridge.root.base == base)
+        entries = (one.segment for one in self.core.windows.windows if one.base + (one.start << 20) == base)
+        return next(bridges, next(entries, None))
 
     def groups(self) -> list[list[Record]]:
         """The partition of the known devices that Xen would give (§10): see `groups`."""
@@ -163,6 +179,7 @@ class Xen:
 
     def _log(self, call: Call) -> Call:
         self.calls.append(call)
+        self._trace("hypercall", len(self.calls) - 1, 0, call.result or 0)
         return call
 
     def _do(self, op: str, args: Mapping[str, int]) -> int:
@@ -187,15 +204,9 @@ class Xen:
         return self._do("manage_pci_add_ext", args)
 
     def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
-        """With a PVH Dom0 the area becomes a trapped one as well."""
         args = {"address": call.address, "segment": call.segment, "start_bus": call.start_bus}
         args |= {"end_bus": call.end_bus, "flags": call.flags}
-        result = self._do("pci_mmcfg_reserved", args)
-        if result == 0 and self.vpci is not None and self.core.x86 and call.flags:
-            result = self._traps.register_area(call.address, call.segment, call.start_bus, call.end_bus)
-            last = self.calls.pop()
-            self._log(Call(last.op, last.args, result))
-        return result
+        return self._do("pci_mmcfg_reserved", args)
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
         """The 2017 protocol's registration; -ENOSYS where Xen does not speak it."""
@@ -217,11 +228,10 @@ class Xen:
         handler = self._trap(address)
         if handler is None:
             return self._machine.read(address, size)
-        target = handler.decode(address)
         if self.vpci is None:
-            value = self._machine.read(address, size) if is_allowed(target.register, size) else None
+            value = self._machine.read(address, size) if is_allowed(address & 0xFFF, size) else None
         else:
-            value = self._guarded_read(target, size)
+            value = self._guarded_read(handler.decode(address), size)
         if value is None:
             if not self.core.x86:
                 raise abort(address, size)
@@ -236,10 +246,13 @@ class Xen:
             self._machine.write(address, size, value)
             return
         self._trace("trap-write", address, size, value)
-        target = handler.decode(address)
-        if self.vpci is None and is_allowed(target.register, size):
-            self._machine.write(address, size, value)
-        elif (self.vpci is None or not self._guarded_write(target, size, value)) and not self.core.x86:
+        if self.vpci is None:
+            allowed = is_allowed(address & 0xFFF, size)
+            if allowed:
+                self._machine.write(address, size, value)
+        else:
+            allowed = self._guarded_write(handler.decode(address), size, value)
+        if not allowed and not self.core.x86:
             raise abort(address, size)
 
     def _trap(self, address: int) -> Handler | None:
@@ -251,8 +264,7 @@ class Xen:
             if made is None:
                 return None
             self.trapped += 1
-            own = made.bridge.root
-            return Handler(own.base, own.size, made.bridge.segment, own.start)
+            return made.handler
         handler = self._traps.find(address) if self._traps.handlers else None
         self.trapped += handler is not None
         return handler
@@ -272,8 +284,8 @@ class Xen:
             raise
 
     def _trace(self, kind: str, address: int, size: int, value: int) -> None:
-        if self.tracer is not None:
-            self.tracer(kind, address, size, value)
+        if self._tracer is not None:
+            self._tracer(kind, address, size, value)
 
     def port_read(self, port: int, size: int) -> int:
         """x86 ports: a PVH Dom0's configuration ports are trapped, all others are the hardware's."""

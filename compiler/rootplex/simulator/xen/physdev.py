@@ -93,7 +93,7 @@ def restore_msi(core: Core, args: Args) -> int:
 
 def pci_mmcfg_reserved(core: Core, args: Args) -> int:
     """`pci_mmcfg_reserved` (24): `McfgWindows.reserved`, then the known devices of those buses are
-    looked at again for extended configuration space."""
+    looked at again for extended configuration space. A PVH Dom0's area is trapped as well."""
     segment, start, end = args["segment"], args["start_bus"], args["end_bus"]
     result = core.windows.reserved(args["address"], segment, start, end, args["flags"])
     known = core.records.segments.get(segment)
@@ -103,6 +103,8 @@ def pci_mmcfg_reserved(core: Core, args: Args) -> int:
                 function = Function(core, record.segment, record.bus, record.devfn)
                 pcix = dict(function.capabilities()).get(CAP_PCIX)
                 record.extended = has_extended_space(core, function, record, pcix)
+    if result == 0 and args["flags"] and core.trap_area is not None:
+        return core.trap_area(args["address"], segment, start, end)
     return result
 
 

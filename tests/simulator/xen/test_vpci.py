@@ -1,0 +1,173 @@
+"""vPCI on a running Xen (xen-pci §5.2-§5.4, §1.8): headers, capability lists, virtual SBDFs."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulator.xen.test_hypercalls import VIRT
+from tests.simulator.xen.xen_machines import ECAM, FakeMachine, Page, add, arm, domctl
+
+from rootplex.simulator.xen.machine import Xen
+from rootplex.simulator.xen.vpci.device import Vpci
+from rootplex.simulator.xen.vpci.header import Mappings
+
+WINDOW = "ranges = <0x2000000 0 0x10000000 0 0x10000000 0 0x10000000>;"
+TREE = VIRT.replace("ranges;", WINDOW)
+AT = ECAM + 0x8000
+BAR = 0x1000_4000
+MEMORY = 2
+
+
+def nic(*, bar: int = BAR, command: int = MEMORY, size: int = 0x4000) -> Page:
+    """A 16 KiB memory BAR, an I/O BAR, MSI at 0x40, power management at 0x50, MSI-X at 0x60."""
+    page = Page().put(0x04, 2, command, writable=0xFFFF).put(0x06, 2, 0x10).put(0x34, 1, 0x40, writable=0xFF)
+    page.put(0x10, 4, bar, writable=0xFFFFFFFF & -size).put(0x14, 4, 0xE001, writable=0xFFE0)
+    page.put(0x40, 2, 0x5005).put(0x50, 2, 0x6001).put(0x60, 2, 0x0011)
+    return page
+
+
+def booted(page: Page) -> tuple[Xen, Vpci]:
+    xen = arm(TREE, machine=FakeMachine({8: page, 9: nic(), 0x100: nic()}), vpci=True)
+    assert xen.vpci is not None
+    return xen, xen.vpci
+
+
+def given_away(page: Page) -> tuple[Xen, Vpci, int]:
+    """The device assigned to a guest."""
+    xen, vpci = booted(page)
+    guest = xen.create_domain("guest")
+    assert add(xen, 0, 0, 8) == 0
+    assert domctl(xen, "assign_device", guest, 8) == 0
+    return xen, vpci, guest
+
+
+# Dom0
+
+
+def test_dom0_sizes_a_bar_natively_and_cannot_move_a_mapped_one() -> None:
+    page = nic()
+    xen, _ = booted(page)
+    add(xen, 0, 0, 8)
+    assert page.read(4, 2) == MEMORY
+    xen.write(AT + 0x10, 4, 0xFFFFFFFF)
+    assert page.read(0x10, 4) == BAR
+    assert "mapped-bar-write" in {notice.slug for notice in xen.notices}
+    xen.write(AT + 4, 2, 0)
+    xen.write(AT + 0x10, 4, 0xFFFFFFFF)
+    assert xen.read(AT + 0x10, 4) == 0xFFFFC000
+    xen.write(AT + 0x14, 4, 0xFFFFFFFF)
+    assert xen.read(AT + 0x14, 4) == 0xFFE1
+    xen.write(AT + 0x10, 4, BAR)
+    xen.write(AT + 4, 2, MEMORY)
+    assert page.read(0x10, 4) == BAR
+
+
+def test_a_bar_outside_every_window_is_not_mapped() -> None:
+    """§1.8."""
+    for bar, valid in ((BAR, True), (0x5000_0000, False)):
+        xen, vpci = booted(nic(bar=bar))
+        add(xen, 0, 0, 8)
+        assert bool(vpci.mappings[0].areas[next(iter(vpci.devices))]) == valid
+        assert ("invalid-bar" in {notice.slug for notice in xen.notices}) != valid
+
+
+def test_areas_go_to_the_first_that_maps_them() -> None:
+    mappings = Mappings()
+    assert mappings.put(1, [(0x1000, 0x3000)]) == [(0x1000, 0x3000)]
+    assert mappings.put(2, [(0x0000, 0x4000)]) == [(0x0000, 0x1000), (0x3000, 0x4000)]
+    mappings.drop(1)
+    assert mappings.put(2, [(0x0000, 0x4000)]) == [(0x0000, 0x4000)]
+
+
+def test_dom0_sees_the_whole_list_and_its_pointer_writes_reach_hardware() -> None:
+    page = nic().pcie(0)
+    page.put(0x34, 1, 0x40, writable=0xFF).put(0x40, 2, 0x5010).extended(0x100, 0x0D, 0x148).extended(
+        0x148, 0x10
+    )
+    page.put(0x100, 4, page.read(0x100, 4), writable=0xFFFFFFFF)
+    xen, vpci = booted(page)
+    add(xen, 0, 0, 8)
+    assert [xen.read(AT + at, 1) for at in (0x34, 0x41, 0x51, 0x61)] == [0x40, 0x50, 0x60, 0]
+    xen.write(AT + 0x34, 1, 0x50)
+    assert (xen.read(AT + 0x34, 1), page.read(0x34, 1)) == (0x40, 0x50)
+    xen.write(AT + 0x100, 4, 0)
+    assert page.read(0x100, 4) == 0x1481000D
+    device = next(iter(vpci.devices.values()))
+    device.capabilities.hide(0x01)
+    assert xen.read(AT + 0x41, 1) == 0x60
+    device.capabilities.hide_extended(0x148)
+    assert xen.read(AT + 0x100, 4) == 0x0001000D
+    device.capabilities.hide_extended(0x100)
+    assert xen.read(AT + 0x100, 4) & 0xFFFF == 0
+
+
+def test_a_header_that_is_none_is_refused() -> None:
+    xen, _ = booted(nic().put(0x0E, 1, 2))
+    assert add(xen, 0, 0, 8) == -95
+    assert xen.calls[-1].leftover == "ownerless record"
+
+
+# Guests
+
+
+def test_virtual_sbdfs() -> None:
+    """§5.4: the lowest free slot; function 0 only; 32 of them."""
+    pages = {bus << 8 | dev << 3: nic() for bus in range(3) for dev in range(16)}
+    xen = arm(TREE, machine=FakeMachine(pages | {1: nic()}), vpci=True, iommu=True)
+    guest = xen.create_domain("guest")
+    for rid in (*pages, 1):
+        assert add(xen, 0, rid >> 8, rid & 0xFF) == 0
+    assert domctl(xen, "assign_device", guest, 1) == -95
+    results = [domctl(xen, "assign_device", guest, rid) for rid in pages]
+    assert results == [0] * 32 + [-28] * 16
+    record = xen.core.records.find(0, 2, 0)
+    assert record is not None
+    assert record.owner == 0
+    assert domctl(xen, "deassign_device", guest, 8) == 0
+    assert domctl(xen, "assign_device", guest, 0x200) == 0
+    assert xen.vpci is not None
+    assert xen.vpci.slots[guest].taken[1] is record
+
+
+def test_a_guest_sees_msi_only() -> None:
+    """Ids pass, other links are skipped, the extended space is denied."""
+    _, vpci, guest = given_away(nic())
+
+    def read(register: int, size: int) -> int:
+        return vpci.guest_read(guest, 0, register, size)
+
+    assert [read(0x34, 1), read(0x40, 2), read(0x60, 2), read(0x50, 2)] == [0x40, 0x6005, 0x0011, 0xFFFF]
+    assert [read(0x06, 2) & 0x10, read(0x100, 4), read(0x104, 4)] == [0x10, 0, 0xFFFFFFFF]
+    assert vpci.guest_read(guest, 8, 0x34, 1) == 0xFF
+    assert vpci.guest_read(guest + 1, 0, 0x34, 1) == 0xFF
+
+
+def test_a_guest_without_capabilities_has_no_list() -> None:
+    page = nic().put(0x40, 2, 0x0001)
+    _, vpci, guest = given_away(page)
+    assert vpci.guest_read(guest, 0, 0x06, 2) & 0x10 == 0
+    assert vpci.guest_read(guest, 0, 0x34, 1) == 0
+
+
+def test_a_guest_has_bars_and_a_command_register_of_its_own() -> None:
+    page = nic()
+    _, vpci, guest = given_away(page)
+
+    def at(register: int, size: int, value: int | None = None) -> int:
+        if value is not None:
+            vpci.guest_write(guest, 0, register, size, value)
+        return vpci.guest_read(guest, 0, register, size)
+
+    assert (at(4, 2), page.read(4, 2)) == (0, 0)
+    assert [at(0x10, 4), at(0x10, 4, 0xFFFFFFFF), at(0x10, 4, 0x2300_0000)] == [0, 0xFFFFC000, 0x2300_0000]
+    assert [at(0x14, 4, 0xFFFFFFFF), at(0x18, 4, 0xFFFFFFFF), at(0x30, 4, 0xFFFFFFFF)] == [0, 0, 0]
+    assert at(4, 2, 0xFFFF) == 0xFFFF & ~(0xF800 | 1 | 0x40 | 0x80 | 0x100 | 0x200)
+    assert page.read(0x10, 4) == BAR
+    assert at(4, 2, 0) == 0
+
+
+@pytest.mark.parametrize(("guest_bar", "crashed"), [(0x2300_0800, False), (0x2300_0000, True)])
+def test_a_guest_bar_must_lie_in_its_page_as_the_hosts_does(guest_bar: int, crashed: bool) -> None:
+    xen, vpci, guest = given_away(nic(bar=BAR + 0x800, size=0x800))
+    vpci.guest_write(guest, 0, 0x10, 4, guest_bar)
+    vpci.guest_write(guest, 0, 4, 2, MEMORY)
+    assert xen.core.domains[guest].crashed is crashed
