@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from tests.simulator.xen.test_hypercalls import VIRT
-from tests.simulator.xen.xen_machines import ECAM, FakeMachine, Page, add, arm, domctl
+from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, add, arm, domctl
 
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.vpci.device import Vpci
@@ -171,3 +174,73 @@ def test_a_guest_bar_must_lie_in_its_page_as_the_hosts_does(guest_bar: int, cras
     vpci.guest_write(guest, 0, 0x10, 4, guest_bar)
     vpci.guest_write(guest, 0, 4, 2, MEMORY)
     assert xen.core.domains[guest].crashed is crashed
+
+
+# MSI, MSI-X, resizable BARs (§5.3)
+
+
+def pvh(page: Page) -> tuple[Xen, Callable[..., int]]:
+    """A PVH Dom0 that owns the device at 00:01.0, reached through the ports."""
+    xen = Xen(replace(ARM, arch="x86_64", firmware="acpi", iommu=False, vpci=True), FakeMachine({8: page}))
+    assert add(xen, 0, 0, 8) == 0
+
+    def at(register: int, size: int, value: int | None = None) -> int:
+        xen.port_write(0xCF8, 4, 1 << 31 | 8 << 8 | register & 0xFC)
+        if value is not None:
+            xen.port_write(0xCFC + register % 4, size, value)
+        return xen.port_read(0xCFC + register % 4, size)
+
+    return xen, at
+
+
+def test_msi_registers_are_xens() -> None:
+    """64-bit with mask bits: address at 4 and 8, data at 12, mask at 16; nothing reaches hardware."""
+    page = nic().put(0x40, 2, 0x0005).put(0x42, 2, 0x0180 | 3 << 1, writable=0xFFFF)
+    _, at = pvh(page)
+    assert at(0x42, 2, 0xFFFF) == 0x01F7
+    assert at(0x44, 4, 0xFEE0_1003) == 0xFEE0_1000
+    assert [at(0x48, 4, 1), at(0x4C, 2, 0x4021), at(0x50, 4, 5)] == [1, 0x4021, 5]
+    assert page.read(0x42, 2) == 0x0186
+    assert page.read(0x44, 4) == 0
+
+
+MSIX = [(0x0003, 0x0000, 0x1000, False), (0x0003, 0x0006, 0x1000, True), (0x0003, 0x3FE0, 0x1000, True)]
+MSIX += [(0x0003, 0x0000, 0x4000, True), (0x0003, 0x0002, 0x1000, True), (0x03FF, 0x0000, 0x3F80, False)]
+
+
+@pytest.mark.parametrize(("control", "table", "pba", "hidden"), MSIX)
+def test_an_msix_that_does_not_fit_is_hidden(control: int, table: int, pba: int, hidden: bool) -> None:
+    """BAR 0 has 16 KiB; BIR 6 is none, BIR 2 is an empty BAR. The link before leads past it."""
+    page = nic().put(0x62, 2, control).put(0x64, 4, table).put(0x68, 4, pba)
+    xen, at = pvh(page)
+    assert (at(0x51, 1) == 0) is hidden
+    assert ("msix-hidden" in {notice.slug for notice in xen.notices}) is hidden
+    assert at(0x62, 2, 0xC000) == (control if hidden else control | 0xC000)
+
+
+def test_a_guests_intx_is_off_while_msi_is_on() -> None:
+    _, vpci, guest = given_away(nic())
+
+    class On:
+        enabled = True
+
+    next(iter(vpci.devices.values())).header.interrupts.append(On())
+    vpci.guest_write(guest, 0, 4, 2, 0)
+    assert vpci.guest_read(guest, 0, 4, 2) == 0x400
+
+
+def test_resizable_bars() -> None:
+    """BAR 0 offers 1 and 2 MiB: refused while mapped, an unoffered size written with a warning."""
+    page = nic(bar=0x1000_0000, size=1 << 20).pcie(0)
+    page.extended(0x100, 0x15).put(0x104, 4, 0x30).put(0x108, 4, 1 << 5, writable=0x3F00)
+    xen, vpci = booted(page)
+    add(xen, 0, 0, 8)
+    bar = next(iter(vpci.devices.values())).header.bars[0]
+    slugs: list[str] = []
+    for command, code in ((MEMORY, 1), (0, 1), (0, 3)):
+        xen.write(AT + 4, 2, command)
+        xen.write(AT + 0x108, 4, code << 8 | 1 << 5)
+        slugs = [notice.slug for notice in xen.notices if notice.slug.startswith("rebar")]
+        assert bar.size == (1 << 20 if command else 1 << 20 + code)
+    assert slugs == ["rebar-mapped", "rebar-size"]
+    assert page.read(0x108, 4) == 3 << 8 | 1 << 5

@@ -11,6 +11,9 @@ from rootplex.simulator.xen.create import Function
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN, Record
 from rootplex.simulator.xen.vpci.capabilities import MSIX, Capabilities
 from rootplex.simulator.xen.vpci.header import Header, Mappings
+from rootplex.simulator.xen.vpci.interrupts import Msi, MsiX
+from rootplex.simulator.xen.vpci.rebar import EXTENDED_ID as REBAR
+from rootplex.simulator.xen.vpci.rebar import ResizableBars
 from rootplex.simulator.xen.vpci.registers import Registers
 from rootplex.simulator.xen.vpci.slots import Slots
 
@@ -67,11 +70,29 @@ class Vpci:
             return error
         capabilities = Capabilities(registers, function, guest)
         capabilities.set_up(extended=record.extended)
-        if self.core.x86 and record.msix is not None and not _msix_is_sound(function, record.msix):
-            self.core.notice("msix-hidden", f"{record.sbdf}: MSI-X names no BAR of its own: hidden")
-            capabilities.hide(MSIX)
+        if self.core.x86:
+            self._emulate_interrupts(record, function, header, capabilities)
+        if not guest:
+            for offset in [at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR]:
+                ResizableBars(registers, function, header, offset).set_up()
         self.devices[id(record)] = Device(registers, header, capabilities)
         return 0
+
+    def _emulate_interrupts(
+        self, record: Record, function: Function, header: Header, capabilities: Capabilities
+    ) -> None:
+        """MSI and MSI-X, where Xen manages them; a broken MSI-X is hidden."""
+        if record.msi is not None:
+            msi = Msi(header.registers, function, record.msi)
+            msi.set_up()
+            header.interrupts.append(msi)
+        if record.msix is not None:
+            msix = MsiX(header.registers, function, record.msix)
+            if msix.set_up(header):
+                self.core.notice("msix-hidden", f"{record.sbdf}: MSI-X does not fit its BARs: hidden")
+                capabilities.hide(MSIX)
+            else:
+                header.interrupts.append(msix)
 
     def detach(self, record: Record) -> None:
         """`vpci_deassign_device`: emulation, mappings and virtual slot are gone."""
@@ -119,8 +140,3 @@ class Vpci:
         slots = self.slots.get(domain)
         record = None if slots is None else slots.find(0, 0, devfn)
         return None if record is None else self.devices.get(id(record))
-
-
-def _msix_is_sound(function: Function, offset: int) -> bool:
-    """Whether table and PBA each name one of six BARs (-ENODEV otherwise)."""
-    return all(function.read(offset + at, 4) & 7 < 6 for at in (4, 8))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
@@ -70,10 +71,17 @@ class BarState:
     guest: int = 0
 
 
+class Interrupts(Protocol):
+    """MSI or MSI-X: while one is enabled, a guest's INTx is off."""
+
+    @property
+    def enabled(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class Header:
     """A function's header. `device` tells its mappings from others'; `valid` is the architecture's
-    word on a host BAR's pages (§1.8); `interrupts_on` whether MSI or MSI-X is enabled."""
+    word on a host BAR's pages (§1.8); `interrupts` its MSI and MSI-X, where they are emulated."""
 
     registers: Registers
     space: Space
@@ -82,7 +90,7 @@ class Header:
     guest: bool
     valid: Callable[[int, int], bool]
     say: Callable[[str, str], None]
-    interrupts_on: Callable[[], bool] = lambda: False
+    interrupts: list[Interrupts] = field(default_factory=list)
     bars: list[BarState] = field(default_factory=list)
     mapped: bool = False
     guest_command: int = 0
@@ -179,7 +187,7 @@ class Header:
         self.space.write(COMMAND, 2, value)
 
     def _write_guest_command(self, value: int) -> None:
-        if self.interrupts_on():
+        if any(one.enabled for one in self.interrupts):
             value |= INTX_DISABLE
         self.guest_command = value
         if bool(value & MEMORY) != self.mapped:
