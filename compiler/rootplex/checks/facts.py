@@ -6,7 +6,7 @@ ones and vendors' alike, so a check on them holds for both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from rootplex.source.place import Place
 if TYPE_CHECKING:
     from rootplex.model.platform import Platform
     from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+    from rootplex.simulator.function import Function
     from rootplex.simulator.outcome import Outcome
 
 
@@ -44,12 +45,13 @@ class Facts:
     """The facts about one platform, as far as they are known.
 
     A check is called only where what it needs is there (`Rule.needs`). `names` are all names that
-    the author wrote, also of parts too faulty to be in `platform`. `source` gives the description's
+    the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a hardware page. `source` gives the description's
     place for an artifact's, where there is a description; findings are placed by it.
     """
 
     described: Platform | None = None
     names: frozenset[str] = frozenset()
+    pages: Mapping[str, str] = field(default_factory=dict)
     arch: str = "arm64"
     dt: DtFirmware | None = None
     acpi: AcpiFirmware | None = None
@@ -62,6 +64,10 @@ class Facts:
         """The description; only checks that need `description` may ask for it."""
         assert self.described is not None
         return self.described
+
+    def device_name(self, function: Function) -> str:
+        """What messages call a function: the author's name for it, else its SBDF."""
+        return self.pages.get(function.page) or function.sbdf
 
     def joined(self, path: str) -> Joined | None:
         """The bridge at a device tree path or an AML path."""

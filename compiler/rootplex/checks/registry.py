@@ -29,6 +29,8 @@ MODULES: tuple[str, ...] = (
     "language.bus_numbers",
     "language.impossible_key",
     "language.sriov_numbers",
+    "language.expected_finding_absent",
+    "language.idle_suppression",
 )
 
 

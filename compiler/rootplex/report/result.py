@@ -28,6 +28,7 @@ class Result:
     details: Json = field(default_factory=dict)
     unreadable: bool = False
     summary: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
 
     def count(self, level: Level) -> int:
         """Findings of a level that the author did not expect."""

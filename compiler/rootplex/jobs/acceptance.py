@@ -1,0 +1,63 @@
+"""What the author said of findings: those he expects, and those he accepts with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
+from rootplex.checks.language.idle_suppression import RULE as IDLE
+from rootplex.model.platform import Platform
+from rootplex.report.result import Verdict
+from rootplex.source.finding import Finding, Level
+
+PANIC = "RPX0901"
+"""The code of a Xen that goes down: it cannot be suppressed."""
+
+
+def accept(platform: Platform, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in order, with `expected` ones marked, suppressed ones taken out, and a finding
+    for each expectation and suppression that met nothing."""
+    findings = _suppressed(platform, list(found))
+    expected = set(platform.expect.findings)
+    seen = {finding.code for finding in findings}
+    marked = [each.as_expected() if each.code in expected else each for each in findings]
+    for i, code in enumerate(platform.expect.findings):
+        if code not in seen:
+            marked.append(
+                ABSENT.finding(
+                    platform.expect.at(f"findings.{i}"),
+                    f"the finding {code} is expected and did not come",
+                    help="take it out of 'expect.findings', or find out why it is gone",
+                )
+            )
+    return tuple(sorted(marked, key=Finding.order))
+
+
+def _suppressed(platform: Platform, findings: list[Finding]) -> list[Finding]:
+    for suppression in platform.suppress:
+        met = [
+            finding
+            for finding in findings
+            if finding.code == suppression.code
+            and finding.code != PANIC
+            and suppression.subject in (None, finding.subject)
+        ]
+        if not met:
+            where = "" if suppression.subject is None else f" at '{suppression.subject}'"
+            findings.append(
+                IDLE.finding(
+                    suppression.at("code"),
+                    f"nothing is suppressed by this: there is no {suppression.code}{where}",
+                    help="take the suppression out",
+                    subject=suppression.subject,
+                )
+            )
+        findings = [finding for finding in findings if finding not in met]
+    return findings
+
+
+def verdict_of(findings: Iterable[Finding], *, known: bool) -> Verdict:
+    """`inconsistent` with an unexpected error, `unknown` where nothing could be simulated."""
+    if any(each.level is Level.ERROR and not each.expected for each in findings):
+        return "inconsistent"
+    return "consistent" if known else "unknown"

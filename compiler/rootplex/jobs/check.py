@@ -1,0 +1,149 @@
+"""`check`: compile in memory, read the bytes back, simulate, and say what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rootplex.backends.artifact import Compiled
+from rootplex.backends.compilation import compile_platform
+from rootplex.backends.refusal import CannotCompile
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts
+from rootplex.jobs.acceptance import accept, verdict_of
+from rootplex.jobs.describe import Checked, read_checked
+from rootplex.jobs.details import details_of
+from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
+from rootplex.jobs.settings import Wishes, names_of, settings_of
+from rootplex.model.platform import Platform
+from rootplex.report.result import Result
+from rootplex.simulator.dom0.profiles import profile
+from rootplex.simulator.inputs import Artifacts, Settings
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.run import simulate
+from rootplex.source.finding import Finding, Unreadable
+from rootplex.source.place import FilePlace, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """Everything about one description: what was made, read back, simulated and found."""
+
+    platform: Platform
+    compiled: Compiled
+    settings: Settings
+    facts: Facts
+    outcome: Outcome | None
+    findings: tuple[Finding, ...]
+
+
+def check_text(data: bytes, file: str, wishes: Wishes) -> Result:
+    """The whole check of one description's text; never raises for what a user wrote."""
+    try:
+        checked = read_checked(data, file)
+    except Unreadable as error:
+        return _without_outcome(file, None, error.findings, unreadable=True)
+    if checked.platform is None or checked.has_errors:
+        return _without_outcome(file, checked.platform, checked.findings)
+    try:
+        examination = examine(checked, wishes)
+    except CannotCompile as refusal:
+        found = accept(checked.platform, (*checked.findings, *refusal.findings))
+        return _without_outcome(file, checked.platform, found)
+    return result_of(examination, file)
+
+
+def examine(
+    checked: Checked, wishes: Wishes, alter: Callable[[Compiled], Compiled] | None = None
+) -> Examination:
+    """Compile, read back, simulate. `alter` puts other bytes in place of the compiled ones, to see
+    what a fault in them does. CannotCompile where a backend refuses."""
+    platform = checked.platform
+    assert platform is not None
+    compiled = compile_platform(platform, simulated_only=True)
+    if alter is not None:
+        compiled = alter(compiled)
+    settings = settings_of(platform, compiled, wishes)
+    artifacts = artifacts_of(compiled)
+    facts = facts_of(checked, compiled, artifacts, settings)
+    found = checked.findings
+    found += run_checks(facts, "artifacts", found)
+    outcome = None
+    if settings.firmware in platform.firmware:
+        outcome = simulate(artifacts, settings, facts.dt, facts.acpi, trace=wishes.trace)
+        facts = replace(facts, outcome=outcome)
+        found += run_checks(facts, "simulation", found)
+    return Examination(
+        platform=platform,
+        compiled=compiled,
+        settings=settings,
+        facts=facts,
+        outcome=outcome,
+        findings=accept(platform, found),
+    )
+
+
+def facts_of(checked: Checked, compiled: Compiled, artifacts: Artifacts, settings: Settings) -> Facts:
+    """The compiled bytes read back, joined by the names that the compiler gave."""
+    platform = checked.platform
+    assert platform is not None
+    dt = read_dt(artifacts, profile(settings.kernel).map_cells)
+    acpi = read_acpi(artifacts, [each.path for each in compiled.bridges if each.path is not None])
+
+    def source(place: Place) -> Place:
+        return compiled.places.source(place) or FilePlace(platform.file)
+
+    return Facts(
+        described=platform,
+        names=checked.names,
+        pages=names_of(platform, compiled),
+        arch=platform.arch,
+        dt=dt,
+        acpi=acpi,
+        bridges=join_named(compiled.bridges, dt, acpi),
+        source=source,
+    )
+
+
+def result_of(examination: Examination, file: str) -> Result:
+    """The examination as a result to report."""
+    platform, outcome = examination.platform, examination.outcome
+    details = {}
+    if outcome is not None:
+        details = details_of(platform, examination.facts, outcome, examination.facts.pages)
+    return Result(
+        file=file,
+        platform=platform.name,
+        dom0=examination.settings.kernel,
+        firmware=examination.settings.firmware,
+        verdict=verdict_of(examination.findings, known=outcome is not None),
+        findings=examination.findings,
+        details={**EMPTY, **details},
+        trace=() if outcome is None else outcome.trace,
+    )
+
+
+EMPTY: dict[str, object] = {
+    "bridges": [],
+    "devices": [],
+    "groups": [],
+    "safe": [],
+    "xen": {"groups": [], "outcome": "not run", "hypercalls": []},
+    "boot": None,
+}
+
+
+def _without_outcome(
+    file: str, platform: Platform | None, findings: tuple[Finding, ...], *, unreadable: bool = False
+) -> Result:
+    findings = tuple(sorted(findings, key=Finding.order))
+    return Result(
+        file=file,
+        platform=None if platform is None else platform.name,
+        dom0=None if platform is None else platform.xen.dom0.kernel,
+        firmware=None if platform is None else platform.xen.dom0.firmware,
+        verdict="unknown" if unreadable else verdict_of(findings, known=False),
+        findings=findings,
+        details=EMPTY,
+        unreadable=unreadable,
+    )

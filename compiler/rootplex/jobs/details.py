@@ -1,0 +1,240 @@
+"""The facts of a simulated platform as the JSON of `check` has them, beside its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rootplex.checks.facts import Facts, Joined
+from rootplex.model.bridge import HostBridge
+from rootplex.model.platform import Platform
+from rootplex.readers.acpi.iort_facts import RootComplex
+from rootplex.report.result import Json
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.function import Bar, Function
+from rootplex.simulator.groups.grouping import Group
+from rootplex.simulator.outcome import Outcome
+
+PORT_KINDS = {0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
+              7: "pcie-to-pci-bridge", 8: "pci-to-pcie-bridge", 9: "integrated-endpoint", 10: "event-collector"}  # fmt: skip
+"""PCIe Device/Port Type → the language's word (PCIe 6.0 §7.5.3.2)."""
+
+
+def details_of(platform: Platform, facts: Facts, outcome: Outcome, names: Mapping[str, str]) -> Json:
+    """`bridges`, `devices`, `groups`, `safe`, `xen`, `boot`. `names`: page id → device name."""
+    owners = {page: guest.name for guest in outcome.settings.guests for page in guest.pages}
+    units = unit_names(platform)
+    return {
+        "bridges": [_bridge(bridge, facts, outcome) for bridge in platform.host_bridges],
+        "devices": [_device(each, outcome, names, owners, units) for each in outcome.dom0.functions],
+        "groups": [_group(group, owners) for group in outcome.linux.groups],
+        "safe": [[each.sbdf for each in group.members] for group in outcome.safe.groups],
+        "xen": {
+            "groups": [[each.sbdf for each in group.members] for group in outcome.xen_groups.groups],
+            "outcome": outcome.xen.outcome,
+            "hypercalls": [call.json() for call in outcome.xen.calls],
+        },
+        "boot": boot_of(platform, facts, outcome, names),
+    }
+
+
+def root_of(name: str, facts: Facts, outcome: Outcome) -> RootBridge | None:
+    """Dom0's root bridge for a host bridge of the description; None where it found none."""
+    for root in outcome.dom0.root_bridges:
+        joined = facts.joined(root.path)
+        if joined is not None and joined.name == name:
+            return root
+    return None
+
+
+def joined_of(name: str, facts: Facts) -> Joined | None:
+    return next((each for each in facts.bridges if each.name == name), None)
+
+
+def _bridge(described: HostBridge, facts: Facts, outcome: Outcome) -> Json:
+    firmware = outcome.settings.firmware
+    bridge = described.as_seen_by(firmware) or described
+    seen = described.as_seen_by(firmware) is not None
+    joined = joined_of(described.name, facts)
+    root = root_of(described.name, facts, outcome)
+    up = root is not None and root.is_up
+    segment = root.segment if root is not None and root.is_up else bridge.segment
+    config = bridge.config
+    return {
+        "name": described.name,
+        "enabled": bridge.enabled and seen,
+        "segment": segment,
+        "bus_range": [bridge.bus_range.first, bridge.bus_range.last],
+        "ecam": {"base": config.base, "size": config.size} if config.is_ecam else None,
+        "windows": [
+            {
+                "space": window.space,
+                "prefetchable": window.prefetchable,
+                "pci": window.pci,
+                "cpu": window.cpu,
+                "size": window.size,
+            }
+            for window in bridge.windows
+        ],
+        "numbers": _numbers(joined, root, facts, outcome),
+        "in_mcfg": bool(joined is not None and joined.mcfg),
+        "registered": up,
+    }
+
+
+def _numbers(
+    joined: Joined | None, root: RootBridge | None, facts: Facts, outcome: Outcome
+) -> dict[str, int | None]:
+    """Which segment each source gives the bridge; None: it does not know the bridge."""
+    dt = None if joined is None or joined.dt is None else joined.dt.domain
+    seg = None
+    if joined is not None and joined.acpi is not None:
+        value = joined.acpi.segment
+        seg = 0 if value.state == "absent" else value.value
+    mcfg = joined.mcfg[0].segment if joined is not None and joined.mcfg else None
+    iort = None
+    if seg is not None and facts.acpi is not None and facts.acpi.iort is not None:
+        complexes = [node.data for node in facts.acpi.iort.nodes if isinstance(node.data, RootComplex)]
+        iort = next((each.segment for each in complexes if each.segment == seg), None)
+    return {
+        "dt": dt,
+        "mcfg": mcfg,
+        "seg": seg,
+        "iort": iort,
+        "xen": None if root is None else xen_segment(root, outcome),
+        "dom0": root.segment if root is not None and root.is_up else None,
+    }
+
+
+def xen_segment(root: RootBridge, outcome: Outcome) -> int | None:
+    """The segment under which Xen knows a bridge: by its own scan, a registration, or MCFG (x86)."""
+    own = outcome.xen.segment_of(root.path)
+    if own is not None:
+        return own
+    discovery = outcome.xen.discovery
+    for each in () if discovery is None else discovery.registrations:
+        bridge = each.bridge
+        if bridge.segment == root.segment and bridge.root.first <= root.first_bus <= bridge.root.last:
+            return bridge.segment
+    for call in outcome.xen.calls:
+        args = call.args
+        if call.op == "pci_mmcfg_reserved" and call.result == 0 and args.get("segment") == root.segment:
+            return root.segment
+    return None
+
+
+def _device(
+    function: Function,
+    outcome: Outcome,
+    names: Mapping[str, str],
+    owners: Mapping[str, str],
+    units: Mapping[int, str],
+) -> Json:
+    streams = outcome.streams.get(function)
+    route = None if streams is None or streams.unit is None else streams.own
+    message = outcome.messages.get(function)
+    intx = outcome.intx.get(function)
+    bus = function.secondary is not None and function.subordinate is not None and function.is_bridge
+    return {
+        "sbdf": function.sbdf,
+        "name": names.get(function.page),
+        "parent": None if function.parent is None else function.parent.sbdf,
+        "vendor": function.vendor,
+        "device": function.device,
+        "subsystem": None if function.subsystem is None else list(function.subsystem),
+        "revision": function.revision,
+        "class": function.class_code,
+        "header": function.header,
+        "bus": [function.secondary, function.subordinate] if bus else None,
+        "type": type_of(function),
+        "physfn": None if function.physfn is None else function.physfn.sbdf,
+        "acs": None if function.acs is None else {"cap": function.acs[0], "ctl": function.acs[1]},
+        "group": function.group,
+        "group_at_boot": function.group_at_boot,
+        "stream": None
+        if route is None or route.unit is None
+        else {"unit": _unit(route.unit.base, route.unit.name, units), "id": route.id},
+        "msi": None
+        if message is None or message.controller is None
+        else {"controller": _unit(message.controller.base, message.controller.name, units), "id": message.id},
+        "intx": None
+        if intx is None or not intx.is_routed
+        else {"pin": "ABCD"[(function.pin - 1) & 3], "controller": intx.controller, "irq": intx.irq},
+        "aliases": [f"{devfn >> 3:02x}.{devfn & 7}" for devfn in function.aliases],
+        "bars": [_bar(bar) for bar in function.bars],
+        "guest": owners.get(function.page),
+    }
+
+
+def type_of(function: Function) -> str:
+    """The language's word for what a function is."""
+    if function.pcie_type is not None:
+        return PORT_KINDS.get(function.pcie_type, "endpoint")
+    if function.is_bridge:
+        return "pci-bridge"
+    return "host-bridge-function" if function.class_code >> 8 == 0x0600 else "pci"
+
+
+def _bar(bar: Bar) -> Json:
+    return {
+        "index": bar.index,
+        "space": bar.space,
+        "base": bar.cpu,
+        "pci": bar.pci,
+        "size": bar.size,
+    }
+
+
+def unit_names(platform: Platform) -> dict[int, str]:
+    """First register address → the description's name, of controllers and IOMMUs."""
+    controllers = (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus)
+    return {base: each.name for each in controllers if (base := getattr(each, "base", None)) is not None}
+
+
+def _unit(base: int | None, name: str, units: Mapping[int, str]) -> str:
+    return units.get(base, name) if base is not None else name
+
+
+def _group(group: Group, owners: Mapping[str, str]) -> Json:
+    guests = {owners.get(function.page) for function in group.members} - {None}
+    return {
+        "id": group.id,
+        "members": [function.sbdf for function in group.members],
+        "guest": guests.pop() if len(guests) == 1 else None,
+        "why": [{"sbdf": reason.function.sbdf, "text": reason.text} for reason in group.reasons],
+    }
+
+
+def boot_of(platform: Platform, facts: Facts, outcome: Outcome, names: Mapping[str, str]) -> Json | None:
+    """The boot device: where it is and by what it can be reached before any AML is interpreted."""
+    if platform.boot is None:
+        return None
+    device = platform.boot.device
+    function = find_named(outcome.dom0.functions, names, device)
+    owner = next((bridge for bridge, each in platform.walk() if each.name == device), None)
+    return {
+        "device": device,
+        "sbdf": None if function is None else function.sbdf,
+        "reachable_by": [] if owner is None else list(reachable_by(owner.name, platform, facts)),
+    }
+
+
+def find_named(functions: Iterable[Function], names: Mapping[str, str], name: str) -> Function | None:
+    """The function that is the description's device of this name."""
+    return next((each for each in functions if names.get(each.page) == name), None)
+
+
+def reachable_by(bridge: str, platform: Platform, facts: Facts) -> Sequence[str]:
+    """The ways to the configuration space of a bridge: `mcfg`, `cba`, `dt`, `ports`."""
+    joined = joined_of(bridge, facts)
+    ways = []
+    if joined is not None:
+        if joined.mcfg:
+            ways.append("mcfg")
+        if joined.acpi is not None and joined.acpi.config_base.known:
+            ways.append("cba")
+        if joined.dt is not None and joined.dt.enabled:
+            ways.append("dt")
+        segment = None if joined.acpi is None else joined.acpi.segment
+        if platform.arch == "x86_64" and segment is not None and (segment.known or 0) == 0:
+            ways.append("ports")
+    return ways

@@ -1,0 +1,65 @@
+"""How the machine of a description is run: its `xen` key in the simulator's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rootplex.backends.artifact import Compiled
+from rootplex.model.bridge import Firmware
+from rootplex.model.platform import Platform
+from rootplex.simulator.inputs import GuestWish, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the command line asks beside the description; None: as the description says."""
+
+    firmware: Firmware | None = None
+    kernel: str | None = None
+    vpci: bool | None = None
+    trace: bool = False
+
+
+def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Settings:
+    """The description's settings with names replaced by paths and page ids."""
+    dom0, xen = platform.xen.dom0, platform.xen
+    firmware = wishes.firmware or dom0.firmware
+    paths = {each.name: each.node if firmware == "dt" else each.path for each in compiled.bridges}
+    pages = pages_of(platform, compiled)
+    return Settings(
+        arch=platform.arch,
+        firmware=firmware,
+        kernel=wishes.kernel or dom0.kernel,
+        bits=dom0.bits,
+        lpae=dom0.lpae,
+        vmalloc=dom0.vmalloc,
+        probe_order=None
+        if dom0.probe_order is None
+        else tuple(path for name in dom0.probe_order if (path := paths.get(name)) is not None),
+        registers=dom0.registers,
+        discovery=xen.discovery,
+        pci_passthrough=xen.pci_passthrough,
+        iommu=xen.iommu and bool(platform.iommus),
+        vpci=xen.vpci if wishes.vpci is None else wishes.vpci,
+        guests=tuple(
+            GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))
+            for guest in xen.guests
+        ),
+        memory=tuple((each.base, each.size) for each in platform.memory),
+    )
+
+
+def pages_of(platform: Platform, compiled: Compiled) -> dict[str, str]:
+    """Device name → page id, of those that the hardware image has."""
+    names = {(bridge.name, device.key): device.name for bridge, device in platform.walk() if device.name}
+    return {names[key]: page for page, key in compiled.pages.items() if key in names}
+
+
+def names_of(platform: Platform, compiled: Compiled) -> dict[str, str]:
+    """Page id → device name."""
+    return {page: name for name, page in pages_of(platform, compiled).items()}
+
+
+def other(settings: Settings, firmware: Firmware) -> Settings:
+    """The same machine booted by the other firmware."""
+    return replace(settings, firmware=firmware, probe_order=None)
