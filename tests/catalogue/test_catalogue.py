@@ -13,6 +13,8 @@ from jsonschema import Draft7Validator
 
 from rootplex.catalogue.reader import class_code, class_names, model, names
 
+UNREGISTERED = {"nxp:lx2160a-root-port"}  # known to the kernel's quirks.c only
+
 
 @pytest.fixture(scope="module")
 def device_schema(checkout: Path) -> Draft7Validator:
@@ -64,7 +66,7 @@ def test_every_other_vendor_is_in_the_register(pci_ids: dict[str, set[str]]) -> 
     """pci.ids (Debian's package of that name) knows each id of a real device."""
     for name in names():
         vendor, _, device = str(model(name)["id"]).partition(":")
-        if not name.startswith("qemu:"):
+        if not name.startswith("qemu:") and name not in UNREGISTERED:
             assert device in pci_ids.get(vendor, set()), name
 
 
