@@ -86,6 +86,8 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
     if start is None:
         complaint = next((line for line in lines if "Error" in line or "Could not" in line), "no output")
         raise unreadable(source, f"acpiexec does not load the tables: {complaint.strip()}")
+    if not any(line.startswith("- quit") for line in lines):
+        raise unreadable(source, f"acpiexec stopped with status {outcome.status} before it was done")
     return _session(lines[start:])
 
 

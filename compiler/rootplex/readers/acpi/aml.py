@@ -105,7 +105,11 @@ def _likely_bridges(tables: Sequence[Table]) -> tuple[str, ...]:
     return tuple(f"\\_SB.{name.rstrip('_')}" for name in sorted(names))
 
 
+_PATH = re.compile(r"\\[A-Z0-9_.]+")
+
+
 def _with_arguments(paths: Sequence[str]) -> list[str]:
+    paths = [path for path in paths if _PATH.fullmatch(path)]
     osc = [f"Evaluate {path}._OSC {_OSC_ARGUMENTS}" for path in paths]
     return osc + [f"Evaluate {path}._DSM {_DSM_ARGUMENTS}" for path in paths]
 
