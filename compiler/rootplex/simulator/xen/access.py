@@ -48,11 +48,10 @@ class EcamAccess:
         self._outbound = outbound
 
     def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
-        bridge = self.routes.find(segment, bus)
-        if bridge is None:
+        route = self.routes.locate(segment, bus)
+        if route is None:
             return 0
-        window = bridge.window_of(bus)
-        assert window is not None
+        bridge, window = route
         if window is bridge.child:
             if register % size or self._outbound is None:
                 return 0 if register % size else ones(size)
@@ -64,11 +63,10 @@ class EcamAccess:
             raise _abort(bridge, address) from None
 
     def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
-        bridge = self.routes.find(segment, bus)
-        if bridge is None:
+        route = self.routes.locate(segment, bus)
+        if route is None:
             return
-        window = bridge.window_of(bus)
-        assert window is not None
+        bridge, window = route
         if window is bridge.child:
             if register % size == 0 and self._outbound is not None:
                 self._outbound(window.base).write(bus, devfn, register, size, value)

@@ -54,6 +54,9 @@ class HostBridge:
         return self.root if self.root.holds_bus(bus) else None
 
 
+Route = tuple[HostBridge, ConfigWindow]
+
+
 class Routes:
     """The bridge list, in probe order, with a look-up that remembers its answers."""
 
@@ -61,7 +64,7 @@ class Routes:
 
     def __init__(self, bridges: Iterable[HostBridge] = ()) -> None:
         self.bridges: list[HostBridge] = list(bridges)
-        self._known: dict[tuple[int, int], HostBridge | None] = {}
+        self._known: dict[tuple[int, int], Route | None] = {}
 
     def append(self, bridge: HostBridge) -> None:
         self.bridges.append(bridge)
@@ -69,14 +72,17 @@ class Routes:
 
     def find(self, segment: int, bus: int) -> HostBridge | None:
         """The first bridge of that segment one of whose ranges holds the bus; None: nobody's."""
+        route = self.locate(segment, bus)
+        return None if route is None else route[0]
+
+    def locate(self, segment: int, bus: int) -> Route | None:
+        """The same, with the window that the bus is in."""
         key = (segment, bus)
         if key not in self._known:
-            self._known[key] = next(
-                (
-                    bridge
-                    for bridge in self.bridges
-                    if bridge.segment == segment and bridge.window_of(bus) is not None
-                ),
-                None,
+            routes = (
+                (bridge, window)
+                for bridge in self.bridges
+                if bridge.segment == segment and (window := bridge.window_of(bus)) is not None
             )
+            self._known[key] = next(routes, None)
         return self._known[key]
