@@ -14,8 +14,10 @@ from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.outcome import Outcome
 
-PORT_KINDS = {0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
-              7: "pcie-to-pci-bridge", 8: "pci-to-pcie-bridge", 9: "integrated-endpoint", 10: "event-collector"}  # fmt: skip
+PORT_KINDS = {
+    0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
+    7: "pcie-to-pci-bridge", 8: "pci-to-pcie-bridge", 9: "integrated-endpoint", 10: "event-collector",
+}  # fmt: skip
 """PCIe Device/Port Type → the language's word (PCIe 6.0 §7.5.3.2)."""
 
 
@@ -113,7 +115,7 @@ def xen_segment(root: RootBridge, outcome: Outcome) -> int | None:
     discovery = outcome.xen.discovery
     for each in () if discovery is None else discovery.registrations:
         bridge = each.bridge
-        if bridge.segment == root.segment and bridge.root.first <= root.first_bus <= bridge.root.last:
+        if bridge.segment == root.segment and bridge.root.holds_bus(root.first_bus):
             return bridge.segment
     for call in outcome.xen.calls:
         args = call.args

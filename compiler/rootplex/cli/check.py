@@ -1,0 +1,49 @@
+"""`rootplex check`: compile in memory, simulate, report."""
+
+from __future__ import annotations
+
+import argparse
+
+from rootplex.cli.console import Console
+from rootplex.cli.files import read_input
+from rootplex.cli.formats import add_format, report
+
+KERNELS = ("linux-7.2", "linux-6.12", "linux-6.1", "linux-6.1-vanilla", "jgg-v3")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Files, and how Dom0 boots."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a platform description, or - for standard input"
+    )
+    parser.add_argument("--dom0", choices=KERNELS, help="Dom0's kernel (default: the description's)")
+    parser.add_argument(
+        "--firmware", choices=("dt", "acpi"), help="boot by this one (default: the description's)"
+    )
+    parser.add_argument("--vpci", action="store_true", default=None, help="switch Xen's vPCI on")
+    parser.add_argument(
+        "--trace", action="store_true", help="print every configuration access, trap, forward and hypercall"
+    )
+    add_format(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Check every file; the report on standard output, a trace before it."""
+    from rootplex.jobs.check import check_text
+    from rootplex.jobs.settings import Wishes
+
+    wishes = Wishes(
+        firmware=arguments.firmware, kernel=arguments.dom0, vpci=arguments.vpci, trace=arguments.trace
+    )
+    results = []
+    texts = {}
+    for i, name in enumerate(arguments.files):
+        label, data = read_input(name)
+        console.progress(f"checking {i + 1} of {len(arguments.files)}: {label}")
+        texts[label] = data.decode("utf-8", "replace")
+        result = check_text(data, label, wishes)
+        results.append(result)
+        stream = console.out if arguments.format == "text" else console.err
+        for line in result.trace:
+            stream.write(line + "\n")
+    return report(tuple(results), texts, arguments, console)

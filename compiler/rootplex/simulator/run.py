@@ -1,0 +1,183 @@
+"""One simulated boot, from artifact bytes to an outcome: hardware, Xen, Dom0, groups, routes, guests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rootplex.simulator.dom0.boot import boot
+from rootplex.simulator.dom0.hypervisor import Machine
+from rootplex.simulator.dom0.profiles import profile
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.dom0 import group_streams
+from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.guests import Platform, guest_views
+from rootplex.simulator.groups.safe import safe_groups
+from rootplex.simulator.groups.xen import xen_arm_groups, xen_vtd_groups
+from rootplex.simulator.hardware import BusError, Hardware, read_image
+from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.routing.firmware import Firmware
+from rootplex.simulator.routing.intx import IntxRouter, shared_lines
+from rootplex.simulator.routing.msi import MsiRouter
+from rootplex.simulator.routing.stream import StreamRouter
+from rootplex.simulator.trace import Trace
+from rootplex.simulator.xen.boot import Firmware as XenFirmware
+from rootplex.simulator.xen.boot import Wiring
+from rootplex.simulator.xen.bridges import HostBridge
+from rootplex.simulator.xen.machine import Xen
+from rootplex.simulator.xen.outcome import Stopped
+
+
+class Nothing:
+    """A machine without hardware: whatever is touched aborts; ports float."""
+
+    def read(self, address: int, size: int) -> int:
+        raise BusError(address, size)
+
+    def write(self, address: int, size: int, value: int) -> None:
+        raise BusError(address, size)
+
+    def port_read(self, port: int, size: int) -> int:
+        return (1 << 8 * size) - 1
+
+    def port_write(self, port: int, size: int, value: int) -> None:
+        pass
+
+
+def simulate(
+    artifacts: Artifacts,
+    settings: Settings,
+    dt: DtFirmware | None,
+    acpi: AcpiFirmware | None,
+    *,
+    trace: bool = False,
+) -> Outcome:
+    """Boot Xen and Dom0 on the firmware that `settings` names, and group, route and assign.
+
+    `dt` and `acpi` are the artifacts read; without hardware no function is found. ValueError where
+    the named firmware is not there. `Unreadable` where the hardware image is malformed.
+    """
+    firmware = dt if settings.firmware == "dt" else acpi
+    if firmware is None:
+        raise ValueError(f"there is no {settings.firmware} firmware")
+    hardware = _hardware(artifacts)
+    xen = _xen(settings, hardware or Nothing(), hardware, dt, acpi)
+    lines = Trace()
+    if trace and hardware is not None:
+        lines.listen(hardware, xen)
+    state = _dom0(xen, settings, hardware, firmware)
+    routes = Firmware.of(dt, acpi)
+    streams = StreamRouter(state, routes, settings.firmware)
+    messages = MsiRouter(state, routes, settings.firmware)
+    pins = IntxRouter(state, routes, settings.firmware)
+    found = state.functions
+    linux = group_streams(state, streams.streams, settings)
+    safe = safe_groups(found, streams.streams if settings.iommu else None)
+    intx = {function: route for function in found if (route := pins.route(function)) is not None}
+    shared = shared_lines(intx.values())
+    platform = Platform(
+        functions=found,
+        groups=linux,
+        safe=safe,
+        messages=messages.route,
+        lines=shared,
+        streams=streams.streams,
+        roles={},
+    )
+    guests = guest_views(settings.guests, platform)
+    _assign(xen, settings.guests, found)
+    return Outcome(
+        settings=settings,
+        firmware=firmware,
+        dom0=state,
+        linux=linux,
+        xen_groups=_xen_groups(settings, found),
+        safe=safe,
+        streams={function: streams.streams(function) for function in found},
+        messages={function: messages.route(function) for function in found},
+        intx=intx,
+        lines=shared,
+        guests=guests,
+        xen=xen,
+        by_page={function.page: function for function in found},
+        trace=tuple(lines.lines),
+    )
+
+
+def _hardware(artifacts: Artifacts) -> Hardware | None:
+    if artifacts.config is None or artifacts.pages is None:
+        return None
+    return Hardware(read_image(artifacts.config, artifacts.pages))
+
+
+def _xen(
+    settings: Settings,
+    machine: Machine,
+    hardware: Hardware | None,
+    dt: DtFirmware | None,
+    acpi: AcpiFirmware | None,
+) -> Xen:
+    by_dt = settings.firmware == "dt"
+    firmware = XenFirmware(
+        tree=dt.tree if by_dt and dt is not None else None,
+        mcfg=acpi.mcfg if not by_dt and acpi is not None else None,
+        iort=acpi.iort if not by_dt and acpi is not None else None,
+    )
+    wiring = Wiring()
+    if hardware is not None:
+        wiring = Wiring(stream_bits=_stream_bits(hardware))
+    return Xen(settings, machine, firmware, wiring=wiring)
+
+
+def _stream_bits(hardware: Hardware) -> Callable[[HostBridge], int]:
+    images = hardware.image.bridges
+
+    def bits(bridge: HostBridge) -> int:
+        """The width of the stream table behind the hardware at the bridge's configuration space."""
+        for image in images:
+            if image.base <= bridge.root.base < image.base + image.size:
+                return image.stream_id_bits or 32
+        return 32
+
+    return bits
+
+
+def _dom0(
+    xen: Xen, settings: Settings, hardware: Hardware | None, firmware: DtFirmware | AcpiFirmware
+) -> Dom0State:
+    """Dom0 boots on what Xen left of its firmware; where Xen is down, it does not boot."""
+    state = Dom0State()
+    if xen.crash is not None:
+        state.died = "Xen is down"
+        return state
+    tree = xen.dom0_tree
+    if isinstance(firmware, DtFirmware) and tree is not None and tree is not firmware.tree:
+        given = dt_firmware(tree, profile(settings.kernel).map_cells)
+        firmware = replace(firmware, tree=tree, bridges=given.bridges)
+    try:
+        boot(firmware, settings, hardware, xen, state)
+    except Stopped as stopped:
+        state.died = f"Xen went down: {stopped.crash}"
+    return state
+
+
+def _xen_groups(settings: Settings, functions: list[Function]) -> Grouping:
+    return xen_vtd_groups(functions) if settings.arch == "x86_64" else xen_arm_groups(functions)
+
+
+def _assign(xen: Xen, wishes: tuple[GuestWish, ...], functions: list[Function]) -> None:
+    """Give every guest what it wishes, as a toolstack does: test, then assign."""
+    by_page = {function.page: function for function in functions}
+    for wish in wishes:
+        domain = xen.create_domain(wish.name, iommu=xen.settings.iommu)
+        for page in wish.pages:
+            function = by_page.get(page)
+            if function is None or xen.crash is not None:
+                continue
+            sbdf = function.segment << 16 | function.rid
+            args = {"domain": domain, "dev": 0, "flags": 0, "machine_sbdf": sbdf}
+            xen.call("test_assign_device", args)
+            xen.call("assign_device", args)
