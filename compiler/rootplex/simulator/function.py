@@ -74,7 +74,8 @@ class Function:
     `aliases` are devfns the function also uses on its bus, `acs_quirk` "isolated" or None: both
     facts Linux has by device id and the hardware image carries as such. `ari`: it has the ARI
     capability; `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only.
-    `pcie_capability`, `acs_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
+    `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
+    `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`.
     """
 
     root: int
@@ -108,7 +109,9 @@ class Function:
     config_size: int = 4096
     pcie_capability: int = 0
     acs_capability: int = 0
+    ari_capability: int = 0
     hotplug: bool = False
+    windows: tuple[str, ...] = ()
     sriov: Sriov | None = None
     bars: list[Bar] = field(default_factory=list)
     group: int | None = None
@@ -132,6 +135,12 @@ class Function:
     def sbdf(self) -> str:
         bus, devfn = self.bus.number, self.devfn
         return f"{self.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+
+    @property
+    def under_ari(self) -> bool:
+        """Whether ARI is active on the function's bus (`pci_ari_enabled`)."""
+        bridge = self.bus.bridge
+        return bridge is not None and bridge.ari_forwarding
 
     @property
     def is_bridge(self) -> bool:

@@ -47,7 +47,8 @@ class MappedAccess:
         self._hardware = hardware
         self.base = base
         self.first = first
-        self.last = last
+        # A bus number is 8 bits wide; a range beyond that has nothing in it.
+        self.last = min(last, 0xFF)
         self.shift = shift
         self.extended = shift >= ECAM_SHIFT
         self.limit = 4096 if self.extended else 256

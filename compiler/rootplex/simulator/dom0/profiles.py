@@ -18,7 +18,7 @@ class Profile:
     `acs_dt`: when ACS is switched on with a device tree: `after-driver` from the first driver's
     bind on, `all` for every device (§5.2). `groups_dt`, `groups_arm_acpi`: groups form when a
     driver binds, or at device add (§5.5). `config_acs`: the boot option is known.
-    `window_alignment`: how a bridge window is aligned (§4.8).
+    `grouping`: how groups are found (§5.5, §5.8).
     """
 
     name: str
@@ -32,7 +32,6 @@ class Profile:
     groups_arm_acpi: Literal["driver-bind", "device-add"] = "device-add"
     config_acs: bool = True
     grouping: Literal["discovery-order", "top-down"] = "discovery-order"
-    window_alignment: Literal["half", "largest"] = "largest"
 
 
 _7_2 = Profile(name="linux-7.2")
@@ -44,7 +43,6 @@ _6_12 = replace(
     acs_dt="after-driver",
     groups_dt="driver-bind",
     groups_arm_acpi="driver-bind",
-    window_alignment="half",
 )
 _6_1 = replace(_6_12, name="linux-6.1", bridge_probe_only=False, probe_only_assigns=False, config_acs=False)
 

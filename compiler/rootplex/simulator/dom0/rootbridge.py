@@ -40,7 +40,8 @@ class ConfigRegion:
 @dataclass(frozen=True, slots=True)
 class HostWindow:
     """A window of the bridge into bus addresses. `space`: `io` or `mem` (Linux drops the 64-bit
-    flag of a host window); addresses and size in bytes."""
+    flag of a host window); addresses and size in bytes. `port` is the first logical I/O port, as the
+    kernel numbers them (`io` only)."""
 
     space: Literal["io", "mem"]
     pci: int
@@ -48,6 +49,7 @@ class HostWindow:
     size: int
     prefetchable: bool
     at: Place
+    port: int = 0
 
     @property
     def cpu_end(self) -> int:
@@ -63,6 +65,7 @@ class RootBridge:
     has no entry. `segment` is None where none was ever chosen. `effective_end` is the last bus
     whose configuration space is mapped (ECAM trimming), `last_bus` the last one Linux numbers.
     `reassign`: bus numbers are given anew; `preserve`: BARs are kept as firmware left them.
+    `registration` is what the hypervisor answered to `pci_host_bridge_add`; None: not called.
     `fault` says why the bridge did not come up; None: it is up.
     """
 
@@ -80,6 +83,7 @@ class RootBridge:
     preserve: bool = False
     proximity: int | None = None
     external_facing: frozenset[int] = frozenset()
+    registration: int | None = None
     fault: Remark | None = None
     remarks: list[Remark] = field(default_factory=list)
 

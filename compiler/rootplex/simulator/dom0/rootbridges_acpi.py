@@ -8,7 +8,7 @@ keeps a list of regions made at boot (§2.3, `mcfg_x86`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rootplex.readers.acpi.aml import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
@@ -212,10 +212,11 @@ def _windows(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None
     kept = []
     for window in found:
         if window.space == "io":
-            if not probe.is_x86 and probe.ports.register(window.cpu, window.size) is None:
+            port = window.cpu if probe.is_x86 else probe.ports.register(window.cpu, window.size)
+            if port is None:
                 root.remark("io-window-dropped", "the I/O window overlaps another one's", at)
-                continue
-            kept.append(window)
+            else:
+                kept.append(replace(window, port=port))
             continue
         clash = probe.addresses.claim(window.cpu, window.size, "window", root.path, at)
         if clash is None:

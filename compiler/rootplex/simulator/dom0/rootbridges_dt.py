@@ -222,7 +222,8 @@ def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     for window in _merged(node.windows):
         assert window.cpu is not None
         is_io = window.space == "io"
-        if is_io and probe.ports.register(window.cpu, window.size) is None:
+        port = probe.ports.register(window.cpu, window.size) if is_io else 0
+        if port is None:
             root.remark("io-window-dropped", "the I/O window overlaps another one's", window.place)
             continue
         windows.append(
@@ -233,6 +234,7 @@ def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
                 window.size,
                 window.prefetchable and not is_io,
                 window.place,
+                port,
             )
         )
     root.windows = tuple(windows)

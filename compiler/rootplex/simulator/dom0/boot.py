@@ -1,0 +1,235 @@
+"""A boot of Dom0: find host bridges, scan them, place BARs, enable VFs, tell Xen, in Linux's order.
+
+Device tree and ACPI alike: each bridge is probed, scanned and its resources assigned before the
+next, in the firmware's order; x86 reads MCFG before any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from rootplex.readers.acpi.iort import NodeType
+from rootplex.simulator.dom0 import acs, mcfg_x86, rootbridges_acpi, rootbridges_dt, virtual
+from rootplex.simulator.dom0.access import Accessor, accessor
+from rootplex.simulator.dom0.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
+from rootplex.simulator.dom0.hypervisor import BareMetal, Hypervisor
+from rootplex.simulator.dom0.kernel import Kernel
+from rootplex.simulator.dom0.placement import Placement
+from rootplex.simulator.dom0.profiles import Profile, profile
+from rootplex.simulator.dom0.registration import Registration
+from rootplex.simulator.dom0.resources import AddressMap, PortMap
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.dom0.scan import Scan, binds_driver
+from rootplex.simulator.dom0.state import Dom0State, Event
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.function import Bus
+from rootplex.simulator.hardware import BusError, Hardware
+from rootplex.simulator.inputs import Settings
+
+EEXIST = -17
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A bridge that the firmware has: `bring_up` fills it, `take_down` undoes that, `assign` tells
+    whether what firmware left unplaced is placed."""
+
+    root: RootBridge
+    bring_up: Callable[[], None]
+    take_down: Callable[[], None]
+    assign: Callable[[], bool]
+
+
+@dataclass(slots=True)
+class Boot:
+    """One boot under way."""
+
+    firmware: DtFirmware | AcpiFirmware
+    kernel: Kernel | None
+    settings: Settings
+    profile: Profile
+    state: Dom0State
+    root_buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
+    accessors: dict[int, Accessor] = field(default_factory=dict)
+
+
+def boot(
+    firmware: DtFirmware | AcpiFirmware,
+    settings: Settings,
+    hardware: Hardware | None,
+    hypervisor: Hypervisor | None = None,
+    state: Dom0State | None = None,
+) -> Dom0State:
+    """Boot Dom0 on what the firmware says; fills and returns `state`.
+
+    Without hardware the bridges are found and numbered and nothing is scanned; without a
+    hypervisor it is bare metal. An access that aborts ends the boot (`died`); what a hypervisor
+    raises passes through, and `state` holds what was reached until then. Raises `KeyError` for an
+    unknown kernel.
+    """
+    state = Dom0State() if state is None else state
+    version = profile(settings.kernel)
+    kernel: Kernel | None = None
+    if hardware is not None:
+        below = BareMetal(hardware) if hypervisor is None else hypervisor
+        kernel = Kernel(
+            version,
+            settings,
+            hardware,
+            below,
+            state,
+            Registration(below, settings, state),
+            acs.AcsPolicy(_asks_for_acs(firmware, settings, version, below), _overrides(firmware, version)),
+        )
+    run = Boot(firmware, kernel, settings, version, state)
+    try:
+        for candidate in _candidates(run, hardware):
+            _probe(run, candidate)
+        _read_acs_again(run)
+    except BusError as error:
+        state.died = f"external abort: {error}"
+        state.log.append(state.died)
+    return state
+
+
+def _candidates(run: Boot, hardware: Hardware | None) -> Iterator[Candidate]:
+    """The bridges of the firmware, with how to bring each up."""
+    addresses, ports = AddressMap(), PortMap()
+    firmware, settings, version = run.firmware, run.settings, run.profile
+    if isinstance(firmware, DtFirmware):
+        for area in (*firmware.platform.memory, *firmware.platform.reserved):
+            if area.enabled:
+                addresses.put(area.base, area.size, "memory", area.place)
+        domains: DomainNumbers = OldScheme()
+        if version.domains == "new":
+            domains = NewScheme(reserved_domains(firmware.tree))
+        dt = rootbridges_dt.DtProbe(version, settings, firmware, addresses, ports, domains, hardware)
+        for node, root in rootbridges_dt.find_bridges(dt):
+            yield Candidate(
+                root,
+                partial(rootbridges_dt.bring_up, node, root, dt),
+                partial(rootbridges_dt.take_down, node, root, dt),
+                lambda root=root: version.probe_only_assigns or not root.preserve,  # type: ignore[misc]
+            )
+        return
+    for base, size in settings.memory:
+        addresses.put(base, size, "memory", None)
+    probe = rootbridges_acpi.AcpiProbe(settings, firmware, addresses, ports)
+    if probe.is_x86:
+        probe.regions = mcfg_x86.usable_regions(firmware.mcfg, firmware.namespace)
+        if run.kernel is not None:
+            run.kernel.registration.regions = list(probe.regions.regions)
+    for bridge, root in rootbridges_acpi.find_bridges(probe):
+        if probe.is_x86 and root.index == 0:
+            root.remarks += probe.regions.remarks
+        yield Candidate(
+            root,
+            partial(rootbridges_acpi.bring_up, bridge, root, probe),
+            partial(addresses.release, root.path),
+            lambda: True,
+        )
+
+
+def _probe(run: Boot, candidate: Candidate) -> None:
+    """One bridge from its firmware to its last device."""
+    state, root = run.state, candidate.root
+    state.root_bridges.append(root)
+    if root.is_up:
+        candidate.bring_up()
+    if root.is_up and not _register_bus(run, root):
+        return
+    if root.fault is not None:
+        candidate.take_down()
+        state.log.append(f"{root.path}: {root.fault.reason} ({root.fault.errno})")
+        state.events.append(Event("bridge-failed", root.index, result=root.fault.errno))
+        return
+    state.events.append(Event("bridge-up", root.index))
+    if run.kernel is not None:
+        _scan(run, run.kernel, candidate)
+
+
+def _register_bus(run: Boot, root: RootBridge) -> bool:
+    """`pci_register_host_bridge`: the first bus must be new in its segment, or the bridge fails;
+    x86 goes on with the bus that is there, and this bridge adds nothing (False)."""
+    assert root.segment is not None
+    key = (root.segment, root.first_bus)
+    taken = run.root_buses.get(key) or (None if run.kernel is None else run.kernel.buses.get(key))
+    at = root.places.get("segment", root.places["node"])
+    if taken is not None:
+        other = run.state.root_bridges[taken.root]
+        reason = f"bus {root.segment:04x}:{root.first_bus:02x} already belongs to {other.path}"
+        where = other.places.get("segment", other.places["node"])
+        if run.settings.arch == "x86_64":
+            root.remark("bus-already-scanned", reason, at, where)
+            return False
+        root.fail(EEXIST, "bus-exists", reason, at, where)
+        return True
+    for other_bus in run.root_buses.values():
+        same = other_bus.segment == root.segment
+        if same and other_bus.number <= root.last_bus and root.first_bus <= other_bus.last:
+            other = run.state.root_bridges[other_bus.root]
+            reason = f"buses {root.first_bus:#x}-{root.last_bus:#x} overlap those of {other.path}"
+            here = root.places.get("bus_range", root.places["node"])
+            root.remark(
+                "bus-range-overlap", reason, here, other.places.get("bus_range", other.places["node"])
+            )
+    run.root_buses[key] = Bus(root.index, root.segment, root.first_bus, root.last_bus)
+    return True
+
+
+def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
+    """Scan, place, let drivers bind: what follows once the bridge is up."""
+    root = candidate.root
+    access = run.accessors[root.index] = accessor(root, kernel.hypervisor, kernel.hardware)
+    kernel.registration.scan_begins(root, access)
+    start = len(run.state.functions)
+    scan = Scan(kernel, root, access)
+    bus = scan.run()
+    kernel.registration.scan_ended(root, access)
+    keep = root.preserve
+    run.state.unplaced += Placement(root, access, bus, keep=keep, assign=candidate.assign()).run()
+    found = run.state.functions[start:]
+    if binds_driver(found):
+        # On device tree the flag is set when a driver binds, before 7.0 only then (§5.2).
+        kernel.acs.requested = kernel.acs.requested or isinstance(run.firmware, DtFirmware)
+    for function in found:
+        if function.sriov is not None and function.sriov.wanted:
+            virtual.enable(scan, function)
+
+
+def _asks_for_acs(
+    firmware: DtFirmware | AcpiFirmware, settings: Settings, version: Profile, hypervisor: Hypervisor
+) -> bool:
+    """Whether something has called `pci_request_acs` before the first scan (§5.2)."""
+    if isinstance(firmware, DtFirmware):
+        return version.acs_dt == "all"
+    if settings.arch == "x86_64":
+        if isinstance(hypervisor, BareMetal):
+            return firmware.has_table("DMAR", "IVRS")
+        # A PV Dom0 asks at its start of day; a PVH one, which vPCI needs, never does.
+        return not settings.vpci
+    if firmware.iort is None:
+        return False
+    smmus = {node.offset for node in firmware.iort.nodes if node.type in (NodeType.SMMU, NodeType.SMMU_V3)}
+    return any(
+        mapping.output_reference in smmus
+        for node in firmware.iort.nodes
+        if node.type == NodeType.ROOT_COMPLEX
+        for mapping in node.mappings
+    )
+
+
+def _overrides(firmware: DtFirmware | AcpiFirmware, version: Profile) -> tuple[acs.Override, ...]:
+    if isinstance(firmware, DtFirmware):
+        return acs.overrides(firmware.platform.chosen.bootargs, version.config_acs)
+    return ()
+
+
+def _read_acs_again(run: Boot) -> None:
+    """ACS as it stands at the end: a hypervisor may have switched on more."""
+    for function in run.state.functions:
+        if function.acs_capability:
+            access = run.accessors[function.root]
+            function.acs = acs.read(access, function.bus.number, function.devfn, function.acs_capability)

@@ -1,0 +1,42 @@
+"""What the whole of one booting kernel shares between its host bridges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rootplex.simulator.dom0.acs import AcsPolicy
+from rootplex.simulator.dom0.hypervisor import Hypervisor
+from rootplex.simulator.dom0.profiles import Profile
+from rootplex.simulator.dom0.registration import Registration
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.function import Bus
+from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.inputs import Settings
+
+ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
+"""Bytes that a 32-bit kernel maps for each bus that exists."""
+
+
+@dataclass(slots=True)
+class Kernel:
+    """One Dom0 kernel. `buses` are those that exist, by (segment, number); `mapped` is how much of
+    a 32-bit kernel's vmalloc space configuration space has taken, in bytes."""
+
+    profile: Profile
+    settings: Settings
+    hardware: Hardware
+    hypervisor: Hypervisor
+    state: Dom0State
+    registration: Registration
+    acs: AcsPolicy
+    buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
+    mapped: int = 0
+
+    def map_bus(self, size: int) -> bool:
+        """Map a bus's configuration space; False where vmalloc space is used up."""
+        if self.settings.bits == 64:
+            return True
+        if self.mapped + size > self.settings.vmalloc:
+            return False
+        self.mapped += size
+        return True

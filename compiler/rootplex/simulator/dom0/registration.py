@@ -1,0 +1,105 @@
+"""What Linux tells Xen, and when (`drivers/xen/pci.c`, linux-pci §7; the 2017 design).
+
+Before the very first device x86 confirms its ECAM regions; every device is reported as it is
+added. Under the 2017 design each host bridge is registered too, at the moment that
+`Settings.registers` names.
+"""
+
+from __future__ import annotations
+
+from rootplex.simulator.dom0.access import Accessor
+from rootplex.simulator.dom0.hypervisor import DeviceAdd, HostBridgeAdd, Hypervisor, MmcfgReserved
+from rootplex.simulator.dom0.mcfg_x86 import Region
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.dom0.state import Dom0State, Event
+from rootplex.simulator.function import Function
+from rootplex.simulator.inputs import Settings
+
+ENOSYS = -38
+
+
+class Registration:
+    """Makes the hypercalls in Linux's order and notes their results in the state's events."""
+
+    def __init__(self, hypervisor: Hypervisor, settings: Settings, state: Dom0State) -> None:
+        self._hypervisor = hypervisor
+        self._state = state
+        self._when = settings.registers if settings.discovery == "dom0" else None
+        self._legacy = False
+        self._told_regions = False
+        self._registered: set[int] = set()
+        self.regions: list[Region] = []
+
+    def scan_begins(self, root: RootBridge, access: Accessor) -> None:
+        if self._when == "before-scan":
+            self._register(root, access)
+
+    def scan_ended(self, root: RootBridge, access: Accessor) -> None:
+        """Whatever the moment was to be, after the scan it has come."""
+        if self._when is not None:
+            self._register(root, access)
+
+    def device_added(self, function: Function, root: RootBridge, access: Accessor) -> int:
+        """Report one function (`xen_add_device`); 0 or a negative errno, after which Linux keeps it."""
+        if not self._told_regions:
+            self._told_regions = True
+            self._tell_regions(root)
+        result = self._add(_device(function, root))
+        if result:
+            text = f"{function.sbdf}: Failed to add - passthrough or MSI/MSI-X might fail! ({result})"
+            self._state.log.append(text)
+        if self._when == "after-first-device":
+            self._register(root, access)
+        return result
+
+    def _add(self, call: DeviceAdd) -> int:
+        if not self._legacy:
+            result = self._hypervisor.pci_device_add(call)
+            if result != ENOSYS:
+                return result
+            self._legacy = True
+        # The older calls know no segment.
+        return ENOSYS if call.segment else self._hypervisor.manage_pci_add(call)
+
+    def _tell_regions(self, root: RootBridge) -> None:
+        for region in self.regions:
+            result = self._hypervisor.pci_mmcfg_reserved(
+                MmcfgReserved(
+                    address=region.base,
+                    segment=region.segment,
+                    start_bus=region.start_bus,
+                    end_bus=region.end_bus,
+                )
+            )
+            self._state.events.append(Event("mmcfg-reserved", root.index, result=result))
+            if result not in (0, ENOSYS):
+                self._state.log.append(f"Failed to report MMCONFIG reservation state ({result})")
+
+    def _register(self, root: RootBridge, access: Accessor) -> None:
+        if root.index in self._registered or root.config is None or root.segment is None:
+            return
+        self._registered.add(root.index)
+        call = HostBridgeAdd(
+            segment=root.segment,
+            start_bus=root.first_bus,
+            end_bus=root.effective_end if root.config.kind in ("ecam", "cam") else root.last_bus,
+            kind=root.config.kind,
+            base=root.config.base,
+            size=root.config.size,
+        )
+        result = self._hypervisor.pci_host_bridge_add(call, access)
+        root.registration = result
+        self._state.events.append(Event("bridge-registered", root.index, result=result))
+
+
+def _device(function: Function, root: RootBridge) -> DeviceAdd:
+    physical = function.physfn
+    return DeviceAdd(
+        segment=function.segment,
+        bus=function.bus.number,
+        devfn=function.devfn,
+        virtfn=physical is not None,
+        extfn=physical is None and function.under_ari and function.devfn >= 8,
+        physfn=(0, 0) if physical is None else (physical.bus.number, physical.devfn),
+        pxm=root.proximity,
+    )

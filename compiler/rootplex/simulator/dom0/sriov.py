@@ -1,0 +1,78 @@
+"""SR-IOV: the bus numbers that VFs may need, and the VFs once enabled (`iov.c`, linux-pci §4.7).
+
+Firmware that leaves VFs enabled stands for a driver that enables as many: Linux switches them off
+when it finds the PF, and the driver switches them on after the bridge has been scanned.
+"""
+
+from __future__ import annotations
+
+from rootplex.simulator.dom0.access import Accessor
+from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, size_block
+from rootplex.simulator.function import Function, Sriov
+
+CONTROL, TOTAL, NUM_VFS, OFFSET, STRIDE, VF_DEVICE, VF_BARS = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x1A, 0x24
+VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
+PAGE_SIZES, SYSTEM_PAGE = 0x1C, 0x20
+
+
+def initialise(access: Accessor, function: Function, capability: int, *, ari: bool) -> None:
+    """Find the VFs of a PF (`sriov_init`): fills `function.sriov` and adds the VF BARs. A PF whose
+    offset or stride cannot be used stays without."""
+    bus, devfn = function.bus.number, function.devfn
+    control = access.read(bus, devfn, capability + CONTROL, 2)
+    wanted = 0
+    if control & VF_ENABLE:
+        wanted = access.read(bus, devfn, capability + NUM_VFS, 2)
+        access.write(bus, devfn, capability + CONTROL, 2, 0)
+    total = access.read(bus, devfn, capability + TOTAL, 2)
+    if total == 0:
+        return
+    access.write(bus, devfn, capability + CONTROL, 2, ARI_HIERARCHY if ari else 0)
+    reserve = _last_bus(access, function, capability, total)
+    access.write(bus, devfn, capability + NUM_VFS, 2, 0)
+    if reserve is None:
+        return
+    function.bars += size_block(access, bus, devfn, capability + VF_BARS, 6, FIRST_VF_INDEX)
+    vf_device = access.read(bus, devfn, capability + VF_DEVICE, 2)
+    function.sriov = Sriov(capability, total, vf_device, min(wanted, total), reserve)
+
+
+def _last_bus(access: Accessor, function: Function, capability: int, total: int) -> int | None:
+    """The highest bus that any number of VFs needs, or None where they cannot be placed. Offset and
+    stride may follow NumVFs; the ends of its range are asked, between them they are taken to be
+    between."""
+    last = function.bus.number
+    for count in {total, 1}:
+        access.write(function.bus.number, function.devfn, capability + NUM_VFS, 2, count)
+        offset, stride = layout(access, function, capability)
+        if not offset or (count > 1 and not stride):
+            return None
+        last = max(last, function.rid + offset + (count - 1) * stride >> 8)
+    return last
+
+
+def layout(access: Accessor, function: Function, capability: int) -> tuple[int, int]:
+    """(First VF Offset, VF Stride) as they stand."""
+    bus, devfn = function.bus.number, function.devfn
+    offset = access.read(bus, devfn, capability + OFFSET, 2)
+    return offset, access.read(bus, devfn, capability + STRIDE, 2)
+
+
+def enable(access: Accessor, function: Function) -> list[int] | str:
+    """Enable the wanted VFs of a PF (`sriov_enable`): their RIDs in order, or why it fails."""
+    sriov = function.sriov
+    assert sriov is not None
+    bus, devfn, at = function.bus.number, function.devfn, sriov.capability
+    missing = [bar.index for bar in function.bars if bar.index >= FIRST_VF_INDEX and bar.pci is None]
+    if missing:
+        return "not enough address space for the VF BARs"
+    access.write(bus, devfn, at + NUM_VFS, 2, sriov.wanted)
+    offset, stride = layout(access, function, at)
+    rids = [function.rid + offset + index * stride for index in range(sriov.wanted)]
+    limit = function.bus.last
+    if rids and rids[-1] >> 8 > limit:
+        access.write(bus, devfn, at + NUM_VFS, 2, 0)
+        return f"VFs reach bus {rids[-1] >> 8:#04x}, beyond {limit:#04x}"
+    control = access.read(bus, devfn, at + CONTROL, 2)
+    access.write(bus, devfn, at + CONTROL, 2, control | VF_ENABLE | VF_MEMORY)
+    return rids
