@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from rootplex.readers.acpi.acpiexec import AmlObject, Evaluation, Session, run_session
@@ -27,7 +28,7 @@ from rootplex.readers.acpi.aml_facts import (
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
-from rootplex.source.finding import unreadable
+from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import TablePlace
 
 __all__ = [
@@ -80,7 +81,9 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
         evaluations |= run_session(aml, _with_arguments(missed)).evaluations
     steady: dict[str, Evaluation] | None = None
     if any(path.endswith("._CRS") and done.touched for path, done in evaluations.items()):
-        steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL).evaluations
+        # Other memory may lead a method astray; then nothing is known to be steady.
+        with suppress(Unreadable):
+            steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL).evaluations
     reader = _Reader(aml, evaluations, session.found, steady)
     devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
     others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
