@@ -1,0 +1,101 @@
+"""Requester ids to MSI controllers and device ids: linux-pci §1.11, §3.4."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulator.groups.pci_trees import PciTree, pci_bridge
+from tests.simulator.routing.routing_firmware import (
+    ITS,
+    ITS_AT,
+    NODE,
+    SMMU_AT,
+    Scanned,
+    acpi,
+    device_tree,
+    iort,
+    madt,
+)
+
+from rootplex.simulator.routing.firmware import Firmware, Source
+from rootplex.simulator.routing.msi import MsiRouter
+from rootplex.simulator.routing.routes import MsiRoute
+from rootplex.source.place import DtPlace
+
+
+def routed(tree: PciTree, name: str, firmware: Firmware, source: Source) -> MsiRoute:
+    return MsiRouter(Scanned(tree.functions), firmware, source).route(tree[name])
+
+
+def by_dt(tree: PciTree, name: str, bridge: str) -> MsiRoute:
+    return routed(tree, name, Firmware.of(device_tree(bridge)), "dt")
+
+
+def one() -> PciTree:
+    tree = PciTree()
+    tree.add("A", tree.root, 1)
+    return tree
+
+
+def test_msi_map() -> None:
+    found = by_dt(one(), "A", "msi-map = <0 &its 0x10000 0x10000>;")
+    assert (ITS, "its", 0x10008) == (
+        found.controller and found.controller.name,
+        found.controller and found.controller.kind,
+        found.id,
+    )
+    assert DtPlace("x.dtb", NODE, "msi-map", 0) == found.place
+
+
+def test_msi_parent_keeps_the_id() -> None:
+    found = by_dt(one(), "A", "msi-parent = <&its 0>;")
+    assert (ITS, 0x08) == (found.controller and found.controller.name, found.id)
+    assert DtPlace("x.dtb", NODE, "msi-parent", 0) == found.place
+
+
+@pytest.mark.parametrize(
+    ("bridge", "reason"),
+    [("", "neither msi-map nor msi-parent"), ("msi-map = <0x100 &its 0 1>;", "no entry covers 0x8")],
+)
+def test_no_controller_leaves_the_id_as_it_is(bridge: str, reason: str) -> None:
+    found = by_dt(one(), "A", bridge)
+    assert (None, 0x08) == (found.controller, found.id)
+    assert found.reason is not None
+    assert reason in found.reason
+
+
+def test_behind_a_pcie_to_pci_bridge_the_alias_counts() -> None:
+    tree = PciTree()
+    pci_bridge(tree)
+    found = by_dt(tree, "P2", "msi-map = <0x200 &its 0x4200 1>;")
+    assert (0x200, 0x4200) == (found.rid, found.id)
+
+
+def test_iort_in_two_steps() -> None:
+    """RID to StreamID by the root complex, StreamID to DeviceID by the SMMU."""
+    tables = acpi(iort([(0, 0xFF, 0x400, SMMU_AT, 0)], to_its=0x10000), madt(its=[0]))
+    found = routed(one(), "A", Firmware.of(acpi=tables), "acpi")
+    assert [(0x08, 0x408), (0x408, 0x10408)] == [(step.id_in, step.id_out) for step in found.steps]
+    assert (0x10408, 0x8080000) == (found.id, found.controller and found.controller.base)
+
+
+def test_iort_past_the_smmu() -> None:
+    tables = acpi(iort([(0, 0xFFFF, 0x500, ITS_AT, 0)]), madt(its=[0]))
+    found = routed(one(), "A", Firmware.of(acpi=tables), "acpi")
+    assert 0x508 == found.id
+    assert 1 == len(found.steps)
+
+
+def test_an_its_that_madt_does_not_have() -> None:
+    tables = acpi(iort([(0, 0xFFFF, 0, ITS_AT, 0)]), madt(its=[3]))
+    found = routed(one(), "A", Firmware.of(acpi=tables), "acpi")
+    assert found.controller is None
+    assert found.reason is not None
+    assert "MADT has no ITS with the id 0" in found.reason
+
+
+def test_the_local_apic_takes_messages_on_x86() -> None:
+    found = routed(one(), "A", Firmware.of(acpi=acpi(madt(ioapic=True))), "acpi")
+    assert ("lapic", 0xFEE00000) == (
+        found.controller and found.controller.kind,
+        found.controller and found.controller.base,
+    )

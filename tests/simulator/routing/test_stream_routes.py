@@ -1,0 +1,205 @@
+"""Requester ids to streams: linux-pci §1.10, §3.3, §5.4, §11.6, and DMAR's scopes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
+from tests.simulator.routing.routing_firmware import (
+    NODE,
+    SMMU,
+    SMMU_AT,
+    Mapping,
+    Scanned,
+    acpi,
+    device_tree,
+    dmar,
+    drhd,
+    iort,
+    scope,
+)
+
+from rootplex.simulator.function import PCI_TO_PCIE, Function
+from rootplex.simulator.groups.dom0 import group
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.routing.aliases import dma_aliases, requester_id
+from rootplex.simulator.routing.firmware import Firmware
+from rootplex.simulator.routing.routes import DeviceStreams
+from rootplex.simulator.routing.stream import StreamRouter
+from rootplex.source.place import DtPlace
+
+
+def by_dt(tree: PciTree, bridge: str, name: str, *, smmu: str = "") -> DeviceStreams:
+    firmware = Firmware.of(device_tree(bridge, smmu=smmu))
+    return StreamRouter(Scanned(tree.functions), firmware, "dt").streams(tree[name])
+
+
+def one(dev: int = 1) -> PciTree:
+    tree = PciTree()
+    tree.add("A", tree.root, dev)
+    return tree
+
+
+def test_a_map_entry_gives_the_stream_and_its_place() -> None:
+    found = by_dt(one(2), "iommu-map = <0 &smmu 0x100 0x10>, <0x10 &smmu 0x800 0x10>;", "A")
+    assert (SMMU, "smmu-v3", 0x9050000) == (
+        found.own.unit and found.own.unit.name,
+        found.own.unit and found.own.unit.kind,
+        found.own.unit and found.own.unit.base,
+    )
+    assert (0x10, 0x800) == (found.own.rid, found.own.id)
+    assert DtPlace("x.dtb", NODE, "iommu-map", 4) == found.own.place
+    assert found.unit == found.own.unit
+
+
+def test_the_mask_is_applied_first() -> None:
+    found = by_dt(one(2), "iommu-map = <0 &smmu 0x100 0x10>; iommu-map-mask = <0xff0f>;", "A")
+    assert 0x100 == found.own.id
+
+
+@pytest.mark.parametrize(
+    ("bridge", "smmu", "reason"),
+    [
+        ("", "", "no iommu-map"),
+        ("iommu-map = <0 &smmu 0 8>;", "", "no entry covers 0x8"),
+        ("iommu-map = <0 &smmu 0 0x10000>;", 'status = "disabled";', "is disabled"),
+        ("iommu-map = <8 &smmu 8 8>; iommu-map-mask = <0xff00>;", "", "outside the mask"),
+        ("iommu-map = <0 0x7777 0 0x10000>;", "", "no node has phandle"),
+    ],
+)
+def test_why_there_is_no_iommu(bridge: str, smmu: str, reason: str) -> None:
+    found = by_dt(one(), bridge, "A", smmu=smmu)
+    assert (None, None) == (found.unit, found.own.unit)
+    assert found.reason is not None
+    assert reason in found.reason
+    assert found.place is not None
+
+
+def test_all_aliases_must_be_mapped() -> None:
+    """The bridge's secondary<<8 is left out: the functions behind it have no IOMMU."""
+    tree = PciTree()
+    pci_bridge(tree)
+    bridge = "iommu-map = <0 &smmu 0 0x200>, <0x201 &smmu 0x201 0x1000>;"
+    found = by_dt(tree, bridge, "P1")
+    assert found.own.id == tree["P1"].rid
+    assert found.unit is None
+    assert found.reason is not None
+    assert "alias 0x0200" in found.reason
+    assert by_dt(tree, bridge, "BR").unit is not None
+
+
+def test_aliases_of_bridges() -> None:
+    """§5.4: PCIe-to-PCI: secondary<<8; PCI-to-PCIe and conventional bridges: their own id."""
+    tree = PciTree()
+    conventional = pci_bridge(tree)
+    inner = tree.bridge("PB", conventional, 3, type=None)
+    express = tree.bridge("X", inner, 0, type=PCI_TO_PCIE)
+    deep = tree.add("D", express, 0, aliases=(1,))
+    assert dma_aliases(deep) == (
+        (deep, deep.rid),
+        (deep, express.number << 8 | 1),
+        (tree["X"], tree["X"].rid),
+        (tree["PB"], tree["PB"].rid),
+        (tree["BR"], 0x200),
+    )
+    assert requester_id(deep) == 0x200
+    assert requester_id(tree["P1"]) == 0x200
+    assert requester_id(tree["RP"]) == tree["RP"].rid
+
+
+def test_a_fixed_alias_does_not_change_the_id_of_messages() -> None:
+    tree = PciTree()
+    function = tree.add("A", tree.root, 1, aliases=(9,))
+    assert requester_id(function) == function.rid
+
+
+# §11.6: mappings, RID, StreamID (None: unmapped).
+IORT_VECTORS: list[tuple[list[Mapping], int, int | None]] = [
+    ([(0, 0xFFFF, 0, SMMU_AT, 0)], 0xFFFF, 0xFFFF),
+    ([(0, 0x100, 0, SMMU_AT, 0), (0x100, 0xFF, 0x1000, SMMU_AT, 0)], 0x100, 0x1000),
+    ([(0, 0xFE, 0, SMMU_AT, 0)], 0xFF, None),
+    ([(0, 0x100, 0, SMMU_AT, 0)], 0x100, 0x100),
+]
+
+
+@pytest.mark.parametrize(("mappings", "rid", "stream"), IORT_VECTORS)
+def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) -> None:
+    tree = PciTree()
+    tree.root.number = rid >> 8
+    function = tree.add("A", tree.root, rid >> 3 & 0x1F, rid & 7)
+    firmware = Firmware.of(acpi=acpi(iort(mappings)))
+    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(function)
+    assert (stream, stream is None) == (found.own.id, found.reason is not None)
+    if stream is not None:
+        assert (("smmu-v3", 0x9050000)) == (found.unit and found.unit.kind, found.unit and found.unit.base)
+        assert found.place == found.own.steps[-1].place
+
+
+def test_iort_goes_by_segment_only() -> None:
+    firmware = Firmware.of(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1)))
+    tree = one()
+    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
+    assert found.reason is not None
+    assert "no root complex node for segment 0x0000" in found.reason
+
+
+def test_an_older_smmu_by_iort() -> None:
+    firmware = Firmware.of(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], type=3)))
+    tree = one()
+    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
+    assert "smmu-v2" == (found.unit and found.unit.kind)
+
+
+def unit_base(streams: DeviceStreams) -> int | None:
+    return None if streams.unit is None else streams.unit.base
+
+
+def test_dmar_scopes() -> None:
+    """The first unit that names a function or a bridge above it; else the one for all the rest."""
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 1, acs=FULL)
+    tree.add("EP", below, 0)
+    physical = tree.add("PF", tree.root, 2)
+    tree.virtual("VF", physical, tree.root, 0x18)
+    tree.add("X", tree.root, 4)
+    deep = tree.bridge("RP2", tree.root, 5, acs=FULL)
+    tree.add("N", deep, 3)
+    tree.add("M", deep, 4)
+    table = dmar(
+        drhd(0x1000, scope(2, 0, (1, 0))),
+        drhd(0x2000, scope(1, 0, (2, 0)), scope(1, 0, (5, 0), (3, 0))),
+        drhd(0x9000, all=True),
+    )
+    router = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi")
+    bases = {f.page: unit_base(router.streams(f)) for f in tree.functions}
+    expected = dict.fromkeys(("RP", "EP"), 0x1000) | dict.fromkeys(("PF", "VF", "N"), 0x2000)
+    assert bases == expected | dict.fromkeys(("X", "RP2", "M"), 0x9000)
+    assert router.streams(tree["EP"]).own.id == tree["EP"].rid
+
+
+def test_dmar_without_a_unit_for_the_rest() -> None:
+    tree = one()
+    table = dmar(drhd(0x9000, all=True, segment=1))
+    found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
+    assert found.unit is None
+    assert found.reason is not None
+    assert "segment 0x0000" in found.reason
+
+
+def functions_in(tree: PciTree, names: str) -> list[Function | None]:
+    return [tree[name] for name in names.split()]
+
+
+def test_from_bytes_to_groups() -> None:
+    """A port left out of iommu-map: no group for it, and a hazard for what is below it."""
+    tree = PciTree()
+    below = tree.bridge("RP", tree.root, 1)
+    tree.add("A", below, 0)
+    tree.add("B", below, 0, 1)
+    settings = Settings(arch="arm64", firmware="dt")
+    whole = Firmware.of(device_tree("iommu-map = <0 &smmu 0 0x10000>;"))
+    assert partition("{RP,A,B}") == pages(group(Scanned(tree.functions), whole, settings))
+    partial = Firmware.of(device_tree("iommu-map = <0x100 &smmu 0x100 0xff00>;"))
+    grouping = group(Scanned(tree.functions), partial, settings)
+    assert partition("{A} {B}") == pages(grouping)
+    assert functions_in(tree, "RP") == [reason.function for reason in grouping.ungrouped]
+    assert functions_in(tree, "RP") == [reason.function for reason in grouping.hazards]
