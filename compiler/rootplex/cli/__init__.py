@@ -9,7 +9,8 @@ from collections.abc import Sequence
 COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "descriptions to device trees, ACPI tables and hardware images"),
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
-    "explain": ("explain", "the page of a finding"),
+    "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
+    "explain": ("explain", "the page of a finding; or how one requester id is routed"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),
     "schema": ("schema", "print the JSON Schema of the platform language"),

@@ -1,36 +1,75 @@
-"""`rootplex explain CODE`: the page of a finding; `--all`: a line for each."""
+"""`rootplex explain`: the page of a finding, a line for each with --all, or one requester's way."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import re
 
+from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
+from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
+
+_SBDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A code, or --all."""
-    parser.add_argument("code", nargs="?", metavar="CODE", help="a finding's code or name")
+    """A code, an SBDF with a description, or --all."""
+    parser.add_argument("what", nargs="?", metavar="CODE|SBDF", help="a finding's code or name, or an SBDF")
+    parser.add_argument("file", nargs="?", metavar="PATH", help="with an SBDF: the platform description")
     parser.add_argument("--all", action="store_true", help="list every finding")
+    parser.add_argument("--dom0", choices=KERNELS, help="with an SBDF: Dom0's kernel")
+    parser.add_argument("--firmware", choices=("dt", "acpi"), help="with an SBDF: boot by this one")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Print the page, or the list."""
+    """Print what was asked for."""
+    if arguments.all:
+        return _list(console)
+    if arguments.what is None:
+        raise UsageError("name a finding's code, or an SBDF and a description, or --all for a list")
+    if _SBDF.fullmatch(arguments.what.lower()):
+        return _way(arguments, console)
+    return _page(arguments.what, console)
+
+
+def _list(console: Console) -> int:
+    from rootplex.checks.registry import modules, rule_of
+
+    for rule in map(rule_of, modules()):
+        console.print(f"{rule.code}  {rule.level.value:<8} {rule.name}")
+    return 0
+
+
+def _page(what: str, console: Console) -> int:
     from rootplex.checks.registry import modules, rule_of
     from rootplex.source.suggest import advice
 
-    pages = [(rule_of(module), inspect.getdoc(module) or "") for module in modules()]
-    if arguments.all:
-        for rule, _ in pages:
-            console.print(f"{rule.code}  {rule.level.value:<8} {rule.name}")
-        return 0
-    if arguments.code is None:
-        raise UsageError("name a finding's code, or --all for a list")
-    for rule, page in pages:
-        if arguments.code in {rule.code, rule.name}:
+    known: list[str] = []
+    for module in modules():
+        rule = rule_of(module)
+        if what in {rule.code, rule.name}:
             covers = f"\nCovers: {', '.join(rule.covers)}." if rule.covers else ""
-            console.print(f"{rule.code} {page}{covers}\nLevel: {rule.level.value}.")
+            console.print(f"{rule.code} {inspect.getdoc(module)}{covers}\nLevel: {rule.level.value}.")
             return 0
-    known = [rule.code for rule, _ in pages] + [rule.name for rule, _ in pages]
-    raise UsageError(f"no finding is called {arguments.code}; {advice(arguments.code, known, 'finding')}")
+        known += [rule.code, rule.name]
+    raise UsageError(f"no finding is called {what}; {advice(what, known, 'finding')}")
+
+
+def _way(arguments: argparse.Namespace, console: Console) -> int:
+    from rootplex.jobs.views import explanation_of
+
+    if arguments.file is None:
+        raise UsageError(f"name the description in which {arguments.what} is")
+    examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)
+    if examination is None:
+        return 1
+    assert examination.outcome is not None
+    sbdf = arguments.what.lower()
+    if all(function.sbdf != sbdf for function in examination.outcome.dom0.functions):
+        seen = ", ".join(function.sbdf for function in examination.outcome.dom0.functions[:12])
+        raise UsageError(f"Dom0 sees no function at {sbdf}; it sees: {seen}")
+    for line in explanation_of(examination.facts, examination.outcome, sbdf):
+        console.print(line)
+    return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from rootplex.simulator.dom0.boot import boot
@@ -26,9 +25,9 @@ from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.trace import Trace
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
-from rootplex.simulator.xen.bridges import HostBridge
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
+from rootplex.simulator.xen.wiring import wiring_of
 
 
 class Nothing:
@@ -126,23 +125,8 @@ def _xen(
         mcfg=acpi.mcfg if not by_dt and acpi is not None else None,
         iort=acpi.iort if not by_dt and acpi is not None else None,
     )
-    wiring = Wiring()
-    if hardware is not None:
-        wiring = Wiring(stream_bits=_stream_bits(hardware))
+    wiring = Wiring() if hardware is None else wiring_of(hardware)
     return Xen(settings, machine, firmware, wiring=wiring)
-
-
-def _stream_bits(hardware: Hardware) -> Callable[[HostBridge], int]:
-    images = hardware.image.bridges
-
-    def bits(bridge: HostBridge) -> int:
-        """The width of the stream table behind the hardware at the bridge's configuration space."""
-        for image in images:
-            if image.base <= bridge.root.base < image.base + image.size:
-                return image.stream_id_bits or 32
-        return 32
-
-    return bits
 
 
 def _dom0(
