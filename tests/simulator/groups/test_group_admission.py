@@ -88,6 +88,16 @@ def test_the_first_device_of_a_conventional_bus_may_own_the_alias() -> None:
     assert partition("{RP} {BR,P0}") == grouped(tree, Streams("smmu-v3"))
 
 
+def test_smmu_v3_refuses_a_stream_beyond_its_table() -> None:
+    """-ERANGE; a stream table of 16 bits holds 0xffff and not 0x10000."""
+    tree = PciTree()
+    one, other = tree.add("A", tree.root, 1), tree.add("B", tree.root, 2)
+    streams = Streams("smmu-v3", {one.rid: 0xFFFF, other.rid: 0x10000})
+    admission = admit(tree.functions, streams, lambda function: 16)
+    assert [one] == list(admission.taken)
+    assert ["refused"] == [reason.kind for reason in admission.left]
+
+
 def test_smmu_v2_merges_functions_that_share_a_stream_map_entry() -> None:
     tree = PciTree()
     one = tree.add("A", tree.root, 1)

@@ -28,12 +28,17 @@ class Admission:
         return cls(dict.fromkeys(functions, ()))
 
 
-def admit(order: Iterable[Function], streams: Callable[[Function], DeviceStreams]) -> Admission:
-    """What happens when functions come to their IOMMUs in this order.
+def admit(
+    order: Iterable[Function],
+    streams: Callable[[Function], DeviceStreams],
+    stream_bits: Callable[[Function], int] | None = None,
+) -> Admission:
+    """What happens when functions come to their IOMMUs in this order. `stream_bits`: how many bits
+    of StreamID the SMMU of a function has (None: enough).
 
-    SMMUv3 refuses a function with a StreamID that another one already has (all its aliases
-    count; a StreamID that it repeats itself does not), and does not keep the StreamIDs of a
-    refused one (`arm_smmu_insert_master`). SMMUv2 takes it and merges later
+    SMMUv3 refuses a function with a StreamID beyond its stream table, or one that another function
+    already has (all its aliases count; a StreamID that it repeats itself does not), and does not
+    keep the StreamIDs of a refused one (`arm_smmu_insert_master`). SMMUv2 takes it and merges later
     (`arm_smmu_device_group`). VT-d takes whatever is in its scope.
     """
     taken: dict[Function, tuple[StreamKey, ...]] = {}
@@ -48,6 +53,12 @@ def admit(order: Iterable[Function], streams: Callable[[Function], DeviceStreams
             continue
         keys = tuple((unit.name, route.id) for route in device.routes if route.id is not None)
         if unit.kind == "smmu-v3":
+            bits = 32 if stream_bits is None else stream_bits(function)
+            beyond = next((key for key in keys if key[1] >> bits), None)
+            if beyond is not None:
+                text = f"{function.sbdf} is refused by {unit.name}: StreamID {beyond[1]:#x} is beyond "
+                left.append(Reason(function, text + f"its {bits} bits", "refused"))
+                continue
             clash = next((key for key in keys if owners.get(key, function) is not function), None)
             if clash is not None:
                 left.append(_refused(function, owners[clash], clash))

@@ -23,12 +23,17 @@ def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:
     return group_streams(scan, router.streams, settings)
 
 
-def group_streams(scan: Scan, streams: Callable[[Function], DeviceStreams], settings: Settings) -> Grouping:
-    """The same with the way from functions to IOMMUs given."""
+def group_streams(
+    scan: Scan,
+    streams: Callable[[Function], DeviceStreams],
+    settings: Settings,
+    stream_bits: Callable[[Function], int] | None = None,
+) -> Grouping:
+    """The same with the way from functions to IOMMUs given, and the width of their StreamIDs."""
     when = timing(settings)
     discovery = scan.functions
     order = bind_order(discovery) if when.order == "driver-bind" else discovery
-    admission = admit(order, streams)
+    admission = admit(order, streams, stream_bits)
     if when.algorithm == "jgg-v3":
         grouping = jgg_groups(discovery, admission)
     else:
