@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
@@ -82,21 +83,30 @@ def _differences(ways: Iterable[Way]) -> Iterator[Difference]:
         return
     for one, other in zip(dt.streams.routes, acpi.streams.routes, strict=True):
         what = f"stream of requester id {one.rid:#06x}"
-        if (one.id, _base(one.unit)) != (other.id, _base(other.unit)):
+        if not _same((one.unit, one.id), (other.unit, other.id)):
             yield Difference(
                 what, _said(one.unit, one.id, one.reason), _said(other.unit, other.id, other.reason)
             )
     messages = dt.msi, acpi.msi
-    if len({(None if m.controller is None else (m.id, _base(m.controller))) for m in messages}) > 1:
+    if not _same(*((m.controller, None if m.controller is None else m.id) for m in messages)):
         yield Difference("device id", *(_said(m.controller, m.id, m.reason) for m in messages))
     if dt.intx is not None and acpi.intx is not None and dt.intx.irq != acpi.intx.irq:
         lines = [f"interrupt {r.irq}" if r.is_routed else f"none: {r.reason}" for r in (dt.intx, acpi.intx)]
         yield Difference("interrupt line", *lines)
 
 
-def _base(unit: Unit | None) -> object:
-    """What tells units apart across firmwares: the address; one of unknown address equals none."""
-    return None if unit is None else (unit.kind, unit.base)
+End: TypeAlias = tuple[Unit | None, int | None]
+"""Where an id ends: the unit and the id there."""
+
+
+def _same(one: End, other: End) -> bool:
+    """Whether two ends are one. Units are told apart by kind and address; an address that a firmware
+    does not say (an ITS without a MADT) tells nothing apart."""
+    (unit, id), (other_unit, other_id) = one, other
+    if unit is None or other_unit is None:
+        return unit is other_unit
+    bases = {unit.base, other_unit.base} - {None}
+    return id == other_id and unit.kind == other_unit.kind and len(bases) < 2
 
 
 def _said(unit: Unit | None, id: int | None, reason: str | None) -> str:
