@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rootplex.readers.dtb import read_dtb
@@ -39,7 +39,6 @@ class Node:
     extra: str = ""
     reg: str | None = None
     children: str = ""
-    spare: dict[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
         first, last = self.buses or (0, 255)

@@ -89,6 +89,9 @@ class MappedAccess:
         return self.base + (bus - self.first << self.shift) + (devfn << self.shift - 8) + register
 
     def read(self, bus: int, devfn: int, register: int, size: int) -> int:
+        if self.first <= bus <= self.last and register < self.limit and not self._special:
+            shift = self.shift
+            return self._read(self.base + (bus - self.first << shift) + (devfn << shift - 8) + register, size)
         address = self.address(bus, devfn, register)
         return SIZE_MASK[size] if address is None else self._read(address, size)
 

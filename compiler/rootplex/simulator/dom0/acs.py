@@ -41,11 +41,7 @@ def overrides(bootargs: str | None, config_acs: bool) -> tuple[Override, ...]:
         for option in argument.removeprefix("pci=").split(","):
             name, _, value = option.partition("=")
             if name == "disable_acs_redir":
-                found += [
-                    entry
-                    for text in value.split(";")
-                    if (entry := _override(0, ACS_RR | ACS_CR | ACS_EC, text))
-                ]
+                entries = [_override(0, ACS_RR | ACS_CR | ACS_EC, text) for text in value.split(";")]
             elif name == "config_acs" and config_acs:
                 entries = [_forced(text) for text in value.split(";")]
             else:

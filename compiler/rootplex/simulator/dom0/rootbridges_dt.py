@@ -42,6 +42,9 @@ NO_BUS_MAP_DRIVERS = frozenset(
 )
 """Drivers whose accessors have no per-bus map hook: nothing for a 32-bit kernel (§1.6)."""
 
+CONFIG_NAMES = ("config", "cfg", "ecam")
+"""What vendors' drivers call the `reg` entry of their configuration space."""
+
 SHIFT = {"ecam": 20, "cam": 16}
 
 
@@ -164,7 +167,7 @@ def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[Confi
             continue
         hard: ConfigKind = "ecam" if bridge.image.kind == "quirk" else bridge.image.kind
         return ConfigRegion(hard, reg.cpu, reg.size, _driver(node.controller)), reg
-    named = node.reg_named("config") or (node.regs[0] if node.regs else None)
+    named = next((reg for reg in node.regs if reg.name in CONFIG_NAMES), node.regs[0] if node.regs else None)
     if node.controller is None or named is None or named.cpu is None:
         return None, None
     layout: ConfigKind = "ecam" if node.controller.layout == "quirk" else node.controller.layout

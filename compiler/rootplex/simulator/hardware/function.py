@@ -77,8 +77,9 @@ class HardwareFunction:
     def read(self, register: int, size: int) -> int:
         """The register's value; it must not cross a 32-bit cell."""
         cell = register >> 2
-        value = self.changed.get(cell)
-        if value is None:
+        if cell in self.changed:
+            value = self.changed[cell]
+        else:
             value = self.cells[self.base + cell]
         if size == 4:
             return value

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 
-from rootplex.simulator.hardware.bridges import Decoder, HostBridge, decoders
+from rootplex.simulator.hardware.bridges import Decoder, HostBridge, InertDecoder, decoders
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
 from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FunctionImage, Image
@@ -51,9 +51,11 @@ class Hardware:
         for bridge in self.bridges.values():
             for bus in range(bridge.image.first_bus, bridge.image.last_bus + 1):
                 self._port_bridges.setdefault(bus, bridge)
-        # The stretch of the last access: the next one mostly falls into it too.
+        # The stretch of the last access, none yet.
         self._start, self._end, self._origin = 1, 0, 0
-        self._decoder: Decoder | None = None
+        nowhere = InertDecoder()
+        self._read: Callable[[int, int], int] = nowhere.read
+        self._write: Callable[[int, int, int], None] = nowhere.write
 
     def _build(self, image: Image) -> None:
         """Make the functions and hang them into one another by parent, lowest devfn first."""
@@ -85,40 +87,31 @@ class Hardware:
             if function.routing:
                 function.reroute = fabrics[entry.bridge].reroute
 
-    def _decoder_at(self, address: int, size: int) -> Decoder:
-        """The decoder at an address; it and its stretch become the current ones."""
+    def _decode(self, address: int, size: int) -> None:
+        """Make the stretch of an address the current one: the next access mostly falls into it."""
         index = bisect_right(self._starts, address) - 1
         if index < 0 or address + size > self._ends[index]:
             raise BusError(address, size)
         if (address & 3) + size > 4:
             raise BusError(address, size, "an access across 32 bits")
-        decoder, origin = self._decoders[index]
-        self._start, self._end, self._decoder, self._origin = (
-            self._starts[index],
-            self._ends[index],
-            decoder,
-            origin,
-        )
-        return decoder
+        decoder, self._origin = self._decoders[index]
+        self._start, self._end = self._starts[index], self._ends[index]
+        self._read, self._write = decoder.read, decoder.write
 
     def read(self, address: int, size: int) -> int:
-        if self._decoder is not None and self._start <= address < self._end and not address & (size - 1):
-            decoder = self._decoder
-        else:
-            decoder = self._decoder_at(address, size)
-        value = decoder.read(address - self._origin, size)
+        if not self._start <= address < self._end or address & (size - 1):
+            self._decode(address, size)
+        value = self._read(address - self._origin, size)
         if self.tracer is not None:
             self.tracer("read", address, size, value)
         return value
 
     def write(self, address: int, size: int, value: int) -> None:
-        if self._decoder is not None and self._start <= address < self._end and not address & (size - 1):
-            decoder = self._decoder
-        else:
-            decoder = self._decoder_at(address, size)
+        if not self._start <= address < self._end or address & (size - 1):
+            self._decode(address, size)
         if self.tracer is not None:
             self.tracer("write", address, size, value)
-        decoder.write(address - self._origin, size, value)
+        self._write(address - self._origin, size, value)
 
     def port_read(self, port: int, size: int) -> int:
         """x86 ports: 0xcf8 (32 bits) and 0xcfc-0xcff; every other port reads all ones. Ports know

@@ -1,0 +1,402 @@
+"""Enumeration against linux-pci §4 and its vectors §11.3, §11.4, §11.8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.dom0_boots import ECAM, Node, dt_boot
+from tests.hardware_images import (
+    ACS_FULL,
+    DOWNSTREAM,
+    PCIE_TO_PCI,
+    UPSTREAM,
+    Image,
+    Page,
+    Tree,
+    endpoint,
+    ids,
+    root_port,
+    switch_port,
+)
+
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.function import Function
+
+
+def scan(
+    tree: Tree, *, node: Node | None = None, bridge: dict[str, Any] | None = None, **settings: Any
+) -> Dom0State:
+    hardware = Image().bridge(base=ECAM, **(bridge or {})).tree(tree).hardware()
+    return dt_boot([node or Node()], hardware, **settings)
+
+
+def addresses(state: Dom0State) -> dict[str, str]:
+    return {function.page: function.sbdf.removeprefix("0000:") for function in state.functions}
+
+
+def buses(state: Dom0State) -> dict[str, tuple[int | None, int | None]]:
+    return {f.page: (f.secondary, f.subordinate) for f in state.functions if f.is_bridge}
+
+
+def by_page(state: Dom0State, page: str) -> Function:
+    return next(function for function in state.functions if function.page == page)
+
+
+D0: Tree = [("A", 0, endpoint())]
+DOWN: Tree = [("D0", 0, switch_port(DOWNSTREAM), D0), ("D1", 8, switch_port(DOWNSTREAM))]
+SWITCH: Tree = [
+    ("RP0", 0, root_port(), [("USP", 0, switch_port(UPSTREAM), DOWN)]),
+    ("RP1", 8, root_port(), [("B", 0, endpoint())]),
+]
+
+
+def test_bus_numbers_of_a_switch() -> None:
+    """§11.3, first vector."""
+    assert buses(scan(SWITCH)) == {"RP0": (1, 4), "USP": (2, 4), "D0": (3, 3), "D1": (4, 4), "RP1": (5, 5)}
+
+
+def test_bus_numbers_with_room_for_vfs() -> None:
+    """§11.3, second vector: a PF that needs two more buses."""
+    pf = endpoint().sriov(total=257, offset=0x100, stride=1)
+    state = scan([("RP0", 0, root_port(), [("PF", 0, pf)]), ("RP1", 8, root_port())])
+    assert buses(state) == {"RP0": (1, 3), "RP1": (4, 4)}
+
+
+def test_vf_buses_are_reserved_on_a_root_bus_too() -> None:
+    """§11.8: no VF enabled, and what is numbered after it still moves."""
+    pf = Page().pcie(9).sriov(total=8, offset=0x100, stride=1)
+    assert buses(scan([("PF", 0, pf), ("RP", 8, root_port())])) == {"RP": (2, 2)}
+
+
+def test_vfs_of_an_enabled_pf() -> None:
+    """§11.4, with firmware leaving 128 VFs on; VF64 is on a bus of its own."""
+    pf = endpoint().sriov(total=128, offset=0x80, stride=2, enabled=128)
+    image = Image().bridge(base=ECAM).tree([("rp", 0, root_port(), [("pf", 0, pf.ari())])])
+    for index in range(128):
+        image.function(f"vf{index}", endpoint().virtual().ari(), vf_of="pf", vf_index=index)
+    state = dt_boot([Node()], image.hardware())
+    found = addresses(state)
+    assert found["pf"] == "01:00.0"
+    expected = {"vf0": "01:10.0", "vf1": "01:10.2", "vf63": "01:1f.6", "vf64": "02:00.0", "vf127": "02:0f.6"}
+    assert {name: found[name] for name in expected} == expected
+    virtual = by_page(state, "vf64")
+    assert (virtual.vendor, virtual.device) == (0x1234, 0x0101)
+    assert virtual.bus.virtual
+    assert virtual.bus.bridge is None
+    assert virtual.physfn is by_page(state, "pf")
+    assert virtual.parent is by_page(state, "rp")
+    assert len(state.functions) == 130
+
+
+def test_vfs_beyond_the_bus_range_are_not_enabled() -> None:
+    pf = endpoint().sriov(total=128, offset=0x80, stride=2, enabled=128)
+    node = Node(buses=(0, 1))
+    state = scan([("rp", 0, root_port(), [("pf", 0, pf)])], node=node, bridge={"last_bus": 1})
+    assert list(addresses(state)) == ["rp", "pf"]
+
+
+@pytest.mark.parametrize(("offset", "stride"), [(0, 1), (1, 0)])
+def test_vfs_without_offset_or_stride_are_given_up(offset: int, stride: int) -> None:
+    state = scan([("pf", 0, Page().pcie(9).sriov(total=4, offset=offset, stride=stride))])
+    assert by_page(state, "pf").sriov is None
+
+
+def test_too_few_buses() -> None:
+    """§11.8: ports get numbers beyond the range, and what is behind them vanishes."""
+    tree: Tree = [(f"rp{n}", n << 3, root_port(), [(f"ep{n}", 0, endpoint())]) for n in range(4)]
+    state = scan(tree, node=Node(buses=(0, 2)), bridge={"last_bus": 2})
+    assert buses(state) == {"rp0": (1, 1), "rp1": (2, 2), "rp2": (3, 3), "rp3": (4, 4)}
+    assert sorted(addresses(state)) == ["ep0", "ep1", "rp0", "rp1", "rp2", "rp3"]
+    assert [remark.slug for remark in state.root_bridges[0].remarks] == ["buses-beyond-range"] * 2
+
+
+def test_classes_that_contradict_the_header() -> None:
+    """§11.8: a type 0 header of class 0604 reads class 0; 0, 0600 and 0607 stay."""
+    classes = {"bridge": 0x060400, "none": 0, "host": 0x060000, "cardbus": 0x060700}
+    tree: Tree = [(name, n << 3, Page(class_code=code)) for n, (name, code) in enumerate(classes.items())]
+    state = scan(tree)
+    assert {f.page: f.class_code for f in state.functions} == {**classes, "bridge": 0}
+
+
+def test_unknown_header_is_ignored() -> None:
+    page = Page()
+    page.put(0x0E, 1, 3)
+    state = scan([("odd", 0, page), ("good", 8, Page())])
+    assert list(addresses(state)) == ["good"]
+    assert any("unknown header" in line for line in state.log)
+
+
+@pytest.mark.parametrize("id", [0xFFFFFFFF, 0, 0x0000FFFF, 0xFFFF0000, 0x01000001])
+def test_ids_that_mean_nobody_is_there(id: int) -> None:
+    page = Page()
+    page.put(0, 4, id)
+    assert scan([("x", 0, page)]).functions == []
+
+
+def test_functions_of_a_slot() -> None:
+    """Holes are allowed, function 0 must be there, header bit 7 decides."""
+    many = Page().multifunction()
+    tree: Tree = [
+        ("0.0", 0, many), ("0.3", 3, Page()), ("0.7", 7, Page()),
+        ("1.1", 9, many),
+        ("2.0", 16, Page()), ("2.1", 17, Page()),
+    ]  # fmt: skip
+    state = scan(tree)
+    assert list(addresses(state)) == ["0.0", "0.3", "0.7", "2.0"]
+    last = by_page(state, "0.7")
+    assert (last.multifunction, last.header_multifunction) == (True, False)
+
+
+def test_below_ports_only_device_0_is_asked() -> None:
+    tree: Tree = [
+        ("rp", 0, root_port(), [("rp.0", 0, endpoint()), ("rp.1", 8, endpoint())]),
+        ("br", 8, Page().bridge().pcie(PCIE_TO_PCI), [("br.0", 0, Page()), ("br.1", 8, Page())]),
+    ]
+    assert sorted(addresses(scan(tree))) == ["br", "br.0", "br.1", "rp", "rp.0"]
+
+
+def test_ari() -> None:
+    """Next function comes from the capability; 255 can be reached; it needs the port's support."""
+    functions: Tree = [
+        ("f0", 0, endpoint().ari(next_function=5)),
+        ("f5", 5, endpoint().ari(next_function=255)),
+        ("f6", 6, endpoint().ari()),
+        ("f255", 255, endpoint().ari()),
+    ]
+    state = scan([("rp", 0, root_port(ari=True), functions)])
+    assert list(addresses(state)) == ["rp", "f0", "f5", "f255"]
+    assert by_page(state, "f255").sbdf == "0000:01:1f.7"
+    assert by_page(state, "rp").ari_forwarding
+    state = scan([("rp", 0, root_port(ari=False), functions)])
+    assert list(addresses(state)) == ["rp", "f0"]
+    assert not by_page(state, "rp").ari_forwarding
+
+
+def test_port_types_that_contradict_their_place() -> None:
+    """§4.3."""
+    tree: Tree = [
+        ("rp", 0, root_port(), [("a", 0, switch_port(DOWNSTREAM), [("b", 0, switch_port(UPSTREAM))])]),
+    ]
+    state = scan(tree)
+    assert by_page(state, "a").pcie_type == UPSTREAM
+    assert by_page(state, "b").pcie_type == DOWNSTREAM
+
+
+def test_capabilities() -> None:
+    page = endpoint().msi(3).msix(33).ats().ari().pin(2, disintx=True)
+    page.put(0x2C, 4, 0x1100_1AF4)
+    function = by_page(scan([("rp", 0, root_port(), [("f", 0, page)])]), "f")
+    assert (function.msi, function.msix, function.ats, function.ari) == (8, 33, True, True)
+    assert (function.pin, function.disintx, function.subsystem) == (2, True, (0x1AF4, 0x1100))
+    plain = by_page(scan([("f", 0, Page().pin(1))]), "f")
+    assert (plain.pin, plain.disintx, plain.pcie_type, plain.config_size) == (1, False, None, 256)
+
+
+def test_capability_list_in_a_ring_ends() -> None:
+    page = endpoint()
+    page.put(0x41, 1, 0x40)
+    page.put(0x100, 4, 0x100 << 20 | 0x7)
+    assert list(addresses(scan([("f", 0, page)]))) == ["f"]
+
+
+def test_extended_space_ends_at_a_conventional_bridge() -> None:
+    """§1.7: below a PCI bridge only 256 bytes pass."""
+    tree: Tree = [("br", 0, Page().bridge().pcie(PCIE_TO_PCI), [("f", 0, endpoint().acs(ACS_FULL))])]
+    function = by_page(scan(tree), "f")
+    assert (function.config_size, function.acs) == (256, None)
+
+
+def test_extended_space_that_repeats_the_header_is_none() -> None:
+    page = endpoint()
+    for offset in range(0x100, 0x1000, 0x100):
+        page.put(offset, 4, page.get(0, 4))
+    assert by_page(scan([("f", 0, page)]), "f").config_size == 256
+
+
+def test_cam_has_256_bytes() -> None:
+    node = Node(compatible="pci-host-cam-generic", size=16 << 20)
+    bridge = {"kind": "cam", "size": 16 << 20}
+    state = scan([("rp", 0, root_port(acs=ACS_FULL), [("f", 0, endpoint())])], node=node, bridge=bridge)
+    assert list(addresses(state)) == ["rp", "f"]
+    assert {f.config_size for f in state.functions} == {256}
+    assert by_page(state, "rp").acs is None
+
+
+Numbers = list[tuple[str, int, tuple[int, int, int]]]
+FIRMWARE_NUMBERS: Numbers = [("a", 0, (0, 3, 5)), ("b", 8, (0, 0, 0)), ("c", 16, (0, 7, 8))]
+
+
+def _numbered(values: Numbers) -> Tree:
+    tree: Tree = []
+    for name, devfn, (primary, secondary, subordinate) in values:
+        page = root_port()
+        page.put(0x18, 4, primary | secondary << 8 | subordinate << 16, 0xFFFFFF)
+        tree.append((name, devfn, page, [(f"{name}.ep", 0, endpoint())]))
+    return tree
+
+
+def test_firmware_numbers_are_replaced_on_device_tree() -> None:
+    assert buses(scan(_numbered(FIRMWARE_NUMBERS))) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
+
+
+def test_firmware_numbers_are_kept_with_probe_only() -> None:
+    """§4.5: configured bridges first, the rest after the highest."""
+    state = scan(_numbered(FIRMWARE_NUMBERS), chosen="linux,pci-probe-only = <1>;")
+    assert buses(state) == {"a": (3, 5), "b": (9, 9), "c": (7, 8)}
+    assert addresses(state)["b.ep"] == "09:00.0"
+
+
+@pytest.mark.parametrize("numbers", [(1, 3, 5), (0, 5, 3), (0, 0, 3)])
+def test_broken_firmware_numbers_are_replaced(numbers: tuple[int, int, int]) -> None:
+    state = scan(_numbered([("a", 0, numbers)]), chosen="linux,pci-probe-only = <1>;")
+    assert buses(state) == {"a": (1, 1)}
+
+
+def test_probe_only_in_the_node_keeps_no_bus_numbers() -> None:
+    """§1.8: BARs are kept, buses still renumbered (LNX-59)."""
+    node = Node(extra="linux,pci-probe-only = <1>;")
+    state = scan(_numbered(FIRMWARE_NUMBERS), node=node)
+    assert buses(state) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
+    assert state.root_bridges[0].preserve
+
+
+def test_kept_bridges_share_their_spare_buses_with_hotplug_ports() -> None:
+    """§4.5: a kept bridge with room, below it two hot-plug ports that firmware left unnumbered."""
+    upper = switch_port(UPSTREAM)
+    upper.put(0x18, 4, 0x00_09_02_01, 0xFFFFFF)
+    port = root_port()
+    port.put(0x18, 4, 0x00_09_01_00, 0xFFFFFF)
+    hot = Page().bridge(hotplug=True).pcie(DOWNSTREAM)
+    tree: Tree = [("rp", 0, port, [("up", 0, upper, [("h0", 0, hot), ("h1", 8, hot)])])]
+    state = scan(tree, chosen="linux,pci-probe-only = <1>;")
+    # available 7, shared by two: 3 each, less the bus itself: 2 behind each.
+    assert buses(state) == {"rp": (1, 9), "up": (2, 9), "h0": (3, 5), "h1": (6, 8)}
+
+
+def test_enhanced_allocation_fixes_bus_numbers() -> None:
+    port = root_port()
+    offset = port.capability(0x14, 8)
+    port.put(offset + 4, 2, 0x07 | 0x09 << 8)
+    state = scan([("rp", 0, port, [("ep", 0, endpoint())]), ("next", 8, root_port())])
+    assert buses(state) == {"rp": (7, 9), "next": (10, 10)}
+    assert addresses(state)["ep"] == "07:00.0"
+
+
+def test_order_of_events() -> None:
+    """§4.6: a bus is probed whole before any bridge on it is descended."""
+    state = scan(SWITCH)
+    added = [event.function.page for event in state.events if event.kind == "device-added" and event.function]
+    assert added == ["RP0", "RP1", "USP", "D0", "D1", "A", "B"]
+    kinds = [event.kind for event in state.events]
+    assert kinds[:3] == ["bridge-up", "bridge-registered", "bus-added"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "first", "second"),
+    [("linux-7.2", 0x1D, 0x1D), ("linux-6.12", 0, 0x1D), ("linux-6.1", 0, 0x1D)],
+)
+def test_when_acs_is_switched_on(kernel: str, first: int, second: int) -> None:
+    """§10: before 7.0 on device tree, only from the second host bridge on."""
+    image = Image()
+    nodes = []
+    for number in range(2):
+        base, window = ECAM + (number << 28), 0x1000_0000 * (number + 1)
+        image.bridge(f"h{number}", base=base)
+        image.function(f"rp{number}", root_port(acs=ACS_FULL), bridge=f"h{number}")
+        ranges = ((0x02000000, window, window, 0x1000_0000),)
+        nodes.append(Node(name=f"n{number}", base=base, domain=number, ranges=ranges))
+    state = dt_boot(nodes, image.hardware(), kernel=kernel)
+    assert [f.acs for f in state.functions] == [(ACS_FULL, first), (ACS_FULL, second)]
+
+
+def test_acs_needs_a_driver_on_the_first_bridge() -> None:
+    """§10: where nothing behind the first bridge has a driver, the second has no ACS either."""
+    image = Image().bridge("h0", base=ECAM).bridge("h1", base=ECAM + (1 << 28))
+    image.function("ep", endpoint(), bridge="h0").function("rp", root_port(acs=ACS_FULL), bridge="h1")
+    nodes = [
+        Node(name="x", domain=0),
+        Node(
+            name="y",
+            domain=1,
+            base=ECAM + (1 << 28),
+            ranges=((0x02000000, 0x40000000, 0x40000000, 0x10000000),),
+        ),
+    ]
+    assert by_page(dt_boot(nodes, image.hardware(), kernel="linux-6.12"), "rp").acs == (ACS_FULL, 0)
+
+
+def test_acs_from_the_command_line() -> None:
+    """§5.2: config_acs forces bits, the right-most character is bit 0; 6.1 does not know it."""
+    tree: Tree = [("rp", 8, root_port(acs=ACS_FULL))]
+    chosen = 'bootargs = "quiet pci=nomsi,config_acs=xxxxx1x@0000:00:01.0";'
+    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0x1F)
+    assert by_page(scan(tree, chosen=chosen, kernel="linux-6.1"), "rp").acs == (ACS_FULL, 0)
+    chosen = 'bootargs = "pci=disable_acs_redir=pci:1234:0104";'
+    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0x11)
+
+
+def test_external_facing_port_blocks_translated_requests() -> None:
+    node = Node(children="pcie@8,0 { reg = <0x800 0 0 0 0>; external-facing; };")
+    tree: Tree = [("rp", 8, root_port(acs=ACS_FULL), [("dev", 0, Page().pcie(0).multifunction().acs(0x5F))])]
+    state = scan(tree, node=node)
+    assert by_page(state, "rp").acs == (ACS_FULL, 0x1F)
+    assert by_page(state, "dev").acs == (0x5F, 0x1F)
+
+
+def trees(depth: int = 3) -> st.SearchStrategy[list[Any]]:
+    """Random trees: each entry is (port?, [below])."""
+    leaf = st.just(("ep",))
+    if depth == 0:
+        return st.lists(leaf, max_size=3)
+    node = st.one_of(leaf, st.tuples(st.sampled_from(["rp", "pci"]), st.deferred(lambda: trees(depth - 1))))
+    return st.lists(node, max_size=3)
+
+
+def build(shape: list[Any], path: str = "") -> Tree:
+    tree: Tree = []
+    for index, entry in enumerate(shape):
+        name = f"{path}/{index}"
+        if entry[0] == "ep":
+            tree.append((name, index << 3, endpoint().bar(0, 4096)))
+        else:
+            page = root_port() if entry[0] == "rp" else Page().bridge().pcie(PCIE_TO_PCI)
+            below = entry[1][:1] if entry[0] == "rp" else entry[1]
+            tree.append((name, index << 3, page, build(below, name)))
+    return tree
+
+
+def preorder(tree: Tree, number: list[int]) -> dict[str, tuple[int, int]]:
+    """What depth-first numbering in (device, function) order gives."""
+    found: dict[str, tuple[int, int]] = {}
+    for id, _, _, *below in tree:
+        if below:
+            number[0] += 1
+            secondary = number[0]
+            found |= preorder(below[0], number)
+            found[id] = (secondary, number[0])
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees())
+def test_every_function_once_in_preorder(shape: list[Any]) -> None:
+    tree = build(shape)
+    state = scan(tree)
+    assert sorted(function.page for function in state.functions) == sorted(ids(tree))
+    assert buses(state) == preorder(tree, [0])
+    rids = [function.rid for function in state.functions]
+    assert len(set(rids)) == len(rids)
+    assert state.died is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(trees(2), st.integers(0, 255), st.integers(0, 255), st.sampled_from([1, 2, 4]))
+def test_all_ones_where_nothing_is(shape: list[Any], bus: int, devfn: int, size: int) -> None:
+    hardware = Image().bridge(base=ECAM).tree(build(shape)).hardware()
+    state = dt_boot([Node()], hardware)
+    there = {function.rid for function in state.functions}
+    value = hardware.read(ECAM + (bus << 20 | devfn << 12), size)
+    assert (value == (1 << 8 * size) - 1) == (bus << 8 | devfn not in there)
