@@ -7,7 +7,7 @@ from typing import Any
 from tests.backends.platforms import bar, device
 
 from rootplex.catalogue.reader import model
-from rootplex.model.device import Device, Sriov
+from rootplex.model.device import Alias, Device, Sriov
 
 
 def catalogued(entry: str, dev: int = 0, fn: int = 0, /, **overrides: Any) -> Device:
@@ -24,6 +24,7 @@ def catalogued(entry: str, dev: int = 0, fn: int = 0, /, **overrides: Any) -> De
         values["acs"] = tuple(facts.pop("acs"))
     if "sriov" in facts:
         values["sriov"] = Sriov(**{"enabled": 0, **facts.pop("sriov")})
+    values["aliases"] = tuple(Alias(**each) for each in facts.pop("aliases", ()))
     values["bars"] = tuple(bar(**each) for each in facts.pop("bars", ()))
     return device(dev, fn, **{**values, **facts, **overrides})
 

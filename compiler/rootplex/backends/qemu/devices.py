@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rootplex.backends.qemu.machines import Abilities, Machine
-from rootplex.backends.qemu.refusals import refusal
+from rootplex.backends.qemu.refusals import SYNTHETIC, refusal
 from rootplex.backends.qemu.registers import can_disable_acs, check_registers
-from rootplex.catalogue.reader import model
+from rootplex.catalogue.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.source.finding import Finding
@@ -44,6 +44,10 @@ ON_BUS: dict[str, tuple[str, frozenset[str]]] = {
         "a conventional bus takes conventional functions and bridges",
         frozenset({"pci", "pci-bridge"}),
     ),
+}
+SLOT_RULES = {
+    "slot": "the slot below a port is device 0",
+    "conventional": "device 0 below a bridge is its hot-plug controller's",
 }
 PLACES = {"pcie-slot": {"slot"}, "conventional-slot": {"root", "conventional"}, "switch": {"switch"}}
 
@@ -155,27 +159,28 @@ class Devices:
             yield f"serial={id}"
 
     def _misplaced(self, device: Device, facts: Mapping[str, object], kind: str) -> Iterator[Finding]:
+        """What is wrong with a device on this kind of bus: the first of model and type, and its numbers."""
+        qemu: Mapping[str, Any] = facts["qemu"]  # type: ignore[assignment]
         rule, types = ON_BUS[kind]
         wanted = facts.get("type")
         if kind == "root" and wanted == "endpoint":
             wanted = "integrated-endpoint"
-        if device.type not in types:
+        if kind not in PLACES.get(qemu.get("place", ""), {kind}):
+            note = "QEMU makes it PCI Express in a slot, conventional on a root bus or behind a PCI bridge"
+            message = f"{device.model} is another device here"
+            other = f"{device.model}-conventional"
+            help = f"write model: {other}" if other in names() else SYNTHETIC
+            yield self._refusal("RPX0017", device, message, note, "model", help)
+        elif device.type not in types:
             yield self._refusal("RPX0017", device, f"{device.label} cannot stand here in QEMU", rule, "type")
         elif device.type != wanted:
             note = f"here QEMU makes its {device.model} a function of type {wanted}"
             yield self._refusal("RPX0016", device, f"QEMU has no {device.model} of this type", note, "type")
-        qemu: Mapping[str, Any] = facts["qemu"]  # type: ignore[assignment]
-        if kind not in PLACES.get(qemu.get("place", ""), {kind}):
-            note = "QEMU makes it PCI Express in a slot, conventional on a root bus or behind a PCI bridge"
-            yield self._refusal("RPX0017", device, f"{device.model} is another device here", note, "model")
         if device.fn > 7:
             note = "its function numbers are 0 to 7"
             yield self._refusal("RPX0017", device, "QEMU places no function above 7", note, "fn")
-        if kind == "slot" and device.dev:
-            note = "the slot below a port is device 0"
-            yield self._refusal("RPX0017", device, "QEMU plugs nothing into this slot", note, "dev")
-        if kind == "conventional" and not device.dev:
-            note = "device 0 below a bridge is its hot-plug controller's"
+        if kind in SLOT_RULES and (device.dev == 0) == (kind == "conventional"):
+            note = SLOT_RULES[kind]
             yield self._refusal("RPX0017", device, "QEMU plugs nothing into this slot", note, "dev")
 
     def _check_built_in(self, own: HostBridge | None, spare: list[Device]) -> None:
@@ -200,9 +205,11 @@ class Devices:
     ) -> None:
         self.findings.append(self._refusal(code, part, message, note, key))
 
-    def _refusal(self, code: str, part: Device | HostBridge, message: str, note: str, key: str) -> Finding:
+    def _refusal(
+        self, code: str, part: Device | HostBridge, message: str, note: str, key: str, help: str = SYNTHETIC
+    ) -> Finding:
         subject = part.label if isinstance(part, Device) else part.name
-        return refusal(code, part.at(key), message, note=note, subject=subject)
+        return refusal(code, part.at(key), message, note=note, subject=subject, help=help)
 
 
 def _free_slots(machine: Machine, own: HostBridge | None) -> set[int]:
