@@ -23,6 +23,14 @@ MODULES: tuple[str, ...] = (
     "language.unknown_name",
     "language.duplicate_name",
     "language.impossible_tree",
+    "qemu.qemu_machine",
+    "qemu.qemu_config_space",
+    "qemu.qemu_window",
+    "qemu.qemu_id_map",
+    "qemu.qemu_intx",
+    "qemu.qemu_model",
+    "qemu.qemu_register",
+    "qemu.qemu_slot",
     "language.duplicate_function",
     "language.function_number",
     "language.register_sizes",
@@ -31,6 +39,16 @@ MODULES: tuple[str, ...] = (
     "language.sriov_numbers",
     "language.expected_finding_absent",
     "language.idle_suppression",
+    # 07 ACPI
+    "acpi.acpi_ecam_base_below_zero",
+    "acpi.acpi_window_beyond_64_bits",
+    "acpi.acpi_interrupt_trigger",
+    "acpi.iort_coherence_differs",
+    "acpi.iort_ats_differs",
+    "acpi.iort_device_id_not_a_function",
+    "acpi.iort_map_too_long",
+    "acpi.iort_id_beyond_32_bits",
+    "acpi.acpi_no_stub_dsdt",
 )
 
 

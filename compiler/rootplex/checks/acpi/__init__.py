@@ -1,0 +1,1 @@
+"""Block 07: what ACPI tables and AML say of host bridges."""

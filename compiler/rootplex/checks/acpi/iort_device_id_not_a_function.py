@@ -1,0 +1,14 @@
+"""iort-device-id-not-a-function
+
+What it finds: requester ids that share a StreamID and have different DeviceIDs.
+Why it matters: behind an SMMU, IORT makes the DeviceID from the StreamID; it cannot tell such requesters
+apart.
+Example: `iommu: {unit: smmu, mask: 0}` beside an identity `msi` map.
+What to do: let requester ids that share a StreamID share their DeviceID, or give them different StreamIDs.
+Source: Arm DEN0049 E.f §3.1.1.5; linux-pci §3.3.
+"""
+
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Level
+
+RULE = Rule(code="RPX0706", name="iort-device-id-not-a-function", level=Level.ERROR, needs="reading")

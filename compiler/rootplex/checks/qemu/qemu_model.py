@@ -1,0 +1,13 @@
+"""qemu-model
+
+What it finds: a device that this QEMU does not have, or a function without a model.
+Why it matters: QEMU makes whole devices, not configuration space; what it has no model for cannot be there.
+Example: `{dev: 1, id: "8086:1533"}` without `model`.
+What to do: name a `qemu:` model of the catalogue, or run it with `rootplex qemu --synthetic`.
+Source: `qemu-system-… -device help`.
+"""
+
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Level
+
+RULE = Rule(code="RPX0015", name="qemu-model", level=Level.ERROR, needs="reading")

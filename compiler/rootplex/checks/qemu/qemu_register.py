@@ -1,0 +1,13 @@
+"""qemu-register
+
+What it finds: a register of a function that QEMU's model has with another value and that no option changes.
+Why it matters: the real boot would show another device than the description.
+Example: `{model: "qemu:nvme", msix: 3}`.
+What to do: take the key out, so that the model's value holds, or run it with `rootplex qemu --synthetic`.
+Source: the device catalogue, measured on QEMU 7.2.
+"""
+
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Level
+
+RULE = Rule(code="RPX0016", name="qemu-register", level=Level.ERROR, needs="reading")

@@ -1,0 +1,13 @@
+"""qemu-slot
+
+What it finds: a function where QEMU plugs none, or has another of its own.
+Why it matters: QEMU refuses to start, or the function appears elsewhere.
+Example: a `pxb-pcie` missing on bus 0 for a second root bus.
+What to do: follow the note, or run it with `rootplex qemu --synthetic`.
+Source: QEMU 7.2 `hw/pci/pci.c`, `hw/pci/pcie_port.c`.
+"""
+
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Level
+
+RULE = Rule(code="RPX0017", name="qemu-slot", level=Level.ERROR, needs="reading")
