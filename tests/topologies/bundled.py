@@ -14,7 +14,7 @@ from rootplex.model.platform import Platform
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = sorted((CHECKOUT / "topologies").glob("*.yaml"))
-NAMES = [file.stem for file in FILES]
+NAMES = sorted(file.stem for file in FILES)
 COMMAND = (sys.executable, "-c", "import sys; from rootplex.cli import main; sys.exit(main())")
 
 

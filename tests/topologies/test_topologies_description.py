@@ -19,7 +19,7 @@ def test_the_language_has_nothing_against_it(name: str) -> None:
     assert () == checked(name).findings
 
 
-@pytest.mark.parametrize("file", FILES, ids=NAMES)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_comment_at_its_head_says_where_its_facts_are_from(file: Path) -> None:
     heading = list(takewhile(lambda line: line.startswith("#"), file.read_text().splitlines()))
     assert len(heading) >= 2
