@@ -1,0 +1,127 @@
+/*
+ * The PCI host bridges of amd-seattle, compiled by Rootplex from its description.
+ */
+DefinitionBlock ("", "SSDT", 2, "RTPLEX", "ROOTPLEX", 0x00000001)
+{
+    Scope (\_SB)
+    {
+        // The configuration space of the described buses: outside every host bridge.
+        Device (ECAM)
+        {
+            Name (_HID, EisaId ("PNP0C02"))
+            Name (_UID, "ECAM")
+            Name (_CRS, ResourceTemplate ()
+            {
+                QWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+                    0x0000000000000000,
+                    0x00000000F0000000,
+                    0x00000000F7FFFFFF,
+                    0x0000000000000000,
+                    0x0000000008000000
+                ) // pcie
+            })
+        }
+
+        Device (PC00) // pcie
+        {
+            Name (_HID, EisaId ("PNP0A08"))
+            Name (_CID, EisaId ("PNP0A03"))
+            Name (_SEG, 0x0000)
+            Name (_BBN, 0x00)
+            Name (_UID, 0x0)
+            Name (_STA, 0x0F)
+            Name (_CCA, 1)
+            Name (_CRS, ResourceTemplate ()
+            {
+                WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+                    0x0000, // granularity
+                    0x0000, // minimum, on the bus
+                    0x007F, // maximum
+                    0x0000, // translation to the CPU
+                    0x0080 // length
+                )
+                DWordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+                    0x00000000, // granularity
+                    0x00000000, // minimum, on the bus
+                    0x0000FFFF, // maximum
+                    0xEFFF0000, // translation to the CPU
+                    0x00010000, // length
+                    , , , TypeTranslation, DenseTranslation
+                )
+                DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+                    0x00000000, // granularity
+                    0x40000000, // minimum, on the bus
+                    0xBFFFFFFF, // maximum
+                    0x00000000, // translation to the CPU
+                    0x80000000 // length
+                )
+                QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+                    0x0000000000000000, // granularity
+                    0x0000000100000000, // minimum, on the bus
+                    0x0000007FFFFFFFFF, // maximum
+                    0x0000000000000000, // translation to the CPU
+                    0x0000007F00000000 // length
+                )
+            })
+            Name (_DMA, ResourceTemplate ()
+            {
+                QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+                    0x0000000000000000, // granularity
+                    0x0000000000000000, // minimum, on the bus
+                    0x000000FFFFFFFFFF, // maximum
+                    0x0000000000000000, // translation to the CPU
+                    0x0000010000000000 // length
+                )
+            })
+            Name (_PRT, Package ()
+            {
+                Package () { 0x0002FFFF, 0, 0, 0x140 },
+                Package () { 0x0002FFFF, 1, 0, 0x141 },
+                Package () { 0x0002FFFF, 2, 0, 0x142 },
+                Package () { 0x0002FFFF, 3, 0, 0x143 }
+            })
+            Method (_OSC, 4, Serialized)
+            {
+                CreateDWordField (Arg3, 0x00, CDW1)
+                If (Arg0 != ToUUID ("33db4d5b-1ff7-401c-9657-7441c03dd766"))
+                {
+                    CDW1 |= 0x04 // unknown UUID
+                    Return (Arg3)
+                }
+                If (Arg1 != 1)
+                {
+                    CDW1 |= 0x08 // unknown revision
+                    Return (Arg3)
+                }
+                If (Arg2 < 3)
+                {
+                    CDW1 |= 0x02 // no room for the answer
+                    Return (Arg3)
+                }
+                CreateDWordField (Arg3, 0x08, CDW3)
+                Local0 = (CDW3 & 0x0000003C) // pme, aer, capability, ltr
+                If (Local0 != CDW3)
+                {
+                    CDW1 |= 0x10 // something asked for is not granted
+                }
+                CDW3 = Local0
+                Return (Arg3)
+            }
+            Method (_DSM, 4, NotSerialized)
+            {
+                If (Arg0 == ToUUID ("e5c937d0-3553-4d7a-9117-ea4d19c3434d"))
+                {
+                    If (Arg2 == 0)
+                    {
+                        Return (Buffer () { 0x21 }) // functions 0 and 5
+                    }
+                    If (Arg2 == 5)
+                    {
+                        Return (1) // free to change what firmware set up
+                    }
+                }
+                Return (Buffer () { 0x00 })
+            }
+        }
+    }
+}
