@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, field
 from dataclasses import dataclass as standard
+from inspect import get_annotations
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform, overload
 
@@ -90,7 +91,7 @@ def _made(
         body.pop("__weakref__", None)
         body["__slots__"] = tuple(name for name in own if name not in taken)
         # The class must be made anew to have slots, as in the standard library.
-        cls = type(cls)(cls.__name__, cls.__bases__, body)
+        cls = type(cls)(cls.__name__, cls.__bases__, body)  # type: ignore[misc]
     setattr(cls, _FIELDS, fields)
     cls.__match_args__ = tuple(  # type: ignore[misc]
         name for name, each in fields.items() if each.init and not each.kw_only
@@ -129,7 +130,7 @@ def _add(cls: type[Any], name: str, method: Callable[..., Any], body: dict[str, 
 
 def _own_fields(cls: type[Any], kw_only: bool) -> dict[str, Field[Any]]:
     fields: dict[str, Field[Any]] = {}
-    for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+    for name, annotation in get_annotations(cls).items():
         if "ClassVar" in str(annotation):
             continue
         written = cls.__dict__.get(name, MISSING)
