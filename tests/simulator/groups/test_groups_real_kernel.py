@@ -49,16 +49,16 @@ VECTORS_SHOWN = [name for name in VECTORS if name not in ("v11", "v14", "v15", "
 """Not those that need a BAR, VFs, a bit that stays off, or an alias that Linux knows by id."""
 
 BELOW: dict[int | None, tuple[int | None, ...]] = {
-    ROOT_PORT: (UPSTREAM, PCIE_TO_PCI, 0, 1),
+    ROOT_PORT: (UPSTREAM, UPSTREAM, UPSTREAM, PCIE_TO_PCI, 0, 0, 0, 1),
     UPSTREAM: (DOWNSTREAM, DOWNSTREAM, DOWNSTREAM, 0),
-    DOWNSTREAM: (UPSTREAM, PCIE_TO_PCI, 0),
+    DOWNSTREAM: (UPSTREAM, PCIE_TO_PCI, 0, 0, 0, 0),
     PCIE_TO_PCI: (None, -1, PCI_TO_PCIE),
     PCI_TO_PCIE: (UPSTREAM, 0),
     -1: (None, -1, PCI_TO_PCIE),
 }
 """What may sit below a bridge of a type; -1 is a conventional bridge."""
 
-ON_ROOT_BUS = (ROOT_PORT, ROOT_PORT, ROOT_PORT, INTEGRATED, EVENT_COLLECTOR, PCIE_TO_PCI, -1, None)
+ON_ROOT_BUS = (*[ROOT_PORT] * 8, *[INTEGRATED] * 4, EVENT_COLLECTOR, PCIE_TO_PCI, -1, None)
 ONE_DEVICE = (ROOT_PORT, DOWNSTREAM, PCI_TO_PCIE)
 
 

@@ -19,13 +19,15 @@ from tests.simulator.routing.routing_firmware import (
 )
 
 from rootplex.simulator.function import PCI_TO_PCIE, Function
+from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group
+from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.routing.aliases import dma_aliases, requester_id
 from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.routes import DeviceStreams
-from rootplex.simulator.routing.stream import StreamRouter
-from rootplex.source.place import DtPlace
+from rootplex.simulator.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.routing.stream import StreamRouter, identity_streams
+from rootplex.source.place import DtPlace, FilePlace
 
 
 def by_dt(tree: PciTree, bridge: str, name: str, *, smmu: str = "") -> DeviceStreams:
@@ -183,6 +185,15 @@ def test_dmar_without_a_unit_for_the_rest() -> None:
     assert found.unit is None
     assert found.reason is not None
     assert "segment 0x0000" in found.reason
+
+
+def test_a_unit_that_takes_every_id_as_it_is() -> None:
+    tree = PciTree()
+    pci_bridge(tree)
+    unit = Unit("iommu", "AMD IOMMU", None, FilePlace("config.json"))
+    streams = identity_streams(unit)
+    assert [0x0208, 0x0200] == [route.id for route in streams(tree["P1"]).routes]
+    assert partition("{RP} {BR,P1,P2}") == pages(linux_groups(tree.functions, admit(tree.functions, streams)))
 
 
 def functions_in(tree: PciTree, names: str) -> list[Function | None]:

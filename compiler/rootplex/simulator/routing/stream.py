@@ -63,6 +63,20 @@ class StreamRouter:
         return self._found[key]
 
 
+def identity_streams(unit: Unit) -> Callable[[Function], DeviceStreams]:
+    """Streams where one unit takes every requester id as it is and no table says so: AMD's IOMMU
+    without its IVRS."""
+
+    def streams(function: Function) -> DeviceStreams:
+        routes = tuple(
+            StreamRoute(function, owner, rid, unit, rid, (), None, unit.place)
+            for owner, rid in dma_aliases(function)
+        )
+        return DeviceStreams(function, routes, unit, None, unit.place)
+
+    return streams
+
+
 def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Function, int], Lookup]:
     """How one id of a function is looked up."""
     roots = scan.root_bridges
