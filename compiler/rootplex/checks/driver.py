@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import modules, rule_of
@@ -13,15 +14,17 @@ from rootplex.source.finding import Finding
 def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tuple[Finding, ...]:
     """The findings of all checks that need `needs`; `found` is what was found before.
 
-    A check is left out where a code that it requires to be silent has spoken.
+    A check is left out where a code that it requires to be silent has spoken; each sees in `Facts.found`
+    what those before it have said.
     """
-    spoken = {finding.code for finding in found}
+    earlier = tuple(found)
+    spoken = {finding.code for finding in earlier}
     findings: list[Finding] = []
     for module in modules():
         rule = rule_of(module)
         if rule.needs != needs or spoken.intersection(rule.requires):
             continue
-        new = tuple(module.check(facts))
+        new = tuple(module.check(replace(facts, found=(*earlier, *findings))))
         spoken.update(finding.code for finding in new)
         findings.extend(new)
     return tuple(findings)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.finding import Finding
 from rootplex.source.place import Place
 
 if TYPE_CHECKING:
+    from rootplex.model.device import Device
     from rootplex.model.platform import Platform
     from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
     from rootplex.simulator.function import Function
@@ -45,19 +47,23 @@ class Facts:
     """The facts about one platform, as far as they are known.
 
     A check is called only where what it needs is there (`Rule.needs`). `names` are all names that
-    the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a hardware page. `source` gives the description's
-    place for an artifact's, where there is a description; findings are placed by it.
+    the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a
+    hardware page, `devices` the description's device. `source` gives the description's place for an
+    artifact's, where there is a description; findings are placed by it. `found` is what earlier
+    checks have said.
     """
 
     described: Platform | None = None
     names: frozenset[str] = frozenset()
     pages: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, Device] = field(default_factory=dict)
     arch: str = "arm64"
     dt: DtFirmware | None = None
     acpi: AcpiFirmware | None = None
     bridges: tuple[Joined, ...] = ()
     outcome: Outcome | None = None
     source: Callable[[Place], Place] = field(default=unmapped)
+    found: tuple[Finding, ...] = ()
 
     @property
     def platform(self) -> Platform:

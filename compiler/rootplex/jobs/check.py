@@ -14,7 +14,7 @@ from rootplex.jobs.acceptance import accept, verdict_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.details import details_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
-from rootplex.jobs.settings import Wishes, names_of, settings_of
+from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.model.platform import Platform
 from rootplex.report.result import Result
 from rootplex.simulator.dom0.profiles import profile
@@ -97,6 +97,7 @@ def facts_of(checked: Checked, compiled: Compiled, artifacts: Artifacts, setting
         described=platform,
         names=checked.names,
         pages=names_of(platform, compiled),
+        devices=devices_of(platform, compiled),
         arch=platform.arch,
         dt=dt,
         acpi=acpi,

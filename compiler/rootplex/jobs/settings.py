@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.model.bridge import Firmware
+from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.simulator.inputs import GuestWish, Settings
 
@@ -58,6 +59,12 @@ def pages_of(platform: Platform, compiled: Compiled) -> dict[str, str]:
 def names_of(platform: Platform, compiled: Compiled) -> dict[str, str]:
     """Page id → device name."""
     return {page: name for name, page in pages_of(platform, compiled).items()}
+
+
+def devices_of(platform: Platform, compiled: Compiled) -> dict[str, Device]:
+    """Page id → the description's device, of those that the hardware image has (not VFs)."""
+    devices = {(bridge.name, device.key): device for bridge, device in platform.walk()}
+    return {page: devices[key] for page, key in compiled.pages.items() if key in devices}
 
 
 def other(settings: Settings, firmware: Firmware) -> Settings:
