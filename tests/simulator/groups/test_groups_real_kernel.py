@@ -45,6 +45,8 @@ Programs: TypeAlias = Callable[[str], str]
 RAM = 0x9000_0000
 SEGMENTS, BUSES = 31, 8
 SEED = 20170711
+UNMAPPED = SEGMENTS - 1
+"""The segment whose iommu-map leaves out bus 0."""
 VECTORS_SHOWN = [name for name in VECTORS if name not in ("v11", "v14", "v15", "v19", "v20")]
 """Not those that need a BAR, VFs, a bit that stays off, or an alias that Linux knows by id."""
 
@@ -106,6 +108,13 @@ def discovered(bus: Bus) -> Iterator[Function]:
     return walk(bus)
 
 
+def hazard(tree: PciTree) -> None:
+    """A port without ACS; with no mapping for it, the functions below get groups of their own."""
+    below = tree.bridge("RP", tree.root, 1)
+    for fn in range(2):
+        tree.add(f"F{fn}", below, 0, fn, mf=True, acs=FULL)
+
+
 def all_trees() -> list[list[Function]]:
     found = []
     rng = random.Random(SEED)
@@ -113,6 +122,9 @@ def all_trees() -> list[list[Function]]:
         if segment < len(VECTORS_SHOWN):
             tree = PciTree(segment)
             VECTORS[VECTORS_SHOWN[segment]][0](tree)
+        elif segment == UNMAPPED:
+            tree = PciTree(segment)
+            hazard(tree)
         else:
             tree = random_tree(segment, rng)
         found.append(list(discovered(tree.root)))
@@ -147,10 +159,11 @@ def device_tree(folder: Path) -> Path:
             bus-range = <0 {BUSES - 1}>;
             reg = <0x0 {RAM + segment * BUSES * 0x100000:#x} 0x0 {BUSES * 0x100000:#x}>;
             ranges = <0x2000000 0x0 {window:#x} 0x0 {window:#x} 0x0 0x1000000>;
-            iommu-map = <0 {smmu[1]} {segment * BUSES * 256:#x} {BUSES * 256:#x}>; dma-coherent;
+            iommu-map = <{left} {smmu[1]} {stream + left:#x} {BUSES * 256 - left:#x}>; dma-coherent;
         }};"""
         for segment in range(SEGMENTS)
-        for window in [0x1000_0000 + segment * 0x100_0000]
+        for window, stream in [(0x1000_0000 + segment * 0x100_0000, segment * BUSES * 256)]
+        for left in [256 if segment == UNMAPPED else 0]
     )
     (folder / "ram.dts").write_text(f"{text}\n/ {{\n    /delete-node/ pcie@10000000;{bridges}\n}};\n")
     assert runner.run(["dtc", "-q", "-o", "ram.dtb", "ram.dts"], cwd=folder).status == 0
@@ -173,6 +186,7 @@ def test_a_kernel_comes_to_the_same_groups(tmp_path: Path, kernel: Kernels, prog
     for segment, functions in enumerate(trees):
         mark = f"{segment:04x}:"
         assert {f.sbdf for f in functions} == {sbdf for sbdf in seen if sbdf.startswith(mark)}
-        grouping = group_streams(Scanned(functions), Streams("smmu-v3"), settings)
+        left_out = dict.fromkeys(range(256)) if segment == UNMAPPED else {}
+        grouping = group_streams(Scanned(functions), Streams("smmu-v3", left_out), settings)
         ours = {frozenset(member.sbdf for member in group.members) for group in grouping.groups}
         assert ours == {group for group in real if next(iter(group)).startswith(mark)}
