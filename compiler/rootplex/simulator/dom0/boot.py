@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from rootplex.readers.acpi.iort import NodeType
+from rootplex.readers.acpi.iort_facts import NodeType
 from rootplex.simulator.dom0 import acs, mcfg_x86, rootbridges_acpi, rootbridges_dt, virtual
 from rootplex.simulator.dom0.access import Accessor, accessor
 from rootplex.simulator.dom0.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains

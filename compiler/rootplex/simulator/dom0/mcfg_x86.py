@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rootplex.readers.acpi.aml import AcpiDevice, Namespace
+from rootplex.readers.acpi.aml_facts import AcpiDevice, Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.simulator.dom0.rootbridge import Remark
 from rootplex.source.place import Place
@@ -120,7 +120,8 @@ def motherboard_ranges(namespace: Namespace) -> tuple[tuple[int, int], ...]:
 
 def memory_ranges(devices: tuple[AcpiDevice, ...]) -> tuple[tuple[int, int], ...]:
     """(base, end) of the memory that devices consume by their `_CRS`."""
-    templates = (device.crs.value for device in devices)
+    present = (device for device in devices if device.status.known is None or device.status.known & 0x9)
+    templates = (device.crs.value for device in present)
     return tuple(
         (resource.minimum, resource.minimum + resource.length)
         for template in templates
