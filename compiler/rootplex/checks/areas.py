@@ -1,0 +1,204 @@
+"""Stretches of CPU addresses that somebody claims, and which of them lie on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.madt import read_madt
+from rootplex.readers.platform_dt import DtArea
+from rootplex.source.place import Place, TablePlace
+
+Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
+
+_STATUS_PRESENT = 1
+IO_APIC_SIZE, LOCAL_APIC_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x10000, 0x20000
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One stretch: first and last address, whose it is (the bridge's name or a node's path), what
+    messages call it, and where it is written; `path` is the node's."""
+
+    kind: Kind
+    base: int
+    last: int
+    owner: str
+    what: str
+    at: Place
+    path: str = ""
+
+    @property
+    def size(self) -> int:
+        return self.last - self.base + 1
+
+    def overlaps(self, other: Area) -> bool:
+        return self.base <= other.last and other.base <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.what} at {self.base:#x}-{self.last:#x}"
+
+
+def overlapping(areas: Iterable[Area], others: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
+    """Each area with the first of the others that it overlaps; at most one pair an area."""
+    candidates = tuple(others)
+    for area in areas:
+        other = next((each for each in candidates if each is not area and area.overlaps(each)), None)
+        if other is not None:
+            yield area, other
+
+
+def colliding(areas: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
+    """Every later area with the first earlier one that it overlaps."""
+    seen: list[Area] = []
+    for area in areas:
+        other = next((each for each in seen if area.overlaps(each)), None)
+        if other is not None:
+            yield area, other
+        seen.append(area)
+
+
+def dt_config_areas(facts: Facts) -> Iterator[Area]:
+    """The configuration spaces of the enabled bridges."""
+    for bridge in enabled_bridges(facts):
+        reg = config_space(bridge)
+        if reg is not None and reg.cpu is not None and reg.size:
+            name = name_of(facts, bridge.path)
+            what = f"the configuration space of '{name}'"
+            yield Area("config", reg.cpu, reg.cpu + reg.size - 1, name, what, reg.place, bridge.path)
+
+
+def dt_register_areas(facts: Facts) -> Iterator[Area]:
+    """Every `reg` entry of the enabled bridges, configuration space first in each bridge."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        config = config_space(bridge)
+        for reg in sorted(bridge.regs, key=lambda each: each is not config):
+            if reg.cpu is None or not reg.size:
+                continue
+            what = (
+                f"the configuration space of '{name}'" if reg is config else f"a register block of '{name}'"
+            )
+            kind: Kind = "config" if reg is config else "registers"
+            yield Area(kind, reg.cpu, reg.cpu + reg.size - 1, name, what, reg.place, bridge.path)
+
+
+def dt_window_areas(facts: Facts) -> Iterator[Area]:
+    """The windows of the enabled bridges, as the CPU sees them; not the old way to say in `ranges`
+    where configuration space is."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        for window in bridge.windows:
+            if window.space == "config" or window.cpu is None or not window.size:
+                continue
+            what = f"the {window.space} window of '{name}'"
+            last = window.cpu + window.size - 1
+            yield Area("window", window.cpu, last, name, what, window.place, bridge.path)
+
+
+def dt_memory(facts: Facts) -> Iterator[Area]:
+    """RAM, as the enabled memory nodes say."""
+    for area in () if facts.dt is None else facts.dt.platform.memory:
+        yield _area("memory", area, "memory")
+
+
+def dt_reserved(facts: Facts) -> Iterator[Area]:
+    """Reserved memory: the reservation block and `/reserved-memory`."""
+    for area in () if facts.dt is None else facts.dt.platform.reserved:
+        yield _area("reserved", area, "reserved memory")
+
+
+def dt_controllers(facts: Facts) -> Iterator[Area]:
+    """Register blocks of enabled interrupt controllers, MSI controllers and IOMMUs, but for those
+    inside a host bridge's own node."""
+    if facts.dt is None:
+        return
+    bridges = {bridge.path for bridge in facts.dt.bridges}
+    kinds = {controller.path for controller in facts.dt.platform.controllers} - bridges
+    for area in facts.dt.platform.areas:
+        if area.enabled and area.path in kinds:
+            yield _area("controller", area, f"{area.path}")
+
+
+def dt_devices(facts: Facts) -> Iterator[Area]:
+    """Register blocks of all other enabled devices: not host bridges, not their endpoint twins,
+    not buses, whose `reg` holds what is on them."""
+    if facts.dt is None:
+        return
+    kinds = {controller.path for controller in facts.dt.platform.controllers}
+    bridges = {bridge.path for bridge in facts.dt.bridges}
+    for area in facts.dt.platform.areas:
+        if not area.enabled or area.path in kinds or area.path in bridges:
+            continue
+        node = facts.dt.tree.by_path[area.path]
+        if not is_endpoint(node) and "ranges" not in node.properties:
+            yield _area("device", area, area.path)
+
+
+def _area(kind: Kind, area: DtArea, what: str) -> Area:
+    return Area(kind, area.base, area.base + area.size - 1, area.path, what, area.place, area.path)
+
+
+def mcfg_areas(facts: Facts) -> Iterator[Area]:
+    """What each MCFG entry covers: from the configuration space of its first bus to its last."""
+    mcfg = None if facts.acpi is None else facts.acpi.mcfg
+    for entry in () if mcfg is None else mcfg.entries:
+        if entry.start_bus > entry.end_bus or not entry.base:
+            continue
+        owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
+        base, last = entry.base + (entry.start_bus << 20), entry.base + (entry.end_bus + 1 << 20) - 1
+        what = f"the configuration space that MCFG gives segment {entry.segment}"
+        yield Area("config", base, last, owner, what, entry.place)
+
+
+def acpi_window_areas(facts: Facts) -> Iterator[Area]:
+    """The memory windows of the bridges that are there, as far as they surely come out so."""
+    for bridge in () if facts.acpi is None else facts.acpi.namespace.bridges:
+        if is_present(bridge):
+            yield from _template_areas(facts, bridge)
+
+
+def is_present(bridge: AcpiHostBridge) -> bool:
+    """Whether `_STA` surely says that the bridge is there (absent: it is)."""
+    status = bridge.status
+    return status.state == "absent" or bool((status.known or 0) & _STATUS_PRESENT)
+
+
+def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
+    template = bridge.crs.value
+    name = name_of(facts, bridge.path)
+    for item in () if template is None else template.certain:
+        if item.type != "memory" or not item.producer or not item.length:
+            continue
+        place = bridge.crs.place
+        at = TablePlace(place.file, place.table, item.offset, item.size, place.path)
+        base = item.cpu_minimum
+        yield Area("window", base, base + item.length - 1, name, f"a _CRS window of '{name}'", at)
+
+
+def acpi_controllers(facts: Facts) -> Iterator[Area]:
+    """What MADT lists: I/O APICs and the local APIC, or the parts of the GIC."""
+    tables = () if facts.acpi is None else facts.acpi.tables
+    table = next((each for each in tables if each.signature == "APIC"), None)
+    if table is None:
+        return
+    madt = read_madt(table)
+
+    def area(base: int, size: int, what: str, at: Place) -> Area:
+        return Area("controller", base, base + size - 1, what, what, at)
+
+    for apic in madt.ioapics:
+        yield area(apic.address, IO_APIC_SIZE, f"I/O APIC {apic.id}", apic.place)
+    if madt.local_apic and (madt.ioapics or facts.arch == "x86_64"):
+        yield area(madt.local_apic, LOCAL_APIC_SIZE, "the local APIC", table.place(36, 4))
+    for gicd in madt.distributors:
+        yield area(gicd.base, DISTRIBUTOR_SIZE, "the GIC distributor", gicd.place)
+    for gicr in madt.redistributors:
+        if gicr.length:
+            yield area(gicr.base, gicr.length, "the GIC redistributors", gicr.place)
+    for its in madt.its:
+        yield area(its.base, ITS_SIZE, f"ITS {its.id}", its.place)

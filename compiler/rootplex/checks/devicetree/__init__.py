@@ -1,0 +1,1 @@
+"""Block 06: what is wrong within a device tree's host bridge nodes."""

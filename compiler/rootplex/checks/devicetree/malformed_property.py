@@ -1,0 +1,57 @@
+"""malformed-property
+
+What it finds: a property of a host bridge that is not a whole number of entries or has the wrong length,
+and cell counts that a PCI bus cannot have (`#address-cells` is 3, `#size-cells` is 2).
+Why it matters: what cannot be cut into entries is not read: no windows, no configuration space, no number.
+Example: `dt: {properties: {ranges: [0x02000000, 0, 0x10000000]}}`.
+What to do: count the cells: PCI address 3, CPU address as the parent says, size 2.
+Source: Devicetree Specification 0.4 §2.3; linux-pci LNX-19 (§1.4).
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import DtPlace
+
+RULE = Rule(
+    code="RPX0601",
+    name="malformed-property",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-19",),
+)
+
+# What cannot be read where these are malformed makes the bridge useless; of the others it is less.
+VITAL = {"reg", "ranges", "#address-cells", "linux,pci-domain"}
+LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask"}
+SIZE_CELLS = 2
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """What the reader could not cut, of enabled bridges."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        for problem in bridge.problems:
+            place = problem.place
+            if not isinstance(place, DtPlace) or place.node != bridge.path:
+                continue
+            if place.property in VITAL or place.property in LESSER:
+                yield RULE.finding(
+                    facts.source(place),
+                    f"{place.property} of '{name}' is malformed",
+                    level=Level.ERROR if place.property in VITAL else Level.WARNING,
+                    notes=[problem.text],
+                    subject=name,
+                )
+        if bridge.ranges == "entries" and bridge.node.size_cells != SIZE_CELLS:
+            yield RULE.finding(
+                facts.source(bridge.place("#size-cells")),
+                f"#size-cells of '{name}' is {bridge.node.size_cells}, a PCI bus has {SIZE_CELLS}",
+                subject=name,
+            )

@@ -1,0 +1,76 @@
+"""map-malformed
+
+What it finds: an `iommu-map` or `msi-map` that its reader refuses: not a whole number of entries, where an
+entry has 3 cells and the target's `#iommu-cells` (`#msi-cells`) in Linux 7.2, and 4 cells in earlier ones
+and in Xen; also a range of RIDs with more than one output cell.
+Why it matters: the map counts for nothing (-EINVAL), so no device behind the bridge is translated, or gets
+MSIs; or its cells are shifted and mean other devices.
+Example: `dt: {properties: {iommu-map: [0, 1, 0]}}`.
+What to do: write RID, controller, id and length for every entry.
+Source: linux-pci LNX-24 (§1.10), xen-pci XP-31 (§1.9).
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import MapCells, RidMap, rid_map
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0608",
+    name="map-malformed",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-24", "XP-31"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Maps of enabled bridges that cannot be read."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        for map in (bridge.iommu_map, bridge.msi_map):
+            if map is not None:
+                yield from _map(facts, name, map)
+        if is_today_port(facts):
+            yield from _as_xen_reads(facts, name, bridge)
+
+
+def _map(facts: Facts, name: str, map: RidMap) -> Iterator[Finding]:
+    if map.invalid is not None:
+        yield RULE.finding(
+            facts.source(map.place),
+            f"{map.property} of '{name}' is malformed",
+            notes=[map.invalid],
+            subject=name,
+        )
+    for entry in map.entries:
+        if len(entry.output) > 1 and entry.length > 1:
+            yield RULE.finding(
+                facts.source(entry.place),
+                f"{map.property} of '{name}' has an entry of {entry.length} RIDs "
+                f"with {len(entry.output)} output cells",
+                notes=["such an entry can stand for one RID only"],
+                subject=name,
+            )
+
+
+def _as_xen_reads(facts: Facts, name: str, bridge: DtHostBridge) -> Iterator[Finding]:
+    """Xen counts four cells an entry, whatever the IOMMU says."""
+    own = bridge.iommu_map
+    if facts.dt is None or own is None or own.invalid is not None:
+        return
+    map = rid_map(facts.dt.tree, bridge.node, "iommu-map", MapCells.ONE)
+    if map is not None and map.invalid is not None:
+        yield RULE.finding(
+            facts.source(map.place),
+            f"iommu-map of '{name}' cannot be read by Xen",
+            notes=[map.invalid, "Xen takes four cells an entry, whatever #iommu-cells says"],
+            subject=name,
+        )

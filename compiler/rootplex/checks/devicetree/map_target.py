@@ -1,0 +1,93 @@
+"""map-target
+
+What it finds: an `iommu-map`, `msi-map` or `msi-parent` of an enabled bridge that names a node that is not
+there or is no such controller (errors), or one that is disabled (a warning: a boot loader may enable it).
+Why it matters: a disabled IOMMU translates nothing: the kernel goes on without it, and there are no groups
+and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses
+the devices.
+Example: `iommu: {unit: smmu}` with an `smmu` of `enabled: false`.
+What to do: enable the controller, or take the map out.
+Source: linux-pci §1.10, §1.11; xen-pci XP-32 (§1.9).
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import DtPlace
+
+RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, needs="artifacts", covers=("XP-32",))
+
+# What a node must have to be named by a property, and what it then is called.
+NEEDED = {
+    "iommu-map": ("#iommu-cells", "IOMMU"),
+    "msi-map": ("msi-controller", "MSI controller"),
+    "msi-parent": ("msi-controller", "MSI controller"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One use of a controller by a property of a bridge."""
+
+    property: str
+    phandle: int
+    target: str | None
+    at: DtPlace
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding for a bridge, property and target."""
+    for bridge in enabled_bridges(facts):
+        told: set[tuple[str, int]] = set()
+        for reference in _references(bridge):
+            if (reference.property, reference.phandle) not in told:
+                told.add((reference.property, reference.phandle))
+                yield from _reference(facts, bridge, reference)
+
+
+def _references(bridge: DtHostBridge) -> Iterator[Reference]:
+    for map in (bridge.iommu_map, bridge.msi_map):
+        for entry in () if map is None else map.entries:
+            yield Reference(map.property if map else "", entry.phandle, entry.target, entry.place)
+    if bridge.msi_map is None:
+        for each in bridge.msi_parent:
+            yield Reference("msi-parent", each.phandle, each.target, each.place)
+
+
+def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iterator[Finding]:
+    assert facts.dt is not None
+    name = name_of(facts, bridge.path)
+    marker, what = NEEDED[reference.property]
+    level, note = Level.ERROR, None
+    related = []
+    if reference.target is None:
+        message = f"{reference.property} of '{name}' names phandle {reference.phandle:#x}, which no node has"
+    else:
+        node = facts.dt.tree.by_path[reference.target]
+        related = [(facts.source(facts.dt.tree.place(node)), "it is here")]
+        if marker not in node.properties:
+            message = f"{reference.property} of '{name}' names {reference.target}, which is no {what}"
+            note = f"it has no {marker}"
+        elif not (node.is_enabled and node.ancestors_enabled):
+            level = Level.WARNING
+            message = f"{reference.property} of '{name}' names {reference.target}, which is disabled"
+            note = "a boot loader may enable it"
+        else:
+            return
+    yield RULE.finding(
+        facts.source(reference.at),
+        message,
+        level=level,
+        related=related,
+        notes=() if note is None else [note],
+        help=f"name an {what} that is there and enabled",
+        subject=name,
+    )

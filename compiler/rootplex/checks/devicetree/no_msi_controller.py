@@ -1,0 +1,49 @@
+"""no-msi-controller
+
+What it finds: an enabled bridge of the generic host driver with neither `msi-map` nor `msi-parent`. Of a
+description only bridges that have a device with MSI or MSI-X.
+Why it matters: the kernel flags the bus "no MSI", and every device falls back to INTx, which a passthrough
+guest cannot have on today's Arm port of Xen; PCI Express devices need not even have INTx.
+Example: a bridge without `msi` and a device with `msix: 8`.
+What to do: name an MSI controller: `msi: {controller: its}`.
+Source: linux-pci LNX-25 (§1.11).
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0614", name="no-msi-controller", level=Level.WARNING, needs="artifacts", covers=("LNX-25",)
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges whose MSIs nobody takes."""
+    wanting = None
+    if facts.described is not None:
+        wanting = {
+            bridge.name
+            for bridge in facts.described.host_bridges
+            if any(device.msi or device.msix for device in bridge.walk())
+        }
+    for bridge in enabled_bridges(facts):
+        if bridge.controller is None or bridge.controller.driver != "pci-host-generic":
+            continue
+        name = name_of(facts, bridge.path)
+        if bridge.msi_map is not None or bridge.has_msi_parent:
+            continue
+        if wanting is None or name in wanting:
+            yield RULE.finding(
+                facts.source(bridge.place()),
+                f"'{name}' has neither msi-map nor msi-parent",
+                notes=["every device behind it falls back to INTx"],
+                help="name an MSI controller",
+                subject=name,
+            )

@@ -1,0 +1,40 @@
+"""not-driven-by-xen
+
+What it finds: an enabled host bridge that today's Arm port of Xen has no driver for.
+Why it matters: Dom0 may drive it, but with the IOMMU on Xen refuses each of its devices (-ENODEV), and
+nothing on it can be given to a guest.
+Example: `discovery: xen` with `compatible: pci-host-cam-generic`.
+What to do: use a bridge that is plain ECAM, or keep its devices in Dom0 and the IOMMU away from it.
+Source: xen-pci XP-26 (§1.2).
+Sources that prove it: device tree; only where the description asks for `discovery: xen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
+from rootplex.simulator.xen.drivers import bridge_driver
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0605", name="not-driven-by-xen", level=Level.ERROR, needs="artifacts", covers=("XP-26",))
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges of other compatible strings than Xen's drivers have."""
+    if not is_today_port(facts):
+        return
+    translated = facts.platform.xen.iommu and bool(facts.platform.iommus)
+    for bridge in enabled_bridges(facts):
+        if bridge_driver(bridge.node) is None:
+            name = name_of(facts, bridge.path)
+            yield RULE.finding(
+                facts.source(bridge.place("compatible")),
+                f"Xen has no driver for '{name}'",
+                level=Level.ERROR if translated else Level.WARNING,
+                notes=[f"its compatible is {', '.join(bridge.compatible) or 'absent'}"]
+                + (["each of its devices is refused (-ENODEV)"] if translated else []),
+                subject=name,
+            )

@@ -1,0 +1,40 @@
+"""ranges-missing
+
+What it finds: a host bridge without `ranges`: an enabled one, and with today's Arm port of Xen any of
+device_type "pci", disabled ones too (an error).
+Why it matters: without windows no BAR can be placed. Today's port panics while it builds Dom0 (-EINVAL); an
+empty `ranges` does not stop it.
+Example: `dt: {properties: {ranges: false}}`.
+What to do: describe the windows.
+Source: xen-pci XP-23 (§1.6), linux-pci §1.4.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, needs="artifacts", covers=("XP-23",))
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges without windows at all."""
+    on = {bridge.path for bridge in enabled_bridges(facts)}
+    port = is_today_port(facts)
+    for bridge in dt_bridges(facts):
+        if bridge.ranges != "absent" or not (bridge.path in on or (port and bridge.device_type == "pci")):
+            continue
+        name = name_of(facts, bridge.path)
+        yield RULE.finding(
+            facts.source(bridge.place()),
+            f"'{name}' has no ranges",
+            level=Level.ERROR if port and bridge.device_type == "pci" else Level.WARNING,
+            notes=["Xen panics over it while it builds Dom0"] if port else ["no BAR below can be placed"],
+            help="describe the windows",
+            subject=name,
+        )

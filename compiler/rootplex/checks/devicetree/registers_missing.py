@@ -1,0 +1,68 @@
+"""registers-missing
+
+What it finds: an enabled host bridge whose configuration space cannot be found: no `reg`, an address that
+does not come through the `ranges` of the buses above, or, for a bridge that today's Arm port of Xen drives,
+a `reg-names` entry that its driver needs.
+Why it matters: the bridge fails in Linux (-EINVAL). Xen ends its whole scan at the first such bridge,
+without a word: all later ones are lost. A missing `atu` of an R-Car bridge is a data abort inside Xen.
+Example: `dt: {properties: {reg: false}}`.
+What to do: write `reg`, and the names that the binding asks for.
+Source: xen-pci XP-24, XP-25 (§1.2, §1.3); linux-pci §1.6.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import config_layout, enabled_bridges, is_today_port, name_of, xen_bridges
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0604",
+    name="registers-missing",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0601",),
+    covers=("XP-24", "XP-25"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges whose driver finds no configuration space, or not all that it needs."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        reg = bridge.config_reg
+        if reg is None and config_layout(bridge) is not None:
+            yield RULE.finding(
+                facts.source(bridge.place("reg" if "reg" in bridge.node.properties else None)),
+                f"'{name}' has no reg, and its configuration space cannot be found",
+                help="write the address and size of the configuration space",
+                subject=name,
+            )
+        elif reg is not None and reg.translation == "none":
+            yield RULE.finding(
+                facts.source(reg.place),
+                f"the registers of '{name}' at {reg.address:#x} are at no address of the CPU",
+                notes=["the ranges of the buses above do not reach them"],
+                subject=name,
+            )
+    if is_today_port(facts):
+        yield from _named(facts)
+
+
+def _named(facts: Facts) -> Iterator[Finding]:
+    for bridge, driver in xen_bridges(facts):
+        needed = [each for each in (driver.window, driver.child, *driver.needs) if each is not None]
+        missing = [each for each in needed if bridge.reg_named(each) is None]
+        if missing:
+            name = name_of(facts, bridge.path)
+            yield RULE.finding(
+                facts.source(bridge.place("reg-names" if bridge.node.strings("reg-names") else None)),
+                f"'{name}' has no register block named {' or '.join(missing)}, which Xen's driver needs",
+                notes=[f"{driver.name} needs {', '.join(needed)}"],
+                help="add it to config.registers",
+                subject=name,
+            )

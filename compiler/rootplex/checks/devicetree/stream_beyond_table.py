@@ -1,0 +1,45 @@
+"""stream-beyond-table
+
+What it finds: an entry of a bridge's `iommu` map with StreamIDs that its SMMU has no table entries for.
+Where the author wrote the map it is an error; the identity map that is made without one is a warning.
+Why it matters: Linux and Xen refuse such a device (-ERANGE): it is not translated, and cannot be given to a
+guest.
+Example: `iommu: {unit: smmu, map: [{rid: 0, id: 0x10000, count: 256}]}` at a unit of `stream_id_bits: 16`.
+What to do: map to streams that the unit has, or correct `stream_id_bits`.
+Source: xen-pci XP-34 (§1.9).
+Sources that prove it: a description, which knows the SMMU's width; no firmware table says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0613", name="stream-beyond-table", level=Level.ERROR, needs="artifacts", covers=("XP-34",)
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Entries of enabled bridges that end beyond their unit's streams."""
+    if facts.described is None:
+        return
+    for bridge in facts.described.host_bridges:
+        if not bridge.enabled or bridge.iommu is None:
+            continue
+        for entry in bridge.iommu.entries:
+            bits = getattr(facts.described.controller(entry.target), "stream_id_bits", None)
+            last = entry.id + entry.count - 1
+            if bits is None or last >> bits == 0:
+                continue
+            yield RULE.finding(
+                entry.at("id"),
+                f"'{bridge.name}' maps RIDs to streams up to {last:#x}, '{entry.target}' has {bits} bits",
+                level=Level.ERROR if bridge.iommu.wrote("map") else Level.WARNING,
+                notes=[f"its streams end at {(1 << bits) - 1:#x}"],
+                help="map to streams that the unit has",
+                subject=bridge.name,
+            )

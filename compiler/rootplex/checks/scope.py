@@ -1,0 +1,92 @@
+"""For whom a check holds: which bridges take part, and whether today's Arm port of Xen is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.model.device import Device
+from rootplex.readers.address import DtReg
+from rootplex.readers.hostbridge import CONFIG_REG_NAMES, DtHostBridge
+from rootplex.readers.tree import DtNode
+from rootplex.simulator.function import Function
+from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
+
+ALL_BUSES = (0, 0xFF)
+# MiB-per-bus layouts that are something else: CFG0 of Loongson has 64 KiB a bus, and the Versatile's
+# `reg` is three register blocks.
+_OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
+
+
+def is_today_port(facts: Facts) -> bool:
+    """Whether the rules of today's Arm port of Xen hold: only where the description asks for it."""
+    described = facts.described
+    return described is not None and described.arch == "arm64" and described.xen.discovery == "xen"
+
+
+def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:
+    """All host bridges of the device tree, disabled ones too."""
+    return () if facts.dt is None else facts.dt.bridges
+
+
+def enabled_bridges(facts: Facts) -> Iterator[DtHostBridge]:
+    """The host bridges that a kernel binds to: they and all above them are enabled."""
+    return (bridge for bridge in dt_bridges(facts) if bridge.enabled and bridge.ancestors_enabled)
+
+
+def xen_bridges(facts: Facts) -> Iterator[tuple[DtHostBridge, BridgeDriver]]:
+    """The host bridges that today's Arm port of Xen probes, in document order."""
+    for bridge in dt_bridges(facts):
+        driver = bridge_driver(bridge.node) if is_claimable(bridge.node) else None
+        if driver is not None:
+            yield bridge, driver
+
+
+def name_of(facts: Facts, path: str) -> str:
+    """The description's name of the bridge at a device tree or AML path, else the path."""
+    joined = facts.joined(path)
+    return path if joined is None else joined.name
+
+
+def buses_of(bridge: DtHostBridge) -> tuple[int, int]:
+    """(first, last) bus; 0 and 0xff where `bus-range` does not say."""
+    cells = bridge.bus_range
+    return ALL_BUSES if cells is None or len(cells) < 2 else (cells[0], cells[1])
+
+
+def bus_count(bridge: DtHostBridge) -> int | None:
+    """How many buses the range holds; None where it is none (reversed, or beyond 0xff)."""
+    first, last = buses_of(bridge)
+    return last - first + 1 if first <= last <= 0xFF else None
+
+
+def config_layout(bridge: DtHostBridge) -> int | None:
+    """Bytes of configuration space a bus, where the compatible says that the space is laid out by
+    bus: 1 MiB (ECAM, also with special cases), 64 KiB (CAM). None: windowed, or not known."""
+    controller = bridge.controller
+    if controller is None or controller.driver in _OTHER_LAYOUT:
+        return None
+    return {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}.get(controller.layout)
+
+
+def config_space(bridge: DtHostBridge) -> DtReg | None:
+    """The `reg` entry of the configuration space, where there surely is one: the controller is
+    laid out by bus, or an entry is named for it. Only one whose CPU address is known."""
+    reg = bridge.config_reg
+    if reg is None or reg.cpu is None:
+        return None
+    return reg if config_layout(bridge) is not None or reg.name in CONFIG_REG_NAMES else None
+
+
+def is_endpoint(node: DtNode) -> bool:
+    """Whether a node is a controller in endpoint mode: the twin of a host bridge's node, with the
+    same registers and windows."""
+    return any(name.endswith("-ep") for name in node.compatible)
+
+
+def device_of(facts: Facts, function: Function) -> Device | None:
+    """The description's device behind a function; None where it has no name, or there is none."""
+    name = facts.pages.get(function.page)
+    if name is None or facts.described is None:
+        return None
+    return next((device for _, device in facts.described.walk() if device.name == name), None)

@@ -1,0 +1,1 @@
+"""Block 02: segment numbers and bus ranges."""

@@ -1,0 +1,34 @@
+"""bus-range-missing
+
+What it finds: an enabled host bridge without `bus-range`.
+Why it matters: 0-0xff is taken. There is no fault in that where the bridge is alone in its segment; the
+note tells where the range comes from that other checks speak of.
+Example: `dt: {properties: {bus-range: false}}`.
+What to do: nothing, or write the range.
+Source: linux-pci §1.3, xen-pci §1.3.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE, needs="artifacts")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Enabled bridges that do not say which buses they have."""
+    for bridge in enabled_bridges(facts):
+        if bridge.bus_range is None:
+            name = name_of(facts, bridge.path)
+            yield RULE.finding(
+                facts.source(bridge.place()),
+                f"'{name}' has no bus-range",
+                notes=["buses 0-0xff are taken"],
+                subject=name,
+            )

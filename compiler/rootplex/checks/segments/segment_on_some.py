@@ -1,0 +1,50 @@
+"""segment-on-some-bridges
+
+What it finds: enabled host bridges of which some have `linux,pci-domain` and some have not.
+Why it matters: kernels before 6.2 refuse the odd ones, today's Arm port of Xen stops (BUG), and newer
+kernels give the others whatever number is free when they are probed.
+Example: two bridges, one with `segment: 1`, one without.
+What to do: give every bridge a segment, or none.
+Source: linux-pci LNX-01 (§1.2), xen-pci XP-01.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0201",
+    name="segment-on-some-bridges",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-01", "XP-01"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding for each bridge without a number beside those that have one."""
+    bridges = tuple(enabled_bridges(facts))
+    numbered = [bridge for bridge in bridges if bridge.domain is not None]
+    if not numbered:
+        return
+    for bridge in bridges:
+        if bridge.domain is None:
+            name = name_of(facts, bridge.path)
+            yield RULE.finding(
+                facts.source(bridge.place()),
+                f"'{name}' has no linux,pci-domain, and other host bridges have one",
+                related=[
+                    (
+                        facts.source(numbered[0].place("linux,pci-domain", 0)),
+                        f"'{name_of(facts, numbered[0].path)}' has number {numbered[0].domain}",
+                    )
+                ],
+                help="give every host bridge a segment, or none",
+                subject=name,
+            )

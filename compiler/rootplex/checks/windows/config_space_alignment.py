@@ -1,0 +1,60 @@
+"""config-space-alignment
+
+What it finds: ECAM that does not start on a bus, that is, on 1 MiB (off a 4 KiB page it is an error), or
+ECAM of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts.
+Why it matters: hardware puts bus, device and function numbers in place of address bits, so it cannot be
+elsewhere; today's Xen takes the register from the low 12 bits of the address and finds nothing.
+Example: `config: {base: 0x4010_0100}`.
+What to do: correct the base; an odd one is most often a slip of a digit.
+Source: PCI Express Base 6.0 §7.2.2; linux-pci LNX-12; xen-pci XP-16.
+Sources that prove it: device tree, MCFG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import bus_count, config_layout, config_space, enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0110",
+    name="config-space-alignment",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-12", "XP-16"),
+)
+
+PAGE, BUS, ALL_BUSES = 1 << 12, 1 << 20, 256
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bases that hardware could not decode."""
+    for bridge in enabled_bridges(facts):
+        reg, unit = config_space(bridge), config_layout(bridge)
+        if reg is None or reg.cpu is None or unit is None:
+            continue
+        yield from _base(facts, reg.cpu, unit, bus_count(bridge), name_of(facts, bridge.path), reg.place)
+    mcfg = None if facts.acpi is None else facts.acpi.mcfg
+    for entry in () if mcfg is None else mcfg.entries:
+        owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
+        count = entry.end_bus - entry.start_bus + 1
+        yield from _base(facts, entry.base, BUS, count, owner, entry.place)
+
+
+def _base(facts: Facts, base: int, unit: int, count: int | None, name: str, at: Place) -> Iterator[Finding]:
+    wanted = unit * ALL_BUSES if count == ALL_BUSES else unit
+    if base % wanted == 0:
+        return
+    wanted = unit if base % unit else wanted
+    yield RULE.finding(
+        facts.source(at),
+        f"the configuration space of '{name}' at {base:#x} is not aligned to {wanted:#x}",
+        level=Level.ERROR if base % PAGE else Level.WARNING,
+        notes=["the bus number takes the place of address bits 20 to 27"] if unit == BUS else (),
+        help="correct the base",
+        subject=name,
+    )

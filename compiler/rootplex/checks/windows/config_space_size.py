@@ -1,0 +1,72 @@
+"""config-space-size
+
+What it finds: a configuration space whose size is not that of the bus range: 1 MiB a bus for ECAM, 64 KiB
+for CAM. Only bridges whose compatible says that they are laid out so; DesignWare and other windowed ones
+have no rule.
+Why it matters: too small, and the kernel trims: the buses behind the end can be given to bridges, but
+nothing answers there. Today's Arm port of Xen does not trim: the first device beyond faults Xen itself
+(then an error). Too large is harmless for the kernel (a note); today's port routes the surplus nowhere (a
+warning).
+Example: `bus_range: [0, 0xff]` with a configuration space of 16 MiB.
+What to do: write the size of the bus range, or the bus range of the size.
+Source: linux-pci LNX-10 (§1.6), xen-pci XP-13, XP-14.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import (
+    bus_count,
+    buses_of,
+    config_layout,
+    config_space,
+    enabled_bridges,
+    is_today_port,
+    name_of,
+    xen_bridges,
+)
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0108",
+    name="config-space-size",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=("LNX-10", "XP-13", "XP-14"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Enabled bridges whose configuration space holds more or fewer buses than they have."""
+    driven = {bridge.path for bridge, _ in xen_bridges(facts)} if is_today_port(facts) else set()
+    for bridge in enabled_bridges(facts):
+        reg, unit, buses = config_space(bridge), config_layout(bridge), bus_count(bridge)
+        if reg is None or unit is None or buses is None or not reg.size or reg.size == buses * unit:
+            continue
+        first, last = buses_of(bridge)
+        held = reg.size // unit
+        in_xen = bridge.path in driven
+        name = name_of(facts, bridge.path)
+        if held < buses:
+            level = Level.ERROR if in_xen else Level.WARNING
+            answering = f"only {first:#x}-{first + held - 1:#x}" if held else "none of them"
+            notes = [f"of buses {first:#x}-{last:#x} {answering} can answer"]
+        else:
+            level = Level.WARNING if in_xen else Level.NOTE
+            notes = [f"buses {first:#x}-{last:#x} need {buses * unit:#x}"]
+        at = bridge.place("bus-range") if bridge.bus_range is not None else reg.place
+        yield RULE.finding(
+            facts.source(reg.place),
+            f"the configuration space of '{name}' has room for {held} of {buses} buses"
+            if held < buses
+            else f"the configuration space of '{name}' is larger than its {buses} buses need",
+            level=level,
+            related=[(facts.source(at), "the bus range is here")],
+            notes=notes,
+            help=f"for these buses the size is {buses * unit:#x}",
+            subject=name,
+        )

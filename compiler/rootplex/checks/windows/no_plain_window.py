@@ -1,0 +1,60 @@
+"""no-plain-window
+
+What it finds: an enabled host bridge without a memory window that is not prefetchable and lies below 4 GiB
+on the PCI side.
+Why it matters: 32-bit BARs, and those that must not be prefetched, find no place; most devices have one.
+Example: `windows: [{space: mem64, pci: 0x80_0000_0000, size: 64GiB}]` alone.
+What to do: add a `mem32` window.
+Source: linux-pci LNX-16 (§1.4, §4.8).
+Sources that prove it: device tree; DSDT and SSDT where all of `_CRS` is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.areas import is_present
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0112", name="no-plain-window", level=Level.WARNING, needs="artifacts", covers=("LNX-16",)
+)
+
+GIB_4 = 1 << 32
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges that list windows, but none of those."""
+    for bridge in enabled_bridges(facts):
+        if bridge.ranges != "entries" or any(each.translation == "mbus" for each in bridge.windows):
+            continue
+        plain = any(
+            window.space in ("mem32", "mem64")
+            and not window.prefetchable
+            and window.size
+            and window.pci < GIB_4
+            for window in bridge.windows
+        )
+        if not plain and bridge.windows:
+            yield _finding(facts, bridge.place("ranges"), name_of(facts, bridge.path))
+    for host in () if facts.acpi is None else facts.acpi.namespace.bridges:
+        template = host.crs.known
+        if template is None or not is_present(host):
+            continue
+        windows = [each for each in template.resources if each.type == "memory" and each.length]
+        if windows and not any(not each.prefetchable and each.minimum < GIB_4 for each in windows):
+            yield _finding(facts, host.crs.place, name_of(facts, host.path))
+
+
+def _finding(facts: Facts, at: Place, name: str) -> Finding:
+    return RULE.finding(
+        facts.source(at),
+        f"'{name}' has no window below 4 GiB that is not prefetchable",
+        notes=["32-bit BARs cannot be placed"],
+        help="add a mem32 window",
+        subject=name,
+    )

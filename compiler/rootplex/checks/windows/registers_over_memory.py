@@ -1,0 +1,54 @@
+"""registers-over-memory
+
+What it finds: configuration space or a register block of an enabled host bridge that lies in RAM, or in
+reserved memory (then a warning: nothing shows who has it).
+Why it matters: the kernel claims RAM first, so the bridge fails with -EBUSY and its devices are gone; Xen
+maps the configuration space uncached over memory that is in use, without a check.
+Example: `memory: [{base: 0x40000000, size: 4GiB}]` beside `config: {base: 0x8000_0000}`.
+What to do: correct the base of one of the two, or cut the hole out of the memory.
+Source: linux-pci LNX-11 (Linux `pci_ecam_create`), xen-pci XP-18.
+Sources that prove it: device tree; a memory node that the boot loader rewrites proves it only as shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rootplex.checks.areas import dt_config_areas, dt_memory, dt_register_areas, dt_reserved, overlapping
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0101",
+    name="registers-over-memory",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-11", "XP-18"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a bridge, at the first of its areas in RAM."""
+    memory = tuple(dt_memory(facts))
+    pairs = overlapping(dt_register_areas(facts), memory)
+    for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
+        (area, other), *more = group
+        yield RULE.finding(
+            facts.source(area.at),
+            f"{area} lies in {other}",
+            related=[(facts.source(other.at), "the memory is here")],
+            notes=[f"so does {each}" for each, _ in more],
+            help="correct the base of one of the two, or leave the hole out of the memory",
+            subject=owner,
+        )
+    outside = (area for area in dt_reserved(facts) if not any(area.overlaps(ram) for ram in memory))
+    for area, other in overlapping(dt_config_areas(facts), tuple(outside)):
+        yield RULE.finding(
+            facts.source(area.at),
+            f"{area} lies in {other}",
+            level=Level.WARNING,
+            related=[(facts.source(other.at), "it is reserved here")],
+            subject=area.owner,
+        )

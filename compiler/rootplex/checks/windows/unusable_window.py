@@ -1,0 +1,38 @@
+"""unusable-window
+
+What it finds: a window of size 0, or one whose CPU address does not come through the `ranges` of the buses
+above.
+Why it matters: the kernel leaves it out without a word, and BARs that would lie in it find no place.
+Example: a window of 256 MiB below a bus whose `ranges` hold 16 MiB.
+What to do: correct the size, or widen the `ranges` above.
+Source: linux-pci §1.4 (Linux `of_pci_range_parser_one`).
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0115", name="unusable-window", level=Level.WARNING, needs="artifacts")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Windows of enabled bridges that the kernel skips."""
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        for window in bridge.windows:
+            if not window.size:
+                message = f"the {window.space} window of '{name}' at {window.pci:#x} has size 0"
+            elif window.translation == "none":
+                message = (
+                    f"the {window.space} window of '{name}' at {window.cpu_local:#x} "
+                    "is at no address of the CPU"
+                )
+            else:
+                continue
+            yield RULE.finding(facts.source(window.place), message, subject=name)

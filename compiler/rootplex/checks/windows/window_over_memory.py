@@ -1,0 +1,39 @@
+"""window-over-memory
+
+What it finds: a window of an enabled host bridge that lies in RAM, as the CPU sees it.
+Why it matters: the kernel claims every window, and where RAM is in the way the whole bridge fails (-EBUSY);
+where it did not, a BAR would be placed on memory.
+Example: a `mem32` window with `cpu: 0x40000000` on a machine whose RAM starts there.
+What to do: move the window to addresses that the machine decodes to PCI, or correct the memory.
+Source: linux-pci LNX-17 (Linux `devm_request_pci_bus_resources`).
+Sources that prove it: device tree; a memory node that the boot loader rewrites proves it only as shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rootplex.checks.areas import dt_memory, dt_window_areas, overlapping
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0102", name="window-over-memory", level=Level.ERROR, needs="artifacts", covers=("LNX-17",)
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a bridge, at the first of its windows in RAM."""
+    pairs = overlapping(dt_window_areas(facts), tuple(dt_memory(facts)))
+    for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
+        (area, other), *more = group
+        yield RULE.finding(
+            facts.source(area.at),
+            f"{area} lies in {other}",
+            related=[(facts.source(other.at), "the memory is here")],
+            notes=[f"so does {each}" for each, _ in more],
+            help="move the window, or correct the memory",
+            subject=owner,
+        )

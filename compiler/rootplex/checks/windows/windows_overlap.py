@@ -1,0 +1,47 @@
+"""windows-overlap
+
+What it finds: two windows that share CPU addresses, of two enabled host bridges or of one. In ACPI only
+between bridges, and only for descriptors that come out the same whatever memory a dump lacks.
+Why it matters: the kernel claims every window; the second claim is refused, and with a device tree the
+whole bridge fails. BARs of two bridges would answer at one address.
+Example: `mem32` windows of two bridges that both start at 0x1000_0000.
+What to do: give each window addresses of its own.
+Source: linux-pci LNX-17, §1.4; xen-pci XP-21.
+Sources that prove it: device tree, DSDT and SSDT where `_CRS` does not depend on memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.areas import Area, acpi_window_areas, colliding, dt_window_areas
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0104",
+    name="windows-overlap",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-17", "XP-21"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each window that lies on an earlier one."""
+    for area, other in colliding(dt_window_areas(facts)):
+        yield _finding(facts, area, other)
+    for area, other in colliding(acpi_window_areas(facts)):
+        if area.owner != other.owner:
+            yield _finding(facts, area, other)
+
+
+def _finding(facts: Facts, area: Area, other: Area) -> Finding:
+    return RULE.finding(
+        facts.source(area.at),
+        f"{area} overlaps {other}",
+        related=[(facts.source(other.at), "the other window is here")],
+        help="give each window addresses of its own",
+        subject=area.owner,
+    )
