@@ -123,7 +123,11 @@ def start(machine: Machine, hardware: Hardware | None = None, arch: str = "arm64
 def outcome(state: Dom0State) -> list[tuple[int | None, int | None, str | None]]:
     """(segment, ECAM base of the first bus, slug of the fault) of every bridge."""
     return [
-        (root.segment, root.config and root.config.base, root.fault and root.fault.slug)
+        (
+            root.segment,
+            None if root.config is None else root.config.base,
+            None if root.fault is None else root.fault.slug,
+        )
         for root in state.root_bridges
     ]
 
@@ -339,6 +343,19 @@ def test_when_bridges_are_registered(when: str, order: list[str]) -> None:
     assert [name for name, _ in recorder.calls] == order
     call = dict(recorder.calls)["bridge"]
     assert call == HostBridgeAdd(segment=0, start_bus=0, end_bus=255, kind="ecam", base=ECAM, size=256 << 20)
+
+
+def test_dsm_5_keeps_what_firmware_placed() -> None:
+    """§2.1: integer 0 preserves; else everything is placed anew on arm64."""
+
+    def placed(preserve: bool) -> int | None:
+        page = endpoint().bar(0, 1 << 20)
+        page.put(0x10, 4, 0x1080_0000, 0xFFF0_0000)
+        hardware = Image().bridge(base=ECAM).function("f", page).hardware()
+        return start(Machine([Bridge(preserve=preserve)]), hardware).functions[0].bars[0].cpu
+
+    assert placed(True) == 0x1080_0000
+    assert placed(False) == 0x1000_0000
 
 
 def test_ports_reach_segment_0() -> None:
