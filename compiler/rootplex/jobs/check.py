@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from rootplex.backends.artifact import Compiled
@@ -18,7 +19,8 @@ from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.model.platform import Platform
 from rootplex.report.result import Result
 from rootplex.simulator.dom0.profiles import profile
-from rootplex.simulator.inputs import Artifacts, Settings
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.inputs import Settings
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable
@@ -65,12 +67,20 @@ def examine(
         compiled = alter(compiled)
     settings = settings_of(platform, compiled, wishes)
     artifacts = artifacts_of(compiled)
-    facts = facts_of(checked, compiled, artifacts, settings)
+    with ThreadPoolExecutor(1) as aside:
+        # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
+        reading = aside.submit(read_acpi, artifacts, _paths(compiled))
+        dt = read_dt(artifacts, profile(settings.kernel).map_cells)
+        outcome = None
+        if settings.firmware == "dt" and dt is not None:
+            outcome = simulate(artifacts, settings, dt, None, trace=wishes.trace)
+        acpi = reading.result()
+    if settings.firmware == "acpi" and acpi is not None:
+        outcome = simulate(artifacts, settings, dt, acpi, trace=wishes.trace)
+    facts = facts_of(checked, compiled, dt, acpi)
     found = checked.findings
     found += run_checks(facts, "artifacts", found)
-    outcome = None
-    if settings.firmware in platform.firmware:
-        outcome = simulate(artifacts, settings, facts.dt, facts.acpi, trace=wishes.trace)
+    if outcome is not None:
         facts = replace(facts, outcome=outcome)
         found += run_checks(facts, "simulation", found)
     return Examination(
@@ -83,12 +93,15 @@ def examine(
     )
 
 
-def facts_of(checked: Checked, compiled: Compiled, artifacts: Artifacts, settings: Settings) -> Facts:
+def _paths(compiled: Compiled) -> list[str]:
+    """The AML paths of the host bridges: told to the interpreter, so that one run does."""
+    return [each.path for each in compiled.bridges if each.path is not None]
+
+
+def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: AcpiFirmware | None) -> Facts:
     """The compiled bytes read back, joined by the names that the compiler gave."""
     platform = checked.platform
     assert platform is not None
-    dt = read_dt(artifacts, profile(settings.kernel).map_cells)
-    acpi = read_acpi(artifacts, [each.path for each in compiled.bridges if each.path is not None])
 
     def source(place: Place) -> Place:
         return compiled.places.source(place) or FilePlace(platform.file)

@@ -46,6 +46,7 @@ def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Setti
             GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))
             for guest in xen.guests
         ),
+        boot=None if platform.boot is None else pages.get(platform.boot.device),
         memory=tuple((each.base, each.size) for each in platform.memory),
     )
 

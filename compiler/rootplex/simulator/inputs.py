@@ -37,7 +37,7 @@ class GuestWish:
 class Settings:
     """How the machine is run: the language's `xen` key with names replaced by artifact places.
 
-    `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are
+    `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are
     (base, size) of RAM where the artifacts do not say it (ACPI). `cpu_address_bits` is Xen's p2m width.
     """
 
@@ -54,5 +54,6 @@ class Settings:
     iommu: bool = True
     vpci: bool = False
     guests: tuple[GuestWish, ...] = ()
+    boot: str | None = None
     memory: tuple[tuple[int, int], ...] = ()
     address_bits: int = 48

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rootplex.simulator.dom0.boot import boot
@@ -28,6 +29,10 @@ from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.wiring import wiring_of
+
+
+ANY_STREAM = 32
+"""The width of a stream table that nothing limits."""
 
 
 class Nothing:
@@ -73,7 +78,7 @@ def simulate(
     messages = MsiRouter(state, routes, settings.firmware)
     pins = IntxRouter(state, routes, settings.firmware)
     found = state.functions
-    linux = group_streams(state, streams.streams, settings)
+    linux = group_streams(state, streams.streams, settings, _stream_bits(hardware))
     safe = safe_groups(found, streams.streams if settings.iommu else None)
     intx = {function: route for function in found if (route := pins.route(function)) is not None}
     shared = shared_lines(intx.values())
@@ -84,7 +89,7 @@ def simulate(
         messages=messages.route,
         lines=shared,
         streams=streams.streams,
-        roles={},
+        roles={} if settings.boot is None else {settings.boot: "boot"},
     )
     guests = guest_views(settings.guests, platform)
     _assign(xen, settings.guests, found)
@@ -110,6 +115,15 @@ def _hardware(artifacts: Artifacts) -> Hardware | None:
     if artifacts.config is None or artifacts.pages is None:
         return None
     return Hardware(read_image(artifacts.config, artifacts.pages))
+
+
+def _stream_bits(hardware: Hardware | None) -> Callable[[Function], int] | None:
+    """How wide the stream table behind a function's host bridge is; None without hardware."""
+    if hardware is None:
+        return None
+    widths = {bridge.id: bridge.stream_id_bits for bridge in hardware.image.bridges}
+    functions = hardware.functions
+    return lambda function: widths[functions[function.page].bridge] or ANY_STREAM
 
 
 def _xen(
