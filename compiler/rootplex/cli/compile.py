@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +81,8 @@ def _compiled(jobs: list[Job], workers: int) -> Iterable[Done]:
     if workers == 1 or len(jobs) == 1:
         yield from map(compile_one, jobs)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
         yield from pool.map(compile_one, jobs)
 
