@@ -1,8 +1,8 @@
 """How long `rootplex check` takes beside what it cannot do without.
 
-The floor is measured in the same run: a bare interpreter, one `iasl` on the platform's SSDT and one `acpiexec`
-on its DSDT and SSDT, however many bridges there are. The ratio is what counts (goal: at most 2.5); the
-times are this machine's. Usage: python bench/check.py [--runs N] [FILE]
+The floor is measured in the same run: a bare interpreter, one `iasl` on the platform's SSDT and one
+`acpiexec` on its DSDT and SSDT, however many bridges there are. The ratio is what counts (goal: at most
+2.5); the times are this machine's. Usage: python bench/check.py [--runs N] [FILE]
 """
 
 from __future__ import annotations

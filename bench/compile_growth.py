@@ -1,8 +1,8 @@
 """How `rootplex compile` grows with the number of devices: time and memory for each further device.
 
-One host bridge, root ports on its bus, fifty functions behind each. The ratio compares what a device costs with what it
-costs in the smallest run that is not all start-up; no worse than linear is the goal. Usage:
-python bench/compile_growth.py [COUNT…]
+One host bridge, root ports on its bus, up to fifty functions behind each. `growth` is the time as a multiple
+of the smallest run's, `linear` the devices'; the goal is that the first never outgrows the second, and that
+the cost of a further device does not rise. Usage: python bench/compile_growth.py [COUNT…]
 """
 
 from __future__ import annotations
