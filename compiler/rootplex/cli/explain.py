@@ -49,7 +49,7 @@ def _page(what: str, console: Console) -> int:
     known: list[str] = []
     for module in modules():
         rule = rule_of(module)
-        if what in {rule.code, rule.name}:
+        if what.lower() in {rule.code.lower(), rule.name}:
             covers = f"\nCovers: {', '.join(rule.covers)}." if rule.covers else ""
             console.print(f"{rule.code} {inspect.getdoc(module)}{covers}\nLevel: {rule.level.value}.")
             return 0

@@ -31,6 +31,8 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
     below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = argv[0] if argv and argv[0] in commands else None
+    if argv and named is None and not argv[0].startswith("-"):
+        return _unknown_command(argv[0], commands)
     chosen: ModuleType | None = None
     for name, (module, help_) in commands.items():
         sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
@@ -44,6 +46,13 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     console = Console.of_process(sys.stdout, sys.stderr, os.environ)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
+
+
+def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
+    from rootplex.source.suggest import advice
+
+    sys.stderr.write(f"rootplex: there is no command '{word}'; {advice(word, commands, 'command')}\n")
+    return HANDLED
 
 
 def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Console) -> int:

@@ -37,8 +37,13 @@ class Sources:
         """Line `number` (from 1) of a file, or None where it is not known."""
         if file not in self._texts:
             return None
-        lines = self._lines.setdefault(file, self._texts[file].splitlines())
-        return lines[number - 1] if 0 < number <= len(lines) else None
+        lines = self._lines.setdefault(file, self._texts[file].split("\n"))
+        return _printable(lines[number - 1]) if 0 < number <= len(lines) else None
+
+
+def _printable(line: str) -> str:
+    """A line of somebody's file, safe for a terminal: what is not printable becomes a dot."""
+    return "".join(char if char.isprintable() or char == "\t" else "·" for char in line)
 
 
 def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
