@@ -1,0 +1,71 @@
+"""What tests of checks share: a description, or a device tree, in; its findings out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+
+from rootplex.backends.artifact import Compiled
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts, Joined
+from rootplex.jobs.check import examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.settings import Wishes
+from rootplex.readers.dtb import read_dtb
+from rootplex.readers.ridmap import MapCells
+from rootplex.simulator.firmware import dt_firmware
+from rootplex.source.finding import Finding
+from rootplex.source.place import Place, Span
+
+FILE = "case.yaml"
+MARK = "#<"
+
+
+def findings_of(
+    text: str, *, wishes: Wishes | None = None, alter: Callable[[Compiled], Compiled] | None = None
+) -> tuple[Finding, ...]:
+    """All findings of `check` on a description; those of its own text where it goes no further."""
+    checked = read_checked(text.encode(), FILE)
+    if checked.has_errors:
+        return checked.findings
+    return examine(checked, wishes or Wishes(), alter).findings
+
+
+def dts_findings(dts: str, dtc: str) -> tuple[Finding, ...]:
+    """All findings that need artifacts only, on a vendor's tree; compiled by `dtc`, a program's path."""
+    done = subprocess.run([dtc, "-q", "-I", "dts", "-O", "dtb"], input=dts.encode(), stdout=-1, check=True)
+    firmware = dt_firmware(read_dtb(done.stdout, "case.dtb"), MapCells.TARGET)
+    return given_findings(Facts(dt=firmware))
+
+
+def given_findings(facts: Facts) -> tuple[Finding, ...]:
+    """All findings on artifacts that no description made; bridges are called by their paths."""
+    dt = () if facts.dt is None else facts.dt.bridges
+    joined = tuple(Joined(bridge.path, dt=bridge) for bridge in dt)
+    return run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts")
+
+
+def only(findings: Iterable[Finding], code: str) -> tuple[Finding, ...]:
+    """The findings of one code."""
+    return tuple(finding for finding in findings if finding.code == code)
+
+
+def changed(text: str, *changes: tuple[str, str]) -> str:
+    """The text with each old piece, which must be there once, replaced by the new one."""
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def marked_line(text: str) -> int:
+    """The line (from 1) that ends with the mark."""
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if re.search(f"{MARK}$", line)]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def line_of(place: Place) -> int | None:
+    """The line of a place in the description; None for a place in an artifact."""
+    return place.line if isinstance(place, Span) else None
