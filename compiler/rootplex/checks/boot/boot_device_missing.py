@@ -1,0 +1,43 @@
+"""boot-device-missing
+
+What it finds: a boot device that Dom0 does not see.
+Why it matters: the platform does not boot.
+Example: `boot: {device: disk}` with the disk's host bridge disabled.
+What to do: follow the note: it tells what is in the way, a bridge that does not come up, an empty slot, or a bus
+number that nobody answers to.
+Source: linux-pci §1.1, §2.1, §4.1 (what a scan finds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.hidden import hidden
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import absence, booted, function_named
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0301", name="boot-device-missing", level=Level.ERROR, needs="simulation")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """The boot device, if it is not among Dom0's functions; what hides it by its number is told by
+    `function-zero-missing` and `device-behind-port`."""
+    described = facts.described
+    if described is None or described.boot is None or booted(facts).xen.crash is not None:
+        return
+    name = described.boot.device
+    if function_named(facts, name) is not None:
+        return
+    if any(device.name == name for each in hidden(described) for device in each.devices):
+        return
+    reason, related = absence(facts, name)
+    yield RULE.finding(
+        described.boot.at("device"),
+        f"Dom0 does not see the boot device {name}",
+        related=related,
+        notes=[reason],
+        help="take away what is in the way, or boot from another device",
+        subject=name,
+    )

@@ -1,0 +1,43 @@
+"""function-zero-missing
+
+What it finds: a slot with functions but without function 0.
+Why it matters: a kernel that finds no function 0 passes over the whole slot. A warning; an error where that hides the
+boot device or a guest's.
+Example: `devices: [{name: nic, dev: 3, fn: 1}]` with nothing at 03.0.
+What to do: describe function 0, or check the function numbers.
+Source: linux-pci §4.2 (`pci_scan_slot`); PCI Local Bus 3.0 §3.2.2.3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.hidden import hidden, victims
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0304", name="function-zero-missing", level=Level.WARNING, needs="description")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Slots whose function 0 is missing or empty."""
+    for each in hidden(facts.platform):
+        if each.why != "function-zero":
+            continue
+        first = each.functions[0]
+        hurt = victims(facts.platform, each)
+        where = each.bridge.name if each.port is None else each.port.label
+        unseen = ", ".join(device.label for device in each.devices)
+        yield RULE.finding(
+            first.at("fn"),
+            f"{first.label} has no function 0 beside it, so no kernel finds it",
+            level=Level.ERROR if hurt else None,
+            related=[] if each.empty is None else [(each.empty.at("present"), "function 0 is not present")],
+            notes=[
+                f"slot {first.dev:02x} below {where} hides {unseen}",
+                *(f"it hides {one}" for one in hurt),
+            ],
+            help="describe function 0 of the slot, or correct 'fn'",
+            subject=first.name,
+        )

@@ -1,0 +1,69 @@
+"""Devices of the description that no kernel looks for: Linux's scan passes over them (linux-pci §4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rootplex.model.bridge import HostBridge
+from rootplex.model.device import Device
+from rootplex.model.platform import Platform
+
+LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
+"""Types below which Linux asks for device 0 alone (`pcie_downstream_port`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Functions of one slot that are not looked for, with the port above (None: the first bus), and
+    all that is below them. `empty`: the described function 0 that is not present, if there is one."""
+
+    why: Literal["function-zero", "device-number"]
+    bridge: HostBridge
+    port: Device | None
+    functions: tuple[Device, ...]
+    empty: Device | None = None
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """All present devices that stay unseen."""
+        return tuple(each for function in self.functions for each in function.walk())
+
+
+def hidden(platform: Platform) -> Iterator[Hidden]:
+    """The slots of enabled bridges that a scan passes over, from the first bus down."""
+    for bridge in platform.host_bridges:
+        if bridge.enabled:
+            yield from _on(bridge, None, bridge.devices)
+
+
+def _on(bridge: HostBridge, port: Device | None, devices: Iterable[Device]) -> Iterator[Hidden]:
+    slots: dict[int, list[Device]] = {}
+    for device in devices:
+        slots.setdefault(device.dev, []).append(device)
+    for number, slot in slots.items():
+        present = tuple(device for device in slot if device.present)
+        if not present:
+            continue
+        if number and port is not None and port.type in LINK_ABOVE:
+            yield Hidden("device-number", bridge, port, present)
+            continue
+        if all(device.fn for device in present):
+            empty = next((device for device in slot if device.fn == 0), None)
+            yield Hidden("function-zero", bridge, port, present, empty)
+            continue
+        for device in present:
+            yield from _on(bridge, device, device.devices)
+
+
+def victims(platform: Platform, found: Hidden) -> tuple[str, ...]:
+    """What is hidden that somebody counts on: "the boot device disk", "nic, which guest router is
+    to have"."""
+    names = {device.name for device in found.devices if device.name}
+    hurt = []
+    if platform.boot is not None and platform.boot.device in names:
+        hurt.append(f"the boot device {platform.boot.device}")
+    for guest in platform.xen.guests:
+        hurt += [f"{name}, which guest {guest.name} is to have" for name in guest.devices if name in names]
+    return tuple(hurt)

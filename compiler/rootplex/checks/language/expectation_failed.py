@@ -1,0 +1,177 @@
+"""expectation-failed
+
+What it finds: something that `expect` asserts and the simulated boot does not come to: an address, a segment, a group,
+isolation, the boot device's address.
+Why it matters: `expect` is what the author relies on; a change of the platform or of the kernel has taken it away.
+Example: `expect: {addresses: {nic: "0001:02:00.0"}}` where the scan gives nic 0001:01:00.0.
+What to do: follow the notes to what decides it, and correct that, or what is expected.
+Source: the language's page, `expect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import (
+    absence,
+    booted,
+    bridge_name,
+    called,
+    chain,
+    described_bridge,
+    device_place,
+    function_named,
+    reason_places,
+)
+from rootplex.model.platform import Expect
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Group
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs="simulation")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Every assertion of `expect` against the outcome; nothing where Xen went down."""
+    if facts.described is None or booted(facts).xen.crash is not None:
+        return
+    expect = facts.described.expect
+    yield from _addresses(facts, expect)
+    yield from _segments(facts, expect)
+    for i, names in enumerate(expect.groups or ()):
+        yield from _together(facts, names, expect.at(f"groups.{i}"), exactly=True)
+    for i, name in enumerate(expect.isolated):
+        yield from _together(facts, (name,), expect.at(f"isolated.{i}"), exactly=True)
+    for i, names in enumerate(expect.shared):
+        yield from _together(facts, names, expect.at(f"shared.{i}"), exactly=False)
+    if expect.boot is not None and facts.described.boot is not None:
+        name = facts.described.boot.device
+        yield from _address(facts, name, str(expect.boot), expect.at("boot"))
+
+
+def _addresses(facts: Facts, expect: Expect) -> Iterator[Finding]:
+    for name, sbdf in expect.addresses:
+        yield from _address(facts, name, str(sbdf), expect.at(f"addresses.{name}"))
+
+
+def _address(facts: Facts, name: str, sbdf: str, at: Place) -> Iterator[Finding]:
+    function = function_named(facts, name)
+    if function is None:
+        yield _missing(facts, name, at)
+    elif function.sbdf != sbdf:
+        yield RULE.finding(
+            at,
+            f"{name} is expected at {sbdf} and is at {function.sbdf}",
+            related=[(device_place(facts, function), "the device is described here")],
+            notes=_numbering(function),
+            help="correct the address, or what the numbers come from",
+            subject=name,
+        )
+
+
+def _numbering(function: Function) -> list[str]:
+    """Where the bus number of a function comes from."""
+    bridge = function.bus.bridge
+    if bridge is None:
+        return [f"it is on the first bus, {function.bus.number:#04x}"]
+    return [f"bus {function.bus.number:#04x} is the one below {bridge.sbdf}"]
+
+
+def _missing(facts: Facts, name: str, at: Place) -> Finding:
+    reason, related = absence(facts, name)
+    return RULE.finding(
+        at,
+        f"Dom0 does not see {name}",
+        related=related,
+        notes=[reason],
+        help="take away what is in the way, or correct what is expected",
+        subject=name,
+    )
+
+
+def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
+    roots = {bridge_name(facts, root): root for root in booted(facts).dom0.root_bridges}
+    for name, number in expect.segments:
+        at = expect.at(f"segments.{name}")
+        root = roots.get(name)
+        if root is None or not root.is_up or root.segment is None:
+            fault = None if root is None else root.fault
+            yield RULE.finding(
+                at,
+                f"{name} is expected to have segment {number} and has none: it does not come up",
+                related=[] if fault is None else [(facts.source(fault.at), fault.reason)],
+                notes=["Dom0 does not find it" if fault is None else fault.reason],
+                help="take away what keeps the bridge down, or correct what is expected",
+                subject=name,
+            )
+        elif root.segment != number:
+            bridge = described_bridge(facts, name)
+            yield RULE.finding(
+                at,
+                f"{name} is expected to have segment {number} and has {root.segment}",
+                related=[] if bridge is None else [(bridge.at("segment"), "it is described here")],
+                help="correct the segment, or what is expected",
+                subject=name,
+            )
+
+
+def _together(facts: Facts, names: tuple[str, ...], at: Place, *, exactly: bool) -> Iterator[Finding]:
+    """The devices of one group; `exactly`: nothing else may be in it."""
+    members: list[Function] = []
+    for name in names:
+        function = function_named(facts, name)
+        if function is None:
+            yield _missing(facts, name, at)
+            return
+        members.append(function)
+    grouping = booted(facts).linux
+    for function in members:
+        if grouping.of(function) is None:
+            why = next((each.text for each in grouping.ungrouped if each.function is function), None)
+            yield RULE.finding(
+                at,
+                f"{facts.device_name(function)} has no group",
+                related=[(device_place(facts, function), "the device is described here")],
+                notes=[] if why is None else [why],
+                help="translate its requester id by an IOMMU, or correct what is expected",
+                subject=facts.pages.get(function.page),
+            )
+            return
+    groups = {group.id: group for function in members if (group := grouping.of(function)) is not None}
+    found = list(groups.values())
+    if len(found) > 1:
+        yield _finding(
+            facts, at, found, f"{_list(names)} are expected together and are in {len(found)} groups"
+        )
+        return
+    others = [each for group in found for each in group.members if each not in members]
+    if exactly and others:
+        whom = _list([called(facts, each) for each in others])
+        if len(names) == 1:
+            text = f"{names[0]} is expected alone in its group, and {whom} {_are(others)} in it"
+        else:
+            text = f"{_list(names)} are expected to be a group, and {whom} {_are(others)} in it"
+        yield _finding(facts, at, found, text)
+
+
+def _finding(facts: Facts, at: Place, groups: list[Group], text: str) -> Finding:
+    reasons = tuple(reason for group in groups for reason in group.reasons)
+    return RULE.finding(
+        at,
+        text,
+        related=reason_places(facts, reasons),
+        notes=chain(reasons),
+        help="change what the reasons name, or correct what is expected",
+        subject=facts.pages.get(groups[0].members[0].page),
+    )
+
+
+def _are(others: list[Function]) -> str:
+    return "is" if len(others) == 1 else "are"
+
+
+def _list(names: list[str] | tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

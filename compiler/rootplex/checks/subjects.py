@@ -1,0 +1,152 @@
+"""Where the description says something of what the simulation speaks of: devices, bridges, guests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.model.bridge import HostBridge
+from rootplex.model.device import Device
+from rootplex.model.platform import Guest
+from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.guests import GuestView
+from rootplex.simulator.groups.reason import Reason
+from rootplex.simulator.outcome import Outcome
+from rootplex.source.place import FilePlace, Place
+
+NOWHERE: Place = FilePlace("<none>")
+
+
+def booted(facts: Facts) -> Outcome:
+    """The outcome; only checks that need `simulation` may ask for it."""
+    assert facts.outcome is not None
+    return facts.outcome
+
+
+def root_of(facts: Facts, function: Function) -> RootBridge:
+    """The root bridge that a function is below."""
+    return booted(facts).dom0.root_bridges[function.root]
+
+
+def bridge_name(facts: Facts, root: RootBridge) -> str:
+    """The description's name of a root bridge, else its path."""
+    joined = facts.joined(root.path)
+    return root.path if joined is None else joined.name
+
+
+def described_bridge(facts: Facts, name: str) -> HostBridge | None:
+    """The description's host bridge of a name."""
+    described = facts.described
+    if described is None:
+        return None
+    return next((bridge for bridge in described.host_bridges if bridge.name == name), None)
+
+
+def bridge_place(facts: Facts, root: RootBridge, fact: str = "node") -> Place:
+    """Where a fact of a root bridge is written: `segment`, `bus_range`, `config`, `windows`, `node`."""
+    return facts.source(root.places.get(fact, root.places.get("node", NOWHERE)))
+
+
+def device_place(facts: Facts, function: Function, field: str = "") -> Place:
+    """Where a function's field is described, else its PF, else its bridge."""
+    described = facts.devices.get((function.physfn or function).page)
+    if described is not None:
+        return described.at(field)
+    return bridge_place(facts, root_of(facts, function))
+
+
+def called(facts: Facts, function: Function) -> str:
+    """What messages call a function: its name with its SBDF, or the SBDF alone."""
+    name = facts.pages.get(function.page)
+    return function.sbdf if name is None else f"{name} ({function.sbdf})"
+
+
+def function_named(facts: Facts, name: str) -> Function | None:
+    """The function that Dom0 sees of the description's device of a name."""
+    pages = {page for page, known in facts.pages.items() if known == name}
+    return next((each for each in booted(facts).dom0.functions if each.page in pages), None)
+
+
+def owner_of(facts: Facts, name: str) -> tuple[HostBridge, Device] | None:
+    """The description's device of a name with its host bridge."""
+    described = facts.described
+    if described is None:
+        return None
+    return next((pair for pair in described.walk() if pair[1].name == name), None)
+
+
+def wishes(facts: Facts) -> Iterator[tuple[Guest, GuestView]]:
+    """The guests of the description, each with what its wish meets."""
+    described = facts.described
+    views = {view.name: view for view in booted(facts).guests}
+    for guest in () if described is None else described.xen.guests:
+        if guest.name in views:
+            yield guest, views[guest.name]
+
+
+def wish_place(facts: Facts, guest: Guest, function: Function) -> Place:
+    """Where a guest's wish names a function, else the guest."""
+    name = facts.pages.get(function.page)
+    if name in guest.devices:
+        return guest.at(f"devices.{guest.devices.index(name)}")
+    return guest.at("devices")
+
+
+def chain(reasons: tuple[Reason, ...]) -> list[str]:
+    """The reasons of a group as notes, each once."""
+    return list(dict.fromkeys(reason.text for reason in reasons))
+
+
+def reason_places(facts: Facts, reasons: tuple[Reason, ...]) -> list[tuple[Place, str]]:
+    """Where the functions that reasons speak of are described, each once, with what is the matter."""
+    found: dict[Place, str] = {}
+    for reason in reasons:
+        if reason.kind == "isolated":
+            continue
+        field = "acs" if reason.kind.startswith("acs") or reason.kind in ("functions", "switch") else ""
+        found.setdefault(device_place(facts, reason.function, field), reason.text)
+    return list(found.items())
+
+
+def absence(facts: Facts, name: str) -> tuple[str, list[tuple[Place, str]]]:
+    """Why Dom0 does not see a device of the description: the reason, and the places that show it."""
+    found = owner_of(facts, name)
+    outcome = booted(facts)
+    if found is None:
+        return f"nothing is called {name}", []
+    bridge, device = found
+    seen = bridge.as_seen_by(outcome.settings.firmware)
+    if seen is None or not seen.enabled:
+        at = (seen or bridge).at("enabled")
+        return f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")]
+    if outcome.dom0.died is not None:
+        return f"Dom0 does not get that far: {outcome.dom0.died}", []
+    root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
+    if root is None:
+        return f"Dom0 finds no host bridge {bridge.name}", [(bridge.at("name"), "it is described here")]
+    if root.fault is not None:
+        place = facts.source(root.fault.at)
+        return f"its host bridge {bridge.name} does not come up: {root.fault.reason}", [(place, "see here")]
+    return _lost_on_the_way(facts, bridge, device)
+
+
+def _lost_on_the_way(facts: Facts, bridge: HostBridge, device: Device) -> tuple[str, list[tuple[Place, str]]]:
+    """The first device on the way down that is empty or not seen."""
+    above: dict[str, Device | None] = {each.key: None for each in bridge.devices}
+    for each in bridge.walk():
+        above.update((child.key, each) for child in each.devices)
+    way = [device]
+    while (parent := above.get(way[-1].key)) is not None:
+        way.append(parent)
+    seen = {
+        facts.devices[each.page].key for each in booted(facts).dom0.functions if each.page in facts.devices
+    }
+    for step in reversed(way):
+        if not step.present:
+            return f"the slot of {step.label} is empty", [(step.at("present"), "not present")]
+        if step.key not in seen:
+            port = above.get(step.key)
+            where = f"the first bus of {bridge.name}" if port is None else f"the bus below {port.label}"
+            return f"nothing answers for {step.label} on {where}", [(step.at(), "it is described here")]
+    return "nothing tells why", []
