@@ -1,0 +1,117 @@
+"""What several ACPI checks ask of the tables: numbers that can be relied on, and places of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rootplex.checks.areas import is_present
+from rootplex.checks.facts import Facts
+from rootplex.model.bridge import HostBridge
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template, Value
+from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
+from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
+from rootplex.readers.acpi.resources import Resource
+from rootplex.source.place import TablePlace
+
+BUS_SIZE = 1 << 20
+
+_ENTRY_FIELDS = {"base": (0, 8), "segment": (8, 2), "start": (10, 1), "end": (11, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Buses:
+    """The bus range of a `_CRS`, and its descriptor."""
+
+    first: int
+    last: int
+    at: TablePlace
+
+    def __str__(self) -> str:
+        return f"{self.first:#04x}-{self.last:#04x}"
+
+
+def bridges(facts: Facts) -> Iterator[AcpiHostBridge]:
+    """The host bridges of AML that are surely there."""
+    if facts.acpi is not None:
+        yield from (bridge for bridge in facts.acpi.namespace.bridges if is_present(bridge))
+
+
+def segment_of(bridge: AcpiHostBridge) -> int | None:
+    """The segment that Linux takes: `_SEG`'s low 16 bits, 0 without; None where it cannot be known."""
+    if bridge.segment.state == "absent":
+        return 0
+    return None if bridge.segment.known is None else bridge.segment.known & 0xFFFF
+
+
+def buses_of(bridge: AcpiHostBridge) -> Buses | None:
+    """The last bus descriptor that is not empty, as Linux takes it; None without a certain one."""
+    template = bridge.crs.value
+    found = [item for item in (template.certain if template else ()) if item.type == "bus" and item.length]
+    if not found:
+        return None
+    item = found[-1]
+    return Buses(item.minimum, item.minimum + item.length - 1, descriptor(bridge.crs, item))
+
+
+def descriptor(value: Value[Template], item: Resource) -> TablePlace:
+    """The place of one descriptor of a `_CRS`."""
+    place = value.place
+    return TablePlace(place.file, place.table, item.offset, item.size, place.path)
+
+
+def mcfg_of(facts: Facts) -> Mcfg | None:
+    return None if facts.acpi is None else facts.acpi.mcfg
+
+
+def entries(facts: Facts) -> tuple[McfgEntry, ...]:
+    """The entries of the MCFG that an operating system takes."""
+    mcfg = mcfg_of(facts)
+    return () if mcfg is None else mcfg.entries
+
+
+def field(entry: McfgEntry, name: str) -> TablePlace:
+    """The place of one field of an MCFG entry: base, segment, start, end."""
+    offset, length = _ENTRY_FIELDS[name]
+    return TablePlace(entry.place.file, entry.place.table, entry.offset + offset, length)
+
+
+def shown(entry: McfgEntry) -> str:
+    """An entry as messages say it."""
+    return f"segment {entry.segment}, buses {entry.start_bus:#04x}-{entry.end_bus:#04x} at {entry.base:#x}"
+
+
+def entry_for(facts: Facts, segment: int, first: int, last: int) -> McfgEntry | None:
+    """The entry that Linux on arm64 takes: the first of the segment that holds the whole range."""
+    for entry in entries(facts):
+        if entry.segment == segment and entry.start_bus <= first and last <= entry.end_bus:
+            return entry
+    return None
+
+
+def entry_at(facts: Facts, segment: int, bus: int) -> McfgEntry | None:
+    """The first entry that holds one bus."""
+    return entry_for(facts, segment, bus, bus)
+
+
+def iort_of(facts: Facts) -> Iort | None:
+    return None if facts.acpi is None else facts.acpi.iort
+
+
+def root_complexes(iort: Iort | None) -> Iterator[tuple[IortNode, RootComplex]]:
+    """The root complex nodes, in table order."""
+    for node in () if iort is None else iort.nodes:
+        if isinstance(node.data, RootComplex):
+            yield node, node.data
+
+
+def described_bridge(facts: Facts, name: str) -> HostBridge | None:
+    """The description's bridge of a name; None without one."""
+    if facts.described is None:
+        return None
+    return next((each for each in facts.described.host_bridges if each.name == name), None)
+
+
+def takes_iort(facts: Facts) -> bool:
+    """Whether the machine is one whose ids IORT tells: Arm."""
+    return facts.arch in ("arm64", "arm")

@@ -1,0 +1,70 @@
+"""acpi-buses-overlap
+
+What it finds: two host bridges of one segment whose `_CRS` bus ranges overlap.
+Why it matters: one sBDF means two devices: the second bridge is refused (-EEXIST) or its buses are those of
+the first.
+Example: two bridges without `_SEG`, both with buses 0-0xff.
+What to do: give them disjoint buses, or segments of their own.
+Source: linux-pci LNX-40; xen-pci XP-05.
+Sources that prove it: AML, where the value does not depend on memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    Buses,
+    bridges,
+    buses_of,
+    segment_of,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0733",
+    name="acpi-buses-overlap",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-40",
+        "XP-05",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each later bridge with buses of an earlier one."""
+    seen: list[tuple[int, Buses, AcpiHostBridge]] = []
+    for bridge in bridges(facts):
+        segment, buses = segment_of(bridge), buses_of(bridge)
+        if segment is None or buses is None:
+            continue
+        for other_segment, theirs, other in seen:
+            low, high = max(buses.first, theirs.first), min(buses.last, theirs.last)
+            if segment != other_segment or low > high:
+                continue
+            name, first = name_of(facts, bridge.path), name_of(facts, other.path)
+            yield RULE.finding(
+                facts.source(buses.at),
+                f"{name} and {first} both have buses {low:#04x}-{high:#04x} of segment {segment}",
+                related=[
+                    (facts.source(theirs.at), f"the buses of {first}"),
+                    *_segments(facts, bridge, other),
+                ],
+                help="give them disjoint buses, or segments of their own",
+                subject=name,
+            )
+            break
+        seen.append((segment, buses, bridge))
+
+
+def _segments(facts: Facts, *of: AcpiHostBridge) -> Iterator[tuple[Place, str]]:
+    for bridge in of:
+        said = "is absent: segment 0" if bridge.segment.state == "absent" else f"is {bridge.segment.value}"
+        yield facts.source(bridge.segment.place), f"_SEG of {name_of(facts, bridge.path)} {said}"

@@ -1,0 +1,103 @@
+"""bridge-without-ecam
+
+What it finds: a host bridge whose segment and buses no MCFG entry has, and which has no `_CBA`.
+Why it matters: Linux on arm64 does not bring the bridge up. On x86 it is refused, but on segment 0, where
+ports still reach 256
+bytes of each function: a warning.
+Example: `_SEG` 1 where MCFG has segment 0 only.
+What to do: add an MCFG entry or `_CBA`, or correct the segment. A bridge that is no ECAM cannot be used with
+ACPI.
+Source: linux-pci LNX-30, LNX-36, §2.2, §2.3; xen-pci XP-50.
+Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    Buses,
+    bridges,
+    buses_of,
+    described_bridge,
+    entries,
+    entry_at,
+    mcfg_of,
+    segment_of,
+    shown,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.simulator.dom0.mcfg_quirks import quirk
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0720",
+    name="bridge-without-ecam",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-30",
+        "LNX-36",
+        "XP-50",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge that nothing gives a configuration space."""
+    for bridge in bridges(facts):
+        segment, buses = segment_of(bridge), buses_of(bridge)
+        if segment is None or buses is None or bridge.config_base.state != "absent":
+            continue
+        if entry_at(facts, segment, buses.first) is not None or _by_quirk(facts, segment):
+            continue
+        if _is_misnumbered(facts, bridge, segment, buses):
+            continue  # segment-differs names the two numbers
+        yield _finding(facts, bridge, segment, buses)
+
+
+def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -> Finding:
+    name = name_of(facts, bridge.path)
+    joined = facts.joined(bridge.path)
+    meant = () if joined is None else joined.mcfg
+    known = {entry.segment for entry in entries(facts)}
+    x86 = facts.arch == "x86_64"
+    has_seg = bridge.segment.state == "known" and segment not in known
+    notes = ["Linux on x86 reaches it by ports, 256 bytes a function"] if x86 else []
+    if mcfg_of(facts) is None:
+        notes.append("there is no MCFG")
+    warning = (x86 and segment == 0) or not _is_ecam(facts, name)
+    return RULE.finding(
+        facts.source(bridge.segment.place if has_seg else buses.at),
+        f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
+        level=Level.WARNING if warning else Level.ERROR,
+        related=[(facts.source(entry.place), f"seems to be meant: {shown(entry)}") for entry in meant],
+        notes=notes if x86 else [*notes, "Linux on this architecture does not bring the bridge up"],
+        help="add an MCFG entry or _CBA for it, or correct its segment and buses",
+        subject=name,
+    )
+
+
+def _is_misnumbered(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -> bool:
+    """Whether the entry is there, under another segment."""
+    joined = facts.joined(bridge.path)
+    return joined is not None and any(
+        entry.segment != segment and entry.start_bus <= buses.first <= entry.end_bus for entry in joined.mcfg
+    )
+
+
+def _is_ecam(facts: Facts, name: str) -> bool:
+    """Whether the description says that there is ECAM at all; yes where there is no description."""
+    described = described_bridge(facts, name)
+    return described is None or described.config.is_ecam
+
+
+def _by_quirk(facts: Facts, segment: int) -> bool:
+    """Whether Linux's quirk table has a window for the segment."""
+    if facts.arch != "arm64":
+        return False
+    row = quirk(mcfg_of(facts), segment, "arm64")
+    return row is not None and segment in dict(row.windows)

@@ -1,0 +1,45 @@
+"""cca-missing
+
+What it finds: on Arm and RISC-V, a host bridge without `_CCA`.
+Why it matters: Linux then gives no device below it any DMA, and no IOMMU group.
+Example: a PNP0A08 device without `_CCA`.
+What to do: add `_CCA` with 1 (coherent) or 0.
+Source: linux-pci LNX-39, §2.1; ACPI 6.5 §6.2.17.
+Sources that prove it: AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    bridges,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0731",
+    name="cca-missing",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-39",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge that does not say whether its DMA is coherent."""
+    for bridge in bridges(facts) if facts.arch in ("arm64", "riscv64") else ():
+        if bridge.coherent.state == "absent":
+            name = name_of(facts, bridge.path)
+            nested = bridge.path.count(".") > 1
+            yield RULE.finding(
+                facts.source(bridge.place),
+                f"{name} has no _CCA",
+                level=Level.WARNING if nested else Level.ERROR,
+                notes=("a device above it may have one",) if nested else ("no device below it gets any DMA",),
+                help="add _CCA: 1 where DMA is coherent, 0 where not",
+                subject=name,
+            )

@@ -1,0 +1,45 @@
+"""dmar-segment-stray
+
+What it finds: a DMAR unit of a segment that no host bridge has.
+Why it matters: it translates for nobody, and the devices it was meant for are translated by none.
+Example: a DRHD of segment 1, bridges on 0.
+What to do: correct the unit's segment.
+Source: VT-d specification 4.1 §8.3.
+Sources that prove it: DMAR with AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    segment_of,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.dmar import read_dmar
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0753",
+    name="dmar-segment-stray",
+    level=Level.WARNING,
+    needs="artifacts",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each unit without a bridge."""
+    if facts.acpi is None:
+        return
+    table = next((each for each in facts.acpi.tables if each.signature == "DMAR"), None)
+    segments = {segment_of(bridge) for bridge in facts.acpi.namespace.bridges}
+    if table is None or None in segments or not segments:
+        return
+    for unit in read_dmar(table).drhds:
+        if unit.segment not in segments:
+            yield RULE.finding(
+                facts.source(unit.place),
+                f"no host bridge has segment {unit.segment} of the VT-d unit at {unit.base:#x}",
+                help="correct the unit's segment",
+            )

@@ -1,0 +1,64 @@
+"""ecam-in-crs-window
+
+What it finds: ECAM inside a memory window of a host bridge's `_CRS`.
+Why it matters: the kernel may place a BAR on configuration space.
+Example: a window 0x3000_0000-0xfbff_ffff with ECAM at 0x3000_0000.
+What to do: take ECAM out of the window.
+Source: linux-pci LNX-33; PCI Firmware 3.3 §4.1.2.
+Sources that prove it: MCFG with AML; windows that depend on memory are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    BUS_SIZE,
+    bridges,
+    descriptor,
+    entries,
+    field,
+    shown,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0724",
+    name="ecam-in-crs-window",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-33",
+        "XP-19",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each window with ECAM in it; the first entry that it meets."""
+    for bridge in bridges(facts):
+        template = bridge.crs.value
+        for item in () if template is None else template.certain:
+            if item.type != "memory" or not item.length:
+                continue
+            low, high = item.cpu_minimum, item.cpu_minimum + item.length
+            entry = next((each for each in entries(facts) if _meets(each, low, high)), None)
+            if entry is None:
+                continue
+            name = name_of(facts, bridge.path)
+            yield RULE.finding(
+                facts.source(descriptor(bridge.crs, item)),
+                f"the window {low:#x}-{high - 1:#x} of {name} has ECAM in it",
+                related=[(facts.source(field(entry, "base")), shown(entry))],
+                help="take the configuration space out of the window",
+                subject=name,
+            )
+
+
+def _meets(entry: McfgEntry, low: int, high: int) -> bool:
+    first, end = entry.base + entry.start_bus * BUS_SIZE, entry.base + (entry.end_bus + 1) * BUS_SIZE
+    return low < end and first < high

@@ -1,0 +1,42 @@
+"""iort-address-limit
+
+What it finds: a root complex node of revision 1 or later with an address size limit of 0.
+Why it matters: 0 bits of addresses would be no DMA at all; Linux reports a firmware bug and takes 32 bits of
+zone anyway.
+Example: an address size limit byte that nobody filled in.
+What to do: write the number of address bits, 64 for all.
+Source: linux-pci LNX-46, §3.4.
+Sources that prove it: IORT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    iort_of,
+    root_complexes,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0750",
+    name="iort-address-limit",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=("LNX-46",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each node without a limit."""
+    iort = iort_of(facts)
+    for node, data in root_complexes(iort):
+        if node.revision >= 1 and data.address_size_limit == 0 and iort is not None:
+            yield RULE.finding(
+                facts.source(iort.place(node, "address_size_limit")),
+                f"the root complex of segment {data.segment} has an address size limit of 0 bits",
+                help="write the number of address bits, 64 for all",
+            )

@@ -1,0 +1,61 @@
+"""iort-its-unknown
+
+What it finds: an ITS group of IORT that names an ITS which MADT does not have.
+Why it matters: no MSI reaches the devices mapped to it.
+Example: ITS 3 in IORT, ITS 0 and 1 in MADT.
+What to do: name an ITS by its id in MADT.
+Source: linux-pci §3.1, §3.5; Arm DEN0049 E.f §3.1.1.3.
+Sources that prove it: IORT with MADT; for a description its `msi_controllers` stand for MADT, which stays the
+firmware's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    iort_of,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.model.controllers import Its
+from rootplex.readers.acpi.iort import (
+    ItsGroup,
+)
+from rootplex.readers.acpi.madt import read_madt
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0748",
+    name="iort-its-unknown",
+    level=Level.ERROR,
+    needs="artifacts",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each id without an ITS."""
+    iort = iort_of(facts)
+    known = _known(facts)
+    if iort is None or known is None:
+        return
+    for node in iort.nodes:
+        for index, id in enumerate(node.data.ids if isinstance(node.data, ItsGroup) else ()):
+            if id not in known:
+                yield RULE.finding(
+                    facts.source(iort.table.place(node.offset + 20 + 4 * index, 4)),
+                    f"IORT names ITS {id}, which is not there",
+                    notes=(f"there are: {', '.join(map(str, sorted(known)))}" if known else "there is none",),
+                    help="name an ITS by its id in MADT",
+                )
+
+
+def _known(facts: Facts) -> frozenset[int] | None:
+    """The ids of all ITSs; None where they cannot be known."""
+    tables = () if facts.acpi is None else facts.acpi.tables
+    madt = next((table for table in tables if table.signature == "APIC"), None)
+    if madt is not None:
+        return frozenset(its.id for its in read_madt(madt).its)
+    if facts.described is not None:
+        return frozenset(each.id for each in facts.described.msi_controllers if isinstance(each, Its))
+    return None

@@ -1,0 +1,65 @@
+"""iort-requesters-left-out
+
+What it finds: requester ids of a host bridge's buses that its IORT root complex does not map.
+Why it matters: a device that gets such an id has no IOMMU group and no MSI.
+Example: a mapping of 0x100 ids for a bridge with two buses.
+What to do: map all ids of the bus range, ports included.
+Source: linux-pci LNX-44, §3.3.
+Sources that prove it: IORT with AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    bridges,
+    buses_of,
+    iort_of,
+    segment_of,
+    takes_iort,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.idfunction import holes, iort_runs
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.iort import (
+    ITS_TYPES,
+    SMMU_TYPES,
+    root_complex,
+)
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0747",
+    name="iort-requesters-left-out",
+    level=Level.WARNING,
+    needs="artifacts",
+    requires=("RPX0406",),
+    covers=("LNX-44",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge with ids left out; not where nothing of it is mapped at all."""
+    iort = iort_of(facts)
+    if iort is None or not takes_iort(facts):
+        return
+    for bridge in bridges(facts):
+        segment, buses = segment_of(bridge), buses_of(bridge)
+        node = None if segment is None else root_complex(iort, segment)
+        if node is None or buses is None or not node.mappings:
+            continue
+        runs = iort_runs(iort, node, buses.first, buses.last, (*SMMU_TYPES, *ITS_TYPES))
+        left = holes(runs or ())
+        if not left or sum(run.last - run.first + 1 for run in left) == (buses.last - buses.first + 1) << 8:
+            continue
+        name = name_of(facts, bridge.path)
+        shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
+        yield RULE.finding(
+            facts.source(node.place),
+            f"IORT maps no id for requesters {shown}{', …' if len(left) > 3 else ''} of {name}",
+            related=[(facts.source(buses.at), f"its buses are {buses}")],
+            help="map all ids of the bus range, ports included",
+            subject=name,
+        )

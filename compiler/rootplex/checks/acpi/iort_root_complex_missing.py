@@ -1,0 +1,64 @@
+"""iort-root-complex-missing
+
+What it finds: a host bridge whose segment has no root complex node in IORT.
+Why it matters: Linux looks the node up by segment: without one the bridge's devices have neither IOMMU nor
+ITS.
+Example: IORT with segments 0 and 1, a bridge with `_SEG` 2.
+What to do: add a root complex node for the segment, or correct one.
+Source: linux-pci LNX-41, LNX-07, §3.2.
+Sources that prove it: IORT with AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    bridges,
+    iort_of,
+    root_complexes,
+    segment_of,
+    takes_iort,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0740",
+    name="iort-root-complex-missing",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-41",
+        "LNX-07",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge without a node."""
+    nodes = list(root_complexes(iort_of(facts)))
+    if not nodes or not takes_iort(facts):
+        return
+    segments = {segment_of(bridge) for bridge in bridges(facts)}
+    iort = iort_of(facts)
+    assert iort is not None  # it has nodes
+    stray = [(node, data.segment) for node, data in nodes if data.segment not in segments]
+    for bridge in bridges(facts):
+        segment = segment_of(bridge)
+        if segment is None or any(data.segment == segment for _, data in nodes):
+            continue
+        name = name_of(facts, bridge.path)
+        yield RULE.finding(
+            facts.source(bridge.segment.place),
+            f"IORT has no root complex for segment {segment} of {name}",
+            related=[
+                (facts.source(iort.place(node, "segment")), f"no bridge has this segment, {number}")
+                for node, number in stray
+            ],
+            notes=("its devices have no IOMMU and no ITS",),
+            help="add a root complex node for the segment",
+            subject=name,
+        )

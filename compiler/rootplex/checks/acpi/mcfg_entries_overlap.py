@@ -1,0 +1,50 @@
+"""mcfg-entries-overlap
+
+What it finds: two MCFG entries of one segment that share buses.
+Why it matters: the first entry wins in Linux and Xen, the other means nothing; other systems may take the
+other.
+Example: buses 0-0x3f and 0x20-0x7f, both segment 0.
+What to do: give every (segment, bus) one entry.
+Source: linux-pci LNX-34, xen-pci XP-48.
+Sources that prove it: MCFG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from rootplex.checks.acpi._tables import (
+    entries,
+    field,
+    shown,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0714",
+    name="mcfg-entries-overlap",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-34",
+        "XP-48",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each later entry that shares buses with an earlier one."""
+    for first, other in combinations(entries(facts), 2):
+        low, high = max(first.start_bus, other.start_bus), min(first.end_bus, other.end_bus)
+        if first.segment != other.segment or low > high:
+            continue
+        yield RULE.finding(
+            facts.source(field(other, "start")),
+            f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",
+            related=[(facts.source(field(first, "start")), shown(first))],
+            notes=(f"this entry: {shown(other)}",),
+            help="give every segment and bus one entry",
+        )

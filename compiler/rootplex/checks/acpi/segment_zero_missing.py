@@ -1,0 +1,44 @@
+"""segment-zero-missing
+
+What it finds: on x86, an MCFG without segment 0.
+Why it matters: the ports 0xcf8 and 0xcfc reach segment 0 only; a PC needs it in MCFG.
+Example: one bridge, `segment: 1`, on x86_64.
+What to do: give the bridge with the legacy devices segment 0.
+Source: linux-pci LNX-36, xen-pci XP-43.
+Sources that prove it: MCFG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    entries,
+    field,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0725",
+    name="segment-zero-missing",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-36",
+        "XP-43",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A table without the segment that the ports reach."""
+    found = entries(facts)
+    if facts.arch == "x86_64" and found and all(entry.segment for entry in found):
+        yield RULE.finding(
+            facts.source(field(found[0], "segment")),
+            "MCFG has no entry of segment 0",
+            notes=("the legacy ports reach segment 0 only",),
+            help="give the bridge of the legacy devices segment 0",
+        )
