@@ -40,20 +40,13 @@ class AslError(ToolError):
 
 def render(template: str, **values: object) -> str:
     """The text of `templates/<template>`; a value that the template wants and is not given is an error."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from rootplex.backends.text import environment
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters["hex"] = asl_number
-    environment.filters["text"] = asl_text
-    environment.filters["pnp"] = asl_hardware_id
-    return environment.get_template(template).render(values)
+    made = environment(_TEMPLATES)
+    made.filters["hex"] = asl_number
+    made.filters["text"] = asl_text
+    made.filters["pnp"] = asl_hardware_id
+    return made.get_template(template).render(values)
 
 
 def asl_number(value: int, digits: int = 0) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from rootplex.backends.devicetree.tree import Node, Part, Property, Ref, Tree, Word
+from rootplex.backends.text import environment as text_environment
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _WIDTH = 100
@@ -61,14 +60,7 @@ class _Block:
 
 def to_dts(tree: Tree, title: str) -> str:
     """The text, with `title` (one line) in the comment at its head."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = text_environment(_TEMPLATES)
     template = environment.get_template("tree.dts.j2")
     return template.render(title=_comment(title), nodes=_blocks(tree.root, tree))
 
