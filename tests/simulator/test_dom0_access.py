@@ -105,3 +105,9 @@ def test_reads_outside_the_buses_make_no_access() -> None:
     assert access.read(4, 0, 0, 2) == 0xFFFF
     access.write(4, 0, 4, 2, 6)
     assert hardware.bridges["h0"].counters.reads == 0
+
+
+def test_driver_that_moves_a_window_is_not_limited_by_its_reg() -> None:
+    """fsl,lx2160a-pcie (§1.13, kind B): 8 KiB of `reg`, and buses beyond them are reached."""
+    node = Node(size=8 << 10, compatible="fsl,lx2160a-pcie")
+    assert pages(node, {}) == ["rp", "other", "ep"]

@@ -24,6 +24,8 @@ from tests.hardware_images import (
 
 from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.function import Function
+from rootplex.simulator.hardware import Hardware, read_image
+from rootplex.simulator.inputs import Blob
 
 
 def scan(
@@ -400,3 +402,67 @@ def test_all_ones_where_nothing_is(shape: list[Any], bus: int, devfn: int, size:
     there = {function.rid for function in state.functions}
     value = hardware.read(ECAM + (bus << 20 | devfn << 12), size)
     assert (value == (1 << 8 * size) - 1) == (bus << 8 | devfn not in there)
+
+
+def test_bridges_that_firmware_gave_one_number_are_scanned_once() -> None:
+    """Many bridges a bus, all with the same secondary bus, many levels deep: no blow-up."""
+    tree: Tree = [("leaf", 0, Page())]
+    for level in reversed(range(12)):
+        page = Page().bridge().multifunction()
+        page.put(0x18, 4, level | (level + 1) << 8 | 0xFF << 16, 0xFFFFFF)
+        tree = [(f"{level}.{fn}", fn, page, tree if fn == 0 else []) for fn in range(8)]
+    state = scan(tree, chosen="linux,pci-probe-only = <1>;")
+    assert len(state.functions) == 12 * 8 + 1
+    assert len(state.buses) == 13
+
+
+def test_enhanced_allocation_that_leads_back_ends() -> None:
+    port = root_port()
+    offset = port.capability(0x14, 8)
+    port.put(offset + 4, 2, 0x01 | 0x09 << 8)
+    inner = switch_port(UPSTREAM)
+    offset = inner.capability(0x14, 8)
+    inner.put(offset + 4, 2, 0x01 | 0x09 << 8)
+    assert list(addresses(scan([("rp", 0, port, [("up", 0, inner)])]))) == ["rp", "up"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from(["", "linux,pci-probe-only = <1>;"]))
+def test_any_registers_come_to_an_end(data: st.DataObject, chosen: str) -> None:
+    """Whatever the hardware says, Dom0 boots: no exception, every address once, in bounded time."""
+    config, pages = Image().bridge(base=ECAM).tree(SWITCH).blobs()
+    raw = bytearray(pages.data)
+    interesting = [
+        0x06,
+        0x09,
+        0x0A,
+        0x0B,
+        0x0E,
+        0x18,
+        0x19,
+        0x1A,
+        0x34,
+        *range(0x40, 0x80),
+        *range(0x100, 0x110),
+    ]
+    for _ in range(data.draw(st.integers(1, 12))):
+        page = data.draw(st.integers(0, len(raw) // 8192 - 1))
+        offset = data.draw(st.sampled_from(interesting)) + data.draw(st.sampled_from([0, 4096]))
+        raw[page * 8192 + offset] = data.draw(st.integers(0, 255))
+    hardware = Hardware(read_image(config, Blob("config.bin", bytes(raw))))
+    state = dt_boot([Node()], hardware, chosen=chosen)
+    assert state.died is None
+    rids = [function.rid for function in state.functions]
+    assert len(set(rids)) == len(rids)
+    assert hardware.bridges["h0"].counters.reads < 20_000
+
+
+def test_the_deepest_chain() -> None:
+    """255 bridges one below the other: every bus of a segment."""
+    tree: Tree = [("leaf", 0, endpoint().bar(0, 4096))]
+    for level in range(255):
+        tree = [(f"b{level}", 0, Page().bridge(), tree)]
+    state = scan(tree)
+    assert len(state.functions) == 256
+    assert state.functions[-1].sbdf == "0000:ff:00.0"
+    assert not state.unplaced

@@ -228,7 +228,7 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware) -> Ac
     assert config is not None
     bridge = hardware.bridge_at(config.base)
     if config.kind == "windowed" and bridge is not None:
-        return _by_sizes(WindowedAccess(hypervisor, hardware, bridge, config.base), bridge)
+        return _by_sizes(_windowed(root, hypervisor, hardware, bridge), bridge)
     if config.kind == "ports":
         return PortAccess(hypervisor, hardware, root.segment or 0, None, root.last_bus)
     shift = CAM_SHIFT if config.kind == "cam" else ECAM_SHIFT
@@ -247,6 +247,18 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware) -> Ac
     if wide is not None:
         return WideAccess(mapped, wide[0], wide[1], root.first_bus if wide[2] else None)
     return mapped if bridge is None else _by_sizes(mapped, bridge)
+
+
+def _windowed(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, bridge: HostBridge) -> Accessor:
+    """A driver that moves a window: by the hardware's index and data registers, or over the ECAM
+    that the hardware has behind that window."""
+    image = bridge.image
+    if image.kind == "windowed":
+        return WindowedAccess(hypervisor, hardware, bridge, image.base)
+    shift = CAM_SHIFT if image.kind == "cam" else ECAM_SHIFT
+    mapped = MappedAccess(hypervisor, hardware, image.base, image.first_bus, image.last_bus, shift)
+    mapped.know(bridge=bridge)
+    return mapped
 
 
 def _by_sizes(inner: Accessor, bridge: HostBridge) -> Accessor:

@@ -151,12 +151,13 @@ def _modes(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
 def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[ConfigRegion | None, DtReg | None]:
     """The configuration region by the driver that binds: the generic one takes the first `reg`;
     another is known by its compatible, or by the hardware standing where a `reg` says."""
+    kind: ConfigKind
     generic = next((name for name in node.compatible if name in ACCESSORS), None)
     if generic is not None:
         reg = node.regs[0] if node.regs else None
         if reg is None or reg.cpu is None:
             return None, None
-        kind: ConfigKind = "cam" if generic == "pci-host-cam-generic" else "ecam"
+        kind = "cam" if generic == "pci-host-cam-generic" else "ecam"
         return ConfigRegion(kind, reg.cpu, reg.size, ACCESSORS[generic]), reg
     hardware = probe.hardware
     for reg in node.regs:
@@ -165,8 +166,11 @@ def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[Confi
         bridge = hardware.bridge_at(reg.cpu)
         if bridge is None or bridge.image.base != reg.cpu:
             continue
-        hard: ConfigKind = "ecam" if bridge.image.kind == "quirk" else bridge.image.kind
-        return ConfigRegion(hard, reg.cpu, reg.size, _driver(node.controller)), reg
+        kind = "ecam" if bridge.image.kind == "quirk" else bridge.image.kind
+        if node.controller is not None and node.controller.layout == "windowed":
+            # This driver moves a window of its own over what the hardware has; it maps no ECAM.
+            kind = "windowed"
+        return ConfigRegion(kind, reg.cpu, reg.size, _driver(node.controller)), reg
     named = next((reg for reg in node.regs if reg.name in CONFIG_NAMES), node.regs[0] if node.regs else None)
     if node.controller is None or named is None or named.cpu is None:
         return None, None

@@ -32,7 +32,7 @@ class Scan:
         self.root = root
         self.access = access
         self.segment = root.segment
-        self._known: dict[Bus, dict[int, Function]] = {}
+        self._highest: dict[Bus, int] = {}
         self._untrusted: set[Bus] = set()
 
     def run(self) -> Bus:
@@ -46,9 +46,6 @@ class Scan:
     # Slots (§4.2)
 
     def _scan_bus(self, bus: Bus) -> None:
-        if bus.functions:
-            # A bus that two bridges lead to is scanned again and keeps what it has.
-            self._known[bus] = {function.devfn: function for function in bus.functions}
         link = bus.bridge is not None and bus.bridge.pcie_type in probe.PORT_BELOW
         for dev in range(1 if link else 32):
             self._scan_slot(bus, dev << 3)
@@ -80,9 +77,6 @@ class Scan:
         return self.access.read(number, devfn, function.ari_capability + 4, 2) >> 8
 
     def _scan_function(self, bus: Bus, devfn: int) -> Function | None:
-        known = self._known.get(bus)
-        if known is not None and devfn in known:
-            return known[devfn]
         id = probe.identity(self.access, bus.number, devfn)
         if id is None:
             return None
@@ -153,7 +147,11 @@ class Scan:
 
     def _scan_child(self, bus: Bus, available: int) -> int:
         """Scan a bus and all below; the highest bus number in use. `available`: bus numbers that
-        hot-plug bridges below may share."""
+        hot-plug bridges below may share. A bus that another bridge leads to as well has been
+        scanned, or is being scanned, and has nothing new: it is not done again."""
+        if bus in self._highest:
+            return self._highest[bus]
+        self._highest[bus] = bus.number
         self._scan_bus(bus)
         used = vf_buses(bus)
         highest = bus.number + used
@@ -177,6 +175,7 @@ class Scan:
             used += max(highest - before - 1, 0)
         if bus.bridge is not None and bus.bridge.hotplug and highest - bus.number < available:
             highest = min(bus.number + available, bus.last)
+        self._highest[bus] = highest
         return highest
 
     def _bridge(self, bus: Bus, bridge: Function, highest: int, available: int, *, first_pass: bool) -> int:

@@ -14,6 +14,7 @@ def enable(scan: Scan, physical: Function) -> None:
     assert physical.sriov is not None
     rids = sriov.enable(scan.access, physical)
     if isinstance(rids, str):
+        physical.sriov.refused = rids
         scan.kernel.state.log.append(f"{physical.sbdf}: can't enable {physical.sriov.wanted} VFs: {rids}")
         return
     for index, rid in enumerate(rids):
