@@ -139,13 +139,12 @@ def _lost_on_the_way(facts: Facts, bridge: HostBridge, device: Device) -> tuple[
     way = [device]
     while (parent := above.get(way[-1].key)) is not None:
         way.append(parent)
-    seen = {
-        facts.devices[each.page].key for each in booted(facts).dom0.functions if each.page in facts.devices
-    }
+    functions = booted(facts).dom0.functions
+    seen = {id(facts.devices[each.page]) for each in functions if each.page in facts.devices}
     for step in reversed(way):
         if not step.present:
             return f"the slot of {step.label} is empty", [(step.at("present"), "not present")]
-        if step.key not in seen:
+        if id(step) not in seen:
             port = above.get(step.key)
             where = f"the first bus of {bridge.name}" if port is None else f"the bus below {port.label}"
             return f"nothing answers for {step.label} on {where}", [(step.at(), "it is described here")]

@@ -34,13 +34,15 @@ class Bar:
 @dataclass(slots=True, eq=False)
 class Sriov:
     """A PF's SR-IOV capability as Dom0 read it: where it is, and how many VFs a driver will enable
-    (what firmware left enabled). `reserve` is the last bus number that its VFs may need."""
+    (what firmware left enabled). `reserve` is the last bus number that its VFs may need. `refused` says
+    why enabling them failed, None where it did not."""
 
     capability: int
     total: int
     vf_device: int
     wanted: int
     reserve: int
+    refused: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -1,11 +1,12 @@
 """boot-placement
 
-What it finds: a boot device whose host bridge is not where `boot.placement` wants it: not in MCFG (without ACPI: not
-an enabled bridge with ECAM in the device tree), or not on segment 0.
-Why it matters: what is not in MCFG is reached only after AML has been interpreted; what is not on segment 0 is out of
-reach of x86's ports and of software that knows no segments.
+What it finds: a boot device whose host bridge is not where `boot.placement` wants it: not in MCFG (without
+ACPI: not an enabled bridge with ECAM in the device tree), or not on segment 0.
+Why it matters: what is not in MCFG is reached only after AML has been interpreted; what is not on segment 0
+is out of reach of x86's ports and of software that knows no segments.
 Example: a disk on a bridge with `hot_pluggable: true`, which has `_CBA` and no entry in MCFG.
-What to do: put the bridge into MCFG (`acpi: {mcfg: true}`), boot from another bridge, or set `boot.placement: any`.
+What to do: put the bridge into MCFG (`acpi: {mcfg: true}`), boot from another bridge, or set
+`boot.placement: any`.
 Source: xen-pci XP-43, linux-pci LNX-36; the 2017 notes: must boot devices be on segment 0?
 """
 

@@ -1,8 +1,8 @@
 """device-behind-port
 
 What it finds: a device number other than 0 below a root port, a downstream port or a PCI-to-PCIe bridge.
-Why it matters: a link has one device, and kernels ask for device 0 alone. A warning; an error where that hides the boot
-device or a guest's.
+Why it matters: a link has one device, and kernels ask for device 0 alone. A warning; an error where that
+hides the boot device or a guest's.
 Example: `{type: root-port, devices: [{name: disk, dev: 1}]}`.
 What to do: set `dev: 0`.
 Source: linux-pci §4.2 (`only_one_child`); PCI Express Base 6.0 §7.3.1.
@@ -29,7 +29,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         hurt = victims(facts.platform, each)
         yield RULE.finding(
             first.at("dev"),
-            f"{first.label} is device {first.dev} below {each.port.label}, where kernels look for device 0 alone",
+            f"{first.label} is device {first.dev} below {each.port.label}, "
+            "where kernels look for device 0 alone",
             level=Level.ERROR if hurt else None,
             related=[(each.port.at("type"), f"{each.port.label} is a {each.port.type}")],
             notes=[f"it hides {one}" for one in hurt],

@@ -1,0 +1,1 @@
+"""05: groups, and what a guest meets that is to be given devices."""

@@ -1,0 +1,65 @@
+"""assignment-refused
+
+What it finds: a device that Xen refuses to assign to its guest, for a reason that no other finding gives.
+Why it matters: the guest starts without it, or not at all.
+Example: a device that two guests are to have.
+What to do: see the error: -EBUSY: another guest has it; -ENODEV: Xen does not know it; -EOPNOTSUPP: there
+is no IOMMU.
+Source: xen-pci §2.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, called, wish_place, wishes
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0514", name="assignment-refused", level=Level.ERROR, needs="simulation")
+
+MEANINGS = {
+    -1: "not permitted (-EPERM)",
+    -9: "the device is broken (-EBADF)",
+    -16: "another guest has it (-EBUSY)",
+    -18: "the guest cannot take devices (-EXDEV)",
+    -19: "Xen does not know the device (-ENODEV)",
+    -22: "invalid (-EINVAL)",
+    -28: "no slot is free (-ENOSPC)",
+    -95: "there is no IOMMU, or vPCI cannot carry it (-EOPNOTSUPP)",
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Every assign call that failed; not where the device's own trouble is told already."""
+    outcome = booted(facts)
+    told = {each.subject for each in facts.found if each.level is Level.ERROR}
+    domains = _domains(facts)
+    for guest, view in wishes(facts):
+        for function in view.functions:
+            sbdf = function.segment << 16 | function.rid
+            result = next(
+                (
+                    call.result
+                    for call in outcome.xen.calls
+                    if call.op == "assign_device"
+                    and call.args.get("machine_sbdf") == sbdf
+                    and call.args.get("domain") == domains.get(guest.name)
+                ),
+                0,
+            )
+            name = facts.device_name(function)
+            if not result or name in told:
+                continue
+            yield RULE.finding(
+                wish_place(facts, guest, function),
+                f"Xen refuses to give {called(facts, function)} to guest {guest.name}",
+                notes=[MEANINGS.get(result, f"the result is {result}")],
+                help="give the device to one guest, behind an IOMMU",
+                subject=name,
+            )
+
+
+def _domains(facts: Facts) -> dict[str, int]:
+    return {domain.name: number for number, domain in booted(facts).xen.core.domains.items()}

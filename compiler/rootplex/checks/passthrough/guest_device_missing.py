@@ -1,0 +1,41 @@
+"""guest-device-missing
+
+What it finds: a device that a guest is to have and that Dom0 does not see.
+Why it matters: what Dom0 does not find it cannot report to Xen, and Xen cannot assign it.
+Example: `guests: [{name: router, devices: [nic]}]` where nic has `present: false`.
+What to do: follow the note to what is in the way, or take the device from the guest's list.
+Source: xen-pci §2.8 (assigning an unknown device: -ENODEV).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.hidden import hidden
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import absence, booted, function_named
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0501", name="guest-device-missing", level=Level.ERROR, needs="simulation")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Every guest's devices that are not among Dom0's functions; hidden ones are told elsewhere."""
+    described = facts.described
+    if described is None or booted(facts).xen.crash is not None:
+        return
+    unseen = {device.name for each in hidden(described) for device in each.devices}
+    for guest in described.xen.guests:
+        for i, name in enumerate(guest.devices):
+            if name in unseen or function_named(facts, name) is not None:
+                continue
+            reason, related = absence(facts, name)
+            yield RULE.finding(
+                guest.at(f"devices.{i}"),
+                f"guest {guest.name} is to have {name}, which Dom0 does not see",
+                related=related,
+                notes=[reason],
+                help="take away what is in the way, or take the device from the list",
+                subject=name,
+            )

@@ -1,0 +1,79 @@
+"""interrupt-line-shared
+
+What it finds: a guest's device whose interrupt pin ends on a line of other owners' devices: an error where
+the device has no messages and cannot mask its pin, a warning where another member of the line cannot do
+without it.
+Why it matters: a level interrupt that one owner does not serve blocks the line for all; Xen gives no
+security support for it.
+Example: a conventional card without MSI behind the same swizzled line as Dom0's disk.
+What to do: move the device to a slot with a line of its own, use its MSI, or give all of the line to one
+owner.
+Source: linux-pci LNX-52 (§6.1, §6.4), xen-pci XP-60 (§7.1); the 2017 notes: legacy interrupts can be
+shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import called, device_place, wish_place, wishes
+from rootplex.simulator.groups.guests import SharedLine
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0509",
+    name="interrupt-line-shared",
+    level=Level.ERROR,
+    needs="simulation",
+    covers=("LNX-52", "XP-60"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Lines with members of several owners, of which one is the guest."""
+    for guest, view in wishes(facts):
+        needy = {each.function for each in view.without_messages}
+        for shared in view.shared_lines:
+            if shared.excusable and shared.function not in needy:
+                continue
+            function = shared.function
+            if function.is_bridge:
+                continue
+            is_stuck = function in needy
+            name = facts.device_name(function)
+            yield RULE.finding(
+                wish_place(facts, guest, function),
+                f"{name}, which guest {guest.name} is to have, shares its interrupt line with "
+                f"{_others(facts, shared)}",
+                level=Level.ERROR if is_stuck else Level.WARNING,
+                related=[
+                    (device_place(facts, function, "pin"), f"INT{'ABCD'[(function.pin - 1) & 3]}"),
+                    *(
+                        (device_place(facts, other, "pin"), called(facts, other))
+                        for other, _ in shared.others
+                    ),
+                ],
+                notes=[
+                    f"the line is {_line(shared)}",
+                    f"{name} has no MSI and no MSI-X that reach a controller"
+                    if is_stuck
+                    else "a member of the line has neither messages nor a pin that can be masked",
+                ],
+                help="give the device a line of its own or messages, or the whole line to one owner",
+                subject=name,
+            )
+
+
+def _line(shared: SharedLine) -> str:
+    line = shared.line
+    number = line.line if line.irq is None else line.irq
+    return f"interrupt {number}" if line.controller is None else f"interrupt {number} of {line.controller}"
+
+
+def _others(facts: Facts, shared: SharedLine) -> str:
+    return ", ".join(
+        f"{called(facts, function)} of {'Dom0' if owner is None else f'guest {owner}'}"
+        for function, owner in shared.others
+    )

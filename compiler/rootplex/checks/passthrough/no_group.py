@@ -1,0 +1,49 @@
+"""no-group
+
+What it finds: a guest's device without an IOMMU group: nothing translates it, its driver refuses it, or the
+IOMMU is off.
+Why it matters: what no IOMMU translates reaches all of memory; VFIO does not take it, and Xen has no domain
+to put it in.
+Example: a guest's device on a host bridge without `iommu`.
+What to do: translate the requester ids of the device, all its aliases included, each to a StreamID of its
+own.
+Source: linux-pci §5.1, §1.10 (SMMUv3 refuses the second device of a StreamID), LNX-51; xen-pci XP-56.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, called, device_place, wish_place, wishes
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0503",
+    name="no-group",
+    level=Level.ERROR,
+    needs="simulation",
+    covers=("LNX-51", "XP-56"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Guests' devices that are in no group of Dom0's."""
+    outcome = booted(facts)
+    for guest, view in wishes(facts):
+        for function in view.ungrouped:
+            reason = next((each for each in outcome.linux.ungrouped if each.function is function), None)
+            streams = outcome.streams.get(function)
+            related: list[tuple[Place, str]] = [(device_place(facts, function), "the device is here")]
+            if streams is not None and streams.place is not None and streams.unit is None:
+                related.append((facts.source(streams.place), "this decides it"))
+            yield RULE.finding(
+                wish_place(facts, guest, function),
+                f"{called(facts, function)}, which guest {guest.name} is to have, has no IOMMU group",
+                related=related,
+                notes=[] if reason is None else [reason.text],
+                help="map its requester ids, each to a StreamID of its own",
+                subject=facts.device_name(function),
+            )

@@ -1,0 +1,57 @@
+"""no-messages
+
+What it finds: a PCI Express device for a guest that has an interrupt and no MSI or MSI-X, or whose messages
+reach no controller. An error where its pin is of no use either.
+Why it matters: messages are mandatory for PCI Express; guests are given them first, and lines later or
+never.
+Example: a guest's device with `pin: A` and neither `msi` nor `msix`; or on a host bridge without `msi`.
+What to do: let the host bridge map its requester ids to an MSI controller; use a device with messages.
+Source: linux-pci LNX-52 (§6.3); the 2017 notes: MSIs are mandatory for PCIe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, device_place, wish_place, wishes
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(code="RPX0510", name="no-messages", level=Level.WARNING, needs="simulation", covers=("LNX-52",))
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Guests' devices without messages, but for those whose shared line is told already."""
+    routed = booted(facts).intx
+    for guest, view in wishes(facts):
+        told = {each.function for each in view.shared_lines}
+        for each in view.without_messages:
+            function = each.function
+            if function in told or not (each.has_capability or function.pin):
+                continue
+            if function.pcie_type is None and each.intx:
+                continue
+            name = facts.device_name(function)
+            related: list[tuple[Place, str]] = [(device_place(facts, function), "it is described here")]
+            notes = []
+            if each.has_capability and each.route is not None:
+                what = "its messages reach no controller"
+                notes += [] if each.route.reason is None else [each.route.reason]
+                if each.route.place is not None:
+                    related.append((facts.source(each.route.place), "this decides it"))
+            else:
+                what = "it has neither MSI nor MSI-X"
+            pin = routed.get(function)
+            if pin is not None and not pin.is_routed:
+                notes.append(f"its pin goes nowhere: {pin.reason}")
+            yield RULE.finding(
+                wish_place(facts, guest, function),
+                f"{name}, which guest {guest.name} is to have, cannot send messages: {what}",
+                level=None if each.intx else Level.ERROR,
+                related=related,
+                notes=notes,
+                help="map its requester id to an MSI controller, or use a device with messages",
+                subject=name,
+            )
