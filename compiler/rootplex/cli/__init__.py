@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
+    "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),
     "schema": ("schema", "print the JSON Schema of the platform language"),

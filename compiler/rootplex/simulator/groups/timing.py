@@ -13,8 +13,8 @@ from rootplex.simulator.inputs import Settings
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`order`: functions are grouped as they are discovered, or as drivers are offered to them:
-    all functions of a bus, then the buses below. `at_boot`: groups exist without any driver.
+    """`order`: functions are grouped as they are discovered, or as drivers come to them (`bind_order`).
+    `at_boot`: groups exist without any driver.
 
     In every one of them the scan is over by then, so that a function number above 0 makes a device
     multi-function whatever header bit 7 says (see `Acs`)."""
@@ -37,8 +37,32 @@ def timing(settings: Settings) -> Timing:
     )
 
 
+NVME, PCI_BRIDGE, EVENT_COLLECTOR = 0x010802, 0x0604, 0x080700
+"""Classes that drivers of every kernel ask for: `nvme` and `pcieport`."""
+
+
 def bind_order(discovery: Sequence[Function]) -> list[Function]:
-    """Functions in the order in which `pci_bus_add_devices` offers them to drivers."""
+    """Functions in the order in which they come to the IOMMU where groups wait for a driver.
+
+    Seen in boots of 6.1 and 6.12 (device tree and arm64 ACPI): when host bridges are scanned the SMMU is not
+    there yet, so `pcieport`, which matches every bridge and event collector, is deferred to the end of the
+    boot, in the order in which it was offered them. Drivers that register behind the SMMU's come before
+    it: `nvme`. What no driver wants is offered one afterwards, by address.
+    """
+    offered = _offered(discovery)
+    disks = [function for function in discovery if function.class_code == NVME]
+    ports = [function for function in offered if _is_ports(function)]
+    early = {*disks, *ports}
+    rest = [function for function in discovery if function not in early]
+    return [*disks, *ports, *sorted(rest, key=lambda each: (each.segment, each.rid))]
+
+
+def _is_ports(function: Function) -> bool:
+    return function.class_code >> 8 == PCI_BRIDGE or function.class_code == EVENT_COLLECTOR
+
+
+def _offered(discovery: Sequence[Function]) -> list[Function]:
+    """The order of `pci_bus_add_devices`: all functions of a bus, then the buses below."""
     by_bus: dict[Bus, list[Function]] = {}
     roots: list[Bus] = []
     virtual: dict[Bus, list[Bus]] = {}

@@ -1,0 +1,150 @@
+"""`rootplex qemu`: a description for QEMU; and a real kernel booted on it, beside the simulation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rootplex.cli.console import Console
+from rootplex.cli.fetch_kernel import cache_of
+from rootplex.cli.files import read_input, write_folder
+from rootplex.cli.frame import UsageError
+from rootplex.report.result import Result
+
+if TYPE_CHECKING:
+    from rootplex.jobs.describe import Checked
+    from rootplex.jobs.qemu.preparation import Preparation
+    from rootplex.model.bridge import Firmware
+    from rootplex.source.finding import Finding
+    from rootplex.tools.kernels import Kernel
+
+OUTPUT = "qemu"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A description, where to write, how to boot."""
+    from rootplex.tools.kernels import SUITES
+
+    parser.add_argument("file", metavar="FILE", help="a platform description, or - for standard input")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", default=OUTPUT, help=f"write to DIR/NAME/ (default: {OUTPUT})"
+    )
+    parser.add_argument("--boot", action="store_true", help="boot a kernel, and compare with the simulation")
+    parser.add_argument("--kernel", metavar="IMAGE", type=Path, help="boot this one (default: a fetched one)")
+    parser.add_argument("--dom0", choices=tuple(SUITES), help="the kernel's profile (default: its version's)")
+    parser.add_argument("--acpi", action="store_true", help="boot by ACPI (default: by device tree)")
+    parser.add_argument(
+        "--synthetic", action="store_true", help="put the topology into guest memory as configuration space"
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=180.0, metavar="N", help="time limit (default: 180)"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError("between 1 and 86400")
+    return seconds
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Write QEMU's folder, and boot where asked to; 1 for a refusal and for a difference."""
+    from rootplex.backends.refusal import CannotCompile
+    from rootplex.jobs.describe import read_checked
+    from rootplex.jobs.qemu.files import files
+    from rootplex.jobs.qemu.preparation import prepare
+    from rootplex.source.finding import Unreadable
+
+    label, data = read_input(arguments.file)
+    text = data.decode("utf-8", "replace")
+    try:
+        checked = read_checked(data, label)
+    except Unreadable as error:
+        return _refused(label, text, None, error.findings, arguments, console, unreadable=True)
+    platform = checked.platform
+    if platform is None or checked.has_errors:
+        return _refused(label, text, checked, checked.findings, arguments, console)
+    firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
+    kernel = _kernel(checked, arguments, console) if arguments.boot else None
+    profile = kernel.profile if kernel is not None else arguments.dom0
+    try:
+        made = prepare(platform, firmware, profile or platform.xen.dom0.kernel, in_memory=arguments.synthetic)
+    except CannotCompile as refusal:
+        return _refused(label, text, checked, refusal.findings, arguments, console)
+    folder = Path(arguments.output) / platform.name
+    write_folder(folder, files(made))
+    if kernel is None:
+        for change in made.changes:
+            console.print(f"changed     {change.at}: {change.subject}: {change.text}")
+        console.print(f"{label} -> {folder} (sh {folder / 'qemu.sh'} KERNEL INITRD)")
+        return 0
+    return _boot(made, kernel, folder, arguments, console)
+
+
+def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -> Kernel:
+    from rootplex.jobs.qemu.boot import kernel_for, kernel_of_image
+
+    platform = checked.platform
+    assert platform is not None
+    arch = "arm64" if arguments.synthetic and platform.arch == "arm" else platform.arch
+    cache = cache_of(console)
+    if arguments.kernel is not None:
+        return kernel_of_image(cache, arch, arguments.kernel, arguments.dom0)
+    return kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel)
+
+
+def _boot(
+    made: Preparation, kernel: Kernel, folder: Path, arguments: argparse.Namespace, console: Console
+) -> int:
+    from rootplex.jobs.qemu.boot import LOG, comparison, run
+    from rootplex.jobs.qemu.listing import as_json, lines
+    from rootplex.source.finding import Unreadable
+
+    def progress(line: str) -> None:
+        console.progress(f"{made.platform.name} on {kernel.release}: {line[:60]}")
+
+    try:
+        found = run(made, kernel, folder.resolve(), seconds=arguments.seconds, progress=progress)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    compared = comparison(made, found)
+    if arguments.format == "json":
+        import json
+
+        console.print(json.dumps(as_json(made, found, compared), indent=1))
+    else:
+        for line in lines(made, found, compared):
+            console.print(line)
+        console.print(f"console: {folder / LOG}")
+    return 0 if compared.agreed else 1
+
+
+def _refused(
+    label: str,
+    text: str,
+    checked: Checked | None,
+    findings: tuple[Finding, ...],
+    arguments: argparse.Namespace,
+    console: Console,
+    *,
+    unreadable: bool = False,
+) -> int:
+    """The findings as `check` reports them."""
+    from rootplex.cli.formats import report
+    from rootplex.source.finding import Finding
+
+    platform = None if checked is None else checked.platform
+    result = Result(
+        file=label,
+        platform=None if platform is None else platform.name,
+        dom0=None,
+        firmware=None,
+        verdict="unknown" if unreadable else "inconsistent",
+        findings=tuple(sorted(findings, key=Finding.order)),
+        unreadable=unreadable,
+    )
+    arguments.strict = False
+    return report((result,), {label: text}, arguments, console)

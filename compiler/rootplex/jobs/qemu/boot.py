@@ -1,0 +1,133 @@
+"""One boot: QEMU with a prepared description, and what its kernel saw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootplex.capture import script
+from rootplex.capture.facts import Snapshot
+from rootplex.capture.snapshot import parse_snapshot
+from rootplex.jobs.qemu.comparison import Comparison, compare
+from rootplex.jobs.qemu.preparation import Preparation
+from rootplex.jobs.qemu.seen import booted
+from rootplex.model.platform import Arch
+from rootplex.tools import boot, images, initrd, kernels
+from rootplex.tools.kernels import Kernel
+from rootplex.tools.runner import ToolError
+
+PROGRAMS: dict[str, str] = {"arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64"}
+CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0"}
+LOG = "console.log"
+SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A boot that came to its end: the kernel, its snapshot, and what each disk begins with."""
+
+    kernel: Kernel
+    snapshot: Snapshot
+    disks: Mapping[str, bytes]
+
+
+def kernel_for(cache: Path, arch: Arch, wanted: str | None, described: str) -> Kernel:
+    """The unpacked kernel of the profile `wanted`; without one of the description's profile, else of the
+    default one. ToolError that says how to get one."""
+    known = _arch(arch)
+    if wanted is not None:
+        return kernels.newest(cache, known, wanted)
+    try:
+        return kernels.newest(cache, known, described)
+    except ToolError:
+        return kernels.newest(cache, known, kernels.DEFAULT_PROFILE)
+
+
+def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) -> Kernel:
+    """A kernel image that the user has; its busybox lies beside it or comes from an unpacked kernel.
+
+    ToolError where it is for another machine, of no profile that is known, or no busybox is there.
+    """
+    known = _arch(arch)
+    found = images.read(image)
+    if found.arch != known:
+        raise ToolError(f"{image} is a kernel for {found.arch}, and the machine is {known}")
+    profile = wanted or images.profile_of(found.release)
+    if profile is None:
+        raise ToolError(
+            f"{image} is Linux {found.release}, whose behaviour has no profile (say it with --dom0)"
+        )
+    beside = image.parent / "busybox"
+    if beside.is_file():
+        return Kernel(known, found.release, profile, image, beside)
+    unpacked = kernels.unpacked(cache, known)
+    if not unpacked:
+        raise ToolError(
+            f"no static busybox for {known} is beside {image} or in {kernels.folder(cache, known)} "
+            f"(rootplex fetch-kernel --arch {known} gets one)"
+        )
+    return Kernel(known, found.release, profile, image, unpacked[-1].busybox)
+
+
+def _arch(arch: Arch) -> images.Arch:
+    if arch == "arm64" or arch == "x86_64":
+        return arch
+    raise ToolError(f"there is no kernel to boot for {arch} (there is for arm64 and x86_64)")
+
+
+def command(preparation: Preparation, folder: Path) -> list[str]:
+    """QEMU's command line but for kernel and initrd; files are those of `folder`."""
+    place = str(folder).replace(",", ",,")
+    argv = [PROGRAMS[preparation.platform.arch]]
+    argv += [re.sub(r"\bfile=(?=[^,]+)", f"file={place}/", each) for each in preparation.arguments]
+    argv += ["-display", "none", "-serial", "stdio", "-no-reboot"]
+    if preparation.firmware == "dt":
+        argv += ["-dtb", str(folder / f"{preparation.platform.name}.dtb")]
+    elif preparation.platform.arch == "arm64":
+        argv += ["-bios", str(kernels.uefi("arm64"))]
+    return argv
+
+
+def append(preparation: Preparation) -> str:
+    """The kernel's command line."""
+    arch = preparation.platform.arch
+    words = [f"console={CONSOLES[arch]}", "panic=-1", *preparation.append]
+    if preparation.firmware == "acpi" and arch == "arm64":
+        words.append("acpi=force")
+    return " ".join(words)
+
+
+def run(
+    preparation: Preparation,
+    kernel: Kernel,
+    folder: Path,
+    *,
+    seconds: float = SECONDS,
+    progress: Callable[[str], None] | None = None,
+) -> Boot:
+    """Boot in a folder that has the preparation's files; the console goes to its `console.log`.
+
+    ToolError where QEMU or firmware is missing or the boot does not come to its end within `seconds`.
+    Unreadable where the snapshot is damaged. No QEMU is left behind, whatever happens.
+    """
+    image = folder / "initrd"
+    image.write_bytes(initrd.image(kernel.busybox.read_bytes(), script.text(), preparation.tables))
+    argv = [*command(preparation, folder), "-kernel", str(kernel.image), "-initrd", str(image)]
+    argv += ["-append", append(preparation)]
+    log = folder / LOG
+    text = boot.run(argv, log=log, until=initrd.MARK, seconds=seconds, progress=progress)
+    return Boot(kernel, parse_snapshot(text, str(log)), initrd.disks(text))
+
+
+def comparison(preparation: Preparation, found: Boot) -> Comparison:
+    """What the kernel saw beside what the simulation of its profile expects."""
+    return compare(
+        preparation.expected,
+        booted(found.snapshot),
+        preparation.own,
+        real_bars=not preparation.synthetic,
+        disks=preparation.disks,
+        read=found.disks,
+    )

@@ -1,0 +1,58 @@
+"""A comparison as lines of text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rootplex.jobs.qemu.boot import Boot
+from rootplex.jobs.qemu.comparison import Comparison, Line
+from rootplex.jobs.qemu.preparation import Preparation
+
+FIRMWARE = {"dt": "device tree", "acpi": "ACPI"}
+WORDS = {"agreed": "agreed", "differs": "DIFFERS", "qemu": "QEMU's own"}
+
+
+def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[str]:
+    """What was booted, every change, every line, and the sum."""
+    how = ", configuration space in memory" if preparation.synthetic else ""
+    by = FIRMWARE[preparation.firmware]
+    release = boot.snapshot.release
+    yield f"{preparation.platform.name} on Linux {release} by {by}{how}; simulated: {preparation.profile}"
+    yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
+    for line in found.lines:
+        yield from _line(line, preparation)
+    figures = found.figures
+    sum_ = f"{figures.bridges} host bridges, {figures.functions} functions, {figures.groups} groups"
+    sum_ += f" ({figures.large_groups} of two or more), {figures.without_group} functions without a group"
+    yield f"{sum_}: " + (f"{figures.differences} differences" if figures.differences else "all agreed")
+
+
+def _line(line: Line, preparation: Preparation) -> Iterator[str]:
+    name = preparation.names.get(line.subject)
+    subject = line.subject if name is None else f"{line.subject} ({name})"
+    head = f"{WORDS[line.state]:11} {line.what:11} {subject}"
+    if line.state == "differs":
+        yield head
+        yield f"    simulated: {line.simulated if line.simulated is not None else 'not there'}"
+        yield f"    booted:    {line.booted if line.booted is not None else 'not there'}"
+    else:
+        yield f"{head}: {line.booted}"
+
+
+def as_json(preparation: Preparation, boot: Boot, found: Comparison) -> dict[str, object]:
+    """The same for a machine; `agreed` is the answer."""
+    return {
+        "rootplex": 1,
+        "platform": preparation.platform.name,
+        "kernel": boot.snapshot.release,
+        "profile": preparation.profile,
+        "firmware": preparation.firmware,
+        "synthetic": preparation.synthetic,
+        "agreed": found.agreed,
+        "figures": asdict(found.figures),
+        "changes": [
+            {"at": each.at.at(), "subject": each.subject, "text": each.text} for each in preparation.changes
+        ],
+        "lines": [{**asdict(line), "name": preparation.names.get(line.subject)} for line in found.lines],
+    }

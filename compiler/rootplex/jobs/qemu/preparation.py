@@ -1,0 +1,207 @@
+"""Everything that a boot of a description needs, and what is expected to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from rootplex.backends.artifact import Compiled
+from rootplex.backends.compilation import compile_platform
+from rootplex.backends.qemu import arguments
+from rootplex.backends.qemu.arguments import FILE
+from rootplex.backends.qemu.machines import MACHINES
+from rootplex.backends.refusal import CannotCompile
+from rootplex.jobs.qemu.memory import stretches
+from rootplex.jobs.qemu.seen import Seen, simulated
+from rootplex.jobs.qemu.synthetic import Change, synthetic
+from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
+from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.model.bridge import Firmware
+from rootplex.model.platform import Platform
+from rootplex.simulator.bare import Bare, bare_metal
+from rootplex.simulator.dom0.profiles import profile
+from rootplex.source.finding import Finding, Level
+
+MIB = 1 << 20
+DISK_MODEL = "nvme"
+TABLES = ("dsdt.aml", "mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """One description made ready for one kernel and one firmware.
+
+    `platform` is what is booted, `arguments` QEMU's without kernel and console, `files` what they name and
+    the artifacts. `append` are words for the kernel's command line. `expected` is the simulation's view,
+    `own` the functions QEMU adds (SBDF to ids), `disks` the marker at the start of each NVMe disk by SBDF.
+    """
+
+    platform: Platform
+    firmware: Firmware
+    profile: str
+    synthetic: bool
+    changes: tuple[Change, ...]
+    compiled: Compiled
+    arguments: tuple[str, ...]
+    append: tuple[str, ...]
+    files: Mapping[str, bytes]
+    expected: Seen
+    names: Mapping[str, str]
+    own: Mapping[str, str]
+    disks: Mapping[str, bytes]
+
+    @property
+    def tables(self) -> tuple[tuple[str, bytes], ...]:
+        """The ACPI tables in place of QEMU's; none with a device tree."""
+        if self.firmware == "dt":
+            return ()
+        return tuple((name, self.files[name]) for name in TABLES if name in self.files)
+
+
+def prepare(platform: Platform, firmware: Firmware, kernel: str, *, in_memory: bool = False) -> Preparation:
+    """The description on QEMU's own devices, or `in_memory` as configuration space in guest memory.
+
+    `kernel` names the profile that is simulated. CannotCompile where QEMU cannot be told of it, or a
+    backend refuses; the findings have places and reasons.
+    """
+    if firmware not in platform.firmware:
+        raise CannotCompile((_no_firmware(platform, firmware),))
+    return _in_memory(platform, firmware, kernel) if in_memory else _direct(platform, firmware, kernel)
+
+
+def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
+    return Finding(
+        code="RPX0010",
+        name="qemu-machine",
+        level=Level.ERROR,
+        message=f"{platform.name} is not compiled for {'ACPI' if firmware == 'acpi' else 'device tree'}",
+        at=platform.at("platform.firmware"),
+        subject=platform.name,
+    )
+
+
+def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
+    artifact, findings = arguments(platform)
+    if findings:
+        raise CannotCompile(findings)
+    compiled = compile_platform(platform)
+    bare = _boot(platform, compiled, firmware, kernel)
+    markers = _markers(platform, compiled)
+    return Preparation(
+        platform=platform,
+        firmware=firmware,
+        profile=kernel,
+        synthetic=False,
+        changes=(),
+        compiled=compiled,
+        arguments=tuple(artifact.data.decode().splitlines()),
+        append=_append(platform),
+        files={**compiled.files, **{file: data for _, file, data in markers}},
+        expected=simulated(bare),
+        names=_names(platform, compiled, bare),
+        own=_own(platform),
+        disks=_at(bare, {page: data for page, file, data in markers if page}),
+    )
+
+
+def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
+    made = synthetic(platform)
+    compiled = compile_platform(made.platform)
+    bare = _boot(made.platform, compiled, firmware, kernel)
+    loaded = stretches(artifacts_of(compiled), bare.kernel)
+    machine = MACHINES["qemu-virt"]
+    options = [*machine.options, *(machine.with_iommu if made.platform.iommus else ())]
+    argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu, "-m", f"{made.memory // MIB}M"]
+    for each in loaded:
+        argv += ["-device", f"loader,file={each.file},addr={each.address:#x},force-raw=on"]
+    text = "".join(f"{argument}\n" for argument in argv).encode()
+    return Preparation(
+        platform=made.platform,
+        firmware=firmware,
+        profile=kernel,
+        synthetic=True,
+        changes=made.changes,
+        compiled=compiled,
+        arguments=tuple(argv),
+        append=("mem=1G", *_append(platform)),
+        files={**compiled.files, FILE: text, **{each.file: each.data for each in loaded}},
+        expected=simulated(bare),
+        names=_names(made.platform, compiled, bare),
+        own={},
+        disks={},
+    )
+
+
+def _boot(platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str) -> Bare:
+    artifacts = artifacts_of(compiled)
+    wanted = replace(artifacts, tables=()) if firmware == "dt" else replace(artifacts, dtb=None)
+    dt = read_dt(wanted, profile(kernel).map_cells)
+    acpi = read_acpi(wanted, [each.path for each in compiled.bridges if each.path is not None])
+    settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
+    return bare_metal(artifacts, settings, dt, acpi)
+
+
+def _append(platform: Platform) -> tuple[str, ...]:
+    """What the description tells the kernel about PCI; its console and the like are the board's."""
+    return tuple(word for word in (platform.bootargs or "").split() if word.startswith("pci="))
+
+
+def _names(platform: Platform, compiled: Compiled, bare: Bare) -> dict[str, str]:
+    """SBDF to the description's name."""
+    names = {(bridge.name, device.key): device.name for bridge, device in platform.walk() if device.name}
+    found = {}
+    for function in bare.kernel.functions:
+        name = names.get(compiled.pages[function.page])
+        if name is not None:
+            found[function.sbdf] = name
+    return found
+
+
+def _markers(platform: Platform, compiled: Compiled) -> list[tuple[str | None, str, bytes]]:
+    """(page id of an NVMe disk, else None; file; its bytes) of every disk image that the arguments name."""
+    from rootplex.backends.qemu import disks
+
+    pages = {key: page for page, key in compiled.pages.items()}
+    owners = {}
+    for bridge, device in platform.walk():
+        if device.present and device.model is not None and device.model.startswith(f"qemu:{DISK_MODEL}"):
+            owners[f"{device.name or f'b{bridge.index}.{device.key}'}.img"] = pages[bridge.name, device.key]
+    found = []
+    for file in disks(platform):
+        start = f"rootplex {platform.name} {file.removesuffix('.img')}".encode()[:64]
+        found.append((owners.get(file), file, start.ljust(MIB, b"\0")))
+    return found
+
+
+def _at(bare: Bare, markers: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        function.sbdf: markers[function.page][:64].rstrip(b"\0")
+        for function in bare.kernel.functions
+        if function.page in markers
+    }
+
+
+def _own(platform: Platform) -> dict[str, str]:
+    """What QEMU puts on bus 0 by itself: the machine's functions, and one for each further root bus."""
+    from rootplex.catalogue.reader import model
+
+    machine = MACHINES[platform.base]
+    first = next(each for each in platform.host_bridges if each.bus_range.first == 0)
+    segment = first.segment or 0
+
+    def sbdf(dev: int, fn: int) -> str:
+        return f"{segment:04x}:00:{dev:02x}.{fn}"
+
+    own = {sbdf(dev, fn): str(model(name)["id"]) for dev, fn, name in machine.reserved}
+    for dev in _expanders(platform):
+        own[sbdf(dev, 0)] = str(model("qemu:pxb-pcie")["id"])
+    return own
+
+
+def _expanders(platform: Platform) -> Iterable[int]:
+    """The slots of bus 0 in which QEMU's arguments put a pxb-pcie."""
+    artifact, _ = arguments(platform)
+    for line in artifact.data.decode().splitlines():
+        word, *options = line.split(",")
+        if word == "pxb-pcie":
+            yield next(int(each.removeprefix("addr="), 16) for each in options if each.startswith("addr="))

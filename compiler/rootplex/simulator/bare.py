@@ -1,0 +1,35 @@
+"""Linux on the bare machine, without Xen below it: what a boot under QEMU is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rootplex.simulator.dom0.boot import boot
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.groups.dom0 import group
+from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.hardware.image import read_image
+from rootplex.simulator.inputs import Artifacts, Settings
+from rootplex.simulator.routing.firmware import Firmware
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What the kernel found, and its groups."""
+
+    kernel: Dom0State
+    groups: Grouping
+
+
+def bare_metal(
+    artifacts: Artifacts, settings: Settings, dt: DtFirmware | None, acpi: AcpiFirmware | None
+) -> Bare:
+    """Boot by the firmware that `settings` names. ValueError where it or the hardware is missing."""
+    firmware = dt if settings.firmware == "dt" else acpi
+    if firmware is None or artifacts.config is None or artifacts.pages is None:
+        raise ValueError(f"there is no {settings.firmware} firmware, or no hardware")
+    hardware = Hardware(read_image(artifacts.config, artifacts.pages))
+    state = boot(firmware, settings, hardware)
+    return Bare(state, group(state, Firmware.of(dt, acpi), settings))
