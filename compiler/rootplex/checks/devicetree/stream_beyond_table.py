@@ -24,7 +24,7 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Entries of enabled bridges that end beyond their unit's streams."""
+    """Entries that end beyond their unit's streams within the buses of an enabled bridge."""
     if facts.described is None:
         return
     for bridge in facts.described.host_bridges:
@@ -32,8 +32,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         for entry in bridge.iommu.entries:
             bits = getattr(facts.described.controller(entry.target), "stream_id_bits", None)
-            last = entry.id + entry.count - 1
-            if bits is None or last >> bits == 0:
+            rid = min(entry.rid + entry.count - 1, bridge.bus_range.last << 8 | 0xFF)
+            last = entry.id + rid - entry.rid
+            if bits is None or rid < entry.rid or last >> bits == 0:
                 continue
             yield RULE.finding(
                 entry.at("id"),

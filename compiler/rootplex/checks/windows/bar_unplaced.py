@@ -1,6 +1,7 @@
 """bar-unplaced
 
-What it finds: BARs that no window has room for.
+What it finds: BARs that no window has room for. An I/O BAR behind a host bridge without any I/O window is a
+note: most Arm boards have none, and few drivers miss it.
 Why it matters: the device stays without that BAR, and its driver most often fails.
 Example: a BAR of 512 MiB behind windows of 256 MiB.
 What to do: widen a window of that kind, or make the BAR smaller.
@@ -30,9 +31,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         root = dom0.root_bridges[function.root]
         at = root.places.get("windows", root.places.get("node", FilePlace("")))
         name = facts.device_name(function)
+        no_io = bar.space == "io" and not any(window.space == "io" for window in root.windows)
         yield RULE.finding(
             _place(facts, function, bar.index) or facts.source(at),
             f"BAR {bar.index} of '{name}' has no place: {bar.size:#x} bytes of {bar.space}",
+            level=Level.NOTE if no_io else Level.ERROR,
             notes=[unplaced.reason],
             help="widen a window of that kind",
             subject=name,

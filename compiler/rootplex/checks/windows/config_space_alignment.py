@@ -1,7 +1,8 @@
 """config-space-alignment
 
 What it finds: ECAM that does not start on a bus, that is, on 1 MiB (off a 4 KiB page it is an error), or
-ECAM of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts.
+ECAM of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts. With a controller
+that has special cases it is a note: some filter devices that way.
 Why it matters: hardware puts bus, device and function numbers in place of address bits, so it cannot be
 elsewhere; today's Xen takes the register from the low 12 bits of the address and finds nothing.
 Example: `config: {base: 0x4010_0100}`.
@@ -37,15 +38,20 @@ def check(facts: Facts) -> Iterator[Finding]:
         reg, unit = config_space(bridge), config_layout(bridge)
         if reg is None or reg.cpu is None or unit is None:
             continue
-        yield from _base(facts, reg.cpu, unit, bus_count(bridge), name_of(facts, bridge.path), reg.place)
+        special = bridge.controller is not None and bridge.controller.layout == "quirk"
+        usual = Level.NOTE if special else Level.WARNING
+        name = name_of(facts, bridge.path)
+        yield from _base(facts, reg.cpu, unit, bus_count(bridge), name, reg.place, usual)
     mcfg = None if facts.acpi is None else facts.acpi.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
         count = entry.end_bus - entry.start_bus + 1
-        yield from _base(facts, entry.base, BUS, count, owner, entry.place)
+        yield from _base(facts, entry.base, BUS, count, owner, entry.place, Level.WARNING)
 
 
-def _base(facts: Facts, base: int, unit: int, count: int | None, name: str, at: Place) -> Iterator[Finding]:
+def _base(
+    facts: Facts, base: int, unit: int, count: int | None, name: str, at: Place, usual: Level
+) -> Iterator[Finding]:
     wanted = unit * ALL_BUSES if count == ALL_BUSES else unit
     if base % wanted == 0:
         return
@@ -53,7 +59,7 @@ def _base(facts: Facts, base: int, unit: int, count: int | None, name: str, at: 
     yield RULE.finding(
         facts.source(at),
         f"the configuration space of '{name}' at {base:#x} is not aligned to {wanted:#x}",
-        level=Level.ERROR if base % PAGE else Level.WARNING,
+        level=Level.ERROR if base % PAGE else usual,
         notes=["the bus number takes the place of address bits 20 to 27"] if unit == BUS else (),
         help="correct the base",
         subject=name,
