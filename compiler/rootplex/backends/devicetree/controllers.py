@@ -250,7 +250,8 @@ def _vendor_nodes(platform: Platform, known: Controllers, parent: str | None) ->
 
 def _vendor(node: DtNode, known: Controllers, kind: str, width: str) -> Node:
     """A vendor's own controller. Below a bridge it has no address: there `reg` would be PCI's."""
-    out = [text("compatible", *node.compatible, source=node.at("compatible"))]
+    # a vendor's controller that is a child of a bridge's node may go without
+    out = [text("compatible", *node.compatible, source=node.at("compatible"))] if node.compatible else []
     name = kind if node.parent is not None else f"{kind}-{node.name}"
     if node.base is not None and node.size is not None and node.parent is None:
         out.append(_reg(node, node.base, node.size))

@@ -1,0 +1,124 @@
+"""The whole description of a device tree."""
+
+from __future__ import annotations
+
+import re
+
+from rootplex.frontends.devicetree.bridge import bridge_record
+from rootplex.frontends.devicetree.controllers import ControllerBook
+from rootplex.frontends.document import (
+    Imported,
+    Missing,
+    Names,
+    address,
+    imported,
+    leaf,
+    listing,
+    record,
+    size,
+    tree,
+)
+from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
+from rootplex.readers.platform_dt import DtPlatform, read_platform
+from rootplex.readers.ridmap import MapCells
+from rootplex.readers.tree import Tree
+from rootplex.source.finding import unreadable
+from rootplex.source.node import Node
+from rootplex.source.place import DtPlace
+
+_ARM_32 = re.compile(
+    r"arm,(cortex-a(5|7|8|9|12|15|17|32)|arm\d.*|sa1100.*)|qcom,(krait|scorpion|kryo-32)|marvell,pj4.*"
+)
+
+
+def import_tree(tree_: Tree) -> Imported:
+    """The description of a tree's host bridges; Unreadable where it has none."""
+    bridges = pci_host_bridges(tree_, MapCells.TARGET)
+    if not bridges:
+        raise unreadable(tree_.file, "the device tree has no PCI host bridge")
+    platform = read_platform(tree_)
+    missing: list[Missing] = []
+    names = Names()
+    head = _platform(tree_, platform)
+    book = ControllerBook(tree_, platform, names, missing)
+    _name_bridges(tree_, bridges, book)
+    preserve = platform.chosen.probe_only == 1
+    records = [
+        bridge_record(bridge, book.bridges[bridge.path], book, preserve=preserve and bridge.enabled)
+        for bridge in bridges
+    ]
+    place = tree_.place("/")
+    document = record(
+        place,
+        {
+            "rootplex": leaf(1, place),
+            "platform": head,
+            "memory": _memory(platform, missing),
+            **book.entries(),
+            "host_bridges": listing(records, place),
+        },
+    )
+    paths = [bridge.path for bridge in bridges]
+    return imported(tree_.file, document, paths, missing, f"the device tree {tree_.file.rpartition('/')[2]}")
+
+
+def _platform(tree_: Tree, platform: DtPlatform) -> Node:
+    """`platform`: the name is the most specific compatible's, without its vendor."""
+    first = platform.compatible[0] if platform.compatible else tree_.file.rpartition("/")[2].partition(".")[0]
+    compatible = tree_.place("/", "compatible")
+    model = tree_.place("/", "model")
+    name = Names().take(first.rpartition(",")[2], "board")
+    return record(
+        compatible,
+        {
+            "name": leaf(name, compatible),
+            "title": None if not platform.model else leaf(platform.model, model),
+            "arch": leaf(_arch(tree_), tree_.place("/cpus")),
+            "model": None if not platform.model else leaf(platform.model, model),
+            "compatible": tree(list(platform.compatible), compatible) if platform.compatible else None,
+            "firmware": tree(["dt"], tree_.place("/")),
+        },
+        "/compatible, /model, /cpus",
+    )
+
+
+def _arch(tree_: Tree) -> str:
+    """By the processors' compatible; arm64 where they tell nothing."""
+    cpus = tree_.by_path.get("/cpus")
+    names = [name for cpu in (cpus.children if cpus else ()) for name in cpu.compatible]
+    if any("riscv" in name for name in names) or any(
+        "riscv,isa" in cpu.properties for cpu in (cpus.children if cpus else ())
+    ):
+        return "riscv64"
+    if names and all(_ARM_32.fullmatch(name) for name in names):
+        return "arm"
+    return "arm64"
+
+
+def _memory(platform: DtPlatform, missing: list[Missing]) -> Node | None:
+    """RAM as far as the blob has it: boot loaders fill it in on many boards."""
+    areas = [area for area in platform.memory if area.size]
+    if not areas:
+        place = DtPlace(platform.file, "/")
+        missing.append(Missing("memory", "the blob has none; the boot loader fills it in", place))
+        return None
+    return listing(
+        (
+            record(
+                area.place,
+                {"base": leaf(address(area.base), area.place), "size": leaf(size(area.size), area.place)},
+                area.path,
+            )
+            for area in areas
+        ),
+        areas[0].place,
+    )
+
+
+def _name_bridges(tree_: Tree, bridges: tuple[DtHostBridge, ...], book: ControllerBook) -> None:
+    """A label where the blob has symbols, `pcie` where there is one bridge, else with its address."""
+    labels = {path: label for label, path in reversed(tree_.labels.items())}
+    for bridge in bridges:
+        base, _, unit = bridge.node.name.partition("@")
+        wanted = labels.get(bridge.path) or (base if len(bridges) == 1 else f"{base}-{unit}")
+        book.bridges[bridge.path] = book.names.take(wanted, "pcie")
