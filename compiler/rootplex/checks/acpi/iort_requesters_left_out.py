@@ -35,7 +35,7 @@ RULE = Rule(
     name="iort-requesters-left-out",
     level=Level.WARNING,
     needs="artifacts",
-    requires=("RPX0406",),
+    requires=("RPX0401",),
     covers=("LNX-44",),
 )
 

@@ -1,0 +1,115 @@
+"""Maps of a device tree and of IORT, and which ids each bridge claims at which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rootplex.checks.acpi._tables import bridges, buses_of, iort_of, segment_of, takes_iort
+from rootplex.checks.facts import Facts
+from rootplex.checks.idfunction import Run, dt_runs, identity, iort_runs, is_placeholder
+from rootplex.checks.scope import bus_count, dt_bridges, enabled_bridges, name_of
+from rootplex.checks.scope import buses_of as dt_buses
+from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, IortNode, Smmu, SmmuV3, root_complex
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.platform_dt import DtController
+from rootplex.readers.ridmap import RidMap
+from rootplex.source.place import Place
+
+Kind: TypeAlias = Literal["iommu", "msi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ids `first` to `last` of a unit that the requesters of a bridge get. `kind` is the unit's:
+    `smmuv3`, `smmu`, `its`, …; `unit` tells units of one firmware apart."""
+
+    bridge: str
+    kind: str
+    unit: object
+    name: str
+    first: int
+    last: int
+    at: Place
+
+
+def enabled_maps(facts: Facts) -> Iterator[tuple[DtHostBridge, RidMap]]:
+    """The maps of enabled bridges, `iommu-map` before `msi-map`."""
+    for bridge in enabled_bridges(facts):
+        for map in (bridge.iommu_map, bridge.msi_map):
+            if map is not None:
+                yield bridge, map
+
+
+def has_placeholders(facts: Facts) -> bool:
+    """Whether the tree's `iommu-map`s are for a boot loader to fill in."""
+    return is_placeholder(bridge.iommu_map for bridge in dt_bridges(facts) if bridge.iommu_map is not None)
+
+
+def controllers(facts: Facts) -> dict[str, DtController]:
+    """The controllers of the tree by path."""
+    return {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
+
+
+def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
+    """A map over the bus range of its bridge; nothing where that or the map cannot be followed."""
+    first, last = dt_buses(bridge)
+    return () if bus_count(bridge) is None else dt_runs(map, first, last) or ()
+
+
+def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
+    """What the enabled bridges of the device tree claim at IOMMUs, or at MSI controllers."""
+    known = controllers(facts)
+    for bridge in enabled_bridges(facts):
+        name = name_of(facts, bridge.path)
+        map = bridge.iommu_map if kind == "iommu" else bridge.msi_map
+        runs = () if map is None else runs_of(bridge, map)
+        if map is None and kind == "msi" and bus_count(bridge) is not None:
+            parents = [each for each in bridge.msi_parent if each.target is not None]
+            runs = tuple(identity(*dt_buses(bridge), each.target, each.place) for each in parents[:1])
+        for run in runs:
+            unit = known.get(str(run.target))
+            if unit is not None and run.target is not None:
+                low, high = run.ids
+                yield Claim(name, unit.kind, unit.path, unit.path, low, high, run.at)
+
+
+def acpi_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
+    """What the bridges of AML claim by IORT."""
+    iort = iort_of(facts)
+    if iort is None or not takes_iort(facts):
+        return
+    for bridge in bridges(facts):
+        segment, buses = segment_of(bridge), buses_of(bridge)
+        node = None if segment is None else root_complex(iort, segment)
+        if node is None or buses is None:
+            continue
+        wanted = SMMU_TYPES if kind == "iommu" else ITS_TYPES
+        for run in iort_runs(iort, node, buses.first, buses.last, wanted) or ():
+            unit = iort.at(run.target) if isinstance(run.target, int) else None
+            if unit is not None:
+                low, high = run.ids
+                yield Claim(name_of(facts, bridge.path), *_unit(unit), low, high, run.at)
+
+
+def _unit(node: IortNode) -> tuple[str, object, str]:
+    if isinstance(node.data, SmmuV3 | Smmu):
+        kind = "smmuv3" if isinstance(node.data, SmmuV3) else "smmu"
+        return kind, node.offset, f"the SMMU at {node.data.base:#x}"
+    return "its", node.offset, f"the ITS group at IORT+{node.offset:#x}"
+
+
+def shared(claims: Iterable[Claim], kind: str) -> Iterator[tuple[Claim, Claim, int, int]]:
+    """Pairs of claims of two bridges at one unit with ids in common, one pair for two bridges."""
+    seen: set[tuple[object, str, str]] = set()
+    open_claims: list[Claim] = []
+    for claim in sorted((each for each in claims if each.kind == kind), key=lambda each: each.first):
+        open_claims = [each for each in open_claims if each.last >= claim.first]
+        for each in open_claims:
+            pair = (claim.unit, min(each.bridge, claim.bridge), max(each.bridge, claim.bridge))
+            if each.unit != claim.unit or each.bridge == claim.bridge or pair in seen:
+                continue
+            seen.add(pair)
+            yield each, claim, claim.first, min(each.last, claim.last)
+        open_claims.append(claim)

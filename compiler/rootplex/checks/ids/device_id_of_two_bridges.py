@@ -1,0 +1,53 @@
+"""device-id-of-two-bridges
+
+What it finds: requesters of two enabled bridges with one DeviceID at one ITS.
+Why it matters: both devices' messages use one interrupt translation table: they get each other's interrupts.
+Example: `msi-parent` on two bridges that both have bus 0, or two identity maps of the same buses.
+What to do: give each bridge DeviceIDs of its own, by `msi.map`.
+Source: linux-pci LNX-23, §1.11.
+Sources that prove it: device tree; IORT with AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.ids._maps import (
+    Claim,
+    acpi_claims,
+    dt_claims,
+    shared,
+)
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0407",
+    name="device-id-of-two-bridges",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-23",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each pair of bridges with ids in common, by device tree or by IORT."""
+    found: set[frozenset[str]] = set()
+    for claims in (dt_claims(facts, "msi"), acpi_claims(facts, "msi")):
+        for first, other, low, high in shared(claims, "its"):
+            pair = frozenset((first.bridge, other.bridge))
+            if pair not in found:
+                found.add(pair)
+                yield _finding(facts, first, other, low, high)
+
+
+def _finding(facts: Facts, first: Claim, other: Claim, low: int, high: int) -> Finding:
+    ids = f"DeviceID {low:#x}" if low == high else f"DeviceIDs {low:#x}-{high:#x}"
+    return RULE.finding(
+        facts.source(other.at),
+        f"{other.bridge} and {first.bridge} share {ids} of {other.name}",
+        related=[(facts.source(first.at), f"the ids of {first.bridge}")],
+        help="give each bridge DeviceIDs of its own, by 'msi.map'",
+        subject=other.bridge,
+    )

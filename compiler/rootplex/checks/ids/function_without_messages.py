@@ -1,0 +1,64 @@
+"""function-without-messages
+
+What it finds: a present function with MSI or MSI-X whose requester id its bridge's `msi-map`, or IORT, does
+not cover.
+Why it matters: its messages reach no interrupt controller: the driver falls back to INTx, or fails.
+Example: an `msi-map` of bus 0 alone, and a disk on bus 1.
+What to do: let the map cover the id.
+Source: linux-pci §1.11, LNX-44; xen-pci XP-36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.ids._maps import (
+    acpi_claims,
+)
+from rootplex.checks.rule import Rule
+from rootplex.readers.ridmap import map_rid
+from rootplex.simulator.function import Function
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0403",
+    name="function-without-messages",
+    level=Level.ERROR,
+    needs="simulation",
+    covers=(
+        "LNX-44",
+        "XP-36",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each function left out by a map that there is."""
+    outcome = facts.outcome
+    if outcome is None:
+        return
+    for function, route in outcome.messages.items():
+        if route.controller is not None or not (function.msi or function.msix):
+            continue
+        if not _is_hole(facts, function, route.rid):
+            continue
+        name = facts.device_name(function)
+        root = outcome.dom0.root_bridges[function.root]
+        yield RULE.finding(
+            facts.source(route.place or root.places["node"]),
+            f"no map gives the messages of '{name}', requester {route.rid:#06x}, a controller",
+            notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
+            help="let the map cover this id",
+            subject=name,
+        )
+
+
+def _is_hole(facts: Facts, function: Function, rid: int) -> bool:
+    assert facts.outcome is not None
+    joined = facts.joined(facts.outcome.dom0.root_bridges[function.root].path)
+    if facts.outcome.settings.firmware == "dt":
+        map = None if joined is None or joined.dt is None else joined.dt.msi_map
+        return map is not None and map_rid(map, rid).entry is None and map_rid(map, rid).error is None
+    mine = None if joined is None else joined.name
+    return any(claim.bridge == mine for claim in acpi_claims(facts, "msi"))

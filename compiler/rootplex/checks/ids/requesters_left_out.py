@@ -1,0 +1,79 @@
+"""requesters-left-out
+
+What it finds: requester ids of an enabled bridge's buses that its `iommu-map` or `msi-map` does not cover,
+after masking.
+Why it matters: a device that gets such an id has no IOMMU group, or no MSI. Maps that only a boot loader
+fills in (one id for all
+bridges) are a note.
+Example: a mask 0x31f that folds 64 of 256 buses onto RID 0x300, which no entry covers.
+What to do: cover the whole bus range: ports, VFs and aliases (`secondary << 8`) too.
+Source: linux-pci LNX-20, §1.10; xen-pci XP-30, XP-36.
+Sources that prove it: device tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.idfunction import Run, holes
+from rootplex.checks.ids._maps import (
+    enabled_maps,
+    has_placeholders,
+    runs_of,
+)
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import buses_of, dt_bridges, name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0401",
+    name="requesters-left-out",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=(
+        "LNX-20",
+        "XP-30",
+        "XP-36",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each map with holes; one note for placeholders."""
+    if has_placeholders(facts):
+        maps = [bridge.iommu_map for bridge in dt_bridges(facts) if bridge.iommu_map is not None]
+        if any(_left(runs_of(bridge, bridge.iommu_map)) for bridge in dt_bridges(facts) if bridge.iommu_map):
+            yield RULE.finding(
+                facts.source(maps[0].place),
+                f"iommu-map is one and the same placeholder on {len(maps)} host bridges",
+                level=Level.NOTE,
+                notes=("a boot loader is expected to fill it in",),
+            )
+    for bridge, map in enabled_maps(facts):
+        if map.invalid is not None or (map.property == "iommu-map" and has_placeholders(facts)):
+            continue
+        if any(entry.rid_base & ~map.mask for entry in map.entries):
+            continue
+        left = _left(runs_of(bridge, map))
+        if not left:
+            continue
+        name = name_of(facts, bridge.path)
+        count = sum(run.last - run.first + 1 for run in left)
+        shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
+        yield RULE.finding(
+            facts.source(map.place),
+            f"{map.property} of {name} covers no requester {shown}{', …' if len(left) > 3 else ''}",
+            related=[(facts.source(bridge.place("bus-range")), f"its buses are {_shown(buses_of(bridge))}")],
+            notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
+            help="cover the whole bus range, or shorten it",
+            subject=name,
+        )
+
+
+def _left(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    return holes(runs)
+
+
+def _shown(buses: tuple[int, int]) -> str:
+    return f"{buses[0]:#04x}-{buses[1]:#04x}"

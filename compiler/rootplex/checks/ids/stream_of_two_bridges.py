@@ -1,0 +1,56 @@
+"""stream-of-two-bridges
+
+What it finds: requesters of two enabled bridges with one StreamID at one SMMUv3.
+Why it matters: Linux refuses the second device; Xen goes down when it is added.
+Example: two bridges, both mapped to streams from 0 on.
+What to do: give each bridge StreamIDs of its own.
+Source: linux-pci LNX-22, §1.10; xen-pci XP-33.
+Sources that prove it: device tree; IORT with AML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.ids._maps import (
+    Claim,
+    acpi_claims,
+    dt_claims,
+    shared,
+)
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0405",
+    name="stream-of-two-bridges",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-22",
+        "XP-33",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each pair of bridges with ids in common, by device tree or by IORT."""
+    found: set[frozenset[str]] = set()
+    for claims in (dt_claims(facts, "iommu"), acpi_claims(facts, "iommu")):
+        for first, other, low, high in shared(claims, "smmuv3"):
+            pair = frozenset((first.bridge, other.bridge))
+            if pair not in found:
+                found.add(pair)
+                yield _finding(facts, first, other, low, high)
+
+
+def _finding(facts: Facts, first: Claim, other: Claim, low: int, high: int) -> Finding:
+    ids = f"StreamID {low:#x}" if low == high else f"StreamIDs {low:#x}-{high:#x}"
+    return RULE.finding(
+        facts.source(other.at),
+        f"{other.bridge} and {first.bridge} share {ids} of {other.name}",
+        related=[(facts.source(first.at), f"the ids of {first.bridge}")],
+        help="give each bridge StreamIDs of its own",
+        subject=other.bridge,
+    )
