@@ -14,7 +14,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import Wishes
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.ridmap import MapCells
-from rootplex.simulator.firmware import dt_firmware
+from rootplex.simulator.firmware import DtFirmware, dt_firmware
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
 
@@ -33,10 +33,15 @@ def findings_of(
 
 
 def dts_findings(dts: str, dtc: str) -> tuple[Finding, ...]:
-    """All findings that need artifacts only, on a vendor's tree; compiled by `dtc`, a program's path."""
-    done = subprocess.run([dtc, "-q", "-I", "dts", "-O", "dtb"], input=dts.encode(), stdout=-1, check=True)
-    firmware = dt_firmware(read_dtb(done.stdout, "case.dtb"), MapCells.TARGET)
-    return given_findings(Facts(dt=firmware))
+    """All findings that need artifacts only, on a vendor's tree; `dtc` is the program's path."""
+    return given_findings(Facts(dt=given_tree(dts, dtc)))
+
+
+def given_tree(dts: str, dtc: str) -> DtFirmware:
+    """A device tree as a vendor gives it, compiled from its source."""
+    argv = [dtc, "-q", "-q", "-I", "dts", "-O", "dtb"]
+    done = subprocess.run(argv, input=dts.encode(), stdout=subprocess.PIPE, check=True)
+    return dt_firmware(read_dtb(done.stdout, "case.dtb"), MapCells.TARGET)
 
 
 def given_findings(facts: Facts) -> tuple[Finding, ...]:
