@@ -6,7 +6,8 @@ import inspect
 import re
 from pathlib import Path
 
-from rootplex.checks.registry import MODULES, modules, rule_of
+from rootplex.checks.driver import OF_DESCRIPTION
+from rootplex.checks.registry import MODULES, module_of, modules, rule_of
 
 NOT_CHECKS = {"__init__", "registry", "driver", "facts", "rule"}
 HEADINGS = ("What it finds:", "Why it matters:", "Example:", "What to do:", "Source:")
@@ -47,3 +48,8 @@ def test_every_page_has_its_headings() -> None:
         assert page.startswith(rule.name), rule.code
         missing = [heading for heading in HEADINGS if f"\n{heading}" not in page]
         assert not missing, f"{rule.code}: {missing}"
+
+
+def test_the_driver_knows_which_checks_need_the_description_only() -> None:
+    found = {name for name in MODULES if rule_of(module_of(name)).needs == "description"}
+    assert found == OF_DESCRIPTION

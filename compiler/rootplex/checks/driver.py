@@ -6,9 +6,26 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import modules, rule_of
+from rootplex.checks.registry import MODULES, module_of, rule_of
 from rootplex.checks.rule import Needs
 from rootplex.source.finding import Finding
+
+OF_DESCRIPTION = frozenset(
+    {
+        "language.unknown_name",
+        "language.duplicate_name",
+        "language.impossible_tree",
+        "language.duplicate_function",
+        "language.function_number",
+        "language.register_sizes",
+        "language.bus_numbers",
+        "language.impossible_key",
+        "language.sriov_numbers",
+        "boot.function_zero_missing",
+        "boot.device_behind_port",
+    }
+)
+"""The checks that need the description only: all that `compile` has to load. A test holds the list."""
 
 
 def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tuple[Finding, ...]:
@@ -20,7 +37,8 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
     earlier = tuple(found)
     spoken = {finding.code for finding in earlier}
     findings: list[Finding] = []
-    for module in modules():
+    names = (name for name in MODULES if name in OF_DESCRIPTION) if needs == "description" else MODULES
+    for module in map(module_of, names):
         rule = rule_of(module)
         if rule.needs != needs or spoken.intersection(rule.requires):
             continue
