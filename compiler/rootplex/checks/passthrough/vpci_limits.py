@@ -50,7 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if index == SLOTS:
                 yield RULE.finding(
                     at,
-                    f"guest {guest.name} is to have {len(view.functions)} devices, and vPCI has {SLOTS} slots",
+                    f"guest {guest.name} is to have {len(view.functions)} devices of the {SLOTS} of vPCI",
                     help=f"give it at most {SLOTS}",
                     subject=guest.name,
                 )

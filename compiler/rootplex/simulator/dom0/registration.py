@@ -16,6 +16,7 @@ from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 
 ENOSYS = -38
+ECAM_SHIFT = 20
 
 
 class Registration:
@@ -79,13 +80,16 @@ class Registration:
         if root.index in self._registered or root.config is None or root.segment is None:
             return
         self._registered.add(root.index)
+        kind = root.config.kind
+        last = root.effective_end if kind in ("ecam", "cam") else root.last_bus
         call = HostBridgeAdd(
             segment=root.segment,
             start_bus=root.first_bus,
-            end_bus=root.effective_end if root.config.kind in ("ecam", "cam") else root.last_bus,
-            kind=root.config.kind,
+            end_bus=last,
+            kind=kind,
             base=root.config.base,
-            size=root.config.size,
+            # What Linux maps of it: firmware may say more than the buses need.
+            size=last - root.first_bus + 1 << ECAM_SHIFT if kind == "ecam" else root.config.size,
         )
         result = self._hypervisor.pci_host_bridge_add(call, access)
         root.registration = result

@@ -1,0 +1,61 @@
+"""device-before-bridge
+
+What it finds: under the 2017 protocol, devices that Dom0 reports before their host bridge is registered.
+Why it matters: Xen knows a device by its segment alone until the bridge comes, so it does not know on which
+bridge it is, and refuses it (-ENODEV).
+Example: `xen: {dom0: {registers: after-scan}}`.
+What to do: register every host bridge before it is scanned (`registers: before-scan`).
+Source: the 2017 notes: the bus scan must come before device discovery; xen-pci §7.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.xen.device_refused import listed, refused_by_protocol
+from rootplex.simulator.function import Function
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0905",
+    name="device-before-bridge",
+    level=Level.ERROR,
+    needs="simulation",
+    requires=("RPX0901",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a host bridge that is registered in the end; the others are told elsewhere."""
+    outcome = booted(facts)
+    early: dict[int, list[Function]] = {}
+    for function, why in refused_by_protocol(facts).items():
+        root = outcome.dom0.root_bridges[function.root]
+        is_inside = root.first_bus <= function.bus.number <= root.effective_end
+        if why == "unowned-bus" and root.registration == 0 and is_inside:
+            early.setdefault(function.root, []).append(function)
+    for index, functions in early.items():
+        root = outcome.dom0.root_bridges[index]
+        name = bridge_name(facts, root)
+        count = len(functions)
+        whose = "a device reaches Xen" if count == 1 else f"{count} devices reach Xen"
+        yield RULE.finding(
+            registers_place(facts) or bridge_place(facts, root),
+            f"{whose} before the host bridge {name} is registered",
+            related=[(bridge_place(facts, root), f"{name} is registered {outcome.settings.registers}")],
+            notes=[f"refused: {listed(facts, functions)}"],
+            help="register host bridges before they are scanned: 'registers: before-scan'",
+            subject=name,
+        )
+
+
+def registers_place(facts: Facts) -> Place | None:
+    """Where the description says when bridges are registered, if it does."""
+    described = facts.described
+    if described is None or not described.xen.dom0.wrote("registers"):
+        return None
+    return described.xen.dom0.at("registers")

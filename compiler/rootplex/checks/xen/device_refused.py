@@ -1,0 +1,92 @@
+"""device-refused
+
+What it finds: devices that Dom0 reports and Xen does not take: with today's Xen any device, under the 2017
+protocol those of guests.
+Why it matters: what Xen does not have it cannot assign; its interrupts can fail in Dom0 too.
+Example: `discovery: xen` with a bridge that has no `iommu`: Xen answers -ENODEV for each of its devices.
+What to do: see the note for the error, and correct the bridge's maps or its kind.
+Source: xen-pci §1.9, §2.3, XP-29, XP-30, XP-41 (a VF after its PF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes
+from rootplex.simulator.function import Function
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0904",
+    name="device-refused",
+    level=Level.ERROR,
+    needs="simulation",
+    requires=("RPX0901",),
+    covers=("XP-29", "XP-30", "XP-41"),
+)
+
+MEANINGS = {
+    -2: "no such entry (-ENOENT)",
+    -12: "out of memory (-ENOMEM)",
+    -14: "the map's id-base has bits outside its mask (-EFAULT)",
+    -17: "an earlier attempt left its IOMMU data (-EEXIST)",
+    -19: "no bridge of its bus, no IOMMU that Xen drives, or a VF without its PF (-ENODEV)",
+    -22: "invalid (-EINVAL)",
+    -34: "its StreamID is beyond the stream table (-ERANGE)",
+    -38: "this Xen has no PCI, or knows segment 0 alone (-ENOSYS)",
+    -95: "PCI passthrough and IOMMU are both off, or the header has no known type (-EOPNOTSUPP)",
+}
+
+MANY = 6
+"""How many devices a message names."""
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a host bridge and error; not for devices or bridges whose trouble is told already."""
+    outcome = booted(facts)
+    told = {each.subject for each in facts.found if each.level is Level.ERROR and each.subject}
+    guests = {function for _, view in wishes(facts) for function in view.functions}
+    late = refused_by_protocol(facts)
+    refused: dict[tuple[int, int], list[Function]] = {}
+    for event in outcome.dom0.events:
+        function = event.function
+        if event.kind not in ("device-added", "virtual-added") or function is None or not event.result:
+            continue
+        if function in late or (outcome.settings.discovery == "dom0" and function not in guests):
+            continue
+        if facts.device_name(function) in told or bridge_name(facts, root_of(facts, function)) in told:
+            continue
+        refused.setdefault((function.root, event.result), []).append(function)
+    for (index, result), functions in refused.items():
+        root = outcome.dom0.root_bridges[index]
+        name = bridge_name(facts, root)
+        yield RULE.finding(
+            bridge_place(facts, root),
+            f"Xen does not take {len(functions)} device{'s' if len(functions) > 1 else ''} of {name}",
+            notes=[MEANINGS.get(result, f"the result is {result}"), f"refused: {listed(facts, functions)}"],
+            help="map every requester id of the bridge to an IOMMU that Xen drives",
+            subject=name,
+        )
+
+
+def listed(facts: Facts, functions: list[Function]) -> str:
+    """The first few by name."""
+    names = ", ".join(called(facts, function) for function in functions[:MANY])
+    return names if len(functions) <= MANY else f"{names} and {len(functions) - MANY} more"
+
+
+def refused_by_protocol(facts: Facts) -> dict[Function, str]:
+    """The devices that the 2017 protocol did not let in, with why: `unowned-bus`, `shared-bus`."""
+    outcome = booted(facts)
+    discovery = outcome.xen.discovery
+    if discovery is None:
+        return {}
+    at = {(function.segment, function.rid): function for function in outcome.dom0.functions}
+    found: dict[Function, str] = {}
+    for each in discovery.refusals:
+        function = at.get((each.segment, each.bus << 8 | (each.devfn or 0)))
+        if each.what == "device" and function is not None:
+            found[function] = each.why
+    return found

@@ -1,0 +1,34 @@
+"""dom0-died
+
+What it finds: a Dom0 that dies while it scans: an access aborts.
+Why it matters: nothing boots after it.
+Example: MCFG or the device tree gives configuration space where no host bridge answers.
+What to do: let the firmware give the address at which the host bridge answers.
+Source: xen-pci §1.6 (a data abort in Dom0), §6; linux-pci §1.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import NOWHERE, booted, bridge_name, bridge_place
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(code="RPX0902", name="dom0-died", level=Level.ERROR, needs="simulation", requires=("RPX0901",))
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """What killed Dom0, at the bridge that it was busy with."""
+    dom0 = booted(facts).dom0
+    if dom0.died is None:
+        return
+    root = dom0.root_bridges[-1] if dom0.root_bridges else None
+    subject = None if root is None else bridge_name(facts, root)
+    yield RULE.finding(
+        NOWHERE if root is None else bridge_place(facts, root, "config"),
+        f"Dom0 dies while it scans {subject}: {dom0.died}" if root is not None else f"Dom0 dies: {dom0.died}",
+        help="let the firmware give the address at which the host bridge answers",
+        subject=subject,
+    )

@@ -1,0 +1,44 @@
+"""io-virtualisation-off
+
+What it finds: guests that are to have devices of a today's Xen that drives none of the platform's IOMMUs.
+Why it matters: Xen runs with I/O virtualisation off and assigns nothing (-EOPNOTSUPP). An SMMU without
+stage 2 has the same effect.
+Example: `discovery: xen` with an IOMMU of kind `dt-node`.
+What to do: describe an IOMMU that Xen drives: an SMMU with stage 2, or an IPMMU.
+Source: xen-pci XP-38 (§1.9, §2.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import is_today_port
+from rootplex.checks.subjects import booted
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0913",
+    name="io-virtualisation-off",
+    level=Level.ERROR,
+    needs="simulation",
+    requires=("RPX0901", "RPX0911"),
+    covers=("XP-38",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """IOMMUs that are wanted and that Xen does not drive."""
+    described = facts.described
+    if described is None or not is_today_port(facts) or not described.xen.guests:
+        return
+    if not described.xen.iommu or booted(facts).xen.core.iommu is not None:
+        return
+    first = described.iommus[0] if described.iommus else None
+    yield RULE.finding(
+        described.xen.guests[0].at("devices"),
+        "guests are to have devices, and Xen drives no IOMMU",
+        related=[] if first is None else [(first.at("kind"), f"{first.name} is none that Xen drives")],
+        help="describe an SMMU with stage 2 or another IOMMU that Xen has a driver for",
+    )

@@ -1,0 +1,45 @@
+"""segments-differ
+
+What it finds: a host bridge to which Xen and Dom0 give different segments.
+Why it matters: a device that Dom0 reports is another one for Xen, or none at all.
+Example: `discovery: xen`, `pci_passthrough: false` and bridges without `segment`, which Dom0 probes in
+another order.
+What to do: give every host bridge a segment.
+Source: the 2017 notes: Xen and Dom0 must agree on the mapping of segment numbers to host bridges; xen-pci
+XP-07, XP-09 (§1.4, §1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0910",
+    name="segments-differ",
+    level=Level.ERROR,
+    needs="simulation",
+    requires=("RPX0901",),
+    covers=("XP-07", "XP-09"),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Bridges that are up and that Xen knows by another number."""
+    outcome = booted(facts)
+    for root in outcome.dom0.root_bridges:
+        known = outcome.xen.segment_of(root.path)
+        if not root.is_up or known is None or root.segment is None or known == root.segment:
+            continue
+        name = bridge_name(facts, root)
+        yield RULE.finding(
+            bridge_place(facts, root, "segment"),
+            f"{name} is segment {known} in Xen and {root.segment} in Dom0",
+            notes=["without linux,pci-domain both number by themselves, each in its own order"],
+            help="give every host bridge a segment",
+            subject=name,
+        )

@@ -1,0 +1,71 @@
+"""xen-down
+
+What it finds: a Xen that goes down: it panics, hits a BUG or an assertion, or takes a fault, at boot or
+when Dom0 reports a device.
+Why it matters: the machine stops. This finding cannot be suppressed.
+Example: `discovery: xen` and `linux,pci-domain` on one host bridge of two.
+What to do: correct what the place shows; the note names the rule.
+Source: xen-pci §0, §1.3-§1.9, §2.5, §2.6 and the rules of grade F in §9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import NOWHERE, booted
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import DtPlace, Place
+
+RULE = Rule(
+    code="RPX0901",
+    name="xen-down",
+    level=Level.ERROR,
+    needs="simulation",
+    covers=(
+        "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-25", "XP-33",
+        "XP-37",
+    ),
+)  # fmt: skip
+
+KINDS = {
+    "panic": "Xen panics",
+    "BUG": "Xen stops with a BUG",
+    "assertion": "Xen stops with a failed assertion",
+    "data abort": "Xen takes a data abort",
+    "page fault": "Xen takes a page fault",
+    "jump to address 0": "Xen jumps to address 0",
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """The crash, if there was one."""
+    outcome = booted(facts)
+    crash = outcome.xen.crash
+    if crash is None:
+        return
+    place = crash.at
+    subject = None
+    if isinstance(place, DtPlace) and (joined := facts.joined(place.node)) is not None:
+        subject = joined.name
+    yield RULE.finding(
+        _at(facts, place),
+        f"{KINDS[crash.kind]}: {crash.cause}",
+        notes=[_when(facts), f"xen-pci {crash.clause}"],
+        help="correct what the place shows; Xen checks nothing of it",
+        subject=subject,
+    )
+
+
+def _at(facts: Facts, place: Place | None) -> Place:
+    if place is not None:
+        return facts.source(place)
+    return facts.described.xen.at() if facts.described is not None else NOWHERE
+
+
+def _when(facts: Facts) -> str:
+    calls = booted(facts).xen.calls
+    if calls and calls[-1].crash is not None:
+        return f"this happens in {calls[-1].op} of Dom0's"
+    return "this happens before Dom0 runs"
