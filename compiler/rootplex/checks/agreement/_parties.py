@@ -1,0 +1,109 @@
+"""The two sides of one host bridge: which are compared, whom a difference is laid to, and what they
+call the same unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from rootplex.checks.acpi._tables import buses_of as acpi_buses
+from rootplex.checks.acpi._tables import described_bridge, iort_of
+from rootplex.checks.areas import is_present
+from rootplex.checks.facts import Facts, Joined
+from rootplex.checks.idfunction import Run
+from rootplex.checks.scope import bus_count, buses_of
+from rootplex.model.controllers import Its
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.madt import read_madt
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.place import Place
+
+Side: TypeAlias = tuple[Place, str]
+"""A place and what is said there."""
+
+
+def both(facts: Facts) -> Iterator[tuple[Joined, DtHostBridge, AcpiHostBridge]]:
+    """The bridges that both firmwares have and switch on."""
+    for joined, dt, acpi in facts.pairs():
+        if dt.enabled and dt.ancestors_enabled and is_present(acpi):
+            yield joined, dt, acpi
+
+
+def common_buses(dt: DtHostBridge, acpi: AcpiHostBridge) -> tuple[int, int] | None:
+    """The buses that both give the bridge: only there do maps compare; None without any."""
+    theirs = acpi_buses(acpi)
+    if theirs is None or bus_count(dt) is None:
+        return None
+    first, last = buses_of(dt)
+    first, last = max(first, theirs.first), min(last, theirs.last)
+    return (first, last) if first <= last else None
+
+
+def laid_to(
+    facts: Facts, joined: Joined, key: str, tree: Side, table: Side
+) -> tuple[Place, list[tuple[Place, str]]]:
+    """Where a difference is reported, and the other side: at the tables', unless the description says
+    that it is the device tree which departs (an override under `dt`)."""
+    described = described_bridge(facts, joined.name)
+    at, other = (table, tree) if described is None or not described.dt.wrote(key) else (tree, table)
+    return facts.source(at[0]), [(facts.source(other[0]), other[1])]
+
+
+def dt_targets(facts: Facts, runs: Iterable[Run], kinds: tuple[str, ...]) -> tuple[Run, ...]:
+    """Runs of a device tree with units by address; what IORT has no word for goes nowhere."""
+    known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
+    found = []
+    for run in runs:
+        unit = known.get(str(run.target))
+        if unit is None or unit.kind not in kinds or not unit.enabled:
+            found.append(replace(run, target=None))
+            continue
+        base = unit.regs[0].cpu if unit.regs else None
+        its = unit.kind == "its"
+        found.append(
+            replace(run, target=("its", base if its_bases(facts) else None) if its else ("smmu", base))
+        )
+    return tuple(found)
+
+
+def iort_targets(facts: Facts, runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Runs of IORT with units by address."""
+    iort = iort_of(facts)
+    assert iort is not None  # it gave the runs
+    bases = its_bases(facts)
+    found = []
+    for run in runs:
+        node = iort.at(run.target) if isinstance(run.target, int) else None
+        if node is not None and isinstance(node.data, Smmu | SmmuV3):
+            found.append(replace(run, target=("smmu", node.data.base)))
+        elif node is not None and isinstance(node.data, ItsGroup):
+            ids = node.data.ids
+            found.append(replace(run, target=("its", bases.get(ids[0]) if ids else None)))
+        else:
+            found.append(run)
+    return tuple(found)
+
+
+def its_bases(facts: Facts) -> dict[int, int]:
+    """ITS id → address: by MADT, or by the description that the firmware's MADT will follow."""
+    tables = () if facts.acpi is None else facts.acpi.tables
+    madt = next((table for table in tables if table.signature == "APIC"), None)
+    if madt is not None:
+        return {its.id: its.base for its in read_madt(madt).its}
+    if facts.described is None:
+        return {}
+    return {each.id: each.base for each in facts.described.msi_controllers if isinstance(each, Its)}
+
+
+Unit: TypeAlias = Literal["StreamID", "DeviceID"]
+
+
+def said(run: Run, word: Unit) -> str:
+    """What a run says, in words."""
+    if run.target is None:
+        return f"no {word}"
+    name, base = run.target if isinstance(run.target, tuple) else ("?", None)
+    where = "" if base is None else f" at {base:#x}"
+    return f"{word} {run.id:#x} of the {str(name).upper()}{where}"

@@ -1,0 +1,58 @@
+"""bus-range-differs
+
+What it finds: a host bridge with another bus range by device tree than by `_CRS`.
+Why it matters: a device on a bus that only one has is found by one firmware only. MCFG may be wider than
+both.
+Example: `bus-range` 0-0xff, `_CRS` 0-0x7f.
+What to do: write the same range.
+Source: linux-pci LNX-09, §1.3, §2.1.
+Sources that prove it: device tree and ACPI of one board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import buses_of as acpi_buses
+from rootplex.checks.agreement._parties import (
+    both,
+    laid_to,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import bus_count, buses_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0803",
+    name="bus-range-differs",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-09",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge with two ranges."""
+    for joined, dt, acpi in both(facts):
+        theirs = acpi_buses(acpi)
+        if theirs is None or bus_count(dt) is None:
+            continue
+        first, last = buses_of(dt)
+        if (first, last) == (theirs.first, theirs.last):
+            continue
+        tree = f"{first:#04x}-{last:#04x}"
+        at, related = laid_to(
+            facts,
+            joined,
+            "bus_range",
+            (dt.place("bus-range" if dt.bus_range else None), f"the device tree has {tree}"),
+            (theirs.at, f"_CRS has {theirs}"),
+        )
+        yield RULE.finding(
+            at,
+            f"{joined.name} has buses {tree} by device tree and {theirs} by _CRS",
+            related=related,
+            help="write the same range",
+            subject=joined.name,
+        )

@@ -1,0 +1,67 @@
+"""config-base-differs
+
+What it finds: configuration space that lies elsewhere by device tree than by MCFG or `_CBA`.
+Why it matters: one of the two reads other registers than those of the bridge. `reg` is the space of the first
+bus, MCFG and `_CBA`
+that of bus 0: `base == reg - (first << 20)`.
+Example: `reg` 0x4010000000 for buses 0x10-0x1f and an MCFG base of 0x4010000000.
+What to do: take the first bus off the base.
+Source: linux-pci LNX-08, §1.6, §2.2, §11.7.
+Sources that prove it: device tree and ACPI of one board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    BUS_SIZE,
+    field,
+)
+from rootplex.checks.agreement._parties import (
+    both,
+    laid_to,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import bus_count, buses_of, config_layout, config_space
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0802",
+    name="config-base-differs",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-08",),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge with two places; not where the tree's is no ECAM."""
+    for joined, dt, acpi in both(facts):
+        reg = config_space(dt)
+        if reg is None or reg.cpu is None or config_layout(dt) != BUS_SIZE or bus_count(dt) is None:
+            continue
+        first = buses_of(dt)[0]
+        base = reg.cpu - first * BUS_SIZE
+        claims = [(field(entry, "base"), entry.base, "MCFG") for entry in joined.mcfg]
+        if acpi.config_base.known:
+            claims.append((acpi.config_base.place, acpi.config_base.known, "_CBA"))
+        for place, said_base, word in claims:
+            if said_base == base:
+                continue
+            at, related = laid_to(
+                facts,
+                joined,
+                "config",
+                (reg.place, f"reg is {reg.cpu:#x}, that of bus {first:#04x}"),
+                (place, f"{word} has {said_base:#x}"),
+            )
+            yield RULE.finding(
+                at,
+                f"bus 0 of {joined.name} is at {base:#x} by device tree and at {said_base:#x} by {word}",
+                related=related,
+                notes=("MCFG and _CBA hold the address of bus 0, reg that of the first bus",),
+                help=f"let {word} be reg - (first bus << 20)",
+                subject=joined.name,
+            )

@@ -1,0 +1,56 @@
+"""config-kind-differs
+
+What it finds: a bridge that MCFG or `_CBA` gives as ECAM, and whose node is of a controller with a register
+window.
+Why it matters: common with DesignWare controllers, whose firmware sets up a window that looks like ECAM: the
+two do not show the
+same devices, the root port above all.
+Example: `marvell,armada8k-pcie` in the tree, an MCFG entry in ACPI.
+What to do: nothing, where that is meant; name the ECAM compatible in the tree otherwise.
+Source: linux-pci §1.13.
+Sources that prove it: device tree and ACPI of one board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    field,
+)
+from rootplex.checks.agreement._parties import (
+    both,
+    laid_to,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0811",
+    name="config-kind-differs",
+    level=Level.NOTE,
+    needs="artifacts",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge of two kinds."""
+    for joined, dt, acpi in both(facts):
+        controller = dt.controller
+        if controller is None or controller.layout not in ("windowed", "cam"):
+            continue
+        places = [(field(entry, "base"), f"at {entry.base:#x}") for entry in joined.mcfg]
+        if acpi.config_base.known:
+            places.append((acpi.config_base.place, f"at {acpi.config_base.known:#x}"))
+        if not places:
+            continue
+        at, related = laid_to(
+            facts, joined, "config", (dt.place("compatible"), f"{controller.compatible}"), places[0]
+        )
+        yield RULE.finding(
+            at,
+            f"{joined.name} is ECAM {places[0][1]} by ACPI, and {controller.layout} by device tree",
+            related=related,
+            subject=joined.name,
+        )

@@ -1,0 +1,52 @@
+"""enabled-differs
+
+What it finds: a host bridge that one firmware switches on and the other off.
+Why it matters: its devices are there or not by how the machine was booted.
+Example: `status = "disabled"` and no `_STA`.
+What to do: switch it on or off in both.
+Source: linux-pci §1.1, §2.1.
+Sources that prove it: device tree and ACPI of one board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.agreement._parties import (
+    laid_to,
+)
+from rootplex.checks.areas import is_present
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0805",
+    name="enabled-differs",
+    level=Level.WARNING,
+    needs="artifacts",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge that is on in one only."""
+    for joined, dt, acpi in facts.pairs():
+        in_tree = dt.enabled and dt.ancestors_enabled
+        status = acpi.status
+        if status.state not in ("absent", "known") or in_tree == is_present(acpi):
+            continue
+        at, related = laid_to(
+            facts,
+            joined,
+            "enabled",
+            (dt.place("status" if dt.status else None), f"{'on' if in_tree else 'off'} in the device tree"),
+            (status.place, f"{'off' if in_tree else 'on'} in ACPI"),
+        )
+        words = ("on", "off") if in_tree else ("off", "on")
+        yield RULE.finding(
+            at,
+            f"{joined.name} is {words[0]} by device tree and {words[1]} by ACPI",
+            related=related,
+            help="switch it on or off in both",
+            subject=joined.name,
+        )

@@ -1,0 +1,109 @@
+"""interrupt-lines-differ
+
+What it finds: an INTx pin with another line by `interrupt-map` than by `_PRT`, or with none by one of them.
+Why it matters: under one of the firmwares the driver listens on a line that never rises. On a GIC the GSI of
+SPI n is 32 + n.
+Example: SPI 3 in the tree and GSI 36 in `_PRT`.
+What to do: write the same lines.
+Source: linux-pci §1.12, §6.2.
+Sources that prove it: device tree and ACPI of one board. Link devices, and controllers other than a GIC, are
+not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.agreement._parties import (
+    both,
+    laid_to,
+)
+from rootplex.checks.facts import Facts, Joined
+from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.intx import Hop, InterruptMap, IntxRoute, route_intx
+from rootplex.readers.tree import Tree
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0810",
+    name="interrupt-lines-differ",
+    level=Level.ERROR,
+    needs="artifacts",
+)
+
+
+PINS = "ABCD"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge with pins of its first bus that differ; the first of them, and how many."""
+    if facts.dt is None:
+        return
+    for joined, dt, acpi in both(facts):
+        prt = acpi.prt.known
+        map = dt.interrupt_map
+        if prt is None or map is None or map.problems or any(entry.source for entry in prt):
+            if (prt is None) != (map is None) and acpi.prt.state in ("absent", "known"):
+                yield _one_sided(facts, joined, dt, acpi)
+            continue
+        gsis: dict[tuple[int, int], int] = {}
+        for entry in prt:
+            gsis.setdefault((entry.device, entry.pin), entry.index)
+        lines = _lines(facts.dt.tree, dt, map)
+        odd = [wire for wire in sorted(lines.keys() | gsis.keys()) if lines.get(wire) != gsis.get(wire)]
+        if None in lines.values() or not odd:
+            continue
+        device, pin = odd[0]
+        at, related = laid_to(
+            facts,
+            joined,
+            "intx",
+            (map.place, f"interrupt-map: {_said(lines.get(odd[0]))}"),
+            (acpi.prt.place, f"_PRT: {_said(gsis.get(odd[0]))}"),
+        )
+        yield RULE.finding(
+            at,
+            f"pin {PINS[pin]} of device {device:#04x} on {joined.name} has {_said(lines.get(odd[0]))} "
+            f"by device tree and {_said(gsis.get(odd[0]))} by _PRT",
+            related=related,
+            notes=(f"{len(odd)} pins differ",) if len(odd) > 1 else (),
+            help="write the same lines",
+            subject=joined.name,
+        )
+
+
+def _said(gsi: int | None) -> str:
+    return "no line" if gsi is None else f"GSI {gsi}"
+
+
+def _one_sided(facts: Facts, joined: Joined, dt: DtHostBridge, acpi: AcpiHostBridge) -> Finding:
+    has_map = dt.interrupt_map is not None
+    return RULE.finding(
+        facts.source(acpi.prt.place if has_map else dt.place()),
+        f"{joined.name} has INTx lines by {'device tree' if has_map else '_PRT'} only",
+        level=Level.WARNING,
+        related=[(facts.source(dt.place("interrupt-map") if has_map else acpi.prt.place), "the lines")],
+        help="write the same lines",
+        subject=joined.name,
+    )
+
+
+def _lines(tree: Tree, bridge: DtHostBridge, map: InterruptMap) -> dict[tuple[int, int], int | None]:
+    """(device, pin) → GSI, for all devices of the first bus; None: a line that is no SPI."""
+    bus = (bridge.bus_range or (0,))[0]
+    known: dict[tuple[int, ...], IntxRoute] = {}
+    found: dict[tuple[int, int], int | None] = {}
+    for device in range(32):
+        for pin in range(4):
+            hop = Hop(bus, device << 3)
+            unit = (bus << 16 | device << 11, 0, 0, pin + 1)
+            key = tuple(cell & mask for cell, mask in zip(unit, map.mask, strict=False))
+            if key not in known:
+                known[key] = route_intx(tree, bridge.node, [hop], pin + 1)
+            specifier = known[key].specifier
+            if specifier is not None:
+                spi = len(specifier) >= 2 and specifier[0] == 0
+                found[device, pin] = 32 + specifier[1] if spi else None
+    return found

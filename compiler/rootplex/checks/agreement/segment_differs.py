@@ -1,0 +1,106 @@
+"""segment-differs
+
+What it finds: one host bridge with different segments in `linux,pci-domain`, `_SEG` and MCFG.
+Why it matters: one sBDF means different devices to Xen, to Dom0 and to the IOMMU, by who reads which.
+Example: `linux,pci-domain` 0 where `_SEG` is 2.
+What to do: write one number everywhere.
+Source: linux-pci LNX-07, §1.2, §2.1; xen-pci XP-07.
+Sources that prove it: device tree and ACPI of one board; tables among themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    field,
+    segment_of,
+)
+from rootplex.checks.agreement._parties import (
+    laid_to,
+)
+from rootplex.checks.areas import is_present
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import dt_bridges
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0801",
+    name="segment-differs",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=(
+        "LNX-07",
+        "XP-07",
+    ),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each bridge that has more than one number."""
+    automatic = _automatic(facts)
+    for joined in facts.bridges:
+        acpi = joined.acpi
+        if acpi is None or not is_present(acpi):
+            continue
+        segment = segment_of(acpi)
+        if segment is None:
+            continue
+        number, place = _in_tree(joined.dt, automatic)
+        seg = (acpi.segment.place, _seg_text(acpi))
+        odd = [entry for entry in joined.mcfg if entry.segment != segment]
+        for entry in odd:
+            table = (field(entry, "segment"), f"MCFG has {entry.segment}")
+            at, other = (seg, table) if number == entry.segment else (table, seg)
+            tree = [] if place is None else [(facts.source(place), f"the device tree has {number}")]
+            yield RULE.finding(
+                facts.source(at[0]),
+                f"{joined.name} is segment {segment} in _SEG and {entry.segment} in MCFG",
+                related=[(facts.source(other[0]), other[1]), *tree],
+                help="write one number everywhere",
+                subject=joined.name,
+            )
+        if odd or place is None or number == segment:
+            continue
+        by_order = "" if joined.dt is None or joined.dt.domain is not None else " (by probe order)"
+        at_place, related = laid_to(
+            facts, joined, "segment", (place, f"the device tree has {number}{by_order}"), seg
+        )
+        yield RULE.finding(
+            at_place,
+            f"{joined.name} is segment {number}{by_order} by device tree and {segment} by ACPI",
+            related=related,
+            help="write one number everywhere",
+            subject=joined.name,
+        )
+
+
+def _seg_text(bridge: AcpiHostBridge) -> str:
+    if bridge.segment.state == "absent":
+        return "there is no _SEG: segment 0"
+    return f"_SEG has {bridge.segment.value}"
+
+
+def _in_tree(bridge: DtHostBridge | None, automatic: dict[str, int]) -> tuple[int | None, Place | None]:
+    """The number of an enabled bridge of the tree, and where it says so."""
+    if bridge is None or not (bridge.enabled and bridge.ancestors_enabled):
+        return None, None
+    if bridge.domain is not None:
+        return bridge.domain & 0xFFFF, bridge.place("linux,pci-domain")
+    return automatic[bridge.path], bridge.place()
+
+
+def _automatic(facts: Facts) -> dict[str, int]:
+    """Numbers of the bridges without one, in document order (linux-pci §1.2, the new scheme)."""
+    every = dt_bridges(facts)
+    taken = {bridge.domain & 0xFFFF for bridge in every if bridge.domain is not None}
+    found: dict[str, int] = {}
+    for bridge in every:
+        if bridge.domain is None and bridge.enabled and bridge.ancestors_enabled:
+            found[bridge.path] = next(number for number in range(1 << 17) if number not in taken)
+            taken.add(found[bridge.path])
+    return found

@@ -1,0 +1,136 @@
+"""window-differs
+
+What it finds: a window that one firmware has and the other has not, or has otherwise.
+Why it matters: BARs that one firmware's kernel places do not answer under the other, or lie on something
+else. Windows are matched
+by space, bus address and CPU address. ACPI has no 64-bit flag: mem32 and mem64 are one there.
+Example: a mem32 window of 256 MiB in the tree and of 512 MiB in `_CRS`.
+What to do: write the same windows.
+Source: linux-pci §1.4, §2.1.
+Sources that prove it: device tree and ACPI of one board; descriptors that depend on memory are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rootplex.checks.acpi._tables import (
+    descriptor,
+)
+from rootplex.checks.agreement._parties import (
+    both,
+    laid_to,
+)
+from rootplex.checks.facts import Facts, Joined
+from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(
+    code="RPX0804",
+    name="window-differs",
+    level=Level.ERROR,
+    needs="artifacts",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of bus addresses with what the CPU adds; neighbours that continue it are in it."""
+
+    io: bool
+    pci: int
+    last: int
+    offset: int
+    at: Place
+
+    def __str__(self) -> str:
+        cpu = self.pci + self.offset
+        return f"{'I/O' if self.io else 'memory'} {self.pci:#x}-{self.last:#x} at CPU {cpu:#x}"
+
+    @property
+    def key(self) -> tuple[bool, int, int, int]:
+        return self.io, self.pci, self.last, self.offset
+
+    def touches(self, other: Window) -> bool:
+        """Whether the two are on each other, on the bus or for the CPU."""
+        bus = self.pci <= other.last and other.pci <= self.last
+        low, high = self.pci + self.offset, self.last + self.offset
+        cpu = low <= other.last + other.offset and other.pci + other.offset <= high
+        return self.io == other.io and (bus or cpu)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each window without its like on the other side."""
+    for joined, dt, acpi in both(facts):
+        template = acpi.crs.value
+        if template is None or acpi.crs.state not in ("known", "unknown"):
+            continue
+        certain = len(template.certain) == len(template.resources)
+        tree, tables = _merged(_of_tree(dt)), _merged(_of_template(acpi, template))
+        unmatched = [each for each in tables if each.key not in {window.key for window in tree}]
+        for mine in tree:
+            if any(mine.key == each.key for each in tables):
+                continue
+            near = next((each for each in unmatched if mine.touches(each)), None)
+            if near is not None:
+                unmatched.remove(near)
+            elif not certain:
+                continue
+            yield _finding(facts, joined, mine, near, acpi.crs.place)
+        for theirs in unmatched:
+            yield _finding(facts, joined, None, theirs, dt.place("ranges"))
+
+
+def _finding(
+    facts: Facts, joined: Joined, tree: Window | None, tables: Window | None, elsewhere: Place
+) -> Finding:
+    dt_side = (tree.at, f"the device tree has {tree}") if tree else (elsewhere, "the device tree's windows")
+    acpi_side = (tables.at, f"_CRS has {tables}") if tables else (elsewhere, "the windows of _CRS")
+    at, related = laid_to(facts, joined, "windows", dt_side, acpi_side)
+    if tree and tables:
+        text = f"a window of {joined.name} is {tree} by device tree and {tables} by _CRS"
+    elif tree:
+        text = f"the window {tree} of {joined.name} is missing in _CRS"
+    else:
+        text = f"the window {tables} of {joined.name} is missing in the device tree"
+    return RULE.finding(at, text, related=related, help="write the same windows", subject=joined.name)
+
+
+def _of_tree(bridge: DtHostBridge) -> Iterator[Window]:
+    for window in bridge.windows:
+        if (
+            window.space != "config"
+            and window.size
+            and window.cpu is not None
+            and window.translation == "cpu"
+        ):
+            last = window.pci + window.size - 1
+            yield Window(window.space == "io", window.pci, last, window.cpu - window.pci, window.place)
+
+
+def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]:
+    for item in template.certain:
+        if item.type in ("memory", "io") and item.length and item.producer:
+            last = item.minimum + item.length - 1
+            offset = item.cpu_minimum - item.minimum
+            yield Window(item.type == "io", item.minimum, last, offset, descriptor(bridge.crs, item))
+
+
+def _merged(windows: Iterable[Window]) -> list[Window]:
+    """The windows by address, those that continue each other made one."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda each: (each.io, each.offset, each.pci)):
+        last = found[-1] if found else None
+        if last is not None and (last.io, last.offset, last.last + 1) == (
+            window.io,
+            window.offset,
+            window.pci,
+        ):
+            found[-1] = replace(last, last=window.last)
+        else:
+            found.append(window)
+    return found
