@@ -11,11 +11,13 @@ from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, na
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.platform_dt import DtArea
-from rootplex.source.place import Place, TablePlace
+from rootplex.source.finding import Finding
+from rootplex.source.place import Place, Span, TablePlace
 
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
 
 _STATUS_PRESENT = 1
+LEGACY_END = 1 << 20
 IO_APIC_SIZE, LOCAL_APIC_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x10000, 0x20000
 
 
@@ -62,6 +64,19 @@ def colliding(areas: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
         seen.append(area)
 
 
+def once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Without those whose line was told of already: of a description, device tree and ACPI tables have
+    the same faults from the same line."""
+    told: set[tuple[str | None, str, int]] = set()
+    for finding in findings:
+        if isinstance(finding.at, Span):
+            key = (finding.subject, finding.at.file, finding.at.line)
+            if key in told:
+                continue
+            told.add(key)
+        yield finding
+
+
 def dt_config_areas(facts: Facts) -> Iterator[Area]:
     """The configuration spaces of the enabled bridges."""
     for bridge in enabled_bridges(facts):
@@ -100,10 +115,14 @@ def dt_window_areas(facts: Facts) -> Iterator[Area]:
             yield Area("window", window.cpu, last, name, what, window.place, bridge.path)
 
 
-def dt_memory(facts: Facts) -> Iterator[Area]:
-    """RAM, as the enabled memory nodes say."""
-    for area in () if facts.dt is None else facts.dt.platform.memory:
-        yield _area("memory", area, "memory")
+def memory_areas(facts: Facts) -> Iterator[Area]:
+    """RAM, as the enabled memory nodes say; without a device tree as the description does."""
+    if facts.dt is not None:
+        for area in facts.dt.platform.memory:
+            yield _area("memory", area, "memory")
+    elif facts.described is not None:
+        for each in facts.described.memory:
+            yield Area("memory", each.base, each.base + each.size - 1, "memory", "memory", each.at())
 
 
 def dt_reserved(facts: Facts) -> Iterator[Area]:
@@ -156,7 +175,8 @@ def mcfg_areas(facts: Facts) -> Iterator[Area]:
 
 
 def acpi_window_areas(facts: Facts) -> Iterator[Area]:
-    """The memory windows of the bridges that are there, as far as they surely come out so."""
+    """The memory windows of the bridges that are there, as far as they surely come out so. Not those
+    below 1 MiB: several bridges list VGA's, and a bit in each bridge decides who has it."""
     for bridge in () if facts.acpi is None else facts.acpi.namespace.bridges:
         if is_present(bridge):
             yield from _template_areas(facts, bridge)
@@ -173,6 +193,8 @@ def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
     name = name_of(facts, bridge.path)
     for item in () if template is None else template.certain:
         if item.type != "memory" or not item.producer or not item.length:
+            continue
+        if item.cpu_minimum + item.length <= LEGACY_END:
             continue
         place = bridge.crs.place
         at = TablePlace(place.file, place.table, item.offset, item.size, place.path)

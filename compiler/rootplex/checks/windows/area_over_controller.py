@@ -23,6 +23,7 @@ from rootplex.checks.areas import (
     dt_controllers,
     dt_window_areas,
     mcfg_areas,
+    once,
     overlapping,
 )
 from rootplex.checks.facts import Facts
@@ -42,6 +43,10 @@ GIB_4 = 1 << 32
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each area with a controller in it; one finding for an area, whatever it covers."""
+    yield from once(_found(facts))
+
+
+def _found(facts: Facts) -> Iterator[Finding]:
     by_tree, by_table = tuple(dt_controllers(facts)), tuple(acpi_controllers(facts))
     pairs = (
         *((*pair, Level.ERROR) for pair in overlapping(dt_config_areas(facts), by_tree)),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.areas import once
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import bus_count, config_layout, config_space, enabled_bridges, name_of
@@ -34,6 +35,10 @@ PAGE, BUS, ALL_BUSES = 1 << 12, 1 << 20, 256
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bases that hardware could not decode."""
+    yield from once(_found(facts))
+
+
+def _found(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         reg, unit = config_space(bridge), config_layout(bridge)
         if reg is None or reg.cpu is None or unit is None:

@@ -29,6 +29,7 @@ GIB_4 = 1 << 32
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges that list windows, but none of those."""
+    told = set()
     for bridge in enabled_bridges(facts):
         if bridge.ranges != "entries" or any(each.translation == "mbus" for each in bridge.windows):
             continue
@@ -40,10 +41,11 @@ def check(facts: Facts) -> Iterator[Finding]:
             for window in bridge.windows
         )
         if not plain and bridge.windows:
+            told.add(name_of(facts, bridge.path))
             yield _finding(facts, bridge.place("ranges"), name_of(facts, bridge.path))
     for host in () if facts.acpi is None else facts.acpi.namespace.bridges:
         template = host.crs.known
-        if template is None or not is_present(host):
+        if template is None or not is_present(host) or name_of(facts, host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
         if windows and not any(not each.prefetchable and each.minimum < GIB_4 for each in windows):

@@ -15,7 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from rootplex.checks.areas import dt_config_areas, dt_memory, dt_register_areas, dt_reserved, overlapping
+from rootplex.checks.areas import (
+    dt_config_areas,
+    dt_register_areas,
+    dt_reserved,
+    mcfg_areas,
+    memory_areas,
+    overlapping,
+)
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -31,8 +38,9 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding a bridge, at the first of its areas in RAM."""
-    memory = tuple(dt_memory(facts))
-    pairs = overlapping(dt_register_areas(facts), memory)
+    memory = tuple(memory_areas(facts))
+    areas = dt_register_areas(facts) if facts.dt is not None else mcfg_areas(facts)
+    pairs = overlapping(areas, memory)
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
         yield RULE.finding(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from rootplex.checks.areas import dt_memory, dt_window_areas, overlapping
+from rootplex.checks.areas import acpi_window_areas, dt_window_areas, memory_areas, overlapping
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -26,7 +26,8 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding a bridge, at the first of its windows in RAM."""
-    pairs = overlapping(dt_window_areas(facts), tuple(dt_memory(facts)))
+    areas = dt_window_areas(facts) if facts.dt is not None else acpi_window_areas(facts)
+    pairs = overlapping(areas, tuple(memory_areas(facts)))
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
         yield RULE.finding(

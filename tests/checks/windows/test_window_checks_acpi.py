@@ -1,0 +1,96 @@
+"""Block 01 on ACPI tables: the same faults without a device tree, told once with both, and real dumps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.checks.cases import changed, findings_of, given_findings, line_of, marked_line, only
+from tests.checks.two_bridges import SOUND
+
+from rootplex.checks.facts import Facts
+from rootplex.readers.acpi.acpidump import read_tables
+from rootplex.readers.acpi.aml import evaluate
+from rootplex.readers.acpi.mcfg import read_mcfg
+from rootplex.simulator.firmware import AcpiFirmware
+
+CONFIG_ONE = "config: {base: 0x40_1000_0000}"
+CONFIG_TWO = "config: {base: 0x40_1100_0000}"
+LOW = "- {space: mem32, pci: 0x1000_0000, size: 128MiB}"
+LOW_TWO = "- {space: mem32, pci: 0x2000_0000, size: 128MiB}"
+
+FIRES = [
+    ("config in RAM", "RPX0101", "error", [(CONFIG_ONE, "config: {base: 0x9000_0000} #<")]),
+    ("window in RAM", "RPX0102", "error", [(LOW, "- {space: mem32, pci: 0x8000_0000, size: 1MiB} #<")]),
+    (
+        "one configuration space twice",
+        "RPX0103",
+        "error",
+        [(CONFIG_TWO, "config: {base: 0x40_1000_0000} #<")],
+    ),
+    (
+        "windows of two bridges",
+        "RPX0104",
+        "error",
+        [(LOW_TWO, "- {space: mem32, pci: 0x17ff_0000, size: 1MiB} #<")],
+    ),
+    ("config off a bus", "RPX0110", "warning", [(CONFIG_ONE, "config: {base: 0x40_0001_0000} #<")]),
+    (
+        "no plain window",
+        "RPX0112",
+        "warning",
+        [(LOW_TWO, f"{LOW_TWO[:-1]}, prefetchable: true}} #<")],
+    ),
+]
+
+
+@pytest.mark.parametrize("firmware", ["[acpi]", "[dt, acpi]"])
+@pytest.mark.parametrize(
+    ("code", "level", "changes"), [case[1:] for case in FIRES], ids=[case[0] for case in FIRES]
+)
+def test_fires_once_at_the_line(code: str, level: str, changes: list[tuple[str, str]], firmware: str) -> None:
+    """MCFG and `_CRS` show the fault as `reg` and `ranges` do, and both together show one fault."""
+    text = changed(SOUND, ("firmware: [dt]", f"firmware: {firmware}"), *changes)
+    found = only(findings_of(text), code)
+    assert [(str(each.level), line_of(each.at)) for each in found] == [(level, marked_line(text))]
+
+
+@pytest.mark.parametrize("firmware", ["[acpi]", "[dt, acpi]"])
+def test_the_sound_platform_has_no_findings(firmware: str) -> None:
+    """Neither of these blocks nor of any other."""
+    assert findings_of(changed(SOUND, ("firmware: [dt]", f"firmware: {firmware}"))) == ()
+
+
+def test_segments_that_share_the_base_of_bus_0_are_no_overlap() -> None:
+    """MCFG's base is that of bus 0: two segments with disjoint buses have the same one."""
+    text = changed(SOUND, ("firmware: [dt]", "firmware: [dt, acpi]"))
+    assert "0x40_1100_0000" in text  # 16 buses behind 0x40_1000_0000, which is bus 0 of both
+    assert only(findings_of(text), "RPX0103") == ()
+
+
+# What these blocks find in the dumps of the corpus.
+DUMPS = {
+    "1979FBF2D488": [],
+    "71656898DEBA": [],
+    "9C99E007509B": [],
+    "A82D1C626ADB": [],
+    "C7F3CC0C50BF": [("RPX0106", "error", 44), ("RPX0110", "warning", 44)],
+    "E5985CCBA349": [],
+}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", DUMPS)
+def test_real_dumps(shared: Path, name: str) -> None:
+    """IdeaPad Z470: buses up to 255 run past 4 GiB, over I/O APIC, local APIC and flash. VGA's window,
+    which both bridges of the Precision T3600 list, is no overlap."""
+    tables = read_tables(shared / "corpus/acpi" / f"{name}.acpidump.txt", name)
+    table = tables.first("MCFG")
+    mcfg = None if table is None else read_mcfg(table)
+    acpi = AcpiFirmware(tables.tables, evaluate(tables.tables), mcfg)
+    found = [
+        (each.code, str(each.level), each.at.at()["offset"])
+        for each in given_findings(Facts(acpi=acpi, arch="x86_64"))
+        if each.code.startswith(("RPX01", "RPX02", "RPX06"))
+    ]
+    assert found == DUMPS[name]
