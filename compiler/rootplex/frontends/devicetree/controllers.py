@@ -230,7 +230,7 @@ class ControllerBook:
 
 
 def interrupt_parent(tree: Tree, node: DtNode) -> DtNode | None:
-    """The interrupt parent that a node or the nearest one above names (Devicetree Specification 0.4, §2.4.1)."""
+    """The interrupt parent that a node or the nearest one above names (Devicetree 0.4, §2.4.1)."""
     at: DtNode | None = node
     for _ in range(64):
         if at is None:

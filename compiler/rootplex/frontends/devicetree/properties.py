@@ -42,7 +42,8 @@ def vendor_properties(
     done: frozenset[str] = frozenset(),
 ) -> dict[str, Node]:
     """The properties as the language's `dt.properties` has them; `keep` are names of `MADE` that are
-    kept nevertheless, `done` are dealt with elsewhere. What cannot be kept is added to `missing`, in one entry."""
+    kept nevertheless, `done` are dealt with elsewhere. What cannot be kept is added to
+    `missing`, in one entry."""
     kept: dict[str, Node] = {}
     left: list[str] = []
     wanted = set(keep)

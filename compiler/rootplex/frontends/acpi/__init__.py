@@ -1,0 +1,16 @@
+"""ACPI tables to a description: `import_acpi(source_of(tables))`.
+
+| module | what it makes |
+|---|---|
+| `source` | the tables read: namespace, MCFGs, IORT, MADT, DMAR |
+| `platform` | the whole document |
+| `controllers` | GICs, ITSs, I/O APICs, SMMUs and VT-d units |
+| `bridge` | a host bridge: `_SEG`, `_CRS`, its ECAM |
+| `ids` | RID maps composed out of IORT |
+| `intx` | `_PRT` |
+"""
+
+from rootplex.frontends.acpi.platform import import_acpi
+from rootplex.frontends.acpi.source import AcpiSource, source_of
+
+__all__ = ["AcpiSource", "import_acpi", "source_of"]

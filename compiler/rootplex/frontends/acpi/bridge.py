@@ -1,0 +1,229 @@
+"""A host bridge of the namespace to an entry of `host_bridges`, with the ECAM that MCFG or `_CBA` give it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rootplex.frontends.acpi.controllers import ControllerBook
+from rootplex.frontends.acpi.ids import iommu_of, msi_of
+from rootplex.frontends.acpi.intx import intx_of
+from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, tree
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Value
+from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.acpi.resources import Resource
+from rootplex.source.node import Node
+from rootplex.source.place import Place
+
+_BUS = 1 << 20
+_FOUR_GIB = 1 << 32
+_PORTS = (0xCF8, 8)
+"""Configuration mechanism 1 of the PC: address register and data register (PCI 3.0 §3.2.2.3.2)."""
+
+_ADDRESS_KINDS = frozenset({"Word", "DWord", "QWord", "Extended"})
+_HID, _CID = "PNP0A08", ["PNP0A03"]
+_HID_FORM = re.compile(r"([A-Z]{3}|[A-Z0-9]{4})[0-9A-F]{4}")
+_OSC_WORDS = {0: "hotplug", 1: "shpc", 2: "pme", 3: "aer", 4: "capability", 5: "ltr", 7: "dpc"}
+"""Control bits of `_OSC` (PCI Firmware 3.3, table 4-6)."""
+_OSC_DEFAULT = {"pme", "aer", "capability", "ltr"}
+
+
+def bridge_record(bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> Node:
+    """The entry; what the tables do not tell goes to the book's list."""
+    return _Bridge(bridge, index, name, book).record()
+
+
+def buses_of(bridge: AcpiHostBridge) -> tuple[tuple[int, int], Place] | None:
+    """(first, last) of `_CRS`, as far as it can be relied on; None where that says no buses."""
+    template = bridge.crs.value
+    certain = (
+        () if template is None else template.certain if bridge.crs.state == "unknown" else template.resources
+    )
+    for item in certain:
+        if item.type == "bus" and 0 <= item.minimum <= item.maximum <= 0xFF and item.length:
+            return (item.minimum, item.maximum), bridge.crs.place
+    return None
+
+
+class _Bridge:
+    def __init__(self, bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> None:
+        self.bridge = bridge
+        self.index = index
+        self.name = name
+        self.book = book
+        self.segment = bridge.segment.known or 0
+        self.acpi: dict[str, Node | None] = {}
+        self.extra: dict[str, Node | None] = {}
+
+    def missing(self, what: str, why: str, place: Place) -> None:
+        self.book.missing.append(Missing(f"{self.name}: {what}", why, place))
+
+    def record(self) -> Node:
+        bridge = self.bridge
+        buses = self.buses()
+        fields: dict[str, Node | None] = {
+            "name": leaf(self.name, bridge.place),
+            "enabled": self.enabled(),
+            "segment": self.number("segment", "_SEG", bridge.segment, 0xFFFF),
+            "bus_range": None
+            if buses is None
+            else listing((leaf(Hex(bus), bridge.crs.place) for bus in buses), bridge.crs.place, "_CRS"),
+            "config": self.config(buses),
+            "windows": listing(self.windows(), bridge.crs.place),
+            "intx": intx_of(bridge, self.book, self.name),
+            "msi": msi_of(self.book, self.segment, buses or (0, 0xFF), self.name),
+            "iommu": iommu_of(self.book, self.segment, buses or (0, 0xFF), self.name),
+            "dma_coherent": self.coherent(),
+            "proximity": self.number("proximity", "_PXM", bridge.proximity, 0xFFFFFFFF),
+            "preserve_boot_config": flag(True, bridge.preserve.place, "_DSM function 5 gives 0")
+            if bridge.preserve.known == 0
+            else None,
+        }
+        self.identity()
+        fields |= self.extra
+        fields["acpi"] = record(bridge.place, self.acpi) if any(self.acpi.values()) else None
+        return record(bridge.place, fields, bridge.path)
+
+    def number(self, what: str, object: str, value: Value[int], limit: int) -> Node | None:
+        if value.state == "absent":
+            return None
+        if value.known is None:
+            self.missing(what, value.reason or "not known", value.place)
+            return None
+        if not 0 <= value.known <= limit:
+            self.missing(what, f"{object} is {value.known:#x}, beyond {limit:#x}", value.place)
+            return None
+        return leaf(value.known, value.place, object)
+
+    def enabled(self) -> Node | None:
+        status = self.bridge.status
+        if status.known is not None and not status.known & 1:
+            return flag(False, status.place, f"_STA is {status.known:#x}")
+        if status.state in ("unknown", "failed"):
+            self.missing("enabled", f"_STA: {status.reason}", status.place)
+        return None
+
+    def buses(self) -> tuple[int, int] | None:
+        found = buses_of(self.bridge)
+        if found is not None:
+            return found[0]
+        crs = self.bridge.crs
+        self.missing("bus_range", crs.reason or "_CRS names no buses", crs.place)
+        return None
+
+    def config(self, buses: tuple[int, int] | None) -> Node:
+        """By `_CBA`, else MCFG, else (x86) the I/O ports."""
+        bridge = self.bridge
+        first = buses[0] if buses is not None else bridge.bus.known or 0
+        entry = self.entry(buses or (first, first))
+        base = bridge.config_base
+        if base.known is not None and base.known:
+            self.acpi["cba"] = None if entry is None else flag(True, base.place)
+            if entry is None:
+                self.extra["hot_pluggable"] = flag(True, base.place, "_CBA, and not in MCFG")
+            return self.ecam(base.known, first, base.place, "_CBA")
+        if base.state in ("unknown", "failed"):
+            self.missing("config.base", f"_CBA: {base.reason}", base.place)
+        if entry is not None:
+            covered = (entry.start_bus, entry.end_bus)
+            owner = self.book.entries_of.setdefault(entry.index, self.name)
+            if owner != self.name:
+                self.acpi["mcfg"] = flag(False, entry.place, f"the entry of {owner} covers it")
+            elif buses is not None and covered != buses:
+                self.acpi["mcfg"] = listing((leaf(Hex(bus), entry.place) for bus in covered), entry.place)
+            return self.ecam(entry.base, first, entry.place, str(entry.place))
+        self.acpi["mcfg"] = flag(False, bridge.place) if bridge.hid or bridge.cids else None
+        if not self.book.source.is_arm and self.segment == 0:
+            del self.acpi["mcfg"]
+            place, length = _PORTS
+            fields: dict[str, Node | None] = {
+                "kind": leaf("windowed", bridge.place),
+                "base": leaf(Hex(place), bridge.place),
+                "size": leaf(length, bridge.place),
+            }
+            return record(bridge.place, fields, "no MCFG entry: by the I/O ports 0xcf8 to 0xcff")
+        self.missing("config.base", "no MCFG entry covers its buses, and there is no _CBA", bridge.place)
+        return record(bridge.place, {})
+
+    def ecam(self, base: int, first: int, place: Place, remark: str) -> Node:
+        """ECAM in the language's terms: the base is that of the first bus."""
+        return record(place, {"base": leaf(address(base + first * _BUS), place)}, remark)
+
+    def entry(self, buses: tuple[int, int]) -> McfgEntry | None:
+        """The MCFG entry of the first bus, as Linux looks it up (`pci_mcfg_lookup`)."""
+        mcfg = self.book.source.mcfg
+        for entry in () if mcfg is None else mcfg.entries:
+            if entry.segment == self.segment and entry.start_bus <= buses[0] <= entry.end_bus:
+                return entry
+        return None
+
+    def windows(self) -> Iterator[Node]:
+        crs = self.bridge.crs
+        template = crs.value
+        if template is None:
+            if crs.state != "absent":
+                self.missing("windows", f"_CRS: {crs.reason}", crs.place)
+            return
+        for item, steady in zip(template.resources, template.steady, strict=True):
+            if item.type in ("memory", "io") and item.kind in _ADDRESS_KINDS:
+                yield from self.window(item, certain=steady or crs.state == "known")
+
+    def window(self, item: Resource, *, certain: bool) -> Iterator[Node]:
+        place = self.bridge.crs.place
+        what = f"_CRS+{item.offset:#x}"
+        if not certain:
+            self.missing(f"window {what}", f"it is {self.bridge.crs.reason}", place)
+        elif not item.length:
+            self.missing(f"window {what}", "it has no bytes", place)
+        elif not item.producer:
+            self.missing(f"window {what}", "the bridge consumes it, and passes nothing down", place)
+        else:
+            cpu = item.cpu_minimum
+            io = item.type == "io"
+            wide = item.minimum + item.length > _FOUR_GIB
+            space = "io" if io else "mem64" if wide else "mem32"
+            yield record(
+                place,
+                {
+                    "space": leaf(space, place),
+                    "pci": leaf(address(item.minimum), place),
+                    "cpu": None if cpu == item.minimum else leaf(address(cpu), place),
+                    "size": leaf(size(item.length), place),
+                    "prefetchable": flag(True, place) if item.prefetchable and not io else None,
+                },
+                what,
+            )
+
+    def coherent(self) -> Node | None:
+        value = self.bridge.coherent
+        if value.state == "absent":
+            if self.book.source.is_arm:
+                self.missing("dma_coherent", "there is no _CCA", value.place)
+            return None
+        if value.known is None:
+            self.missing("dma_coherent", f"_CCA: {value.reason}", value.place)
+            return None
+        return None if value.known else flag(False, value.place, "_CCA is 0")
+
+    def identity(self) -> None:
+        """What stands in `acpi` only: `_UID`, `_HID`, `_CID`, `_OSC`."""
+        bridge = self.bridge
+        uid = bridge.uid
+        if uid.known is not None and uid.known != self.index:
+            fits = isinstance(uid.known, str) or uid.known <= 0xFFFFFFFF
+            self.acpi["uid"] = leaf(uid.known, uid.place) if fits else None
+        elif uid.state in ("unknown", "failed"):
+            self.missing("acpi.uid", f"_UID: {uid.reason}", uid.place)
+        ids = [each for each in (bridge.hid, *bridge.cids) if each is not None]
+        if all(_HID_FORM.fullmatch(each) for each in ids):
+            if bridge.hid is not None and bridge.hid != _HID:
+                self.acpi["hid"] = leaf(bridge.hid, bridge.place)
+            if bridge.cids and list(bridge.cids) != _CID:
+                self.acpi["cid"] = tree(list(bridge.cids), bridge.place)
+        osc = bridge.osc
+        if osc.known is not None and len(osc.known) >= 3:
+            granted = [word for bit, word in _OSC_WORDS.items() if osc.known[2] >> bit & 1]
+            if set(granted) != _OSC_DEFAULT:
+                self.acpi["osc"] = tree(granted, osc.place)
+        elif osc.state == "unknown":
+            self.missing("acpi.osc", f"_OSC: {osc.reason}", osc.place)

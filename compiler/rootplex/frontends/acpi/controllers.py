@@ -1,0 +1,172 @@
+"""The controllers that MADT, IORT and DMAR name, each with the name that bridges refer to."""
+
+from __future__ import annotations
+
+from rootplex.frontends.acpi.source import AcpiSource
+from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, tree
+from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.madt import IoApic
+from rootplex.source.node import Node
+from rootplex.source.place import Place
+
+_SPI = 32
+_GICD_SIZE = 0x1_0000
+_FRAME_SIZE = 0x1000
+_V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
+
+
+class ControllerBook:
+    """All controllers of one source."""
+
+    def __init__(self, source: AcpiSource, names: Names, missing: list[Missing]) -> None:
+        self.source = source
+        self.names = names
+        self.missing = missing
+        self.its: dict[int, str] = {}
+        """ITS id → name."""
+        self.units: dict[int, str] = {}
+        """Offset of an SMMU's node in IORT → name."""
+        self.vtd: dict[int, str] = {}
+        """Segment → the VT-d unit for all of its devices."""
+        self.entries_of: dict[int, str] = {}
+        """Index of an MCFG entry → the first bridge that it covers."""
+        self.gic: str | None = None
+        self.ioapics: list[tuple[IoApic, str]] = []
+        self._interrupt: list[Node] = []
+        self._msi: list[Node] = []
+        self._iommus: list[Node] = []
+        self._read_madt()
+        if source.iort is not None:
+            self._read_iort(source.iort)
+        self._read_dmar()
+
+    def entries(self) -> dict[str, Node | None]:
+        """The three lists, as far as they have entries."""
+        lists = {
+            "interrupt_controllers": self._interrupt,
+            "msi_controllers": self._msi,
+            "iommus": self._iommus,
+        }
+        return {key: listing(nodes, nodes[0].place) if nodes else None for key, nodes in lists.items()}
+
+    def controller_of(self, gsi: int) -> tuple[str, int] | None:
+        """(name, the language's number) of a global system interrupt; None: nobody known has it."""
+        if self.source.is_arm:
+            return None if self.gic is None or gsi < _SPI else (self.gic, gsi - _SPI)
+        below = [(apic.gsi_base, name) for apic, name in self.ioapics if apic.gsi_base <= gsi]
+        return (max(below)[1], gsi) if below else None
+
+    def _read_madt(self) -> None:
+        madt = self.source.madt
+        if madt is None:
+            place = self.source.tables[0].place()
+            self.missing.append(Missing("interrupt controllers", "there is no MADT (APIC table)", place))
+            return
+        for apic in madt.ioapics:
+            name = self.names.take("ioapic" if len(madt.ioapics) == 1 else f"ioapic{apic.id}", "ioapic")
+            self.ioapics.append((apic, name))
+            self._add(self._interrupt, name, "io-apic", apic.place, base=apic.address, gsi_base=apic.gsi_base)
+        self._read_gic()
+        for its in madt.its:
+            name = self.names.take("its" if len(madt.its) == 1 else f"its{its.id}", "its")
+            self.its[its.id] = name
+            self._add(self._msi, name, "arm-gic-v3-its", its.place, base=its.base, id=its.id)
+        for frame in madt.msi_frames:
+            if not frame.flags & 1:
+                why = "the registers of the frame say them (flag SPI Count/Base Select)"
+                self.missing.append(Missing("the MSI frame's interrupts", why, frame.place))
+                continue
+            name = self.names.take("v2m" if len(madt.msi_frames) == 1 else f"v2m{frame.id}", "v2m")
+            self._add(
+                self._msi,
+                name,
+                "arm-gic-v2m",
+                frame.place,
+                base=frame.base,
+                length=_FRAME_SIZE,
+                spi_base=frame.spi_base,
+                spi_count=frame.spi_count,
+            )
+
+    def _read_gic(self) -> None:
+        madt = self.source.madt
+        assert madt is not None
+        for gicd in madt.distributors[:1]:
+            if not madt.redistributors:
+                why = "MADT gives its second register block for each CPU, and the language has one"
+                self.missing.append(Missing("the interrupt controller", why, gicd.place))
+                return
+            self.gic = self.names.take("gic", "gic")
+            first = madt.redistributors[0]
+            fields = {
+                "name": leaf(self.gic, gicd.place),
+                "kind": leaf("arm-gic-v3", gicd.place),
+                "distributor": _region(gicd.base, _GICD_SIZE, gicd.place),
+                "redistributors": _region(first.base, first.length, first.place),
+            }
+            self._interrupt.append(record(gicd.place, dict(fields), str(gicd.place)))
+            for more in madt.redistributors[1:]:
+                why = "the language has one region of redistributors"
+                self.missing.append(Missing(f"redistributors at {more.base:#x}", why, more.place))
+
+    def _read_iort(self, iort: Iort) -> None:
+        smmus = [node for node in iort.nodes if isinstance(node.data, Smmu | SmmuV3)]
+        for index, node in enumerate(smmus):
+            name = self.names.take("smmu" if len(smmus) == 1 else f"smmu{index}", "smmu")
+            self.units[node.offset] = name
+            self._add_smmu(iort, node, name)
+        for node in iort.nodes:
+            if isinstance(node.data, ItsGroup):
+                for its in node.data.ids:
+                    if its not in self.its:
+                        why = f"IORT names ITS {its}, which MADT does not have"
+                        self.missing.append(Missing(f"ITS {its}", why, node.place))
+
+    def _add_smmu(self, iort: Iort, node: IortNode, name: str) -> None:
+        data = node.data
+        if isinstance(data, SmmuV3):
+            lines = {key: getattr(data, field) for key, field in _V3_FIELDS.items()}
+            there = {key: gsi - _SPI for key, gsi in lines.items() if gsi >= _SPI}
+            interrupts = tree(there, iort.place(node)) if there else None
+            self._add(self._iommus, name, "arm-smmu-v3", node.place, base=data.base, interrupts=interrupts)
+        elif isinstance(data, Smmu):
+            self._add(self._iommus, name, "arm-smmu-v2", node.place, base=data.base, length=data.span)
+
+    def _read_dmar(self) -> None:
+        dmar = self.source.dmar
+        if dmar is None:
+            return
+        for unit in dmar.drhds:
+            if not unit.include_all:
+                why = "it is for single devices, and the language gives a whole bridge to a unit"
+                self.missing.append(Missing(f"the VT-d unit at {unit.base:#x}", why, unit.place))
+                continue
+            name = self.names.take("vtd" if unit.segment == 0 else f"vtd{unit.segment}", "vtd")
+            self.vtd[unit.segment] = name
+            self._add(self._iommus, name, "intel-vtd", unit.place, base=unit.base, segment=unit.segment)
+
+    def _add(
+        self,
+        entries: list[Node],
+        name: str,
+        kind: str,
+        place: Place,
+        *,
+        base: int,
+        length: int | None = None,
+        interrupts: Node | None = None,
+        **numbers: int,
+    ) -> None:
+        fields: dict[str, Node | None] = {
+            "name": leaf(name, place),
+            "kind": leaf(kind, place),
+            "base": leaf(address(base), place),
+            "size": None if length is None else leaf(size(length), place),
+            **{key: leaf(number, place) for key, number in numbers.items()},
+            "interrupts": interrupts,
+        }
+        entries.append(record(place, fields, str(place)))
+
+
+def _region(base: int, length: int, place: Place) -> Node:
+    return record(place, {"base": leaf(address(base), place), "size": leaf(size(length), place)})

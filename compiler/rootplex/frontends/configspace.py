@@ -1,0 +1,216 @@
+"""One function's configuration space to an entry of `devices`: what registers and capabilities say.
+
+Offsets: PCI Express Base 6.0 §7.5.1 (headers), §7.5.3 (PCI Express capability), §7.7.1-2 (MSI, MSI-X),
+§7.7.11 (ACS), §7.8.8 (ARI), §10.5 (ATS), §9.3.3 (SR-IOV).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
+from rootplex.source.node import Node
+from rootplex.source.place import Place
+
+_TYPES = {
+    0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
+    7: "pcie-to-pci-bridge", 8: "pci-to-pcie-bridge", 9: "integrated-endpoint", 10: "event-collector",
+}  # fmt: skip
+_PORTS = ("root-port", "downstream-port")
+_BRIDGES = (*_PORTS, "upstream-port", "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge")
+_ACS = ("sv", "tb", "rr", "cr", "uf", "ec", "dt")
+_PM, _MSI, _SSVID, _PCIE, _MSIX, _AF = 0x01, 0x05, 0x0D, 0x10, 0x11, 0x13
+_X_ACS, _X_ARI, _X_ATS, _X_SRIOV = 0x0D, 0x0E, 0x0F, 0x10
+_HOST_BRIDGE_CLASS = 0x0600
+
+
+@dataclass(frozen=True, slots=True)
+class BarFact:
+    """A BAR's index, space and size in bytes, as the kernel sized it."""
+
+    index: int
+    space: str
+    size: int
+    prefetchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionFact:
+    """One function: its numbers, its configuration space (64 to 4096 bytes), what else is known.
+    `parent` is the key of the bridge above, None on a first bus; `bars` None: sizes are not known."""
+
+    key: str
+    bus: int
+    devfn: int
+    parent: str | None
+    config: bytes
+    place: Place
+    bars: Sequence[BarFact] | None = None
+    ari: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Registers of a configuration space; beyond what was read they are 0."""
+
+    data: bytes
+    capabilities: Mapping[int, int] = field(default_factory=dict)
+    extended: Mapping[int, int] = field(default_factory=dict)
+
+    def number(self, offset: int, width: int) -> int:
+        return int.from_bytes(self.data[offset : offset + width], "little")
+
+    @property
+    def header(self) -> int:
+        return self.number(0x0E, 1) & 0x7F
+
+    @property
+    def type(self) -> str:
+        """The language's word."""
+        at = self.capabilities.get(_PCIE)
+        if at is not None:
+            return _TYPES.get(self.number(at + 2, 2) >> 4 & 0xF, "endpoint")
+        if self.header == 1:
+            return "pci-bridge"
+        return "host-bridge-function" if self.number(0x0A, 2) == _HOST_BRIDGE_CLASS else "pci"
+
+    @property
+    def buses(self) -> tuple[int, int] | None:
+        """(secondary, subordinate) of a bridge."""
+        return (self.number(0x19, 1), self.number(0x1A, 1)) if self.header == 1 else None
+
+
+def read_config(data: bytes) -> Config:
+    """The capabilities of both lists by id, the first of each; loops end."""
+    bare = Config(data)
+    found: dict[int, int] = {}
+    at = bare.number(0x34, 1) & 0xFC if bare.number(0x06, 2) & 0x10 else 0
+    for _ in range(48):
+        if at < 0x40 or at + 2 > min(len(data), 256):
+            break
+        found.setdefault(bare.number(at, 1), at)
+        at = bare.number(at + 1, 1) & 0xFC
+    extended: dict[int, int] = {}
+    at = 0x100
+    for _ in range(480):
+        head = bare.number(at, 4)
+        if at < 0x100 or at + 4 > len(data) or head in (0, 0xFFFFFFFF):
+            break
+        extended.setdefault(head & 0xFFFF, at)
+        at = head >> 20 & 0xFFC
+    return Config(data, found, extended)
+
+
+def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None = None) -> Node:
+    """The entry of `devices`, with the devices below it."""
+    config = read_config(fact.config)
+    place = fact.place
+    kind = config.type
+    dev, fn = (0, fact.devfn) if fact.ari and fact.devfn > 7 else (fact.devfn >> 3, fact.devfn & 7)
+    plain: dict[str, object] = {
+        "name": name,
+        "dev": dev,
+        "fn": fn or None,
+        "type": kind,
+        "id": f"{config.number(0, 2):04x}:{config.number(2, 2):04x}",
+        "subsystem": _subsystem(config),
+        "revision": Hex(config.number(8, 1)) or None,
+        "class": Hex(config.number(9, 3)),
+        **_pcie(config, kind),
+        **_interrupts(config),
+        "pm": True if _PM in config.capabilities else None,
+        "bars": _bars(fact.bars, place),
+        "sriov": _sriov(config),
+        "bus": [Hex(bus) for bus in config.buses] if config.buses and kind in _BRIDGES else None,
+    }
+    fields: dict[str, Node | None] = {
+        key: None if value is None else tree(value, place) for key, value in plain.items()
+    }
+    if below and kind in _BRIDGES:
+        fields["devices"] = listing(below, place)
+    return record(place, fields, fact.key)
+
+
+def _subsystem(config: Config) -> str | None:
+    at = config.capabilities.get(_SSVID)
+    if config.header == 0:
+        at = 0x28
+    if at is None:
+        return None
+    vendor, device = config.number(at + 4, 2), config.number(at + 6, 2)
+    return f"{vendor:04x}:{device:04x}" if vendor not in (0, 0xFFFF) else None
+
+
+def _pcie(config: Config, kind: str) -> dict[str, object]:
+    out: dict[str, object] = {}
+    at = config.capabilities.get(_PCIE)
+    acs = config.extended.get(_X_ACS)
+    if acs is not None:
+        bits = config.number(acs + 4, 2)
+        out["acs"] = [word for bit, word in enumerate(_ACS) if bits >> bit & 1]
+    if at is not None and kind in _PORTS:
+        if not config.number(at + 0x24, 4) >> 5 & 1:
+            out["ari"] = False
+        if config.number(at + 2, 2) & 0x100:
+            slot = config.number(at + 0x14, 4)
+            out["slot"] = slot >> 19 or None
+            out["hotplug"] = True if slot >> 6 & 1 else None
+    elif _X_ARI in config.extended:
+        out["ari"] = True
+    if _X_ATS in config.extended:
+        out["ats"] = True
+    advanced = config.capabilities.get(_AF)
+    resets = at is not None and config.number(at + 4, 4) >> 28 & 1
+    if resets or (advanced is not None and config.number(advanced + 3, 1) & 2):
+        out["flr"] = True
+    return out
+
+
+def _interrupts(config: Config) -> dict[str, object]:
+    out: dict[str, object] = {}
+    msi, msix = config.capabilities.get(_MSI), config.capabilities.get(_MSIX)
+    if msi is not None:
+        out["msi"] = 1 << min(config.number(msi + 2, 2) >> 1 & 7, 5)
+    if msix is not None:
+        out["msix"] = (config.number(msix + 2, 2) & 0x7FF) + 1
+    pin = config.number(0x3D, 1)
+    if 1 <= pin <= 4:
+        out["pin"] = "ABCD"[pin - 1]
+    return out
+
+
+def _bars(bars: Sequence[BarFact] | None, place: Place) -> Node | None:
+    if not bars:
+        return None
+    return listing(
+        (
+            record(
+                place,
+                {
+                    "index": leaf(bar.index, place),
+                    "space": leaf(bar.space, place),
+                    "size": leaf(size(bar.size), place),
+                    "prefetchable": leaf(True, place) if bar.prefetchable and bar.space != "io" else None,
+                },
+            )
+            for bar in bars
+        ),
+        place,
+    )
+
+
+def _sriov(config: Config) -> dict[str, object] | None:
+    at = config.extended.get(_X_SRIOV)
+    if at is None:
+        return None
+    found: dict[str, object] = {
+        "total": config.number(at + 0x0E, 2),
+        "offset": config.number(at + 0x14, 2),
+        "stride": config.number(at + 0x16, 2),
+        "vf_id": Hex(config.number(at + 0x1A, 2)),
+    }
+    enabled = config.number(at + 0x10, 2)
+    if config.number(at + 8, 2) & 1 and enabled:
+        found["enabled"] = enabled
+    return found
