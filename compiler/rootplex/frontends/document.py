@@ -113,6 +113,11 @@ def size(value: int) -> int | str:
     return address(value)
 
 
+def told(place: Place) -> str:
+    """A place without its file, for a remark: the heading names the file once."""
+    return str(place).removeprefix(f"{place.file}: ")
+
+
 class Names:
     """Names of the description: lower case, in the language's letters, each once."""
 

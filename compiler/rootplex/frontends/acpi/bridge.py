@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.acpi.ids import iommu_of, msi_of
 from rootplex.frontends.acpi.intx import intx_of
-from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, tree
+from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, told, tree
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Value
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
@@ -131,7 +131,7 @@ class _Bridge:
                 self.acpi["mcfg"] = flag(False, entry.place, f"the entry of {owner} covers it")
             elif buses is not None and covered != buses:
                 self.acpi["mcfg"] = listing((leaf(Hex(bus), entry.place) for bus in covered), entry.place)
-            return self.ecam(entry.base, first, entry.place, str(entry.place))
+            return self.ecam(entry.base, first, entry.place, told(entry.place))
         self.acpi["mcfg"] = flag(False, bridge.place) if bridge.hid or bridge.cids else None
         if not self.book.source.is_arm and self.segment == 0:
             del self.acpi["mcfg"]

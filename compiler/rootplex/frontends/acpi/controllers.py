@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootplex.frontends.acpi.source import AcpiSource
-from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, tree
+from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, told, tree
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.madt import IoApic
 from rootplex.source.node import Node
@@ -104,7 +104,7 @@ class ControllerBook:
                 "distributor": _region(gicd.base, _GICD_SIZE, gicd.place),
                 "redistributors": _region(first.base, first.length, first.place),
             }
-            self._interrupt.append(record(gicd.place, dict(fields), str(gicd.place)))
+            self._interrupt.append(record(gicd.place, dict(fields), told(gicd.place)))
             for more in madt.redistributors[1:]:
                 why = "the language has one region of redistributors"
                 self.missing.append(Missing(f"redistributors at {more.base:#x}", why, more.place))
@@ -165,7 +165,7 @@ class ControllerBook:
             **{key: leaf(number, place) for key, number in numbers.items()},
             "interrupts": interrupts,
         }
-        entries.append(record(place, fields, str(place)))
+        entries.append(record(place, fields, told(place)))
 
 
 def _region(base: int, length: int, place: Place) -> Node:

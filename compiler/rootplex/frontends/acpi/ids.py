@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rootplex.frontends.acpi.controllers import ControllerBook
-from rootplex.frontends.document import Hex, Missing, leaf, listing, record
+from rootplex.frontends.document import Hex, Missing, leaf, listing, record, told
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, map_id, root_complex
 from rootplex.source.node import Node
 from rootplex.source.place import Place
@@ -49,7 +49,7 @@ def iommu_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: s
         dmar = book.source.dmar
         assert dmar is not None
         unit = next(each for each in dmar.drhds if each.include_all and each.segment == segment)
-        return record(unit.place, {"unit": leaf(book.vtd[segment], unit.place)}, str(unit.place))
+        return record(unit.place, {"unit": leaf(book.vtd[segment], unit.place)}, told(unit.place))
     return _key(book, segment, buses, SMMU_TYPES, lambda node: book.units.get(node.offset), "unit", name)
 
 
@@ -96,7 +96,7 @@ def _key(
         "ats": leaf(True, iort.place(root)) if ats & 1 else None,
         "pri": leaf(True, iort.place(root)) if ats & 2 else None,
     }
-    return record(place, fields, str(place))
+    return record(place, fields, told(place))
 
 
 def _entry(rid: int, id: int, count: int, target: str | None, key: str, place: Place) -> Node:

@@ -1,0 +1,142 @@
+"""What a file is, by its content, and its facts read once: for `import` and `validate`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from rootplex.capture.facts import Snapshot
+from rootplex.readers.acpi.header import Table
+from rootplex.readers.tree import Tree
+from rootplex.source.finding import unreadable
+
+Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci"]
+
+LIMIT = 64 << 20
+_DTB = b"\xd0\x0d\xfe\xed"
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_DUMP = re.compile(rb"^[ -~]{1,8}? @ 0x[0-9A-Fa-f]+\s*$", re.MULTILINE)
+_SNAPSHOT = re.compile(rb"\d+/\d+ rootplex-snapshot ")
+_TABLE = re.compile(rb"[A-Z0-9_]{4}")
+_DTS = re.compile(rb"^\s*/dts-v1/\s*;|^\s*/\s*\{", re.MULTILINE)
+_DESCRIPTION = re.compile(rb"^rootplex:", re.MULTILINE)
+_HEADER = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One input: its name for places, what it is, and what it holds. A snapshot has `snapshot` and
+    the firmware that the kernel booted with; `lspci` its `text`."""
+
+    file: str
+    kind: Kind
+    tree: Tree | None = None
+    tables: tuple[Table, ...] = field(default=(), repr=False)
+    snapshot: Snapshot | None = None
+    text: str = field(default="", repr=False)
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return _WORDS[self.kind]
+
+
+_WORDS: dict[Kind, str] = {
+    "dtb": "device tree",
+    "dts": "device tree source",
+    "acpi": "ACPI tables",
+    "snapshot": "snapshot",
+    "lspci": "lspci text",
+}
+
+
+def read_source(path: Path, name: str) -> Source:
+    """The file or folder at `path`; `name` stands in places.
+
+    Unreadable for what is none of them, or is damaged; OSError where it cannot be opened.
+    """
+    if path.is_dir():
+        from rootplex.readers.acpi.acpidump import read_tables
+
+        return Source(file=name, kind="acpi", tables=read_tables(path, name).tables)
+    if path.stat().st_size > LIMIT:
+        raise unreadable(name, f"the file is larger than {LIMIT >> 20} MiB")
+    return source_of_bytes(path.read_bytes(), name)
+
+
+def source_of_bytes(data: bytes, name: str) -> Source:
+    """The same for bytes."""
+    kind = kind_of(data)
+    if kind == "dtb":
+        from rootplex.readers.dtb import read_dtb
+
+        return Source(file=name, kind=kind, tree=read_dtb(data, name))
+    if kind == "acpi":
+        from rootplex.readers.acpi.acpidump import tables_of
+
+        return Source(file=name, kind=kind, tables=tables_of(data, name).tables)
+    text = data.decode("utf-8", "replace")
+    if kind == "dts":
+        from rootplex.readers.dtb import read_dtb
+        from rootplex.readers.dts import compile_dts
+
+        return Source(file=name, kind=kind, tree=read_dtb(compile_dts(text, name), name))
+    if kind == "snapshot":
+        return _snapshot(text, name)
+    if kind == "lspci":
+        return Source(file=name, kind=kind, text=text)
+    raise _unknown(data, name)
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """What bytes are, by their first ones or by the lines that only such a file has."""
+    from rootplex.frontends.lspci import is_lspci
+
+    if data.startswith(_DTB):
+        return "dtb"
+    if _SNAPSHOT.search(data):
+        return "snapshot"
+    if data.startswith(_ARCHIVES) or data[257:262] == b"ustar" or _DUMP.search(data[:4096]):
+        return "acpi"
+    if _is_table(data):
+        return "acpi"
+    if b"\0" in data[:4096]:
+        return None
+    if is_lspci(data[:65536].decode("latin-1")):
+        return "lspci"
+    return "dts" if _DTS.search(data) else None
+
+
+def _is_table(data: bytes) -> bool:
+    length = int.from_bytes(data[4:8], "little")
+    return _TABLE.match(data) is not None and len(data) >= _HEADER and _HEADER <= length <= len(data)
+
+
+def _snapshot(text: str, name: str) -> Source:
+    from rootplex.capture.snapshot import parse_snapshot
+    from rootplex.frontends.snapshot import snapshot_tables
+    from rootplex.readers.dtb import read_dtb
+
+    snapshot = parse_snapshot(text, name)
+    tree = None
+    if snapshot.dtb is not None and snapshot.firmware != "acpi":
+        tree = read_dtb(snapshot.dtb.data, name)
+    tables: Sequence[Table] = () if tree is not None else snapshot_tables(snapshot)
+    return Source(file=name, kind="snapshot", tree=tree, tables=tuple(tables), snapshot=snapshot)
+
+
+def _unknown(data: bytes, name: str) -> Exception:
+    if _DESCRIPTION.search(data):
+        return unreadable(
+            name,
+            "this is a platform description already",
+            help="check it with `rootplex check`, or name it with --against",
+        )
+    return unreadable(
+        name,
+        "empty" if not data else "neither a device tree, ACPI tables, a snapshot nor lspci text",
+        help="give a .dtb or .dts, acpidump text, tables, a snapshot, or `lspci -xxxx` text",
+    )
