@@ -174,6 +174,7 @@ MODULES: tuple[str, ...] = (
     "acpi.iort_malformed",
     "acpi.table_checksum",
     "acpi.dmar_segment_stray",
+    "acpi.descriptor_length",
     # 08 DT against ACPI
     "agreement.segment_differs",
     "agreement.config_base_differs",

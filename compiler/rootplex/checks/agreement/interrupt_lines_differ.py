@@ -45,13 +45,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         prt = acpi.prt.known
         map = dt.interrupt_map
         if prt is None or map is None or map.problems or any(entry.source for entry in prt):
-            if (prt is None) != (map is None) and acpi.prt.state in ("absent", "known"):
+            at_gic = map is None or any(entry.parent in _gics(facts) for entry in map.entries)
+            if (prt is None) != (map is None) and acpi.prt.state in ("absent", "known") and at_gic:
                 yield _one_sided(facts, joined, dt, acpi)
             continue
         gsis: dict[tuple[int, int], int] = {}
         for entry in prt:
             gsis.setdefault((entry.device, entry.pin), entry.index)
-        lines = _lines(facts.dt.tree, dt, map)
+        lines = _lines(facts.dt.tree, dt, map, _gics(facts))
         odd = [wire for wire in sorted(lines.keys() | gsis.keys()) if lines.get(wire) != gsis.get(wire)]
         if None in lines.values() or not odd:
             continue
@@ -90,7 +91,14 @@ def _one_sided(facts: Facts, joined: Joined, dt: DtHostBridge, acpi: AcpiHostBri
     )
 
 
-def _lines(tree: Tree, bridge: DtHostBridge, map: InterruptMap) -> dict[tuple[int, int], int | None]:
+def _gics(facts: Facts) -> frozenset[str]:
+    assert facts.dt is not None  # the caller looked
+    return frozenset(each.path for each in facts.dt.platform.controllers if each.kind == "gic")
+
+
+def _lines(
+    tree: Tree, bridge: DtHostBridge, map: InterruptMap, gics: frozenset[str]
+) -> dict[tuple[int, int], int | None]:
     """(device, pin) → GSI, for all devices of the first bus; None: a line that is no SPI."""
     bus = (bridge.bus_range or (0,))[0]
     known: dict[tuple[int, ...], IntxRoute] = {}
@@ -104,6 +112,6 @@ def _lines(tree: Tree, bridge: DtHostBridge, map: InterruptMap) -> dict[tuple[in
                 known[key] = route_intx(tree, bridge.node, [hop], pin + 1)
             specifier = known[key].specifier
             if specifier is not None:
-                spi = len(specifier) >= 2 and specifier[0] == 0
+                spi = known[key].controller in gics and len(specifier) >= 2 and specifier[0] == 0
                 found[device, pin] = 32 + specifier[1] if spi else None
     return found

@@ -1,0 +1,56 @@
+"""descriptor-length
+
+What it finds: an address descriptor of `_CRS` whose length is not that from its minimum to its maximum.
+Why it matters: with both ends fixed the three numbers say one thing twice. Linux takes the length and reports
+a firmware bug; others
+take the maximum.
+Example: minimum 0xf7000000, maximum 0xf8000000, length 0x1000000.
+What to do: let the length be maximum - minimum + 1.
+Source: ACPI 6.5 §6.4.3.5.1, table 6.44.
+Sources that prove it: AML, where the value does not depend on memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.acpi._tables import (
+    bridges,
+    descriptor,
+)
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.source.finding import Finding, Level
+
+RULE = Rule(
+    code="RPX0754",
+    name="descriptor-length",
+    level=Level.WARNING,
+    needs="artifacts",
+)
+
+
+MIN_AND_MAX_FIXED = 0x0C
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each descriptor that contradicts itself; those of length 0 are for firmware to fill in."""
+    if facts.acpi is None:
+        return
+    for device in (*bridges(facts), *facts.acpi.namespace.motherboard):
+        template = device.crs.value
+        for item in () if template is None else template.certain:
+            spanned = item.maximum - item.minimum + 1
+            if item.kind not in ("Word", "DWord", "QWord", "Extended") or not item.length:
+                continue
+            if item.general_flags & MIN_AND_MAX_FIXED != MIN_AND_MAX_FIXED or item.length == spanned:
+                continue
+            name = name_of(facts, device.path)
+            yield RULE.finding(
+                facts.source(descriptor(device.crs, item)),
+                f"a {item.type} descriptor of {name} spans {spanned:#x} and has length {item.length:#x}",
+                notes=(f"{item.minimum:#x}-{item.maximum:#x}",),
+                help="let the length be maximum - minimum + 1",
+                subject=name,
+            )
