@@ -24,6 +24,12 @@ def booted(facts: Facts) -> Outcome:
     return facts.outcome
 
 
+def lives(facts: Facts) -> bool:
+    """Whether Xen and Dom0 came through the boot; if not, that alone is told."""
+    outcome = booted(facts)
+    return outcome.xen.crash is None and outcome.dom0.died is None
+
+
 def root_of(facts: Facts, function: Function) -> RootBridge:
     """The root bridge that a function is below."""
     return booted(facts).dom0.root_bridges[function.root]
@@ -120,8 +126,6 @@ def absence(facts: Facts, name: str) -> tuple[str, list[tuple[Place, str]]]:
     if seen is None or not seen.enabled:
         at = (seen or bridge).at("enabled")
         return f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")]
-    if outcome.dom0.died is not None:
-        return f"Dom0 does not get that far: {outcome.dom0.died}", []
     root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
     if root is None:
         return f"Dom0 finds no host bridge {bridge.name}", [(bridge.at("name"), "it is described here")]

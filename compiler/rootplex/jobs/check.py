@@ -16,8 +16,9 @@ from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.details import details_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
+from rootplex.jobs.summary import summary_of
 from rootplex.model.platform import Platform
-from rootplex.report.result import Result
+from rootplex.report.result import Json, Result
 from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
@@ -122,9 +123,11 @@ def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: 
 def result_of(examination: Examination, file: str) -> Result:
     """The examination as a result to report."""
     platform, outcome = examination.platform, examination.outcome
-    details = {}
+    details: Json = {}
+    summary: tuple[str, ...] = ()
     if outcome is not None:
         details = details_of(platform, examination.facts, outcome, examination.facts.pages)
+        summary = summary_of(details, examination.facts, outcome)
     return Result(
         file=file,
         platform=platform.name,
@@ -133,6 +136,7 @@ def result_of(examination: Examination, file: str) -> Result:
         verdict=verdict_of(examination.findings, known=outcome is not None),
         findings=examination.findings,
         details={**EMPTY, **details},
+        summary=summary,
         trace=() if outcome is None else outcome.trace,
     )
 

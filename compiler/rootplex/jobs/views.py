@@ -53,7 +53,7 @@ def _name(function: Function, facts: Facts) -> str:
 def explanation_of(facts: Facts, outcome: Outcome, sbdf: str) -> Iterator[str]:
     """One requester's way by each firmware that there is; KeyError where no function has the SBDF."""
     function = next(each for each in outcome.dom0.functions if each.sbdf == sbdf)
-    explainer = Explainer(outcome.dom0, Firmware.of(facts.dt, facts.acpi))
+    explainer = Explainer(outcome.dom0, Firmware.of(facts.dt, facts.acpi), facts.arch)
     return _explained(explainer.explain(function), facts)
 
 

@@ -67,7 +67,7 @@ def simulate(
     firmware = dt if settings.firmware == "dt" else acpi
     if firmware is None:
         raise ValueError(f"there is no {settings.firmware} firmware")
-    hardware = _hardware(artifacts)
+    hardware = _hardware(artifacts, settings)
     xen = _xen(settings, hardware or Nothing(), hardware, dt, acpi)
     lines = Trace()
     if trace and hardware is not None:
@@ -75,7 +75,7 @@ def simulate(
     state = _dom0(xen, settings, hardware, firmware)
     routes = Firmware.of(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
-    messages = MsiRouter(state, routes, settings.firmware)
+    messages = MsiRouter(state, routes, settings.firmware, settings.arch)
     pins = IntxRouter(state, routes, settings.firmware)
     found = state.functions
     linux = group_streams(state, streams.streams, settings, _stream_bits(hardware))
@@ -111,10 +111,10 @@ def simulate(
     )
 
 
-def _hardware(artifacts: Artifacts) -> Hardware | None:
+def _hardware(artifacts: Artifacts, settings: Settings) -> Hardware | None:
     if artifacts.config is None or artifacts.pages is None:
         return None
-    return Hardware(read_image(artifacts.config, artifacts.pages))
+    return Hardware(read_image(artifacts.config, artifacts.pages), settings.firmware)
 
 
 def _stream_bits(hardware: Hardware | None) -> Callable[[Function], int] | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.hidden import hidden
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import absence, booted, function_named
+from rootplex.checks.subjects import absence, function_named, lives
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0301", name="boot-device-missing", level=Level.ERROR, needs="simulation")
@@ -25,7 +25,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """The boot device, if it is not among Dom0's functions; what hides it by its number is told by
     `function-zero-missing` and `device-behind-port`."""
     described = facts.described
-    if described is None or described.boot is None or booted(facts).xen.crash is not None:
+    if described is None or described.boot is None or not lives(facts):
         return
     name = described.boot.device
     if function_named(facts, name) is not None:

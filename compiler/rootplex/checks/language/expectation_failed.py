@@ -24,6 +24,7 @@ from rootplex.checks.subjects import (
     described_bridge,
     device_place,
     function_named,
+    lives,
     reason_places,
 )
 from rootplex.model.platform import Expect
@@ -36,8 +37,8 @@ RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs=
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Every assertion of `expect` against the outcome; nothing where Xen went down."""
-    if facts.described is None or booted(facts).xen.crash is not None:
+    """Every assertion of `expect` against the outcome; nothing where Xen or Dom0 went down."""
+    if facts.described is None or not lives(facts):
         return
     expect = facts.described.expect
     yield from _addresses(facts, expect)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.hidden import hidden
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import absence, booted, function_named
+from rootplex.checks.subjects import absence, function_named, lives
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0501", name="guest-device-missing", level=Level.ERROR, needs="simulation")
@@ -23,7 +23,7 @@ RULE = Rule(code="RPX0501", name="guest-device-missing", level=Level.ERROR, need
 def check(facts: Facts) -> Iterator[Finding]:
     """Every guest's devices that are not among Dom0's functions; hidden ones are told elsewhere."""
     described = facts.described
-    if described is None or booted(facts).xen.crash is not None:
+    if described is None or not lives(facts):
         return
     unseen = {device.name for each in hidden(described) for device in each.devices}
     for guest in described.xen.guests:

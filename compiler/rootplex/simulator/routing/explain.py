@@ -50,7 +50,7 @@ class Explanation:
 class Explainer:
     """Explanations for the functions of one scan."""
 
-    def __init__(self, scan: Scan, firmware: Firmware) -> None:
+    def __init__(self, scan: Scan, firmware: Firmware, arch: str = "arm64") -> None:
         there: list[Source] = []
         if firmware.dt is not None:
             there.append("dt")
@@ -60,7 +60,7 @@ class Explainer:
             (
                 source,
                 StreamRouter(scan, firmware, source),
-                MsiRouter(scan, firmware, source),
+                MsiRouter(scan, firmware, source, arch),
                 IntxRouter(scan, firmware, source),
             )
             for source in there

@@ -11,12 +11,15 @@ from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, So
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import MsiRoute, Step, Unit
 
+LOCAL_APIC = "lapic"
+
 
 class MsiRouter:
     """Where the messages of every function go by one firmware."""
 
-    def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
+    def __init__(self, scan: Scan, firmware: Firmware, source: Source, arch: str = "arm64") -> None:
         self._roots = scan.root_bridges
+        self._has_apic = arch == "x86_64"
         self._dt = firmware.dt if source == "dt" else None
         self._acpi = firmware.acpi if source == "acpi" else None
         self._found: dict[tuple[int, int], Lookup] = {}
@@ -36,8 +39,17 @@ class MsiRouter:
         if self._dt is not None:
             return _by_device_tree(self._dt, root, rid)
         if self._acpi is not None:
-            return _by_acpi(self._acpi, function.segment, rid)
+            found = _by_acpi(self._acpi, function.segment, rid)
+            return _local_apic(root, rid) if found.unit is None and self._has_apic else found
         return Lookup(None, None, (), "there is no such firmware", None)
+
+
+def _local_apic(root: RootBridge, rid: int) -> Lookup:
+    """x86 needs no described controller: a message is a write to the local APICs, which every CPU
+    has (Intel SDM 3 §11.11); whose it is no table says."""
+    place = root.places["node"]
+    unit = Unit("lapic", LOCAL_APIC, None, place)
+    return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
 
 
 def _by_device_tree(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
@@ -97,6 +109,6 @@ def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
         return Lookup(unit, rid, (Step("MADT: GIC MSI frame", rid, rid, frame.place),), None, frame.place)
     if iort is None and madt is not None and madt.ioapics:
         place = madt.table.place(36, 4)
-        unit = Unit("lapic", "local APIC", madt.local_apic, place)
+        unit = Unit("lapic", LOCAL_APIC, madt.local_apic, place)
         return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
     return found
