@@ -20,7 +20,7 @@ from rootplex.source.place import DtPlace
 
 # The table of the corpus README: what is found in each device tree, above the level of a note.
 # The place is (node, property); what other blocks find (RID maps) is theirs to test.
-FAULTS = {
+FAULTS: dict[str, list[tuple[str, str, str, str | None]]] = {
     "ac5x-rd-carrier-cn9131": [
         ("RPX0101", "error", "/cp0/pcie@f2600000", "reg"),
         ("RPX0101", "error", "/cp1/pcie@f4600000", "reg"),
@@ -73,7 +73,7 @@ def test_every_fault_of_the_corpus_and_no_other(shared: Path, board: str) -> Non
         for each in findings(shared, board)
         if each.level is not Level.NOTE and isinstance(each.at, DtPlace)
     ]
-    assert sorted(told, key=str) == sorted(FAULTS[board], key=str)
+    assert sorted(told, key=repr) == sorted(FAULTS[board], key=repr)
 
 
 @pytest.mark.shared

@@ -69,7 +69,7 @@ def test_segments_that_share_the_base_of_bus_0_are_no_overlap() -> None:
 
 
 # What these blocks find in the dumps of the corpus.
-DUMPS = {
+DUMPS: dict[str, list[tuple[str, str, int]]] = {
     "1979FBF2D488": [],
     "71656898DEBA": [],
     "9C99E007509B": [],
