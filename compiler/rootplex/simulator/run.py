@@ -30,7 +30,6 @@ from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.wiring import wiring_of
 
-
 ANY_STREAM = 32
 """The width of a stream table that nothing limits."""
 

@@ -7,12 +7,12 @@ dropped. Every bridge counts what it was asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
-from rootplex.simulator.hardware.image import BridgeImage
+from rootplex.simulator.hardware.image import BridgeImage, ConfigSpace
 
 INDEX, DATA = 0, 4
 """Offsets of a windowed bridge's registers."""
@@ -46,10 +46,10 @@ class HostBridge:
 
     __slots__ = ("absent", "counters", "fabric", "image", "refused", "refused_root", "single")
 
-    def __init__(self, image: BridgeImage, fabric: Fabric) -> None:
+    def __init__(self, image: BridgeImage, fabric: Fabric, counters: Counters | None = None) -> None:
         self.image = image
         self.fabric = fabric
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self.refused = frozenset((1, 2, 4)) - frozenset(image.sizes)
         root_sizes = image.sizes if image.sizes_root_bus is None else image.sizes_root_bus
         self.refused_root = frozenset((1, 2, 4)) - frozenset(root_sizes)
@@ -60,6 +60,11 @@ class HostBridge:
                 self.single.setdefault(case.bus, set()).add(case.dev)
             else:
                 self.absent.add((case.bus, case.dev))
+
+    def view(self, space: ConfigSpace) -> HostBridge:
+        """The same bridge with another configuration space: one fabric, one count of accesses."""
+        own = {each.name: getattr(space, each.name) for each in fields(space)}
+        return HostBridge(replace(self.image, **own), self.fabric, self.counters)
 
     @property
     def is_plain(self) -> bool:

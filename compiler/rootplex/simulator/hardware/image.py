@@ -29,8 +29,10 @@ MAX_BLOCKS = 64
 
 BridgeKind = Literal["ecam", "cam", "windowed", "quirk"]
 Behaviour = Literal["hidden", "single-device", "all-ones", "elsewhere"]
+FirmwareName = Literal["dt", "acpi"]
 KINDS = ("ecam", "cam", "windowed", "quirk")
 BEHAVIOURS = ("hidden", "single-device", "all-ones", "elsewhere")
+FIRMWARES = ("dt", "acpi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,10 @@ class RegisterBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class BridgeImage:
-    """One host bridge: where its configuration space lies (`windowed`: its register block), which
+class ConfigSpace:
+    """Configuration space: where it lies (`windowed`: the register block), for which buses, which
     access sizes it takes (`sizes_root_bus`: on its first bus, None: as elsewhere)."""
 
-    id: str
     kind: BridgeKind
     base: int
     size: int
@@ -66,6 +67,14 @@ class BridgeImage:
     sizes: tuple[int, ...]
     sizes_root_bus: tuple[int, ...] | None
     special: tuple[SpecialCase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeImage(ConfigSpace):
+    """One host bridge. `views` are other configuration spaces of it, (firmware that sets it up, space)."""
+
+    id: str
+    views: tuple[tuple[FirmwareName, ConfigSpace], ...]
     registers: tuple[RegisterBlock, ...]
     stream_id_bits: int
     device_id_bits: int
@@ -191,9 +200,6 @@ def _cells(data: bytes) -> memoryview:
 
 def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
     source = reader.object(value, where)
-    first = reader.number(source, "first_bus", where, 255)
-    last = reader.number(source, "last_bus", where, 255)
-    root_sizes = source.get("sizes_root_bus")
     registers = []
     for entry in reader.items(source, "registers", where, MAX_BLOCKS):
         block = reader.object(entry, f"{where}.registers")
@@ -204,12 +210,31 @@ def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
                 reader.number(block, "size", where, ADDRESS),
             )
         )
+    named = {block.name for block in registers}
+    views = []
+    for index, entry in enumerate(reader.items(source, "views", where, len(FIRMWARES))):
+        view = reader.object(entry, f"{where}.views[{index}]")
+        firmware = cast("FirmwareName", reader.word(view, "firmware", where, FIRMWARES))
+        views.append((firmware, ConfigSpace(**_space(reader, view, f"{where}.views[{index}]", named))))
+    return BridgeImage(
+        id=reader.text(source, "id", where),
+        views=tuple(views),
+        registers=tuple(registers),
+        stream_id_bits=reader.number(source, "stream_id_bits", where, 64, 32),
+        device_id_bits=reader.number(source, "device_id_bits", where, 64, 32),
+        **_space(reader, source, where, named),
+    )
+
+
+def _space(reader: _Reader, source: Mapping[str, Any], where: str, blocks: set[str]) -> dict[str, Any]:
+    """The fields of a ConfigSpace; `blocks` are the names of the bridge's register blocks."""
+    root_sizes = source.get("sizes_root_bus")
     special = []
     for entry in reader.items(source, "special", where):
         case = reader.object(entry, f"{where}.special")
         behaviour = cast("Behaviour", reader.word(case, "behaviour", where, BEHAVIOURS))
         register = reader.text_or_none(case, "register", where)
-        if behaviour == "elsewhere" and register not in {block.name for block in registers}:
+        if behaviour == "elsewhere" and register not in blocks:
             reader.refuse(where, f"no register block {register!r} for a device that is elsewhere")
         special.append(
             SpecialCase(
@@ -219,20 +244,16 @@ def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
                 register,
             )
         )
-    return BridgeImage(
-        id=reader.text(source, "id", where),
-        kind=cast("BridgeKind", reader.word(source, "kind", where, KINDS)),
-        base=reader.number(source, "base", where, ADDRESS),
-        size=reader.number(source, "size", where, ADDRESS),
-        first_bus=first,
-        last_bus=last,
-        sizes=reader.sizes(source.get("sizes", [1, 2, 4]), where),
-        sizes_root_bus=None if root_sizes is None else reader.sizes(root_sizes, where),
-        special=tuple(special),
-        registers=tuple(registers),
-        stream_id_bits=reader.number(source, "stream_id_bits", where, 64, 32),
-        device_id_bits=reader.number(source, "device_id_bits", where, 64, 32),
-    )
+    return {
+        "kind": reader.word(source, "kind", where, KINDS),
+        "base": reader.number(source, "base", where, ADDRESS),
+        "size": reader.number(source, "size", where, ADDRESS),
+        "first_bus": reader.number(source, "first_bus", where, 255),
+        "last_bus": reader.number(source, "last_bus", where, 255),
+        "sizes": reader.sizes(source.get("sizes", [1, 2, 4]), where),
+        "sizes_root_bus": None if root_sizes is None else reader.sizes(root_sizes, where),
+        "special": tuple(special),
+    }
 
 
 def _function(reader: _Reader, value: Any, where: str, page_count: int) -> FunctionImage | None:
@@ -243,7 +264,7 @@ def _function(reader: _Reader, value: Any, where: str, page_count: int) -> Funct
     if page >= page_count:
         reader.refuse(where, f"page {page} lies past the end of the pages ({page_count})")
     w1c = []
-    for entry in source.get("w1c") or ():
+    for entry in reader.items(source, "w1c", where):
         if not (isinstance(entry, list) and len(entry) == 3 and all(type(part) is int for part in entry)):
             reader.refuse(where, "w1c is not a list of [offset, bytes, mask]")
         offset, width, mask = entry
@@ -255,7 +276,7 @@ def _function(reader: _Reader, value: Any, where: str, page_count: int) -> Funct
         ):
             reader.refuse(where, "w1c names bits outside a register")
         w1c.append((offset, width, mask))
-    aliases = source.get("aliases") or ()
+    aliases = reader.items(source, "aliases", where)
     if not all(type(alias) is int and 0 <= alias <= 255 for alias in aliases):
         reader.refuse(where, "aliases is not a list of devfns")
     vf_of = reader.text_or_none(source, "vf_of", where)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from rootplex.simulator.hardware.bridges import Decoder, HostBridge, InertDecoder, decoders
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
-from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FunctionImage, Image
+from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FirmwareName, FunctionImage, Image
 
 CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
 PORT_ENABLE = 1 << 31
@@ -35,16 +35,26 @@ Tracer = Callable[[str, int, int, int], None]
 class Hardware:
     """All host bridges of an image. `read` and `write` take CPU physical addresses, sizes 1, 2, 4.
 
-    Raises `BusError` where no bridge decodes, and for an access that crosses a 32-bit cell.
+    `firmware` is what the machine was started with: a bridge's configuration space that this firmware
+    sets up is there, ahead of the bridge's own. Raises `BusError` where no bridge decodes, and for an
+    access that crosses a 32-bit cell.
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, firmware: FirmwareName | None = None) -> None:
         self.image = image
         self.functions: dict[str, FunctionImage] = {function.id: function for function in image.functions}
         self.bridges: dict[str, HostBridge] = {}
         self.tracer: Tracer | None = None
         self._build(image)
-        stretches = [stretch for bridge in self.bridges.values() for stretch in decoders(bridge)]
+        self._views = [
+            bridge.view(space)
+            for bridge in self.bridges.values()
+            for name, space in bridge.image.views
+            if name == firmware
+        ]
+        stretches = [
+            stretch for bridge in (*self._views, *self.bridges.values()) for stretch in decoders(bridge)
+        ]
         self._starts, self._ends, self._decoders = _flatten(stretches)
         self._port_address = 0
         self._port_bridges: dict[int, HostBridge] = {}
@@ -162,7 +172,7 @@ class Hardware:
 
     def bridge_at(self, address: int) -> HostBridge | None:
         """The bridge whose own space, or one of whose register blocks, begins at an address."""
-        for bridge in self.bridges.values():
+        for bridge in (*self._views, *self.bridges.values()):
             if bridge.image.base == address or any(block.base == address for block in bridge.image.registers):
                 return bridge
         return None
