@@ -29,7 +29,7 @@ _BRIDGE = re.compile(r"pci([0-9a-f]{4,8}):([0-9a-f]{2})")
 _RANGE = re.compile(r"( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)")
 _BUS_WINDOW = re.compile(r"root bus resource \[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]")
 _WINDOW = re.compile(
-    r"root bus resource \[(mem|io) +0x([0-9a-f]+)-0x([0-9a-f]+)[^\]]*?( pref)?\]"
+    r"root bus resource \[(mem|io) +0x([0-9a-f]+)-0x([0-9a-f]+)(?: 64bit)?( pref)?[^\]]*\]"
     r"(?: \(bus address \[0x([0-9a-f]+)-)?"
 )
 
@@ -83,7 +83,7 @@ def _sections(found: list[Line]) -> dict[str, list[Line]]:
 def _parts(section: list[Line], word: str) -> Iterator[list[Line]]:
     """The section cut before each line that starts with `word`; what stands before the first is left out."""
     starts = [index for index, line in enumerate(section) if line.word == word]
-    for start, end in zip(starts, [*starts[1:], len(section)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(section)], strict=False):
         yield section[start:end]
 
 

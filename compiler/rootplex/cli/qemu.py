@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from rootplex.backends.refusal import CannotCompile
     from rootplex.jobs.describe import read_checked
     from rootplex.jobs.qemu.files import files
-    from rootplex.jobs.qemu.preparation import prepare
+    from rootplex.jobs.qemu.preparation import prepare, refuse_impossible
     from rootplex.source.finding import Unreadable
 
     label, data = read_input(arguments.file)
@@ -68,9 +68,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if platform is None or checked.has_errors:
         return _refused(label, text, checked, checked.findings, arguments, console)
     firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
-    kernel = _kernel(checked, arguments, console) if arguments.boot else None
-    profile = kernel.profile if kernel is not None else arguments.dom0
     try:
+        refuse_impossible(platform, firmware, in_memory=arguments.synthetic)
+        kernel = _kernel(checked, arguments, console) if arguments.boot else None
+        profile = kernel.profile if kernel is not None else arguments.dom0
         made = prepare(platform, firmware, profile or platform.xen.dom0.kernel, in_memory=arguments.synthetic)
     except CannotCompile as refusal:
         return _refused(label, text, checked, refusal.findings, arguments, console)

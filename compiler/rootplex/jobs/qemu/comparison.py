@@ -12,7 +12,7 @@ from typing import Literal
 
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
 
-State = Literal["agreed", "differs", "qemu"]
+State = Literal["agreed", "differs", "qemu", "apart"]
 What = Literal["host bridge", "windows", "function", "bus numbers", "BARs", "group", "no group", "disk"]
 
 
@@ -153,7 +153,7 @@ def _groups(simulated: Seen, booted: frozenset[frozenset[str]], without: frozens
             told.add(pair)
             yield Line("group", sbdf, _members(pair[0]), _members(pair[1]), "differs")
     for sbdf in sorted(without & simulated.without_group):
-        yield Line("no group", sbdf, "none", "none", "agreed")
+        yield Line("no group", sbdf, None, None, "apart")
 
 
 def _by_member(groups: Iterable[frozenset[str]]) -> dict[str, frozenset[str]]:

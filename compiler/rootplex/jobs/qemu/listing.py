@@ -10,7 +10,7 @@ from rootplex.jobs.qemu.comparison import Comparison, Line
 from rootplex.jobs.qemu.preparation import Preparation
 
 FIRMWARE = {"dt": "device tree", "acpi": "ACPI"}
-WORDS = {"agreed": "agreed", "differs": "DIFFERS", "qemu": "QEMU's own"}
+WORDS = {"agreed": "agreed", "differs": "DIFFERS", "qemu": "QEMU's own", "apart": "apart"}
 
 
 def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _line(line: Line, preparation: Preparation) -> Iterator[str]:
         yield f"    simulated: {line.simulated if line.simulated is not None else 'not there'}"
         yield f"    booted:    {line.booted if line.booted is not None else 'not there'}"
     else:
-        yield f"{head}: {line.booted}"
+        yield head if line.booted is None else f"{head}: {line.booted}"
 
 
 def as_json(preparation: Preparation, boot: Boot, found: Comparison) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Configuration space as bytes of guest memory, one stretch a host bridge.
+"""Configuration space as bytes of guest memory, one stretch a bus.
 
 Functions lie where the *simulated* bus numbers put them, with their registers as firmware left them: a
 kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is there are
@@ -7,6 +7,7 @@ zeros, which Linux takes for absent (linux-pci §4.1).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rootplex.simulator.dom0.state import Dom0State
@@ -27,26 +28,35 @@ class Stretch:
 
 
 def stretches(artifacts: Artifacts, kernel: Dom0State) -> tuple[Stretch, ...]:
-    """What every bridge with a function has to be loaded with."""
+    """What has to be loaded: a stretch for each bus with functions, from the first to the last of them."""
     assert artifacts.config is not None
     assert artifacts.pages is not None
     image = read_image(artifacts.config, artifacts.pages)
+    bridges = {bridge.id: (number, bridge) for number, bridge in enumerate(image.bridges)}
     buses = _buses(image, kernel)
-    made = []
-    for number, bridge in enumerate(image.bridges):
-        bus_shift, function_shift = SHIFTS[bridge.kind]
-        data = bytearray()
-        for function in image.functions:
-            bus = buses.get(function.id)
-            if function.bridge != bridge.id or bus is None or not bridge.first_bus <= bus <= bridge.last_bus:
-                continue
-            at = bus - bridge.first_bus << bus_shift | function.devfn << function_shift
-            page = artifacts.pages.data[function.page * PAGE_PAIR :][: 1 << function_shift]
-            data.extend(bytes(max(0, at + len(page) - len(data))))
-            data[at : at + len(page)] = page
-        if data:
-            made.append(Stretch(f"config-{number}.bin", bridge.base, bytes(data)))
-    return tuple(made)
+    pages: dict[tuple[int, int], dict[int, bytes]] = {}
+    for function in image.functions:
+        number, bridge = bridges[function.bridge]
+        bus = buses.get(function.id)
+        if bus is None or not bridge.first_bus <= bus <= bridge.last_bus:
+            continue
+        bus_shift, shift = SHIFTS[bridge.kind]
+        address = bridge.base + (bus - bridge.first_bus << bus_shift | function.devfn << shift)
+        page = artifacts.pages.data[function.page * PAGE_PAIR :][: 1 << shift]
+        pages.setdefault((number, bus), {})[address] = page
+    return tuple(
+        Stretch(f"config-{number}-{bus:02x}.bin", min(found), _joined(found))
+        for (number, bus), found in sorted(pages.items())
+    )
+
+
+def _joined(pages: Mapping[int, bytes]) -> bytes:
+    """Pages by address as one run of bytes, zeros between them."""
+    start, last = min(pages), max(pages)
+    data = bytearray(last + len(pages[last]) - start)
+    for address, page in pages.items():
+        data[address - start : address - start + len(page)] = page
+    return bytes(data)
 
 
 def _buses(image: Image, kernel: Dom0State) -> dict[str, int]:

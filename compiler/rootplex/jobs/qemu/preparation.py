@@ -64,9 +64,20 @@ def prepare(platform: Platform, firmware: Firmware, kernel: str, *, in_memory: b
     `kernel` names the profile that is simulated. CannotCompile where QEMU cannot be told of it, or a
     backend refuses; the findings have places and reasons.
     """
+    refuse_impossible(platform, firmware, in_memory=in_memory)
+    return _in_memory(platform, firmware, kernel) if in_memory else _direct(platform, firmware, kernel)
+
+
+def refuse_impossible(platform: Platform, firmware: Firmware, *, in_memory: bool) -> None:
+    """CannotCompile where QEMU cannot be told of the description in this way."""
     if firmware not in platform.firmware:
         raise CannotCompile((_no_firmware(platform, firmware),))
-    return _in_memory(platform, firmware, kernel) if in_memory else _direct(platform, firmware, kernel)
+    if in_memory:
+        synthetic(platform)
+        return
+    _, findings = arguments(platform)
+    if findings:
+        raise CannotCompile(findings)
 
 
 def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
@@ -81,9 +92,7 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
 
 
 def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
-    artifact, findings = arguments(platform)
-    if findings:
-        raise CannotCompile(findings)
+    artifact, _ = arguments(platform)
     compiled = compile_platform(platform)
     bare = _boot(platform, compiled, firmware, kernel)
     markers = _markers(platform, compiled)

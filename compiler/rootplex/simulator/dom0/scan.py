@@ -14,13 +14,12 @@ from rootplex.simulator.dom0.access import Accessor, MappedAccess, WideAccess
 from rootplex.simulator.dom0.kernel import CAM_BUS, ECAM_BUS, Kernel
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.dom0.state import Event
-from rootplex.simulator.function import DOWNSTREAM, EVENT_COLLECTOR, ROOT_PORT, UPSTREAM, Bus, Function
+from rootplex.simulator.function import Bus, Function
 
 BUS_NUMBERS, SUBORDINATE = 0x18, 0x1A
 CARDBUS_RESERVE = 3
-PORT_TYPES = frozenset((ROOT_PORT, UPSTREAM, DOWNSTREAM, EVENT_COLLECTOR))
-NVME = 0x010802
-"""What a driver that is built into the kernels of the profiles binds to: ports, and NVMe disks."""
+PCI_BRIDGE, EVENT_COLLECTOR = 0x0604, 0x080700
+"""The classes that `pcieport` asks for (portdrv.c: `port_pci_ids`); of the first any programming interface."""
 
 
 class Scan:
@@ -245,5 +244,6 @@ def vf_buses(bus: Bus) -> int:
 
 
 def binds_driver(functions: list[Function]) -> bool:
-    """Whether a driver that is built into the kernel binds to one of these functions."""
-    return any(function.pcie_type in PORT_TYPES or function.class_code == NVME for function in functions)
+    """Whether a driver that is registered while host bridges are scanned asks for one of these functions:
+    `pcieport` does, by class, also for bridges that it then refuses. `nvme` comes later (seen in boots)."""
+    return any(each.class_code >> 8 == PCI_BRIDGE or each.class_code == EVENT_COLLECTOR for each in functions)
