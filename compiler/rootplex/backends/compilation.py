@@ -8,11 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
+
+if TYPE_CHECKING:
+    from rootplex.backends.devicetree import DeviceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,10 @@ class Part:
 
 @dataclass(slots=True)
 class Joints:
-    """What backends tell beside their bytes: the names that bridges and functions got."""
+    """What backends tell beside their bytes: the names that bridges and functions got, and the one
+    tree of which blob and text are made."""
 
+    tree: DeviceTree | None
     nodes: Mapping[str, str]
     paths: Mapping[str, str]
     hardware: Mapping[str, str]
@@ -39,15 +45,14 @@ class Joints:
 def _dtb(platform: Platform, joints: Joints) -> Iterator[Artifact]:
     from rootplex.backends.devicetree import device_tree
 
-    tree = device_tree(platform)
-    joints.nodes = tree.nodes
-    yield tree.dtb()
+    joints.tree = device_tree(platform)
+    joints.nodes = joints.tree.nodes
+    yield joints.tree.dtb()
 
 
 def _dts(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.devicetree import device_tree
-
-    yield device_tree(platform).dts()
+    if joints.tree is not None:  # else the blob, which comes first, was refused
+        yield joints.tree.dts()
 
 
 def _mcfg(platform: Platform, joints: Joints) -> Iterator[Artifact]:
@@ -150,7 +155,7 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
 
     CannotCompile, with the reasons of every backend, where one refuses.
     """
-    joints = Joints({}, {}, {}, {}, [])
+    joints = Joints(None, {}, {}, {}, {}, [])
     files: dict[str, bytes] = {}
     places = PlaceMap()
     refused: list[Finding] = []
