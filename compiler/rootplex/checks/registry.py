@@ -188,6 +188,8 @@ MODULES: tuple[str, ...] = (
     "agreement.interrupt_lines_differ",
     "agreement.config_kind_differs",
     "agreement.bridge_in_one_firmware",
+    "boards.description_differs",
+    "boards.kernel_saw_otherwise",
     # 09 Xen
     "xen.xen_down",
     "xen.dom0_died",
