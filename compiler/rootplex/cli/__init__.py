@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "descriptions to device trees, ACPI tables and hardware images"),
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
     "import": ("import_", "a device tree, ACPI tables or a snapshot to a description"),
+    "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),

@@ -91,8 +91,9 @@ def source_of_bytes(data: bytes, name: str) -> Source:
     raise _unknown(data, name)
 
 
-def kind_of(data: bytes) -> Kind | None:
-    """What bytes are, by their first ones or by the lines that only such a file has."""
+def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
+    """What bytes are, by their first ones or by the lines that only such a file has. With `whole` False
+    they are a file's beginning only."""
     from rootplex.frontends.lspci import is_lspci
 
     if data.startswith(_DTB):
@@ -101,7 +102,7 @@ def kind_of(data: bytes) -> Kind | None:
         return "snapshot"
     if data.startswith(_ARCHIVES) or data[257:262] == b"ustar" or _DUMP.search(data[:4096]):
         return "acpi"
-    if _is_table(data):
+    if _is_table(data, whole=whole):
         return "acpi"
     if b"\0" in data[:4096]:
         return None
@@ -110,9 +111,10 @@ def kind_of(data: bytes) -> Kind | None:
     return "dts" if _DTS.search(data) else None
 
 
-def _is_table(data: bytes) -> bool:
+def _is_table(data: bytes, *, whole: bool) -> bool:
     length = int.from_bytes(data[4:8], "little")
-    return _TABLE.match(data) is not None and len(data) >= _HEADER and _HEADER <= length <= len(data)
+    fits = length <= len(data) or not whole
+    return _TABLE.match(data) is not None and len(data) >= _HEADER and length >= _HEADER and fits
 
 
 def _snapshot(text: str, name: str) -> Source:

@@ -1,0 +1,82 @@
+"""`rootplex validate`: what is wrong with the firmware of a board, or of many."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+from rootplex.cli.compile import _jobs
+from rootplex.cli.console import Console
+from rootplex.cli.files import read_input
+from rootplex.cli.formats import add_format, report
+from rootplex.cli.frame import UsageError
+
+if TYPE_CHECKING:
+    from rootplex.jobs.boards import Board
+    from rootplex.model.platform import Platform
+    from rootplex.report.result import Result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sources, and what to hold them against."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="device trees, ACPI dumps or folders of tables, snapshots; folders of them. A device tree and "
+        "an ACPI dump are taken for one board",
+    )
+    parser.add_argument("--against", metavar="FILE", help="a platform description to compare the board with")
+    parser.add_argument("-j", "--jobs", type=_jobs, default=1, metavar="N", help="validate N boards at once")
+    add_format(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Validate every board; with several, a table first, the worst on top."""
+    from rootplex.jobs.boards import boards_of
+    from rootplex.report.summary import by_worst, table
+    from rootplex.source.finding import Unreadable
+
+    texts: dict[str, str] = {}
+    against = None if arguments.against is None else _description(arguments.against, texts)
+    try:
+        boards = boards_of(arguments.paths)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    results = []
+    for i, result in enumerate(_results(boards, against, arguments.jobs)):
+        console.progress(f"validated {i + 1} of {len(boards)}: {result.file}")
+        results.append(result)
+    if len(results) > 1:
+        results = by_worst(results)
+        if arguments.format == "text":
+            console.print("\n".join(table(results)) + "\n")
+    return report(tuple(results), texts, arguments, console)
+
+
+def _description(name: str, texts: dict[str, str]) -> Platform:
+    """The description to compare with; UsageError where it has errors of its own."""
+    from rootplex.jobs.describe import read_checked
+    from rootplex.source.finding import Unreadable
+
+    label, data = read_input(name)
+    texts[label] = data.decode("utf-8", "replace")
+    try:
+        checked = read_checked(data, label)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    if checked.platform is None or checked.has_errors:
+        raise UsageError(f"{label} has errors; see `rootplex check {label}`")
+    return checked.platform
+
+
+def _results(boards: Sequence[Board], against: Platform | None, workers: int) -> Iterable[Result]:
+    from rootplex.jobs.validate import validate_board
+
+    if workers == 1 or len(boards) == 1:
+        yield from (validate_board(board, against) for board in boards)
+        return
+    with ProcessPoolExecutor(min(workers, len(boards))) as pool:
+        yield from pool.map(validate_board, boards, [against] * len(boards))

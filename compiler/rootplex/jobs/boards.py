@@ -1,0 +1,102 @@
+"""Which of the named files and folders are one board: what `validate` takes together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootplex.jobs.sources import Kind, kind_of
+from rootplex.source.finding import unreadable
+
+_TABLES = (".aml", ".dat")
+_HEAD = 65536
+_DT: tuple[Kind, ...] = ("dtb", "dts")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One input: a file, or a folder of ACPI tables."""
+
+    path: str
+    kind: Kind | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The inputs of one board: one of any kind, or a device tree and ACPI tables."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def name(self) -> str:
+        """What to call it before it is read."""
+        return " + ".join(item.path for item in self.items)
+
+
+def boards_of(paths: Sequence[str]) -> tuple[Board, ...]:
+    """One device tree and one set of tables are one board; of more inputs those that share a name up to the
+    first dot. A folder of tables is one input, with a device tree in it one board; of another folder
+    every file that is a source counts. Unreadable for a folder without any."""
+    whole: list[Board] = []
+    loose: list[Item] = []
+    for path in paths:
+        for found in _found(path):
+            if len(found) == 1:
+                loose += found
+            else:
+                whole.append(Board(found))
+    if not whole and sorted(_side(item) for item in loose) == ["acpi", "dt"]:
+        return (Board(tuple(sorted(loose, key=_side, reverse=True))),)
+    return (*whole, *_by_name(loose))
+
+
+def _side(item: Item) -> str:
+    return "dt" if item.kind in _DT else "acpi" if item.kind == "acpi" else "other"
+
+
+def _by_name(loose: Sequence[Item]) -> Iterator[Board]:
+    groups: dict[str, list[Item]] = {}
+    for item in loose:
+        groups.setdefault(str(Path(item.path).with_name(_stem(item))), []).append(item)
+    for items in groups.values():
+        sides = sorted(_side(item) for item in items)
+        if sides == ["acpi", "dt"]:
+            yield Board(tuple(sorted(items, key=_side, reverse=True)))
+        else:
+            yield from (Board((item,)) for item in items)
+
+
+def _stem(item: Item) -> str:
+    return Path(item.path).name.partition(".")[0] or "-"
+
+
+def _found(path: str) -> Iterator[tuple[Item, ...]]:
+    """The inputs at a path, each alone or the two of a folder together."""
+    place = Path(path)
+    if not place.is_dir():
+        yield (Item(path, _kind(place)),)
+        return
+    files = sorted(each for each in place.iterdir() if each.is_file())
+    if any(each.suffix in _TABLES for each in files):
+        trees = [Item(str(each), "dtb") for each in files if each.suffix == ".dtb"]
+        tables = Item(path, "acpi")
+        yield (*trees, tables) if len(trees) == 1 else (tables,)
+        return
+    sources = [Item(str(each), kind) for each in sorted(place.rglob("*")) if (kind := _of_file(each))]
+    if not sources:
+        raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
+    for source in sources:
+        yield (source,)
+
+
+def _of_file(path: Path) -> Kind | None:
+    return _kind(path) if path.is_file() else None
+
+
+def _kind(path: Path) -> Kind | None:
+    """By the file's first bytes; what cannot be opened is found out when it is read."""
+    if str(path) == "-":
+        return None
+    with path.open("rb") as file:
+        return kind_of(file.read(_HEAD), whole=False)

@@ -1,0 +1,129 @@
+"""A snapshot against itself: its firmware's bytes simulated on its configuration space, beside what the
+kernel saw.
+
+The hardware is made of the snapshot's functions; the firmware goes to the simulator unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rootplex.backends.configspace import config_space
+from rootplex.capture.facts import Function, Snapshot
+from rootplex.checks.boards.kernel_saw_otherwise import RULE
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts
+from rootplex.frontends.description.reading import description_of
+from rootplex.frontends.document import Imported
+from rootplex.jobs.details import details_of
+from rootplex.jobs.joining import join_boards
+from rootplex.model.platform import Platform
+from rootplex.report.result import Json
+from rootplex.simulator.inputs import Artifacts, Blob, Settings
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.run import simulate
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import FilePlace, Place
+
+_KERNELS = (("6.1.", "linux-6.1"), ("6.12.", "linux-6.12"))
+_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What came of it. `known` is False, with a finding that says why, where nothing could be simulated."""
+
+    findings: tuple[Finding, ...]
+    details: Json | None
+    known: bool
+
+
+def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
+    """Simulate the snapshot's machine and compare."""
+    platform = _platform(imported)
+    place = FilePlace(snapshot.file)
+    if platform is None:
+        return _nothing("the snapshot's firmware and functions do not make a whole machine", place)
+    hardware = config_space(platform)
+    dt, acpi = facts.dt, facts.acpi
+    firmware = "dt" if dt is not None else "acpi"
+    settings = Settings(
+        arch=platform.arch,
+        firmware=firmware,  # type: ignore[arg-type]
+        kernel=kernel_of(snapshot.release),
+        iommu=bool(platform.iommus),
+        memory=tuple((each.base, each.size) for each in platform.memory),
+    )
+    artifacts = Artifacts(
+        config=Blob(snapshot.file, hardware.config.data), pages=Blob(snapshot.file, hardware.pages.data)
+    )
+    outcome = simulate(artifacts, settings, dt, acpi)
+    names = dict(zip(imported.bridges, (each.name for each in platform.host_bridges), strict=True))
+    named = replace(facts, outcome=outcome, bridges=join_boards(dt, acpi, names))
+    found = run_checks(named, "simulation")
+    found += tuple(_compared(snapshot, outcome))
+    return Rehearsal(found, details_of(platform, named, outcome, {}), known=True)
+
+
+def kernel_of(release: str) -> str:
+    """The profile that is nearest to a kernel's release."""
+    return next((name for start, name in _KERNELS if release.startswith(start)), "linux-7.2")
+
+
+def _platform(imported: Imported) -> Platform | None:
+    description = description_of(imported.document, imported.file)
+    return None if any(each.level is Level.ERROR for each in description.findings) else description.platform
+
+
+def _nothing(why: str, place: Place) -> Rehearsal:
+    return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None, known=False)
+
+
+def _compared(snapshot: Snapshot, outcome: Outcome) -> Iterator[Finding]:
+    if outcome.dom0.died is not None or outcome.xen.crash is not None:
+        return
+    seen = {str(each.sbdf): each for each in snapshot.functions}
+    simulated = {each.sbdf: each for each in outcome.dom0.functions}
+    for sbdf in seen.keys() - simulated.keys():
+        yield RULE.finding(
+            seen[sbdf].place, f"the kernel shows {sbdf}, which the simulation does not reach", subject=sbdf
+        )
+    for sbdf in sorted(simulated.keys() - seen.keys()):
+        message = f"the simulation finds {sbdf}, which the kernel does not show"
+        yield RULE.finding(FilePlace(snapshot.file), message, subject=sbdf)
+    both = sorted(seen.keys() & simulated.keys())
+    for sbdf in both:
+        parent = simulated[sbdf].parent
+        above = None if parent is None else parent.sbdf
+        told = None if seen[sbdf].parent is None else str(seen[sbdf].parent)
+        if above != told and seen[sbdf].physfn is None:
+            kernels, ours = told or "a root bus", above or "a root bus"
+            message = f"{sbdf} is below {kernels} for the kernel, below {ours} simulated"
+            yield RULE.finding(seen[sbdf].place, message, subject=sbdf)
+    if snapshot.groups:
+        yield from _groups([seen[sbdf] for sbdf in both], outcome)
+
+
+def _groups(functions: Iterable[Function], outcome: Outcome) -> Iterator[Finding]:
+    """Partitions are compared over the functions to which the kernel gave a group."""
+    grouped = {str(each.sbdf): each for each in functions if each.group is not None}
+    simulated = {
+        function.sbdf: frozenset(member.sbdf for member in group.members if member.sbdf in grouped)
+        for group in outcome.linux.groups
+        for function in group.members
+    }
+    for sbdf, function in sorted(grouped.items()):
+        kernels = frozenset(name for name, each in grouped.items() if each.group == function.group)
+        ours = simulated.get(sbdf)
+        if ours is not None and ours != kernels and sbdf == min(kernels):
+            yield RULE.finding(
+                function.place,
+                f"the kernel groups {_listed(kernels)}; simulated it is {_listed(ours)}",
+                subject=sbdf,
+            )
+
+
+def _listed(names: frozenset[str]) -> str:
+    shown = sorted(names)[:_SHOWN]
+    return ", ".join(shown) + (", …" if len(names) > _SHOWN else "")

@@ -1,0 +1,199 @@
+"""`validate`: a board's firmware read as it is, joined, checked; held against a description or a kernel.
+
+Vendor bytes go to checks and simulator unchanged. Without a snapshot there is no hardware: what depends on
+devices is unknown, and so is the verdict unless the bytes prove an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rootplex.backends.refusal import CannotCompile
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts, Joined
+from rootplex.frontends.document import Imported
+from rootplex.jobs.acceptance import verdict_of
+from rootplex.jobs.against import board_side, compiled_side, differences
+from rootplex.jobs.boards import Board
+from rootplex.jobs.check import EMPTY
+from rootplex.jobs.importing import import_source
+from rootplex.jobs.joining import join_boards
+from rootplex.jobs.rehearsal import rehearse
+from rootplex.jobs.sources import Source, read_source
+from rootplex.model.platform import Platform
+from rootplex.readers.address import DtWindow
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.report.result import Json, Result
+from rootplex.simulator.dom0.profiles import profile
+from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
+from rootplex.source.finding import Finding, Unreadable
+
+KERNEL = "linux-7.2"
+
+
+def validate_board(board: Board, against: Platform | None = None) -> Result:
+    """One board's result; never raises for what the files hold (OSError where they cannot be opened)."""
+    try:
+        sources = [read_source(Path(item.path), item.path) for item in board.items]
+        return _validated(board, sources, against)
+    except Unreadable as error:
+        return Result(
+            file=board.items[0].path,
+            platform=None,
+            dom0=None,
+            firmware=None,
+            verdict="unknown",
+            findings=error.findings,
+            details=EMPTY,
+            unreadable=True,
+        )
+
+
+def _validated(board: Board, sources: list[Source], against: Platform | None) -> Result:
+    imports = [import_source(source) for source in sources]
+    dt = next((dt_of(source) for source in sources if source.tree is not None), None)
+    acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
+    firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
+    head = imports[0].document.get("platform")
+    facts = Facts(arch=_text(head, "arch") or "arm64", dt=dt, acpi=acpi, bridges=join_boards(dt, acpi))
+    found = run_checks(facts, "artifacts")
+    if against is not None:
+        found += _compared(imports, against)
+    details: Mapping[str, object] = {"bridges": [bridge_json(each) for each in facts.bridges]}
+    known = False
+    if sources[0].snapshot is not None:
+        rehearsal = rehearse(sources[0].snapshot, imports[0], facts)
+        found += rehearsal.findings
+        details = rehearsal.details or details
+        known = rehearsal.known
+    return Result(
+        file=board.items[0].path,
+        platform=_text(head, "name"),
+        dom0=KERNEL if firmware is not None else None,
+        firmware=firmware,
+        verdict=verdict_of(found, known=known),
+        findings=tuple(sorted(found, key=Finding.order)),
+        details={**EMPTY, **details},
+        summary=tuple(_summary(board, facts, known=known)),
+    )
+
+
+def dt_of(source: Source) -> DtFirmware:
+    """The device tree's facts, as the newest kernel reads them."""
+    assert source.tree is not None
+    return dt_firmware(source.tree, profile(KERNEL).map_cells)
+
+
+def _compared(imports: list[Imported], against: Platform) -> tuple[Finding, ...]:
+    """The differences of each source from the description; what that refuses to compile instead."""
+    found: list[Finding] = []
+    for each in imports:
+        side = board_side(each)
+        try:
+            described = compiled_side(against, side.platform.firmware[0])
+        except CannotCompile as refusal:
+            return refusal.findings
+        found += differences(side, described)
+    return tuple(found)
+
+
+def _text(node: object, key: str) -> str | None:
+    get = getattr(node, "get", None)
+    below = None if get is None else get(key)
+    return None if below is None else str(below.value)
+
+
+def _summary(board: Board, facts: Facts, *, known: bool) -> list[str]:
+    both = sum(1 for _ in facts.pairs())
+    count = len(facts.bridges)
+    lines = [
+        f"{count} host bridge{'s' if count != 1 else ''}" + (f", {both} in both firmwares" if both else "")
+    ]
+    if len(board.items) > 1:
+        lines += [f"from {item.path}" for item in board.items]
+    if not known:
+        lines.append("devices are not known: what depends on them was not checked")
+    return lines
+
+
+def bridge_json(joined: Joined) -> Json:
+    """A bridge as the JSON has it, by the device tree where that has it, else by ACPI."""
+    dt, acpi = joined.dt, joined.acpi
+    seg = None
+    if acpi is not None:
+        seg = 0 if acpi.segment.state == "absent" else acpi.segment.known
+    domain = None if dt is None else dt.domain
+    mcfg = joined.mcfg[0] if joined.mcfg else None
+    numbers = {"dt": domain, "mcfg": None if mcfg is None else mcfg.segment, "seg": seg}
+    return {
+        "name": joined.name,
+        "enabled": _enabled(joined),
+        "segment": domain if domain is not None else seg,
+        "bus_range": _buses(joined),
+        "ecam": _ecam(joined),
+        "windows": _windows(joined),
+        "numbers": {**numbers, "iort": None, "xen": None, "dom0": None},
+        "in_mcfg": mcfg is not None,
+        "registered": False,
+    }
+
+
+def _enabled(joined: Joined) -> bool:
+    if joined.dt is not None:
+        return joined.dt.enabled and joined.dt.ancestors_enabled
+    status = None if joined.acpi is None else joined.acpi.status.known
+    return status is None or bool(status & 1)
+
+
+def _buses(joined: Joined) -> list[int] | None:
+    if joined.dt is not None:
+        cells = joined.dt.bus_range
+        return [0, 0xFF] if cells is None or len(cells) < 2 else list(cells[:2])
+    template = None if joined.acpi is None else joined.acpi.crs.value
+    items = () if template is None else template.certain
+    return next(([item.minimum, item.maximum] for item in items if item.type == "bus"), None)
+
+
+def _ecam(joined: Joined) -> Json | None:
+    """ECAM of the device tree's controller, else of MCFG (the part that the entry covers)."""
+    dt = joined.dt
+    if dt is not None and dt.controller is not None and dt.controller.layout in ("ecam", "quirk"):
+        reg = dt.config_reg
+        return None if reg is None or reg.cpu is None else {"base": reg.cpu, "size": reg.size}
+    if dt is None and joined.mcfg:
+        entry = joined.mcfg[0]
+        size = (entry.end_bus - entry.start_bus + 1) << 20
+        return {"base": entry.base + (entry.start_bus << 20), "size": size}
+    return None
+
+
+def _windows(joined: Joined) -> list[Json]:
+    if joined.dt is not None:
+        return [_dt_window(window) for window in _true_windows(joined.dt)]
+    template = None if joined.acpi is None else joined.acpi.crs.value
+    return [
+        {
+            "space": "io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
+            "prefetchable": item.prefetchable,
+            "pci": item.minimum,
+            "cpu": item.cpu_minimum,
+            "size": item.length,
+        }
+        for item in (() if template is None else template.certain)
+        if item.type in ("memory", "io") and item.producer and item.length
+    ]
+
+
+def _true_windows(bridge: DtHostBridge) -> list[DtWindow]:
+    return [window for window in bridge.windows if window.space != "config" and window.size]
+
+
+def _dt_window(window: DtWindow) -> Json:
+    return {
+        "space": window.space,
+        "prefetchable": window.prefetchable,
+        "pci": window.pci,
+        "cpu": window.cpu,
+        "size": window.size,
+    }
