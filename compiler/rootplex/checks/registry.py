@@ -100,7 +100,6 @@ MODULES: tuple[str, ...] = (
     "passthrough.bar_page_shared",
     "passthrough.interrupt_line_shared",
     "passthrough.no_messages",
-    "passthrough.stream_shared",
     "passthrough.vfs_not_enabled",
     "passthrough.vpci_limits",
     "passthrough.assignment_refused",
@@ -123,7 +122,6 @@ MODULES: tuple[str, ...] = (
     "devicetree.interrupt_map_pins",
     "devicetree.interrupt_map_buses",
     "devicetree.interrupt_not_spi",
-    "devicetree.bridge_down",
     # 07 ACPI
     "acpi.acpi_ecam_base_below_zero",
     "acpi.acpi_window_beyond_64_bits",

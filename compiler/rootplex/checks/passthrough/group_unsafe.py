@@ -30,6 +30,9 @@ RULE = Rule(
     covers=("LNX-50", "XP-55", "XP-57"),
 )
 
+TOLD_ELSEWHERE = {"bar-page", "stream", "isolated"}
+"""Reasons with findings of their own."""
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """What is together in the safe partition, and not in Linux's; without an IOMMU there is nothing
@@ -40,8 +43,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         beside = _beyond_linux(view)
         groups = {each.group.id: each.group for each in beside}
         for group in groups.values():
-            if {reason.kind for reason in group.reasons} <= {"bar-page", "isolated"}:
-                continue  # told by bar-page-shared
+            if {reason.kind for reason in group.reasons} <= TOLD_ELSEWHERE:
+                continue
             own = next((function for function in view.functions if function in group.members), None)
             if own is None:
                 continue

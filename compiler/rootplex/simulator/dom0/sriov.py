@@ -58,8 +58,9 @@ def layout(access: Accessor, function: Function, capability: int) -> tuple[int, 
     return offset, access.read(bus, devfn, capability + STRIDE, 2)
 
 
-def enable(access: Accessor, function: Function) -> list[int] | str:
-    """Enable the wanted VFs of a PF (`sriov_enable`): their RIDs in order, or why it fails."""
+def enable(access: Accessor, function: Function, last_bus: int) -> list[int] | str:
+    """Enable the wanted VFs of a PF (`sriov_enable`): their RIDs in order, or why it fails. `last_bus`
+    is the last one of the host bridge: a bus below keeps within it, whatever its bridge says."""
     sriov = function.sriov
     assert sriov is not None
     bus, devfn, at = function.bus.number, function.devfn, sriov.capability
@@ -69,7 +70,7 @@ def enable(access: Accessor, function: Function) -> list[int] | str:
     access.write(bus, devfn, at + NUM_VFS, 2, sriov.wanted)
     offset, stride = layout(access, function, at)
     rids = [function.rid + offset + index * stride for index in range(sriov.wanted)]
-    limit = function.bus.last
+    limit = min(function.bus.last, last_bus)
     if rids and rids[-1] >> 8 > limit:
         access.write(bus, devfn, at + NUM_VFS, 2, 0)
         return f"VFs reach bus {rids[-1] >> 8:#04x}, beyond {limit:#04x}"

@@ -12,7 +12,7 @@ def enable(scan: Scan, physical: Function) -> None:
     """Enable the wanted VFs of a PF and add them; what goes wrong is logged and the PF stays
     without."""
     assert physical.sriov is not None
-    rids = sriov.enable(scan.access, physical)
+    rids = sriov.enable(scan.access, physical, scan.root.last_bus)
     if isinstance(rids, str):
         physical.sriov.refused = rids
         scan.kernel.state.log.append(f"{physical.sbdf}: can't enable {physical.sriov.wanted} VFs: {rids}")
