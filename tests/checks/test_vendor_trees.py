@@ -6,15 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.checks.cases import dts_findings, given_findings, given_tree, only
+from tests.checks.cases import dts_findings, given_findings, only
 
-from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import dt_firmware
-from rootplex.simulator.inputs import Artifacts, Settings
-from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
@@ -185,16 +182,3 @@ def test_a_pin_of_device_0_that_no_entry_names(dtc: str) -> None:
     (found,) = only(dts_findings(HEAD + ecam + "};", dtc), "RPX0616")
     assert "INTC and INTD" in found.message
     assert only(dts_findings(HEAD + (BRIDGE % own) + "};", dtc), "RPX0616") == ()
-
-
-def test_a_bridge_that_nothing_drives_is_a_note(dtc: str) -> None:
-    """The simulated kernel does not have every vendor's driver, so this proves nothing."""
-    unknown = (BRIDGE % "").replace("pci-host-ecam-generic", "vendor,unknown")
-    firmware = given_tree(HEAD + unknown + "};", dtc)
-    settings = Settings(arch="arm64", firmware="dt")
-    outcome = simulate(Artifacts(), settings, firmware, None)
-    (found,) = only(run_checks(Facts(dt=firmware, outcome=outcome), "simulation"), "RPX0619")
-    assert (str(found.level), found.at) == (
-        "note",
-        DtPlace("case.dtb", "/pcie@4010000000", "compatible"),
-    )

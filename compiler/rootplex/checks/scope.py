@@ -55,7 +55,9 @@ def buses_of(bridge: DtHostBridge) -> tuple[int, int]:
 
 
 def bus_count(bridge: DtHostBridge) -> int | None:
-    """How many buses the range holds; None where it is none (reversed, or beyond 0xff)."""
+    """How many buses the range holds; None where it is none (cut off, reversed, beyond 0xff)."""
+    if bridge.bus_range is not None and len(bridge.bus_range) < 2:
+        return None
     first, last = buses_of(bridge)
     return last - first + 1 if first <= last <= 0xFF else None
 
@@ -67,6 +69,12 @@ def config_layout(bridge: DtHostBridge) -> int | None:
     if controller is None or controller.driver in _OTHER_LAYOUT:
         return None
     return {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}.get(controller.layout)
+
+
+def windowed_by_description(facts: Facts) -> frozenset[str]:
+    """The names of the bridges that the description says to be windowed, whatever their compatible."""
+    bridges = () if facts.described is None else facts.described.host_bridges
+    return frozenset(bridge.name for bridge in bridges if bridge.config.kind == "windowed")
 
 
 def config_space(bridge: DtHostBridge) -> DtReg | None:

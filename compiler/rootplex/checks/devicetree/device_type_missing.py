@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes.append("its ranges are not read as PCI windows")
         yield RULE.finding(
             facts.source(bridge.place("device_type" if bridge.device_type else None)),
-            f'{name} lacks device_type = "pci"',
+            f"'{name}' lacks device_type = \"pci\"",
             level=Level.WARNING if readable and not is_today_port(facts) else Level.ERROR,
             notes=notes,
             help='write device_type = "pci"',

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -23,18 +23,18 @@ RULE = Rule(
     name="segment-on-some-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    covers=("LNX-01", "XP-01"),
+    covers=("LNX-01", "XP-01", "XP-02"),
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each bridge without a number beside those that have one."""
-    bridges = tuple(enabled_bridges(facts))
+    bridges, port = tuple(enabled_bridges(facts)), is_today_port(facts)
     numbered = [bridge for bridge in bridges if bridge.domain is not None]
     if not numbered:
         return
     for bridge in bridges:
-        if bridge.domain is None:
+        if "linux,pci-domain" not in bridge.node.properties:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
                 facts.source(bridge.place()),
@@ -45,6 +45,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                         f"'{name_of(facts, numbered[0].path)}' has number {numbered[0].domain}",
                     )
                 ],
+                notes=["Xen stops over it while it boots, or while it builds Dom0"] if port else (),
                 help="give every host bridge a segment, or none",
                 subject=name,
             )

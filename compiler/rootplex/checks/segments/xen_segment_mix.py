@@ -27,6 +27,7 @@ RULE = Rule(
     name="xen-segment-mix",
     level=Level.ERROR,
     needs="artifacts",
+    requires=("RPX0201",),
     covers=("XP-01", "XP-02", "XP-03"),
 )
 

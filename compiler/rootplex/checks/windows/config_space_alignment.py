@@ -46,7 +46,9 @@ def _found(facts: Facts) -> Iterator[Finding]:
         special = bridge.controller is not None and bridge.controller.layout == "quirk"
         usual = Level.NOTE if special else Level.WARNING
         name = name_of(facts, bridge.path)
-        yield from _base(facts, reg.cpu, unit, bus_count(bridge), name, reg.place, usual)
+        # a range that says more buses than there is room for says nothing of alignment
+        count = min(bus_count(bridge) or 0, reg.size // unit)
+        yield from _base(facts, reg.cpu, unit, count, name, reg.place, usual)
     mcfg = None if facts.acpi is None else facts.acpi.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
@@ -55,7 +57,7 @@ def _found(facts: Facts) -> Iterator[Finding]:
 
 
 def _base(
-    facts: Facts, base: int, unit: int, count: int | None, name: str, at: Place, usual: Level
+    facts: Facts, base: int, unit: int, count: int, name: str, at: Place, usual: Level
 ) -> Iterator[Finding]:
     wanted = unit * ALL_BUSES if count == ALL_BUSES else unit
     if base % wanted == 0:

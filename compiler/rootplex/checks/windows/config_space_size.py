@@ -27,6 +27,7 @@ from rootplex.checks.scope import (
     enabled_bridges,
     is_today_port,
     name_of,
+    windowed_by_description,
     xen_bridges,
 )
 from rootplex.source.finding import Finding, Level
@@ -43,14 +44,17 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Enabled bridges whose configuration space holds more or fewer buses than they have."""
     driven = {bridge.path for bridge, _ in xen_bridges(facts)} if is_today_port(facts) else set()
+    other_kind = windowed_by_description(facts)
     for bridge in enabled_bridges(facts):
         reg, unit, buses = config_space(bridge), config_layout(bridge), bus_count(bridge)
         if reg is None or unit is None or buses is None or not reg.size or reg.size == buses * unit:
             continue
+        name = name_of(facts, bridge.path)
+        if name in other_kind or (reg.size > buses * unit and reg.size % unit):
+            continue
         first, last = buses_of(bridge)
         held = reg.size // unit
         in_xen = bridge.path in driven
-        name = name_of(facts, bridge.path)
         if held < buses:
             level = Level.ERROR if in_xen else Level.WARNING
             answering = f"only {first:#x}-{first + held - 1:#x}" if held else "none of them"

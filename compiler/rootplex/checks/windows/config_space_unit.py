@@ -15,7 +15,14 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import config_layout, config_space, enabled_bridges, is_today_port, name_of
+from rootplex.checks.scope import (
+    config_layout,
+    config_space,
+    enabled_bridges,
+    is_today_port,
+    name_of,
+    windowed_by_description,
+)
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0109", name="config-space-unit", level=Level.ERROR, needs="artifacts", covers=("XP-15",))
@@ -28,6 +35,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if reg is None or unit is None or (reg.size and reg.size % unit == 0):
             continue
         name = name_of(facts, bridge.path)
+        if name in windowed_by_description(facts):
+            continue
         what = "is empty" if not reg.size else f"ends {reg.size % unit:#x} bytes into a bus"
         yield RULE.finding(
             facts.source(reg.place),

@@ -34,10 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.ranges != "entries" or any(each.translation == "mbus" for each in bridge.windows):
             continue
         plain = any(
-            window.space in ("mem32", "mem64")
-            and not window.prefetchable
-            and window.size
-            and window.pci < GIB_4
+            window.space in ("mem32", "mem64") and not window.prefetchable and window.pci < GIB_4
             for window in bridge.windows
         )
         if not plain and bridge.windows:
