@@ -25,7 +25,8 @@ RIDS = 1 << 16
 @dataclass(frozen=True, slots=True)
 class Run:
     """RIDs `first` to `last`, which go to `target` with ids from `id` on, or (`constant`) all with
-    `id`; `target` None: nowhere. `at` is the entry that says so, or the map without one."""
+    `id`; `target` None: nowhere. `at` is the entry (of IORT the last) that says so, or the
+    map without one."""
 
     first: int
     last: int
@@ -113,7 +114,7 @@ def iort_runs(
         if result.node is None and not constant:
             stuck, id = _where_stuck(node, rid, result.steps)
             length = min(length, _same_for(edges.get(stuck, ()), id))
-        at = result.steps[0].mapping.place if result.steps else node.place
+        at = result.steps[-1].mapping.place if result.steps else node.place
         target = None if result.node is None else result.node.offset
         runs.append(Run(rid, rid + length - 1, target, result.id if target else 0, constant, at))
         rid += length

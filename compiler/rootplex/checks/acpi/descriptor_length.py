@@ -21,6 +21,7 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -38,7 +39,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each descriptor that contradicts itself; those of length 0 are for firmware to fill in."""
     if facts.acpi is None:
         return
-    for device in (*bridges(facts), *facts.acpi.namespace.motherboard):
+    every: tuple[AcpiHostBridge | AcpiDevice, ...]
+    every = (*bridges(facts), *facts.acpi.namespace.motherboard)
+    for device in every:
         template = device.crs.value
         for item in () if template is None else template.certain:
             spanned = item.maximum - item.minimum + 1
