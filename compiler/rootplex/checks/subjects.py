@@ -51,6 +51,10 @@ def described_bridge(facts: Facts, name: str) -> HostBridge | None:
 
 def bridge_place(facts: Facts, root: RootBridge, fact: str = "node") -> Place:
     """Where a fact of a root bridge is written: `segment`, `bus_range`, `config`, `windows`, `node`."""
+    bridge = described_bridge(facts, bridge_name(facts, root))
+    seen = None if bridge is None else bridge.as_seen_by(booted(facts).settings.firmware)
+    if seen is not None and fact != "node":
+        return seen.at(fact)
     return facts.source(root.places.get(fact, root.places.get("node", NOWHERE)))
 
 
