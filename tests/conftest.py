@@ -19,6 +19,13 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = CHECKOUT.parent / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what is made by chance."""
+    group = parser.getgroup("rootplex")
+    group.addoption("--topologies", type=int, default=60, help="random topologies to boot (default: 60)")
+    group.addoption("--seed", type=int, default=20170711, help="of the random topologies")
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The root of the project's checkout."""

@@ -12,7 +12,7 @@ import yaml
 from tests.boot.random_topologies import Description, description, smaller
 
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.qemu.boot import LOG, comparison, run
+from rootplex.jobs.qemu.boot import comparison, run
 from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.listing import lines
@@ -111,6 +111,3 @@ def random_boots(
         told(f"{number} {firmware}: {text.splitlines()[-1]}" if compared.agreed else text)
         found.append(figures)
     return found
-
-
-__all__ = ["LOG", "SEED", "TOPOLOGIES"]

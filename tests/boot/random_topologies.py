@@ -118,7 +118,7 @@ class Tree:
 
     def acs(self) -> Any:
         return self.rng.choice(
-            (True, True, False, [], sorted(self.rng.sample(ACS_BITS, self.rng.randrange(1, 7))))
+            (True, False, False, [], sorted(self.rng.sample(ACS_BITS, self.rng.randrange(1, 7))))
         )
 
     def slots(self, least: int, most: int) -> list[int]:
@@ -126,7 +126,7 @@ class Tree:
 
     def functions(self, most: int = 3) -> list[int]:
         """Function numbers of a slot: mostly one, else with gaps; 0 is missing now and then."""
-        if self.chance(0.5):
+        if self.chance(0.4):
             return [0]
         above = sorted(self.rng.sample(range(1, 8), self.rng.randint(1, most)))
         return above if self.chance(0.05) else [0, *above]

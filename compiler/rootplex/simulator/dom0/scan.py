@@ -19,7 +19,7 @@ from rootplex.simulator.function import Bus, Function
 BUS_NUMBERS, SUBORDINATE = 0x18, 0x1A
 CARDBUS_RESERVE = 3
 PCI_BRIDGE, EVENT_COLLECTOR = 0x0604, 0x080700
-"""The classes that `pcieport` asks for (portdrv.c: `port_pci_ids`); of the first any programming interface."""
+"""The classes that `pcieport` asks for (portdrv.c: `port_pci_ids`), the first with any interface."""
 
 
 class Scan:

@@ -1,0 +1,103 @@
+"""Every bundled topology that a QEMU can be, under a real kernel: on QEMU's devices, else in guest memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from tests.boot.booting import boot, figures_of
+
+from rootplex.backends.qemu import arguments
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.qemu.preparation import prepare
+from rootplex.model.bridge import Firmware
+from rootplex.model.platform import Platform
+from rootplex.source.shipped import shipped_folder
+from rootplex.tools.images import Arch
+from rootplex.tools.kernels import Kernel
+
+pytestmark = pytest.mark.boot
+
+Kernels: TypeAlias = Callable[[Arch, str], Kernel]
+Record: TypeAlias = Callable[[str, object], None]
+Machine: TypeAlias = Callable[[Arch, str], None]
+
+NAMES = sorted(path.stem for path in shipped_folder("topologies").glob("*.yaml"))
+
+
+def bundled(name: str) -> Platform:
+    path = shipped_folder("topologies") / f"{name}.yaml"
+    platform = read_checked(path.read_bytes(), str(path)).platform
+    assert platform is not None
+    return platform
+
+
+@pytest.mark.parametrize("firmware", ["dt", "acpi"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundled_topology_boots_as_simulated(
+    name: str, firmware: Firmware, tmp_path: Path, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    platform = bundled(name)
+    if firmware not in platform.firmware:
+        pytest.skip(f"{name} is not described for {firmware}")
+    _boots(
+        platform,
+        firmware,
+        "linux-6.1",
+        bool(arguments(platform)[1]),
+        tmp_path,
+        kernel,
+        machine,
+        record_property,
+    )
+
+
+@pytest.mark.parametrize("firmware", ["dt", "acpi"])
+@pytest.mark.parametrize("name", ["qemu-virt", "qemu-switches", "qemu-virt-three-segments"])
+def test_a_newer_kernel_agrees(
+    name: str, firmware: Firmware, tmp_path: Path, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    _boots(bundled(name), firmware, "linux-7.2", False, tmp_path, kernel, machine, record_property)
+
+
+def test_what_qemu_has_can_go_into_memory_too(
+    tmp_path: Path, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    _boots(bundled("qemu-switches"), "dt", "linux-6.1", True, tmp_path, kernel, machine, record_property)
+
+
+def _boots(
+    platform: Platform,
+    firmware: Firmware,
+    profile: str,
+    in_memory: bool,
+    folder: Path,
+    kernel: Kernels,
+    machine: Machine,
+    record: Record,
+) -> None:
+    arch: Arch = "x86_64" if platform.arch == "x86_64" else "arm64"
+    machine(arch, firmware)
+    booted = kernel(arch, profile)
+    compared, text = boot(prepare(platform, firmware, profile, in_memory=in_memory), booted, folder)
+    record("figures", figures_of(compared))
+    assert compared.agreed, text
+    assert compared.figures.functions > 0
+
+
+@pytest.mark.parametrize("firmware", ["dt", "acpi"])
+def test_disks_on_three_segments_are_read(
+    firmware: Firmware, tmp_path: Path, kernel: Kernels, machine: Machine
+) -> None:
+    """DMA and messages work behind each host bridge; the addresses are those of the recipe."""
+    machine("arm64", firmware)
+    booted = kernel("arm64", "linux-6.1")
+    compared, text = boot(
+        prepare(bundled("qemu-virt-three-segments"), firmware, "linux-6.1"), booted, tmp_path
+    )
+    assert {line.subject: line.booted for line in compared.lines if line.what == "disk"} == {
+        f"{place}:00.0": f"rootplex qemu-virt-three-segments {disk}"
+        for place, disk in (("0000:01", "disk0"), ("0001:41", "disk1"), ("0002:81", "disk2"))
+    }, text

@@ -1,0 +1,87 @@
+"""Random topologies under a real kernel: devices, segments, bus numbers and groups as simulated.
+
+`--topologies N --seed S` for longer runs. A mismatch is shrunk and printed with the smallest description
+that still shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+import yaml
+from tests.boot.booting import SEED, TOPOLOGIES, boot_random, figures_of, firmware_of, platform_of, smallest
+from tests.boot.random_topologies import description
+
+from rootplex.jobs.qemu.preparation import prepare
+from rootplex.tools.images import Arch
+from rootplex.tools.kernels import Kernel
+
+Kernels: TypeAlias = Callable[[Arch, str], Kernel]
+Record: TypeAlias = Callable[[str, object], None]
+Machine: TypeAlias = Callable[[Arch, str], None]
+
+NEWER = 6
+"""Every so manieth topology is booted on the newer kernel too."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    count = metafunc.config.getoption("--topologies")
+    if "number" in metafunc.fixturenames:
+        metafunc.parametrize("number", range(count))
+    if "sixth" in metafunc.fixturenames:
+        metafunc.parametrize("sixth", range(1, count, NEWER))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    value = request.config.getoption("--seed")
+    assert isinstance(value, int)
+    return value
+
+
+@pytest.mark.boot
+def test_a_kernel_sees_what_is_simulated(
+    seed: int, number: int, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    _boot(seed, number, "linux-6.1", kernel, machine, record_property)
+
+
+@pytest.mark.boot
+def test_a_newer_kernel_sees_what_is_simulated(
+    seed: int, sixth: int, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    _boot(seed, sixth, "linux-7.2", kernel, machine, record_property)
+
+
+def _boot(seed: int, number: int, profile: str, kernel: Kernels, machine: Machine, record: Record) -> None:
+    firmware = firmware_of(number)
+    machine("arm64", firmware)
+    booted = kernel("arm64", profile)
+    whole = description(seed, number, firmware)
+    compared, text = boot_random(whole, booted)
+    record("figures", figures_of(compared))
+    if not compared.agreed:
+        less, shown = smallest(whole, booted)
+        pytest.fail(f"{shown or text}\n\n{yaml.safe_dump(less, sort_keys=False)}", pytrace=False)
+
+
+def test_sixty_topologies_hold_enough_to_compare(program: Callable[[str], str]) -> None:
+    """20 by ACPI; 150 groups of two or more, by the simulation that the boots agree with."""
+    program("iasl")
+    program("acpiexec")
+    by_acpi, large = 0, 0
+    for number in range(TOPOLOGIES):
+        firmware = firmware_of(number)
+        whole = platform_of(description(SEED, number, firmware))
+        made = prepare(whole, firmware, "linux-6.1", in_memory=True)
+        by_acpi += firmware == "acpi"
+        large += sum(len(group) > 1 for group in made.expected.groups)
+    assert by_acpi >= 20
+    assert large >= 150
+
+
+def test_the_same_seed_makes_the_same_topology() -> None:
+    assert description(1, 7, "dt") == description(1, 7, "dt")
+    assert description(1, 7, "dt") != description(2, 7, "dt")
