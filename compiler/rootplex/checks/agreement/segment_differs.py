@@ -42,7 +42,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that has more than one number."""
-    automatic = _automatic(facts)
+    automatic, off = _automatic(facts)
     for joined in facts.bridges:
         acpi = joined.acpi
         if acpi is None or not is_present(acpi):
@@ -67,12 +67,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         if odd or place is None or number == segment:
             continue
         by_order = "" if joined.dt is None or joined.dt.domain is not None else " (by probe order)"
+        if off:
+            by_order += " once it is enabled"
         at_place, related = laid_to(
             facts, joined, "segment", (place, f"the device tree has {number}{by_order}"), seg
         )
         yield RULE.finding(
             at_place,
             f"{joined.name} is segment {number}{by_order} by device tree and {segment} by ACPI",
+            level=Level.NOTE if off else None,
             related=related,
             help="write one number everywhere",
             subject=joined.name,
@@ -87,20 +90,27 @@ def _seg_text(bridge: AcpiHostBridge) -> str:
 
 def _in_tree(bridge: DtHostBridge | None, automatic: dict[str, int]) -> tuple[int | None, Place | None]:
     """The number of an enabled bridge of the tree, and where it says so."""
-    if bridge is None or not (bridge.enabled and bridge.ancestors_enabled):
+    if bridge is None or bridge.path not in automatic:
         return None, None
     if bridge.domain is not None:
         return bridge.domain & 0xFFFF, bridge.place("linux,pci-domain")
     return automatic[bridge.path], bridge.place()
 
 
-def _automatic(facts: Facts) -> dict[str, int]:
-    """Numbers of the bridges without one, in document order (linux-pci §1.2, the new scheme)."""
+def _automatic(facts: Facts) -> tuple[dict[str, int], bool]:
+    """Numbers of the enabled bridges, those without one in document order (linux-pci §1.2, the new
+    scheme). Where all are disabled, a boot loader enables them: then those count that ACPI has too (True)."""
     every = dt_bridges(facts)
+    on = {bridge.path for bridge in every if bridge.enabled and bridge.ancestors_enabled}
+    off = not on
+    if off:
+        on = {each.dt.path for each in facts.bridges if each.dt is not None and each.acpi is not None}
     taken = {bridge.domain & 0xFFFF for bridge in every if bridge.domain is not None}
     found: dict[str, int] = {}
     for bridge in every:
-        if bridge.domain is None and bridge.enabled and bridge.ancestors_enabled:
+        if bridge.path in on and bridge.domain is not None:
+            found[bridge.path] = bridge.domain & 0xFFFF
+        elif bridge.path in on:
             found[bridge.path] = next(number for number in range(1 << 17) if number not in taken)
             taken.add(found[bridge.path])
-    return found
+    return found, off
