@@ -20,8 +20,17 @@ from rootplex.jobs.details import details_of
 from rootplex.jobs.joining import join_boards
 from rootplex.model.platform import Platform
 from rootplex.report.result import Json
+from rootplex.simulator.dom0.boot import boot
+from rootplex.simulator.dom0.hypervisor import BareMetal
+from rootplex.simulator.dom0.state import Dom0State
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.function import Function as Simulated
+from rootplex.simulator.groups.dom0 import group_streams
+from rootplex.simulator.groups.grouping import Group as Together
+from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
-from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.routing.firmware import Firmware as Routes
+from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -62,7 +71,11 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
     names = dict(zip(imported.bridges, (each.name for each in platform.host_bridges), strict=True))
     named = replace(facts, outcome=outcome, bridges=join_boards(dt, acpi, names))
     found = run_checks(named, "simulation")
-    found += tuple(_compared(snapshot, outcome))
+    ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
+    if snapshot.hypervisor is None:
+        ran = _on_bare_metal(artifacts, settings, dt, acpi)
+    if outcome.dom0.died is None or snapshot.hypervisor is None:
+        found += tuple(_compared(snapshot, ran))
     return Rehearsal(found, details_of(platform, named, outcome, {}), known=True)
 
 
@@ -80,11 +93,33 @@ def _nothing(why: str, place: Place) -> Rehearsal:
     return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None, known=False)
 
 
-def _compared(snapshot: Snapshot, outcome: Outcome) -> Iterator[Finding]:
-    if outcome.dom0.died is not None or outcome.xen.crash is not None:
-        return
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a simulated kernel came to: functions and groups."""
+
+    functions: tuple[Simulated, ...]
+    groups: tuple[Together, ...]
+
+
+def _on_bare_metal(
+    artifacts: Artifacts, settings: Settings, dt: DtFirmware | None, acpi: AcpiFirmware | None
+) -> Ran:
+    """The same kernel without Xen below it, as the snapshot's ran: Xen changes ACS bits, for one."""
+    assert artifacts.config is not None
+    assert artifacts.pages is not None
+    hardware = Hardware(read_image(artifacts.config, artifacts.pages))
+    state = Dom0State()
+    firmware = dt or acpi
+    assert firmware is not None
+    boot(firmware, settings, hardware, BareMetal(hardware), state)
+    streams = StreamRouter(state, Routes.of(dt, acpi), settings.firmware)
+    groups = group_streams(state, streams.streams, settings)
+    return Ran(tuple(state.functions), groups.groups)
+
+
+def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
     seen = {str(each.sbdf): each for each in snapshot.functions}
-    simulated = {each.sbdf: each for each in outcome.dom0.functions}
+    simulated = {each.sbdf: each for each in ran.functions}
     for sbdf in seen.keys() - simulated.keys():
         yield RULE.finding(
             seen[sbdf].place, f"the kernel shows {sbdf}, which the simulation does not reach", subject=sbdf
@@ -102,15 +137,15 @@ def _compared(snapshot: Snapshot, outcome: Outcome) -> Iterator[Finding]:
             message = f"{sbdf} is below {kernels} for the kernel, below {ours} simulated"
             yield RULE.finding(seen[sbdf].place, message, subject=sbdf)
     if snapshot.groups:
-        yield from _groups([seen[sbdf] for sbdf in both], outcome)
+        yield from _groups([seen[sbdf] for sbdf in both], ran)
 
 
-def _groups(functions: Iterable[Function], outcome: Outcome) -> Iterator[Finding]:
+def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
     """Partitions are compared over the functions to which the kernel gave a group."""
     grouped = {str(each.sbdf): each for each in functions if each.group is not None}
     simulated = {
         function.sbdf: frozenset(member.sbdf for member in group.members if member.sbdf in grouped)
-        for group in outcome.linux.groups
+        for group in ran.groups
         for function in group.members
     }
     for sbdf, function in sorted(grouped.items()):
