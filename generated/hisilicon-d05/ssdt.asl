@@ -1,7 +1,7 @@
 /*
  * The PCI host bridges of hisilicon-d05, compiled by Rootplex from its description.
  */
-DefinitionBlock ("", "SSDT", 2, "RTPLEX", "ROOTPLEX", 0x00000001)
+DefinitionBlock ("", "SSDT", 2, "HISI  ", "HIP07   ", 0x00000000)
 {
     Scope (\_SB)
     {

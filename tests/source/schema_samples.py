@@ -49,7 +49,8 @@ KEYS = {
     "xen": "discovery pci_passthrough iommu vpci dom0 guests",
     "dom0": "bits kernel firmware memory probe_order registers lpae vmalloc",
     "guest": "name devices",
-    "expect": "addresses segments groups isolated shared boot findings",
+    "expect": "addresses segments groups isolated shared boot findings when",
+    "expect_when": "firmware kernels addresses segments groups isolated shared boot findings",
     "suppression": "code at reason",
 }
 NO_ROW = {"disintx", "rom", "properties"}
@@ -104,7 +105,7 @@ SAMPLES = [
             """
 rootplex: 1
 platform: {name: x, title: X, arch: arm, vendor: ACME, model: X1, compatible: ["acme,x1"], firmware: [dt],
-  base: none, oem: {id: ACME, table_id: X1}, bootargs: quiet, console: "/uart"}
+  base: none, oem: {id: ACME, table_id: X1, revision: 0}, bootargs: quiet, console: "/uart"}
 memory: [{base: 0x80000000, size: 2GiB}]
 host_bridges: [{name: main, config: {kind: windowed, base: 0, size: 4096}}]
 """,
@@ -186,7 +187,8 @@ xen:
     registers: after-first-device, vmalloc: 240MiB}
   guests: [{name: router, devices: []}]
 expect: {addresses: {nic: "0000:00:1f.7"}, segments: {main: 0}, groups: [[a]], isolated: [a], shared: [[a]],
-  boot: "0000:00:00.0", findings: [RPX0203]}
+  boot: "0000:00:00.0", findings: [RPX0203],
+  when: [{firmware: acpi, kernels: [jgg-v3], boot: "0001:00:00.0"}]}
 suppress: [{code: RPX0502, at: nic, reason: both go to one guest}]
 """,
         )

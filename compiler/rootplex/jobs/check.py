@@ -67,6 +67,8 @@ def examine(
     if alter is not None:
         compiled = alter(compiled)
     settings = settings_of(platform, compiled, wishes)
+    platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
+    checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
     with ThreadPoolExecutor(1) as aside:
         # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from rootplex.model.device import Device, Pin, Space
 from rootplex.model.numbers import BUS_SIZE, BusRange, Region
-from rootplex.model.part import Part, Places
+from rootplex.model.part import Part
 
 ConfigKind: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 Firmware: TypeAlias = Literal["dt", "acpi"]
@@ -195,22 +195,13 @@ class HostBridge(Part):
         if not view.present:
             return None
         changes: dict[str, object] = {}
-        fields = dict(self.places.fields)
         for key in ("segment", "bus_range", "config", "windows", "enabled"):
             value = getattr(view, key)
-            if value is None:
-                continue
-            changes[key] = None if value == "none" else value
-            for path in [path for path in fields if path == key or path.startswith(f"{key}.")]:
-                del fields[path]
-            fields.update(
-                (path, place)
-                for path, place in view.places.fields.items()
-                if path == key or path.startswith(f"{key}.")
-            )
+            if value is not None:
+                changes[key] = None if value == "none" else value
         if not changes:
             return self
-        return replace(self, places=Places(self.places.whole, fields), **changes)  # type: ignore[arg-type]
+        return replace(self, places=self.places.replaced(changes, view.places), **changes)  # type: ignore[arg-type]
 
     def walk(self) -> Iterator[Device]:
         """Every function below, parents before children, in the order of the file."""

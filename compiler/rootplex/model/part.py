@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rootplex.source.place import FilePlace, Place
@@ -31,6 +31,19 @@ class Places:
     def wrote(self, path: str) -> bool:
         """Whether the author wrote this field (a default has no place of its own)."""
         return path in self.fields
+
+    def replaced(self, keys: Iterable[str], other: Places) -> Places:
+        """These places, where `keys` and all below them have the places that `other` has."""
+        taken = set(keys)
+        return Places(
+            self.whole,
+            {
+                path: place
+                for places, mine in ((self, True), (other, False))
+                for path, place in places.fields.items()
+                if (path.partition(".")[0] in taken) is not mine
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from rootplex.model.bridge import Firmware, HostBridge
@@ -79,6 +79,36 @@ class Expect(Part):
     shared: tuple[tuple[str, ...], ...] = ()
     boot: Sbdf | None = None
     findings: tuple[str, ...] = ()
+    when: tuple[ExpectWhen, ...] = ()
+
+    def of_boot(self, firmware: str, kernel: str) -> Expect:
+        """What is asserted of a boot by a firmware with a kernel: each key that an entry of `when`
+        writes in place of the general one, with its place."""
+        found = self
+        for each in self.when:
+            if each.applies(firmware, kernel):
+                written = {key for key in EXPECTATIONS if each.expect.wrote(key)}
+                found = replace(
+                    found,
+                    places=found.places.replaced(written, each.expect.places),
+                    **{key: getattr(each.expect, key) for key in written},
+                )
+        return found
+
+
+EXPECTATIONS = ("addresses", "segments", "groups", "isolated", "shared", "boot", "findings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectWhen(Part):
+    """What is asserted otherwise of boots by one firmware (None: either) or some kernels (None: any)."""
+
+    firmware: Firmware | None
+    kernels: tuple[str, ...] | None
+    expect: Expect
+
+    def applies(self, firmware: str, kernel: str) -> bool:
+        return self.firmware in (None, firmware) and (self.kernels is None or kernel in self.kernels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

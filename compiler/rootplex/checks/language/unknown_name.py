@@ -16,7 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.controllers import DtNode, SmmuV3
 from rootplex.model.part import Part
-from rootplex.model.platform import Platform
+from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.suggest import advice
 
@@ -104,7 +104,11 @@ def references(platform: Platform) -> Iterator[Reference]:
     for guest in platform.xen.guests:
         for i, name in enumerate(guest.devices):
             yield guest, f"devices.{i}", name, "device", devices
-    expect = platform.expect
+    for expect in (platform.expect, *(each.expect for each in platform.expect.when)):
+        yield from _expected(expect, devices, bridges)
+
+
+def _expected(expect: Expect, devices: frozenset[str], bridges: frozenset[str]) -> Iterator[Reference]:
     for name, _ in expect.addresses:
         yield expect, f"addresses.{name}", name, "device", devices
     for name, _ in expect.segments:

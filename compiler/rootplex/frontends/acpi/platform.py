@@ -71,7 +71,8 @@ def _oem(table: Table) -> Node | None:
     ids = {"id": table.oem_id.rstrip(b"\0"), "table_id": table.oem_table_id.rstrip(b"\0")}
     if not all(re.fullmatch(rb"[ -~]+", value) for value in ids.values()):
         return None
-    return tree({key: value.decode("ascii") for key, value in ids.items()}, table.place())
+    names = {key: value.decode("ascii") for key, value in ids.items()}
+    return tree({**names, "revision": table.oem_revision}, table.place())
 
 
 def _name(path: str) -> str:

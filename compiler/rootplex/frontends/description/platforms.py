@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from rootplex.frontends.description import controllers
-from rootplex.frontends.description.bridges import Surroundings, build_bridge
+from rootplex.frontends.description.bridges import U32, Surroundings, build_bridge
 from rootplex.frontends.description.values import Fields
 from rootplex.model.numbers import Sbdf
 from rootplex.model.platform import (
     Boot,
     Dom0,
     Expect,
+    ExpectWhen,
     Guest,
     Memory,
     Platform,
@@ -82,7 +83,12 @@ def _oem(head: Fields, base: str) -> tuple[str, str, int]:
     own = head.map("oem")
     if own is None:
         return ident, table, revision
-    return (own.text("id") or ident).ljust(6), (own.text("table_id") or table).ljust(8), revision
+    written = own.number("revision", 0, U32)
+    return (
+        (own.text("id") or ident).ljust(6),
+        (own.text("table_id") or table).ljust(8),
+        revision if written is None else written,
+    )
 
 
 def _memory(top: Fields, base: str) -> tuple[Memory, ...]:
@@ -153,6 +159,16 @@ def _expect(fields: Fields | None) -> Expect:
         shared=_lists(fields.get("shared")) or (),
         boot=None if boot is None else Sbdf.parse(boot),
         findings=fields.texts("findings") or (),
+        when=tuple(_when(each) for each in fields.maps("when")),
+    )
+
+
+def _when(fields: Fields) -> ExpectWhen:
+    return ExpectWhen(
+        places=fields.places(),
+        firmware=fields.text("firmware"),  # type: ignore[arg-type]  # the schema's enum
+        kernels=fields.texts("kernels"),
+        expect=_expect(fields),
     )
 
 
