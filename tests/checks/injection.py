@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from altered import property_at, with_bytes, with_cell
+from tests.checks.altered import property_at, with_bytes, with_cell
 
 from rootplex.backends.artifact import Compiled
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from injection import Fault, all_faults, dtb_faults, idle_faults, iort_faults, mcfg_faults, ssdt_faults
+from tests.checks.injection import (
+    Fault,
+    all_faults,
+    dtb_faults,
+    idle_faults,
+    iort_faults,
+    mcfg_faults,
+    ssdt_faults,
+)
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform

@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge without a bus descriptor."""
     for bridge in bridges(facts):
         template = bridge.crs.value
-        if bridge.crs.state == "unknown" and template is None:
+        if bridge.crs.state == "unknown" and (template is None or template.certain != template.resources):
             continue
         if template is not None and any(item.type == "bus" and item.length for item in template.resources):
             continue

@@ -1,0 +1,443 @@
+"""Block 07: each check fires on a sound platform with one thing broken, at its place; sound, it is silent."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.checks.altered import with_bytes
+from tests.checks.cases import changed, findings_of, line_of, marked_line, only
+from tests.checks.two_bridges import SOUND
+
+from rootplex.backends.artifact import Compiled
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts, Joined
+from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge, Namespace, Template, Value
+from rootplex.readers.acpi.header import Table, read_table
+from rootplex.readers.acpi.iort import read_iort
+from rootplex.readers.acpi.mcfg import read_mcfg
+from rootplex.readers.acpi.resources import Resource
+from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.source.finding import Finding
+from rootplex.source.place import TablePlace
+
+BOTH = ("firmware: [dt]", "firmware: [dt, acpi]")
+LABEL_ONE, LABEL_TWO = "dt: {label: first}", "dt: {label: second}"
+Change = tuple[str, str]
+Alter = Callable[[Compiled], Compiled]
+
+
+def bytes_at(file: str, offset: int, format: str, value: int) -> Alter:
+    """A field of a table set to a value."""
+    return lambda compiled: with_bytes(compiled, file, offset, struct.pack(format, value))
+
+
+def aml_instead(old: bytes, new: bytes) -> Alter:
+    """One place in the AML with other bytes."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        data = compiled.files["ssdt.aml"]
+        assert data.count(old) >= 1
+        return with_bytes(compiled, "ssdt.aml", data.index(old), new)
+
+    return alter
+
+
+# By description: what it shows, code, level, changes; the mark is where the finding points.
+DESCRIBED: list[tuple[str, str, str, list[Change]]] = [
+    ("no PNP0A03", "RPX0710", "error", [(LABEL_TWO, "acpi: {cid: []} #<")]),
+    ("PNP0A03 alone", "RPX0710", "warning", [(LABEL_TWO, "acpi: {hid: PNP0A03, cid: []} #<")]),
+    (
+        "not in MCFG",
+        "RPX0720",
+        "error",
+        [("segment: 1\n", "segment: 1 #<\n"), (LABEL_TWO, "acpi: {mcfg: false}")],
+    ),
+    (
+        "an entry that is too short",
+        "RPX0721",
+        "error",
+        [
+            ("bus_range: [0x10, 0x1f]", "bus_range: [0x10, 0x1f] #<"),
+            (LABEL_TWO, "acpi: {mcfg: [0x10, 0x1e]}"),
+        ],
+    ),
+    (
+        "two bases in one segment",
+        "RPX0715",
+        "warning",
+        [("segment: 1\n", "segment: 0\n"), ("0x40_1100_0000}", "0x40_2100_0000} #<")],
+    ),
+    ("two _UIDs alike", "RPX0732", "warning", [(LABEL_TWO, "acpi: {uid: 0} #<")]),
+    (
+        "buses of another bridge",
+        "RPX0733",
+        "error",
+        [("segment: 1\n", "segment: 0\n"), ("[0x10, 0x1f]", "[0x0f, 0x1f] #<")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "changes"), [row[1:] for row in DESCRIBED], ids=[r[0] for r in DESCRIBED]
+)
+def test_fires_on_a_description(code: str, level: str, changes: list[Change]) -> None:
+    text = changed(SOUND, BOTH, *changes)
+    found = only(findings_of(text), code)
+    assert [(each.level, line_of(each.at)) for each in found] == [(level, marked_line(text))]
+
+
+# By one altered field: what it shows, code, level, how, the description's line it points to (a piece of it).
+NODES = 0x30
+SMMU_AT = NODES + 24
+ONE_AT = SMMU_AT + 0x80 - 20
+TABLES: list[tuple[str, str, str, Alter, str | None]] = [
+    ("a table of bytes over", "RPX0713", "error", bytes_at("mcfg.aml", 4, "<I", 70), None),
+    ("one bus twice", "RPX0714", "error", lambda c: _same_segment(c), "bus_range: [0x10, 0x1f]"),
+    ("base 0", "RPX0717", "error", bytes_at("mcfg.aml", 44, "<Q", 0), "config: {base: 0x40_1000_0000}"),
+    (
+        "buses reversed",
+        "RPX0735",
+        "error",
+        bytes_at("mcfg.aml", 44 + 16 + 11, "<B", 1),
+        "bus_range: [0x10, 0x1f]",
+    ),
+    ("ECAM elsewhere", "RPX0723", "warning", bytes_at("mcfg.aml", 44, "<Q", 0x5000000000), "0x40_1000_0000"),
+    ("_BBN", "RPX0712", "warning", aml_instead(b"_BBN\x0a\x10", b"_BBN\x0a\x11"), "bus_range: [0x10, 0x1f]"),
+    ("a length of its own", "RPX0754", "warning", lambda c: _longer_bus(c), "bus_range: [0, 0x0f]"),
+    ("no _CCA", "RPX0731", "error", aml_instead(b"_CCA", b"_CCB"), "dma_coherent|name: one"),
+    ("segment of the root complex", "RPX0740", "error", lambda c: _rc_segment(c, 1, 9), "segment: 1"),
+    ("the same one twice", "RPX0741", "error", lambda c: _rc_segment(c, 1, 0), "segment: 1"),
+]
+
+
+def _same_segment(compiled: Compiled) -> Compiled:
+    altered = with_bytes(compiled, "mcfg.aml", 44 + 16 + 8, struct.pack("<H", 0))
+    return with_bytes(altered, "mcfg.aml", 44 + 16 + 10, b"\x08")
+
+
+def _longer_bus(compiled: Compiled) -> Compiled:
+    data = compiled.files["ssdt.aml"]
+    return with_bytes(compiled, "ssdt.aml", data.index(b"\x88\x0d\x00\x02") + 14, struct.pack("<H", 15))
+
+
+def _rc_segment(compiled: Compiled, index: int, segment: int) -> Compiled:
+    data = compiled.files["iort.aml"]
+    at, seen = NODES, 0
+    while True:
+        type, length = struct.unpack_from("<BH", data, at)
+        if type == 2 and seen == index:
+            return with_bytes(compiled, "iort.aml", at + 28, struct.pack("<I", segment))
+        seen += type == 2
+        at += length
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "alter", "line"), [row[1:] for row in TABLES], ids=[row[0] for row in TABLES]
+)
+def test_fires_on_an_altered_table(code: str, level: str, alter: Alter, line: str | None) -> None:
+    text = changed(SOUND, BOTH)
+    found = only(findings_of(text, alter=alter), code)
+    assert [each.level for each in found] == [level]
+    if line is not None:
+        written = text.splitlines()[(line_of(found[0].at) or 0) - 1]
+        assert any(piece in written for piece in line.split("|")), written
+
+
+def test_both_firmwares_sound() -> None:
+    assert findings_of(changed(SOUND, BOTH)) == ()
+
+
+# Tables and namespaces that no description makes.
+AT = TablePlace("case", "DSDT")
+
+
+def table(signature: str, body: bytes, revision: int = 1, instance: int = 1) -> Table:
+    """A table with a right checksum."""
+    head = struct.pack(
+        "<4sIBB6s8sI4sI",
+        signature.encode(),
+        36 + len(body),
+        revision,
+        0,
+        b"ROOTPX",
+        b"CASE    ",
+        1,
+        b"CASE",
+        1,
+    )
+    data = bytearray(head + body)
+    data[9] = -sum(data) & 0xFF
+    return read_table(bytes(data), "case", instance)
+
+
+def entry(base: int, segment: int = 0, start: int = 0, end: int = 255) -> bytes:
+    return struct.pack("<QHBBI", base, segment, start, end, 0)
+
+
+def mcfg(*entries: bytes, revision: int = 1, instance: int = 1) -> Table:
+    return table("MCFG", bytes(8) + b"".join(entries), revision, instance)
+
+
+def known(value: object) -> Value[object]:
+    return Value("known", value, None, AT)
+
+
+ABSENT: Value[object] = Value("absent", None, None, AT)
+
+
+def resource(type: str, minimum: int, length: int, kind: str = "QWord") -> Resource:
+    """A fixed descriptor that a bridge passes down."""
+    maximum = minimum + length - 1
+    return Resource(type, kind, minimum, maximum, 0, length, 0, True, 0x0C, 0, (), 0, 46)  # type: ignore[arg-type]
+
+
+def template(*items: Resource, steady: bool = True) -> Value[Template]:
+    return Value("known", Template(b"", items, (steady,) * len(items), None), None, AT)
+
+
+def bridge(**values: object) -> AcpiHostBridge:
+    """PCI0 with all buses of segment 0, and what is given."""
+    fields: dict[str, object] = dict.fromkeys(
+        ("segment", "bus", "config_base", "uid", "status", "proximity", "prt", "osc", "preserve"), ABSENT
+    )
+    fields |= {
+        "path": "\\_SB.PCI0",
+        "hid": "PNP0A08",
+        "cids": ("PNP0A03",),
+        "place": AT,
+        "coherent": known(1),
+    }
+    fields["crs"] = template(resource("bus", 0, 256, "Word"))
+    return AcpiHostBridge(**(fields | values))  # type: ignore[arg-type]
+
+
+def reserving(base: int, size: int) -> AcpiDevice:
+    item = replace(resource("memory", base, size), producer=False)
+    return AcpiDevice("\\_SB.MB", "PNP0C02", (), ABSENT, ABSENT, template(item), AT)  # type: ignore[arg-type]
+
+
+def vendor(
+    *tables: Table,
+    bridges: tuple[AcpiHostBridge, ...] | None = None,
+    reserved: tuple[int, int] | None = None,
+    arch: str = "x86_64",
+) -> tuple[Finding, ...]:
+    """The findings on the tables of a machine that nobody described."""
+    first = {each.signature: each for each in reversed(tables)}
+    bridges = (bridge(),) if bridges is None else bridges
+    motherboard = () if reserved is None else (reserving(*reserved),)
+    space = Namespace("case", bridges, motherboard, ())
+    acpi = AcpiFirmware(
+        tables=tables,
+        namespace=space,
+        mcfg=read_mcfg(first["MCFG"]) if "MCFG" in first else None,
+        iort=read_iort(first["IORT"]) if "IORT" in first else None,
+    )
+    joined = tuple(Joined(each.path, acpi=each) for each in bridges)
+    return run_checks(Facts(arch=arch, acpi=acpi, bridges=joined), "artifacts")
+
+
+def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    return [(each.code, each.level) for each in found]
+
+
+E0 = 0xE0000000
+ECAM = (E0, 256 << 20)
+
+
+def test_a_sound_pc_has_no_findings() -> None:
+    assert codes(vendor(mcfg(entry(E0)), reserved=ECAM)) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "code", "level", "offset"),
+    [
+        ((mcfg(entry(E0)), mcfg(entry(E0, end=7), instance=2)), "RPX0716", "error", None),
+        ((mcfg(entry(E0)), mcfg(entry(E0), instance=2)), "RPX0716", "note", None),
+        ((mcfg(entry(E0), entry(E0, segment=3)),), "RPX0722", "note", 44 + 16 + 8),
+        ((mcfg(entry(E0)), table("DMAR", bytes(12) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 5, 0xFED90000))),
+         "RPX0753", "warning", 48),
+    ],
+)  # fmt: skip
+def test_fires_on_a_pc(tables: tuple[Table, ...], code: str, level: str, offset: int | None) -> None:
+    found = only(vendor(*tables, reserved=ECAM), code)
+    assert [(each.code, each.level) for each in found] == [(code, level)]
+    assert isinstance(found[0].at, TablePlace)
+    assert found[0].at.offset == offset
+
+
+@pytest.mark.parametrize(
+    ("base", "segment", "end", "revision", "code", "level"),
+    [
+        (0x4010000000, 0, 255, 0, "RPX0718", "error"),
+        (0xF8000000, 0, 255, 1, "RPX0719", "error"),
+        (E0, 1, 255, 1, "RPX0725", "error"),
+        (E0, 0, 6, 1, "RPX0721", "warning"),
+    ],
+)
+def test_fires_on_one_entry(base: int, segment: int, end: int, revision: int, code: str, level: str) -> None:
+    found = vendor(mcfg(entry(base, segment, 0, end), revision=revision), reserved=(base, 256 << 20))
+    assert (code, level) in codes(found)
+
+
+def test_mcfg_of_revision_1_may_be_high() -> None:
+    base = 0x4010000000
+    assert codes(vendor(mcfg(entry(base)), reserved=(base, 256 << 20))) == []
+
+
+def test_room_for_entries_in_xen() -> None:
+    entries = [entry(0x100000000 + (n << 28), segment=n) for n in range(2049)]
+    found = only(vendor(mcfg(*entries), reserved=ECAM), "RPX0730")
+    assert [each.at for each in found] == [TablePlace("case", "MCFG", 44 + 16 * 2048, 16)]
+    assert not only(vendor(mcfg(*entries[:2048]), reserved=ECAM), "RPX0730")
+
+
+def test_ecam_reserved_or_not() -> None:
+    assert codes(vendor(mcfg(entry(E0)))) == [("RPX0723", "warning")]
+    unsteady = replace(bridge(), crs=template(resource("bus", 0, 256, "Word")))
+    assert codes(vendor(mcfg(entry(E0)), bridges=(unsteady,), reserved=ECAM)) == []
+
+
+def test_ecam_in_a_window() -> None:
+    window = template(resource("bus", 0, 256, "Word"), resource("memory", 0xC0000000, 0x30000000))
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(crs=window),), reserved=ECAM)
+    assert codes(only(found, "RPX0724")) == [("RPX0724", "error")]
+    moving = template(*window.value.resources, steady=False) if window.value else window
+    assert not only(vendor(mcfg(entry(E0)), bridges=(bridge(crs=moving),), reserved=ECAM), "RPX0724")
+
+
+def test_crs_without_buses() -> None:
+    windows = template(resource("memory", 0xC0000000, 0x10000000))
+    assert codes(vendor(mcfg(entry(E0)), bridges=(bridge(crs=windows),), reserved=ECAM)) == [
+        ("RPX0711", "error")
+    ]
+    assert ("RPX0711", "error") in codes(
+        vendor(mcfg(entry(E0)), bridges=(bridge(crs=ABSENT),), reserved=ECAM)
+    )
+
+
+def test_a_bridge_that_is_off_and_still_listed() -> None:
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(status=known(0)),), reserved=ECAM)
+    assert codes(found) == [("RPX0722", "warning")]
+
+
+def test_cba_beside_mcfg() -> None:
+    assert codes(
+        vendor(mcfg(entry(E0)), bridges=(bridge(config_base=known(0xD0000000)),), reserved=ECAM)
+    ) == [("RPX0727", "error")]
+    assert codes(vendor(mcfg(entry(E0)), bridges=(bridge(config_base=known(E0)),), reserved=ECAM)) == []
+
+
+@pytest.mark.parametrize(
+    ("segment", "level"),
+    [
+        (Value("failed", None, "it is a string", AT), "error"),
+        (Value("unknown", 0, "computed from PCIC, which a dump does not have", AT), "warning"),
+        (known(0x10000), "error"),
+    ],
+)
+def test_segments_that_cannot_be_relied_on(segment: Value[object], level: str) -> None:
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(segment=segment),), reserved=ECAM)
+    assert codes(only(found, "RPX0734")) == [("RPX0734", level)]
+
+
+def test_what_is_unknown_gives_no_error() -> None:
+    """A segment and a window that hang on absent memory: no error, whatever their values are."""
+    value: Value[object] = Value("unknown", 9, "computed from PCIC", AT)
+    items = (resource("bus", 0, 1, "Word"), resource("memory", E0, 1 << 20))
+    crs = replace(template(*items, steady=False), state="unknown")
+    unsure = bridge(segment=value, crs=crs)
+    assert all(each.level != "error" for each in vendor(mcfg(entry(E0)), bridges=(unsure,), reserved=ECAM))
+
+
+def test_damaged_table() -> None:
+    data = bytearray(mcfg(entry(E0)).data)
+    data[20] ^= 1
+    assert ("RPX0752", "warning") in codes(vendor(read_table(bytes(data), "case"), reserved=ECAM))
+
+
+# IORT, made by hand: an ITS group, an SMMUv3, a root complex.
+def iort(
+    rc: tuple[int, int, int, int, int] = (0, 0xFFFF, 0, 0x48, 0),
+    more: tuple[tuple[int, int, int, int, int], ...] = (),
+    smmu: tuple[tuple[int, int, int, int, int], ...] = ((0, 0xFFFF, 0, 0x30, 0),),
+    limit: int = 64,
+    extra: bytes = b"",
+    count: int = 0,
+) -> Table:
+    """ITS at 0x30, SMMUv3 at 0x48, the root complex of segment 0 behind; `extra` is a last node."""
+    its = struct.pack("<BHBIII", 0, 24, 1, 0, 0, 0) + struct.pack("<II", 1, 0)
+    unit = struct.pack("<QIIQIIIIIII", 0x9050000, 1, 0, 0, 0, 1, 2, 3, 4, 0, 0)
+    unit = struct.pack("<BHBIII", 4, 16 + len(unit) + 20 * len(smmu), 4, 1, len(smmu), 68) + unit[:52]
+    unit += b"".join(struct.pack("<5I", *each) for each in smmu)
+    root = struct.pack("<IBHBIIBHB", 1, 0, 0, 3, 0, 0, limit, 0, 0)
+    maps = (rc, *more)
+    node = struct.pack("<BHBIII", 2, 36 + 20 * len(maps), 3, 2, len(maps), 36) + root
+    node += b"".join(struct.pack("<5I", *each) for each in maps)
+    unit = unit[:1] + struct.pack("<H", len(unit)) + unit[3:]
+    nodes = 3 + bool(extra) + count
+    return table("IORT", struct.pack("<3I", nodes, 0x30, 0) + its + unit + node + extra, 3)
+
+
+ARM = 0x4010000000
+
+
+def arm(*tables: Table, **fields: object) -> tuple[Finding, ...]:
+    return vendor(
+        mcfg(entry(ARM)), *tables, bridges=(bridge(**fields),), reserved=(ARM, 256 << 20), arch="arm64"
+    )
+
+
+def test_a_sound_iort_has_no_findings() -> None:
+    assert codes(arm(iort())) == []
+
+
+RMR = struct.pack("<BHBIII", 6, 68, 1, 3, 1, 28) + struct.pack("<3I", 0, 1, 48)
+RMR += struct.pack("<5I", 0, 0, 0x10, 0x48, 1) + struct.pack("<QQI", 0x80000000, 0x10000, 0)
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "level"),
+    [
+        (iort(rc=(0, 0x10000, 0, 0x48, 0)), "RPX0743", "warning"),
+        (iort(rc=(0, 0xFFFE, 0, 0x48, 0)), "RPX0743", "warning"),
+        (iort(rc=(0, 0xFF, 0, 0x48, 0), more=((0x80, 0xFF7F, 0x80, 0x48, 0),)), "RPX0744", "error"),
+        (iort(rc=(0, 0xFFFF, 0, 0x4C, 0)), "RPX0745", "error"),
+        (iort(smmu=()), "RPX0746", "warning"),
+        (iort(rc=(0, 0x7FFF, 0, 0x48, 0)), "RPX0747", "warning"),
+        (iort(limit=0), "RPX0750", "warning"),
+        (iort(count=1), "RPX0751", "error"),
+        (iort(extra=RMR), "RPX0749", "warning"),
+    ],
+)
+def test_fires_on_an_iort(made: Table, code: str, level: str) -> None:
+    assert codes(only(arm(made), code)) == [(code, level)]
+
+
+def test_seam_of_two_ranges_is_no_overlap() -> None:
+    """A count stored as the number of ids: the shared last id is the off-by-one that Linux forgives."""
+    found = arm(iort(rc=(0, 0x100, 0, 0x48, 0), more=((0x100, 0xFEFF, 0x100, 0x48, 0),)))
+    assert codes(found) == [("RPX0743", "warning")]
+
+
+def test_rmr_is_heeded_where_the_configuration_is_kept() -> None:
+    assert not only(arm(iort(extra=RMR), preserve=known(0)), "RPX0749")
+
+
+def test_root_complex_of_nobody() -> None:
+    stray = struct.pack("<BHBIII", 2, 36, 3, 9, 0, 0) + struct.pack("<IBHBIIBHB", 1, 0, 0, 3, 0, 7, 64, 0, 0)
+    found = arm(iort(extra=stray))
+    assert codes(found) == [("RPX0742", "warning")]
+    assert isinstance(found[0].at, TablePlace)
+    assert found[0].at.length == 4
+
+
+def test_its_that_madt_does_not_have() -> None:
+    madt = table("APIC", struct.pack("<II", 0, 0) + struct.pack("<BBHIQI", 15, 20, 0, 5, 0x8080000, 0), 4)
+    found = arm(iort(), madt)
+    assert codes(found) == [("RPX0748", "error")]
+    assert isinstance(found[0].at, TablePlace)
+    assert found[0].at.offset == 0x30 + 20
