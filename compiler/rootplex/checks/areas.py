@@ -133,29 +133,35 @@ def dt_reserved(facts: Facts) -> Iterator[Area]:
 
 def dt_controllers(facts: Facts) -> Iterator[Area]:
     """Register blocks of enabled interrupt controllers, MSI controllers and IOMMUs, but for those
-    inside a host bridge's own node."""
+    inside a host bridge's own node or behind it."""
     if facts.dt is None:
         return
-    bridges = {bridge.path for bridge in facts.dt.bridges}
-    kinds = {controller.path for controller in facts.dt.platform.controllers} - bridges
+    bridges = tuple(bridge.path for bridge in facts.dt.bridges)
+    kinds = {controller.path for controller in facts.dt.platform.controllers}
     for area in facts.dt.platform.areas:
-        if area.enabled and area.path in kinds:
+        if area.enabled and area.path in kinds and not _is_in(area.path, bridges):
             yield _area("controller", area, f"{area.path}")
 
 
 def dt_devices(facts: Facts) -> Iterator[Area]:
-    """Register blocks of all other enabled devices: not host bridges, not their endpoint twins,
+    """Register blocks of all other enabled devices: not host bridges and what is behind, not their
+    endpoint twins,
     not buses, whose `reg` holds what is on them."""
     if facts.dt is None:
         return
     kinds = {controller.path for controller in facts.dt.platform.controllers}
-    bridges = {bridge.path for bridge in facts.dt.bridges}
+    bridges = tuple(bridge.path for bridge in facts.dt.bridges)
     for area in facts.dt.platform.areas:
-        if not area.enabled or area.path in kinds or area.path in bridges:
+        if not area.enabled or area.path in kinds or _is_in(area.path, bridges):
             continue
         node = facts.dt.tree.by_path[area.path]
         if not is_endpoint(node) and "ranges" not in node.properties:
             yield _area("device", area, area.path)
+
+
+def _is_in(path: str, bridges: tuple[str, ...]) -> bool:
+    """Whether a node is a host bridge, or below one: what is behind it lies in its windows."""
+    return any(path == bridge or path.startswith(f"{bridge}/") for bridge in bridges)
 
 
 def _area(kind: Kind, area: DtArea, what: str) -> Area:

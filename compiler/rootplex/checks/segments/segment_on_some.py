@@ -1,6 +1,7 @@
 """segment-on-some-bridges
 
-What it finds: enabled host bridges of which some have `linux,pci-domain` and some have not.
+What it finds: enabled host bridges of which some have `linux,pci-domain` and some have not. Of a given tree
+it is a warning: newer kernels take it, and nothing shows for which one it was made.
 Why it matters: kernels before 6.2 refuse the odd ones, today's Arm port of Xen stops (BUG), and newer
 kernels give the others whatever number is free when they are probed.
 Example: two bridges, one with `segment: 1`, one without.
@@ -45,6 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                         f"'{name_of(facts, numbered[0].path)}' has number {numbered[0].domain}",
                     )
                 ],
+                level=Level.WARNING if facts.described is None else Level.ERROR,
                 notes=["Xen stops over it while it boots, or while it builds Dom0"] if port else (),
                 help="give every host bridge a segment, or none",
                 subject=name,

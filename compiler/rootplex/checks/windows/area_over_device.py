@@ -32,8 +32,6 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each area with a device in it."""
     devices = tuple(dt_devices(facts))
     for area, device in overlapping((*dt_config_areas(facts), *dt_window_areas(facts)), devices):
-        if device.path.startswith(f"{area.path}/"):
-            continue
         yield RULE.finding(
             facts.source(area.at),
             f"{area} covers the registers of {device}",
