@@ -58,6 +58,8 @@ def _why_not(map: InterruptMap) -> str | None:
     if map.mask[0] & _BUS_BITS:
         return "it tells buses apart, which the language cannot say"
     if not _wires(map, [0] * len(map.entries)):
+        if map.mask[0] & _FUNCTION_BITS:
+            return "it tells the functions of a device apart, which the language cannot say"
         return "no pin of a device ends at it"
     return None
 
