@@ -182,3 +182,29 @@ def test_a_pin_of_device_0_that_no_entry_names(dtc: str) -> None:
     (found,) = only(dts_findings(HEAD + ecam + "};", dtc), "RPX0616")
     assert "INTC and INTD" in found.message
     assert only(dts_findings(HEAD + (BRIDGE % own) + "};", dtc), "RPX0616") == ()
+
+
+def test_what_is_behind_a_bridge_lies_in_its_window(dtc: str) -> None:
+    """A controller on a card (Raspberry Pi 5's RP1) is no neighbour of the bridge."""
+    card = """
+    ranges = <0x2000000 0 0x10000000 0 0x10000000 0 0x8000000>;
+    card@0,0 { reg = <0 0 0 0 0>; device_type = "pci"; #address-cells = <3>; #size-cells = <2>; ranges;
+      bus { compatible = "simple-bus"; #address-cells = <1>; #size-cells = <1>;
+        ranges = <0 0x2000000 0 0x10000000 0x100000>;
+        intc: pic@1000 { reg = <0x1000 0x1000>; interrupt-controller; #interrupt-cells = <1>; };
+      };
+    };
+"""
+    bridge = (BRIDGE % card).replace("ranges = <0x2000000 0 0x10000000 0 0x10000000 0 0x8000000>;", "", 1)
+    found = dts_findings(HEAD + bridge + "};", dtc)
+    assert [each for each in found if each.code in ("RPX0106", "RPX0107")] == []
+
+
+def test_a_windowed_bridge_may_share_its_io_window_with_configuration_space(dtc: str) -> None:
+    """R-Car Gen4 uses one outbound window for both, in turn; plain ECAM cannot."""
+    io = "ranges = <0x1000000 0 0 0x40 0x10000000 0 0x1000>,"
+    bridge = (BRIDGE % "").replace("ranges =", io, 1)
+    assert [str(each.level) for each in only(dts_findings(HEAD + bridge + "};", dtc), "RPX0105")] == ["error"]
+    shared = bridge.replace("pci-host-ecam-generic", "renesas,rcar-gen4-pcie")
+    shared = shared.replace("bus-range", 'reg-names = "config"; bus-range')
+    assert only(dts_findings(HEAD + shared + "};", dtc), "RPX0105") == ()

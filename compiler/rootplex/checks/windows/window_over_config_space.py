@@ -36,7 +36,17 @@ def check(facts: Facts) -> Iterator[Finding]:
         for bridge in enabled_bridges(facts)
         if bridge.controller is not None and bridge.controller.driver == "pci-host-generic"
     }
+    # DesignWare bridges of few outbound windows use one for both, in turn (`cfg0_io_shared`).
+    shared = {
+        window.place
+        for bridge in enabled_bridges(facts)
+        if bridge.controller is not None and bridge.controller.layout == "windowed"
+        for window in bridge.windows
+        if window.space == "io"
+    }
     for window, config in overlapping(dt_window_areas(facts), tuple(dt_config_areas(facts))):
+        if window.path == config.path and window.at in shared:
+            continue
         yield RULE.finding(
             facts.source(window.at),
             f"{window} covers {config}",
