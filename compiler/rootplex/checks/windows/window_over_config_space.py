@@ -1,7 +1,7 @@
 """window-over-config-space
 
 What it finds: a window of a host bridge that covers the configuration space of a bridge, its own or
-another's.
+another's. Not the I/O window of a windowed bridge over its own: some share one outbound window in turn.
 Why it matters: a BAR can be placed on configuration space. A bridge of the generic driver fails (-EBUSY),
 as both are claimed; other drivers and Xen do not look, hence a warning there.
 Example: a window from 0x4000_0000 of 256 MiB beside `config: {base: 0x4f00_0000}`.
