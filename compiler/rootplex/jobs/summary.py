@@ -60,12 +60,14 @@ def _groups(outcome: Outcome) -> str:
 
 
 def _guest(view: GuestView, facts: Facts) -> str:
-    return f"guest {view.name}: {verdict(view)} ({names(view, facts)})"
+    return f"guest {view.name}: {verdict(view, facts)} ({names(view, facts)})"
 
 
-def verdict(view: GuestView) -> str:
+def verdict(view: GuestView, facts: Facts) -> str:
     """What a guest's wish comes to, in a word or two."""
-    if view.absent:
+    described = () if facts.described is None else facts.described.xen.guests
+    wished = next((len(guest.devices) for guest in described if guest.name == view.name), 0)
+    if len(view.functions) < wished:
         return "devices missing"
     if view.ungrouped:
         return "not translated"
@@ -76,6 +78,8 @@ def verdict(view: GuestView) -> str:
 
 def names(view: GuestView, facts: Facts) -> str:
     """Its devices, as far as Dom0 sees them."""
+    if not view.functions:
+        return "no device"
     return ", ".join(_called(function.sbdf, facts.pages.get(function.page)) for function in view.functions)
 
 

@@ -1,0 +1,132 @@
+"""What `check` and `groups` print: the whole text, for platforms small enough to judge by eye."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.checks.two_bridges import SOUND
+
+from rootplex.jobs.check import Examination, check_text, examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.settings import Wishes
+from rootplex.jobs.views import explanation_of, group_lines
+from rootplex.report.text import Sources, Style, render
+
+BOTH = SOUND.replace("  firmware: [dt]\n", "  firmware: [dt, acpi]\n")
+REST = "  guests: [{name: g, devices: [disk]}]\nboot: {device: card}\n"
+
+
+def text_of(description: str, **wishes: str) -> str:
+    result = check_text(description.encode(), "two.yaml", Wishes(**wishes))  # type: ignore[arg-type]
+    return render((result,), Sources({}), Style())
+
+
+def examined(description: str) -> Examination:
+    return examine(read_checked(description.encode(), "two.yaml"), Wishes())
+
+
+def test_a_consistent_platform() -> None:
+    # Segments and buses as the description has them; disk is below the first port on bus 0, so on bus
+    # 1, and card on the first bus of its bridge.
+    assert text_of(BOTH + REST) == (
+        "two-bridges: consistent (linux-7.2, dt)\n"
+        "  bridge  buses  DT    MCFG  _SEG  IORT  Xen   Dom0\n"
+        "  one     00-0f  0000  0000  0000  0000  0000  0000\n"
+        "  two     10-1f  0001  0001  0001  0001  0001  0001\n"
+        "  boot: card at 0001:10:01.0, reachable by mcfg, dt\n"
+        "  groups: 3 for 3 functions\n"
+        "  guest g: whole groups (disk 0000:01:00.0)\n"
+    )
+
+
+def test_without_acpi_there_are_no_numbers_of_its_tables() -> None:
+    lines = text_of(SOUND).splitlines()
+    assert lines[2] == "  one     00-0f  0000  -     -     -     0000  0000"
+
+
+def test_a_disabled_bridge_is_said_to_be() -> None:
+    text = text_of(SOUND.replace("  - name: two\n", "  - name: two\n    enabled: false\n"))
+    assert "  two (disabled)  10-1f  0001  -" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("        acs: true\n", "        acs: false\n", "whole groups"),
+        ("            dev: 0\n", "            dev: 0\n            present: false\n", "devices missing"),
+        ("    iommu: {unit: smmu}\n    dt: {label: first}\n", "", "not translated"),
+    ],
+)
+def test_a_guests_verdict(old: str, new: str, verdict: str) -> None:
+    assert SOUND.count(old) == 1
+    assert f"guest g: {verdict} (" in text_of(SOUND.replace(old, new) + REST)
+
+
+def test_groups_with_reasons_and_guests() -> None:
+    examination = examined(SOUND + REST)
+    assert examination.outcome is not None
+    assert list(group_lines(examination.facts, examination.outcome)) == [
+        "groups of linux-7.2, booted by device tree",
+        "group 0: 0000:00:01.0 (port)",
+        "    0000:00:01.0 is on the root bus and shares nothing with another function there",
+        "group 1 (guest g): 0000:01:00.0 (disk)",
+        "    0000:00:01.0 is a root port with ACS SV, RR, CR, UF on: 0000:01:00.0 stands alone below it",
+        "group 2: 0001:10:01.0 (card)",
+        "    0001:10:01.0 is on the root bus and shares nothing with another function there",
+        "the safe partition is the same",
+        "Xen has no groups on Arm: to it every function is alone",
+        "guest g: whole groups (disk 0000:01:00.0)",
+    ]
+
+
+def test_no_address_without_its_segment() -> None:
+    """Two bridges have a 00.0 each; a bare bus:dev.fn would be ambiguous."""
+    examination = examined(BOTH + REST)
+    assert examination.outcome is not None
+    lines = [*group_lines(examination.facts, examination.outcome)]
+    for function in examination.outcome.dom0.functions:
+        lines += explanation_of(examination.facts, examination.outcome, function.sbdf)
+    bare = re.compile(r"(?<![0-9a-f]{4}:)\b[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
+    assert [line for line in lines if bare.search(line)] == []
+
+
+def test_one_requesters_way_by_both_firmwares() -> None:
+    examination = examined(BOTH)
+    assert examination.outcome is not None
+    lines = list(explanation_of(examination.facts, examination.outcome, "0001:10:01.0"))
+    assert lines[0] == "0001:10:01.0 (card): requester id 0x1008 in segment 0001"
+    assert [line for line in lines if line.startswith("by ")] == ["by device tree:", "by ACPI:"]
+    # Identity maps: StreamID and DeviceID are the RID; INTA of device 1 is the second of 7, 8, 9, 10.
+    assert sum("StreamID 0x1008 at smmu (" in line for line in lines) == 2
+    assert sum("DeviceID 0x1008 at " in line for line in lines) == 2
+    assert sum("pin: INTA -> interrupt 8" in line for line in lines) == 2
+    assert "both firmwares say the same" in lines
+
+
+def test_no_function_at_an_address() -> None:
+    examination = examined(SOUND)
+    assert examination.outcome is not None
+    with pytest.raises(KeyError):
+        explanation_of(examination.facts, examination.outcome, "0000:1f:00.0")
+
+
+def test_x86_messages_go_to_the_local_apic() -> None:
+    pc = """\
+rootplex: 1
+platform: {name: pc, arch: x86_64}
+memory: [{base: 0, size: 2GiB}]
+interrupt_controllers: [{name: apic, kind: io-apic, base: 0xfec0_0000}]
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x3f]
+    config: {base: 0xb000_0000}
+    windows: [{space: mem32, pci: 0xc000_0000, size: 256MiB}]
+    intx: {controller: apic, irqs: [16, 17, 18, 19]}
+    devices: [{name: card, dev: 1, type: integrated-endpoint, msi: 1}]
+"""
+    result = check_text(pc.encode(), "pc.yaml", Wishes())
+    devices = result.details["devices"]
+    assert isinstance(devices, list)
+    assert [each["msi"] for each in devices] == [{"controller": "lapic", "id": 8}]
