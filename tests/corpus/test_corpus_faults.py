@@ -155,9 +155,9 @@ FIRMWARES = {
         },
     ),
 }
-"""By facts.yaml: D05's segment 2 against probe order and one of eight bridges in the tree; LX2160A's 2
-and 4 against 0 and 1, once the boot loader enables the bridges; MACCHIATObin's buses, windows and ECAM; X13s's buses
-and SMMUv3, with the same segments, windows and (composed) DeviceIDs."""
+"""By facts.yaml: D05's segment 2 against probe order, and one of eight bridges in the tree; LX2160A's 2
+and 4 against 0 and 1, once the boot loader enables the bridges; MACCHIATObin's buses, windows and ECAM;
+X13s's buses and SMMUv3, with the same segments, windows and (composed) DeviceIDs."""
 
 
 @pytest.mark.parametrize("board", FIRMWARES)

@@ -254,13 +254,12 @@ class _Bridge:
         return record(place, {"properties": record(place, dict(properties))})
 
     def _own_interrupts(self) -> dict[str, Node]:
-        """`interrupts` of the node itself, where its controller will be the root's GIC again."""
+        """`interrupts` of the node itself, where its controller is the GIC: compile makes it the root's."""
         node, tree_ = self.bridge.node, self.book.tree
         cells = node.cells("interrupts")
         parent = interrupt_parent(tree_, node)
-        root = tree_.by_phandle.get(tree_.root.u32("interrupt-parent") or 0)
         width = 0 if parent is None else parent.u32("#interrupt-cells") or 0
-        if not cells or parent is None or parent is not root or width < 3:
+        if not cells or parent is None or width < 3:
             return {}
         lines = [cells[at : at + width] for at in range(0, len(cells), width)]
         if "gic" not in " ".join(parent.compatible) or any(any(line[3:]) for line in lines):
