@@ -441,3 +441,49 @@ def test_its_that_madt_does_not_have() -> None:
     assert codes(found) == [("RPX0748", "error")]
     assert isinstance(found[0].at, TablePlace)
     assert found[0].at.offset == 0x30 + 20
+
+
+PC = """\
+rootplex: 1
+platform: {name: pc, arch: x86_64}
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x7f]
+    config: {base: 0xe000_0000}
+    windows: [{space: mem32, pci: 0xc000_0000, size: 256MiB}]
+  - name: late
+    segment: 1
+    bus_range: [0, 0x0f]
+    config: {base: 0xf000_0000}
+    windows: [{space: mem32, pci: 0xd000_0000, size: 128MiB}]
+    hot_pluggable: true
+    devices:
+      - {name: card, dev: 1, type: integrated-endpoint, msix: 2}
+xen:
+  discovery: xen
+  guests: [{name: guest, devices: [card]}]
+"""
+
+
+def test_bridge_of_a_guest_that_xen_is_not_told_of() -> None:
+    found = only(findings_of(PC), "RPX0728")
+    assert [(each.level, each.subject) for each in found] == [("warning", "late")]
+    assert not only(findings_of(changed(PC, ("    hot_pluggable: true\n", ""))), "RPX0728")
+
+
+def test_hot_pluggable_bridge_in_mcfg() -> None:
+    def listed(compiled: Compiled) -> Compiled:
+        return with_bytes(compiled, "mcfg.aml", 44, entry(0xF0000000, 1, 0, 15))
+
+    found = only(findings_of(PC, alter=listed), "RPX0726")
+    assert [(each.level, each.subject) for each in found] == [("warning", "late")]
+    assert not only(findings_of(PC), "RPX0726")
+
+
+def test_region_that_xen_refuses() -> None:
+    """Half of the ECAM reserved: Linux reports half, and Xen knows the whole only (XP-44)."""
+    half = aml_instead(struct.pack("<Q", 0x8000000), struct.pack("<Q", 0x4000000))
+    found = only(findings_of(PC, alter=half), "RPX0729")
+    assert [(each.level, line_of(each.at)) for each in found] == [("error", 6)]
+    assert not only(findings_of(PC), "RPX0729")

@@ -11,6 +11,12 @@ from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
 from rootplex.backends.artifact import Compiled
+from rootplex.backends.compilation import compile_platform
+from rootplex.checks.driver import run_checks
+from rootplex.checks.facts import Facts, Joined
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
+from rootplex.readers.ridmap import MapCells
 
 BOTH = ("firmware: [dt]", "firmware: [dt, acpi]")
 LABEL = "dt: {label: second}"
@@ -110,3 +116,17 @@ def test_windows_are_matched_by_meaning() -> None:
 
 def test_mcfg_may_be_wider() -> None:
     assert not only(findings_of(changed(SOUND, BOTH, (LABEL, "acpi: {mcfg: [0x10, 0x3f]}"))), "RPX0803")
+
+
+def test_vendor_bridge_of_one_firmware_only() -> None:
+    """A board with more bridges in AML than in its tree (facts.yaml: D05 has 8 and 1)."""
+    checked = read_checked(changed(SOUND, BOTH).encode(), "case.yaml")
+    assert checked.platform is not None
+    artifacts = artifacts_of(compile_platform(checked.platform, simulated_only=True))
+    dt, acpi = read_dt(artifacts, MapCells.TARGET), read_acpi(artifacts)
+    assert dt is not None
+    assert acpi is not None
+    first, second = acpi.namespace.bridges
+    bridges = (Joined("one", dt.bridges[0], first), Joined(second.path, None, second))
+    found = only(run_checks(Facts(dt=dt, acpi=acpi, bridges=bridges), "artifacts"), "RPX0812")
+    assert [(each.level, each.at) for each in found] == [("note", second.place)]
