@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from tests.backends.platforms import bar, config, device, host_bridge, platform
 
 from rootplex.backends.configspace import ConfigSpace, config_space
-from rootplex.model.bridge import Special
+from rootplex.model.bridge import AcpiView, Special
 from rootplex.model.device import Alias, Sriov
 from rootplex.model.numbers import BusRange
 from rootplex.simulator.hardware.image import read_image
@@ -42,8 +42,10 @@ def test_the_image_keeps_to_its_schema(checkout: Path) -> None:
     )
     odd = host_bridge(config=config(kind="quirk", special=quirks, sizes_root_bus=(4,)), iommu=None, msi=None)
     sriov = Sriov(total=3, offset=1, stride=1, vf_id=2, enabled=1)
+    view = AcpiView(config=config(kind="quirk", special=quirks))
+    seen = host_bridge(config=config(kind="windowed"), acpi=view, iommu=None, msi=None)
     busy = host_bridge(devices=(device(key="0", sriov=sriov, aliases=(Alias(dev=0, fn=1),)),))
-    for made in (tree(), config_space(platform(odd)), config_space(platform(busy)), config_space(platform())):
+    for made in (tree(), *(config_space(platform(*each)) for each in ([odd], [seen], [busy], []))):
         errors = Draft7Validator(schema).iter_errors(content(made))
         assert [f"{list(error.path)}: {error.message}" for error in errors] == []
         read_image(Blob("config.json", made.config.data), Blob("config.bin", made.pages.data))
@@ -144,6 +146,28 @@ def test_the_hardware_does_not_follow_a_firmwares_override() -> None:
     plain = content(config_space(platform(host_bridge())))
     overridden = host_bridge(dt=DtView(bus_range=BusRange(0, 1), present=False), enabled=False)
     assert content(config_space(platform(overridden))) == plain
+
+
+def test_a_firmware_that_sets_up_another_kind_makes_a_view() -> None:
+    """A window that UEFI makes show ECAM is there for ACPI; another base of one kind is nowhere."""
+    own = config(kind="windowed", base=0x3010_0000, size=0x10_0000)
+    set_up = AcpiView(bus_range=BusRange(0, 1), config=config(base=0x3000_0000, size=0x20_0000))
+    moved = AcpiView(config=config(kind="windowed", base=0x5000_0000, size=0x10_0000))
+    first, second = content(
+        config_space(
+            platform(host_bridge(config=own, acpi=set_up), host_bridge(name="other", config=own, acpi=moved))
+        )
+    )["bridges"]
+    assert second["views"] == []
+    (view,) = first["views"]
+    assert (first["kind"], first["base"], first["last_bus"]) == ("windowed", 0x3010_0000, 0xFF)
+    assert (view["firmware"], view["kind"], view["base"], view["size"]) == (
+        "acpi",
+        "ecam",
+        0x3000_0000,
+        0x20_0000,
+    )
+    assert (view["first_bus"], view["last_bus"]) == (0, 1)
 
 
 def test_the_same_platform_gives_the_same_bytes() -> None:

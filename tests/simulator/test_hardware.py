@@ -42,6 +42,26 @@ def test_reads_by_byte_lanes() -> None:
     assert [hardware.read(at(0, 0x10, n), 1) for n in range(4)] == [0x36, 0x1B, 0x0C, 0x00]
 
 
+def test_a_view_shows_the_same_functions_to_the_firmware_that_set_it_up() -> None:
+    """Index and data registers at BASE; started with ACPI, bus 1 of an ECAM lies over them."""
+    ecam = {"firmware": "acpi", "kind": "ecam", "base": BASE - (1 << 20), "size": 2 << 20, "first_bus": 0}
+    image = Image().bridge(kind="windowed", base=BASE, size=1 << 20, views=[ecam | {"last_bus": 1}])
+    image.function("rp", root_port(), devfn=8).function("nic", endpoint(vendor=0x8086), parent="rp")
+    read = read_image(*image.blobs())
+    by_dt, by_acpi = Hardware(read, "dt"), Hardware(read, "acpi")
+    with pytest.raises(BusError):
+        by_dt.read(at(0, 8, 0, BASE - (1 << 20)), 2)
+    by_dt.write(BASE, 4, 8 << 12)
+    assert by_dt.read(BASE + 4, 2) == 0x1234
+    assert by_acpi.read(at(0, 8, 0, BASE - (1 << 20)), 2) == 0x1234
+    by_acpi.write(at(0, 8, 0x18, BASE - (1 << 20)), 4, 0x010100)
+    assert by_acpi.read(BASE, 2) == 0x8086
+    assert by_acpi.page_at("h0", 1, 0) == "nic"
+    found = by_acpi.bridge_at(BASE - (1 << 20))
+    assert found is not None
+    assert (found.image.kind, found.counters.reads) == ("ecam", 2)
+
+
 def test_nothing_there_reads_all_ones_and_drops_writes() -> None:
     hardware = Image().bridge(base=BASE).function("f", Page()).hardware()
     for size, ones in ((1, 0xFF), (2, 0xFFFF), (4, 0xFFFFFFFF)):
