@@ -38,10 +38,12 @@ def check(facts: Facts) -> Iterator[Finding]:
     outcome = facts.outcome
     if outcome is None:
         return
+    by_iort = outcome.settings.firmware == "acpi"
+    claimed = frozenset(each.bridge for each in acpi_claims(facts, "msi")) if by_iort else frozenset()
     for function, route in outcome.messages.items():
         if route.controller is not None or not (function.msi or function.msix):
             continue
-        if not _is_hole(facts, function, route.rid):
+        if not _is_hole(facts, function, route.rid, claimed):
             continue
         name = facts.device_name(function)
         root = outcome.dom0.root_bridges[function.root]
@@ -54,11 +56,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _is_hole(facts: Facts, function: Function, rid: int) -> bool:
+def _is_hole(facts: Facts, function: Function, rid: int, claimed: frozenset[str]) -> bool:
     assert facts.outcome is not None
     joined = facts.joined(facts.outcome.dom0.root_bridges[function.root].path)
     if facts.outcome.settings.firmware == "dt":
         map = None if joined is None or joined.dt is None else joined.dt.msi_map
         return map is not None and map_rid(map, rid).entry is None and map_rid(map, rid).error is None
-    mine = None if joined is None else joined.name
-    return any(claim.bridge == mine for claim in acpi_claims(facts, "msi"))
+    return joined is not None and joined.name in claimed

@@ -40,9 +40,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     outcome = facts.outcome
     if outcome is None or not outcome.settings.iommu:
         return
+    by_iort = outcome.settings.firmware == "acpi"
+    claimed = frozenset(each.bridge for each in acpi_claims(facts, "iommu")) if by_iort else frozenset()
     for function, streams in outcome.streams.items():
         route = next((each for each in streams.routes if each.unit is None), None)
-        if route is None or not _is_hole(facts, function, route.rid):
+        if route is None or not _is_hole(facts, function, route.rid, claimed):
             continue
         name = facts.device_name(function)
         alias = "" if route.rid == function.rid else f", the alias of {facts.device_name(route.owner)},"
@@ -61,7 +63,7 @@ def map_place(facts: Facts, function: Function) -> Place:
     return facts.outcome.dom0.root_bridges[function.root].places["node"]
 
 
-def _is_hole(facts: Facts, function: Function, rid: int) -> bool:
+def _is_hole(facts: Facts, function: Function, rid: int, claimed: frozenset[str]) -> bool:
     """Whether the bridge has a map, and it just does not cover the id."""
     assert facts.outcome is not None
     root = facts.outcome.dom0.root_bridges[function.root]
@@ -69,5 +71,4 @@ def _is_hole(facts: Facts, function: Function, rid: int) -> bool:
     if facts.outcome.settings.firmware == "dt":
         map = None if joined is None or joined.dt is None else joined.dt.iommu_map
         return map is not None and map_rid(map, rid).entry is None and map_rid(map, rid).error is None
-    mine = None if joined is None else joined.name
-    return any(claim.bridge == mine for claim in acpi_claims(facts, "iommu"))
+    return joined is not None and joined.name in claimed
