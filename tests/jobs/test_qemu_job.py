@@ -1,0 +1,178 @@
+"""`rootplex qemu` without a boot: what is written, refused, changed; and two views side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.backends.platforms import device, host_bridge, iommu
+
+from rootplex.capture.snapshot import _WINDOW
+from rootplex.cli import main
+from rootplex.jobs.qemu.comparison import compare
+from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction, SeenWindow, joined
+from rootplex.jobs.qemu.streams import translated
+from rootplex.model.bridge import IdMapEntry
+from rootplex.model.numbers import BusRange
+from rootplex.source.shipped import shipped_folder
+from rootplex.tools import runner
+
+TOPOLOGIES = shipped_folder("topologies")
+
+PORT = SeenFunction(None, 0x1B36, 0x000C, 0x060400, (1, 1), ())
+DISK = SeenFunction("0000:00:01.0", 0x1B36, 0x0010, 0x010802, None, ())
+OWN = SeenFunction(None, 0x1B36, 0x0008, 0x060000, None, ())
+BRIDGES = {"0000:00": SeenBridge((0, 255), ())}
+
+
+def seen(functions: dict[str, SeenFunction], *groups: Iterable[str]) -> Seen:
+    return Seen(BRIDGES, functions, frozenset(map(frozenset, groups)))
+
+
+BOTH = {"0000:00:01.0": PORT, "0000:01:00.0": DISK}
+ALONE = seen(BOTH, {"0000:00:01.0"}, {"0000:01:00.0"})
+
+
+def differing(simulated: Seen, booted: Seen) -> list[tuple[str, str | None, str | None]]:
+    compared = compare(simulated, booted, {"0000:00:00.0": "1b36:0008"}, real_bars=True)
+    assert compared.agreed == (compared.figures.differences == 0)
+    return [(line.what, line.simulated, line.booted) for line in compared.lines if line.state == "differs"]
+
+
+def test_the_same_is_agreed() -> None:
+    assert differing(ALONE, ALONE) == []
+
+
+def test_groups_are_compared_as_sets() -> None:
+    together = seen(BOTH, set(BOTH))
+    assert differing(ALONE, together) == [
+        ("group", "0000:00:01.0", "0000:00:01.0 0000:01:00.0"),
+        ("group", "0000:01:00.0", "0000:00:01.0 0000:01:00.0"),
+    ]
+
+
+def test_a_function_without_a_group_is_counted_apart_and_never_agreed() -> None:
+    less = seen(BOTH, {"0000:00:01.0"})
+    compared = compare(less, less, {}, real_bars=True)
+    assert (compared.figures.without_group, compared.figures.groups) == (1, 1)
+    assert [line.state for line in compared.lines if line.what == "no group"] == ["apart"]
+    assert differing(ALONE, less) == [("group", "0000:01:00.0", None)]
+    assert differing(less, ALONE) == [("group", None, "0000:01:00.0")]
+
+
+def test_qemus_own_function_is_no_difference_and_another_is() -> None:
+    more = seen({**BOTH, "0000:00:00.0": OWN}, *[{sbdf} for sbdf in (*BOTH, "0000:00:00.0")])
+    assert differing(ALONE, more) == []
+    stranger = replace(OWN, device=0x10D3)
+    more = seen({**BOTH, "0000:00:00.0": stranger}, *[{sbdf} for sbdf in BOTH])
+    assert [what for what, _, _ in differing(ALONE, more)] == ["function"]
+
+
+def test_bus_numbers_are_compared() -> None:
+    other = seen({**BOTH, "0000:00:01.0": replace(PORT, buses=(2, 2))}, *ALONE.groups)
+    assert differing(ALONE, other) == [("bus numbers", "01-01", "02-02")]
+
+
+def test_windows_that_follow_each_other_are_one() -> None:
+    low, high = SeenWindow("mem", False, 0, 9, 100), SeenWindow("mem", False, 10, 19, 110)
+    assert joined([high, low]) == (SeenWindow("mem", False, 0, 19, 100),)
+    assert len(joined([low, replace(high, pci=10)])) == 2
+
+
+@pytest.mark.parametrize("end", [" pref]", " 64bit pref]", " pref window]", " 64bit pref window]"])
+def test_a_prefetchable_window_is_told_in_every_form_of_the_kernels_log(end: str) -> None:
+    """lib/vsprintf.c, resource_string(): 64bit, pref, window, disabled, in this order."""
+    found = _WINDOW.search(f"root bus resource [mem 0x4000000000-0x40ffffffff{end}")
+    assert found is not None
+    assert found[4] == " pref"
+    plain = _WINDOW.search("root bus resource [mem 0x4000000000-0x40ffffffff 64bit window]")
+    assert plain is not None
+    assert plain[4] is None
+
+
+def test_stream_ids_of_two_units_are_kept_apart_in_sixteen_bits() -> None:
+    bridges = [
+        host_bridge(
+            name=name,
+            bus_range=BusRange(0, 255),
+            iommu=replace(iommu(), unit=name, entries=(IdMapEntry(rid=0, id=0, count=0x10000, target=name),)),
+            devices=(device(dev=0),),
+        )
+        for name in ("one", "two")
+    ]
+    maps = translated(bridges)
+    assert maps is not None
+    first, second = (maps[name].entries[0] for name in ("one", "two"))
+    assert {first.target, second.target} == {"smmu"}
+    assert first.id + first.count <= second.id
+    assert second.id + second.count <= 0x10000
+
+
+def test_a_platform_for_qemu_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "qemu-virt-three-segments"
+    assert main(["qemu", str(TOPOLOGIES / f"{name}.yaml"), "-o", str(tmp_path)]) == 0
+    folder = tmp_path / name
+    argv = (folder / "qemu.args").read_text().splitlines()
+    disks = [each.rpartition("file=")[2] for each in argv if "file=" in each]
+    assert len(disks) == 3
+    for disk in disks:
+        assert (folder / disk).read_bytes().startswith(f"rootplex {name} {disk[:-4]}".encode())
+    assert (folder / f"{name}.dtb").is_file()
+    assert runner.run(["sh", "-n", "qemu.sh"], cwd=folder).status == 0
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_what_qemu_cannot_be_told_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = TOPOLOGIES / "juno-r2.yaml"
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--boot"]) == 1
+    said = capsys.readouterr().out
+    assert "error[RPX0010]: juno-r2 is not a machine of QEMU's" in said
+    assert f"{file}:11:" in said
+    assert "--synthetic" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_change_of_a_synthetic_machine_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = TOPOLOGIES / "juno-r2.yaml"
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 0
+    said = capsys.readouterr().out
+    for change in (
+        "v2m is left out",
+        "guest memory at 0x90000000",
+        "interrupt lines",
+        "sata: it has no BARs",
+    ):
+        assert change in said
+    folder = tmp_path / "juno-r2"
+    assert (folder / "changes.txt").read_text().count("\n") == said.count("changed ")
+    # The root port, 1556:1100, lies at bus 0, device 0.
+    assert (folder / "config-0-00.bin").read_bytes()[:4] == bytes.fromhex("56150011")
+
+
+def test_without_a_kernel_it_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = str(TOPOLOGIES / "qemu-virt.yaml")
+    assert main(["qemu", file, "-o", str(tmp_path), "--boot"]) == 2
+    assert "rootplex fetch-kernel --arch arm64" in capsys.readouterr().err
+
+
+def test_a_kernel_for_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = tmp_path / "bzImage"
+    # Documentation/arch/x86/boot.rst: HdrS at 0x202, kernel_version at 0x20e, xloadflags at 0x236
+    data = bytearray(0x400)
+    data[0x202:0x206] = b"HdrS"
+    data[0x20E:0x210] = (0x100).to_bytes(2, "little")
+    data[0x236] = 1
+    data[0x300:0x306] = b"6.1.0\0"
+    image.write_bytes(data)
+    file = str(TOPOLOGIES / "qemu-virt.yaml")
+    assert main(["qemu", file, "-o", str(tmp_path), "--boot", "--kernel", str(image)]) == 2
+    assert "is a kernel for x86_64, and the machine is arm64" in capsys.readouterr().err
