@@ -109,13 +109,13 @@ def chain(reasons: tuple[Reason, ...]) -> list[str]:
 
 
 def reason_places(facts: Facts, reasons: tuple[Reason, ...]) -> list[tuple[Place, str]]:
-    """Where the functions that reasons speak of are described, each once, with what is the matter."""
+    """Where the functions that reasons speak of are described, each once; the reasons are notes."""
     found: dict[Place, str] = {}
     for reason in reasons:
         if reason.kind == "isolated":
             continue
         field = "acs" if reason.kind.startswith("acs") or reason.kind in ("functions", "switch") else ""
-        found.setdefault(device_place(facts, reason.function, field), reason.text)
+        found.setdefault(device_place(facts, reason.function, field), f"this is {reason.function.sbdf}")
     return list(found.items())
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
+from rootplex.checks.xen import bridge_not_up, registration_refused
+from rootplex.jobs.check import Examination, examine
+from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import Wishes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
@@ -245,3 +250,58 @@ def test_configuration_space_over_ram_is_not_registered_where_linux_takes_it() -
     """ACPI Dom0s do not know RAM from tables alone; whoever speaks first, the bridge is told as down."""
     text = changed(SOUND, ("config: {base: 0x40_1100_0000}", "config: {base: 0x8100_0000}"))
     assert any(each.level is Level.ERROR and each.subject == "two" for each in findings_of(text))
+
+
+def examined(text: str) -> Examination:
+    return examine(read_checked(text.encode(), "case.yaml"), Wishes())
+
+
+def test_a_bridge_that_is_down_and_that_nothing_else_tells() -> None:
+    """Without what the other checks said; with it, this one has nothing to add."""
+    text = changed(
+        SOUND,
+        ("  firmware: [dt]\n", "  firmware: [acpi]\n"),
+        ("    dt: {label: second}\n", "    acpi: {cid: []}\n"),
+    )
+    examination = examined(text)
+    (found,) = bridge_not_up.check(examination.facts)
+    assert found.message == "host bridge two does not come up: neither _HID nor _CID is PNP0A03"
+    assert found.subject == "two"
+    assert isinstance(found.at, Span)
+    told = replace(examination.facts, found=examination.findings)
+    assert not list(bridge_not_up.check(told))
+
+
+def test_a_registration_over_ram() -> None:
+    """x86 claims no address space for ECAM; the 2017 protocol answers -EBUSY."""
+    text = changed(
+        X86.format(bus="bus: [2, 2]"), ("config: {base: 0xb000_0000}", "config: {base: 0x4000_0000}")
+    )
+    examination = examined(text)
+    (found,) = registration_refused.check(examination.facts)
+    assert found.notes[-1] == "the result is -16"
+    assert line_of(found.at) == next(
+        n for n, each in enumerate(text.splitlines(), 1) if "0x4000_0000" in each
+    )
+    told = replace(examination.facts, found=examination.findings)
+    assert not list(registration_refused.check(told))
+
+
+def test_a_stream_beyond_the_table_is_refused() -> None:
+    """m7: -ERANGE."""
+    text = changed(
+        SOUND, TODAY, ("smmu-v3, base: 0x905_0000}", "smmu-v3, base: 0x905_0000, stream_id_bits: 8}")
+    )
+    found = only(findings_of(text), "RPX0904")
+    assert [each.subject for each in found] == ["one", "two"]
+    assert "-ERANGE" in found[0].notes[0]
+    assert {line_of(each.at) for each in found} == {
+        number
+        for number, each in enumerate(text.splitlines(), 1)
+        if each.startswith("  - name: ") and "gic" not in each
+    }
+
+
+def test_a_xen_that_is_to_take_nothing_refuses_nothing() -> None:
+    off = changed(SOUND, TODAY) + "  iommu: false\n  pci_passthrough: false\n"
+    assert codes(off) == set()

@@ -16,6 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes
 from rootplex.simulator.function import Function
+from rootplex.simulator.inputs import Settings
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -35,9 +36,11 @@ MEANINGS = {
     -19: "no bridge of its bus, no IOMMU that Xen drives, or a VF without its PF (-ENODEV)",
     -22: "invalid (-EINVAL)",
     -34: "its StreamID is beyond the stream table (-ERANGE)",
-    -38: "this Xen has no PCI, or knows segment 0 alone (-ENOSYS)",
     -95: "PCI passthrough and IOMMU are both off, or the header has no known type (-EOPNOTSUPP)",
 }
+
+ENOSYS = -38
+"""No PCI in this Xen at all: told by `xen-32-bit`."""
 
 MANY = 6
 """How many devices a message names."""
@@ -54,7 +57,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         function = event.function
         if event.kind not in ("device-added", "virtual-added") or function is None or not event.result:
             continue
-        if function in late or (outcome.settings.discovery == "dom0" and function not in guests):
+        if function in late or event.result == ENOSYS:
+            continue
+        if function not in guests and not _wants_all(outcome.settings):
             continue
         if facts.device_name(function) in told or bridge_name(facts, root_of(facts, function)) in told:
             continue
@@ -69,6 +74,11 @@ def check(facts: Facts) -> Iterator[Finding]:
             help="map every requester id of the bridge to an IOMMU that Xen drives",
             subject=name,
         )
+
+
+def _wants_all(settings: Settings) -> bool:
+    """Whether Xen is to take every device, not guests' alone: today's, unless it is told not to."""
+    return settings.discovery == "xen" and (settings.pci_passthrough or settings.iommu)
 
 
 def listed(facts: Facts, functions: list[Function]) -> str:
