@@ -82,7 +82,8 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
         except ToolError as error:
             raise unreadable(source, f"the AML could not be evaluated: {error}") from None
     lines = outcome.stdout.splitlines()
-    start = next((at for at, line in enumerate(lines) if line.startswith("- level")), None)
+    # Its prompt and its first answer come from two threads: now and then a line ends between them.
+    start = next((at for at, line in enumerate(lines) if line.startswith(("- level", "level"))), None)
     if start is None:
         complaint = next((line for line in lines if "Error" in line or "Could not" in line), "no output")
         raise unreadable(source, f"acpiexec does not load the tables: {complaint.strip()}")
