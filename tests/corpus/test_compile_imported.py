@@ -55,7 +55,9 @@ def test_the_nodes_have_the_vendors_properties(shared: Path, name: str) -> None:
     bridges = platform_of(shared, name).host_bridges
     for path, bridge in zip(imported(shared, name).bridges, bridges, strict=True):
         vendor, made = theirs[path], mine[ours.nodes[bridge.name]]
-        lost = {key for key in vendor.keys() - made.keys() if not re.fullmatch(r"phandle|.*supply|.*gpios?", key)}
+        lost = {
+            key for key in vendor.keys() - made.keys() if not re.fullmatch(r"phandle|.*supply|.*gpios?", key)
+        }
         lost -= {key for key in lost if vendor[key] == '"okay"'}
         assert lost - REFERENCES <= LOST.get(name, set())
         assert made.keys() - vendor.keys() <= ADDED | {"msi-map", "iommu-map", "status"}
