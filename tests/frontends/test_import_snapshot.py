@@ -1,0 +1,115 @@
+"""Recorded snapshots, and lspci's text made of them, as descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rootplex.capture.facts import Function, Snapshot
+from rootplex.capture.snapshot import parse_snapshot
+from rootplex.frontends.lspci import import_lspci
+from rootplex.frontends.snapshot import import_snapshot
+from rootplex.frontends.writer import to_yaml
+from rootplex.jobs.describe import read_checked
+from rootplex.model.device import Device
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Unreadable
+
+RECORDED = Path(__file__).resolve().parents[1] / "capture" / "recorded"
+NAMES = sorted(path.stem for path in RECORDED.glob("*.txt"))
+
+# The machine of `recorded/README.md`: (device, function, type, ids, what is below).
+TREE = {
+    "1b36:000c": {"1b36:0010", "1b36:000e"},
+    "1b36:000e": {"8086:100e"},
+}
+
+
+def snapshot(name: str) -> Snapshot:
+    return parse_snapshot((RECORDED / f"{name}.txt").read_text(), f"{name}.txt")
+
+
+def described(name: str) -> Platform:
+    checked = read_checked(to_yaml(import_snapshot(snapshot(name)).document).encode(), f"{name}.yaml")
+    assert () == checked.findings
+    assert checked.platform is not None
+    return checked.platform
+
+
+def ids(device: Device) -> str:
+    return f"{device.vendor:04x}:{device.device:04x}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_function_of_the_kernel_is_described(name: str) -> None:
+    (bridge,) = described(name).host_bridges
+    kernels = sorted(
+        (f"{each.vendor:04x}:{each.device:04x}", each.class_code, each.sbdf.devfn)
+        for each in snapshot(name).functions
+    )
+    assert kernels == sorted((ids(each), each.class_code, each.devfn) for each in bridge.walk())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tree_and_the_kinds_are_the_machines(name: str) -> None:
+    (bridge,) = described(name).host_bridges
+    below = {ids(each): {ids(child) for child in each.devices} for each in bridge.walk() if each.devices}
+    assert below["1b36:000e"] == TREE["1b36:000e"]
+    ports = [each for each in bridge.walk() if ids(each) == "1b36:000c"]
+    assert TREE["1b36:000c"] == {ids(child) for port in ports for child in port.devices}
+    assert {"root-port"} == {port.type for port in ports}
+    assert all(port.acs is not None and "sv" in port.acs and port.hotplug for port in ports)
+    (disk, _) = (each for each in bridge.walk() if ids(each) == "1b36:0010")
+    assert (65, "mem64", 16 << 10) == (disk.msix, disk.bars[0].space, disk.bars[0].size)
+
+
+def test_memory_is_the_kernels_where_acpi_does_not_say_it() -> None:
+    areas = [(each.base, each.base + each.size - 1) for each in described("x86-acpi-6.1").memory]
+    told = [
+        (each.start, each.end)
+        for each in snapshot("x86-acpi-6.1").memory
+        if each.name == "System RAM" and each.depth == 0
+    ]
+    assert [each for each in told if each[1]] == areas
+
+
+def lspci(functions: tuple[Function, ...]) -> Iterator[str]:
+    """The functions as `lspci -Dxxxx` prints them (pciutils ls-main.c)."""
+    for function in functions:
+        yield f"{function.sbdf} Class {function.class_code >> 8:04x}: {function.vendor:04x}"
+        for at in range(0, len(function.config), 16):
+            yield f"{at:02x}: {function.config[at : at + 16].hex(' ')}"
+        yield ""
+
+
+def test_lspci_text_gives_the_same_devices_and_says_what_it_lacks() -> None:
+    recorded = snapshot("arm64-acpi-6.1")
+    source = import_lspci("\n".join(lspci(recorded.functions)), "host.txt")
+    assert ("0000:00",) == source.bridges
+    assert {"config.base", "windows"} <= {each.what for each in source.missing}
+    text = to_yaml(source.document)
+    assert "base: to be filled in" in text
+    checked = read_checked(text.encode(), "host.yaml")
+    assert ["RPX0004"] == [each.code for each in checked.findings]
+    assert checked.platform is not None
+    (bridge,) = checked.platform.host_bridges
+    (whole,) = described("arm64-acpi-6.1").host_bridges
+    assert [(each.key, each.type, ids(each)) for each in whole.walk()] == [
+        (each.key, each.type, ids(each)) for each in bridge.walk()
+    ]
+    last = max(each.sbdf.bus for each in recorded.functions)
+    assert (0, last) == (bridge.bus_range.first, bridge.bus_range.last)
+
+
+def test_lspci_makes_a_bridge_for_each_root_bus_and_domain() -> None:
+    header = "00: 86 80 00 15 00 00 00 00 00 00 00 02" + " 00" * 4
+    rest = "\n".join(f"{at:02x}:" + " 00" * 16 for at in (16, 32, 48))
+    text = "\n".join(f"{name} Class\n{header}\n{rest}\n" for name in ("00:00.0", "80:00.0", "0001:00:01.0"))
+    assert ("0000:00", "0000:80", "0001:00") == import_lspci(text, "x").bridges
+
+
+def test_lspci_text_without_bytes_is_refused() -> None:
+    with pytest.raises(Unreadable, match="no function with the 64 bytes"):
+        import_lspci("00:00.0 Host bridge\n", "x")
