@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
 from rootplex.simulator.dom0.rootbridge import RootBridge
-from rootplex.simulator.function import Function
+from rootplex.simulator.function import PCIE_TO_PCI, Function
 from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.jgg import jgg_groups
@@ -215,3 +215,16 @@ def test_drivers_are_offered_bus_by_bus() -> None:
     assert ["RP0", "RP1", "A", "B"] == [
         f.page for f in bind_order(tree.functions[:2] + tree.functions[:1:-1])
     ]
+
+
+def test_disks_come_first_then_bridges_then_the_others_by_address() -> None:
+    """As a booted 6.1 recorded it (tests/capture/recorded): `nvme`, `pcieport`, then the offers."""
+    tree = PciTree()
+    first = tree.bridge("RP0", tree.root, 2, acs=FULL)
+    second = tree.bridge("RP1", tree.root, 4, acs=FULL)
+    tree.add("NIC", tree.root, 1)
+    tree.add("DISK", first, 0, class_code=0x010802)
+    tree.add("EC", tree.root, 5, class_code=0x080700)
+    tree.bridge("PCI", second, 0, type=PCIE_TO_PCI)
+    order = ["DISK", "RP0", "RP1", "EC", "PCI", "NIC"]
+    assert order == [f.page for f in bind_order(tree.functions)]
