@@ -1,8 +1,8 @@
-"""How long the scan and the groups of Dom0 take, and what they need: a full segment, many segments, per function.
+"""How long the scan and the groups of Dom0 take, and what they need: a full segment, many segments, growth.
 
     python bench/segments.py [--quick]
 
-Prints one line a measurement, each in a process of its own. Times are wall clock; each is also given as a
+Prints one line a measurement, each in a process of its own. Times are CPU seconds; each is also given as a
 multiple of a method call measured in the same process, so that two machines (or a busy one) can be compared.
 Memory is the process's peak (`ru_maxrss`): before the hardware is loaded, after the scan, after the groups.
 """
@@ -53,10 +53,10 @@ def reference() -> float:
             return self.value.get(key)
 
     cell = Cell()
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(CALLS):
         cell.read(1)
-    return (time.perf_counter() - begin) / CALLS
+    return (time.process_time() - begin) / CALLS
 
 
 def segment(image: Image, bridge: str, functions: int) -> None:
@@ -140,15 +140,15 @@ def measure(name: str) -> dict[str, float]:
     del image
     gc.collect()
     before = peak()
-    begin = time.perf_counter()
+    begin = time.process_time()
     hardware = Hardware(read_image(config, pages))
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     state = boot(facts, settings, hardware)
-    scanned = time.perf_counter()
+    scanned = time.process_time()
     scan_peak = peak()
     streams = StreamRouter(state, Firmware.of(facts), "dt")
     grouping = group_streams(state, streams.streams, settings)
-    done = time.perf_counter()
+    done = time.process_time()
     assert state.died is None
     assert not grouping.ungrouped
     accesses = sum(bridge.counters.reads + bridge.counters.writes for bridge in hardware.bridges.values())
