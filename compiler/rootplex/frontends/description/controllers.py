@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rootplex.frontends.description.values import Fields
 from rootplex.model.controllers import (
     AmdIommu,
@@ -19,6 +21,7 @@ from rootplex.model.controllers import (
     SmmuV3,
 )
 from rootplex.model.numbers import Region
+from rootplex.model.part import Places
 
 _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10
@@ -71,6 +74,7 @@ BUILT_IN_IOMMUS: dict[str, tuple[Iommu, ...]] = {
 def interrupt_controllers(top: Fields, base: str) -> tuple[InterruptController, ...]:
     """The described ones, and the base machine's whose name nobody took."""
     return _with_built_in(
+        top,
         tuple(_interrupt_controller(fields) for fields in top.maps("interrupt_controllers")),
         BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ()),
     )
@@ -81,19 +85,21 @@ def msi_controllers(top: Fields, base: str) -> tuple[MsiController, ...]:
     described = tuple(
         _msi_controller(fields, place, bits) for place, fields in enumerate(top.maps("msi_controllers"))
     )
-    return _with_built_in(described, BUILT_IN_MSI_CONTROLLERS.get(base, ()))
+    return _with_built_in(top, described, BUILT_IN_MSI_CONTROLLERS.get(base, ()))
 
 
 def iommus(top: Fields, base: str) -> tuple[Iommu, ...]:
     bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
     return _with_built_in(
-        tuple(_iommu(fields, bits) for fields in top.maps("iommus")), BUILT_IN_IOMMUS.get(base, ())
+        top, tuple(_iommu(fields, bits) for fields in top.maps("iommus")), BUILT_IN_IOMMUS.get(base, ())
     )
 
 
-def _with_built_in(described: tuple, built_in: tuple) -> tuple:  # type: ignore[type-arg]
+def _with_built_in(top: Fields, described: tuple, built_in: tuple) -> tuple:  # type: ignore[type-arg]
+    """Those of the base machine stand where the base is named."""
     names = {each.name for each in described}
-    return (*described, *(each for each in built_in if each.name not in names))
+    base = Places(top.node.find(("platform", "base")).place)
+    return (*described, *(replace(each, places=base) for each in built_in if each.name not in names))
 
 
 def _region(fields: Fields | None) -> Region:
