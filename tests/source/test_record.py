@@ -128,6 +128,15 @@ def test_replace_and_the_standard_librarys_own_functions() -> None:
     assert ["place", "base", "names", "size"] == [each.name for each in dataclasses.fields(window)]
 
 
+def test_a_standard_subclass_of_ours() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Wider(OURS.Window):  # type: ignore[name-defined,misc]
+        extra: int
+
+    assert Wider(base=1, extra=2) == Wider(base=1, extra=2)
+    assert Wider(base=1, extra=2).place == "here"
+
+
 def test_a_mutable_default_is_refused() -> None:
     with pytest.raises(ValueError, match="default_factory"):
         record.dataclass(type("Bad", (), {"__annotations__": {"a": "list"}, "a": []}))

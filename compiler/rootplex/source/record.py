@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, FrozenInstanceError, field
 from dataclasses import dataclass as standard
 from inspect import get_annotations
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, TypeVar, dataclass_transform, overload
 
 __all__ = ["dataclass", "field", "replace"]
@@ -22,8 +23,8 @@ __all__ = ["dataclass", "field", "replace"]
 T = TypeVar("T")
 
 _FIELDS = "__dataclass_fields__"
-"""Where the standard library keeps them too: its `fields` and `replace` work with ours. A class of ours
-must not be the base of one of its."""
+"""Where the standard library keeps them too: its `fields` and `replace` work with our classes, and its
+classes may have ours as bases."""
 
 
 @overload
@@ -93,6 +94,7 @@ def _made(
         # The class must be made anew to have slots, as in the standard library.
         cls = type(cls)(cls.__name__, cls.__bases__, body)  # type: ignore[misc]
     setattr(cls, _FIELDS, fields)
+    cls.__dataclass_params__ = SimpleNamespace(frozen=frozen)
     cls.__match_args__ = tuple(  # type: ignore[misc]
         name for name, each in fields.items() if each.init and not each.kw_only
     )
