@@ -7,9 +7,9 @@ description that a person can change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from rootplex.source.place import DtPlace, Place, TablePlace
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(slots=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
+from rootplex.source.record import dataclass
 
 if TYPE_CHECKING:
     from rootplex.backends.devicetree import DeviceTree

@@ -7,11 +7,11 @@ kernel's Documentation/ABI/testing/sysfs-bus-pci and sysfs-kernel-iommu_groups.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.model.numbers import BusRange, Sbdf
 from rootplex.source.place import Span
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ where the text stops making sense.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import Span
+from rootplex.source.record import dataclass
 
 VERSION = 1
 SECTIONS = ("machine", "boot", "bridges", "functions", "groups", "iomem", "ioports", "messages", "firmware")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.checks.facts import Facts
@@ -13,6 +12,7 @@ from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span, TablePlace
+from rootplex.source.record import dataclass
 
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import MODULES, module_of, rule_of
 from rootplex.checks.rule import Needs
 from rootplex.source.finding import Finding
+from rootplex.source.record import replace
 
 OF_DESCRIPTION = frozenset(
     {

@@ -7,7 +7,6 @@ ones and vendors' alike, so a check on them holds for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
@@ -15,6 +14,7 @@ from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 if TYPE_CHECKING:
     from rootplex.model.device import Device

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
+from rootplex.source.record import dataclass
 
 LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
 """Types below which Linux asks for device 0 alone (`pcie_downstream_port`)."""

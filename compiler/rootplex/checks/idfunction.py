@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rootplex.readers.acpi.iort import IdStep, Iort, IortNode, map_id
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, replace
 
 RUNS_LIMIT = 4096
 """A map of more runs is not looked into: no board has one."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 Needs: TypeAlias = Literal["reading", "description", "artifacts", "simulation"]
 """`reading`: made by the frontends while they read; the module is its page only. `description`: the

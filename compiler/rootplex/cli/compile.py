@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex import __version__
@@ -14,6 +13,7 @@ from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import add_format, report
 from rootplex.report.result import Result
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import dataclass
 
 MANIFEST = "manifest.json"
 

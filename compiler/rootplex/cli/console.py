@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TextIO
+
+from rootplex.source.record import dataclass, field
 
 PATIENCE = 1.0
 

@@ -7,11 +7,11 @@ Offsets: PCI Express Base 6.0 §7.5.1 (headers), §7.5.3 (PCI Express capability
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 _TYPES = {
     0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",

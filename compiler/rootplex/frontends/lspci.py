@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.frontends.configspace import FunctionFact, read_config
 from rootplex.frontends.devices import device_list
@@ -16,6 +15,7 @@ from rootplex.frontends.document import Hex, Imported, Missing, Names, imported,
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 from rootplex.source.place import Span
+from rootplex.source.record import dataclass
 
 _HEAD = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7]) (.*)")
 _ROW = re.compile(r"([0-9a-f]{2,3}): ((?:[0-9a-f]{2} ?){1,16})\s*")

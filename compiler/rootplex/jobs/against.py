@@ -7,7 +7,6 @@ a default is never taken for a difference. Findings point at the board's bytes a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from rootplex.backends.acpi.idmap import TooManyRuns, runs
 from rootplex.backends.artifact import Compiled
@@ -26,6 +25,7 @@ from rootplex.readers.acpi.header import read_table
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Finding, unreadable
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.record import dataclass
 
 _BUS = 1 << 20
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex.jobs.sources import Kind, kind_of
 from rootplex.source.finding import unreadable
+from rootplex.source.record import dataclass
 
 _TABLES = (".aml", ".dat")
 _HEAD = 65536

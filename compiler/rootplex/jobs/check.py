@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -26,6 +25,7 @@ from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

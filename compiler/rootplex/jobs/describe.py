@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import read_description
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

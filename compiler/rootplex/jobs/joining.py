@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rootplex.checks.facts import Joined
 from rootplex.jobs.readback import Pair, with_entries
@@ -11,6 +10,7 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.source.record import dataclass
 
 _BUS = 1 << 20
 

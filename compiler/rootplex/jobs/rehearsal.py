@@ -7,7 +7,6 @@ The hardware is made of the snapshot's functions; the firmware goes to the simul
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from rootplex.backends.configspace import config_space
 from rootplex.capture.facts import Function, Snapshot
@@ -34,6 +33,7 @@ from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.record import dataclass, replace
 
 _KERNELS = (("6.1.", "linux-6.1"), ("6.12.", "linux-6.12"))
 _SHOWN = 6

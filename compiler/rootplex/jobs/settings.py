@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from rootplex.backends.artifact import Compiled
 from rootplex.model.bridge import Firmware
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.simulator.inputs import GuestWish, Settings
+from rootplex.source.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,6 +11,7 @@ from rootplex.capture.facts import Snapshot
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
+from rootplex.source.record import dataclass, field
 
 Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci"]
 

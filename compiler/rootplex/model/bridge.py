@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from rootplex.model.device import Device, Pin, Space
 from rootplex.model.numbers import BUS_SIZE, BusRange, Region
 from rootplex.model.part import Part
+from rootplex.source.record import dataclass, replace
 
 ConfigKind: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 Firmware: TypeAlias = Literal["dt", "acpi"]

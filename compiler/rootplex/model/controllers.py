@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.model.numbers import Region
 from rootplex.model.part import Part
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.model.part import Part
+from rootplex.source.record import dataclass
 
 DeviceType: TypeAlias = Literal[
     "root-port", "upstream-port", "downstream-port", "endpoint", "legacy-endpoint",

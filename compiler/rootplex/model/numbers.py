@@ -6,7 +6,8 @@ Sources: PCI Express Base 6.0 §2.2.4.2 (requester id), PCI Firmware 3.3 §4.1.2
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from rootplex.source.record import dataclass
 
 _SBDF = re.compile(r"([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.record import dataclass, field
 
 NOWHERE: Place = FilePlace("<none>")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from rootplex.model.bridge import Firmware, HostBridge
@@ -11,6 +10,7 @@ from rootplex.model.controllers import InterruptController, Iommu, MsiController
 from rootplex.model.device import Device
 from rootplex.model.numbers import Region, Sbdf
 from rootplex.model.part import Part
+from rootplex.source.record import dataclass, replace
 
 Arch: TypeAlias = Literal["arm64", "arm", "x86_64", "riscv64"]
 Placement: TypeAlias = Literal["mcfg", "segment-zero", "any"]

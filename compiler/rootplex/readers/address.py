@@ -7,12 +7,12 @@ address cells, the first of which (phys.hi) carries flags (PCI Bus Binding to IE
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, number
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass
 
 MAX_CELLS = 4
 """Linux reads no address or size of more cells (`OF_MAX_ADDR_CELLS`)."""

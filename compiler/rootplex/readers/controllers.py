@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
+
+from rootplex.source.record import dataclass
 
 Layout: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 

@@ -8,7 +8,6 @@ the root port nodes below a bridge are not. Disabled ones are listed too: they k
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
@@ -18,6 +17,7 @@ from rootplex.readers.problem import Problem
 from rootplex.readers.ridmap import MapCells, RidMap, rid_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass, field
 
 Listing: TypeAlias = Literal["absent", "empty", "entries"]
 

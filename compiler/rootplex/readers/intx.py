@@ -7,11 +7,11 @@ Devicetree Specification 0.4, §2.4.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.readers.address import DtReg, is_pci_bus, reg_problems, regs
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass
 
 ControllerKind: TypeAlias = Literal["gic", "its", "msi", "smmu", "smmuv3", "iommu", "interrupt"]
 

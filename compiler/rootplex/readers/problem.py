@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

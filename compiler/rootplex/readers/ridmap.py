@@ -7,12 +7,12 @@ Linux 7.2. The caller chooses (`MapCells`). Lookup follows Linux `drivers/of/bas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, cells_of
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass
 
 
 class MapCells(Enum):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass, field
 
 # Devicetree Specification 0.4, §2.3.5: what holds where no node says.
 DEFAULT_ADDRESS_CELLS = 2

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import dataclass, field
 
 Verdict: TypeAlias = Literal["consistent", "inconsistent", "unknown"]
 Json: TypeAlias = dict[str, object]

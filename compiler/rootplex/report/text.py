@@ -6,11 +6,11 @@ The form is rustc's. Without a source line (a finding in a blob) the place stand
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from rootplex.report.result import Result
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
+from rootplex.source.record import dataclass
 
 _COLOURS = {Level.ERROR: "31", Level.WARNING: "33", Level.NOTE: "36"}
 MAX_LINE = 160

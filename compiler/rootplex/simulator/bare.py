@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.simulator.dom0.boot import boot
 from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
@@ -13,6 +11,7 @@ from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.image import read_image
 from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.simulator.routing.firmware import Firmware
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
@@ -15,6 +14,7 @@ from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
 from rootplex.readers.ridmap import MapCells
 from rootplex.readers.tree import Tree
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

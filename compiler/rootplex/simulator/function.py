@@ -6,7 +6,7 @@ passes. Identity is the object: comparisons are by `is`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from rootplex.source.record import dataclass, field
 
 ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
 """ACS capability and control bits (PCIe 6.0 §7.7.11)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
@@ -13,6 +12,7 @@ from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.xen.machine import Xen
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

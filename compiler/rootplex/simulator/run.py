@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from rootplex.simulator.dom0.boot import boot
 from rootplex.simulator.dom0.hypervisor import Machine
@@ -29,6 +28,7 @@ from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.wiring import wiring_of
+from rootplex.source.record import replace
 
 ANY_STREAM = 32
 """The width of a stream table that nothing limits."""

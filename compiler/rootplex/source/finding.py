@@ -7,10 +7,10 @@ or full stop; a note adds a fact; the help says what to do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rootplex.source.place import FilePlace, Place, Span
+from rootplex.source.record import dataclass, replace
 
 
 class Level(StrEnum):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 Scalar: TypeAlias = bool | int | float | str | None
 

@@ -7,8 +7,9 @@ object of the JSON output (`place.at()`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from rootplex.source.record import dataclass
 
 JsonAt: TypeAlias = dict[str, object]
 

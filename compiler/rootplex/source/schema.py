@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rootplex.source import schema_words as words
+from rootplex.source.record import dataclass
 from rootplex.source.schema_valid import Schema, definition, is_valid
 from rootplex.source.shipped import shipped_folder
 

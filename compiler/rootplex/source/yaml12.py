@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import yaml
@@ -18,6 +17,7 @@ import yaml
 from rootplex.source.finding import Finding, Level, Related, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
+from rootplex.source.record import dataclass, field
 
 MAX_BYTES = 32 << 20
 MAX_DEPTH = 100

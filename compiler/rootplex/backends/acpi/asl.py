@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex.backends.acpi.header import with_fixed_creator
+from rootplex.source.record import dataclass
 from rootplex.tools.runner import ToolError, private_folder, run
 
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -7,7 +7,6 @@ One DRHD a unit and segment. A unit that translates all of a segment takes every
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.backends.acpi.header import TableWriter
 from rootplex.backends.acpi.layouts import DMAR_DRHD, DMAR_HEAD, DMAR_SCOPE, size_of
@@ -16,6 +15,7 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _REVISION = 1
 _INTERRUPT_REMAPPING = 1 << 0

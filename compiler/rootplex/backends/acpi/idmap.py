@@ -10,12 +10,12 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from rootplex.model.bridge import IdMapEntry
 from rootplex.model.numbers import BusRange
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, replace
 
 RUNS_LIMIT = 4096
 """More runs than this are refused: 80 KiB of mappings, each searched for every device."""

@@ -7,13 +7,13 @@ its StreamID (linux-pci §3.3), so it has to be a function of unit and StreamID 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from rootplex.backends.acpi.idmap import RUNS_LIMIT, Run, TooManyRuns, common, runs, without
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _ID_END = 1 << 32
 

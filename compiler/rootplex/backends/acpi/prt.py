@@ -6,13 +6,12 @@ level, high with a GIC and low with an IO-APIC (linux-pci §6.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.controllers import DtNode, GicV2, GicV3, IoApic
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _DEVICES = 32
 _PINS = "ABCD"

@@ -7,12 +7,12 @@ translation offset is added to reach the primary (CPU) side, in 64 bits without 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.model.bridge import DmaWindow, HostBridge, Window
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _SPACE_END = 1 << 64
 _SIZES = {"Word": 16, "DWord": 26, "QWord": 46}

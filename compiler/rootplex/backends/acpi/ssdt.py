@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from rootplex.backends.acpi.asl import compile_asl, render
@@ -33,6 +32,7 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
+from rootplex.source.record import dataclass
 
 SIGNATURE = "SSDT"
 _RESERVED_SIZE = 46  # a QWord address descriptor

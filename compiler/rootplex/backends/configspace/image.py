@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import unreadable
+from rootplex.source.record import dataclass
 
 CONFIG, PAGES = "config.json", "config.bin"
 VERSION = 1

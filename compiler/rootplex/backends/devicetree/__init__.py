@@ -7,12 +7,12 @@ engine costs more to load than everything else together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.devicetree.machine import node_tree
 from rootplex.backends.devicetree.tree import Tree, paths, places
 from rootplex.model.platform import Platform
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

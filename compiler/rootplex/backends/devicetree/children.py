@@ -9,7 +9,6 @@ whose buses have no number yet.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.backends.devicetree.controllers import Controllers
 from rootplex.backends.devicetree.interrupts import PINS, Wires, bridge_map, host_wires, wires_below
@@ -17,6 +16,7 @@ from rootplex.backends.devicetree.tree import Node, Property, Word, cells, flag,
 from rootplex.backends.devicetree.vendor import with_vendor
 from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.device import PORT_TYPES, Device
+from rootplex.source.record import dataclass
 
 PCI_BUS = (cells("#address-cells", 3), cells("#size-cells", 2))
 """A PCI bus's cells (IEEE 1275 PCI binding, §2.2)."""

@@ -8,13 +8,13 @@ the device.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, cells, flag, rows, text, wide, word
 from rootplex.model.controllers import Controller, DtNode, GicV2, GicV2m, GicV3, Its, SmmuV2, SmmuV3
 from rootplex.model.numbers import Region
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 TRIGGER = {"edge-rising": 1, "edge-falling": 2, "level-high": 4, "level-low": 8}
 """The second cell behind an interrupt number (dt-bindings/interrupt-controller/irq.h)."""

@@ -6,11 +6,11 @@ hexadecimal, but counts, interrupt numbers and frequencies decimal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex.backends.devicetree.tree import Node, Part, Property, Ref, Tree, Word
 from rootplex.backends.text import environment as text_environment
+from rootplex.source.record import dataclass
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _WIDTH = 100

@@ -9,7 +9,6 @@ up the function then reached (pci/of.c:of_irq_parse_pci).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rootplex.backends.devicetree.controllers import Controllers
@@ -17,6 +16,7 @@ from rootplex.backends.devicetree.tree import Property, Ref, Row, Word, cells, r
 from rootplex.model.bridge import Intx
 from rootplex.model.device import Device
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 PINS = ("A", "B", "C", "D")
 _ANY_DEVICE = 0

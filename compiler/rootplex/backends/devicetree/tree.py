@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from rootplex.backends.artifact import PlaceMap
 from rootplex.model.part import NOWHERE
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

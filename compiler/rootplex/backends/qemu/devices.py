@@ -7,7 +7,6 @@ then mean that bus.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from rootplex.backends.qemu.machines import Abilities, Machine
@@ -17,6 +16,7 @@ from rootplex.catalogue.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.source.finding import Finding
+from rootplex.source.record import dataclass, field
 
 ROOT_BUS = "pcie.0"
 PXB = "qemu:pxb-pcie"

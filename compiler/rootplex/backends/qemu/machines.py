@@ -6,10 +6,9 @@ hw/pci-host/q35.c, hw/i386/pc_q35.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.model.device import Space
 from rootplex.model.numbers import BusRange, Region
+from rootplex.source.record import dataclass
 
 MIB = 1 << 20
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
@@ -13,6 +12,7 @@ from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.readers.acpi.resources import Resource
 from rootplex.source.place import TablePlace
+from rootplex.source.record import dataclass
 
 BUS_SIZE = 1 << 20
 

@@ -13,7 +13,6 @@ Sources that prove it: IORT.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rootplex.checks.acpi._tables import (
     iort_of,
@@ -26,6 +25,7 @@ from rootplex.readers.acpi.iort import (
     SmmuV3,
 )
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import replace
 
 RULE = Rule(
     code="RPX0743",

@@ -14,7 +14,6 @@ Sources that prove it: AML.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rootplex.checks.acpi._tables import (
     bridges,
@@ -23,6 +22,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import replace
 
 RULE = Rule(
     code="RPX0710",

@@ -4,7 +4,6 @@ call the same unit."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from rootplex.checks.acpi._tables import buses_of as acpi_buses
@@ -19,6 +18,7 @@ from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.place import Place
+from rootplex.source.record import replace
 
 Side: TypeAlias = tuple[Place, str]
 """A place and what is said there."""

@@ -13,7 +13,6 @@ Sources that prove it: device tree and ACPI of one board; descriptors that depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from rootplex.checks.acpi._tables import (
     descriptor,
@@ -28,6 +27,7 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, replace
 
 RULE = Rule(
     code="RPX0804",

@@ -14,7 +14,6 @@ Sources that prove it: device tree.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -22,6 +21,7 @@ from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
+from rootplex.source.record import dataclass
 
 RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, needs="artifacts", covers=("XP-32",))
 

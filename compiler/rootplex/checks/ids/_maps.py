@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.checks.acpi._tables import bridges, buses_of, iort_of, segment_of, takes_iort
@@ -16,6 +15,7 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 Kind: TypeAlias = Literal["iommu", "msi"]
 

@@ -8,7 +8,6 @@ id are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from rootplex.frontends.acpi.controllers import ControllerBook
@@ -16,6 +15,7 @@ from rootplex.frontends.document import Hex, Missing, leaf, listing, record, tol
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, map_id, root_complex
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _RIDS = 256
 _MAX_PIECES = 4096

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
@@ -13,6 +12,7 @@ from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.frontends.description.devices import build_devices, properties_of
@@ -26,6 +25,7 @@ from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Io
 from rootplex.model.numbers import BUS_SIZE, BusRange
 from rootplex.model.part import Places
 from rootplex.source.node import Node
+from rootplex.source.record import dataclass
 
 _ALL_SIZES = (1, 2, 4)
 _GENERIC = {

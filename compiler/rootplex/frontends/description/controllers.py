@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rootplex.frontends.description.values import Fields
 from rootplex.model.controllers import (
     AmdIommu,
@@ -22,6 +20,7 @@ from rootplex.model.controllers import (
 )
 from rootplex.model.numbers import Region
 from rootplex.model.part import Places
+from rootplex.source.record import replace
 
 _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10

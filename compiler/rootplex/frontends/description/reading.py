@@ -7,7 +7,6 @@ key does not hide the faults behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rootplex.frontends.description.platforms import build_platform
@@ -16,6 +15,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 from rootplex.source.schema import Violation, platform_schema, violations
 from rootplex.source.suggest import advice, nearest
 from rootplex.source.yaml12 import load_yaml

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex.capture import script
@@ -14,6 +13,7 @@ from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.model.platform import Arch
+from rootplex.source.record import dataclass
 from rootplex.tools import boot, images, initrd, kernels
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError

@@ -7,10 +7,10 @@ itself are named as QEMU's own where the description leaves them out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
+from rootplex.source.record import dataclass
 
 State = Literal["agreed", "differs", "qemu", "apart"]
 What = Literal["host bridge", "windows", "function", "bus numbers", "BARs", "group", "no group", "disk"]

@@ -8,11 +8,11 @@ zeros, which Linux takes for absent (linux-pci §4.1).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.hardware.image import PAGE_PAIR, Image, read_image
 from rootplex.simulator.inputs import Artifacts
+from rootplex.source.record import dataclass
 
 SHIFTS = {"ecam": (20, 12), "cam": (16, 8)}
 """Address bits of the bus and of device and function, by kind."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -21,6 +20,7 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.bare import Bare, bare_metal
 from rootplex.simulator.dom0.profiles import profile
 from rootplex.source.finding import Finding, Level
+from rootplex.source.record import dataclass, replace
 
 MIB = 1 << 20
 DISK_MODEL = "nvme"

@@ -7,13 +7,13 @@ Linux joins them (`pci_register_host_bridge`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from rootplex.capture.facts import Function as BootedFunction
 from rootplex.capture.facts import Resource, Snapshot
 from rootplex.simulator.bare import Bare
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
+from rootplex.source.record import dataclass
 
 SECONDARY = 0x19
 IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000

@@ -7,10 +7,10 @@ matters to groups: entries that meet in an id of one unit still meet, those that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from rootplex.model.bridge import HostBridge, IdMapEntry, IommuMap
 from rootplex.model.device import Device
+from rootplex.source.record import replace
 
 UNIT = "smmu"
 STREAMS = 1 << 16

@@ -7,7 +7,6 @@ QEMU has otherwise is taken out or replaced, and each such change is listed with
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from rootplex.backends.refusal import CannotCompile
 from rootplex.frontends.description.controllers import (
@@ -22,6 +21,7 @@ from rootplex.model.numbers import Region
 from rootplex.model.platform import Expect, Memory, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, replace
 
 BASE = "qemu-virt"
 RAM, LINUX_RAM = 0x4000_0000, 1 << 30

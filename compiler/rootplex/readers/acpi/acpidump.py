@@ -14,13 +14,13 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table, split_tables
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace
+from rootplex.source.record import dataclass
 
 TOTAL_LIMIT = 64 << 20
 FILES_LIMIT = 4096

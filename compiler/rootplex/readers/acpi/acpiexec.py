@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from rootplex.readers.acpi.header import Table
 from rootplex.source.finding import unreadable
 from rootplex.source.place import FilePlace
+from rootplex.source.record import dataclass, replace
 from rootplex.tools.runner import ToolError, path_of, private_folder, run
 
 LOOP_SECONDS = 2

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from rootplex.readers.acpi.resources import Resource
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
+from rootplex.source.record import dataclass
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from dataclasses import dataclass, field, replace
 
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import unreadable
 from rootplex.source.place import TablePlace
+from rootplex.source.record import dataclass, field, replace
 
 HEADER_SIZE = 36
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from rootplex.source.record import dataclass
 
 ResourceType: TypeAlias = Literal["memory", "io", "bus", "irq", "dma", "other"]
 

@@ -7,7 +7,6 @@ access. A driver that knows of special hardware knows what the hardware image sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from rootplex.simulator.dom0.hypervisor import Hypervisor
@@ -15,6 +14,7 @@ from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.hardware.bridges import HostBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
+from rootplex.source.record import dataclass, field
 
 ECAM_SHIFT, CAM_SHIFT, PEM_SHIFT = 20, 16, 24
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Function
+from rootplex.source.record import dataclass
 
 CAPABILITY, CONTROL = 4, 6
 ACS_BITS = 0x7F

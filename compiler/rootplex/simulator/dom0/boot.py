@@ -7,7 +7,6 @@ next, in the firmware's order; x86 reads MCFG before any of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from rootplex.readers.acpi.iort_facts import NodeType
@@ -27,6 +26,7 @@ from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.source.record import dataclass, field
 
 EEXIST = -17
 

@@ -7,10 +7,10 @@ decides whether numbers come from the property or from a counter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from rootplex.readers.tree import Tree
+from rootplex.source.record import dataclass
 
 EINVAL, ENOSPC = -22, -28
 WIDTH = 0xFFFF

@@ -8,8 +8,9 @@ negative errno. `BareMetal` is no hypervisor at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

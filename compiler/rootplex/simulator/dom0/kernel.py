@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from rootplex.simulator.dom0.acs import AcsPolicy
 from rootplex.simulator.dom0.hypervisor import Hypervisor
 from rootplex.simulator.dom0.profiles import Profile
@@ -12,6 +10,7 @@ from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.source.record import dataclass, field
 
 ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
 """Bytes that a 32-bit kernel maps for each bus that exists."""

@@ -8,10 +8,10 @@ architecture of ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.readers.acpi.mcfg import Mcfg
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ artifacts, so a region counts as reserved only by a motherboard device's `_CRS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.readers.acpi.aml_facts import AcpiDevice, Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.simulator.dom0.rootbridge import Remark
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 BIOS_YEAR = 2020
 """DMI's BIOS date is not in the artifacts; a machine of today is assumed."""

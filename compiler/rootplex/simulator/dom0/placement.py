@@ -9,8 +9,6 @@ sensible kernel, not bit for bit a given version's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from rootplex.simulator.dom0 import pools, windows
 from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER
@@ -19,6 +17,7 @@ from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.dom0.sriov import VF_BARS
 from rootplex.simulator.dom0.state import Unplaced
 from rootplex.simulator.function import Bar, Bus, Function
+from rootplex.source.record import dataclass, field
 
 FIRST_PORT = 0x1000
 """Logical I/O ports below this are not given away (PCIBIOS_MIN_IO)."""

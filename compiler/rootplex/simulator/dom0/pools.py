@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from rootplex.source.record import dataclass, field
 
 GIB_4 = 1 << 32
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from rootplex.readers.ridmap import MapCells
+from rootplex.source.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ space of their own, laid out one after the other (`lib/logic_pio.c`).
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass, field
 
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)

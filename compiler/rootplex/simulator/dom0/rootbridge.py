@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 ConfigKind = Literal["ecam", "cam", "windowed", "ports"]
 

@@ -8,7 +8,6 @@ keeps a list of regions made at boot (§2.3, `mcfg_x86`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
@@ -20,6 +19,7 @@ from rootplex.simulator.dom0.rootbridge import ConfigRegion, HostWindow, RootBri
 from rootplex.simulator.firmware import AcpiFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field, replace
 
 EIO, EBUSY, ENODEV, EINVAL = -5, -16, -19, -22
 ROOT_ID = "PNP0A03"

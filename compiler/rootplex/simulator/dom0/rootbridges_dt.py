@@ -7,7 +7,6 @@ does before the bus is scanned: windows, ECAM, number. A fault takes that bridge
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
@@ -20,6 +19,7 @@ from rootplex.simulator.firmware import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 EBUSY, ENODEV, EINVAL = -16, -19, -22
 GIB_4 = 1 << 32

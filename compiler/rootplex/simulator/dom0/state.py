@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Bar, Bus, Function
+from rootplex.source.record import dataclass, field
 
 EventKind = Literal[
     "bridge-up",

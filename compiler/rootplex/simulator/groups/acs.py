@@ -6,8 +6,6 @@ capability isolates, one without a capability does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.simulator.function import (
     ACS_CR,
     ACS_REQUIRED,
@@ -24,6 +22,7 @@ from rootplex.simulator.function import (
     Function,
 )
 from rootplex.simulator.groups.reason import Reason, ReasonKind
+from rootplex.source.record import dataclass
 
 ENDPOINT, LEGACY_ENDPOINT = 0, 1
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.routing.routes import DeviceStreams
+from rootplex.source.record import dataclass
 
 StreamKey: TypeAlias = tuple[str, int]
 """(name of the unit, StreamID)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
+from rootplex.source.record import dataclass, field
 
 
 class Scan(Protocol):

@@ -4,7 +4,6 @@ what is a fault and how grave is for the checks to say (linux-pci ยง6, xen-pci ย
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.simulator.function import Function
@@ -12,6 +11,7 @@ from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.inputs import GuestWish
 from rootplex.simulator.routing.intx import can_do_without
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
+from rootplex.source.record import dataclass
 
 Role: TypeAlias = Literal["boot", "console"]
 """What Dom0 itself needs a function for."""

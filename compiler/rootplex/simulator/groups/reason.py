@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.simulator.function import Function
+from rootplex.source.record import dataclass
 
 ReasonKind: TypeAlias = Literal[
     "acs-absent",  # a port or function has no ACS capability

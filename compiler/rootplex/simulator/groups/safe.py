@@ -14,7 +14,6 @@ below it, as in Linux's groups, so that this partition is never finer than Linux
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from rootplex.simulator.function import (
     ACS_CR,
@@ -40,6 +39,7 @@ from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.routes import DeviceStreams
+from rootplex.source.record import dataclass
 
 PAGE_BITS = 12
 PEER_BITS = bit_names(ACS_RR | ACS_CR)

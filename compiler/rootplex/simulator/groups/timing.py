@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

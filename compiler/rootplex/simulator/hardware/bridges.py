@@ -7,12 +7,13 @@ dropped. Every bridge counts what it was asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from typing import Protocol
 
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
 from rootplex.simulator.hardware.image import BridgeImage, ConfigSpace
+from rootplex.source.record import dataclass, replace
 
 INDEX, DATA = 0, 4
 """Offsets of a windowed bridge's registers."""

@@ -10,11 +10,11 @@ import json
 import sys
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, cast
 
 from rootplex.simulator.inputs import Blob
 from rootplex.source.finding import unreadable
+from rootplex.source.record import dataclass
 
 PAGE_PAIR = 8192
 CELLS_PER_PAIR = PAGE_PAIR // 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rootplex.simulator.function import Function
@@ -14,6 +13,7 @@ from rootplex.simulator.routing.intx import IntxRouter
 from rootplex.simulator.routing.msi import MsiRouter
 from rootplex.simulator.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
 from rootplex.simulator.routing.stream import StreamRouter
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -16,6 +15,7 @@ from rootplex.readers.platform_dt import ControllerKind, DtController
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.routing.routes import Unit, UnitKind
+from rootplex.source.record import dataclass
 
 Source: TypeAlias = Literal["dt", "acpi"]
 

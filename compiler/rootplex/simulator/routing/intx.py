@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
@@ -14,6 +13,7 @@ from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.routes import IntxLine, IntxRoute, Step
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 FIRST_SPI = 32
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rootplex.readers.acpi.iort import IdResult, Iort, map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.simulator.routing.firmware import DtFacts
 from rootplex.simulator.routing.routes import Step, Unit
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ last of them, or of what is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rootplex.simulator.function import Function
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 UnitKind: TypeAlias = Literal["smmu-v3", "smmu-v2", "vt-d", "iommu", "its", "v2m", "msi", "lapic"]
 """What translates or takes messages; `iommu` and `msi` are those of no kind known here."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
 from rootplex.readers.acpi.iort import SMMU_TYPES, IortNode, Smmu, SmmuV3
@@ -14,6 +13,7 @@ from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import DeviceStreams, Step, StreamRoute, Unit
+from rootplex.source.record import dataclass
 
 NO_FIRMWARE = "there is no such firmware"
 

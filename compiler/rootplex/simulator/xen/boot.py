@@ -6,7 +6,6 @@ Order: IOMMU, then PCI, then Dom0's device tree. A crash on the way is a value.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
@@ -30,6 +29,7 @@ from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
 from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ through. Most probe failures end the whole scan, silently.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rootplex.readers.address import DtReg, regs
 from rootplex.readers.tree import DtNode, Tree
@@ -15,6 +14,7 @@ from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
 from rootplex.simulator.xen.outcome import Crash, Notice
 from rootplex.simulator.xen.segments import Numbering, number_bridge
+from rootplex.source.record import dataclass, field
 
 PADDR_BITS = 48
 """The physical address width that Xen on arm64 is built for."""

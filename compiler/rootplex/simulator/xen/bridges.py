@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 BUS_SHIFT = 20
 

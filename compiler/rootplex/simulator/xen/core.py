@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rootplex.simulator.inputs import Settings
@@ -13,6 +12,7 @@ from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 Tracer = Callable[[str, int, int, int], None]
 """Called with what happens, as (kind, address, size, value): `trap-read` and `trap-write` at a CPU

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
 
 from rootplex.simulator.dom0.hypervisor import ConfigSpace, HostBridgeAdd
@@ -19,6 +18,7 @@ from rootplex.simulator.xen.core import Tracer
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.traps import Handler, handler_of
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 OPERATION = "pci_host_bridge_add"
 TRAP_PAGE = 12

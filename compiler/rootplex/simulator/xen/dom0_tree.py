@@ -8,7 +8,6 @@ to Dom0, which panics where they cannot be. Only what concerns PCI is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rootplex.readers.address import regs, windows
 from rootplex.readers.intx import interrupt_map
@@ -16,6 +15,7 @@ from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.drivers import bridge_driver, iommu_driver, is_claimable
 from rootplex.simulator.xen.outcome import Crash
 from rootplex.simulator.xen.segments import Numbering, number_other
+from rootplex.source.record import dataclass
 
 IOMMU_PROPERTIES = ("iommus", "iommu-map", "iommu-map-mask")
 FIRST_SPI = 32

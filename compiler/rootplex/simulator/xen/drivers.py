@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.readers.tree import DtNode
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

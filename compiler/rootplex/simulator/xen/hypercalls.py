@@ -6,13 +6,13 @@ Numbers and layouts of `public/physdev.h` and `public/domctl.h` (§2.1), where e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.simulator.xen import domctl, physdev
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import DOM0
+from rootplex.source.record import dataclass
 
 X86 = frozenset({"x86_64"})
 BOTH = frozenset({"x86_64", "arm64"})

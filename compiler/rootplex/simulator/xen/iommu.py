@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rootplex.readers.tree import Tree
 from rootplex.simulator.xen.bridges import HostBridge, Routes
@@ -11,6 +10,7 @@ from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimab
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice, stop
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, Records, Streams, upstream_bridge
+from rootplex.source.record import dataclass, field
 
 StreamBits = Callable[[HostBridge], int]
 """How many bits the stream table behind a host bridge has (SMMU_IDR1.SIDSIZE)."""

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
@@ -39,6 +38,7 @@ from rootplex.simulator.xen.traps import (
     trapped_write,
 )
 from rootplex.simulator.xen.vpci.device import Vpci
+from rootplex.source.record import dataclass
 
 ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
 

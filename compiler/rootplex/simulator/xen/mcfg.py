@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass, field
 
 VIRTUAL_SLOT = 512 << 30
 """The address space that Xen has for mapping all windows."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 CrashKind = Literal["panic", "BUG", "assertion", "data abort", "page fault", "jump to address 0"]
 

@@ -4,9 +4,10 @@ buses that groups climb (§2.4)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+
+from rootplex.source.record import dataclass, field
 
 DOM0, DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID = 0, 0x7FF0, 0x7FF1, 0x7FF2, 0x7FF4
 """Domain ids (`public/xen.h`): the quarantine domain is DOMID_IO, hidden devices are DOMID_XEN's."""

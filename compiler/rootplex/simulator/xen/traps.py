@@ -11,13 +11,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge
 from rootplex.simulator.xen.errno import Errno
+from rootplex.source.record import dataclass, field
 
 SIZES = (1, 2, 4, 8)
 CONFIG_SPACE = 4096

@@ -8,10 +8,10 @@ cannot be, and gets id 0 instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
+from rootplex.source.record import dataclass, field
 
 STATUS, POINTER, EXTENDED = 0x06, 0x34, 0x100
 HAS_LIST = 0x10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.core import Core
@@ -16,6 +15,7 @@ from rootplex.simulator.xen.vpci.rebar import EXTENDED_ID as REBAR
 from rootplex.simulator.xen.vpci.rebar import ResizableBars
 from rootplex.simulator.xen.vpci.registers import Registers
 from rootplex.simulator.xen.vpci.slots import Slots
+from rootplex.source.record import dataclass, field
 
 GUEST_ECAM_BASE, GUEST_ECAM_SIZE = 0x10000000, 0x10000000
 """A guest's one virtual ECAM, segment 0 (§1.7)."""

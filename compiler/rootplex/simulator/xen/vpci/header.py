@@ -7,12 +7,12 @@ has a command register and BAR addresses of its own, and its mappings must fit t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
+from rootplex.source.record import dataclass, field
 
 COMMAND, HEADER_TYPE, FIRST_BAR = 0x04, 0x0E, 0x10
 MEMORY, INTX_DISABLE = 0x2, 0x400

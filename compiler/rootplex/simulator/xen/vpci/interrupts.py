@@ -6,11 +6,10 @@ configuration access shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.vpci.header import Header
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
+from rootplex.source.record import dataclass
 
 CONTROL = 2
 MSI_ENABLE, MSI_64BIT, MSI_MASKABLE = 0x0001, 0x0080, 0x0100

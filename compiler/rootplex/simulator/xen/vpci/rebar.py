@@ -3,11 +3,11 @@ capability does not offer is warned about, and written all the same."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from rootplex.simulator.xen.vpci.header import FIRST_BAR, BarState, Header
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
+from rootplex.source.record import dataclass
 
 EXTENDED_ID = 0x15
 LARGEST_COUNT = 6

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from rootplex.simulator.xen.errno import Errno
+from rootplex.source.record import dataclass, field
 
 CONFIG_SPACE = 4096
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import Record
+from rootplex.source.record import dataclass, field
 
 SLOTS = 32
 
