@@ -1,4 +1,4 @@
-"""The wheel carries the checkout's own `schemas/` and `topologies/`; an editable install reads them in place."""
+"""The wheel carries the checkout's `schemas/` and `topologies/`; an editable install reads them there."""
 
 from __future__ import annotations
 

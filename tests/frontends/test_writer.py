@@ -13,7 +13,7 @@ from rootplex.source.place import FilePlace
 from rootplex.source.yaml12 import load_yaml
 
 HERE = FilePlace("here")
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

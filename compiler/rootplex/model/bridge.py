@@ -201,7 +201,7 @@ class HostBridge(Part):
                 changes[key] = None if value == "none" else value
         if not changes:
             return self
-        return replace(self, places=self.places.replaced(changes, view.places), **changes)  # type: ignore[arg-type]
+        return replace(self, places=self.places.replaced(changes, view.places), **changes)
 
     def walk(self) -> Iterator[Device]:
         """Every function below, parents before children, in the order of the file."""

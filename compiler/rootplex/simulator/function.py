@@ -76,8 +76,8 @@ class Function:
     `aliases` are devfns the function also uses on its bus, `acs_quirk` "isolated" or None: both
     facts Linux has by device id and the hardware image carries as such. `ari`: it has the ARI
     capability; `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only.
-    `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
-    `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`.
+    `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a
+    hot-plug slot. `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`.
     """
 
     root: int

@@ -38,8 +38,9 @@ class GuestWish:
 class Settings:
     """How the machine is run: the language's `xen` key with names replaced by artifact places.
 
-    `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are
-    (base, size) of RAM where the artifacts do not say it (ACPI). `cpu_address_bits` is Xen's p2m width.
+    `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None
+    is the firmware's order. `memory` are (base, size) of RAM where the artifacts do not say it
+    (ACPI). `address_bits` is Xen's p2m width.
     """
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]

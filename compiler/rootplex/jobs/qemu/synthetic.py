@@ -254,4 +254,4 @@ def _device(device: Device) -> Device:
     if device.sriov is not None:
         changes["sriov"] = replace(device.sriov, enabled=0)
     below = tuple(_device(each) for each in device.devices)
-    return replace(device, devices=below, **changes)  # type: ignore[arg-type]
+    return replace(device, devices=below, **changes)
