@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -12,20 +13,21 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.jobs.acceptance import accept, verdict_of
 from rootplex.jobs.describe import Checked, read_checked
-from rootplex.jobs.details import details_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
-from rootplex.jobs.summary import summary_of
 from rootplex.model.platform import Platform
 from rootplex.report.result import Json, Result
 from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.record import dataclass, replace
+
+if TYPE_CHECKING:
+    from rootplex.simulator.outcome import Outcome
+
+# Modules of the simulator and of the report are loaded while the AML interpreter runs beside us.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ def examine(
     with ThreadPoolExecutor(1) as aside:
         # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
         reading = aside.submit(read_acpi, artifacts, _paths(compiled))
+        from rootplex.simulator.run import simulate
+
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)
         outcome = None
         if settings.firmware == "dt" and dt is not None:
@@ -124,6 +128,9 @@ def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: 
 
 def result_of(examination: Examination, file: str) -> Result:
     """The examination as a result to report."""
+    from rootplex.jobs.details import details_of
+    from rootplex.jobs.summary import summary_of
+
     platform, outcome = examination.platform, examination.outcome
     details: Json = {}
     summary: tuple[str, ...] = ()
