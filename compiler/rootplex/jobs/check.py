@@ -55,6 +55,9 @@ def check_text(data: bytes, file: str, wishes: Wishes) -> Result:
     except CannotCompile as refusal:
         found = accept(checked.platform, (*checked.findings, *refusal.findings))
         return _without_outcome(file, checked.platform, found)
+    except Unreadable as error:
+        found = (*checked.findings, *error.findings)
+        return _without_outcome(file, checked.platform, found, unreadable=True)
     return result_of(examination, file)
 
 
