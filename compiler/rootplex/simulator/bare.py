@@ -16,10 +16,11 @@ from rootplex.source.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """What the kernel found, and its groups."""
+    """What the kernel found, its groups, and the hardware as the boot left it."""
 
     kernel: Dom0State
     groups: Grouping
+    hardware: Hardware
 
 
 def bare_metal(
@@ -31,4 +32,4 @@ def bare_metal(
         raise ValueError(f"there is no {settings.firmware} firmware, or no hardware")
     hardware = Hardware(read_image(artifacts.config, artifacts.pages))
     state = boot(firmware, settings, hardware)
-    return Bare(state, group(state, Firmware.of(dt, acpi), settings))
+    return Bare(state, group(state, Firmware.of(dt, acpi), settings), hardware)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rootplex.simulator.dom0.state import Dom0State
-from rootplex.simulator.hardware.image import PAGE_PAIR, Image, read_image
+from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.hardware.image import PAGE_PAIR, read_image
 from rootplex.simulator.inputs import Artifacts
 from rootplex.source.record import dataclass
 
@@ -27,27 +27,29 @@ class Stretch:
     data: bytes
 
 
-def stretches(artifacts: Artifacts, kernel: Dom0State) -> tuple[Stretch, ...]:
-    """What has to be loaded: a stretch for each bus with functions, from the first to the last of them."""
+def stretches(artifacts: Artifacts, hardware: Hardware) -> tuple[Stretch, ...]:
+    """What has to be loaded: a stretch for each bus with functions, from the first to the last of them.
+
+    `hardware` is that of the simulated boot: a bridge that the kernel did not see still has a bus.
+    """
     assert artifacts.config is not None
     assert artifacts.pages is not None
     image = read_image(artifacts.config, artifacts.pages)
-    bridges = {bridge.id: (number, bridge) for number, bridge in enumerate(image.bridges)}
-    buses = _buses(image, kernel)
-    pages: dict[tuple[int, int], dict[int, bytes]] = {}
-    for function in image.functions:
-        number, bridge = bridges[function.bridge]
-        bus = buses.get(function.id)
-        if bus is None or not bridge.first_bus <= bus <= bridge.last_bus:
-            continue
+    places = {function.id: function.page for function in image.functions}
+    made = []
+    for number, bridge in enumerate(image.bridges):
         bus_shift, shift = SHIFTS[bridge.kind]
-        address = bridge.base + (bus - bridge.first_bus << bus_shift | function.devfn << shift)
-        page = artifacts.pages.data[function.page * PAGE_PAIR :][: 1 << shift]
-        pages.setdefault((number, bus), {})[address] = page
-    return tuple(
-        Stretch(f"config-{number}-{bus:02x}.bin", min(found), _joined(found))
-        for (number, bus), found in sorted(pages.items())
-    )
+        for bus in range(bridge.first_bus, bridge.last_bus + 1):
+            base = bridge.base + (bus - bridge.first_bus << bus_shift)
+            pages = {}
+            for devfn in range(256):
+                page = hardware.page_at(bridge.id, bus, devfn)
+                if page is not None:
+                    start = places[page] * PAGE_PAIR
+                    pages[base + (devfn << shift)] = artifacts.pages.data[start : start + (1 << shift)]
+            if pages:
+                made.append(Stretch(f"config-{number}-{bus:02x}.bin", min(pages), _joined(pages)))
+    return tuple(made)
 
 
 def _joined(pages: Mapping[int, bytes]) -> bytes:
@@ -57,17 +59,3 @@ def _joined(pages: Mapping[int, bytes]) -> bytes:
     for address, page in pages.items():
         data[address - start : address - start + len(page)] = page
     return bytes(data)
-
-
-def _buses(image: Image, kernel: Dom0State) -> dict[str, int]:
-    """The bus that each function is on, by its id; those behind a bridge without a number have none."""
-    first = {bridge.id: bridge.first_bus for bridge in image.bridges}
-    below = {each.page: each.secondary for each in kernel.functions if each.secondary is not None}
-    buses = {}
-    for function in image.functions:
-        if function.vf_of is not None:
-            continue
-        bus = first[function.bridge] if function.parent is None else below.get(function.parent)
-        if bus is not None:
-            buses[function.id] = bus
-    return buses

@@ -117,7 +117,7 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
     made = synthetic(platform)
     compiled = compile_platform(made.platform)
     bare = _boot(made.platform, compiled, firmware, kernel)
-    loaded = stretches(artifacts_of(compiled), bare.kernel)
+    loaded = stretches(artifacts_of(compiled), bare.hardware)
     machine = MACHINES["qemu-virt"]
     options = [*machine.options, *(machine.with_iommu if made.platform.iommus else ())]
     argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu, "-m", f"{made.memory // MIB}M"]
