@@ -15,6 +15,10 @@ import pytest
 from tests.corpus.board_corpus import TREES, expected, file_of, imported, platform_of
 
 from rootplex.backends.devicetree import device_tree
+from rootplex.readers.address import regs
+from rootplex.readers.dtb import read_dtb
+from rootplex.readers.intx import Hop, route_intx
+from rootplex.readers.tree import Tree
 
 pytestmark = pytest.mark.shared
 
@@ -86,6 +90,31 @@ def test_windows_and_registers_are_the_vendors(shared: Path, name: str) -> None:
 def _window(window: dict[str, Any]) -> tuple[int, int, int, int]:
     space = {"io": 0x0100_0000, "mem32": 0x0200_0000, "mem64": 0x0300_0000}[window["space"]]
     return space | (0x4000_0000 if window["prefetch"] else 0), window["pci"], window["cpu"], window["size"]
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_pin_ends_where_the_vendors_does(shared: Path, name: str) -> None:
+    """Function 0 of each device on the first bus: the controller's address, and its specifier."""
+    platform = platform_of(shared, name)
+    ours = device_tree(platform)
+    made = read_dtb(ours.dtb().data, "ours")
+    vendors = read_dtb(file_of(shared, name).read_bytes(), "theirs")
+    for path, bridge in zip(imported(shared, name).bridges, platform.host_bridges, strict=True):
+        if bridge.intx is None:
+            continue
+        bus = bridge.bus_range.first
+        for dev in range(32):
+            for pin in range(1, 5):
+                wanted = _end(vendors, path, bus, dev, pin)
+                assert wanted == _end(made, ours.nodes[bridge.name], bus, dev, pin)
+
+
+def _end(tree: Tree, path: str, bus: int, dev: int, pin: int) -> tuple[object, ...] | None:
+    route = route_intx(tree, tree.by_path[path], [Hop(bus, dev << 3)], pin)
+    if route.controller is None or route.specifier is None:
+        return None
+    blocks = regs(tree, tree.by_path[route.controller])
+    return (blocks[0].cpu if blocks else None), route.specifier[:3]
 
 
 def rows(text: str, width: int) -> list[list[int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.topologies.bundled import platform_of, rootplex
+from tests.topologies.bundled import COMMAND, platform_of, rootplex
 
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.joining import Traits, matched
@@ -49,6 +49,27 @@ def test_a_function_left_out_of_a_snapshot_moves_nothing_else(tmp_path: Path) ->
     result = validated(file)
     # the simulation is made of what the snapshot shows: both lack it, and nothing else moves
     assert [] == [each.message for each in result.findings if each.code == "RPX0891"]
+
+
+def test_a_group_that_the_kernel_made_otherwise_is_told(tmp_path: Path) -> None:
+    """The same snapshot with a function moved into another group."""
+    lines = [line.split(" ", 1)[1] for line in (RECORDED / "arm64-dt-7.2.txt").read_text().splitlines()]
+    start = next(i for i, line in enumerate(lines) if line == "function 0000:00:03.0")
+    own = next(i for i, line in enumerate(lines) if i > start and line.startswith("group "))
+    lines[own] = next(line for line in lines if line.startswith("group ") and line != lines[own])
+    file = tmp_path / "moved.txt"
+    file.write_text("".join(f"{i}/{len(line)} {line}\n" for i, line in enumerate(lines, 1)))
+    found = [each for each in validated(file).findings if each.code == "RPX0891"]
+    assert any("0000:00:03.0" in each.message for each in found)
+
+
+def test_standard_input_is_a_source_too(checkout: Path, tmp_path: Path) -> None:
+    blob = (checkout / "generated" / "juno-r2" / "juno-r2.dtb").read_bytes()
+    for command in ("import", "validate"):
+        argv = [*COMMAND, command, "-"]
+        done = subprocess.run(argv, input=blob, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode != 2
+        assert b"juno-r2" in done.stdout
 
 
 @pytest.mark.parametrize("name", [BOARD, "synquacer", "qemu-virt-three-segments", "juno-r2"])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.cli.files import MAX_INPUT, write_file
+from rootplex.cli.files import read_input, write_file
 from rootplex.cli.formats import add_format, report
 
 
@@ -34,7 +33,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     try:
         if arguments.path == "-":
-            source = source_of_bytes(sys.stdin.buffer.read(MAX_INPUT + 1), "<stdin>")
+            label, data = read_input("-")
+            source = source_of_bytes(data, label)
         else:
             source = read_source(Path(arguments.path), arguments.path)
         description = import_source(source)

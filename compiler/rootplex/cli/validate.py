@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     texts: dict[str, str] = {}
     against = None if arguments.against is None else _description(arguments.against, texts)
     try:
-        boards = boards_of(arguments.paths)
+        given = dict(map(read_input, [name for name in arguments.paths if name == "-"]))
+        boards = boards_of([name for name in arguments.paths if name != "-"], given)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     results = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rootplex.jobs.sources import Kind, kind_of
@@ -16,10 +16,11 @@ _DT: tuple[Kind, ...] = ("dtb", "dts")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One input: a file, or a folder of ACPI tables."""
+    """One input: a file, or a folder of ACPI tables. `data` are the bytes where there is no file."""
 
     path: str
     kind: Kind | None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ class Board:
         return " + ".join(item.path for item in self.items)
 
 
-def boards_of(paths: Sequence[str]) -> tuple[Board, ...]:
+def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) -> tuple[Board, ...]:
     """One device tree and one set of tables are one board; of more inputs those that share a name up to the
     first dot. A folder of tables is one input, with a device tree in it one board; of another folder
-    every file that is a source counts. Unreadable for a folder without any."""
+    every file that is a source counts. Unreadable for a folder without any. `given` are the bytes of
+    inputs that are no files, such as standard input."""
     whole: list[Board] = []
-    loose: list[Item] = []
+    loose: list[Item] = [Item(name, kind_of(data), data) for name, data in (given or {}).items()]
     for path in paths:
         for found in _found(path):
             if len(found) == 1:
@@ -96,7 +98,5 @@ def _of_file(path: Path) -> Kind | None:
 
 def _kind(path: Path) -> Kind | None:
     """By the file's first bytes; what cannot be opened is found out when it is read."""
-    if str(path) == "-":
-        return None
     with path.open("rb") as file:
         return kind_of(file.read(_HEAD), whole=False)

@@ -15,12 +15,12 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.frontends.document import Imported
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
-from rootplex.jobs.boards import Board
+from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import EMPTY
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import rehearse
-from rootplex.jobs.sources import Source, read_source
+from rootplex.jobs.sources import Source, read_source, source_of_bytes
 from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
@@ -35,7 +35,7 @@ KERNEL = "linux-7.2"
 def validate_board(board: Board, against: Platform | None = None) -> Result:
     """One board's result; never raises for what the files hold (OSError where they cannot be opened)."""
     try:
-        sources = [read_source(Path(item.path), item.path) for item in board.items]
+        sources = [_read(item) for item in board.items]
         return _validated(board, sources, against)
     except Unreadable as error:
         return Result(
@@ -48,6 +48,12 @@ def validate_board(board: Board, against: Platform | None = None) -> Result:
             details=EMPTY,
             unreadable=True,
         )
+
+
+def _read(item: Item) -> Source:
+    if item.data is not None:
+        return source_of_bytes(item.data, item.path)
+    return read_source(Path(item.path), item.path)
 
 
 def _validated(board: Board, sources: list[Source], against: Platform | None) -> Result:

@@ -84,7 +84,9 @@ class ControllerBook:
 
     def _fields(self, node: DtNode, name: str, kind: str) -> dict[str, Node | None]:
         place = self.tree.place(node)
-        enabled = node.is_enabled and node.ancestors_enabled
+        # a child of a bridge's node stays one, below whatever status the bridge has
+        inside = node.parent is not None and node.parent.path in self.bridges
+        enabled = node.is_enabled and (inside or node.ancestors_enabled)
         off = None if enabled else flag(False, self.tree.place(node, "status"))
         return {"name": leaf(name, place), "kind": leaf(kind, place), "enabled": off}
 
