@@ -51,6 +51,8 @@ def test_mcfg_past_4_gib_is_told_over_what_it_lies(shared: Path) -> None:
     (finding,) = (each for each in validated(shared, "C7F3CC0C50BF").findings if each.code == "RPX0106")
     told = " ".join((finding.message, *(related.message for related in finding.related), *finding.notes))
     assert "I/O APIC" in told
+    assert "local APIC at" in told
+    assert "flash" in told
     assert "past 4 GiB" in told
 
 

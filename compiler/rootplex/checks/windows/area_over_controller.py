@@ -14,9 +14,10 @@ Sources that prove it: device tree; MCFG with MADT; `_CRS` with MADT where it do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rootplex.checks.areas import (
+    Area,
     acpi_controllers,
     acpi_window_areas,
     dt_config_areas,
@@ -24,7 +25,6 @@ from rootplex.checks.areas import (
     dt_window_areas,
     mcfg_areas,
     once,
-    overlapping,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -48,20 +48,32 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _found(facts: Facts) -> Iterator[Finding]:
     by_tree, by_table = tuple(dt_controllers(facts)), tuple(acpi_controllers(facts))
-    pairs = (
-        *((*pair, Level.ERROR) for pair in overlapping(dt_config_areas(facts), by_tree)),
-        *((*pair, Level.ERROR) for pair in overlapping(dt_window_areas(facts), by_tree)),
-        *((*pair, Level.ERROR) for pair in overlapping(mcfg_areas(facts), by_table)),
-        *((*pair, Level.WARNING) for pair in overlapping(acpi_window_areas(facts), by_table)),
+    sides = (
+        (dt_config_areas(facts), by_tree, Level.ERROR),
+        (dt_window_areas(facts), by_tree, Level.ERROR),
+        (mcfg_areas(facts), by_table, Level.ERROR),
+        (acpi_window_areas(facts), by_table, Level.WARNING),
     )
-    for area, controller, level in pairs:
-        crosses = area.base < GIB_4 <= area.last
-        yield RULE.finding(
-            facts.source(area.at),
-            f"{area} covers {controller}",
-            level=level,
-            related=[(facts.source(controller.at), "the controller's address is here")],
-            notes=["it runs past 4 GiB, over what every machine has below"] if crosses else (),
-            help="move it, or cut it where the controller begins",
-            subject=area.owner,
-        )
+    for areas, controllers, level in sides:
+        for area in areas:
+            covered = [each for each in controllers if area.overlaps(each)]
+            if covered:
+                yield _finding(facts, area, covered, level)
+
+
+def _finding(facts: Facts, area: Area, covered: Sequence[Area], level: Level) -> Finding:
+    return RULE.finding(
+        facts.source(area.at),
+        f"{area} covers {covered[0]}",
+        level=level,
+        related=[(facts.source(each.at), f"{each} is here") for each in covered],
+        notes=_notes(area, facts),
+        help="move it, or cut it where the controller begins",
+        subject=area.owner,
+    )
+
+
+def _notes(area: Area, facts: Facts) -> Iterator[str]:
+    if area.base < GIB_4 <= area.last:
+        pc = "I/O APIC, local APIC and firmware flash"
+        yield f"it runs past 4 GiB, over {pc if facts.arch == 'x86_64' else 'what every machine has'} below"
