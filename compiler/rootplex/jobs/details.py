@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rootplex.checks.facts import Facts, Joined
 from rootplex.model.bridge import HostBridge
+from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
 from rootplex.report.result import Json
@@ -13,6 +14,7 @@ from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.routing.routes import IntxRoute
 
 PORT_KINDS = {
     0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
@@ -25,9 +27,10 @@ def details_of(platform: Platform, facts: Facts, outcome: Outcome, names: Mappin
     """`bridges`, `devices`, `groups`, `safe`, `xen`, `boot`. `names`: page id → device name."""
     owners = {page: guest.name for guest in outcome.settings.guests for page in guest.pages}
     units = unit_names(platform)
+    lines = line_names(platform, facts)
     return {
         "bridges": [_bridge(bridge, facts, outcome) for bridge in platform.host_bridges],
-        "devices": [_device(each, outcome, names, owners, units) for each in outcome.dom0.functions],
+        "devices": [_device(each, outcome, names, owners, units, lines) for each in outcome.dom0.functions],
         "groups": [_group(group, owners) for group in outcome.linux.groups],
         "safe": [[each.sbdf for each in group.members] for group in outcome.safe.groups],
         "xen": {
@@ -129,7 +132,8 @@ def _device(
     outcome: Outcome,
     names: Mapping[str, str],
     owners: Mapping[str, str],
-    units: Mapping[int, str],
+    units: Mapping[int | str, str],
+    lines: Mapping[str | None, str],
 ) -> Json:
     streams = outcome.streams.get(function)
     route = None if streams is None or streams.unit is None else streams.own
@@ -158,12 +162,18 @@ def _device(
         "msi": None
         if message is None or message.controller is None
         else {"controller": _unit(message.controller.base, message.controller.name, units), "id": message.id},
-        "intx": None
-        if intx is None or not intx.is_routed
-        else {"pin": "ABCD"[(function.pin - 1) & 3], "controller": intx.controller, "irq": intx.irq},
+        "intx": None if intx is None or not intx.is_routed else _line(function, intx, lines),
         "aliases": [f"{devfn >> 3:02x}.{devfn & 7}" for devfn in function.aliases],
         "bars": [_bar(bar) for bar in function.bars],
         "guest": owners.get(function.page),
+    }
+
+
+def _line(function: Function, intx: IntxRoute, lines: Mapping[str | None, str]) -> Json:
+    return {
+        "pin": "ABCD"[(function.pin - 1) & 3],
+        "controller": lines.get(intx.controller, intx.controller),
+        "irq": intx.irq,
     }
 
 
@@ -186,14 +196,36 @@ def _bar(bar: Bar) -> Json:
     }
 
 
-def unit_names(platform: Platform) -> dict[int, str]:
-    """First register address → the description's name, of controllers and IOMMUs."""
-    controllers = (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus)
-    return {base: each.name for each in controllers if (base := getattr(each, "base", None)) is not None}
+def unit_names(platform: Platform) -> dict[int | str, str]:
+    """What the description calls controllers and IOMMUs, by first register address, and for an ITS by
+    what IORT calls it, which has no address there."""
+    names: dict[int | str, str] = {}
+    for each in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
+        base = each.distributor.base if isinstance(each, GicV3 | GicV2) else each.base
+        if base is not None:
+            names[base] = each.name
+        if isinstance(each, Its):
+            names[f"ITS {each.id}"] = each.name
+    return names
 
 
-def _unit(base: int | None, name: str, units: Mapping[int, str]) -> str:
-    return units.get(base, name) if base is not None else name
+def line_names(platform: Platform, facts: Facts) -> dict[str | None, str]:
+    """What an INTx line's controller is called, by its node's path; by None for a plain GSI of ACPI,
+    which goes to the interrupt controller where the platform has one."""
+    units = unit_names(platform)
+    names: dict[str | None, str] = {}
+    if facts.dt is not None:
+        for controller in facts.dt.platform.controllers:
+            base = controller.regs[0].cpu if controller.regs else None
+            if base is not None and base in units:
+                names[controller.path] = units[base]
+    if len(platform.interrupt_controllers) == 1:
+        names[None] = platform.interrupt_controllers[0].name
+    return names
+
+
+def _unit(base: int | None, name: str, units: Mapping[int | str, str]) -> str:
+    return units.get(name if base is None else base, name)
 
 
 def _group(group: Group, owners: Mapping[str, str]) -> Json:

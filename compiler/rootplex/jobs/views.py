@@ -113,7 +113,7 @@ class _Units:
 
     def name(self, unit: Unit) -> str:
         """The description's name, with what the firmware calls it."""
-        own = None if unit.base is None else self._names.get(unit.base)
+        own = self._names.get(unit.name if unit.base is None else unit.base)
         return unit.name if own is None else f"{own} ({unit.name})"
 
     def place(self, place: Place) -> str:
