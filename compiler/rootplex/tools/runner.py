@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 # Debian's package for each program, for the message that says how to get it.
 PACKAGES = {
@@ -74,35 +76,88 @@ def run(
     The child gets its own session and is ended with its children at the time limit. Input and
     output are files, not pipes; output is refused above 64 MiB. Locale and time zone are fixed.
     """
-    command = [path_of(argv[0]), *argv[1:]]
-    env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
-        given.write(stdin or b"")
-        given.seek(0)
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=env,
-            stdin=given,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-        try:
-            _wait(process, seconds)
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"{argv[0]} did not finish within {seconds:g} seconds") from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _input(stdin) as given:
+        with _started(argv, cwd, environment, given, out, err) as process:
+            try:
+                _wait(process, seconds)
+            except subprocess.TimeoutExpired:
+                raise _too_slow(argv, seconds) from None
         texts = []
         for stream in (out, err):
             if stream.tell() > OUTPUT_LIMIT:
-                raise ToolError(f"{argv[0]} printed more than {OUTPUT_LIMIT >> 20} MiB")
+                raise _too_much(argv)
             stream.seek(0)
             texts.append(stream.read().decode("utf-8", "replace"))
     return Outcome(process.returncode, texts[0], texts[1])
+
+
+def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seconds: float = 60.0) -> str:
+    """Run a program until it has printed `mark`, end it, and return its standard output so far.
+
+    For a program whose answer is complete before its end. Where it ends without printing the mark,
+    all that it printed is returned; its standard error is not. Limits, locale and time zone as in `run`.
+    """
+    deadline = time.monotonic() + seconds
+    printed = bytearray()
+    with (
+        _input(stdin) as given,
+        _started(argv, cwd, None, given, subprocess.PIPE, subprocess.DEVNULL) as process,
+    ):
+        assert process.stdout is not None
+        with process.stdout as pipe:
+            watched = select.poll()
+            watched.register(pipe, select.POLLIN)
+            while True:
+                if not watched.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    raise _too_slow(argv, seconds)
+                chunk = os.read(pipe.fileno(), 1 << 16)
+                searched = max(0, len(printed) - len(mark))
+                printed += chunk
+                if not chunk or printed.find(mark, searched) >= 0:
+                    break
+                if len(printed) > OUTPUT_LIMIT:
+                    raise _too_much(argv)
+    return printed.decode("utf-8", "replace")
+
+
+@contextmanager
+def _input(given: bytes | None) -> Iterator[IO[bytes]]:
+    """Standard input as a file: a program that does not read it cannot block us."""
+    with tempfile.TemporaryFile() as file:
+        file.write(given or b"")
+        file.seek(0)
+        yield file
+
+
+@contextmanager
+def _started(
+    argv: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str] | None,
+    stdin: IO[bytes],
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program as a session of its own; what is left of it at the end is killed."""
+    command = [path_of(argv[0]), *argv[1:]]
+    env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
+    process = subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _too_slow(argv: Sequence[str], seconds: float) -> ToolError:
+    return ToolError(f"{argv[0]} did not finish within {seconds:g} seconds")
+
+
+def _too_much(argv: Sequence[str]) -> ToolError:
+    return ToolError(f"{argv[0]} printed more than {OUTPUT_LIMIT >> 20} MiB")
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:

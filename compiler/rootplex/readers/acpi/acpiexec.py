@@ -15,7 +15,7 @@ from rootplex.readers.acpi.header import Table
 from rootplex.source.finding import unreadable
 from rootplex.source.place import FilePlace
 from rootplex.source.record import dataclass, replace
-from rootplex.tools.runner import ToolError, path_of, private_folder, run
+from rootplex.tools.runner import ToolError, path_of, private_folder, run_until
 
 LOOP_SECONDS = 2
 SESSION_SECONDS = 60.0
@@ -24,6 +24,11 @@ DEPTH_LIMIT = 32
 
 AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
 """An integer, string, buffer, package, or None for what has no value (a device, a region)."""
+
+# On `quit` it takes up to 100 ms to end its threads. So we end it when it begins to answer this
+# command: its answer is longer than a buffer of output, so all that went before has been written.
+_LAST = "help"
+_LAST_ECHO = b"\n- help"
 
 # POST codes go to this port; nothing comes back from it.
 _POST_PORT = ("SystemIO", 0x80)
@@ -68,7 +73,7 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
     source = FilePlace(tables[0].file) if tables else FilePlace("")
     if not tables or len(tables) > TABLES_LIMIT:
         raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT} can be read")
-    script = "\n".join(("level 2800 console", *commands, "quit", ""))
+    script = "\n".join(("level 2800 console", *commands, _LAST, "quit", ""))
     with private_folder() as folder:
         names = []
         for index, table in enumerate(tables):
@@ -76,19 +81,24 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
             (folder / names[-1]).write_bytes(_with_checksum(table))
         options = ["-di", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
         try:
-            outcome = run(
-                [program, *options, *names], cwd=folder, seconds=SESSION_SECONDS, stdin=script.encode()
+            printed = run_until(
+                _LAST_ECHO,
+                [program, *options, *names],
+                cwd=folder,
+                seconds=SESSION_SECONDS,
+                stdin=script.encode(),
             )
         except ToolError as error:
             raise unreadable(source, f"the AML could not be evaluated: {error}") from None
-    lines = outcome.stdout.splitlines()
+    answers, done, _ = printed.partition(_LAST_ECHO.decode())
+    lines = answers.splitlines()
     # Its prompt and its first answer come from two threads: now and then a line ends between them.
     start = next((at for at, line in enumerate(lines) if line.startswith(("- level", "level"))), None)
     if start is None:
         complaint = next((line for line in lines if "Error" in line or "Could not" in line), "no output")
         raise unreadable(source, f"acpiexec does not load the tables: {complaint.strip()}")
-    if not any(line.startswith("- quit") for line in lines):
-        raise unreadable(source, f"acpiexec stopped with status {outcome.status} before it was done")
+    if not done:
+        raise unreadable(source, "acpiexec stopped before it was done")
     return _session(lines[start:])
 
 

@@ -26,6 +26,7 @@ from rootplex.readers.acpi.aml_facts import (
     Value,
 )
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.questions import ASKED, ask
 from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
@@ -52,11 +53,6 @@ MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 _EVERYWHERE = ("_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_PRT")
 _OTHER_FILL = 0x5A
 
-# The arguments of a first query: UUID (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.5 and §4.6), revision,
-# and for _OSC the query flag, all that Linux may support and all that it may ask for.
-_OSC_ARGUMENTS = "(5B 4D DB 33 F7 1F 1C 40 96 57 74 41 C0 3D D7 66) 1 3 (01 00 00 00 9F 01 00 00 BF 00 00 00)"
-_DSM_ARGUMENTS = "(D0 37 C9 E5 53 35 7A 4D 91 17 EA 4D 19 C3 43 4D) 1 5 [0]"
-
 
 def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> Namespace:
     """Load the DSDT and SSDTs among `tables` (in their order, the DSDT first) and evaluate what
@@ -72,13 +68,16 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
         raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
     guesses = _likely_bridges(aml) if bridges is None else tuple(bridges)
     listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
-    session = run_session(aml, [*listing, *_with_arguments(guesses)])
-    evaluations = dict(session.evaluations)
+    questions = ask(guesses)
+    session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"])
+    evaluations = session.evaluations | questions.answers(session.evaluations)
     ids = _ids(evaluations)
     paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
     missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
     if missed:
-        evaluations |= run_session(aml, _with_arguments(missed)).evaluations
+        questions = ask(missed)
+        again = run_session([*aml, questions.table], [f"All {ASKED}"])
+        evaluations |= questions.answers(again.evaluations)
     steady: dict[str, Evaluation] | None = None
     if any(path.endswith("._CRS") and done.touched for path, done in evaluations.items()):
         # Other memory may lead a method astray; then nothing is known to be steady.
@@ -106,15 +105,6 @@ def _likely_bridges(tables: Sequence[Table]) -> tuple[str, ...]:
     wrong guess costs a line of output, a right one saves loading the tables once more."""
     names = {found[1].decode() for table in tables for found in _DEVICE_WITH_ID.finditer(table.data)}
     return tuple(f"\\_SB.{name.rstrip('_')}" for name in sorted(names))
-
-
-_PATH = re.compile(r"\\[A-Z0-9_.]+")
-
-
-def _with_arguments(paths: Sequence[str]) -> list[str]:
-    paths = [path for path in paths if _PATH.fullmatch(path)]
-    osc = [f"Evaluate {path}._OSC {_OSC_ARGUMENTS}" for path in paths]
-    return osc + [f"Evaluate {path}._DSM {_DSM_ARGUMENTS}" for path in paths]
 
 
 def _takes_arguments(session: Session, path: str) -> bool:
