@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -117,10 +117,18 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
     made = synthetic(platform)
     compiled = compile_platform(made.platform)
     bare = _boot(made.platform, compiled, firmware, kernel)
+    by_ports = tuple(_by_ports(made.platform, compiled, bare))
+    if by_ports:
+        raise CannotCompile(by_ports)
     loaded = stretches(artifacts_of(compiled), bare.hardware)
-    machine = MACHINES["qemu-virt"]
-    options = [*machine.options, *(machine.with_iommu if made.platform.iommus else ())]
-    argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu, "-m", f"{made.memory // MIB}M"]
+    machine = MACHINES[made.platform.base]
+    options = [*machine.options, *made.machine.machine_options]
+    options += machine.with_iommu if made.platform.iommus else ()
+    memory = made.machine.memory(made.end)
+    argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu]
+    argv += ["-m", f"{memory // MIB}M", *machine.more]
+    if made.platform.iommus and made.machine.iommu_device is not None:
+        argv += ["-device", made.machine.iommu_device]
     for each in loaded:
         argv += ["-device", f"loader,file={each.file},addr={each.address:#x},force-raw=on"]
     text = "".join(f"{argument}\n" for argument in argv).encode()
@@ -132,13 +140,31 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
         changes=made.changes,
         compiled=compiled,
         arguments=tuple(argv),
-        append=("mem=1G", *_append(platform)),
+        append=(*made.machine.words(made.end), *_append(platform)),
         files={**compiled.files, FILE: text, **{each.file: each.data for each in loaded}},
         expected=simulated(bare),
         names=_names(made.platform, compiled, bare),
         own={},
         disks={},
     )
+
+
+def _by_ports(platform: Platform, compiled: Compiled, bare: Bare) -> Iterator[Finding]:
+    """The bridges that an x86 kernel reaches through ports, where QEMU's own functions answer."""
+    names = {each.path: each.name for each in compiled.bridges}
+    for root in bare.kernel.root_bridges:
+        if root.config is not None and root.config.kind == "ports":
+            bridge = next(each for each in platform.host_bridges if each.name == names[root.path])
+            yield Finding(
+                code="RPX0010",
+                name="qemu-machine",
+                level=Level.ERROR,
+                message=f"Linux reaches {bridge.name} through ports, and no guest memory through them",
+                at=bridge.at("acpi"),
+                notes=("no table says where its ECAM lies, and on x86 ports lead to QEMU's own devices",),
+                help="let MCFG or _CBA tell of it",
+                subject=bridge.name,
+            )
 
 
 def _boot(platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str) -> Bare:

@@ -1,4 +1,4 @@
-"""Any platform as QEMU's `virt`, its configuration space in guest memory (real-boot: way 3).
+"""Any platform as one of QEMU's, its configuration space in guest memory (real-boot: way 3).
 
 The tree, the ids, the capabilities, the segments, the buses and the StreamIDs stay. What memory cannot do or
 QEMU has otherwise is taken out or replaced, and each such change is listed with its place.
@@ -6,7 +6,7 @@ QEMU has otherwise is taken out or replaced, and each such change is listed with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rootplex.backends.refusal import CannotCompile
 from rootplex.frontends.description.controllers import (
@@ -14,24 +14,15 @@ from rootplex.frontends.description.controllers import (
     BUILT_IN_IOMMUS,
     BUILT_IN_MSI_CONTROLLERS,
 )
-from rootplex.jobs.qemu.streams import translated
-from rootplex.model.bridge import ConfigSpace, HostBridge, Window
+from rootplex.jobs.qemu import streams, vtd
+from rootplex.jobs.qemu.standins import MIB, STAND_INS, StandIn
+from rootplex.model.bridge import ConfigSpace, HostBridge, IommuMap, Window
 from rootplex.model.device import Device
-from rootplex.model.numbers import Region
 from rootplex.model.platform import Expect, Memory, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass, replace
 
-BASE = "qemu-virt"
-RAM, LINUX_RAM = 0x4000_0000, 1 << 30
-"""Where QEMU's memory begins, and how much of it Linux is given (`mem=1G`)."""
-
-CONFIG_AT = 0x9000_0000
-"""Where configuration space begins in guest memory."""
-
-UEFI_ROOM = 1 << 30  # what UEFI has to itself at the end of memory
-GIB, MIB = 1 << 30, 1 << 20
 ALL_SIZES = (1, 2, 4)
 GENERIC = {"ecam": "pci-host-ecam-generic", "cam": "pci-host-cam-generic"}
 
@@ -47,62 +38,95 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """The platform that is booted, how it differs, and how much memory QEMU needs (bytes)."""
+    """The platform that is booted, how it differs, the machine, and where configuration space ends there."""
 
     platform: Platform
     changes: tuple[Change, ...]
-    memory: int
+    machine: StandIn
+    end: int
 
 
 def synthetic(platform: Platform) -> Synthetic:
-    """The platform on QEMU's `virt`; CannotCompile where not even that can be."""
-    if platform.arch not in ("arm64", "arm"):
-        note = "configuration space in memory is booted on QEMU's arm64 machine virt"
-        if platform.arch == "x86_64":
-            note = "on x86 Linux reaches segment 0 through ports, which lead to QEMU's own devices"
+    """The platform on the machine that stands in for it; CannotCompile where not even that can be."""
+    machine = STAND_INS.get(platform.arch)
+    if machine is None:
+        note = "configuration space in memory is booted on QEMU's arm64 machine virt and its x86 machine q35"
         raise _refused(platform, "platform.arch", f"{platform.arch} has no synthetic machine", note)
-    changes: list[Change] = list(_platform_changes(platform))
-    maps = translated(platform.host_bridges)
-    if maps is None:
-        note = "QEMU's SMMUv3 has StreamIDs of 16 bits"
-        raise _refused(platform, "iommus", "its requester ids are more than QEMU's SMMU tells apart", note)
-    places, end = _layout(platform)
-    memory = max(4 * GIB, -(-(end + UEFI_ROOM - RAM) // GIB) * GIB)
-    taken = Region(RAM, memory)
+    changes: list[Change] = list(_platform_changes(platform, machine))
+    maps, more = _vtd_maps(platform) if machine.arch == "x86_64" else _smmu_maps(platform)
+    places, end = _layout(platform, machine)
+    memory = machine.memory(end)
     bridges = []
     for bridge in platform.host_bridges:
-        ids = maps.get(bridge.name)
-        changes += _bridge_changes(bridge, taken, places[bridge.name])
-        if ids is not None and bridge.iommu is not None and ids.entries != bridge.iommu.entries:
-            text = "its ids go to QEMU's one SMMUv3"
-            renumbered = [(each.rid, each.id) for each in ids.entries]
-            if renumbered != [(each.rid, each.id) for each in bridge.iommu.entries]:
-                text += ", renumbered into its 16 bits"
-            if text.endswith("bits") or not _is_built_in(platform, bridge.iommu.unit):
-                changes.append(Change(bridge.at("iommu"), bridge.name, text))
-        made = _bridge(bridge, places[bridge.name], taken)
-        bridges.append(replace(made, iommu=ids))
+        changes += _bridge_changes(bridge, machine, memory, places[bridge.name])
+        changes += [change for change in more if change.subject == bridge.name]
+        made = _bridge(bridge, places[bridge.name], machine, memory)
+        bridges.append(replace(made, iommu=maps.get(bridge.name)))
     dom0 = replace(platform.xen.dom0, bits=64, probe_order=None)
     whole = replace(
         platform,
-        arch="arm64",
-        base="qemu-virt",
+        arch=machine.arch,
+        base=machine.base,
         compatible=(),
         oem_id="BOCHS ",
         oem_table_id="BXPC    ",
         oem_revision=2,
         console=None,
-        memory=(Memory(base=RAM, size=LINUX_RAM),),
-        interrupt_controllers=BUILT_IN_INTERRUPT_CONTROLLERS[BASE],
-        msi_controllers=BUILT_IN_MSI_CONTROLLERS[BASE],
-        iommus=BUILT_IN_IOMMUS[BASE] if maps else (),
+        memory=(Memory(base=machine.ram.base, size=machine.ram.size),),
+        interrupt_controllers=BUILT_IN_INTERRUPT_CONTROLLERS[machine.base],
+        msi_controllers=BUILT_IN_MSI_CONTROLLERS.get(machine.base, ()),
+        iommus=BUILT_IN_IOMMUS[machine.base] if maps else (),
         host_bridges=tuple(bridges),
         boot=None,
         xen=replace(platform.xen, discovery="dom0", vpci=False, guests=(), dom0=dom0),
         expect=Expect(),
         suppress=(),
     )
-    return Synthetic(whole, tuple(changes), memory)
+    return Synthetic(whole, tuple(changes), machine, end)
+
+
+Maps = tuple[Mapping[str, IommuMap], list[Change]]
+"""What translates each bridge, by its name, and how that differs from what is described."""
+
+
+def _smmu_maps(platform: Platform) -> Maps:
+    maps = streams.translated(platform.host_bridges)
+    if maps is None:
+        note = "QEMU's SMMUv3 has StreamIDs of 16 bits"
+        raise _refused(platform, "iommus", "its requester ids are more than QEMU's SMMU tells apart", note)
+    changes = []
+    for bridge in platform.host_bridges:
+        ids = maps.get(bridge.name)
+        if ids is None or bridge.iommu is None or ids.entries == bridge.iommu.entries:
+            continue
+        text = "its ids go to QEMU's one SMMUv3"
+        renumbered = [(each.rid, each.id) for each in ids.entries]
+        if renumbered != [(each.rid, each.id) for each in bridge.iommu.entries]:
+            text += ", renumbered into its 16 bits"
+        if text.endswith("bits") or not _is_built_in(platform, bridge.iommu.unit):
+            changes.append(Change(bridge.at("iommu"), bridge.name, text))
+    return maps, changes
+
+
+def _vtd_maps(platform: Platform) -> Maps:
+    served, segment = vtd.served(platform)
+    maps, changes = {}, []
+    for bridge in platform.host_bridges:
+        if bridge.iommu is None:
+            continue
+        text = "QEMU's one VT-d unit translates it"
+        if bridge.name in served:
+            maps[bridge.name] = replace(bridge.iommu, unit=vtd.UNIT, entries=(), ats=False, pri=False)
+            if _is_built_in(platform, bridge.iommu.unit):
+                continue
+        elif served:
+            text = (
+                f"nothing translates it: QEMU's one VT-d unit stands in for another, of segment {segment:#x}"
+            )
+        else:
+            text = "nothing translates it: its unit is switched off"
+        changes.append(Change(bridge.at("iommu"), bridge.name, text))
+    return maps, changes
 
 
 def _refused(platform: Platform, path: str, message: str, note: str) -> CannotCompile:
@@ -123,10 +147,10 @@ def _is_built_in(platform: Platform, unit: str) -> bool:
     return found is not None and found.built_in
 
 
-def _layout(platform: Platform) -> tuple[dict[str, int], int]:
+def _layout(platform: Platform, machine: StandIn) -> tuple[dict[str, int], int]:
     """Each bridge's new base, whole MiB, and the end of all."""
     places: dict[str, int] = {}
-    at = CONFIG_AT
+    at = machine.config
     for bridge in platform.host_bridges:
         places[bridge.name] = at
         buses = bridge.bus_range.count * MIB
@@ -135,20 +159,22 @@ def _layout(platform: Platform) -> tuple[dict[str, int], int]:
     return places, at
 
 
-def _platform_changes(platform: Platform) -> Iterator[Change]:
+def _platform_changes(platform: Platform, machine: StandIn) -> Iterator[Change]:
     name = platform.name
-    if platform.arch != "arm64":
+    if platform.arch != machine.arch:
         yield Change(platform.at("platform.arch"), name, "the processor is a 64-bit one")
-    if platform.base != BASE:
-        yield Change(platform.at("platform"), name, "the machine is QEMU's virt, its memory QEMU's")
+    if platform.base != machine.base:
+        text = f"the machine is QEMU's {machine.machine}, its memory QEMU's"
+        yield Change(platform.at("platform"), name, text)
     for each in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
         if not each.built_in:
-            yield Change(each.at(), each.name, f"{each.name} is left out: QEMU's GIC, ITS and SMMU stand in")
+            text = f"{each.name} is left out: QEMU's {machine.controllers} stand in"
+            yield Change(each.at(), each.name, text)
     if platform.xen.dom0.probe_order is not None:
         yield Change(platform.xen.dom0.at("probe_order"), name, "bridges are probed in the firmware's order")
 
 
-def _bridge_changes(bridge: HostBridge, taken: Region, base: int) -> Iterator[Change]:
+def _bridge_changes(bridge: HostBridge, machine: StandIn, memory: int, base: int) -> Iterator[Change]:
     def change(path: str, text: str) -> Change:
         return Change(bridge.at(path), bridge.name, text)
 
@@ -166,9 +192,11 @@ def _bridge_changes(bridge: HostBridge, taken: Region, base: int) -> Iterator[Ch
             yield Change(view.at("config"), bridge.name, text)
     if bridge.dt.properties:
         yield Change(bridge.dt.at("properties"), bridge.name, "vendor properties are left out")
-    for n, window in enumerate(bridge.windows):
-        if not _is_free(window, taken):
-            yield change(f"windows.{n}", f"the {window.space} window at {window.cpu:#x} is QEMU's own place")
+    for part in (bridge, bridge.acpi, bridge.dt):
+        for n, window in enumerate(part.windows or ()):
+            if not machine.is_free(window, memory):
+                text = f"the {window.space} window at {window.cpu:#x} is QEMU's own place"
+                yield Change(part.at(f"windows.{n}"), bridge.name, text)
     if bridge.intx is not None:
         yield change("intx", "interrupt lines are left out: memory raises none")
     if bridge.msi is not None:
@@ -205,13 +233,7 @@ def _left_out(device: Device) -> list[str]:
     return words
 
 
-def _is_free(window: Window, taken: Region) -> bool:
-    """Whether the window is neither in QEMU's memory nor among its devices below 256 MiB."""
-    place = Region(window.cpu, window.size)
-    return not place.overlaps(taken) and not place.overlaps(Region(0, 256 * MIB))
-
-
-def _bridge(bridge: HostBridge, base: int, taken: Region) -> HostBridge:
+def _bridge(bridge: HostBridge, base: int, machine: StandIn, memory: int) -> HostBridge:
     old = bridge.config
     kind = old.kind if old.kind in GENERIC else "ecam"
     size = bridge.bus_range.count * MIB if old.kind == "windowed" else old.size
@@ -226,27 +248,26 @@ def _bridge(bridge: HostBridge, base: int, taken: Region) -> HostBridge:
         compatible=(GENERIC[kind],),
         registers=(),
     )
+
+    def free(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+        return tuple(window for window in windows if machine.is_free(window, memory))
+
+    def free_or_none(windows: tuple[Window, ...] | None) -> tuple[Window, ...] | None:
+        return None if windows is None else free(windows)
+
+    acpi = replace(bridge.acpi, config=None, windows=free_or_none(bridge.acpi.windows))
+    dt = replace(bridge.dt, config=None, windows=free_or_none(bridge.dt.windows), properties=(), label=None)
     return replace(
         bridge,
         config=config,
-        windows=_free(bridge.windows, taken),
+        windows=free(bridge.windows),
         intx=None,
         msi=None,
         proximity=None,
-        acpi=replace(bridge.acpi, config=None, windows=_free_or_none(bridge.acpi.windows, taken)),
-        dt=replace(
-            bridge.dt, config=None, windows=_free_or_none(bridge.dt.windows, taken), properties=(), label=None
-        ),
+        acpi=acpi,
+        dt=dt,
         devices=tuple(_device(device) for device in bridge.devices),
     )
-
-
-def _free(windows: tuple[Window, ...], taken: Region) -> tuple[Window, ...]:
-    return tuple(window for window in windows if _is_free(window, taken))
-
-
-def _free_or_none(windows: tuple[Window, ...] | None, taken: Region) -> tuple[Window, ...] | None:
-    return None if windows is None else _free(windows, taken)
 
 
 def _device(device: Device) -> Device:
