@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from rootplex.backends.acpi.asl import compile_asl, render
+from rootplex.backends.acpi.asl import compile_asl
 from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba
 from rootplex.backends.acpi.header import oem_id, oem_table_id
 from rootplex.backends.acpi.names import (
@@ -18,21 +18,20 @@ from rootplex.backends.acpi.names import (
     bridge_path,
     device_name,
 )
-from rootplex.backends.acpi.prt import Route, routes, trigger_fault
+from rootplex.backends.acpi.prt import routes, trigger_fault
 from rootplex.backends.acpi.resources import (
-    Descriptor,
     bridge_descriptors,
     dma_descriptors,
     placed,
     window_faults,
 )
+from rootplex.backends.acpi.ssdt_text import Bridge, Port, Reserved, Ssdt, ssdt_text
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
-from rootplex.source.record import dataclass
 
 SIGNATURE = "SSDT"
 _RESERVED_SIZE = 46  # a QWord address descriptor
@@ -67,41 +66,6 @@ _OBJECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Reserved:
-    """One range of ECAM for the PNP0C02."""
-
-    bridge: str
-    first: int
-    last: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Port:
-    """A device below a bridge that AML has to name; `number` tells external facing ports apart."""
-
-    device: Device
-    name: str
-    number: int
-    children: tuple[_Port, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bridge:
-    """What the template wants of one host bridge."""
-
-    bridge: HostBridge
-    name: str
-    uid: int | str
-    cba: int | None
-    crs: tuple[Descriptor, ...]
-    dma: tuple[Descriptor, ...] | None
-    routes: tuple[Route, ...]
-    osc: int
-    ports: tuple[_Port, ...]
-
-
 def ssdt(platform: Platform) -> tuple[Artifact, Artifact]:
     """`ssdt.asl` and `ssdt.aml`, with the places of its objects; fails as `ssdt_source`, `compile_asl`."""
     source = ssdt_source(platform)
@@ -118,7 +82,7 @@ def ssdt_source(platform: Platform) -> Artifact:
     _check(platform, bridges)
     numbers = count()
     described = [
-        _Bridge(
+        Bridge(
             bridge=bridge,
             name=bridge_name(bridge),
             uid=bridge.index if bridge.acpi.uid is None else bridge.acpi.uid,
@@ -131,15 +95,16 @@ def ssdt_source(platform: Platform) -> Artifact:
         )
         for bridge in bridges
     ]
-    text = render(
-        "ssdt.asl.j2",
-        platform=platform.name,
-        oem_id=oem_id(platform),
-        oem_table_id=oem_table_id(platform),
-        oem_revision=platform.oem_revision,
-        reservation=RESERVATION,
-        reserved=[_reserved(bridge) for bridge in bridges if bridge.config.is_ecam],
-        bridges=described,
+    text = ssdt_text(
+        Ssdt(
+            platform=platform.name,
+            oem_id=oem_id(platform),
+            oem_table_id=oem_table_id(platform),
+            oem_revision=platform.oem_revision,
+            reservation=RESERVATION,
+            reserved=tuple(_reserved(bridge) for bridge in bridges if bridge.config.is_ecam),
+            bridges=tuple(described),
+        )
     )
     return Artifact("ssdt.asl", text.encode("ascii"), _places(described))
 
@@ -158,22 +123,22 @@ def _check(platform: Platform, bridges: tuple[HostBridge, ...]) -> None:
         raise CannotCompile(faults)
 
 
-def _reserved(bridge: HostBridge) -> _Reserved:
+def _reserved(bridge: HostBridge) -> Reserved:
     """Exactly the buses of the bridge, also where the region of the bridge is larger."""
     base, length = bridge.config.base, bridge.configuration_size
-    return _Reserved(bridge.name, base, base + length - 1, length)
+    return Reserved(bridge.name, base, base + length - 1, length)
 
 
-def _ports(devices: tuple[Device, ...], numbers: Iterator[int]) -> Iterator[_Port]:
+def _ports(devices: tuple[Device, ...], numbers: Iterator[int]) -> Iterator[Port]:
     """The external facing ports, and the bridges above them."""
     for device in devices:
         number = next(numbers) if device.external_facing else 0
         children = tuple(_ports(device.devices, numbers))
         if device.external_facing or children:
-            yield _Port(device, device_name(device), number, children)
+            yield Port(device, device_name(device), number, children)
 
 
-def _places(described: list[_Bridge]) -> PlaceMap:
+def _places(described: list[Bridge]) -> PlaceMap:
     places = PlaceMap()
     reserved = f"{SYSTEM_BUS}.{RESERVATION}._CRS"
     offset = 0
@@ -195,7 +160,7 @@ def _places(described: list[_Bridge]) -> PlaceMap:
     return places
 
 
-def _port_places(places: PlaceMap, port: _Port, above: str) -> None:
+def _port_places(places: PlaceMap, port: Port, above: str) -> None:
     path = f"{above}.{port.name}"
     places.object(port.device.at(), SIGNATURE, path)
     if port.device.external_facing:
