@@ -6,8 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
-from rootplex.checks.driver import OF_DESCRIPTION
-from rootplex.checks.registry import MODULES, module_of, modules, rule_of
+from rootplex.checks.registry import CHECKS, module_of, modules, rule_of
 
 NOT_CHECKS = {"__init__", "registry", "driver", "facts", "rule"}
 HEADINGS = ("What it finds:", "Why it matters:", "Example:", "What to do:", "Source:")
@@ -20,8 +19,7 @@ def test_every_file_is_listed_once(checkout: Path) -> None:
         for path in folder.glob("*/*.py")
         if path.stem not in NOT_CHECKS and not path.stem.startswith("_")
     }
-    assert sorted(files) == sorted(MODULES)
-    assert len(set(MODULES)) == len(MODULES)
+    assert sorted(files) == sorted(CHECKS)
 
 
 def test_codes_and_names_are_unique_and_ordered() -> None:
@@ -50,6 +48,17 @@ def test_every_page_has_its_headings() -> None:
         assert not missing, f"{rule.code}: {missing}"
 
 
-def test_the_driver_knows_which_checks_need_the_description_only() -> None:
-    found = {name for name in MODULES if rule_of(module_of(name)).needs == "description"}
-    assert found == OF_DESCRIPTION
+def test_a_check_of_one_stage_asks_for_nothing_later() -> None:
+    """What a check needs is told by the facts that it reads, as far as its own module shows them."""
+    later = {"description": r"facts\.(dt|acpi|bridges|outcome)\b", "artifacts": r"facts\.outcome\b"}
+    asking = {
+        name
+        for name, needs in CHECKS.items()
+        if needs in later and re.search(later[needs], inspect.getsource(module_of(name)))
+    }
+    assert asking == set()
+
+
+def test_a_check_made_while_reading_is_a_page_only() -> None:
+    pages = {name for name in CHECKS if not hasattr(module_of(name), "check")}
+    assert pages == {name for name, needs in CHECKS.items() if needs == "reading"}

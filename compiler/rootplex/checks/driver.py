@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import MODULES, module_of, rule_of
-from rootplex.checks.rule import Needs
+from rootplex.checks.registry import CHECKS, Needs, module_of, rule_of
 from rootplex.source.finding import Finding
 from rootplex.source.record import replace
-
-OF_DESCRIPTION = frozenset(
-    {
-        "language.unknown_name",
-        "language.duplicate_name",
-        "language.impossible_tree",
-        "language.duplicate_function",
-        "language.function_number",
-        "language.register_sizes",
-        "language.bus_numbers",
-        "language.impossible_key",
-        "language.sriov_numbers",
-        "boot.function_zero_missing",
-        "boot.device_behind_port",
-    }
-)
-"""The checks that need the description only: all that `compile` has to load. A test holds the list."""
 
 
 def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tuple[Finding, ...]:
@@ -36,13 +18,15 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
     """
     earlier = tuple(found)
     spoken = {finding.code for finding in earlier}
+    facts = replace(facts, found=earlier)
     findings: list[Finding] = []
-    names = (name for name in MODULES if name in OF_DESCRIPTION) if needs == "description" else MODULES
-    for module in map(module_of, names):
-        rule = rule_of(module)
-        if rule.needs != needs or spoken.intersection(rule.requires):
+    for name in (name for name, needed in CHECKS.items() if needed == needs):
+        module = module_of(name)
+        if spoken.intersection(rule_of(module).requires):
             continue
-        new = tuple(module.check(replace(facts, found=(*earlier, *findings))))
-        spoken.update(finding.code for finding in new)
-        findings.extend(new)
+        new = tuple(module.check(facts))
+        if new:
+            spoken.update(finding.code for finding in new)
+            findings.extend(new)
+            facts = replace(facts, found=(*earlier, *findings))
     return tuple(findings)

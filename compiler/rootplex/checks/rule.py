@@ -1,17 +1,12 @@
-"""What a check is: its code, name, level, what it needs, and the rules of the references it covers."""
+"""What a check is: its code, name, level, and the rules of the references it covers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass
-
-Needs: TypeAlias = Literal["reading", "description", "artifacts", "simulation"]
-"""`reading`: made by the frontends while they read; the module is its page only. `description`: the
-model. `artifacts`: the compiled or given bytes, read back. `simulation`: what Xen and Dom0 did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +17,6 @@ class Rule:
     code: str
     name: str
     level: Level
-    needs: Needs
     requires: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
 

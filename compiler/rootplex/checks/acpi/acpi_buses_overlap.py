@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0733",
     name="acpi-buses-overlap",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-40",
         "XP-05",

@@ -11,4 +11,4 @@ Source: PCI Firmware 3.3 §4.1.2; linux-pci LNX-08.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0701", name="acpi-ecam-base-below-zero", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0701", name="acpi-ecam-base-below-zero", level=Level.ERROR)

@@ -11,4 +11,4 @@ Source: ACPI 6.5 §6.2.13; linux-pci §6.2.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0703", name="acpi-interrupt-trigger", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0703", name="acpi-interrupt-trigger", level=Level.ERROR)

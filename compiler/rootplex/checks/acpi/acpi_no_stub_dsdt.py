@@ -10,4 +10,4 @@ Source: ACPI 6.5 §5.2.11.1.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0709", name="acpi-no-stub-dsdt", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0709", name="acpi-no-stub-dsdt", level=Level.ERROR)

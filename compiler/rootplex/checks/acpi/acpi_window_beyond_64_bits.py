@@ -10,4 +10,4 @@ Source: ACPI 6.5 §6.4.3.5.1.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0702", name="acpi-window-beyond-64-bits", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0702", name="acpi-window-beyond-64-bits", level=Level.ERROR)

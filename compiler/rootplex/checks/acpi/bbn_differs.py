@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0712",
     name="bbn-differs",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

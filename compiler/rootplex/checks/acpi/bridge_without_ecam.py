@@ -37,7 +37,6 @@ RULE = Rule(
     code="RPX0720",
     name="bridge-without-ecam",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-30",
         "LNX-36",

@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0727",
     name="cba-differs",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-08",),
 )
 

@@ -21,7 +21,6 @@ RULE = Rule(
     code="RPX0728",
     name="cba-unknown-to-xen",
     level=Level.WARNING,
-    needs="artifacts",
     covers=(
         "LNX-38",
         "XP-50",

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0731",
     name="cca-missing",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-39",),
 )
 

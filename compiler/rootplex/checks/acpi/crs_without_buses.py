@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0711",
     name="crs-without-buses",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-29",),
 )
 

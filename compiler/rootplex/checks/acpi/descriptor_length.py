@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0754",
     name="descriptor-length",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0753",
     name="dmar-segment-stray",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

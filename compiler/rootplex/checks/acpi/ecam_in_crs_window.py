@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0724",
     name="ecam-in-crs-window",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-33",
         "XP-19",

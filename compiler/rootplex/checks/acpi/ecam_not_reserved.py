@@ -35,7 +35,6 @@ RULE = Rule(
     code="RPX0723",
     name="ecam-not-reserved",
     level=Level.WARNING,
-    needs="artifacts",
     covers=(
         "LNX-31",
         "LNX-32",

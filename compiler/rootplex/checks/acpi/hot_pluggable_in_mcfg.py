@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0726",
     name="hot-pluggable-in-mcfg",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-37",),
 )
 

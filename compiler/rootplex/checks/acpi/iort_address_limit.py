@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0750",
     name="iort-address-limit",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-46",),
 )
 

@@ -10,4 +10,4 @@ Source: Arm DEN0049 E.f §3.1.1; linux-pci §3.2.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0704", name="iort-coherence-differs", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0704", name="iort-coherence-differs", level=Level.ERROR)

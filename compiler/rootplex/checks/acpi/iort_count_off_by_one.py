@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0743",
     name="iort-count-off-by-one",
     level=Level.WARNING,
-    needs="artifacts",
     covers=(
         "LNX-42",
         "LNX-44",

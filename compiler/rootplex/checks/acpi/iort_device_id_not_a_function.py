@@ -11,4 +11,4 @@ Source: Arm DEN0049 E.f §3.1.1.5; linux-pci §3.3.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0706", name="iort-device-id-not-a-function", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0706", name="iort-device-id-not-a-function", level=Level.ERROR)

@@ -10,4 +10,4 @@ Source: Arm DEN0049 E.f §3.1.1.5.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0708", name="iort-id-beyond-32-bits", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0708", name="iort-id-beyond-32-bits", level=Level.ERROR)

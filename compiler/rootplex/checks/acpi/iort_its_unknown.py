@@ -29,7 +29,6 @@ RULE = Rule(
     code="RPX0748",
     name="iort-its-unknown",
     level=Level.ERROR,
-    needs="artifacts",
 )
 
 

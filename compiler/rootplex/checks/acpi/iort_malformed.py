@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0751",
     name="iort-malformed",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-43",),
 )
 

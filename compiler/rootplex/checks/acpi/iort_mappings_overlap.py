@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0744",
     name="iort-mappings-overlap",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-42",),
 )
 

@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0745",
     name="iort-output-reference",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-43",),
 )
 

@@ -34,7 +34,6 @@ RULE = Rule(
     code="RPX0747",
     name="iort-requesters-left-out",
     level=Level.WARNING,
-    needs="artifacts",
     requires=("RPX0401",),
     covers=("LNX-44",),
 )

@@ -29,7 +29,6 @@ RULE = Rule(
     code="RPX0740",
     name="iort-root-complex-missing",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-41",
         "LNX-07",

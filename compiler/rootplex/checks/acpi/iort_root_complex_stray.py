@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0742",
     name="iort-root-complex-stray",
     level=Level.WARNING,
-    needs="artifacts",
     requires=("RPX0740",),
 )
 

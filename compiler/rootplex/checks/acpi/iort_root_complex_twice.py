@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0741",
     name="iort-root-complex-twice",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-41",),
 )
 

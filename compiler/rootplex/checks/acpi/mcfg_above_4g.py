@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0718",
     name="mcfg-above-4g",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-35",
         "XP-46",

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0717",
     name="mcfg-base-zero",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-30",
         "XP-43",

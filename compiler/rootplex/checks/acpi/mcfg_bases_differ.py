@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0715",
     name="mcfg-bases-differ",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-34",),
 )
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0730",
     name="mcfg-beyond-xen-slot",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("XP-49",),
 )
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0735",
     name="mcfg-buses-reversed",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-15",
         "XP-12",

@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0714",
     name="mcfg-entries-overlap",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-34",
         "XP-48",

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0713",
     name="mcfg-length",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-34",
         "XP-45",

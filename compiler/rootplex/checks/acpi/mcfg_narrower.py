@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0721",
     name="mcfg-narrower",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-09",
         "LNX-30",

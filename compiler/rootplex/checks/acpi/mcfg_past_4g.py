@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0719",
     name="mcfg-past-4g",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0106",),
 )
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0729",
     name="mcfg-refused-by-xen",
     level=Level.ERROR,
-    needs="simulation",
     covers=("XP-44",),
 )
 

@@ -33,7 +33,6 @@ RULE = Rule(
     code="RPX0722",
     name="mcfg-without-bridge",
     level=Level.NOTE,
-    needs="artifacts",
     requires=("RPX0720",),
 )
 

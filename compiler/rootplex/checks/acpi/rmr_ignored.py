@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0749",
     name="rmr-ignored",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-45",),
 )
 

@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0710",
     name="root-bridge-ids",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-28",),
 )
 

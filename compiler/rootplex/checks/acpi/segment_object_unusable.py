@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0734",
     name="segment-object-unusable",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-40",
         "XP-04",

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0725",
     name="segment-zero-missing",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-36",
         "XP-43",

@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0716",
     name="several-mcfgs",
     level=Level.ERROR,
-    needs="artifacts",
 )
 
 

@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0746",
     name="smmu-without-its",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-43",),
 )
 

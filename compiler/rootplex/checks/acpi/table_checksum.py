@@ -21,7 +21,6 @@ RULE = Rule(
     code="RPX0752",
     name="table-checksum",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0732",
     name="uid-twice",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

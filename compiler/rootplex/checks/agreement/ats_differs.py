@@ -32,7 +32,6 @@ RULE = Rule(
     code="RPX0809",
     name="ats-differs",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

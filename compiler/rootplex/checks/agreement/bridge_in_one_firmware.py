@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0812",
     name="bridge-in-one-firmware",
     level=Level.NOTE,
-    needs="artifacts",
 )
 
 

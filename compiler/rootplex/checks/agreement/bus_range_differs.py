@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0803",
     name="bus-range-differs",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-09",),
 )
 

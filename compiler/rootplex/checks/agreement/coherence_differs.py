@@ -35,7 +35,6 @@ RULE = Rule(
     code="RPX0808",
     name="coherence-differs",
     level=Level.ERROR,
-    needs="artifacts",
 )
 
 

@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0802",
     name="config-base-differs",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-08",),
 )
 

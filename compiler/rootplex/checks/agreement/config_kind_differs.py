@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0811",
     name="config-kind-differs",
     level=Level.NOTE,
-    needs="artifacts",
 )
 
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0807",
     name="device-ids-differ",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0740",),
     covers=("LNX-47",),
 )

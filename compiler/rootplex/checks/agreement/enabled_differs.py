@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0805",
     name="enabled-differs",
     level=Level.WARNING,
-    needs="artifacts",
 )
 
 

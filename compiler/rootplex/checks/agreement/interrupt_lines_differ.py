@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0810",
     name="interrupt-lines-differ",
     level=Level.ERROR,
-    needs="artifacts",
 )
 
 

@@ -32,7 +32,6 @@ RULE = Rule(
     code="RPX0801",
     name="segment-differs",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-07",
         "XP-07",

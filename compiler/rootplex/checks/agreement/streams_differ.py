@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0806",
     name="streams-differ",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0740",),
     covers=("LNX-47",),
 )

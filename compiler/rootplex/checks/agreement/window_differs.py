@@ -33,7 +33,6 @@ RULE = Rule(
     code="RPX0804",
     name="window-differs",
     level=Level.ERROR,
-    needs="artifacts",
 )
 
 

@@ -14,4 +14,4 @@ from __future__ import annotations
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0890", name="description-differs", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0890", name="description-differs", level=Level.ERROR)

@@ -15,4 +15,4 @@ from __future__ import annotations
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0891", name="kernel-saw-otherwise", level=Level.WARNING, needs="reading")
+RULE = Rule(code="RPX0891", name="kernel-saw-otherwise", level=Level.WARNING)

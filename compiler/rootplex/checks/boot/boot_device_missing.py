@@ -18,7 +18,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import absence, function_named, lives
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0301", name="boot-device-missing", level=Level.ERROR, needs="simulation")
+RULE = Rule(code="RPX0301", name="boot-device-missing", level=Level.ERROR)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

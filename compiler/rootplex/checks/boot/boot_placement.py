@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0302",
     name="boot-placement",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-36", "XP-43"),
 )
 

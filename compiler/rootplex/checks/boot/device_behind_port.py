@@ -17,7 +17,7 @@ from rootplex.checks.hidden import hidden, victims
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING, needs="description")
+RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

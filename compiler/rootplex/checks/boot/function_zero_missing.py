@@ -17,7 +17,7 @@ from rootplex.checks.hidden import hidden, victims
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0304", name="function-zero-missing", level=Level.WARNING, needs="description")
+RULE = Rule(code="RPX0304", name="function-zero-missing", level=Level.WARNING)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

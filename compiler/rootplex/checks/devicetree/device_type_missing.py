@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0602",
     name="device-type-missing",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-04", "XP-28"),
 )
 

@@ -19,9 +19,7 @@ from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
-RULE = Rule(
-    code="RPX0617", name="interrupt-map-buses", level=Level.NOTE, needs="artifacts", covers=("LNX-27",)
-)
+RULE = Rule(code="RPX0617", name="interrupt-map-buses", level=Level.NOTE, covers=("LNX-27",))
 
 BUS_BITS = 0xFF0000
 

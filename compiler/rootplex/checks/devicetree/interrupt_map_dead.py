@@ -21,7 +21,7 @@ from rootplex.readers.intx import InterruptMap, InterruptMapEntry
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0615", name="interrupt-map-dead", level=Level.ERROR, needs="artifacts")
+RULE = Rule(code="RPX0615", name="interrupt-map-dead", level=Level.ERROR)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0616",
     name="interrupt-map-pins",
     level=Level.WARNING,
-    needs="artifacts",
     requires=("RPX0615",),
     covers=("LNX-26",),
 )

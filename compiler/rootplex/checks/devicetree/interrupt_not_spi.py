@@ -18,7 +18,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, is_today_port, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0618", name="interrupt-not-spi", level=Level.ERROR, needs="artifacts", covers=("XP-37",))
+RULE = Rule(code="RPX0618", name="interrupt-not-spi", level=Level.ERROR, covers=("XP-37",))
 
 GIC_CELLS = (3, 4)
 SPI = 0

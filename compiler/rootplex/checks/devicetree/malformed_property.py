@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0601",
     name="malformed-property",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-19",),
 )
 

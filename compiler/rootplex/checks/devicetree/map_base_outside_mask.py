@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0609",
     name="map-base-outside-mask",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-21", "XP-31"),
 )
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0608",
     name="map-malformed",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-24", "XP-31"),
 )
 

@@ -23,7 +23,7 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 from rootplex.source.record import dataclass
 
-RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, needs="artifacts", covers=("XP-32",))
+RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, covers=("XP-32",))
 
 # What a node must have to be named by a property, and what it then is called.
 NEEDED = {

@@ -19,9 +19,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0614", name="no-msi-controller", level=Level.WARNING, needs="artifacts", covers=("LNX-25",)
-)
+RULE = Rule(code="RPX0614", name="no-msi-controller", level=Level.WARNING, covers=("LNX-25",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

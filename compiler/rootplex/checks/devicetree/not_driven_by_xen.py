@@ -19,7 +19,7 @@ from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
 from rootplex.simulator.xen.drivers import bridge_driver
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0605", name="not-driven-by-xen", level=Level.ERROR, needs="artifacts", covers=("XP-26",))
+RULE = Rule(code="RPX0605", name="not-driven-by-xen", level=Level.ERROR, covers=("XP-26",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, needs="artifacts", covers=("XP-23",))
+RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, covers=("XP-23",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0604",
     name="registers-missing",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0601",),
     covers=("XP-24", "XP-25"),
 )

@@ -18,9 +18,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0613", name="stream-beyond-table", level=Level.ERROR, needs="artifacts", covers=("XP-34",)
-)
+RULE = Rule(code="RPX0613", name="stream-beyond-table", level=Level.ERROR, covers=("XP-34",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -27,7 +27,6 @@ RULE = Rule(
     code="RPX0612",
     name="streams-folded",
     level=Level.WARNING,
-    needs="artifacts",
     requires=("RPX0608", "RPX0609"),
     covers=("XP-33",),
 )

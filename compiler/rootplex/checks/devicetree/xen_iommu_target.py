@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0611",
     name="xen-iommu-target",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0610",),
     covers=("XP-32", "XP-35"),
 )

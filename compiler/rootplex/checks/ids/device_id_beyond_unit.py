@@ -20,7 +20,6 @@ RULE = Rule(
     code="RPX0408",
     name="device-id-beyond-unit",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-23",),
 )
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0407",
     name="device-id-of-two-bridges",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-23",),
 )
 

@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0403",
     name="function-without-messages",
     level=Level.ERROR,
-    needs="simulation",
     covers=(
         "LNX-44",
         "XP-36",

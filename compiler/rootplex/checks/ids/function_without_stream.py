@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0402",
     name="function-without-stream",
     level=Level.ERROR,
-    needs="simulation",
     covers=(
         "LNX-20",
         "LNX-44",

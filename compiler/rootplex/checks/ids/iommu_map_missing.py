@@ -21,7 +21,6 @@ RULE = Rule(
     code="RPX0404",
     name="iommu-map-missing",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("XP-29",),
 )
 

@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0401",
     name="requesters-left-out",
     level=Level.WARNING,
-    needs="artifacts",
     covers=(
         "LNX-20",
         "XP-30",

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0405",
     name="stream-of-two-bridges",
     level=Level.ERROR,
-    needs="artifacts",
     covers=(
         "LNX-22",
         "XP-33",

@@ -20,7 +20,6 @@ RULE = Rule(
     code="RPX0406",
     name="stream-of-two-functions",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0405",),
     covers=(
         "LNX-22",

@@ -20,7 +20,6 @@ RULE = Rule(
     code="RPX0023",
     name="bus-numbers",
     level=Level.ERROR,
-    needs="description",
     requires=("RPX0006",),
     covers=("LNX-15", "XP-12"),
 )

@@ -17,7 +17,7 @@ from rootplex.model.part import Part
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0008", name="duplicate-name", level=Level.ERROR, needs="description")
+RULE = Rule(code="RPX0008", name="duplicate-name", level=Level.ERROR)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from rootplex.simulator.groups.grouping import Group
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs="simulation")
+RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

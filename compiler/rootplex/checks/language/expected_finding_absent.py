@@ -10,4 +10,4 @@ Source: the platform language, version 1 (`expect`).
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0040", name="expected-finding-absent", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0040", name="expected-finding-absent", level=Level.ERROR)

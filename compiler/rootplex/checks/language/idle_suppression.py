@@ -10,4 +10,4 @@ Source: the platform language, version 1 (`suppress`).
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0041", name="idle-suppression", level=Level.WARNING, needs="reading")
+RULE = Rule(code="RPX0041", name="idle-suppression", level=Level.WARNING)

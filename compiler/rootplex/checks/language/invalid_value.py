@@ -10,4 +10,4 @@ Source: the platform language, version 1; PCI Firmware 3.3 §4.1.2 for segments 
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0006", name="invalid-value", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0006", name="invalid-value", level=Level.ERROR)

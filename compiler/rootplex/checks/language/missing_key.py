@@ -10,4 +10,4 @@ Source: the platform language, version 1.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0004", name="missing-key", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0004", name="missing-key", level=Level.ERROR)

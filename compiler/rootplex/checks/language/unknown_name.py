@@ -20,7 +20,7 @@ from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.suggest import advice
 
-RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR, needs="description")
+RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR)
 
 Reference = tuple[Part, str, str, str, frozenset[str]]
 

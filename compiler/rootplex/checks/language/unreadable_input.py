@@ -11,4 +11,4 @@ Source: YAML 1.2.2 §3.2.1.3 (unique keys), Devicetree Specification 0.4 §5, AC
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0001", name="unreadable-input", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0001", name="unreadable-input", level=Level.ERROR)

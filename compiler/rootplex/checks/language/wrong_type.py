@@ -10,4 +10,4 @@ Source: the platform language, version 1.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0005", name="wrong-type", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0005", name="wrong-type", level=Level.ERROR)

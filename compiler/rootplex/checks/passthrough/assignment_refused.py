@@ -17,7 +17,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import booted, called, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0514", name="assignment-refused", level=Level.ERROR, needs="simulation")
+RULE = Rule(code="RPX0514", name="assignment-refused", level=Level.ERROR)
 
 MEANINGS = {
     -1: "not permitted (-EPERM)",

@@ -17,9 +17,7 @@ from rootplex.checks.subjects import booted, called, device_place, wishes
 from rootplex.simulator.function import Bar, Function
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0508", name="bar-page-shared", level=Level.WARNING, needs="simulation", covers=("XP-58",)
-)
+RULE = Rule(code="RPX0508", name="bar-page-shared", level=Level.WARNING, covers=("XP-58",))
 
 PAGE = 12
 

@@ -19,7 +19,7 @@ from rootplex.simulator.function import Function
 from rootplex.simulator.groups.acs import type_name
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0502", name="bridge-assigned", level=Level.ERROR, needs="simulation", covers=("XP-59",))
+RULE = Rule(code="RPX0502", name="bridge-assigned", level=Level.ERROR, covers=("XP-59",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

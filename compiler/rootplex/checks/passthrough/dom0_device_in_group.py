@@ -28,7 +28,6 @@ RULE = Rule(
     code="RPX0505",
     name="dom0-device-in-group",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-53", "XP-59"),
 )
 

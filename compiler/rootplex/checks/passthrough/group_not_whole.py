@@ -36,7 +36,6 @@ RULE = Rule(
     code="RPX0504",
     name="group-not-whole",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-48", "LNX-49", "LNX-51", "LNX-54", "LNX-60", "XP-55", "XP-56", "XP-57"),
 )
 

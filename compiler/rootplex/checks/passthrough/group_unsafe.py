@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0507",
     name="group-unsafe",
     level=Level.WARNING,
-    needs="simulation",
     covers=("LNX-50", "XP-55", "XP-57"),
 )
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0509",
     name="interrupt-line-shared",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-52", "XP-60"),
 )
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0503",
     name="no-group",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-51", "XP-56"),
 )
 

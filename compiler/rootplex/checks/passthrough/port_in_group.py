@@ -18,7 +18,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import called, chain, reason_places, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0506", name="port-in-group", level=Level.NOTE, needs="simulation")
+RULE = Rule(code="RPX0506", name="port-in-group", level=Level.NOTE)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

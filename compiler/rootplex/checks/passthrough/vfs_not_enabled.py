@@ -21,7 +21,6 @@ RULE = Rule(
     code="RPX0512",
     name="vfs-not-enabled",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-55", "LNX-56"),
 )
 

@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0513",
     name="vpci-limits",
     level=Level.ERROR,
-    needs="simulation",
     covers=("XP-58", "XP-62"),
 )
 

@@ -12,4 +12,4 @@ Source: QEMU 7.2 `hw/arm/virt.c`, `hw/pci-bridge/pci_expander_bridge.c`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0011", name="qemu-config-space", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0011", name="qemu-config-space", level=Level.ERROR)

@@ -11,4 +11,4 @@ Source: QEMU 7.2 `hw/arm/smmu-common.c`, `hw/intc/arm_gicv3_its.c`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0013", name="qemu-id-map", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0013", name="qemu-id-map", level=Level.ERROR)

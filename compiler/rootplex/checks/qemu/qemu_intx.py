@@ -10,4 +10,4 @@ Source: QEMU 7.2 `hw/pci-host/gpex.c`, `hw/pci-bridge/pci_expander_bridge.c`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0014", name="qemu-intx", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0014", name="qemu-intx", level=Level.ERROR)

@@ -11,4 +11,4 @@ Source: QEMU 7.2 `hw/arm/virt.c`, `hw/i386/pc_q35.c`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0010", name="qemu-machine", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0010", name="qemu-machine", level=Level.ERROR)

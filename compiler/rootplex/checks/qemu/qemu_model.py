@@ -10,4 +10,4 @@ Source: `qemu-system-… -device help`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0015", name="qemu-model", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0015", name="qemu-model", level=Level.ERROR)

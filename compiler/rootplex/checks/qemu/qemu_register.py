@@ -10,4 +10,4 @@ Source: the device catalogue, measured on QEMU 7.2.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0016", name="qemu-register", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0016", name="qemu-register", level=Level.ERROR)

@@ -10,4 +10,4 @@ Source: QEMU 7.2 `hw/pci/pci.c`, `hw/pci/pcie_port.c`.
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0017", name="qemu-slot", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0017", name="qemu-slot", level=Level.ERROR)

@@ -10,4 +10,4 @@ Source: QEMU 7.2 `hw/arm/virt.c` (memory map).
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Level
 
-RULE = Rule(code="RPX0012", name="qemu-window", level=Level.ERROR, needs="reading")
+RULE = Rule(code="RPX0012", name="qemu-window", level=Level.ERROR)

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0209",
     name="bus-owned-twice",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0202",),
     covers=("XP-05",),
 )

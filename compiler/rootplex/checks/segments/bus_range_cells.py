@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0210",
     name="bus-range-cells",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-15", "XP-11", "XP-12"),
 )
 

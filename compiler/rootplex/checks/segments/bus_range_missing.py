@@ -18,7 +18,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE, needs="artifacts")
+RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -19,9 +19,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import device_of, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0213", name="buses-renumbered", level=Level.WARNING, needs="simulation", covers=("LNX-58",)
-)
+RULE = Rule(code="RPX0213", name="buses-renumbered", level=Level.WARNING, covers=("LNX-58",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from rootplex.checks.scope import device_of, name_of
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0212", name="buses-run-out", level=Level.ERROR, needs="simulation", covers=("LNX-55",))
+RULE = Rule(code="RPX0212", name="buses-run-out", level=Level.ERROR, covers=("LNX-55",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

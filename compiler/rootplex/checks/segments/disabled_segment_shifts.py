@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0206",
     name="disabled-segment-shifts",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-06",),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0214",
     name="probe-only-in-node",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-59",),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0205",
     name="segment-by-probe-order",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-05", "XP-09"),
 )
 

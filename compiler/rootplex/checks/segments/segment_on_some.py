@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0201",
     name="segment-on-some-bridges",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-01", "XP-01", "XP-02"),
 )
 

@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0202",
     name="segment-taken-twice",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-02", "XP-05", "XP-06"),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0204",
     name="segment-too-wide",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-03", "XP-04"),
 )
 

@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0207",
     name="xen-segment-mix",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0201",),
     covers=("XP-01", "XP-02", "XP-03"),
 )

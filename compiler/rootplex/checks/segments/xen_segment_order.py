@@ -25,7 +25,6 @@ RULE = Rule(
     code="RPX0208",
     name="xen-segment-order",
     level=Level.ERROR,
-    needs="artifacts",
     requires=("RPX0207",),
     covers=("XP-08", "XP-10"),
 )

@@ -34,7 +34,6 @@ RULE = Rule(
     code="RPX0106",
     name="area-over-controller",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-17", "XP-19"),
 )
 

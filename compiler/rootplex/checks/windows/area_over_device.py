@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0107",
     name="area-over-device",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-17", "XP-19"),
 )
 

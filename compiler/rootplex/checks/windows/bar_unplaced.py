@@ -19,7 +19,7 @@ from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 
-RULE = Rule(code="RPX0120", name="bar-unplaced", level=Level.ERROR, needs="simulation")
+RULE = Rule(code="RPX0120", name="bar-unplaced", level=Level.ERROR)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

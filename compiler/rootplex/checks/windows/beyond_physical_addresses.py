@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0111",
     name="beyond-physical-addresses",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("XP-20", "XP-22"),
 )
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0116",
     name="config-space-32-bit",
     level=Level.ERROR,
-    needs="simulation",
     covers=("LNX-13", "XP-53"),
 )
 

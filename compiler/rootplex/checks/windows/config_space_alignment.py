@@ -26,7 +26,6 @@ RULE = Rule(
     code="RPX0110",
     name="config-space-alignment",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-12", "XP-16"),
 )
 

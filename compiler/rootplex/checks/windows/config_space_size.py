@@ -36,7 +36,6 @@ RULE = Rule(
     code="RPX0108",
     name="config-space-size",
     level=Level.WARNING,
-    needs="artifacts",
     covers=("LNX-10", "XP-13", "XP-14"),
 )
 

@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0103",
     name="config-spaces-overlap",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-11", "XP-17"),
 )
 

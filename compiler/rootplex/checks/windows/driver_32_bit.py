@@ -18,7 +18,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0117", name="driver-32-bit", level=Level.ERROR, needs="simulation", covers=("LNX-14",))
+RULE = Rule(code="RPX0117", name="driver-32-bit", level=Level.ERROR, covers=("LNX-14",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -31,7 +31,6 @@ RULE = Rule(
     code="RPX0101",
     name="registers-over-memory",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-11", "XP-18"),
 )
 

@@ -19,9 +19,7 @@ from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0114", name="several-io-windows", level=Level.WARNING, needs="artifacts", covers=("LNX-18",)
-)
+RULE = Rule(code="RPX0114", name="several-io-windows", level=Level.WARNING, covers=("LNX-18",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

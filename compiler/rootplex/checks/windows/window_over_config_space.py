@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0105",
     name="window-over-config-space",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-11", "XP-19"),
 )
 

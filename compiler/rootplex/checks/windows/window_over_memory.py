@@ -19,9 +19,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0102", name="window-over-memory", level=Level.ERROR, needs="artifacts", covers=("LNX-17",)
-)
+RULE = Rule(code="RPX0102", name="window-over-memory", level=Level.ERROR, covers=("LNX-17",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.address import DtWindow
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0113", name="window-space", level=Level.ERROR, needs="artifacts", covers=("LNX-19",))
+RULE = Rule(code="RPX0113", name="window-space", level=Level.ERROR, covers=("LNX-19",))
 
 GIB_4 = 1 << 32
 NARROW = {"io": "an I/O window", "mem32": "a 32-bit memory window"}

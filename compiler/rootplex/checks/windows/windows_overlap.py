@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0104",
     name="windows-overlap",
     level=Level.ERROR,
-    needs="artifacts",
     covers=("LNX-17", "XP-21"),
 )
 

@@ -30,7 +30,6 @@ RULE = Rule(
     code="RPX0909",
     name="accesses-forwarded",
     level=Level.NOTE,
-    needs="simulation",
     requires=("RPX0901",),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0911",
     name="acpi-without-pci",
     level=Level.ERROR,
-    needs="simulation",
     covers=("XP-51", "XP-52"),
 )
 

@@ -22,7 +22,6 @@ RULE = Rule(
     code="RPX0903",
     name="bridge-not-up",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0914",
     name="bus-table-empty",
     level=Level.WARNING,
-    needs="simulation",
     requires=("RPX0901",),
     covers=("XP-42",),
 )

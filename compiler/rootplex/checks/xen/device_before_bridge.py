@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0905",
     name="device-before-bridge",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
 )
 

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0904",
     name="device-refused",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
     covers=("XP-29", "XP-30", "XP-41"),
 )

@@ -16,7 +16,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import NOWHERE, booted, bridge_name, bridge_place
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0902", name="dom0-died", level=Level.ERROR, needs="simulation", requires=("RPX0901",))
+RULE = Rule(code="RPX0902", name="dom0-died", level=Level.ERROR, requires=("RPX0901",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

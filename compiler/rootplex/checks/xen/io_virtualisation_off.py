@@ -22,7 +22,6 @@ RULE = Rule(
     code="RPX0913",
     name="io-virtualisation-off",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901", "RPX0911"),
     covers=("XP-38",),
 )

@@ -23,7 +23,6 @@ RULE = Rule(
     code="RPX0908",
     name="late-registration",
     level=Level.WARNING,
-    needs="simulation",
     requires=("RPX0901",),
 )
 

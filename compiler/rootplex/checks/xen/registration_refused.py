@@ -21,7 +21,6 @@ RULE = Rule(
     code="RPX0907",
     name="registration-refused",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
 )
 

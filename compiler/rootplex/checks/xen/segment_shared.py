@@ -24,7 +24,6 @@ RULE = Rule(
     code="RPX0906",
     name="segment-shared",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
     covers=("XP-05",),
 )

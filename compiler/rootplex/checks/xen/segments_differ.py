@@ -22,7 +22,6 @@ RULE = Rule(
     code="RPX0910",
     name="segments-differ",
     level=Level.ERROR,
-    needs="simulation",
     requires=("RPX0901",),
     covers=("XP-07", "XP-09"),
 )

@@ -22,7 +22,6 @@ RULE = Rule(
     code="RPX0901",
     name="xen-down",
     level=Level.ERROR,
-    needs="simulation",
     covers=(
         "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-25", "XP-33",
         "XP-37",
