@@ -5,8 +5,9 @@ Backends are run to the last even where one refuses, so that one run names every
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
@@ -14,6 +15,7 @@ from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.record import dataclass
+from rootplex.tools.beside import beside
 
 if TYPE_CHECKING:
     from rootplex.backends.devicetree import DeviceTree
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One backend: when it runs, what it makes, and whether the simulator reads that."""
+    """One backend: when it runs, what it makes, whether the simulator reads that, and whether it
+    waits for another program: such a part is made beside the others."""
 
     name: str
     applies: Callable[[Platform], bool]
     make: Callable[[Platform, Joints], Iterator[Artifact]]
     simulated: bool
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -140,14 +144,15 @@ PARTS: tuple[Part, ...] = (
     Part("device tree blob", _has_dt, _dtb, simulated=True),
     Part("device tree text", _has_dt, _dts, simulated=False),
     Part("MCFG", _has_acpi, _mcfg, simulated=True),
-    Part("SSDT", _has_acpi, _ssdt, simulated=True),
     Part("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
     Part("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
-    Part("DSDT", _has_qemu_acpi, _dsdt, simulated=False),
     Part("hardware image", lambda p: True, _hardware, simulated=True),
-    Part("override archive", _has_acpi, _override, simulated=False),
     Part("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
+    Part("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),
+    Part("DSDT", _has_qemu_acpi, _dsdt, simulated=False, waits=True),
+    Part("override archive", _has_acpi, _override, simulated=False),
 )
+"""In the order in which they are made; those that wait are begun first, and waited for in their turn."""
 
 
 def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Compiled:
@@ -159,15 +164,22 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
     files: dict[str, bytes] = {}
     places = PlaceMap()
     refused: list[Finding] = []
-    for part in PARTS:
-        if not part.applies(platform) or (simulated_only and not part.simulated):
-            continue
-        try:
-            for artifact in part.make(platform, joints):
+    parts = [part for part in PARTS if part.applies(platform) and (part.simulated or not simulated_only)]
+    with ExitStack() as stack:
+        begun = {
+            part.name: stack.enter_context(beside(partial(_made, part, platform, joints)))
+            for part in parts
+            if part.waits
+        }
+        for part in parts:
+            try:
+                made = begun[part.name].result() if part.waits else _made(part, platform, joints)
+            except CannotCompile as refusal:
+                refused += [finding for finding in refusal.findings if finding not in refused]
+                continue
+            for artifact in made:
                 files[artifact.file] = artifact.data
                 places.merge(artifact.places)
-        except CannotCompile as refusal:
-            refused += [finding for finding in refusal.findings if finding not in refused]
     if refused:
         raise CannotCompile(refused)
     return Compiled(
@@ -187,8 +199,13 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
     )
 
 
+def _made(part: Part, platform: Platform, joints: Joints) -> list[Artifact]:
+    return list(part.make(platform, joints))
+
+
 def manifest(description: bytes, files: Mapping[str, bytes], versions: Mapping[str, str]) -> bytes:
     """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools."""
+    import hashlib
     import json
 
     content = {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +31,8 @@ def read_input(name: str) -> tuple[str, bytes]:
 
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -49,6 +49,9 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
     The new folder is made beside the old one and takes its place by two renames.
     """
+    import shutil
+    import tempfile
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

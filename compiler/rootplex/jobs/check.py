@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rootplex.backends.artifact import Compiled
@@ -23,6 +22,7 @@ from rootplex.simulator.inputs import Settings
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.record import dataclass, replace
+from rootplex.tools.beside import beside
 
 if TYPE_CHECKING:
     from rootplex.simulator.outcome import Outcome
@@ -75,9 +75,8 @@ def examine(
     platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
-    with ThreadPoolExecutor(1) as aside:
-        # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
-        reading = aside.submit(read_acpi, artifacts, _paths(compiled))
+    # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
+    with beside(lambda: read_acpi(artifacts, _paths(compiled))) as reading:
         from rootplex.simulator.run import simulate
 
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)

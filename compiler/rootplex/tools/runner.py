@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,18 +47,39 @@ class Outcome:
 
 def path_of(program: str) -> str:
     """The program's path on this machine; ToolError naming the package where it is missing."""
-    found = shutil.which(program)
+    found = _found(program)
     if found is None:
         package = PACKAGES.get(program, program)
         raise ToolError(f"{program} is not installed (on Debian: apt-get install {package})")
     return found
 
 
+def _found(program: str) -> str | None:
+    """As `shutil.which`, whose module brings four archive formats along."""
+    folders = ["."] if os.sep in program else os.get_exec_path()
+    paths = (Path(folder, program) for folder in folders)
+    return next((str(path) for path in paths if path.is_file() and os.access(path, os.X_OK)), None)
+
+
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder nobody else writes to, gone at the end: `iasl -p` deletes files on failure."""
-    with tempfile.TemporaryDirectory(prefix="rootplex-") as name:
-        yield Path(name)
+    """A folder nobody else can read or write, gone at the end: `iasl -p` deletes files on failure."""
+    # Not `tempfile`: its import takes longer than iasl needs for a table.
+    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"rootplex-{os.urandom(8).hex()}")
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for entry in list(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            _remove(entry)
+        else:
+            entry.unlink()
+    folder.rmdir()
 
 
 def run(
@@ -76,7 +95,7 @@ def run(
     The child gets its own session and is ended with its children at the time limit. Input and
     output are files, not pipes; output is refused above 64 MiB. Locale and time zone are fixed.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _input(stdin) as given:
+    with _scratch() as out, _scratch() as err, _input(stdin) as given:
         with _started(argv, cwd, environment, given, out, err) as process:
             try:
                 _wait(process, seconds)
@@ -123,10 +142,19 @@ def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seco
 @contextmanager
 def _input(given: bytes | None) -> Iterator[IO[bytes]]:
     """Standard input as a file: a program that does not read it cannot block us."""
-    with tempfile.TemporaryFile() as file:
+    with _scratch() as file:
         file.write(given or b"")
         file.seek(0)
         yield file
+
+
+def _scratch() -> IO[bytes]:
+    """An open file without a name, in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("rootplex"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 @contextmanager

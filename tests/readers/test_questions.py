@@ -1,0 +1,99 @@
+"""The table that calls methods with arguments: as iasl reads it, and as acpiexec answers it."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootplex.readers.acpi.acpiexec import run_session
+from rootplex.readers.acpi.header import read_table
+from rootplex.readers.acpi.questions import ASKED, ask
+
+MACHINE = """
+DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
+{
+    Device (\\_SB.PC00)
+    {
+        Name (_HID, EisaId ("PNP0A08"))
+        Method (_OSC, 4)
+        {
+            Local0 = Concatenate (Arg0, ToBuffer (Arg1))
+            Local1 = Concatenate (ToBuffer (Arg2), Arg3)
+            Return (Concatenate (Local0, Local1))
+        }
+        Method (_DSM, 4, Serialized)
+        {
+            Name (ANSW, Package (4) {})
+            ANSW [0] = Arg0
+            ANSW [1] = Arg1
+            ANSW [2] = Arg2
+            ANSW [3] = SizeOf (Arg3)
+            Return (ANSW)
+        }
+    }
+    Device (\\_SB.DEEP) { Device (ER) { Method (_OSC, 4) { Return (Buffer () { 7 }) } } }
+}
+"""
+
+
+def compiled(asl: str, folder: Path) -> bytes:
+    (folder / "t.asl").write_text(asl)
+    subprocess.run(["iasl", "-p", "t", "t.asl"], cwd=folder, check=True, capture_output=True)
+    return (folder / "t.aml").read_bytes()
+
+
+def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
+    """The arguments as ACPI and the PCI Firmware specification have them, from another reader of AML."""
+    questions = ask(["\\_SB.PC00"])
+    data = bytearray(questions.table.data)
+    data[9] = -sum(data) & 0xFF
+    (tmp_path / "q.aml").write_bytes(data)
+    compiled(MACHINE, tmp_path)
+    subprocess.run(["iasl", "-e", "t.aml", "-d", "q.aml"], cwd=tmp_path, check=True, capture_output=True)
+    text = re.sub(r"//.*|/\*.*?\*/|\s+", "", (tmp_path / "q.dsl").read_text())
+    assert 'ToUUID("33db4d5b-1ff7-401c-9657-7441c03dd766")' in text
+    assert 'ToUUID("e5c937d0-3553-4d7a-9117-ea4d19c3434d")' in text
+    assert r"Return(\_SB.PC00._OSC(" in text
+    assert r"Return(\_SB.PC00._DSM(" in text
+    assert "Buffer(0x0C){0x01,0x00,0x00,0x00,0x9F,0x01,0x00,0x00,0xBF,0x00,0x00,0x00}" in text
+
+
+def test_the_methods_get_their_arguments(tmp_path: Path) -> None:
+    machine = read_table(compiled(MACHINE, tmp_path), "t.aml")
+    questions = ask(["\\_SB.PC00", "\\_SB.DEEP.ER", "\\_SB.NONE"])
+    session = run_session([machine, questions.table], [f"All {ASKED}"])
+    answers = questions.answers(session.evaluations)
+    osc = bytes.fromhex("5b4ddb33f71f1c4096577441c03dd766")
+    dsm = bytes.fromhex("d037c9e553357a4d9117ea4d19c3434d")
+    assert answers["\\_SB.PC00._OSC"].value == osc + struct.pack("<2Q3I", 1, 3, 1, 0x19F, 0xBF)
+    assert answers["\\_SB.PC00._DSM"].value == (dsm, 1, 5, 1)
+    assert answers["\\_SB.DEEP.ER._OSC"].value == b"\7"
+    assert answers["\\_SB.NONE._OSC"].status == "AE_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "PC00", "\\", "\\_SB.pc00", "\\_SB..PC00", "\\_SB.PC00X", "\\_SB.PC00\nquit"]
+)
+def test_a_text_that_is_no_path_is_left_out(path: str) -> None:
+    assert not ask([path]).objects
+
+
+def test_many_bridges_are_asked_in_one_table(tmp_path: Path) -> None:
+    names = [f"P{number:03X}" for number in range(300)]
+    answer = "Method (_OSC, 4) {{ Return (Buffer () {{ {}, {} }}) }}"
+    devices = "".join(
+        f"Device (\\_SB.{name}) {{ {answer.format(number >> 8, number & 0xFF)} }}\n"
+        for number, name in enumerate(names)
+    )
+    machine = read_table(
+        compiled(f'DefinitionBlock ("", "SSDT", 2, "TEST", "MANY", 1) {{ {devices} }}', tmp_path), "t.aml"
+    )
+    questions = ask([f"\\_SB.{name}" for name in names])
+    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    assert [answers[f"\\_SB.{name}._OSC"].value for name in names] == [
+        number.to_bytes(2, "big") for number in range(300)
+    ]

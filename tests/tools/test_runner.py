@@ -1,0 +1,107 @@
+"""Programs run under limits: until their end, or until they have printed what is wanted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rootplex.tools.beside import beside
+from rootplex.tools.runner import ToolError, path_of, private_folder, run, run_until
+
+PYTHON = sys.executable
+
+
+def program(text: str) -> list[str]:
+    return [PYTHON, "-c", text]
+
+
+def test_a_program_is_ended_at_its_mark(tmp_path: Path) -> None:
+    """The sleep after the mark is not waited for, and what came before is there whole."""
+    talk = program("import time; print('x' * 100000); print('- end', flush=True); time.sleep(60)")
+    begun = time.monotonic()
+    printed = run_until(b"- end", talk, cwd=tmp_path, stdin=b"")
+    assert time.monotonic() - begun < 30
+    assert printed.startswith("x" * 100000 + "\n- end")
+
+
+def test_a_program_that_never_prints_the_mark_ends_by_itself(tmp_path: Path) -> None:
+    assert run_until(b"- end", program("print('done')"), cwd=tmp_path, stdin=b"") == "done\n"
+
+
+def test_a_mark_in_two_pieces_is_seen(tmp_path: Path) -> None:
+    talk = program(
+        "import time\nfor part in ('- e', 'nd', ''): print(part, end='', flush=True); time.sleep(.2)"
+    )
+    assert run_until(b"- end", talk, cwd=tmp_path, stdin=b"") == "- end"
+
+
+def test_standard_input_reaches_the_program(tmp_path: Path) -> None:
+    echo = program("import sys; print(sys.stdin.read(), end='')")
+    assert run_until(b"never", echo, cwd=tmp_path, stdin=b"words") == "words"
+    assert run(echo, cwd=tmp_path, stdin=b"words").stdout == "words"
+
+
+def test_the_time_limit_is_said(tmp_path: Path) -> None:
+    sleeper = program("import time; time.sleep(60)")
+    for call in (
+        lambda: run(sleeper, cwd=tmp_path, seconds=0.2),
+        lambda: run_until(b"x", sleeper, cwd=tmp_path, stdin=b"", seconds=0.2),
+    ):
+        with pytest.raises(ToolError, match=r"did not finish within 0\.2 seconds"):
+            call()
+
+
+def test_output_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rootplex.tools.runner.OUTPUT_LIMIT", 1 << 20)
+    flood = program("import sys\nwhile True: sys.stdout.write('x' * 65536)")
+    with pytest.raises(ToolError, match="printed more than 1 MiB"):
+        run_until(b"- end", flood, cwd=tmp_path, stdin=b"")
+
+
+def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ToolError, match=r"iasl is not installed \(on Debian: apt-get install acpica-tools\)"):
+        path_of("iasl")
+
+
+def test_a_private_folder_is_ours_alone_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    with private_folder() as folder:
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "sub").mkdir()
+        (folder / "sub" / "file").touch()
+        (folder / "link").symlink_to(outside)
+    assert [path.name for path in tmp_path.iterdir()] == ["outside"]
+    assert (outside / "kept").exists()
+
+
+def test_work_beside_us_gives_its_value_or_raises() -> None:
+    with beside(lambda: 6 * 7) as work:
+        assert work.result() == 42
+
+    def fails() -> int:
+        raise ToolError("no")
+
+    with beside(fails) as work, pytest.raises(ToolError, match="no"):
+        work.result()
+
+
+def test_work_beside_us_has_ended_when_we_fail() -> None:
+    ended: list[bool] = []
+
+    def slow() -> None:
+        time.sleep(0.2)
+        ended.append(True)
+
+    with pytest.raises(ValueError, match="ours"), beside(slow):
+        raise ValueError("ours")
+    assert ended == [True]
