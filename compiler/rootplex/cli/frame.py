@@ -33,12 +33,14 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
-    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # With the name given, argparse does not make a help formatter to find it.
+    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="rootplex")
     named = argv[0] if argv and argv[0] in commands else None
     if argv and named is None and not argv[0].startswith("-"):
         return _unknown_command(argv[0], commands)
     chosen: ModuleType | None = None
-    for name, (module, help_) in commands.items():
+    for name in commands if named is None else (named,):
+        module, help_ = commands[name]
         sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
         if name == named:
             chosen = import_module(f"rootplex.cli.{module}")

@@ -14,9 +14,8 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 # Debian's package for each program, for the message that says how to get it.
 PACKAGES = {
@@ -36,8 +35,7 @@ class ToolError(Exception):
     """A program is missing, was stopped at its time limit, or printed without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a finished program left: its exit status and its two streams as text."""
 
     status: int
