@@ -26,7 +26,7 @@ Kernels: TypeAlias = Callable[[Arch, str], Kernel]
 Programs: TypeAlias = Callable[[str], str]
 
 VIRT = "qemu-system-aarch64 -M virt,gic-version=3,iommu=smmuv3 -cpu cortex-a57"
-Q35 = "qemu-system-x86_64 -M q35,kernel-irqchip=split -device intel-iommu,intremap=on"
+Q35 = "qemu-system-x86_64 -M q35,kernel-irqchip=split -cpu qemu64,-cx16 -device intel-iommu,intremap=on"
 CONSOLE = "-nodefaults -nic none -nographic -serial stdio"
 PROFILES = ["linux-6.1", "linux-6.12", "linux-7.2"]
 
