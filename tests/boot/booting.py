@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from tests.boot.random_topologies import Description, description, smaller
+from tests.boot.random_topologies import Description, description, smaller, x86_description
 
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.qemu.boot import comparison, run
@@ -18,17 +18,26 @@ from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.listing import lines
 from rootplex.jobs.qemu.preparation import Preparation, prepare
 from rootplex.model.platform import Platform
+from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
 
-SEED, TOPOLOGIES = 20170711, 60
+SEED = 20170711
+TOPOLOGIES: dict[Arch, int] = {"arm64": 60, "x86_64": 12}
 FIGURES = ("topologies", "functions", "groups", "large_groups", "without_group", "differences")
 
 Firmware = Literal["dt", "acpi"]
 
 
-def firmware_of(number: int) -> Firmware:
-    """Every third topology boots by ACPI."""
-    return "acpi" if number % 3 == 2 else "dt"
+def firmware_of(arch: Arch, number: int) -> Firmware:
+    """Every third topology boots by ACPI, and every one of a PC."""
+    return "acpi" if arch == "x86_64" or number % 3 == 2 else "dt"
+
+
+def random_description(arch: Arch, seed: int, number: int) -> Description:
+    """The topology of that number."""
+    if arch == "x86_64":
+        return x86_description(seed, number)
+    return description(seed, number, firmware_of(arch, number))
 
 
 def platform_of(whole: Description) -> Platform:
@@ -102,12 +111,12 @@ def figures_of(compared: Comparison) -> dict[str, int]:
 def random_boots(
     seed: int, numbers: range, kernel: Kernel, told: Callable[[str], None]
 ) -> list[dict[str, int]]:
-    """Boot the topologies of these numbers; the figures of each."""
+    """Boot the topologies of these numbers for the kernel's architecture; the figures of each."""
     found = []
     for number in numbers:
-        firmware = firmware_of(number)
-        compared, text = boot_random(description(seed, number, firmware), kernel)
+        compared, text = boot_random(random_description(kernel.arch, seed, number), kernel)
         figures = figures_of(compared)
-        told(f"{number} {firmware}: {text.splitlines()[-1]}" if compared.agreed else text)
+        firmware = firmware_of(kernel.arch, number)
+        told(f"{kernel.arch} {number} {firmware}: {text.splitlines()[-1]}" if compared.agreed else text)
         found.append(figures)
     return found

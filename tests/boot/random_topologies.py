@@ -30,34 +30,20 @@ BRIDGES = frozenset(
 
 
 def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Description:
-    """The description `number` of a seed, for one firmware."""
+    """The arm64 description `number` of a seed, for one firmware."""
     rng = random.Random(f"{seed}/{number}")
     count = rng.choice((1, 1, 2, 2, 3, 4))
     segments = rng.sample(SEGMENTS, count)
     bridges = []
     stream = 0
     for index, segment in enumerate(segments):
-        devices = Tree(rng).root_bus()
-        first = rng.choice((0, 0, rng.randrange(1, 0xD0)))
-        buses = min(needed(devices) + rng.randrange(4), MOST_BUSES)
-        if rng.random() < 0.08:
-            buses = max(1, buses - rng.randrange(1, 4))
-        if rng.random() < 0.25:
-            number_buses(rng, devices, first, first + buses - 1)
+        found = bridge(rng, index, segment, 0, 0xD0)
+        first, last = found["bus_range"]
+        buses = last - first + 1
         # A bus without a StreamID now and then: its functions have no group.
         skipped = rng.choice((0,) * 12 + (1,)) if buses > 1 else 0
         ids = {"rid": first + skipped << 8, "id": stream, "count": buses - skipped << 8}
-        bridges.append(
-            {
-                "name": f"b{index}",
-                "segment": segment,
-                "bus_range": [first, first + buses - 1],
-                "config": {"base": 0x50_0000_0000 + index * 256 * MIB},
-                "windows": [{"space": "mem32", "pci": 0x1000_0000 + index * 128 * MIB, "size": 128 * MIB}],
-                "iommu": {"unit": "smmu", "map": [ids]},
-                "devices": devices,
-            }
-        )
+        bridges.append({**found, "iommu": {"unit": "smmu", "map": [ids]}})
         stream += buses << 8
     return {
         "rootplex": 1,
@@ -68,6 +54,55 @@ def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Desc
             "firmware": [firmware],
         },
         "host_bridges": bridges,
+    }
+
+
+def x86_description(seed: int, number: int) -> Description:
+    """The x86 description `number` of a seed: VT-d units of whole segments and of parts, or none."""
+    rng = random.Random(f"{seed}/x86/{number}")
+    segments = iter((*(0,) * rng.randrange(2), *rng.sample(SEGMENTS[1:], len(SEGMENTS) - 1)))
+    bridges: list[Description] = []
+    units: list[dict[str, Any]] = []
+    for index in range(rng.choice((1, 2, 2, 3))):
+        last = bridges[-1]["bus_range"][1] if bridges else 0
+        shares = bool(bridges) and last < 0x80 and rng.random() < 0.5
+        segment = bridges[-1]["segment"] if shares else next(segments)
+        least = last + 1 + rng.randrange(3) if shares else 0
+        found = bridge(rng, index, segment, least, least + 0x40)
+        found["windows"] = [{"space": "mem32", "pci": 0xC000_0000 + index * 128 * MIB, "size": 128 * MIB}]
+        if rng.random() < 0.85:
+            if not (shares and "iommu" in bridges[-1] and rng.random() < 0.5):
+                base = 0xFEC1_0000 + len(units) * 0x1000
+                name = f"unit{len(units)}"
+                units.append({"name": name, "kind": "intel-vtd", "base": base, "segment": segment})
+                found["iommu"] = {"unit": name}
+            else:
+                found["iommu"] = bridges[-1]["iommu"]
+        bridges.append(found)
+    return {
+        "rootplex": 1,
+        "platform": {"name": f"random-x86-{number}", "arch": "x86_64"},
+        "iommus": units,
+        "host_bridges": bridges,
+    }
+
+
+def bridge(rng: random.Random, index: int, segment: int, least: int, most: int) -> Description:
+    """A host bridge with its tree, its first bus from `least` on and below `most`."""
+    devices = Tree(rng).root_bus()
+    first = rng.choice((least, least, rng.randrange(least + 1, most)))
+    buses = min(needed(devices) + rng.randrange(4), MOST_BUSES)
+    if rng.random() < 0.08:
+        buses = max(1, buses - rng.randrange(1, 4))
+    if rng.random() < 0.25:
+        number_buses(rng, devices, first, first + buses - 1)
+    return {
+        "name": f"b{index}",
+        "segment": segment,
+        "bus_range": [first, first + buses - 1],
+        "config": {"base": 0x50_0000_0000 + index * 256 * MIB},
+        "windows": [{"space": "mem32", "pci": 0x1000_0000 + index * 128 * MIB, "size": 128 * MIB}],
+        "devices": devices,
     }
 
 

@@ -62,10 +62,11 @@ def test_a_newer_kernel_agrees(
     _boots(bundled(name), firmware, "linux-7.2", False, tmp_path, kernel, machine, record_property)
 
 
+@pytest.mark.parametrize(("name", "firmware"), [("qemu-switches", "dt"), ("q35", "acpi")])
 def test_what_qemu_has_can_go_into_memory_too(
-    tmp_path: Path, kernel: Kernels, machine: Machine, record_property: Record
+    name: str, firmware: Firmware, tmp_path: Path, kernel: Kernels, machine: Machine, record_property: Record
 ) -> None:
-    _boots(bundled("qemu-switches"), "dt", "linux-6.1", True, tmp_path, kernel, machine, record_property)
+    _boots(bundled(name), firmware, "linux-6.1", True, tmp_path, kernel, machine, record_property)
 
 
 def _boots(

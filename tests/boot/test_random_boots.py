@@ -11,8 +11,17 @@ from typing import TypeAlias
 
 import pytest
 import yaml
-from tests.boot.booting import SEED, TOPOLOGIES, boot_random, figures_of, firmware_of, platform_of, smallest
-from tests.boot.random_topologies import description
+from tests.boot.booting import (
+    SEED,
+    TOPOLOGIES,
+    boot_random,
+    figures_of,
+    firmware_of,
+    platform_of,
+    random_description,
+    smallest,
+)
+from tests.boot.random_topologies import description, x86_description
 
 from rootplex.jobs.qemu.preparation import prepare
 from rootplex.tools.images import Arch
@@ -28,10 +37,11 @@ NEWER = 6
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     count = metafunc.config.getoption("--topologies")
-    if "number" in metafunc.fixturenames:
-        metafunc.parametrize("number", range(count))
-    if "sixth" in metafunc.fixturenames:
-        metafunc.parametrize("sixth", range(1, count, NEWER))
+    counts = {"arm64": count, "x86_64": -(-count * TOPOLOGIES["x86_64"] // TOPOLOGIES["arm64"])}
+    for name, first, step in (("number", 0, 1), ("sixth", 1, NEWER)):
+        if name in metafunc.fixturenames:
+            cases = [(arch, each) for arch, most in counts.items() for each in range(first, most, step)]
+            metafunc.parametrize(("arch", name), cases)
 
 
 @pytest.fixture
@@ -43,23 +53,24 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.boot
 def test_a_kernel_sees_what_is_simulated(
-    seed: int, number: int, kernel: Kernels, machine: Machine, record_property: Record
+    arch: Arch, seed: int, number: int, kernel: Kernels, machine: Machine, record_property: Record
 ) -> None:
-    _boot(seed, number, "linux-6.1", kernel, machine, record_property)
+    _boot(arch, seed, number, "linux-6.1", kernel, machine, record_property)
 
 
 @pytest.mark.boot
 def test_a_newer_kernel_sees_what_is_simulated(
-    seed: int, sixth: int, kernel: Kernels, machine: Machine, record_property: Record
+    arch: Arch, seed: int, sixth: int, kernel: Kernels, machine: Machine, record_property: Record
 ) -> None:
-    _boot(seed, sixth, "linux-7.2", kernel, machine, record_property)
+    _boot(arch, seed, sixth, "linux-7.2", kernel, machine, record_property)
 
 
-def _boot(seed: int, number: int, profile: str, kernel: Kernels, machine: Machine, record: Record) -> None:
-    firmware = firmware_of(number)
-    machine("arm64", firmware)
-    booted = kernel("arm64", profile)
-    whole = description(seed, number, firmware)
+def _boot(
+    arch: Arch, seed: int, number: int, profile: str, kernel: Kernels, machine: Machine, record: Record
+) -> None:
+    machine(arch, firmware_of(arch, number))
+    booted = kernel(arch, profile)
+    whole = random_description(arch, seed, number)
     compared, text = boot_random(whole, booted)
     record("figures", figures_of(compared))
     if not compared.agreed:
@@ -72,9 +83,9 @@ def test_sixty_topologies_hold_enough_to_compare(program: Callable[[str], str]) 
     program("iasl")
     program("acpiexec")
     by_acpi, large = 0, 0
-    for number in range(TOPOLOGIES):
-        firmware = firmware_of(number)
-        whole = platform_of(description(SEED, number, firmware))
+    for number in range(TOPOLOGIES["arm64"]):
+        firmware = firmware_of("arm64", number)
+        whole = platform_of(random_description("arm64", SEED, number))
         made = prepare(whole, firmware, "linux-6.1", in_memory=True)
         by_acpi += firmware == "acpi"
         large += sum(len(group) > 1 for group in made.expected.groups)
@@ -85,3 +96,5 @@ def test_sixty_topologies_hold_enough_to_compare(program: Callable[[str], str]) 
 def test_the_same_seed_makes_the_same_topology() -> None:
     assert description(1, 7, "dt") == description(1, 7, "dt")
     assert description(1, 7, "dt") != description(2, 7, "dt")
+    assert x86_description(1, 7) == x86_description(1, 7)
+    assert x86_description(1, 7) != x86_description(2, 7)
