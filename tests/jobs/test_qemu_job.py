@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,83 @@ def test_every_change_of_a_synthetic_machine_is_listed(
     assert (folder / "changes.txt").read_text().count("\n") == said.count("changed ")
     # The root port, 1556:1100, lies at bus 0, device 0.
     assert (folder / "config-0-00.bin").read_bytes()[:4] == bytes.fromhex("56150011")
+
+
+SERVER = """\
+rootplex: 1
+platform: {name: server, arch: x86_64}
+iommus:
+  - {name: one, kind: intel-vtd, base: 0xfed9_0000}
+  - {name: two, kind: amd-iommu, base: 0xfed9_1000}
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x3f]
+    config: {base: 0xe000_0000}
+    windows:
+      - {space: io, pci: 0x300, size: 0x1000}
+      - {space: io, pci: 0x2000, size: 0x1000}
+      - {space: mem32, pci: 0xc000_0000, size: 256MiB}
+      - {space: mem32, pci: 0x2000_0000, size: 256MiB}
+    iommu: {unit: one}
+    devices: [{name: nic, dev: 1, type: integrated-endpoint}]
+  - name: second
+    segment: 0x1234
+    bus_range: [0x40, 0x7f]
+    config: {base: 0x80_0000_0000}
+    iommu: {unit: two}
+    devices:
+      - {dev: 0, type: root-port, devices: [{name: disk, dev: 0, type: endpoint, class: nvme}]}
+"""
+
+
+def test_an_x86_platform_goes_into_memory_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "server.yaml"
+    file.write_text(SERVER)
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 0
+    said = capsys.readouterr().out
+    for change in (
+        "the machine is QEMU's q35",
+        "guest memory at 0x100000000",
+        "guest memory at 0x104000000",
+        "the io window at 0x300 is",
+        "the mem32 window at 0x20000000 is",
+        "second: QEMU's one VT-d unit translates it",
+        "main: nothing translates it, and its groups are not compared",
+        "QEMU's one VT-d unit stands in for two in segment 0x1234",
+    ):
+        assert change in said
+    assert said.count("QEMU's own place") == 2
+    folder = tmp_path / "server"
+    # Linux takes its first way to segment 0 from these ports, and the memory for RAM, unless told.
+    script = (folder / "qemu.sh").read_text()
+    assert "reserve=0xcf8,8 memmap=0x8000000$0x100000000" in script
+    assert "intel-iommu,intremap=off" in script
+    # One unit at QEMU's address, in segment 1234h (Intel VT-d 8.3): it begins behind 48 bytes of header.
+    unit = (folder / "dmar.aml").read_bytes()[48:]
+    assert (unit[:2], unit[6:8], unit[8:16]) == (b"\0\0", b"\x34\x12", bytes.fromhex("0000d9fe00000000"))
+    assert unit[int.from_bytes(unit[2:4], "little") :] == b""
+
+
+def test_what_only_ports_reach_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "server.yaml"
+    file.write_text(SERVER.replace("    iommu: {unit: one}\n", "    acpi: {mcfg: false}\n"))
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 1
+    said = capsys.readouterr().out
+    assert "error[RPX0010]: Linux reaches main through ports, and no guest memory through them" in said
+    assert f"{file}:16:" in said
+
+
+def test_a_machine_without_a_kernel_to_boot_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "board.yaml"
+    text = SERVER.replace("x86_64", "riscv64")
+    file.write_text(re.sub("iommus:.*?(?=host)|    iommu: .*?\n", "", text, flags=re.DOTALL))
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 1
+    assert "riscv64 has no synthetic machine" in capsys.readouterr().out
 
 
 def test_without_a_kernel_it_says_how_to_get_one(

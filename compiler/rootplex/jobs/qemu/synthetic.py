@@ -109,22 +109,20 @@ def _smmu_maps(platform: Platform) -> Maps:
 
 
 def _vtd_maps(platform: Platform) -> Maps:
-    served, segment = vtd.served(platform)
+    served = vtd.served(platform)
     maps, changes = {}, []
     for bridge in platform.host_bridges:
         if bridge.iommu is None:
             continue
         text = "QEMU's one VT-d unit translates it"
-        if bridge.name in served:
+        if bridge.name in served.bridges:
             maps[bridge.name] = replace(bridge.iommu, unit=vtd.UNIT, entries=(), ats=False, pri=False)
             if _is_built_in(platform, bridge.iommu.unit):
                 continue
-        elif served:
-            text = (
-                f"nothing translates it: QEMU's one VT-d unit stands in for another, of segment {segment:#x}"
-            )
         else:
-            text = "nothing translates it: its unit is switched off"
+            text = "nothing translates it, and its groups are not compared"
+            if served.bridges:
+                text += f": QEMU's one VT-d unit stands in for {served.unit} in segment {served.segment:#x}"
         changes.append(Change(bridge.at("iommu"), bridge.name, text))
     return maps, changes
 

@@ -8,13 +8,22 @@ from __future__ import annotations
 from collections import Counter
 
 from rootplex.model.platform import Platform
+from rootplex.source.record import dataclass
 
 UNIT = "vtd"
 
 
-def served(platform: Platform) -> tuple[frozenset[str], int]:
-    """The bridges (names) of the unit and segment with the most functions, the first of equals, and the
-    segment; no bridge where nothing is translated."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The bridges (names) behind the described unit `unit` in `segment`; none where nothing is translated."""
+
+    bridges: frozenset[str]
+    unit: str
+    segment: int
+
+
+def served(platform: Platform) -> Served:
+    """The unit and segment with the most functions, the first of equals."""
     functions: Counter[tuple[str, int]] = Counter()
     bridges: dict[tuple[str, int], list[str]] = {}
     for bridge in platform.bridges_in("acpi"):
@@ -24,6 +33,6 @@ def served(platform: Platform) -> tuple[frozenset[str], int]:
             functions[key] += sum(device.present for device in bridge.walk())
             bridges.setdefault(key, []).append(bridge.name)
     if not functions:
-        return frozenset(), 0
-    chosen = max(functions, key=functions.__getitem__)
-    return frozenset(bridges[chosen]), chosen[1]
+        return Served(frozenset(), "", 0)
+    name, segment = chosen = max(functions, key=functions.__getitem__)
+    return Served(frozenset(bridges[chosen]), name, segment)
