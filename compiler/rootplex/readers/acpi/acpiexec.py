@@ -161,14 +161,17 @@ def _session(lines: Sequence[str]) -> Session:
 
 def _object(lines: Sequence[str], at: int, depth: int) -> tuple[AmlObject, int]:
     """The object printed from line `at` on, and the line after it."""
-    head = _OBJECT.match(lines[at]) if at < len(lines) else None
+    if at == len(lines):
+        return None, at
+    before, integer, digits = lines[at].partition("[Integer] = ")
+    if integer and before.isspace():  # nearly every line of a `_PRT`
+        return _integer(digits), at + 1
+    head = _OBJECT.match(lines[at])
     if head is None:
         return None, at
     at += 1
     rest = head["rest"].strip()
     match head["type"]:
-        case "Integer":
-            return _integer(rest.removeprefix("=")), at
         case "String":
             return _string(rest), at
         case "Buffer":
@@ -209,7 +212,7 @@ def _buffer(lines: Sequence[str], at: int, rest: str) -> tuple[bytes, int]:
 
 def _integer(text: str) -> int | None:
     try:
-        return int(text.strip(), 16)
+        return int(text, 16)
     except ValueError:
         return None
 
