@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
-from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span, TablePlace
@@ -214,6 +213,8 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
     table = next((each for each in tables if each.signature == "APIC"), None)
     if table is None:
         return
+    from rootplex.readers.acpi.madt import read_madt
+
     madt = read_madt(table)
 
     def area(base: int, size: int, what: str, at: Place) -> Area:

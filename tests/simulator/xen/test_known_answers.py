@@ -42,6 +42,7 @@ def test_the_child_window_of_a_designware_bridge(shared: Path) -> None:
 def test_a_failed_scan_says_nothing(shared: Path) -> None:
     xen = arm(case_text(shared, "d14"))
     assert not any(notice.printed for notice in xen.notices)
+    assert xen.boot.scan is not None
     assert xen.boot.scan.ended_at == "/pcie"
 
 

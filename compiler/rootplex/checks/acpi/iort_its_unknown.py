@@ -22,7 +22,6 @@ from rootplex.model.controllers import Its
 from rootplex.readers.acpi.iort import (
     ItsGroup,
 )
-from rootplex.readers.acpi.madt import read_madt
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -54,6 +53,8 @@ def _known(facts: Facts) -> frozenset[int] | None:
     tables = () if facts.acpi is None else facts.acpi.tables
     madt = next((table for table in tables if table.signature == "APIC"), None)
     if madt is not None:
+        from rootplex.readers.acpi.madt import read_madt
+
         return frozenset(its.id for its in read_madt(madt).its)
     if facts.described is not None:
         return frozenset(each.id for each in facts.described.msi_controllers if isinstance(each, Its))

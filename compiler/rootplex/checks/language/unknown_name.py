@@ -18,7 +18,6 @@ from rootplex.model.controllers import DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
-from rootplex.source.suggest import advice
 
 RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR)
 
@@ -34,16 +33,18 @@ def check(facts: Facts) -> Iterator[Finding]:
         if name not in known and name not in facts.names:
             yield _unknown(part, path, name, what, known)
         elif name not in known and name in taken:
-            yield RULE.finding(
-                part.at(path), f"'{name}' is no {what}", help=advice(name, known, what), subject=name
-            )
+            yield _finding(part, path, f"'{name}' is no {what}", name, what, known)
     yield from _catalogue(facts.platform)
 
 
 def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) -> Finding:
-    return RULE.finding(
-        part.at(path), f"no {what} is named '{name}'", help=advice(name, known, what), subject=name
-    )
+    return _finding(part, path, f"no {what} is named '{name}'", name, what, known)
+
+
+def _finding(part: Part, path: str, message: str, name: str, what: str, known: Iterable[str]) -> Finding:
+    from rootplex.source.suggest import advice
+
+    return RULE.finding(part.at(path), message, help=advice(name, known, what), subject=name)
 
 
 def _catalogue(platform: Platform) -> Iterator[Finding]:

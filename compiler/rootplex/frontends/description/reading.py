@@ -1,38 +1,17 @@
-"""A description's text to its model: YAML, schema, model; and every fault on the way, in one run.
-
-What the schema refuses is left out of the document before the model is built, so that one misspelt
-key does not hide the faults behind it.
-"""
+"""A description's text to its model: YAML, schema, model; and every fault on the way, in one run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.values import Faults, Fields
 from rootplex.model.platform import Platform
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding
 from rootplex.source.node import Node
-from rootplex.source.place import Place
 from rootplex.source.record import dataclass
-from rootplex.source.schema import Violation, platform_schema, violations
-from rootplex.source.suggest import advice, nearest
+from rootplex.source.schema import platform_schema, violations
 from rootplex.source.yaml12 import load_yaml
-
-Path: TypeAlias = tuple[str | int, ...]
-
-_CODES = {
-    "unknown-key": ("RPX0003", "unknown-key"),
-    "missing-key": ("RPX0004", "missing-key"),
-    "wrong-type": ("RPX0005", "wrong-type"),
-    "not-allowed": ("RPX0006", "invalid-value"),
-    "out-of-range": ("RPX0006", "invalid-value"),
-    "malformed": ("RPX0006", "invalid-value"),
-}
-
-# A thing that lacks one of these is not known well enough to say anything else about it.
-_IDENTITY = frozenset({"name", "kind", "type", "space", "dev", "fn", "model"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +36,12 @@ def description_of(document: Node, file: str) -> Description:
     faults = Faults()
     names = frozenset(_names(document))
     found = violations(document.plain(), schema)
-    faults.found.extend(_finding(violation, document) for violation in found)
-    sound = _without(document, found) if found else document
+    sound: Node | None = document
+    if found:
+        from rootplex.frontends.description.refused import finding_of, without
+
+        faults.found.extend(finding_of(violation, document) for violation in found)
+        sound = without(document, found)
     if sound is None:
         return Description(document, None, tuple(faults.found), names)
     platform = build_platform(Fields(sound, faults), file)
@@ -70,75 +53,3 @@ def _names(document: Node) -> Iterable[str]:
         name = node.get("name")
         if name is not None and isinstance(name.value, str):
             yield name.value
-
-
-def _finding(violation: Violation, document: Node) -> Finding:
-    code, name = _CODES[violation.kind]
-    node = document.find(violation.path)
-    at: Place = node.place
-    help_ = None
-    if violation.key is not None:
-        at = node.keys.get(violation.key, _head_of(document, violation.path))
-        if violation.kind == "unknown-key":
-            help_ = advice(violation.key, violation.allowed, "key")
-    elif violation.allowed:
-        help_ = advice(str(node.value), violation.allowed, "value")
-    return Finding(code=code, name=name, level=Level.ERROR, message=violation.message, at=at, help=help_)
-
-
-def _head_of(document: Node, path: Path) -> Place:
-    """For a missing key: the first key of its map, else the key that holds the map, else the map."""
-    node = document.find(path)
-    if node.keys:
-        return next(iter(node.keys.values()))
-    if path and isinstance(path[-1], str):
-        return document.find(path[:-1]).keys.get(path[-1], node.place)
-    return node.place
-
-
-def _without(document: Node, found: Iterable[Violation]) -> Node | None:
-    """The document without the values that were refused; None where nothing useful is left.
-
-    A misspelt word of a fixed set is taken for the nearest one instead: the rest still counts.
-    """
-    gone: set[Path] = set()
-    meant: dict[Path, str] = {}
-    for violation in found:
-        path = violation.path
-        near = nearest(str(document.find(path).value), violation.allowed)
-        if violation.kind == "unknown-key" and violation.key is not None:
-            gone.add((*path, violation.key))
-        elif violation.kind == "not-allowed" and near is not None:
-            meant[path] = near
-        elif path and path[-1] in _IDENTITY:
-            gone.add(path[:-1])
-        elif violation.kind != "missing-key":  # the model takes a default, and nobody compiles it
-            gone.add(_enclosing(path))
-    return None if () in gone else _pruned(document, (), gone, meant)
-
-
-def _enclosing(path: Path) -> Path:
-    """The path itself, or where it ends inside a list of scalars (`[0, 300]`), the whole list."""
-    if len(path) >= 2 and isinstance(path[-1], int) and path[-2] in {"bus_range", "bus", "irqs", "mcfg"}:
-        return path[:-1]
-    return path
-
-
-def _pruned(node: Node, path: Path, gone: set[Path], meant: Mapping[Path, str]) -> Node:
-    if path in meant:
-        return Node(meant[path], node.place)
-    if isinstance(node.value, Mapping):
-        kept = {
-            key: _pruned(below, (*path, key), gone, meant)
-            for key, below in node.value.items()
-            if (*path, key) not in gone
-        }
-        return Node(kept, node.place, node.keys)
-    if isinstance(node.value, tuple):
-        items = tuple(
-            _pruned(below, (*path, i), gone, meant)
-            for i, below in enumerate(node.value)
-            if (*path, i) not in gone
-        )
-        return Node(items, node.place)
-    return node

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from rootplex.readers.acpi.iort_facts import NodeType
-from rootplex.simulator.dom0 import acs, mcfg_x86, rootbridges_acpi, rootbridges_dt, virtual
+from rootplex.simulator.dom0 import acs
 from rootplex.simulator.dom0.access import Accessor, accessor
 from rootplex.simulator.dom0.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
 from rootplex.simulator.dom0.hypervisor import BareMetal, Hypervisor
@@ -96,24 +96,35 @@ def boot(
 
 def _candidates(run: Boot, hardware: Hardware | None) -> Iterator[Candidate]:
     """The bridges of the firmware, with how to bring each up."""
-    addresses, ports = AddressMap(), PortMap()
-    firmware, settings, version = run.firmware, run.settings, run.profile
-    if isinstance(firmware, DtFirmware):
-        for area in (*firmware.platform.memory, *firmware.platform.reserved):
-            if area.enabled:
-                addresses.put(area.base, area.size, "memory", area.place)
-        domains: DomainNumbers = OldScheme()
-        if version.domains == "new":
-            domains = NewScheme(reserved_domains(firmware.tree))
-        dt = rootbridges_dt.DtProbe(version, settings, firmware, addresses, ports, domains, hardware)
-        for node, root in rootbridges_dt.find_bridges(dt):
-            yield Candidate(
-                root,
-                partial(rootbridges_dt.bring_up, node, root, dt),
-                partial(rootbridges_dt.take_down, node, root, dt),
-                lambda root=root: version.probe_only_assigns or not root.preserve,  # type: ignore[misc]
-            )
-        return
+    if isinstance(run.firmware, DtFirmware):
+        return _by_device_tree(run, run.firmware, hardware)
+    return _by_acpi(run, run.firmware)
+
+
+def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) -> Iterator[Candidate]:
+    from rootplex.simulator.dom0 import rootbridges_dt
+
+    addresses, ports, version = AddressMap(), PortMap(), run.profile
+    for area in (*firmware.platform.memory, *firmware.platform.reserved):
+        if area.enabled:
+            addresses.put(area.base, area.size, "memory", area.place)
+    domains: DomainNumbers = OldScheme()
+    if version.domains == "new":
+        domains = NewScheme(reserved_domains(firmware.tree))
+    probe = rootbridges_dt.DtProbe(version, run.settings, firmware, addresses, ports, domains, hardware)
+    for node, root in rootbridges_dt.find_bridges(probe):
+        yield Candidate(
+            root,
+            partial(rootbridges_dt.bring_up, node, root, probe),
+            partial(rootbridges_dt.take_down, node, root, probe),
+            lambda root=root: version.probe_only_assigns or not root.preserve,  # type: ignore[misc]
+        )
+
+
+def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
+    from rootplex.simulator.dom0 import mcfg_x86, rootbridges_acpi
+
+    addresses, ports, settings = AddressMap(), PortMap(), run.settings
     for base, size in settings.memory:
         addresses.put(base, size, "memory", None)
     probe = rootbridges_acpi.AcpiProbe(settings, firmware, addresses, ports)
@@ -196,6 +207,8 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
         kernel.acs.requested = kernel.acs.requested or isinstance(run.firmware, DtFirmware)
     for function in found:
         if function.sriov is not None and function.sriov.wanted:
+            from rootplex.simulator.dom0 import virtual
+
             virtual.enable(scan, function)
 
 

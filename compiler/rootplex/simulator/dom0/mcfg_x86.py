@@ -73,7 +73,8 @@ def usable_regions(mcfg: Mcfg | None, namespace: Namespace) -> McfgX86:
             reason = "an entry beyond 4 GiB in a table of revision 0 makes the kernel drop the whole table"
             result.remarks.append(Remark("mcfg-above-4g", reason, entry.place))
             return result
-    for entry in sorted(mcfg.entries, key=lambda entry: (entry.segment, entry.start_bus)):
+    # Of two for the same first bus the later one comes first (`list_add_sorted`).
+    for entry in sorted(reversed(mcfg.entries), key=lambda entry: (entry.segment, entry.start_bus)):
         region = fitted(_region(entry), reserved)
         if region is None:
             reason = "not reserved by a motherboard resource: the kernel uses no ECAM at all"

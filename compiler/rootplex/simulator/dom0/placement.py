@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from rootplex.simulator.dom0 import pools, windows
 from rootplex.simulator.dom0.access import Accessor
-from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER
+from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER, VF_BARS
 from rootplex.simulator.dom0.pools import Pool
 from rootplex.simulator.dom0.rootbridge import RootBridge
-from rootplex.simulator.dom0.sriov import VF_BARS
 from rootplex.simulator.dom0.state import Unplaced
 from rootplex.simulator.function import Bar, Bus, Function
 from rootplex.source.record import dataclass, field

@@ -6,7 +6,7 @@ of accesses is Linux's in the large: id, header, BARs and windows, capabilities,
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0 import acs, bars, capabilities, sriov
+from rootplex.simulator.dom0 import acs, bars, capabilities
 from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.function import (
     DOWNSTREAM,
@@ -136,6 +136,8 @@ def extended_capabilities(
     if devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
     if function.physfn is None and function.pcie_type is not None and capabilities.SRIOV in found:
+        from rootplex.simulator.dom0 import sriov
+
         first = not any(other.sriov is not None for other in function.bus.functions)
         sriov.initialise(access, function, found[capabilities.SRIOV], ari=first and function.under_ari)
     offset = found.get(capabilities.ACS)

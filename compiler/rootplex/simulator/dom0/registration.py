@@ -7,13 +7,17 @@ added. Under the 2017 design each host bridge is registered too, at the moment t
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.dom0.hypervisor import DeviceAdd, HostBridgeAdd, Hypervisor, MmcfgReserved
-from rootplex.simulator.dom0.mcfg_x86 import Region
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.dom0.state import Dom0State, Event
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
+
+if TYPE_CHECKING:
+    from rootplex.simulator.dom0.mcfg_x86 import Region
 
 ENOSYS = -38
 ECAM_SHIFT = 20

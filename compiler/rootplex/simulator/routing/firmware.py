@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rootplex.readers.acpi.aml import AcpiHostBridge
-from rootplex.readers.acpi.dmar import Dmar, read_dmar
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import Iort
-from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import ControllerKind, DtController
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.routing.routes import Unit, UnitKind
 from rootplex.source.record import dataclass
+
+if TYPE_CHECKING:
+    from rootplex.readers.acpi.dmar import Dmar
+    from rootplex.readers.acpi.madt import Madt
 
 Source: TypeAlias = Literal["dt", "acpi"]
 
@@ -81,12 +83,20 @@ class AcpiFacts:
     @cached_property
     def madt(self) -> Madt | None:
         table = self._table("APIC")
-        return None if table is None else read_madt(table)
+        if table is None:
+            return None
+        from rootplex.readers.acpi.madt import read_madt
+
+        return read_madt(table)
 
     @cached_property
     def dmar(self) -> Dmar | None:
         table = self._table("DMAR")
-        return None if table is None else read_dmar(table)
+        if table is None:
+            return None
+        from rootplex.readers.acpi.dmar import read_dmar
+
+        return read_dmar(table)
 
     def bridge_of(self, root: RootBridge) -> AcpiHostBridge | None:
         """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says

@@ -6,6 +6,7 @@ Order: IOMMU, then PCI, then Dom0's device tree. A crash on the way is a value.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
@@ -16,12 +17,9 @@ from rootplex.readers.tree import Tree
 from rootplex.simulator.dom0.hypervisor import Machine
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
-from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_windows
-from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
 from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
-from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
 from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
 from rootplex.simulator.xen.iommu import AmdIommu, ArmIommu, VtdIommu, driven_iommus
 from rootplex.simulator.xen.mcfg import McfgWindows
@@ -29,7 +27,10 @@ from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
 from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
+from rootplex.source.record import dataclass
+
+if TYPE_CHECKING:
+    from rootplex.simulator.xen.boot_dt import Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,11 @@ class Wiring:
 
 @dataclass(slots=True)
 class Boot:
-    """The outcome: the running state, the scan (Arm, device tree), Dom0's tree, the 2017 protocol's
-    state, or the crash."""
+    """The outcome: the running state, the scan (today's Arm port alone), Dom0's tree, the 2017
+    protocol's state, or the crash."""
 
     core: Core
-    scan: Scan = field(default_factory=Scan)
+    scan: Scan | None = None
     dom0_tree: Tree | None = None
     discovery: Discovery | None = None
     crash: Crash | None = None
@@ -70,10 +71,11 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
     """Boot Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on."""
     notices: list[Notice] = []
     routes = Routes()
-    scan = Scan()
     windows, segments = McfgWindows(), tuple[int, ...]()
     access: ConfigAccess
     if settings.arch == "x86_64":
+        from rootplex.simulator.xen.boot_acpi import scan_segments, x86_windows
+
         windows, segments, said = x86_windows(settings, options, firmware.mcfg)
         notices += said
         access = PortAccess(windows, machine)
@@ -100,7 +102,7 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
     )
     for number in segments:
         core.records.segment(number)
-    made = Boot(core, scan, firmware.tree, discovery)
+    made = Boot(core, None, firmware.tree, discovery)
     if settings.arch == "x86_64":
         if core.iommu is not None and discovery is None:
             try:
@@ -114,7 +116,12 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
 
 def _boot_arm(made: Boot, firmware: Firmware) -> None:
     """`pci_init` of the Arm port, and the making of Dom0's tree."""
+    from rootplex.simulator.xen.boot_acpi import arm_notice
+    from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
+    from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
+
     core = made.core
+    made.scan = Scan()
     if core.passthrough or core.iommu is not None:
         core.records.segment(0)
         if firmware.tree is None:

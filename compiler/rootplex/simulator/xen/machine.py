@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
@@ -37,8 +38,10 @@ from rootplex.simulator.xen.traps import (
     trapped_read,
     trapped_write,
 )
-from rootplex.simulator.xen.vpci.device import Vpci
 from rootplex.source.record import dataclass
+
+if TYPE_CHECKING:
+    from rootplex.simulator.xen.vpci.device import Vpci
 
 ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
 
@@ -86,6 +89,8 @@ class Xen:
         self.crash: Crash | None = self.boot.crash
         self.vpci: Vpci | None = None
         if settings.vpci:
+            from rootplex.simulator.xen.vpci.device import Vpci
+
             self.vpci = Vpci(self.core, self._bar_is_valid)
             self.core.vpci = self.vpci
             self.core.trap_area = self._traps.register_area

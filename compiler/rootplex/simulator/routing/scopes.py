@@ -1,0 +1,78 @@
+"""From functions to VT-d units, by DMAR's device scopes (VT-d specification 4.1 §8.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
+from rootplex.simulator.function import Function
+from rootplex.simulator.routing.lookup import Lookup
+from rootplex.simulator.routing.routes import Step, Unit
+from rootplex.source.record import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A DRHD's claim on a function: `order` among the units, the first wins."""
+
+    order: int
+    drhd: Drhd
+    scope: DeviceScope | None
+
+
+class DmarScopes:
+    """Which VT-d unit a function is under (Linux `dmar_find_matched_drhd_unit`): the first that
+    names it or a bridge above it; else the one that takes all the rest of its segment. A VF goes
+    by its PF. The stream is the requester id."""
+
+    def __init__(self, dmar: Dmar, functions: Iterable[Function]) -> None:
+        at = {(f.segment, f.bus.number, f.devfn): f for f in functions}
+        self._dmar = dmar
+        self._named: dict[Function, _Claim] = {}
+        self._rest: dict[int, _Claim] = {}
+        self._claims: dict[Function, _Claim | None] = {}
+        for order, drhd in enumerate(dmar.drhds):
+            for scope in drhd.scopes:
+                function = _named(drhd, scope, at) if scope.type in (1, 2) else None
+                if function is not None:
+                    self._named.setdefault(function, _Claim(order, drhd, scope))
+            if drhd.include_all:
+                self._rest.setdefault(drhd.segment, _Claim(order, drhd, None))
+
+    def lookup(self, function: Function, rid: int) -> Lookup:
+        claim = self._claim(function.physfn or function) or self._rest.get(function.segment)
+        if claim is None:
+            reason = f"DMAR has no unit for it in segment {function.segment:#06x}"
+            return Lookup(None, None, (), reason, self._dmar.table.place(0))
+        place = claim.drhd.place if claim.scope is None else claim.scope.place
+        text = "DMAR: the unit that takes all the rest" if claim.scope is None else "DMAR device scope"
+        base = claim.drhd.base
+        unit = Unit("vt-d", f"VT-d unit at {base:#x}", base, claim.drhd.place)
+        return Lookup(unit, rid, (Step(text, rid, rid, place),), None, place)
+
+    def _claim(self, function: Function) -> _Claim | None:
+        """The first unit that names the function or a bridge above it."""
+        way = []
+        at: Function | None = function
+        while at is not None and at not in self._claims:
+            way.append(at)
+            at = at.parent
+        best = None if at is None else self._claims[at]
+        for passed in reversed(way):
+            own = self._named.get(passed)
+            if own is not None and (best is None or own.order < best.order):
+                best = own
+            self._claims[passed] = best
+        return best
+
+
+def _named(drhd: Drhd, scope: DeviceScope, at: dict[tuple[int, int, int], Function]) -> Function | None:
+    """The function at the end of a scope's path, by the bus numbers as they stand."""
+    bus: int | None = scope.start_bus
+    function = None
+    for device, number in scope.path:
+        function = None if bus is None else at.get((drhd.segment, bus, device << 3 | number))
+        if function is None:
+            return None
+        bus = function.secondary
+    return function

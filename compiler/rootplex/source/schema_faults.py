@@ -1,0 +1,179 @@
+"""What is wrong with a document by its schema, in our own words.
+
+jsonschema is the judge. Its errors name schema paths and dump documents; a violation names the faulty
+value, and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft7Validator
+
+from rootplex.source import schema_words as words
+from rootplex.source.schema import Kind, Path, Violation
+from rootplex.source.schema_valid import Schema, definition
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+
+def faults(document: object, schema: Schema) -> list[Violation]:
+    """Every fault of a document that is not valid, one violation each, in its order."""
+    document = _printable(document)
+    # Branches of if/then repeat faults that the base reports: the first one stays.
+    found: dict[tuple[Path, str | None], Violation] = {}
+    for error in Draft7Validator(schema).iter_errors(document):
+        for violation in _translated(error, document, schema):
+            found.setdefault((violation.path, violation.key), violation)
+    rank = {path: index for index, path in enumerate(_paths(document, ()))}
+    return sorted(found.values(), key=lambda violation: rank[_place(violation)])
+
+
+def _translated(error: ValidationError, document: object, schema: Schema) -> Iterator[Violation]:
+    """The violations that one error of jsonschema stands for."""
+    path: Path = tuple(error.absolute_path)
+    steps = list(error.absolute_schema_path)
+    value: Any = error.instance
+    rules: Any = error.schema
+    if steps[-2:] == ["propertyNames", "not"]:  # a key that the kind, or another key, rules out
+        known = tuple(_base(steps[:-2], schema)["properties"])
+        allowed = tuple(key for key in known if key not in rules["not"]["enum"])
+        message = f"unknown key {value!r} {_where(steps[:-2], _value_at(document, path), schema)}"
+        yield Violation(path, value, message, allowed, "unknown-key")
+    elif "propertyNames" in steps[-2:]:
+        yield Violation(path, str(value), words.malformed(value, rules), (), "malformed")
+    elif error.validator == "additionalProperties":
+        known = tuple(rules["properties"])
+        where = _where(steps[:-1], value, schema)
+        for key in value:
+            if key not in known:
+                message = f"unknown key {words.shown(key)} {where}"
+                yield Violation(path, str(key), message, known, "unknown-key")
+    elif error.validator == "required":
+        where = _where(steps[:-1], value, schema)
+        for key in rules["required"]:
+            if key not in value:
+                yield Violation(path, key, f"missing key {key!r} {where}", (), "missing-key")
+    else:
+        yield _faulty_value(error, path, _condition(path, steps, document, schema))
+
+
+def _faulty_value(error: ValidationError, path: Path, condition: str) -> Violation:
+    value: Any = error.instance
+    schema: Any = error.schema
+    rule: Any = error.validator_value
+    allowed: tuple[str, ...] = ()
+    kind: Kind = "out-of-range"
+    match error.validator:
+        case "type":
+            kind = "wrong-type"
+            message = f"expected {words.expected(rule, schema)}, found {words.described(value)}"
+        case "enum":
+            kind = "not-allowed"
+            allowed = tuple(words.plain(each) for each in rule)
+            choice = allowed[0] if len(allowed) == 1 else f"one of {', '.join(allowed)}"
+            message = f"{words.subject(path)} must be {choice}, not {words.shown(value)}{condition}"
+        case "pattern":
+            kind = "malformed"
+            message = words.malformed(value, schema)
+        case "minLength":
+            kind = "malformed"
+            message = f"{words.subject(path)} is empty"
+        case "minimum":
+            message = f"{words.plain(value)} is below the smallest {words.noun(schema)} {rule}"
+        case "maximum":
+            message = f"{words.plain(value)} is above the largest {words.noun(schema)} {words.bound(rule)}"
+        case "minItems" | "maxItems":
+            exact = schema.get("minItems") == schema.get("maxItems")
+            bound = "" if exact else "at least " if error.validator == "minItems" else "at most "
+            entries = "entry" if rule == 1 else "entries"
+            message = f"{words.subject(path)} needs {bound}{rule} {entries}, found {len(value)}"
+        case keyword:
+            raise AssertionError(f"no words for the schema keyword {keyword}")
+    return Violation(path, None, message, allowed, kind)
+
+
+def _where(steps: list[str | int], mapping: object, schema: Schema) -> str:
+    """In what a key stands: `for kind 'io-apic'` where that decides, else `in a host bridge`.
+
+    `steps` lead to the schema of the mapping, so they end with `then` where a condition chose it.
+    """
+    if steps and steps[-1] == "then":
+        condition = _trail(steps, schema)[-2]["if"]
+        for name, test in condition.get("properties", {}).items():
+            if isinstance(test, dict) and isinstance(mapping, dict):
+                default = _base(steps, schema)["properties"][name].get("default")
+                return f"for {name} {words.shown(mapping.get(name, default))}"
+    titled = next(node for node in reversed(_trail(steps, schema)) if "title" in node)
+    return f"in {words.with_article(words.noun(titled))}"
+
+
+def _condition(path: Path, steps: list[str | int], document: object, schema: Schema) -> str:
+    """`, for arch 'arm'` where a branch of if/then judged the value, else nothing."""
+    if "then" not in steps:
+        return ""
+    branch = len(steps) - steps[::-1].index("then")
+    below = sum(step in ("properties", "items") for step in steps[branch:])
+    return f", {_where(steps[:branch], _value_at(document, path[: len(path) - below]), schema)}"
+
+
+def _base(steps: list[str | int], schema: Schema) -> Schema:
+    """The schema around a branch of if/then, which lists all keys of the mapping."""
+    return next(node for node in reversed(_trail(steps, schema)[:-1]) if "properties" in node)
+
+
+def _trail(steps: list[str | int], schema: Schema) -> list[Schema]:
+    """The schemas along a path of schema keywords, the root first, references followed.
+
+    Steps that lead to no schema but to a list or to a map of keys give an empty one.
+    """
+    node: Any = schema
+    trail = [schema]
+    among_keys = False
+    for step in steps:
+        among_keys = step == "properties" and not among_keys
+        node = node[step] if among_keys else definition(node[step], schema)
+        trail.append(node if isinstance(node, dict) and not among_keys else {})
+    return trail
+
+
+def _value_at(document: object, path: Path) -> object:
+    value: Any = document
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _printable(document: object) -> object:
+    """The document with integers cut to `words.HUGE`, which no rule allows either: Python refuses to
+    print one of more than 4,300 digits, and jsonschema prints every value that it complains about."""
+    match document:
+        case bool():
+            return document
+        case int():
+            return max(-words.HUGE, min(document, words.HUGE))
+        case list():
+            return [_printable(each) for each in document]
+        case dict():
+            return {key: _printable(each) for key, each in document.items()}
+    return document
+
+
+def _paths(document: object, path: Path) -> Iterator[Path]:
+    """The path of every value, in the order of the document."""
+    yield path
+    if isinstance(document, dict):
+        for key, each in document.items():
+            yield from _paths(each, (*path, key))
+    elif isinstance(document, list):
+        for index, each in enumerate(document):
+            yield from _paths(each, (*path, index))
+
+
+def _place(violation: Violation) -> Path:
+    """The path of what stands there; a missing key stands where its mapping begins."""
+    if violation.key is None or violation.kind == "missing-key":
+        return violation.path
+    return (*violation.path, violation.key)
