@@ -1,30 +1,75 @@
-"""`dataclass` without its price: the same classes, made about ten times faster.
+"""`dataclass` without its price: the same classes, made more than ten times faster.
 
-The standard decorator compiles each method of each class from text when the module is imported; for
-the classes of a `check` that was a quarter of a second, most of its time. Here methods are closures
-over the names of the fields, and `__init__` is compiled when the first instance is made: most
-classes of a run are never instantiated. What a class can do is the same, and a test compares both.
+The standard decorator compiles each method of each class from text when the module is imported, and
+its module brings `inspect` along; for the classes of a `check` that was a quarter of a second. Here
+methods are closures over the names of the fields. A constructor alone is compiled, for it is called
+most; but most classes of a run have a handful of instances or none, so the first `FEW` of a class are
+made by a general one, which takes four times as long. What a class can do is the same: a test compares.
 
-Left out, since nobody uses it here: `init=False` classes, `InitVar`, `weakref_slot`, `unsafe_hash`.
+Left out, since nobody uses it here: `init=False` classes, `InitVar`, `hash` and `kw_only` of a field,
+`weakref_slot`, `unsafe_hash`, and classes of the standard decorator as bases of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import MISSING, Field, FrozenInstanceError, field
-from dataclasses import dataclass as standard
-from inspect import get_annotations
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeVar, dataclass_transform, overload
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "replace", "values"]
 
 T = TypeVar("T")
 
-_FIELDS = "__dataclass_fields__"
-"""Where the standard library keeps them too: its `fields` and `replace` work with our classes, and its
-classes may have ours as bases."""
+FEW = 30
+"""Compiling a constructor costs what the general one loses in thirty to sixty calls."""
+
+_FIELDS = "__record_fields__"
+_UNSET: Any = object()
+
+
+class _Field:
+    """One field of a class: its annotation, where its value comes from, and which methods show it."""
+
+    __slots__ = ("annotation", "compare", "default", "factory", "init", "kw_only", "repr")
+
+    def __init__(
+        self,
+        default: Any = _UNSET,
+        factory: Any = _UNSET,
+        init: bool = True,
+        repr: bool = True,
+        compare: bool = True,
+    ) -> None:
+        self.annotation: Any = None
+        self.default = default
+        self.factory = factory
+        self.init = init
+        self.repr = repr
+        self.compare = compare
+        self.kw_only = False
+
+
+@overload
+def field(*, default: T, init: bool = ..., repr: bool = ..., compare: bool = ...) -> T: ...
+@overload
+def field(
+    *, default_factory: Callable[[], T], init: bool = ..., repr: bool = ..., compare: bool = ...
+) -> T: ...
+@overload
+def field(*, init: bool = ..., repr: bool = ..., compare: bool = ...) -> Any: ...
+def field(
+    *,
+    default: Any = _UNSET,
+    default_factory: Any = _UNSET,
+    init: bool = True,
+    repr: bool = True,
+    compare: bool = True,
+) -> Any:
+    """As `dataclasses.field`, for these options."""
+    if default is not _UNSET and default_factory is not _UNSET:
+        raise ValueError("cannot specify both default and default_factory")
+    return _Field(default, default_factory, init, repr, compare)
 
 
 @overload
@@ -59,14 +104,6 @@ def dataclass(
     return wrap if cls is None else wrap(cls)
 
 
-class _Sample:
-    only: int
-
-
-# How the standard library marks a field that is neither a ClassVar nor an InitVar.
-_ORDINARY = standard(_Sample).__dataclass_fields__["only"]._field_type  # type: ignore[attr-defined]
-
-
 def replace(value: T, /, **changes: Any) -> T:
     """A copy with some fields changed (as `dataclasses.replace`)."""
     for name, each in getattr(type(value), _FIELDS).items():
@@ -75,116 +112,154 @@ def replace(value: T, /, **changes: Any) -> T:
     return type(value)(**changes)
 
 
+def values(value: object) -> dict[str, Any]:
+    """The fields of one of our classes with their values, in order; what is in them stays as it is."""
+    return {name: getattr(value, name) for name in getattr(type(value), _FIELDS)}
+
+
+class _StandardFields:
+    """`__dataclass_fields__`, made when somebody asks: with it `fields`, `replace` and `asdict` of the
+    standard library work with our classes, and its classes may have ours as bases."""
+
+    def __get__(self, _value: object, owner: type[Any]) -> dict[str, Any]:
+        from dataclasses import field, make_dataclass
+
+        fields = []
+        for name, each in getattr(owner, _FIELDS).items():
+            given = {"default": each.default, "default_factory": each.factory}
+            told: dict[str, Any] = {key: value for key, value in given.items() if value is not _UNSET}
+            alike = field(**told, init=each.init, repr=each.repr, compare=each.compare, kw_only=each.kw_only)
+            fields.append((name, each.annotation, alike))
+        made: Any = make_dataclass(owner.__name__, fields, init=False, repr=False, eq=False)
+        alikes: dict[str, Any] = made.__dataclass_fields__
+        return alikes
+
+
+_STANDARD_FIELDS = _StandardFields()
+_STANDARD_PARAMS = {frozen: SimpleNamespace(frozen=frozen) for frozen in (False, True)}
+
+
 def _made(
-    cls: type[Any], *, frozen: bool, slots: bool, kw_only: bool, order: bool, eq: bool, repr: bool
+    plain: type[Any], *, frozen: bool, slots: bool, kw_only: bool, order: bool, eq: bool, repr: bool
 ) -> type[Any]:
-    own = _own_fields(cls, kw_only)
-    fields: dict[str, Field[Any]] = {}
-    for base in reversed(cls.__mro__[1:]):
-        fields.update(getattr(base, _FIELDS, {}))
-    fields.update(own)
-    body = dict(cls.__dict__)
-    if slots:
-        taken = {name for base in cls.__mro__[1:] for name in getattr(base, "__slots__", ())}
-        for name in own:
-            body.pop(name, None)
-        body.pop("__dict__", None)
-        body.pop("__weakref__", None)
-        body["__slots__"] = tuple(name for name in own if name not in taken)
-        # The class must be made anew to have slots, as in the standard library.
-        cls = type(cls)(cls.__name__, cls.__bases__, body)  # type: ignore[misc]
-    setattr(cls, _FIELDS, fields)
-    cls.__dataclass_params__ = SimpleNamespace(frozen=frozen)
-    cls.__match_args__ = tuple(  # type: ignore[misc]
-        name for name, each in fields.items() if each.init and not each.kw_only
-    )
-    _add(cls, "__init__", _late_init(cls, fields, frozen=frozen), body)
-    if repr:
-        _add(cls, "__repr__", _repr_of(tuple(name for name, each in fields.items() if each.repr)), body)
+    body = plain.__dict__
+    own = _own_fields(plain.__annotations__, body, kw_only)
+    fields: dict[str, _Field] = {}
+    for base in plain.__mro__[:0:-1]:
+        fields |= base.__dict__.get(_FIELDS, {})
+    fields |= own
+    positional = tuple([name for name, each in fields.items() if each.init and not each.kw_only])
     compared = _values([name for name, each in fields.items() if each.compare])
+    offered: dict[str, Any] = {}
+    given: dict[str, Any] = {
+        _FIELDS: fields,
+        "__dataclass_fields__": _STANDARD_FIELDS,
+        "__dataclass_params__": _STANDARD_PARAMS[frozen],
+        "__match_args__": positional,
+    }
+    if repr:
+        offered["__repr__"] = _repr_of(fields)
     if eq:
-        _add(cls, "__eq__", _eq_of(compared), body)
-        if "__hash__" not in body or body["__hash__"] is None:
-            hashed = [
-                name for name, each in fields.items() if (each.compare if each.hash is None else each.hash)
-            ]
-            cls.__hash__ = _hash_of(_values(hashed)) if frozen else None  # type: ignore[assignment]
+        offered["__eq__"] = _eq_of(compared)
+        if body.get("__hash__") is None:
+            given["__hash__"] = _hash_of(compared) if frozen else None
     if order:
-        for name, compare in _COMPARISONS.items():
-            _add(cls, name, _order_of(compared, compare), body)
+        offered |= {name: _order_of(compared, compare) for name, compare in _COMPARISONS.items()}
     if frozen:
-        guarded = frozenset(fields)
-        cls.__setattr__ = _frozen_set(cls, guarded)  # type: ignore[assignment]
-        cls.__delattr__ = _frozen_delete(cls, guarded)  # type: ignore[assignment]
+        given |= _GUARDS
         if slots:
-            names = tuple(fields)
-            _add(cls, "__getstate__", lambda self: [getattr(self, name) for name in names], body)
-            _add(cls, "__setstate__", _set_state(names), body)
+            offered |= _STATE
+    if slots:
+        cls = _slotted(plain, offered | body | given, own)
+    else:
+        cls = plain
+        for name in own.keys() & body.keys():
+            delattr(cls, name)
+        given |= {name: each.default for name, each in own.items() if each.default is not _UNSET}
+        for name, value in (given | {name: offered[name] for name in offered.keys() - body.keys()}).items():
+            setattr(cls, name, value)
+    if "__init__" not in body:
+        cls.__init__ = _general_init(cls, fields, positional, frozen=frozen)
     return cls
 
 
-def _add(cls: type[Any], name: str, method: Callable[..., Any], body: dict[str, Any]) -> None:
-    """Give the class a method unless it wrote one itself."""
-    if name not in body:
-        method.__qualname__ = f"{cls.__qualname__}.{name}"
-        setattr(cls, name, method)
-
-
-def _own_fields(cls: type[Any], kw_only: bool) -> dict[str, Field[Any]]:
-    fields: dict[str, Field[Any]] = {}
-    for name, annotation in get_annotations(cls).items():
+def _own_fields(annotations: Mapping[str, Any], body: Mapping[str, Any], kw_only: bool) -> dict[str, _Field]:
+    """The fields that the body of one class declares."""
+    fields: dict[str, _Field] = {}
+    for name, annotation in annotations.items():
         if "ClassVar" in str(annotation):
             continue
-        written = cls.__dict__.get(name, MISSING)
-        each: Field[Any]
-        if isinstance(written, Field):
-            each = written
-            if each.default is MISSING:
-                delattr(cls, name)
-            else:
-                setattr(cls, name, each.default)
-        else:
-            if type(written).__hash__ is None:
-                raise ValueError(f"mutable default {type(written)} for field {name}: use default_factory")
-            each = field() if written is MISSING else field(default=written)
-        each.name = name
-        each.type = annotation
-        each._field_type = _ORDINARY  # type: ignore[attr-defined]
-        if each.kw_only is MISSING:
-            each.kw_only = kw_only
+        written = body.get(name, _UNSET)
+        if type(written).__hash__ is None:
+            raise ValueError(f"mutable default {type(written)} for field {name}: use default_factory")
+        each = written if isinstance(written, _Field) else _Field(written)
+        each.annotation = annotation
+        each.kw_only = kw_only
         fields[name] = each
     return fields
 
 
-def _late_init(cls: type[Any], fields: dict[str, Field[Any]], *, frozen: bool) -> Callable[..., None]:
+def _slotted(plain: type[Any], body: dict[str, Any], own: Mapping[str, _Field]) -> type[Any]:
+    """The class made anew, as in the standard library: one that exists cannot be given slots."""
+    taken = {name for base in plain.__mro__[1:] for name in getattr(base, "__slots__", ())}
+    for name in ("__dict__", "__weakref__", *own):
+        body.pop(name, None)
+    body["__slots__"] = tuple([name for name in own if name not in taken])
+    made: type[Any] = type(plain)(plain.__name__, plain.__bases__, body)  # type: ignore[misc]
+    return made
+
+
+def _general_init(
+    cls: type[Any], fields: Mapping[str, _Field], positional: tuple[str, ...], *, frozen: bool
+) -> Callable[..., None]:
+    """A constructor for the first few instances. A call that is wrong it leaves to the compiled one too."""
+    defaults = {name: each.default for name, each in fields.items() if each.default is not _UNSET}
+    factories = [(name, each.factory) for name, each in fields.items() if each.factory is not _UNSET]
+    put: Callable[[Any, str, Any], None] = object.__setattr__ if frozen else setattr
+    post_init = hasattr(cls, "__post_init__")
+    left = FEW if all(each.init for each in fields.values()) else 0
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        made = _init(cls, fields, frozen=frozen)
-        cls.__init__ = made
-        made(self, *args, **kwargs)
+        nonlocal left
+        first = dict(zip(positional, args, strict=False))
+        found = {**defaults, **first, **kwargs}
+        for name, make in factories:
+            if name not in found:
+                found[name] = make()
+        left -= 1
+        told_once = len(first) == len(args) and first.keys().isdisjoint(kwargs)
+        if left < 0 or not told_once or found.keys() != fields.keys():
+            cls.__init__ = _compiled_init(cls, fields, frozen=frozen)
+            cls.__init__(self, *args, **kwargs)
+            return
+        for name in fields:
+            put(self, name, found[name])
+        if post_init:
+            self.__post_init__()
 
     return __init__
 
 
-def _init(cls: type[Any], fields: dict[str, Field[Any]], *, frozen: bool) -> Callable[..., None]:
+def _compiled_init(cls: type[Any], fields: Mapping[str, _Field], *, frozen: bool) -> Callable[..., None]:
     """The constructor, compiled from text as the standard library does it."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_unset": MISSING}
+    known: dict[str, Any] = {"_set": object.__setattr__, "_unset": _UNSET}
     positional: list[str] = []
     keywords: list[str] = []
     lines: list[str] = []
     for name, each in fields.items():
         value = name
         if not each.init:
-            if each.default_factory is MISSING:
+            if each.factory is _UNSET:
                 continue
-            known[f"_make_{name}"] = each.default_factory
+            known[f"_make_{name}"] = each.factory
             value = f"_make_{name}()"
         else:
             written = name
-            if each.default is not MISSING:
+            if each.default is not _UNSET:
                 known[f"_default_{name}"] = each.default
                 written = f"{name}=_default_{name}"
-            elif each.default_factory is not MISSING:
-                known[f"_make_{name}"] = each.default_factory
+            elif each.factory is not _UNSET:
+                known[f"_make_{name}"] = each.factory
                 written = f"{name}=_unset"
                 value = f"_make_{name}() if {name} is _unset else {name}"
             (keywords if each.kw_only else positional).append(written)
@@ -209,9 +284,9 @@ def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda _value: ()
 
 
-def _repr_of(names: tuple[str, ...]) -> Callable[[Any], str]:
+def _repr_of(fields: Mapping[str, _Field]) -> Callable[[Any], str]:
     def __repr__(self: Any) -> str:  # noqa: N807
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name, each in fields.items() if each.repr)
         return f"{type(self).__qualname__}({shown})"
 
     return __repr__
@@ -252,27 +327,35 @@ def _order_of(
     return ordered
 
 
-def _frozen_set(cls: type[Any], guarded: frozenset[str]) -> Callable[[Any, str, Any], None]:
-    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
-        if type(self) is cls or name in guarded:
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        super(cls, self).__setattr__(name, value)
-
-    return __setattr__
+def _frozen_set(self: Any, name: str, value: Any) -> None:
+    _refuse_field(self, name, "assign to")
+    object.__setattr__(self, name, value)
 
 
-def _frozen_delete(cls: type[Any], guarded: frozenset[str]) -> Callable[[Any, str], None]:
-    def __delattr__(self: Any, name: str) -> None:  # noqa: N807
-        if type(self) is cls or name in guarded:
-            raise FrozenInstanceError(f"cannot delete field {name!r}")
-        super(cls, self).__delattr__(name)
-
-    return __delattr__
+def _frozen_delete(self: Any, name: str) -> None:
+    _refuse_field(self, name, "delete")
+    object.__delattr__(self, name)
 
 
-def _set_state(names: tuple[str, ...]) -> Callable[[Any, list[Any]], None]:
-    def __setstate__(self: Any, state: list[Any]) -> None:  # noqa: N807
-        for name, value in zip(names, state, strict=True):
-            object.__setattr__(self, name, value)
+def _refuse_field(value: Any, name: str, action: str) -> None:
+    """A plain subclass of a frozen class may have attributes of its own beside the fields."""
+    cls = type(value)
+    if _FIELDS in cls.__dict__ or name in getattr(cls, _FIELDS):
+        from dataclasses import FrozenInstanceError
 
-    return __setstate__
+        raise FrozenInstanceError(f"cannot {action} field {name!r}")
+
+
+_GUARDS = {"__setattr__": _frozen_set, "__delattr__": _frozen_delete}
+
+
+def _get_state(self: Any) -> list[Any]:
+    return list(values(self).values())
+
+
+def _set_state(self: Any, state: list[Any]) -> None:
+    for name, value in zip(getattr(type(self), _FIELDS), state, strict=True):
+        object.__setattr__(self, name, value)
+
+
+_STATE = {"__getstate__": _get_state, "__setstate__": _set_state}

@@ -7,13 +7,12 @@ dropped. Every bridge counts what it was asked.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Protocol
 
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
 from rootplex.simulator.hardware.image import BridgeImage, ConfigSpace
-from rootplex.source.record import dataclass, replace
+from rootplex.source.record import dataclass, replace, values
 
 INDEX, DATA = 0, 4
 """Offsets of a windowed bridge's registers."""
@@ -64,8 +63,7 @@ class HostBridge:
 
     def view(self, space: ConfigSpace) -> HostBridge:
         """The same bridge with another configuration space: one fabric, one count of accesses."""
-        own = {each.name: getattr(space, each.name) for each in fields(space)}
-        return HostBridge(replace(self.image, **own), self.fabric, self.counters)
+        return HostBridge(replace(self.image, **values(space)), self.fabric, self.counters)
 
     @property
     def is_plain(self) -> bool:
