@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import CHECKS, Needs, module_of, rule_of
+from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
 from rootplex.source.finding import Finding
 from rootplex.source.record import replace
 
@@ -20,7 +20,9 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
     spoken = {finding.code for finding in earlier}
     facts = replace(facts, found=earlier)
     findings: list[Finding] = []
-    for name in (name for name, needed in CHECKS.items() if needed == needs):
+    for name, needed in CHECKS.items():
+        if needed != needs or not _holds(name, facts):
+            continue
         module = module_of(name)
         if spoken.intersection(rule_of(module).requires):
             continue
@@ -30,3 +32,11 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
             findings.extend(new)
             facts = replace(facts, found=(*earlier, *findings))
     return tuple(findings)
+
+
+def _holds(name: str, facts: Facts) -> bool:
+    if name not in ONLY:
+        return True
+    from rootplex.checks.scope import holds
+
+    return holds(ONLY[name], facts)

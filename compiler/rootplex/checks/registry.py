@@ -213,6 +213,31 @@ CHECKS: dict[str, Needs] = {
     "xen.bus_table_empty": "simulation",
 }
 
+Scope: TypeAlias = Literal["x86", "arm-32", "today-port", "undescribed"]
+"""For which platforms: of an architecture; a description that asks for today's Arm port of Xen; or a
+board without a description."""
+
+ONLY: dict[str, Scope] = {
+    "windows.config_space_not_ecam": "undescribed",
+    "segments.xen_segment_mix": "today-port",
+    "segments.xen_segment_order": "today-port",
+    "ids.iommu_map_missing": "today-port",
+    "devicetree.not_driven_by_xen": "today-port",
+    "devicetree.xen_iommu_target": "today-port",
+    "devicetree.streams_folded": "today-port",
+    "devicetree.interrupt_not_spi": "today-port",
+    "acpi.mcfg_above_4g": "x86",
+    "acpi.mcfg_past_4g": "x86",
+    "acpi.segment_zero_missing": "x86",
+    "acpi.cba_unknown_to_xen": "x86",
+    "acpi.mcfg_beyond_xen_slot": "x86",
+    "xen.acpi_without_pci": "today-port",
+    "xen.xen_32_bit": "arm-32",
+    "xen.io_virtualisation_off": "today-port",
+    "xen.bus_table_empty": "x86",
+}
+"""The checks that hold for some platforms only."""
+
 
 def module_of(name: str) -> ModuleType:
     """The module of one check."""

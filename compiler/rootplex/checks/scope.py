@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
+from rootplex.checks.registry import Scope
 from rootplex.model.device import Device
 from rootplex.readers.address import DtReg
 from rootplex.readers.hostbridge import CONFIG_REG_NAMES, DtHostBridge
@@ -22,6 +23,19 @@ def is_today_port(facts: Facts) -> bool:
     """Whether the rules of today's Arm port of Xen hold: only where the description asks for it."""
     described = facts.described
     return described is not None and described.arch == "arm64" and described.xen.discovery == "xen"
+
+
+def holds(scope: Scope, facts: Facts) -> bool:
+    """Whether the checks of a scope hold for this platform."""
+    match scope:
+        case "x86":
+            return facts.arch == "x86_64"
+        case "arm-32":
+            return facts.described is not None and facts.described.arch == "arm"
+        case "today-port":
+            return is_today_port(facts)
+        case "undescribed":
+            return facts.described is None
 
 
 def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:

@@ -36,7 +36,7 @@ FLASH, GIB_4 = 0xFF000000, 1 << 32
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each entry that runs into the fixed addresses below 4 GiB."""
-    for entry in entries(facts) if facts.arch == "x86_64" else ():
+    for entry in entries(facts):
         first = entry.base + entry.start_bus * BUS_SIZE
         end = entry.base + (entry.end_bus + 1) * BUS_SIZE
         if first < GIB_4 and end > FLASH:

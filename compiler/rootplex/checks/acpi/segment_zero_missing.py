@@ -34,7 +34,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """A table without the segment that the ports reach."""
     found = entries(facts)
-    if facts.arch == "x86_64" and found and all(entry.segment for entry in found):
+    if found and all(entry.segment for entry in found):
         yield RULE.finding(
             facts.source(field(found[0], "segment")),
             "MCFG has no entry of segment 0",

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, is_today_port, name_of
+from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0618", name="interrupt-not-spi", level=Level.ERROR, covers=("XP-37",))
@@ -26,7 +26,7 @@ SPI = 0
 
 def check(facts: Facts) -> Iterator[Finding]:
     """The first such entry of each bridge of device_type "pci"."""
-    if not is_today_port(facts) or facts.dt is None:
+    if facts.dt is None:
         return
     gics = {each.path for each in facts.dt.platform.controllers if each.kind == "gic"}
     for bridge in dt_bridges(facts):

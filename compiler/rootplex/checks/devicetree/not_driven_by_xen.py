@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
+from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.simulator.xen.drivers import bridge_driver
 from rootplex.source.finding import Finding, Level
 
@@ -24,8 +24,6 @@ RULE = Rule(code="RPX0605", name="not-driven-by-xen", level=Level.ERROR, covers=
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges of other compatible strings than Xen's drivers have."""
-    if not is_today_port(facts):
-        return
     translated = facts.platform.xen.iommu and bool(facts.platform.iommus)
     for bridge in enabled_bridges(facts):
         if bridge_driver(bridge.node) is None:

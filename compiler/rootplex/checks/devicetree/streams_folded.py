@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import buses_of, is_today_port, name_of, xen_bridges
+from rootplex.checks.scope import buses_of, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMapEntry
 from rootplex.simulator.xen.drivers import iommu_driver
@@ -34,7 +34,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges whose map is not one to one."""
-    if not is_today_port(facts) or not facts.platform.xen.iommu:
+    if not facts.platform.xen.iommu:
         return
     for bridge, _ in xen_bridges(facts):
         map = bridge.iommu_map

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import is_today_port, name_of, xen_bridges
+from rootplex.checks.scope import name_of, xen_bridges
 from rootplex.simulator.xen.drivers import iommu_driver
 from rootplex.source.finding import Finding, Level
 
@@ -31,7 +31,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding a bridge."""
-    if not is_today_port(facts) or facts.dt is None or not facts.platform.xen.iommu:
+    if facts.dt is None or not facts.platform.xen.iommu:
         return
     for bridge, _ in xen_bridges(facts):
         entries = () if bridge.iommu_map is None else bridge.iommu_map.entries

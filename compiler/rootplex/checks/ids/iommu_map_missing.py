@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import is_today_port, name_of, xen_bridges
+from rootplex.checks.scope import name_of, xen_bridges
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -27,7 +27,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge whose devices Xen will refuse."""
-    if not is_today_port(facts) or not facts.platform.xen.iommu or not facts.platform.iommus:
+    if not facts.platform.xen.iommu or not facts.platform.iommus:
         return
     for bridge, _ in xen_bridges(facts):
         if bridge.iommu_map is None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, is_today_port, name_of, xen_bridges
+from rootplex.checks.scope import dt_bridges, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -33,8 +33,6 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """At most one finding: the first thing that stops Xen."""
-    if not is_today_port(facts):
-        return
     driven = [bridge for bridge, _ in xen_bridges(facts)]
     given = {bridge.domain is not None for bridge in driven}
     if given == {True, False}:

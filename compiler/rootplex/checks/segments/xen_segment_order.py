@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of, xen_bridges
+from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -32,8 +32,6 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Numbers that clash (errors), and one finding for numbers in another order (a warning)."""
-    if not is_today_port(facts):
-        return
     driven = [bridge for bridge, _ in xen_bridges(facts)]
     if not driven or any(bridge.domain is not None for bridge in driven):
         return

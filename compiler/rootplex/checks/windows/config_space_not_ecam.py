@@ -24,8 +24,6 @@ RULE = Rule(code="RPX0119", name="config-space-not-ecam", level=Level.NOTE)
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Windowed bridges, unless their own description says that they are."""
-    if facts.described is not None:
-        return
     for bridge in enabled_bridges(facts):
         if bridge.controller is not None and bridge.controller.layout == "windowed":
             name = name_of(facts, bridge.path)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import is_today_port
 from rootplex.checks.subjects import booted
 from rootplex.model.controllers import SmmuV3
 from rootplex.source.finding import Finding, Level
@@ -29,8 +28,8 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """An ACPI boot of the Arm port."""
-    described = facts.described
-    if described is None or not is_today_port(facts) or booted(facts).settings.firmware != "acpi":
+    described = facts.platform
+    if booted(facts).settings.firmware != "acpi":
         return
     dom0 = described.xen.dom0
     at = dom0.at("firmware") if dom0.wrote("firmware") else described.xen.at("discovery")

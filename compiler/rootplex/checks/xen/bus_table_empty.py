@@ -31,8 +31,6 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Guests' devices on a bus that Xen's table does not have."""
     outcome = booted(facts)
-    if outcome.settings.arch != "x86_64":
-        return
     segments = outcome.xen.core.records.segments
     for guest, view in wishes(facts):
         for function in view.functions:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import is_today_port
 from rootplex.checks.subjects import booted
 from rootplex.source.finding import Finding, Level
 
@@ -29,10 +28,10 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """IOMMUs that are wanted and that Xen does not drive."""
-    described = facts.described
-    if described is None or not is_today_port(facts) or not described.xen.guests:
+    described = facts.platform
+    if not described.xen.guests or not described.xen.iommu:
         return
-    if not described.xen.iommu or booted(facts).xen.core.iommu is not None:
+    if booted(facts).xen.core.iommu is not None:
         return
     first = described.iommus[0] if described.iommus else None
     yield RULE.finding(

@@ -20,8 +20,8 @@ RULE = Rule(code="RPX0912", name="xen-32-bit", level=Level.ERROR, covers=("XP-54
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A 32-bit Arm platform that today's Xen is to run."""
-    described = facts.described
-    if described is None or described.arch != "arm" or described.xen.discovery != "xen":
+    described = facts.platform
+    if described.xen.discovery != "xen":
         return
     yield RULE.finding(
         described.xen.at("discovery"),
