@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft7Validator
 
 from rootplex.catalogue.reader import class_code, class_names, model, names
@@ -29,6 +30,14 @@ def test_an_entry_is_a_device_of_the_language(name: str, device_schema: Draft7Va
     entry.pop("qemu", None)
     errors = device_schema.iter_errors({"dev": 0, "model": name, **entry})
     assert [error.message for error in errors] == []
+
+
+def test_every_entry_is_read_as_in_the_whole_file(checkout: Path) -> None:
+    folder = checkout / "compiler" / "rootplex" / "catalogue"
+    whole = {}
+    for file in ("qemu.yaml", "real.yaml"):
+        whole.update(yaml.safe_load((folder / file).read_text(encoding="utf-8")))
+    assert whole == {name: dict(model(name)) for name in names()}
 
 
 @pytest.mark.parametrize("name", class_names())

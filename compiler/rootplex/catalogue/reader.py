@@ -1,7 +1,7 @@
 """Looks known devices and class names up in the catalogue's data files.
 
-The files are ours and hold plain scalars, so PyYAML reads them as they are. Each is read when it is
-first asked for, once a process; a description that names no model reads none.
+The files are ours and hold plain scalars, so PyYAML reads them as they are. Of the models only those that
+are asked for are parsed, once a process: all of them would take longer than a whole description.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def model(name: str) -> Mapping[str, object]:
     in), `properties`, `place` (where it can stand), `since` (the first version with it). KeyError
     where the catalogue does not know it.
     """
-    return _models()[name]
+    return _parsed(name)
 
 
 def names() -> tuple[str, ...]:
     """Every model that the catalogue knows, sorted."""
-    return tuple(sorted(_models()))
+    return tuple(sorted(_texts()))
 
 
 def class_code(name: str) -> int:
@@ -43,22 +43,28 @@ def class_names() -> tuple[str, ...]:
 
 
 @cache
-def _models() -> Mapping[str, Mapping[str, object]]:
-    merged: dict[str, Mapping[str, object]] = {}
-    for file in _MODELS:
-        for name, facts in _read(file).items():
-            merged[name] = MappingProxyType(cast("dict[str, object]", facts))
-    return MappingProxyType(merged)
+def _texts() -> Mapping[str, str]:
+    """Each model's paragraph of its file; other paragraphs are comments. A test holds the form."""
+    paragraphs = (each for file in _MODELS for each in _text(file).strip().split("\n\n"))
+    return MappingProxyType({each.partition(":\n")[0]: each for each in paragraphs if each[0] != "#"})
+
+
+@cache
+def _parsed(name: str) -> Mapping[str, object]:
+    return MappingProxyType(cast("dict[str, object]", _read(_texts()[name])[name]))
 
 
 @cache
 def _classes() -> Mapping[str, int]:
-    return MappingProxyType(cast("dict[str, int]", _read(_CLASSES)))
+    return MappingProxyType(cast("dict[str, int]", _read(_text(_CLASSES))))
 
 
-def _read(file: str) -> dict[str, object]:
+def _text(file: str) -> str:
+    return Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8")
+
+
+def _read(text: str) -> dict[str, object]:
     import yaml
 
-    text = Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return cast("dict[str, object]", yaml.load(text, Loader=loader))
