@@ -25,6 +25,7 @@ from rootplex.simulator.inputs import Settings
 pytestmark = needs_acpiexec
 
 ECAM = 0x40_0000_0000
+ARCHES = ("x86_64", "arm64")
 EIO, EBUSY, EEXIST, ENODEV = -5, -16, -17, -19
 
 
@@ -42,6 +43,7 @@ class Bridge:
     hid: str = "PNP0A08"
     cid: str | None = "PNP0A03"
     window: int = 0x1000_0000
+    size: int = 0x100_0000
     pxm: int | None = None
 
     def text(self) -> str:
@@ -65,7 +67,7 @@ class Bridge:
             )
         resources.append(
             "DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,"
-            f" 0, {self.window:#x}, {self.window + 0xFFFFFF:#x}, 0, 0x1000000)"
+            f" 0, {self.window:#x}, {self.window + self.size - 1:#x}, 0, {self.size:#x})"
         )
         lines.append(f"Name (_CRS, ResourceTemplate () {{ {' '.join(resources)} }})")
         if self.preserve:
@@ -240,6 +242,26 @@ def test_entries_that_drop_the_table_on_x86(base: int, revision: int, slug: str 
     assert [remark.slug for remark in root.remarks] == ([] if slug is None else [slug, "ports-only"])
 
 
+def test_of_two_entries_for_one_bus_x86_takes_the_later() -> None:
+    """`list_add_sorted` (mmconfig-shared.c) puts it in front; seen in a boot of 6.1 with two such entries."""
+    far = ECAM + (1 << 28)
+    entries = [(ECAM, 0, 0, 255), (far, 0, 0, 255)]
+    machine = Machine(mcfg=entries, reserved=[(ECAM, 512 << 20)])
+    assert outcome(start(machine, arch="x86_64")) == [(0, far, None)]
+    assert outcome(start(machine)) == [(0, ECAM, None)]
+
+
+def test_the_window_below_a_megabyte_is_no_ram_of_a_pc() -> None:
+    """`trim_bios_range` (arch/x86/kernel/setup.c); a boot of 6.1 keeps the window."""
+    machine = Machine([Bridge(window=0xA_0000, size=0x2_0000)])
+    memory = ((0, 0x4000_0000),)
+    windows = {arch: start(machine, arch=arch, memory=memory).root_bridges[0].windows for arch in ARCHES}
+    assert {arch: [each.cpu for each in found] for arch, found in windows.items()} == {
+        "x86_64": [0xA_0000],
+        "arm64": [],
+    }
+
+
 def test_ecam_in_ram_and_windows_that_clash() -> None:
     """§2.1: a window that clashes is left out and the bridge lives; ECAM in RAM is its end."""
     state = start(Machine(), memory=((0x1000_0000, 0x1000),))
@@ -368,3 +390,15 @@ def test_ports_reach_segment_0() -> None:
     )
     state = start(Machine(mcfg=None), hardware, "x86_64")
     assert [(f.page, f.config_size, f.acs) for f in state.functions] == [("rp", 256, None), ("ep", 256, None)]
+
+
+def test_ports_that_are_taken_leave_segment_0_to_ecam() -> None:
+    """`reserve=0xcf8,8`: pci_direct_probe (arch/x86/pci/direct.c) finds them busy."""
+    hardware = Image().bridge(base=ECAM).tree([("rp", 0, root_port())])
+    hardware.bridge("b1", base=ECAM + (1 << 28)).tree([("far", 0, root_port())], bridge="b1")
+    machine = Machine(mcfg=[(ECAM + (1 << 28), 0, 0, 255)], reserved=[(ECAM, 512 << 20)])
+    found = [
+        start(machine, hardware.hardware(), "x86_64", ports_taken=taken).functions[0].page
+        for taken in (False, True)
+    ]
+    assert found == ["rp", "far"]

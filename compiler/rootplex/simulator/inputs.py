@@ -40,7 +40,8 @@ class Settings:
 
     `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None
     is the firmware's order. `memory` are (base, size) of RAM where the artifacts do not say it
-    (ACPI). `address_bits` is Xen's p2m width.
+    (ACPI). `ports_taken`: an x86 kernel is told that its configuration ports are somebody else's
+    (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width.
     """
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
@@ -58,4 +59,5 @@ class Settings:
     guests: tuple[GuestWish, ...] = ()
     boot: str | None = None
     memory: tuple[tuple[int, int], ...] = ()
+    ports_taken: bool = False
     address_bits: int = 48

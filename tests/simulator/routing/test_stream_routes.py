@@ -187,6 +187,16 @@ def test_dmar_without_a_unit_for_the_rest() -> None:
     assert "segment 0x0000" in found.reason
 
 
+def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
+    """A boot of 6.1: "DMAR: Can't reserve memory", "Parse DMAR table failure", and no groups at all."""
+    tree = one()
+    table = dmar(drhd(0x9000, all=True), drhd(0x9000, all=True, segment=1))
+    found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
+    assert found.unit is None
+    assert found.reason is not None
+    assert "0x9000" in found.reason
+
+
 def test_a_unit_that_takes_every_id_as_it_is() -> None:
     tree = PciTree()
     pci_bridge(tree)

@@ -104,7 +104,7 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
         changes=(),
         compiled=compiled,
         arguments=tuple(artifact.data.decode().splitlines()),
-        append=_append(platform),
+        append=_append(platform, firmware),
         files={**compiled.files, **{file: data for _, file, data in markers}},
         expected=simulated(bare),
         names=_names(platform, compiled, bare),
@@ -116,7 +116,7 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
 def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
     made = synthetic(platform)
     compiled = compile_platform(made.platform)
-    bare = _boot(made.platform, compiled, firmware, kernel)
+    bare = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
     by_ports = tuple(_by_ports(made.platform, compiled, bare))
     if by_ports:
         raise CannotCompile(by_ports)
@@ -140,7 +140,7 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
         changes=made.changes,
         compiled=compiled,
         arguments=tuple(argv),
-        append=(*made.machine.words(made.end), *_append(platform)),
+        append=(*made.machine.words(made.end), *_append(platform, firmware)),
         files={**compiled.files, FILE: text, **{each.file: each.data for each in loaded}},
         expected=simulated(bare),
         names=_names(made.platform, compiled, bare),
@@ -167,18 +167,22 @@ def _by_ports(platform: Platform, compiled: Compiled, bare: Bare) -> Iterator[Fi
             )
 
 
-def _boot(platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str) -> Bare:
+def _boot(
+    platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str, *, ports_taken: bool = False
+) -> Bare:
     artifacts = artifacts_of(compiled)
     wanted = replace(artifacts, tables=()) if firmware == "dt" else replace(artifacts, dtb=None)
     dt = read_dt(wanted, profile(kernel).map_cells)
     acpi = read_acpi(wanted, [each.path for each in compiled.bridges if each.path is not None])
     settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
-    return bare_metal(artifacts, settings, dt, acpi)
+    return bare_metal(artifacts, replace(settings, ports_taken=ports_taken), dt, acpi)
 
 
-def _append(platform: Platform) -> tuple[str, ...]:
-    """What the description tells the kernel about PCI; its console and the like are the board's."""
-    return tuple(word for word in (platform.bootargs or "").split() if word.startswith("pci="))
+def _append(platform: Platform, firmware: Firmware) -> tuple[str, ...]:
+    """What the device tree tells the kernel about PCI; its console and the like are the board's. ACPI has no
+    command line, and its simulation none."""
+    words = (platform.bootargs or "").split() if firmware == "dt" else ()
+    return tuple(word for word in words if word.startswith("pci="))
 
 
 def _names(platform: Platform, compiled: Compiled, bare: Bare) -> dict[str, str]:

@@ -95,7 +95,8 @@ def simulated(bare: Bare) -> Seen:
     """The simulation's view."""
     roots = [root for root in bare.kernel.root_bridges if root.is_up and root.segment is not None]
     return Seen(
-        {f"{root.segment:04x}:{root.first_bus:02x}": _root(root) for root in roots},
+        # On x86 a second bridge of the same first bus adds nothing to the one that is there.
+        {f"{root.segment:04x}:{root.first_bus:02x}": _root(root) for root in reversed(roots)},
         {function.sbdf: _simulated(function) for function in bare.kernel.functions},
         frozenset(frozenset(each.sbdf for each in group.members) for group in bare.groups.groups),
     )

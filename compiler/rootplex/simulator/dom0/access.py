@@ -217,8 +217,8 @@ _WIDE_ACCESSORS: dict[str, tuple[bool, bool, bool]] = {
 }
 
 
-def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware) -> Accessor:
-    """The accessor of a root bridge that is up.
+def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, *, ports: bool = True) -> Accessor:
+    """The accessor of a root bridge that is up. `ports`: whether an x86 kernel has its configuration ports.
 
     A `generic` driver makes plain accesses whatever the hardware is. Any other driver is one for
     this hardware: it knows the bridge's sizes and special cases, if its registers are where the
@@ -236,7 +236,7 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware) -> Ac
         shift = PEM_SHIFT
     mapped = MappedAccess(hypervisor, hardware, config.base, root.first_bus, root.effective_end, shift)
     if config.accessor == "x86":
-        return PortAccess(hypervisor, hardware, root.segment or 0, mapped, root.last_bus)
+        return PortAccess(hypervisor, hardware, root.segment or 0, mapped, root.last_bus) if ports else mapped
     if config.accessor == "generic":
         return mapped
     if config.accessor == "dw-ecam":

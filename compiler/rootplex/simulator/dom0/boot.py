@@ -29,6 +29,7 @@ from rootplex.simulator.inputs import Settings
 from rootplex.source.record import dataclass, field
 
 EEXIST = -17
+BIOS, BIOS_END = 0xA_0000, 0x10_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
 
     addresses, ports, settings = AddressMap(), PortMap(), run.settings
     for base, size in settings.memory:
-        addresses.put(base, size, "memory", None)
+        for low, high in _ram(base, base + size, settings.arch):
+            addresses.put(low, high - low, "memory", None)
     probe = rootbridges_acpi.AcpiProbe(settings, firmware, addresses, ports)
     if probe.is_x86:
         probe.regions = mcfg_x86.usable_regions(firmware.mcfg, firmware.namespace)
@@ -141,6 +143,13 @@ def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
             partial(addresses.release, root.path),
             lambda: True,
         )
+
+
+def _ram(base: int, end: int, arch: str) -> tuple[tuple[int, int], ...]:
+    """What of a stretch is RAM to the kernel: never 640 KiB to 1 MiB of a PC (`trim_bios_range`)."""
+    if arch != "x86_64":
+        return ((base, end),)
+    return ((base, min(end, BIOS)), (max(base, BIOS_END), end))
 
 
 def _probe(run: Boot, candidate: Candidate) -> None:
@@ -193,7 +202,9 @@ def _register_bus(run: Boot, root: RootBridge) -> bool:
 def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
     """Scan, place, let drivers bind: what follows once the bridge is up."""
     root = candidate.root
-    access = run.accessors[root.index] = accessor(root, kernel.hypervisor, kernel.hardware)
+    ports = not run.settings.ports_taken
+    access = accessor(root, kernel.hypervisor, kernel.hardware, ports=ports)
+    run.accessors[root.index] = access
     kernel.registration.scan_begins(root, access)
     start = len(run.state.functions)
     scan = Scan(kernel, root, access)

@@ -74,7 +74,8 @@ def usable_regions(mcfg: Mcfg | None, namespace: Namespace) -> McfgX86:
             result.remarks.append(Remark("mcfg-above-4g", reason, entry.place))
             return result
     # Of two for the same first bus the later one comes first (`list_add_sorted`).
-    for entry in sorted(reversed(mcfg.entries), key=lambda entry: (entry.segment, entry.start_bus)):
+    later_first = mcfg.entries[::-1]
+    for entry in sorted(later_first, key=lambda entry: (entry.segment, entry.start_bus)):
         region = fitted(_region(entry), reserved)
         if region is None:
             reason = "not reserved by a motherboard resource: the kernel uses no ECAM at all"

@@ -31,6 +31,7 @@ class DmarScopes:
         self._named: dict[Function, _Claim] = {}
         self._rest: dict[int, _Claim] = {}
         self._claims: dict[Function, _Claim | None] = {}
+        self._clash = _registers_taken(dmar)
         for order, drhd in enumerate(dmar.drhds):
             for scope in drhd.scopes:
                 function = _named(drhd, scope, at) if scope.type in (1, 2) else None
@@ -40,6 +41,9 @@ class DmarScopes:
                 self._rest.setdefault(drhd.segment, _Claim(order, drhd, None))
 
     def lookup(self, function: Function, rid: int) -> Lookup:
+        if self._clash is not None:
+            reason = f"two units of DMAR have the registers at {self._clash.base:#x}: Linux uses none of it"
+            return Lookup(None, None, (), reason, self._clash.place)
         claim = self._claim(function.physfn or function) or self._rest.get(function.segment)
         if claim is None:
             reason = f"DMAR has no unit for it in segment {function.segment:#06x}"
@@ -64,6 +68,15 @@ class DmarScopes:
                 best = own
             self._claims[passed] = best
         return best
+
+
+def _registers_taken(dmar: Dmar) -> Drhd | None:
+    """A unit whose registers one of another segment has: `map_iommu` fails, and with it the table."""
+    first: dict[int, Drhd] = {}
+    for drhd in dmar.drhds:
+        if first.setdefault(drhd.base, drhd).segment != drhd.segment:
+            return drhd
+    return None
 
 
 def _named(drhd: Drhd, scope: DeviceScope, at: dict[tuple[int, int, int], Function]) -> Function | None:
