@@ -34,6 +34,7 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
         description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
         epilog="'rootplex COMMAND --help' tells more of a command.",
         allow_abbrev=False,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
     # With the name given, argparse does not make a help formatter to find it.
@@ -44,7 +45,9 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     chosen: ModuleType | None = None
     for name in commands if named is None else (named,):
         module, help_ = commands[name]
-        sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+        sub = below.add_parser(
+            name, help=help_, description=help_, allow_abbrev=False, formatter_class=_formatter
+        )
         if name == named:
             chosen = import_module(f"rootplex.cli.{module}")
             chosen.add_arguments(sub)
@@ -55,6 +58,21 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     console = Console.of_process(sys.stdout, sys.stderr, os.environ)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse's own, told the width: it makes one for each option, and would load `shutil` to ask."""
+    return argparse.HelpFormatter(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    try:
+        return os.get_terminal_size().columns or 80
+    except OSError:
+        return 80
 
 
 def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
