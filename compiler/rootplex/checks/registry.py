@@ -181,6 +181,7 @@ CHECKS: dict[str, Needs] = {
     "acpi.table_checksum": "artifacts",
     "acpi.dmar_segment_stray": "artifacts",
     "acpi.descriptor_length": "artifacts",
+    "acpi.dmar_unit_twice": "artifacts",
     # 08 DT against ACPI
     "agreement.segment_differs": "artifacts",
     "agreement.config_base_differs": "artifacts",

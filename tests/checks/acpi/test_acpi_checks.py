@@ -260,6 +260,9 @@ def test_a_sound_pc_has_no_findings() -> None:
         ((mcfg(entry(E0), entry(E0, segment=3)),), "RPX0722", "note", 44 + 16 + 8),
         ((mcfg(entry(E0)), table("DMAR", bytes(12) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 5, 0xFED90000))),
          "RPX0753", "warning", 48),
+        ((mcfg(entry(E0)), table("DMAR", bytes(12) + b"".join(
+            struct.pack("<HHBBHQ", 0, 16, 1, 0, segment, 0xFED90000) for segment in (0, 1)))),
+         "RPX0755", "error", 70),
     ],
 )  # fmt: skip
 def test_fires_on_a_pc(tables: tuple[Table, ...], code: str, level: str, offset: int | None) -> None:
@@ -267,6 +270,12 @@ def test_fires_on_a_pc(tables: tuple[Table, ...], code: str, level: str, offset:
     assert [(each.code, each.level) for each in found] == [(code, level)]
     assert isinstance(found[0].at, TablePlace)
     assert found[0].at.offset == offset
+
+
+def test_units_of_their_own_are_sound_on_a_pc() -> None:
+    units = (struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, base) for base in (0xFED90000, 0xFED91000))
+    found = vendor(mcfg(entry(E0)), table("DMAR", bytes(12) + b"".join(units)), reserved=ECAM)
+    assert not only(found, "RPX0755")
 
 
 @pytest.mark.parametrize(
