@@ -17,7 +17,7 @@ from tests.corpus.board_corpus import TREES, expected, file_of, imported, platfo
 from rootplex.backends.devicetree import device_tree
 from rootplex.readers.address import regs
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.intx import Hop, route_intx
+from rootplex.readers.intx import Hop, InterruptMaps, route_intx
 from rootplex.readers.tree import Tree
 
 pytestmark = pytest.mark.shared
@@ -110,7 +110,7 @@ def test_every_pin_ends_where_the_vendors_does(shared: Path, name: str) -> None:
 
 
 def _end(tree: Tree, path: str, bus: int, dev: int, pin: int) -> tuple[object, ...] | None:
-    route = route_intx(tree, tree.by_path[path], [Hop(bus, dev << 3)], pin)
+    route = route_intx(InterruptMaps(tree), tree.by_path[path], [Hop(bus, dev << 3)], pin)
     if route.controller is None or route.specifier is None:
         return None
     blocks = regs(tree, tree.by_path[route.controller])

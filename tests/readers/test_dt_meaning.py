@@ -10,7 +10,7 @@ from rootplex.readers.address import to_cpu
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
-from rootplex.readers.intx import Hop, IntxRoute, route_intx, swizzle
+from rootplex.readers.intx import Hop, InterruptMaps, IntxRoute, route_intx, swizzle
 from rootplex.readers.ridmap import MapCells, MapResult, map_rid
 from rootplex.readers.tree import Tree
 
@@ -117,7 +117,7 @@ MAP = """interrupt-map-mask = <0x1800 0 0 7>; interrupt-map =
 
 
 def routed(tree: Tree, hops: list[Hop], pin: int) -> IntxRoute:
-    return route_intx(tree, one(tree).node, hops, pin)
+    return route_intx(InterruptMaps(tree), one(tree).node, hops, pin)
 
 
 @pytest.mark.parametrize(

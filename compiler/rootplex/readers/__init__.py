@@ -13,7 +13,7 @@ read at all is one `Unreadable`.
 | `hostbridge` | `pci_host_bridges(tree, map_cells) -> tuple[DtHostBridge, ...]` |
 | `controllers` | the compatible strings of PCI host controllers and their kind of configuration space |
 | `ridmap` | `RidMap`; `map_rid(map, rid) -> MapResult` |
-| `intx` | `InterruptMap`; `route_intx(tree, bridge_node, hops, pin) -> IntxRoute` |
+| `intx` | `InterruptMap`; `InterruptMaps(tree)`; `route_intx(maps, bridge_node, hops, pin) -> IntxRoute` |
 | `platform_dt` | `read_platform(tree) -> DtPlatform`: memory, reservations, controllers, chosen, areas |
 | `acpi` | tables, MCFG, IORT, DMAR, MADT, resource templates, and the AML namespace |
 """

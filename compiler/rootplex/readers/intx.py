@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass
+from rootplex.source.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,20 @@ def interrupt_map(tree: Tree, node: DtNode) -> InterruptMap | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class InterruptMaps:
+    """The interrupt maps of a tree, each read when it is first met: many pins go through one."""
+
+    tree: Tree
+    _known: dict[str, InterruptMap | None] = field(default_factory=dict, repr=False)
+
+    def of(self, node: DtNode) -> InterruptMap | None:
+        """The node's map; None where it has none."""
+        if node.path not in self._known:
+            self._known[node.path] = interrupt_map(self.tree, node)
+        return self._known[node.path]
+
+
 def child_at(node: DtNode, devfn: int) -> DtNode | None:
     """The child node for a function: by bits 15:8 of its first `reg` cell, whatever its bus."""
     return next(
@@ -154,30 +168,30 @@ def swizzle(pin: int, hop: Hop) -> int:
     return (pin - 1 + slot) % 4 + 1
 
 
-def route_intx(tree: Tree, bridge: DtNode, hops: Sequence[Hop], pin: int) -> IntxRoute:
+def route_intx(maps: InterruptMaps, bridge: DtNode, hops: Sequence[Hop], pin: int) -> IntxRoute:
     """Where INTx `pin` (1-4; 0: none) of a function goes. `hops` lead from the root bus (first)
     to the function (last); bus numbers are those the system gave, for they are in the map's key."""
     nodes = _nodes_on_the_way(bridge, hops)
     unit = hops[-1]
     own = nodes[-1]
     if own is not None:
-        by_node = _own_interrupt(tree, own, unit, pin)
+        by_node = _own_interrupt(maps, own, unit, pin)
         if by_node is not None:
             return by_node
     if not 1 <= pin <= 4:
         if pin == 0:
-            place = tree.place(bridge)
+            place = maps.tree.place(bridge)
             return IntxRoute(None, None, 0, unit, None, (), "the function has no interrupt pin", place)
         pin = 1
     if own is not None and "interrupt-map" in own.properties:
-        return _resolve(tree, own, _unit_address(unit), (swizzle(pin, unit),), unit, pin)
+        return _resolve(maps, own, _unit_address(unit), (swizzle(pin, unit),), unit, pin)
     depth = len(hops) - 1
     while depth > 0 and nodes[depth - 1] is None:
         pin = swizzle(pin, hops[depth])
         depth -= 1
     start = bridge if depth == 0 else nodes[depth - 1]
     assert start is not None  # the loop stops at a hop with a node, or at the bridge
-    return _resolve(tree, start, _unit_address(hops[depth]), (pin,), hops[depth], pin)
+    return _resolve(maps, start, _unit_address(hops[depth]), (pin,), hops[depth], pin)
 
 
 def _nodes_on_the_way(bridge: DtNode, hops: Sequence[Hop]) -> list[DtNode | None]:
@@ -194,8 +208,9 @@ def _unit_address(hop: Hop) -> tuple[int, ...]:
     return (hop.bus << 16 | hop.devfn << 8, 0, 0)
 
 
-def _own_interrupt(tree: Tree, node: DtNode, unit: Hop, pin: int) -> IntxRoute | None:
+def _own_interrupt(maps: InterruptMaps, node: DtNode, unit: Hop, pin: int) -> IntxRoute | None:
     """What the function's own node says of its first interrupt; None where it says nothing."""
+    tree = maps.tree
     extended = node.cells("interrupts-extended")
     if extended:
         parent = tree.by_phandle.get(extended[0])
@@ -211,7 +226,7 @@ def _own_interrupt(tree: Tree, node: DtNode, unit: Hop, pin: int) -> IntxRoute |
     if parent is None or width is None or len(specifier) < width:
         return None
     address = node.cells("reg") or ()
-    route = _resolve(tree, parent, address[: parent.address_cells], specifier, unit, pin)
+    route = _resolve(maps, parent, address[: parent.address_cells], specifier, unit, pin)
     return route if route.controller is not None else None
 
 
@@ -229,9 +244,15 @@ def _interrupt_parent(tree: Tree, node: DtNode) -> DtNode | None:
 
 
 def _resolve(
-    tree: Tree, start: DtNode, address: tuple[int, ...], specifier: tuple[int, ...], unit: Hop, pin: int
+    maps: InterruptMaps,
+    start: DtNode,
+    address: tuple[int, ...],
+    specifier: tuple[int, ...],
+    unit: Hop,
+    pin: int,
 ) -> IntxRoute:
     """Up the interrupt tree from `start` to the first controller, through the maps on the way."""
+    tree = maps.tree
     taken: list[InterruptMapEntry] = []
     nexus: str | None = None
 
@@ -255,7 +276,7 @@ def _resolve(
             break
         if "interrupt-controller" in at.properties:
             return end(at, None, taken[-1].place if taken else tree.place(at))
-        map = interrupt_map(tree, at)
+        map = maps.of(at)
         if map is None:
             at = _interrupt_parent(tree, at)
             continue

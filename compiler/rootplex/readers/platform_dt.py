@@ -118,8 +118,9 @@ _KINDS: tuple[tuple[str, ControllerKind], ...] = (
 
 
 def _kind(node: DtNode) -> ControllerKind | None:
+    names = node.compatible
     for pattern, kind in _KINDS:
-        if any(re.fullmatch(pattern, name) for name in node.compatible):
+        if any(re.fullmatch(pattern, name) for name in names):
             return kind
     properties = node.properties
     if "#iommu-cells" in properties:

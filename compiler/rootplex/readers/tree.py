@@ -62,11 +62,11 @@ class DtNode:
 
     def strings(self, name: str) -> tuple[str, ...]:
         """The property's strings, empty ones too; () where it is absent. Bad bytes become �."""
-        value = self.properties.get(name, b"")
+        value = self.properties.get(name)
         if not value:
             return ()
-        parts = value.removesuffix(b"\0").split(b"\0")
-        return tuple(part.decode("utf-8", "replace") for part in parts)
+        # No byte of a longer sequence is 0, and a broken one does not swallow it: split after decoding.
+        return tuple(value.decode("utf-8", "replace").removesuffix("\0").split("\0"))
 
     def string(self, name: str) -> str | None:
         """The property's first string; None where it is absent or empty."""

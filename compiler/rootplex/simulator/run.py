@@ -132,12 +132,11 @@ def _xen(
     dt: DtFirmware | None,
     acpi: AcpiFirmware | None,
 ) -> Xen:
-    by_dt = settings.firmware == "dt"
-    firmware = XenFirmware(
-        tree=dt.tree if by_dt and dt is not None else None,
-        mcfg=acpi.mcfg if not by_dt and acpi is not None else None,
-        iort=acpi.iort if not by_dt and acpi is not None else None,
-    )
+    firmware = XenFirmware()
+    if settings.firmware == "dt" and dt is not None:
+        firmware = XenFirmware(tree=dt.tree, memory=dt.platform.memory)
+    elif settings.firmware == "acpi" and acpi is not None:
+        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort)
     wiring = Wiring() if hardware is None else wiring_of(hardware)
     return Xen(settings, machine, firmware, wiring=wiring)
 

@@ -22,8 +22,7 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.intx import Hop, InterruptMap, IntxRoute, route_intx
-from rootplex.readers.tree import Tree
+from rootplex.readers.intx import Hop, InterruptMap, InterruptMaps, IntxRoute, route_intx
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -40,6 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge with pins of its first bus that differ; the first of them, and how many."""
     if facts.dt is None:
         return
+    maps = InterruptMaps(facts.dt.tree)
     for joined, dt, acpi in both(facts):
         prt = acpi.prt.known
         map = dt.interrupt_map
@@ -51,7 +51,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         gsis: dict[tuple[int, int], int] = {}
         for entry in prt:
             gsis.setdefault((entry.device, entry.pin), entry.index)
-        lines = _lines(facts.dt.tree, dt, map, _gics(facts))
+        lines = _lines(maps, dt, map, _gics(facts))
         odd = [wire for wire in sorted(lines.keys() | gsis.keys()) if lines.get(wire) != gsis.get(wire)]
         if None in lines.values() or not odd:
             continue
@@ -96,7 +96,7 @@ def _gics(facts: Facts) -> frozenset[str]:
 
 
 def _lines(
-    tree: Tree, bridge: DtHostBridge, map: InterruptMap, gics: frozenset[str]
+    maps: InterruptMaps, bridge: DtHostBridge, map: InterruptMap, gics: frozenset[str]
 ) -> dict[tuple[int, int], int | None]:
     """(device, pin) → GSI, for all devices of the first bus; None: a line that is no SPI."""
     bus = (bridge.bus_range or (0,))[0]
@@ -108,7 +108,7 @@ def _lines(
             unit = (bus << 16 | device << 11, 0, 0, pin + 1)
             key = tuple(cell & mask for cell, mask in zip(unit, map.mask, strict=False))
             if key not in known:
-                known[key] = route_intx(tree, bridge.node, [hop], pin + 1)
+                known[key] = route_intx(maps, bridge.node, [hop], pin + 1)
             specifier = known[key].specifier
             if specifier is not None:
                 spi = known[key].controller in gics and len(specifier) >= 2 and specifier[0] == 0

@@ -18,7 +18,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import buses_of, enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.intx import Hop, InterruptMap, route_intx
+from rootplex.readers.intx import Hop, InterruptMap, InterruptMaps, route_intx
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -63,13 +63,14 @@ def _given(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Fi
 def _described(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Finding]:
     assert facts.dt is not None
     name = name_of(facts, bridge.path)
+    maps = InterruptMaps(facts.dt.tree)
     described = next((each for each in facts.platform.host_bridges if each.name == name), None)
     for device in () if described is None else described.devices:
         if device.pin is None or not device.present:
             continue
         pin = PINS.index(device.pin) + 1
         hop = Hop(buses_of(bridge)[0], device.dev << 3 | device.fn)
-        route = route_intx(facts.dt.tree, bridge.node, [hop], pin)
+        route = route_intx(maps, bridge.node, [hop], pin)
         if route.reason is not None:
             yield RULE.finding(
                 facts.source(map.place),

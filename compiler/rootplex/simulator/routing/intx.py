@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.intx import Hop, child_at, route_intx, swizzle
+from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swizzle
 from rootplex.readers.intx import IntxRoute as DtRoute
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
@@ -79,10 +79,12 @@ class _DtPins:
     the tree is asked once for each key."""
 
     facts: DtFacts
+    _maps: InterruptMaps
     _found: dict[tuple[object, ...], DtRoute]
 
     def __init__(self, facts: DtFacts) -> None:
         self.facts = facts
+        self._maps = InterruptMaps(facts.firmware.tree)
         self._found = {}
 
     def route(self, function: Function, bridge: DtHostBridge | None, hops: list[Hop], pin: int) -> IntxRoute:
@@ -118,12 +120,12 @@ class _DtPins:
                 return self._found[masked]
             answer = self._found.get(key)
             if answer is None:
-                answer = route_intx(self.facts.firmware.tree, bridge.node, hops, pin)
+                answer = route_intx(self._maps, bridge.node, hops, pin)
                 # A failure names its key, so it holds for that key alone.
                 self._found[key if answer.specifier is None else masked] = answer
             return answer
         if key not in self._found:
-            self._found[key] = route_intx(self.facts.firmware.tree, bridge.node, hops, pin)
+            self._found[key] = route_intx(self._maps, bridge.node, hops, pin)
         return self._found[key]
 
     def _number(self, controller: str | None, specifier: tuple[int, ...]) -> int | None:

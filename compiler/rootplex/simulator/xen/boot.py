@@ -12,7 +12,7 @@ from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
 from rootplex.readers.hostbridge import host_bridge_nodes
-from rootplex.readers.platform_dt import read_platform
+from rootplex.readers.platform_dt import DtArea
 from rootplex.readers.tree import Tree
 from rootplex.simulator.dom0.hypervisor import Machine
 from rootplex.simulator.inputs import Settings
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firmware:
-    """What Xen is booted from: the device tree, or the ACPI tables that it reads."""
+    """What Xen is booted from: the device tree with the memory that it names, or the ACPI tables
+    that it reads."""
 
     tree: Tree | None = None
+    memory: tuple[DtArea, ...] = ()
     mcfg: Mcfg | None = None
     iort: Iort | None = None
 
@@ -192,9 +194,7 @@ def _iommu(
 
 def _memory(settings: Settings, firmware: Firmware) -> tuple[tuple[int, int], ...]:
     """RAM, as far as it is known."""
-    if firmware.tree is None:
-        return settings.memory
-    found = tuple((area.base, area.size) for area in read_platform(firmware.tree).memory)
+    found = tuple((area.base, area.size) for area in firmware.memory)
     return found or settings.memory
 
 
