@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ CORE = [
     ("true", True), ("True", True), ("FALSE", False),
     ("0", 0), ("-19", -19), ("+12", 12), ("0o7", 7), ("0x3A", 0x3A), ("010", 10),
     ("0.", 0.0), ("-0.0", -0.0), (".5", 0.5), ("+12e03", 12000.0), ("-2E+05", -200000.0),
+    (".inf", math.inf), ("-.Inf", -math.inf), ("+.INF", math.inf), (".iNF", ".iNF"), ("1e400", math.inf),
+    ("0o8", "0o8"), ("-0x1", "-0x1"), ("+", "+"), (".", "."), ("-.nan", "-.nan"), ("٣", "٣"),
     ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("y", "y"),
     ("1:30", "1:30"), ("0000:03:00.0", "0000:03:00.0"), ("2001-01-01", "2001-01-01"),
     ("0x40_1000_0000", "0x40_1000_0000"), ("1_000", "1_000"), ("0b1", "0b1"), ("<<", "<<"),
@@ -27,6 +31,11 @@ CORE = [
 def test_core_schema(text: str, value: object) -> None:
     assert value == plain_scalar(text)
     assert type(value) is type(plain_scalar(text))
+
+
+@pytest.mark.parametrize("text", [".nan", ".NaN", ".NAN"])
+def test_not_a_number(text: str) -> None:
+    assert repr(math.nan) == repr(plain_scalar(text))
 
 
 def test_quoted_scalars_are_text() -> None:
@@ -58,6 +67,7 @@ REFUSED = [
     ("? [1]\n: 2", "x:1:3", "a key of a map must be plain text"),
     ("[" * 101, "x:1:101", "lists and maps are nested more than 100 deep"),
     (b"a: \xff", "x:1:4", "the text is not UTF-8"),
+    (b"\xef\xbb\xbfa: \xff", "x:1:4", "the text is not UTF-8"),
     ("a: {b: \x01}", "x:1:8", "the YAML does not parse: control characters are not allowed"),
 ]
 

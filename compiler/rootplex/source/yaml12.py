@@ -8,6 +8,7 @@ are bounded.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -28,11 +29,15 @@ _Mark: TypeAlias = Any
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+")
-_OCT = re.compile(r"0o[0-7]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_SPECIAL_FLOAT = {
+    **dict.fromkeys((f"{sign}.{word}" for sign in ("", "+") for word in ("inf", "Inf", "INF")), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_NUMBER_START = frozenset("+-.0123456789")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
+_BASE = {"0x": 16, "0o": 8}
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def plain_scalar(text: str) -> Scalar:
@@ -41,17 +46,13 @@ def plain_scalar(text: str) -> Scalar:
         return None
     if text in _BOOL:
         return _BOOL[text]
-    if len(text) > 400:
+    if text[0] not in _NUMBER_START or len(text) > 400:
         return text
-    if _INT.fullmatch(text):
-        return int(text)
-    if _HEX.fullmatch(text):
-        return int(text, 16)
-    if _OCT.fullmatch(text):
-        return int(text[2:], 8)
-    if _FLOAT.fullmatch(text) or _SPECIAL_FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
+    if _INTEGER.fullmatch(text):
+        return int(text, _BASE.get(text[:2], 10))
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return _SPECIAL_FLOAT.get(text, text)
 
 
 @dataclass(slots=True)
@@ -89,8 +90,9 @@ def load_yaml(text: str | bytes, file: str) -> Node:
 def _decoded(data: bytes, file: str) -> str:
     if len(data) > MAX_BYTES:
         raise _refused(file, 1, 1, f"the file is larger than {MAX_BYTES >> 20} MiB")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)

@@ -11,8 +11,9 @@ from rootplex.source.record import dataclass
 CAPABILITY, CONTROL = 4, 6
 ACS_BITS = 0x7F
 
-_ADDRESS = re.compile(r"(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])\Z", re.IGNORECASE)
-_IDS = re.compile(r"pci:([0-9a-f]{1,4}):([0-9a-f]{1,4})\Z", re.IGNORECASE)
+# Not compiled here: few command lines have such an option.
+_ADDRESS = r"(?i)(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])"
+_IDS = r"(?i)pci:([0-9a-f]{1,4}):([0-9a-f]{1,4})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ def _forced(text: str) -> Override | None:
 
 
 def _override(on: int, off: int, device: str) -> Override | None:
-    if match := _ADDRESS.match(device):
+    if match := re.fullmatch(_ADDRESS, device):
         segment, bus, dev, fn = (int(part or "0", 16) for part in match.groups())
         return Override(on, off, address=(segment, bus, dev << 3 | fn))
-    if match := _IDS.match(device):
+    if match := re.fullmatch(_IDS, device):
         return Override(on, off, ids=(int(match[1], 16), int(match[2], 16)))
     return None
 
