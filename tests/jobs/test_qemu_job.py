@@ -193,6 +193,7 @@ def test_an_x86_platform_goes_into_memory_too(tmp_path: Path, capsys: pytest.Cap
         "the machine is QEMU's q35",
         "guest memory at 0x100000000",
         "guest memory at 0x104000000",
+        "main: ECAM alone reaches it",
         "the io window at 0x300 is",
         "the mem32 window at 0x20000000 is",
         "second: QEMU's one VT-d unit translates it",

@@ -232,6 +232,7 @@ ONLY: dict[str, Scope] = {
     "acpi.segment_zero_missing": "x86",
     "acpi.cba_unknown_to_xen": "x86",
     "acpi.mcfg_beyond_xen_slot": "x86",
+    "acpi.dmar_unit_twice": "x86",
     "xen.acpi_without_pci": "today-port",
     "xen.xen_32_bit": "arm-32",
     "xen.io_virtualisation_off": "today-port",

@@ -178,6 +178,10 @@ def _bridge_changes(bridge: HostBridge, machine: StandIn, memory: int, base: int
 
     config = bridge.config
     yield change("config", f"its configuration space is guest memory at {base:#x}")
+    if machine.arch == "x86_64" and not (bridge.as_seen_by("acpi") or bridge).segment:
+        yield change(
+            "segment", "ECAM alone reaches it: the configuration ports are those of QEMU's own devices"
+        )
     if config.kind not in GENERIC:
         yield change("config.kind", f"it is plain ECAM and not {config.kind}")
     elif config.compatible != (GENERIC[config.kind],):
