@@ -140,7 +140,8 @@ def paths(root: Node) -> dict[str, str]:
 
 
 def places(root: Node) -> PlaceMap:
-    """Where every node, property and cell of the tree came from."""
+    """Where every node, property and cell of the tree came from; a cell that came from where its
+    property did has no entry of its own."""
     out = PlaceMap()
     for path, node in walk(root):
         _note(out, node.source, path)
@@ -149,7 +150,8 @@ def places(root: Node) -> PlaceMap:
             if any(isinstance(part, str) for part in each.value):
                 continue  # behind a string the cells have no number
             for index, cell in enumerate(each.words):
-                _note(out, cell.source, path, each.name, index)
+                if cell.source is not each.source:
+                    _note(out, cell.source, path, each.name, index)
     return out
 
 
