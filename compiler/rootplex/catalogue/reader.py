@@ -64,7 +64,7 @@ def _text(file: str) -> str:
 
 
 def _read(text: str) -> dict[str, object]:
-    import yaml
+    from rootplex.source.pyyaml import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return cast("dict[str, object]", yaml.load(text, Loader=loader))

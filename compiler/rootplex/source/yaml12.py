@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-import yaml
-
 from rootplex.source.finding import Finding, Level, Related, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
+from rootplex.source.pyyaml import yaml
 from rootplex.source.record import dataclass, field
 
 MAX_BYTES = 32 << 20
