@@ -1,7 +1,7 @@
 """Looks known devices and class names up in the catalogue's data files.
 
-The files are ours and hold plain scalars, so PyYAML reads them as they are. Of the models only those that
-are asked for are parsed, once a process: all of them would take longer than a whole description.
+Of the models only those that are asked for are parsed, once a process: all of them would take longer
+than a whole description.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ def _text(file: str) -> str:
 
 
 def _read(text: str) -> dict[str, object]:
-    from rootplex.source.pyyaml import yaml
+    from rootplex.source.yaml12 import load_yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return cast("dict[str, object]", yaml.load(text, Loader=loader))
+    return cast("dict[str, object]", load_yaml(text, "catalogue").plain())
