@@ -25,6 +25,7 @@ _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 """Flags of a resource (Linux include/linux/ioport.h)."""
 
 _BARS = 6
+_IDE = 0x0101
 _RAM = "System RAM"
 
 
@@ -72,7 +73,12 @@ def _firmware(snapshot: Snapshot) -> Imported:
     if snapshot.firmware != "acpi" and snapshot.dtb is not None:
         return import_tree(read_dtb(snapshot.dtb.data, snapshot.file))
     if any(table.signature in ("DSDT", "SSDT") for table in tables):
-        return import_acpi(source_of(tables, snapshot.file))
+        present = frozenset(
+            (each.sbdf.segment, each.sbdf.bus, each.sbdf.devfn)
+            for each in snapshot.functions
+            if each.parent is None and each.physfn is None
+        )
+        return import_acpi(source_of(tables, snapshot.file, present=present))
     raise unreadable(FilePlace(snapshot.file), "the snapshot holds neither a device tree nor AML")
 
 
@@ -106,8 +112,17 @@ def _bars(function: Function) -> Iterator[BarFact]:
         kind = resource.flags & (_IO | _MEMORY)
         if resource.index >= limit or not kind or length <= 0 or length & (length - 1):
             continue
+        if _is_legacy_ide(function.class_code, resource.index):
+            continue
         space = "io" if kind & _IO else "mem64" if resource.flags & _WIDE else "mem32"
         yield BarFact(resource.index, space, length, bool(resource.flags & _PREFETCH))
+
+
+def _is_legacy_ide(class_code: int, index: int) -> bool:
+    """Whether the kernel shows the ISA ports of an IDE channel there, in place of a BAR: the channel is in
+    compatibility mode (bits 0 and 2 of the programming interface; PCI IDE Controller 1.0 §2.1-2.2)."""
+    native = 1 if index < 2 else 4
+    return class_code >> 8 == _IDE and index < 4 and not class_code & native
 
 
 def _with_memory(document: Node, snapshot: Snapshot) -> Node:

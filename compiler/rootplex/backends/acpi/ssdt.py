@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from rootplex.backends.acpi.asl import compile_asl
-from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba
+from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba, in_mcfg
 from rootplex.backends.acpi.header import oem_id, oem_table_id
 from rootplex.backends.acpi.names import (
     RESERVATION,
@@ -30,6 +30,7 @@ from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
+from rootplex.model.numbers import BusRange
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 
@@ -95,6 +96,7 @@ def ssdt_source(platform: Platform) -> Artifact:
         )
         for bridge in bridges
     ]
+    reserved = _reserved(platform, bridges)
     text = ssdt_text(
         Ssdt(
             platform=platform.name,
@@ -102,11 +104,11 @@ def ssdt_source(platform: Platform) -> Artifact:
             oem_table_id=oem_table_id(platform),
             oem_revision=platform.oem_revision,
             reservation=RESERVATION,
-            reserved=tuple(_reserved(bridge) for bridge in bridges if bridge.config.is_ecam),
+            reserved=tuple(span for _, span in reserved),
             bridges=tuple(described),
         )
     )
-    return Artifact("ssdt.asl", text.encode("ascii"), _places(described))
+    return Artifact("ssdt.asl", text.encode("ascii"), _places(described, reserved))
 
 
 def _check(platform: Platform, bridges: tuple[HostBridge, ...]) -> None:
@@ -123,9 +125,32 @@ def _check(platform: Platform, bridges: tuple[HostBridge, ...]) -> None:
         raise CannotCompile(faults)
 
 
-def _reserved(bridge: HostBridge) -> Reserved:
-    """Exactly the buses of the bridge, also where the region of the bridge is larger."""
-    base, length = bridge.config.base, bridge.configuration_size
+def _reserved(platform: Platform, bridges: tuple[HostBridge, ...]) -> list[tuple[HostBridge, Reserved]]:
+    """Exactly the buses of each bridge, also where its region is larger. On x86, where Linux takes an MCFG
+    entry as far as one descriptor holds it, a wider entry whole; bridges inside it need none of their own."""
+    own = [(bridge, _span(bridge, bridge.bus_range)) for bridge in bridges if bridge.config.is_ecam]
+    if platform.arch != "x86_64":
+        return own
+    found, wide = [], [_span(bridge, entry) for bridge, _ in own if (entry := _wider_entry(bridge))]
+    for bridge, span in own:
+        entry = _wider_entry(bridge)
+        if entry is not None:
+            found.append((bridge, _span(bridge, entry)))
+        elif not any(each.first <= span.first and span.last <= each.last for each in wide):
+            found.append((bridge, span))
+    return found
+
+
+def _wider_entry(bridge: HostBridge) -> BusRange | None:
+    """The buses of the bridge's MCFG entry, where they are more than its own."""
+    entry, own = bridge.acpi.mcfg, bridge.bus_range
+    if not isinstance(entry, BusRange) or not in_mcfg(bridge) or entry == own or base_of_bus_0(bridge) < 0:
+        return None
+    return entry if entry.first <= own.first and own.last <= entry.last else None
+
+
+def _span(bridge: HostBridge, buses: BusRange) -> Reserved:
+    base, length = base_of_bus_0(bridge) + (buses.first << 20), buses.count << 20
     return Reserved(bridge.name, base, base + length - 1, length)
 
 
@@ -138,10 +163,8 @@ def _ports(devices: tuple[Device, ...], numbers: Iterator[int]) -> Iterator[Port
             yield Port(device, device_name(device), number, children)
 
 
-def _places(described: list[Bridge]) -> PlaceMap:
+def _places(described: list[Bridge], reserved: list[tuple[HostBridge, Reserved]]) -> PlaceMap:
     places = PlaceMap()
-    reserved = f"{SYSTEM_BUS}.{RESERVATION}._CRS"
-    offset = 0
     for it in described:
         bridge, path = it.bridge, bridge_path(it.bridge)
         places.object(bridge.at(), SIGNATURE, path)
@@ -149,14 +172,15 @@ def _places(described: list[Bridge]) -> PlaceMap:
             own, _, key = field.partition("acpi.")
             place = bridge.acpi.at(key) if not own and bridge.acpi.wrote(key) else bridge.at(field)
             places.object(place, SIGNATURE, f"{path}.{name}")
-        for buffer, descriptors in (("_CRS", it.crs), ("_DMA", it.dma or ())):
+        for name, descriptors in (("_CRS", it.crs), ("_DMA", it.dma or ())):
             for start, each in placed(descriptors):
-                places.table(each.source, SIGNATURE, start, each.size, path=f"{path}.{buffer}")
+                places.table(each.source, SIGNATURE, start, each.size, path=f"{path}.{name}")
         for port in it.ports:
             _port_places(places, port, path)
-        if bridge.config.is_ecam:
-            places.table(bridge.at("config.base"), SIGNATURE, offset, _RESERVED_SIZE, path=reserved)
-            offset += _RESERVED_SIZE
+    path = f"{SYSTEM_BUS}.{RESERVATION}._CRS"
+    for index, (bridge, _) in enumerate(reserved):
+        offset = index * _RESERVED_SIZE
+        places.table(bridge.at("config.base"), SIGNATURE, offset, _RESERVED_SIZE, path=path)
     return places
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, told, tree
+from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.madt import IoApic
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.record import dataclass
 
 _SPI = 32
 _GICD_SIZE = 0x1_0000
 _FRAME_SIZE = 0x1000
+_FUNCTION_SCOPES = (1, 2)  # endpoint, bridge (VT-d 4.1 §8.3.1)
 _V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
+
+
+@dataclass(frozen=True, slots=True)
+class VtdUnit:
+    """A VT-d unit: its name in the description, and its place."""
+
+    name: str
+    place: Place
 
 
 class ControllerBook:
@@ -26,8 +37,8 @@ class ControllerBook:
         """ITS id → name."""
         self.units: dict[int, str] = {}
         """Offset of an SMMU's node in IORT → name."""
-        self.vtd: dict[int, str] = {}
-        """Segment → the VT-d unit for all of its devices."""
+        self._rest: dict[int, VtdUnit] = {}
+        self._named: dict[tuple[int, int], VtdUnit] = {}
         self.entries_of: dict[int, str] = {}
         """Index of an MCFG entry → the first bridge that it covers."""
         self.gic: str | None = None
@@ -55,6 +66,11 @@ class ControllerBook:
             return None if self.gic is None or gsi < _SPI else (self.gic, gsi - _SPI)
         below = [(apic.gsi_base, name) for apic, name in self.ioapics if apic.gsi_base <= gsi]
         return (max(below)[1], gsi) if below else None
+
+    def vtd_of(self, segment: int, bus: int) -> VtdUnit | None:
+        """The VT-d unit of a host bridge: the one that names all functions of its first bus, as far as they
+        are known, else the one for all the rest of its segment."""
+        return self._named.get((segment, bus)) or self._rest.get(segment)
 
     def _read_madt(self) -> None:
         madt = self.source.madt
@@ -137,13 +153,35 @@ class ControllerBook:
         if dmar is None:
             return
         for unit in dmar.drhds:
-            if not unit.include_all:
+            whole, single = self._buses_named(unit)
+            if single or not (whole or unit.include_all):
                 why = "it is for single devices, and the language gives a whole bridge to a unit"
                 self.missing.append(Missing(f"the VT-d unit at {unit.base:#x}", why, unit.place))
+            if not (whole or unit.include_all):
                 continue
             name = self.names.take("vtd" if unit.segment == 0 else f"vtd{unit.segment}", "vtd")
-            self.vtd[unit.segment] = name
+            found = VtdUnit(name, unit.place)
+            if unit.include_all:
+                self._rest[unit.segment] = found
+            for bus in whole:
+                self._named.setdefault((unit.segment, bus), found)
             self._add(self._iommus, name, "intel-vtd", unit.place, base=unit.base, segment=unit.segment)
+
+    def _buses_named(self, unit: Drhd) -> tuple[list[int], bool]:
+        """The root buses all of whose functions the unit names, and whether it names others'."""
+        named = {
+            (scope.start_bus, device << 3 | function)
+            for scope in unit.scopes
+            if scope.type in _FUNCTION_SCOPES and len(scope.path) == 1
+            for device, function in scope.path
+        }
+        there: dict[int, set[tuple[int, int]]] = {}
+        for segment, bus, devfn in self.source.present:
+            if segment == unit.segment:
+                there.setdefault(bus, set()).add((bus, devfn))
+        whole = [bus for bus, functions in sorted(there.items()) if functions <= named]
+        single = any(functions & named and bus not in whole for bus, functions in there.items())
+        return whole, single
 
     def _add(
         self,

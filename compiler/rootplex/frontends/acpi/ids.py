@@ -45,11 +45,9 @@ def msi_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str
 
 def iommu_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str) -> Node | None:
     """The `iommu` key: the VT-d unit of the segment, or the SMMU that IORT leads to."""
-    if segment in book.vtd:
-        dmar = book.source.dmar
-        assert dmar is not None
-        unit = next(each for each in dmar.drhds if each.include_all and each.segment == segment)
-        return record(unit.place, {"unit": leaf(book.vtd[segment], unit.place)}, told(unit.place))
+    unit = book.vtd_of(segment, buses[0])
+    if unit is not None:
+        return record(unit.place, {"unit": leaf(unit.name, unit.place)}, told(unit.place))
     return _key(book, segment, buses, SMMU_TYPES, lambda node: book.units.get(node.offset), "unit", name)
 
 

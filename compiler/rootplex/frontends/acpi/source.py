@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
@@ -14,11 +15,15 @@ from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
 from rootplex.source.record import dataclass, field
 
+RootFunction: TypeAlias = tuple[int, int, int]
+"""Segment, bus, devfn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcpiSource:
     """All tables and what they say; of MCFG, as of the others, the first table counts (Linux takes
-    that one). None: there is no such table."""
+    that one). None: there is no such table. `present`: the functions of root buses, (segment, bus, devfn),
+    where the machine's are known."""
 
     file: str
     tables: tuple[Table, ...] = field(repr=False)
@@ -27,6 +32,7 @@ class AcpiSource:
     iort: Iort | None
     madt: Madt | None
     dmar: Dmar | None
+    present: frozenset[RootFunction] = field(default=frozenset(), repr=False)
 
     @property
     def is_arm(self) -> bool:
@@ -37,7 +43,12 @@ class AcpiSource:
         return self.dmar is None and any(table.signature in arm - {"PPTT"} for table in self.tables)
 
 
-def source_of(tables: Sequence[Table], file: str, namespace: Namespace | None = None) -> AcpiSource:
+def source_of(
+    tables: Sequence[Table],
+    file: str,
+    namespace: Namespace | None = None,
+    present: frozenset[RootFunction] = frozenset(),
+) -> AcpiSource:
     """The tables read; `namespace` where the AML has been evaluated already. Unreadable without AML."""
 
     def first(signature: str) -> Table | None:
@@ -52,4 +63,5 @@ def source_of(tables: Sequence[Table], file: str, namespace: Namespace | None = 
         iort=None if iort is None else read_iort(iort),
         madt=None if madt is None else read_madt(madt),
         dmar=None if dmar is None else read_dmar(dmar),
+        present=present,
     )

@@ -28,10 +28,12 @@ TRAP_PAGE = 12
 @dataclass(frozen=True, slots=True)
 class BridgeKind:
     """A kind of configuration space. `bytes_per_bus`: what the size must be, None where any will do.
-    `trapped`: Xen decodes accesses to it; else what Xen or a guest wants there goes to Dom0."""
+    `trapped`: Xen decodes accesses to it; else what Xen or a guest wants there goes to Dom0, unless
+    `own`: Xen reaches it as without the protocol (x86's ports, xen-pci §3.3)."""
 
     bytes_per_bus: int | None
     trapped: bool
+    own: bool = False
 
 
 KINDS = {
@@ -39,6 +41,7 @@ KINDS = {
     "quirk": BridgeKind(None, trapped=False),
     "cam": BridgeKind(None, trapped=False),
     "windowed": BridgeKind(None, trapped=False),
+    "ports": BridgeKind(None, trapped=False, own=True),
 }
 
 SWITCHES_PER_TRAP = 2
@@ -201,10 +204,9 @@ class RegisteredAccess:
         self._otherwise = otherwise
 
     def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
-        bridge = self._discovery.routes.find(segment, bus)
-        if bridge is None:
+        made = self._made(segment, bus)
+        if made is None:
             return self._otherwise.read(segment, bus, devfn, register, size)
-        made = self._discovery.of(bridge)
         if made.kind.trapped:
             return self._ecam.read(segment, bus, devfn, register, size)
         made.forwarded += 1
@@ -213,17 +215,22 @@ class RegisteredAccess:
         return value
 
     def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
-        bridge = self._discovery.routes.find(segment, bus)
-        if bridge is None:
+        made = self._made(segment, bus)
+        if made is None:
             self._otherwise.write(segment, bus, devfn, register, size, value)
             return
-        made = self._discovery.of(bridge)
         if made.kind.trapped:
             self._ecam.write(segment, bus, devfn, register, size, value)
             return
         made.forwarded += 1
         self._trace("forward-write", segment, bus, devfn, register, size, value)
         made.config.write(bus, devfn, register, size, value)
+
+    def _made(self, segment: int, bus: int) -> Registration | None:
+        """The registration by which Xen reaches a bus; None where it needs none."""
+        bridge = self._discovery.routes.find(segment, bus)
+        made = None if bridge is None else self._discovery.of(bridge)
+        return None if made is None or made.kind.own else made
 
     def _trace(
         self, kind: str, segment: int, bus: int, devfn: int, register: int, size: int, value: int
