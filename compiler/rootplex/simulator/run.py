@@ -22,7 +22,6 @@ from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.routing.msi import MsiRouter
 from rootplex.simulator.routing.stream import StreamRouter
-from rootplex.simulator.trace import Trace
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
@@ -68,9 +67,13 @@ def simulate(
         raise ValueError(f"there is no {settings.firmware} firmware")
     hardware = _hardware(artifacts, settings)
     xen = _xen(settings, hardware or Nothing(), hardware, dt, acpi)
-    lines = Trace()
+    lines: list[str] = []
     if trace and hardware is not None:
-        lines.listen(hardware, xen)
+        from rootplex.simulator.trace import Trace
+
+        heard = Trace()
+        heard.listen(hardware, xen)
+        lines = heard.lines
     state = _dom0(xen, settings, hardware, firmware)
     routes = Firmware.of(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
@@ -106,7 +109,7 @@ def simulate(
         guests=guests,
         xen=xen,
         by_page={function.page: function for function in found},
-        trace=tuple(lines.lines),
+        trace=tuple(lines),
     )
 
 

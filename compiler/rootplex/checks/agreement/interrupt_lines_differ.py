@@ -100,17 +100,17 @@ def _lines(
 ) -> dict[tuple[int, int], int | None]:
     """(device, pin) → GSI, for all devices of the first bus; None: a line that is no SPI."""
     bus = (bridge.bus_range or (0,))[0]
-    known: dict[tuple[int, ...], IntxRoute] = {}
+    # A key of fewer cells than address and pin have does not tell by the rest.
+    unit_mask, _, _, pin_mask = (*map.mask, 0, 0, 0, 0)[:4]
+    known: dict[tuple[int, int], IntxRoute] = {}
     found: dict[tuple[int, int], int | None] = {}
     for device in range(32):
         for pin in range(4):
-            hop = Hop(bus, device << 3)
-            unit = (bus << 16 | device << 11, 0, 0, pin + 1)
-            key = tuple(cell & mask for cell, mask in zip(unit, map.mask, strict=False))
-            if key not in known:
-                known[key] = route_intx(maps, bridge.node, [hop], pin + 1)
-            specifier = known[key].specifier
-            if specifier is not None:
-                spi = known[key].controller in gics and len(specifier) >= 2 and specifier[0] == 0
-                found[device, pin] = 32 + specifier[1] if spi else None
+            key = (bus << 16 | device << 11) & unit_mask, pin + 1 & pin_mask
+            route = known.get(key)
+            if route is None:
+                route = known[key] = route_intx(maps, bridge.node, [Hop(bus, device << 3)], pin + 1)
+            if route.specifier is not None:
+                spi = route.controller in gics and len(route.specifier) >= 2 and route.specifier[0] == 0
+                found[device, pin] = 32 + route.specifier[1] if spi else None
     return found
