@@ -205,7 +205,7 @@ def test_an_x86_platform_goes_into_memory_too(tmp_path: Path, capsys: pytest.Cap
     folder = tmp_path / "server"
     # Linux takes its first way to segment 0 from these ports, and the memory for RAM, unless told.
     script = (folder / "qemu.sh").read_text()
-    assert "reserve=0xcf8,8 memmap=0x8000000$0x100000000" in script
+    assert "reserve=0xcf8,8 memmap=0x40000000$0x100000000" in script
     assert "intel-iommu,intremap=off" in script
     # One unit at QEMU's address, in segment 1234h (Intel VT-d 8.3): it begins behind 48 bytes of header.
     unit = (folder / "dmar.aml").read_bytes()[48:]

@@ -24,7 +24,7 @@ class StandIn:
     begins at `stretch`; `before` bytes of memory lie lower. `least` is the smallest memory, `room` what
     firmware needs behind configuration space. `devices` are addresses that windows cannot have, `ports`
     stretches of ports that a window has whole or not at all. `append` is for the kernel's command line, with
-    `{size}` for the bytes of configuration space.
+    `{size}` for the bytes of that last stretch.
     """
 
     base: Literal["qemu-virt", "qemu-q35"]
@@ -57,7 +57,8 @@ class StandIn:
 
     def words(self, end: int) -> tuple[str, ...]:
         """What the kernel's command line needs for configuration space that ends at `end`."""
-        return tuple(word.format(size=f"{end - self.config:#x}") for word in self.append)
+        size = self.memory(end) - self.before
+        return tuple(word.format(size=f"{size:#x}") for word in self.append)
 
 
 def _contains(outer: Region, inner: Region) -> bool:
