@@ -259,10 +259,11 @@ def _blocks(part: list[Line], room: int) -> Iterator[Block]:
         if head.word != "data":
             continue
         with _reading(head):
-            name, size, masked = head.rest.split(" ")
-            if not 0 <= int(size) <= room:
+            name, *numbers = head.rest.split(" ")
+            size, masked = (int(number) for number in numbers)
+            if not 0 <= size <= room:
                 raise ValueError
-            data = bytearray(int(size))
+            data = bytearray(size)
         room -= len(data)
         for row in part[index + 1 :]:
             if _ROW.fullmatch(row.word) is None:
@@ -272,9 +273,9 @@ def _blocks(part: list[Line], room: int) -> Iterator[Block]:
                 if at + len(new) > len(data):
                     raise ValueError
             data[at : at + len(new)] = new
-        yield Block(name, bytes(data), int(masked))
+        yield Block(name, bytes(data), masked)
 
 
 def _natural(block: Block) -> list[tuple[int, str]]:
     """SSDT2 before SSDT10."""
-    return [(int(part or 0), text) for text, part in re.findall(r"(\D+)(\d*)", block.name)]
+    return [(int(part or 0), text) for text, part in re.findall(r"(\D+)(\d{0,9})", block.name)]

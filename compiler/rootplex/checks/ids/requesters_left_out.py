@@ -6,8 +6,10 @@ Why it matters: a device that gets such an id has no IOMMU group, or no MSI. Map
 fills in (one id for all
 bridges) are a note.
 Example: a mask 0x31f that folds 64 of 256 buses onto RID 0x300, which no entry covers.
+An IOMMU that is itself a function of the bridge (virtio-iommu) must be left out: it does not translate
+itself.
 What to do: cover the whole bus range: ports, VFs and aliases (`secondary << 8`) too.
-Source: linux-pci LNX-20, §1.10; xen-pci XP-30, XP-36.
+Source: linux-pci LNX-20, §1.10; xen-pci XP-30, XP-36; devicetree binding virtio/pci-iommu.
 Sources that prove it: device tree.
 """
 
@@ -24,6 +26,9 @@ from rootplex.checks.ids._maps import (
 )
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import buses_of, dt_bridges, name_of
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import RidMap
+from rootplex.readers.tree import cells_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -54,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if any(entry.rid_base & ~map.mask for entry in map.entries):
             continue
-        left = _left(runs_of(bridge, map))
+        left = [run for run in _left(runs_of(bridge, map)) if not _is_the_unit_itself(run, bridge, map)]
         if not left:
             continue
         name = name_of(facts, bridge.path)
@@ -72,6 +77,18 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _left(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return holes(runs)
+
+
+def _is_the_unit_itself(run: Run, bridge: DtHostBridge, map: RidMap) -> bool:
+    """Whether the one id is of a child node of the bridge to which the map leads: children are found by
+    devfn, bits 15:8 of `reg` (linux-pci §1.9)."""
+    units = {entry.target for entry in map.entries}
+    own = {
+        buses_of(bridge)[0] << 8 | cells[0] >> 8 & 0xFF
+        for child in bridge.node.children
+        if child.path in units and (cells := cells_of(child.properties.get("reg", b"")))
+    }
+    return run.first == run.last and run.first in own
 
 
 def _shown(buses: tuple[int, int]) -> str:

@@ -30,6 +30,11 @@ _ARM_32 = re.compile(
     r"arm,(cortex-a(5|7|8|9|12|15|17|32)|arm\d.*|sa1100.*)|qcom,(krait|scorpion|kryo-32)|marvell,pj4.*"
 )
 
+_OTHER = re.compile(
+    r"loong|PowerPC|powerpc|mips|mti,|sparc|opencores|xlnx,microblaze|snps,(arc|nsim)|csky|intel,"
+)
+"""Processors of architectures that a description cannot name."""
+
 
 def import_tree(tree_: Tree) -> Imported:
     """The description of a tree's host bridges; Unreadable where it has none."""
@@ -39,7 +44,7 @@ def import_tree(tree_: Tree) -> Imported:
     platform = read_platform(tree_)
     missing: list[Missing] = []
     names = Names()
-    head = _platform(tree_, platform)
+    head = _platform(tree_, platform, missing)
     book = ControllerBook(tree_, platform, names, missing)
     _name_bridges(tree_, bridges, book)
     preserve = platform.chosen.probe_only == 1
@@ -62,7 +67,7 @@ def import_tree(tree_: Tree) -> Imported:
     return imported(tree_.file, document, paths, missing, f"the device tree {tree_.file.rpartition('/')[2]}")
 
 
-def _platform(tree_: Tree, platform: DtPlatform) -> Node:
+def _platform(tree_: Tree, platform: DtPlatform, missing: list[Missing]) -> Node:
     """`platform`: the name is the most specific compatible's, without its vendor."""
     first = platform.compatible[0] if platform.compatible else tree_.file.rpartition("/")[2].partition(".")[0]
     compatible = tree_.place("/", "compatible")
@@ -73,7 +78,7 @@ def _platform(tree_: Tree, platform: DtPlatform) -> Node:
         {
             "name": leaf(name, compatible),
             "title": None if not platform.model else leaf(platform.model, model),
-            "arch": leaf(_arch(tree_), tree_.place("/cpus")),
+            "arch": leaf(_arch(tree_, missing), tree_.place("/cpus")),
             "model": None if not platform.model else leaf(platform.model, model),
             "compatible": tree(list(platform.compatible), compatible) if platform.compatible else None,
             "firmware": tree(["dt"], tree_.place("/")),
@@ -82,17 +87,22 @@ def _platform(tree_: Tree, platform: DtPlatform) -> Node:
     )
 
 
-def _arch(tree_: Tree) -> str:
-    """By the processors' compatible; arm64 where they tell nothing."""
+def _arch(tree_: Tree, missing: list[Missing]) -> str:
+    """By the processors' compatible; arm64 where they tell nothing, or one that the language lacks."""
     cpus = tree_.by_path.get("/cpus")
-    names = [name for cpu in (cpus.children if cpus else ()) for name in cpu.compatible]
-    if any("riscv" in name for name in names) or any(
-        "riscv,isa" in cpu.properties for cpu in (cpus.children if cpus else ())
-    ):
-        return "riscv64"
-    if names and all(_ARM_32.fullmatch(name) for name in names):
-        return "arm"
-    return "arm64"
+    nodes = cpus.children if cpus else ()
+    names = [name for cpu in nodes for name in cpu.compatible]
+    sets = [cpu.properties["riscv,isa"] for cpu in nodes if "riscv,isa" in cpu.properties]
+    words = (*names, *(cpu.name for cpu in nodes))
+    found, odd = "arm64", next((word for word in words if _OTHER.match(word)), None)
+    if sets or any("riscv" in name for name in names):
+        found, odd = "riscv64", "rv32" if any(each.startswith(b"rv32") for each in sets) else None
+    elif names and all(_ARM_32.fullmatch(name) for name in names):
+        found = "arm"
+    if odd is not None:
+        why = f"the language has not that of {odd}; {found} stands in its place"
+        missing.append(Missing("platform.arch", why, tree_.place("/cpus")))
+    return found
 
 
 def _memory(platform: DtPlatform, missing: list[Missing]) -> Node | None:
