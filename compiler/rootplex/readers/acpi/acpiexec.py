@@ -163,8 +163,8 @@ def _object(lines: Sequence[str], at: int, depth: int) -> tuple[AmlObject, int]:
     """The object printed from line `at` on, and the line after it."""
     if at == len(lines):
         return None, at
-    before, integer, digits = lines[at].partition("[Integer] = ")
-    if integer and before.isspace():  # nearly every line of a `_PRT`
+    indent, integer, digits = lines[at].partition("[Integer] = ")
+    if integer and indent.isspace():  # nearly every line of a `_PRT`
         return _integer(digits), at + 1
     head = _OBJECT.match(lines[at])
     if head is None:
