@@ -251,6 +251,14 @@ def test_firmware_numbers_are_kept_with_probe_only() -> None:
     assert addresses(state)["b.ep"] == "09:00.0"
 
 
+def test_firmware_numbers_are_kept_on_device_tree_by_6_12() -> None:
+    """6.11 took the reassigning out (commit 7246a4520b4b), later kernels have it again; booted as a random
+    topology (seed 2026, number 39) on 6.12, which kept its numbers, and on 7.2, which did not."""
+    expected = {"linux-6.1": (2, 2), "linux-6.12": (9, 9), "linux-7.2": (2, 2)}
+    found = {kernel: buses(scan(_numbered(FIRMWARE_NUMBERS), kernel=kernel))["b"] for kernel in expected}
+    assert found == expected
+
+
 @pytest.mark.parametrize("numbers", [(1, 3, 5), (0, 5, 3), (0, 0, 3)])
 def test_broken_firmware_numbers_are_replaced(numbers: tuple[int, int, int]) -> None:
     state = scan(_numbered([("a", 0, numbers)]), chosen="linux,pci-probe-only = <1>;")

@@ -15,6 +15,8 @@ class Profile:
     `domains`: how a device tree bridge gets its number (§1.2). `bus_range`: what limits its end:
     `span` start + 0xff, `byte` 0xff (§1.3). `bridge_probe_only`: the property also counts in the
     bridge's node; `probe_only_assigns`: what firmware left unassigned is assigned (§1.8).
+    `reassigns_buses`: bus numbers that firmware left behind a device tree bridge are given anew,
+    unless probe-only (taken out in 6.11 by commit 7246a4520b4b, and back in 7.2).
     `acs_dt`: when ACS is switched on with a device tree: `after-driver` from the first driver's
     bind on, `all` for every device (§5.2). `groups_dt`, `groups_arm_acpi`: groups form when a
     driver binds, or at device add (§5.5). `config_acs`: the boot option is known.
@@ -26,6 +28,7 @@ class Profile:
     bus_range: Literal["span", "byte"] = "byte"
     bridge_probe_only: bool = True
     probe_only_assigns: bool = True
+    reassigns_buses: bool = True
     map_cells: MapCells = MapCells.TARGET
     acs_dt: Literal["after-driver", "all"] = "all"
     groups_dt: Literal["driver-bind", "device-add"] = "device-add"
@@ -39,12 +42,20 @@ _6_12 = replace(
     _7_2,
     name="linux-6.12",
     bus_range="span",
+    reassigns_buses=False,
     map_cells=MapCells.ONE,
     acs_dt="after-driver",
     groups_dt="driver-bind",
     groups_arm_acpi="driver-bind",
 )
-_6_1 = replace(_6_12, name="linux-6.1", bridge_probe_only=False, probe_only_assigns=False, config_acs=False)
+_6_1 = replace(
+    _6_12,
+    name="linux-6.1",
+    bridge_probe_only=False,
+    probe_only_assigns=False,
+    reassigns_buses=True,
+    config_acs=False,
+)
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile

@@ -142,7 +142,7 @@ def _bus_range(node: DtHostBridge, root: RootBridge, profile: Profile) -> None:
 def _modes(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     """Probe-only (§1.8): /chosen keeps bus numbers and BARs, the node's own property BARs only."""
     everywhere = bool(probe.firmware.platform.chosen.probe_only)
-    root.reassign = not everywhere
+    root.reassign = probe.profile.reassigns_buses and not everywhere
     root.preserve = everywhere
     if probe.profile.bridge_probe_only and node.probe_only is not None:
         root.preserve = bool(node.probe_only)
