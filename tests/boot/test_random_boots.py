@@ -65,6 +65,14 @@ def test_a_newer_kernel_sees_what_is_simulated(
     _boot(arch, seed, sixth, "linux-7.2", kernel, machine, record_property)
 
 
+@pytest.mark.boot
+def test_a_kernel_that_keeps_firmwares_bus_numbers_on_a_device_tree(
+    kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    """Of the kernels only this one does; the topology has a port that firmware left without numbers."""
+    _boot("arm64", 2026, 39, "linux-6.12", kernel, machine, record_property)
+
+
 def _boot(
     arch: Arch, seed: int, number: int, profile: str, kernel: Kernels, machine: Machine, record: Record
 ) -> None:
