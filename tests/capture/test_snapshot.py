@@ -270,6 +270,7 @@ def test_another_version_is_refused_with_both_numbers(text: str) -> None:
         (r"group 0 ", "group x "),
         (r"data config 4096 0", "data config 9999 0"),
         (r"data config 4096 0", "data config four 0"),
+        (r"data config 4096 0", "data config 4096 none"),
         (r"firmware dt", "firmware of"),
         (r"range 40000000-7fffffff", "range 40000000+7fffffff"),
     ],

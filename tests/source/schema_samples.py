@@ -23,7 +23,8 @@ KEYS = {
     "arm-smmu-v2": "name kind base size interrupts stream_id_bits enabled",
     "intel-vtd": "name kind base segment enabled",
     "amd-iommu": "name kind base enabled",
-    "dt-node": "name kind compatible base size cells address_cells interrupts controller parent enabled",
+    "dt-node": "name kind compatible base size cells address_cells interrupts controller parent dev fn"
+    " enabled",
     "region": "base size",
     "host_bridge": "name segment bus_range config windows dma_windows intx msi iommu dma_coherent proximity"
     " hot_pluggable enabled preserve_boot_config acpi dt devices",
@@ -133,6 +134,7 @@ iommus:
   - {name: vtd, kind: intel-vtd, base: 0xfed90000, segment: 1}
   - {name: amd, kind: amd-iommu, base: 0xfeb80000}
   - {name: dart, kind: dt-node, compatible: "apple,t8103-dart", cells: 1}
+  - {name: paravirtual, kind: dt-node, compatible: "virtio,pci-iommu", cells: 1, parent: main, dev: 3, fn: 1}
 """,
             PLATFORM
             + """

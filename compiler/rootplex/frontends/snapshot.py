@@ -20,6 +20,7 @@ from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 from rootplex.source.place import FilePlace, Place
+from rootplex.tools.images import profile_of
 
 _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 """Flags of a resource (Linux include/linux/ioport.h)."""
@@ -27,6 +28,7 @@ _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 _BARS = 6
 _IDE = 0x0101
 _RAM = "System RAM"
+_DEFAULT_KERNEL = "linux-7.2"
 
 
 def import_snapshot(snapshot: Snapshot) -> Imported:
@@ -48,7 +50,7 @@ def import_snapshot(snapshot: Snapshot) -> Imported:
         if found is not None:
             devices[index] = found
     document = with_devices(base.document, devices)
-    document = _with_memory(document, snapshot)
+    document = _with_kernel(_with_memory(document, snapshot), snapshot)
     missing = [each for each in missing if each.what != "memory" or document.get("memory") is None]
     source = f"the snapshot {snapshot.file.rpartition('/')[2]} of a Linux {snapshot.release}"
     return imported(snapshot.file, document, base.bridges, missing, source)
@@ -123,6 +125,18 @@ def _is_legacy_ide(class_code: int, index: int) -> bool:
     compatibility mode (bits 0 and 2 of the programming interface; PCI IDE Controller 1.0 §2.1-2.2)."""
     native = 1 if index < 2 else 4
     return class_code >> 8 == _IDE and index < 4 and not class_code & native
+
+
+def _with_kernel(document: Node, snapshot: Snapshot) -> Node:
+    """The kernel that ran, where it groups in another way than the language's default one."""
+    profile = profile_of(snapshot.release)
+    if profile in (None, _DEFAULT_KERNEL) or not isinstance(document.value, dict):
+        return document
+    place = FilePlace(snapshot.file)
+    xen = record(
+        place, {"dom0": record(place, {"kernel": leaf(profile, place, f"Linux {snapshot.release}")})}
+    )
+    return record(document.place, {**document.value, "xen": xen}, document.comment)
 
 
 def _with_memory(document: Node, snapshot: Snapshot) -> Node:

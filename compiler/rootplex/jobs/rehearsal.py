@@ -34,8 +34,9 @@ from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.record import dataclass, replace
+from rootplex.tools.images import profile_of
 
-_KERNELS = (("6.1.", "linux-6.1"), ("6.12.", "linux-6.12"))
+_NEWEST = "linux-7.2"
 _SHOWN = 6
 
 
@@ -81,7 +82,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
 
 def kernel_of(release: str) -> str:
     """The profile that is nearest to a kernel's release."""
-    return next((name for start, name in _KERNELS if release.startswith(start)), "linux-7.2")
+    return profile_of(release) or _NEWEST
 
 
 def _platform(imported: Imported) -> Platform | None:

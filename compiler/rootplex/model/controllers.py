@@ -92,7 +92,8 @@ class DtNode(Controller):
     """A vendor's own controller that only the device tree can say.
 
     `cells` is its #interrupt-cells, #msi-cells or #iommu-cells by the list it stands in;
-    `controller` the interrupt parent; `parent` the bridge whose child node it is."""
+    `controller` the interrupt parent; `parent` the bridge whose child node it is, and `devfn` which function
+    of that bridge's first bus, where it is one."""
 
     compatible: tuple[str, ...]
     base: int | None
@@ -102,6 +103,7 @@ class DtNode(Controller):
     interrupts: tuple[int, ...]
     controller: str | None
     parent: str | None
+    devfn: int | None = None
 
 
 InterruptController = GicV3 | GicV2 | IoApic | DtNode

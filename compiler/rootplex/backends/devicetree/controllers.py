@@ -240,22 +240,28 @@ _VENDOR = (
 
 
 def _vendor_nodes(platform: Platform, known: Controllers, parent: str | None) -> tuple[Node, ...]:
+    buses = (bridge.bus_range.first for bridge in platform.bridges_in("dt") if bridge.name == parent)
+    bus = next(buses, 0)
     return tuple(
-        _vendor(each, known, kind, width)
+        _vendor(each, known, kind, width, bus)
         for attribute, kind, width in _VENDOR
         for each in getattr(platform, attribute)
         if isinstance(each, DtNode) and each.parent == parent
     )
 
 
-def _vendor(node: DtNode, known: Controllers, kind: str, width: str) -> Node:
-    """A vendor's own controller. Below a bridge it has no address: there `reg` would be PCI's."""
+def _vendor(node: DtNode, known: Controllers, kind: str, width: str, bus: int) -> Node:
+    """A vendor's own controller. Below a bridge, whose first bus is `bus`, it has no address: there `reg` is
+    PCI's and says which function it is."""
     # a vendor's controller that is a child of a bridge's node may go without
     out = [text("compatible", *node.compatible, source=node.at("compatible"))] if node.compatible else []
     name = kind if node.parent is not None else f"{kind}-{node.name}"
     if node.base is not None and node.size is not None and node.parent is None:
         out.append(_reg(node, node.base, node.size))
         name = f"{kind}@{node.base:x}"
+    if node.devfn is not None and node.parent is not None:
+        out.append(cells("reg", bus << 16 | node.devfn << 8, 0, 0, 0, 0, source=node.at("dev")))
+        name = f"{kind}@{node.devfn >> 3:x}" + (f",{node.devfn & 7}" if node.devfn & 7 else "")
     if kind != "iommu":
         out.append(flag(kind))
     if kind == "interrupt-controller":

@@ -1,7 +1,8 @@
 """iort-its-unknown
 
 What it finds: an ITS group of IORT that names an ITS which MADT does not have.
-Why it matters: no MSI reaches the devices mapped to it.
+Why it matters: no MSI reaches the devices mapped to it. A machine with a GICv2m frame and no ITS at all (as
+QEMU's with a GICv2) uses that, and the mapping says too much.
 Example: ITS 3 in IORT, ITS 0 and 1 in MADT.
 What to do: name an ITS by its id in MADT.
 Source: linux-pci §3.1, §3.5; Arm DEN0049 E.f §3.1.1.3.
@@ -12,6 +13,7 @@ firmware's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rootplex.checks.acpi._tables import (
     iort_of,
@@ -24,6 +26,9 @@ from rootplex.readers.acpi.iort import (
 )
 from rootplex.source.finding import Finding, Level
 
+if TYPE_CHECKING:
+    from rootplex.readers.acpi.madt import Madt
+
 RULE = Rule(
     code="RPX0748",
     name="iort-its-unknown",
@@ -34,7 +39,9 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each id without an ITS."""
     iort = iort_of(facts)
-    known = _known(facts)
+    madt = _madt(facts)
+    known = _known(facts, madt)
+    frames = madt is not None and not madt.its and bool(madt.msi_frames)
     if iort is None or known is None:
         return
     for node in iort.nodes:
@@ -43,19 +50,30 @@ def check(facts: Facts) -> Iterator[Finding]:
                 yield RULE.finding(
                     facts.source(iort.table.place(node.offset + 20 + 4 * index, 4)),
                     f"IORT names ITS {id}, which is not there",
-                    notes=(f"there are: {', '.join(map(str, sorted(known)))}" if known else "there is none",),
+                    level=Level.WARNING if frames else Level.ERROR,
+                    notes=("the messages go to the GICv2m frame of MADT",) if frames else (_there(known),),
                     help="name an ITS by its id in MADT",
                 )
 
 
-def _known(facts: Facts) -> frozenset[int] | None:
-    """The ids of all ITSs; None where they cannot be known."""
+def _madt(facts: Facts) -> Madt | None:
     tables = () if facts.acpi is None else facts.acpi.tables
-    madt = next((table for table in tables if table.signature == "APIC"), None)
-    if madt is not None:
-        from rootplex.readers.acpi.madt import read_madt
+    table = next((table for table in tables if table.signature == "APIC"), None)
+    if table is None:
+        return None
+    from rootplex.readers.acpi.madt import read_madt
 
-        return frozenset(its.id for its in read_madt(madt).its)
+    return read_madt(table)
+
+
+def _known(facts: Facts, madt: Madt | None) -> frozenset[int] | None:
+    """The ids of all ITSs; None where they cannot be known."""
+    if madt is not None:
+        return frozenset(its.id for its in madt.its)
     if facts.described is not None:
         return frozenset(each.id for each in facts.described.msi_controllers if isinstance(each, Its))
     return None
+
+
+def _there(known: frozenset[int]) -> str:
+    return f"there are: {', '.join(map(str, sorted(known)))}" if known else "there is none"

@@ -14,6 +14,7 @@ from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, IortNode, Smmu, Sm
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
+from rootplex.readers.tree import cells_of
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass
 
@@ -56,6 +57,16 @@ def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
     """A map over the bus range of its bridge; nothing where that or the map cannot be followed."""
     first, last = dt_buses(bridge)
     return () if bus_count(bridge) is None else dt_runs(map, first, last) or ()
+
+
+def units_own(bridge: DtHostBridge, map: RidMap) -> frozenset[int]:
+    """The requester ids of IOMMUs that are themselves functions of the bridge to which the map leads
+    (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux-pci §1.9)."""
+    first, units = dt_buses(bridge)[0], {entry.target for entry in map.entries}
+    found = (
+        cells_of(child.properties.get("reg", b"")) for child in bridge.node.children if child.path in units
+    )
+    return frozenset(first << 8 | cells[0] >> 8 & 0xFF for cells in found if cells)
 
 
 def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import (
     acpi_claims,
+    units_own,
 )
 from rootplex.checks.rule import Rule
 from rootplex.readers.ridmap import map_rid
@@ -68,6 +69,9 @@ def _is_hole(facts: Facts, function: Function, rid: int, claimed: frozenset[str]
     root = facts.outcome.dom0.root_bridges[function.root]
     joined = facts.joined(root.path)
     if facts.outcome.settings.firmware == "dt":
-        map = None if joined is None or joined.dt is None else joined.dt.iommu_map
-        return map is not None and map_rid(map, rid).entry is None and map_rid(map, rid).error is None
+        bridge = None if joined is None else joined.dt
+        if bridge is None or bridge.iommu_map is None or rid in units_own(bridge, bridge.iommu_map):
+            return False
+        found = map_rid(bridge.iommu_map, rid)
+        return found.entry is None and found.error is None
     return joined is not None and joined.name in claimed

@@ -23,12 +23,10 @@ from rootplex.checks.ids._maps import (
     enabled_maps,
     has_placeholders,
     runs_of,
+    units_own,
 )
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import buses_of, dt_bridges, name_of
-from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.ridmap import RidMap
-from rootplex.readers.tree import cells_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -59,7 +57,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if any(entry.rid_base & ~map.mask for entry in map.entries):
             continue
-        left = [run for run in _left(runs_of(bridge, map)) if not _is_the_unit_itself(run, bridge, map)]
+        left = [run for run in _left(runs_of(bridge, map)) if not _is_own(run, units_own(bridge, map))]
         if not left:
             continue
         name = name_of(facts, bridge.path)
@@ -79,15 +77,7 @@ def _left(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return holes(runs)
 
 
-def _is_the_unit_itself(run: Run, bridge: DtHostBridge, map: RidMap) -> bool:
-    """Whether the one id is of a child node of the bridge to which the map leads: children are found by
-    devfn, bits 15:8 of `reg` (linux-pci §1.9)."""
-    units = {entry.target for entry in map.entries}
-    own = {
-        buses_of(bridge)[0] << 8 | cells[0] >> 8 & 0xFF
-        for child in bridge.node.children
-        if child.path in units and (cells := cells_of(child.properties.get("reg", b"")))
-    }
+def _is_own(run: Run, own: frozenset[int]) -> bool:
     return run.first == run.last and run.first in own
 
 

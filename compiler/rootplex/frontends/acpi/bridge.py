@@ -118,19 +118,16 @@ class _Bridge:
         entry = self.entry(buses or (first, first))
         base = bridge.config_base
         if base.known is not None and base.known:
-            self.acpi["cba"] = None if entry is None else flag(True, base.place)
-            if entry is None:
+            if entry is not None:
+                self.acpi["cba"] = flag(True, base.place)
+                self.covered(entry, buses)
+            else:
                 self.extra["hot_pluggable"] = flag(True, base.place, "_CBA, and not in MCFG")
             return self.ecam(base.known, first, base.place, "_CBA")
         if base.state in ("unknown", "failed"):
             self.missing("config.base", f"_CBA: {base.reason}", base.place)
         if entry is not None:
-            covered = (entry.start_bus, entry.end_bus)
-            owner = self.book.entries_of.setdefault(entry.index, self.name)
-            if owner != self.name:
-                self.acpi["mcfg"] = flag(False, entry.place, f"the entry of {owner} covers it")
-            elif buses is not None and covered != buses:
-                self.acpi["mcfg"] = listing((leaf(Hex(bus), entry.place) for bus in covered), entry.place)
+            self.covered(entry, buses)
             return self.ecam(entry.base, first, entry.place, told(entry.place))
         self.acpi["mcfg"] = flag(False, bridge.place) if bridge.hid or bridge.cids else None
         if not self.book.source.is_arm and self.segment == 0:
@@ -144,6 +141,15 @@ class _Bridge:
             return record(bridge.place, fields, "no MCFG entry: by the I/O ports 0xcf8 to 0xcff")
         self.missing("config.base", "no MCFG entry covers its buses, and there is no _CBA", bridge.place)
         return record(bridge.place, {})
+
+    def covered(self, entry: McfgEntry, buses: tuple[int, int] | None) -> None:
+        """`mcfg`, where the entry is not for the bridge's buses alone; the first bridge has it."""
+        span = (entry.start_bus, entry.end_bus)
+        owner = self.book.entries_of.setdefault(entry.index, self.name)
+        if owner != self.name:
+            self.acpi["mcfg"] = flag(False, entry.place, f"the entry of {owner} covers it")
+        elif buses is not None and span != buses:
+            self.acpi["mcfg"] = listing((leaf(Hex(bus), entry.place) for bus in span), entry.place)
 
     def ecam(self, base: int, first: int, place: Place, remark: str) -> Node:
         """ECAM in the language's terms: the base is that of the first bus."""

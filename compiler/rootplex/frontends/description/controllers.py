@@ -210,6 +210,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
 
 
 def _dt_node(fields: Fields) -> DtNode:
+    device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
     return DtNode(
         places=fields.places(),
         name=fields.text("name") or "",
@@ -222,4 +223,5 @@ def _dt_node(fields: Fields) -> DtNode:
         interrupts=fields.numbers("interrupts", 0, 0xFFFF_FFFF) or (),
         controller=fields.text("controller"),
         parent=fields.text("parent"),
+        devfn=None if device is None else device << 3 | (function or 0),
     )

@@ -170,6 +170,11 @@ class ControllerBook:
         bridge = None if node.parent is None else self.bridges.get(node.parent.path)
         if bridge is not None:
             fields["parent"] = leaf(bridge, place)
+            reg = node.cells("reg")
+            if reg:
+                place = self.tree.place(node, "reg")
+                fields["dev"] = leaf(reg[0] >> 11 & 31, place)
+                fields["fn"] = leaf(reg[0] >> 8 & 7, place) if reg[0] >> 8 & 7 else None
         elif blocks:
             self._base(fields, blocks[0])
         cells = node.u32(_CELLS[kind])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
 from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
@@ -10,6 +12,9 @@ from rootplex.simulator.routing.aliases import requester_id
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import MsiRoute, Step, Unit
+
+if TYPE_CHECKING:
+    from rootplex.readers.acpi.madt import Madt
 
 LOCAL_APIC = "lapic"
 
@@ -80,8 +85,8 @@ def _by_device_tree(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
 
 
 def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
-    """IORT down to an ITS group, of which Linux takes the first ITS; without a way there a GICv2m
-    frame; on x86 the local APIC."""
+    """IORT down to an ITS group, of which Linux takes the first ITS; without a way there, or without any
+    ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC."""
     iort, madt = facts.iort, facts.madt
     found = Lookup(None, None, (), "there is no IORT", None)
     if iort is not None:
@@ -93,17 +98,14 @@ def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
                 reason = "IORT: the ITS group names no ITS"
                 return Lookup(None, None, found.steps, reason, result.node.place)
             its = next((its for its in madt.its if its.id == ids[0]), None) if madt is not None else None
-            if madt is not None and its is None:
+            if madt is not None and its is None and not _has_frames_alone(madt):
                 reason = f"IORT: MADT has no ITS with the id {ids[0]}"
                 return Lookup(None, None, found.steps, reason, result.node.place)
-            unit = Unit(
-                "its",
-                f"ITS {ids[0]}",
-                None if its is None else its.base,
-                result.node.place if its is None else its.place,
-            )
-            return Lookup(unit, found.id, found.steps, None, found.place)
-    if madt is not None and not madt.its and madt.msi_frames:
+            if madt is None or its is not None:
+                base, place = (None, result.node.place) if its is None else (its.base, its.place)
+                unit = Unit("its", f"ITS {ids[0]}", base, place)
+                return Lookup(unit, found.id, found.steps, None, found.place)
+    if madt is not None and _has_frames_alone(madt):
         frame = madt.msi_frames[0]
         unit = Unit("v2m", f"GICv2m frame {frame.id}", frame.base, frame.place)
         return Lookup(unit, rid, (Step("MADT: GIC MSI frame", rid, rid, frame.place),), None, frame.place)
@@ -112,3 +114,8 @@ def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
         unit = Unit("lapic", LOCAL_APIC, madt.local_apic, place)
         return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
     return found
+
+
+def _has_frames_alone(madt: Madt) -> bool:
+    """Whether messages go to a GICv2m frame: a GICv2, which has no ITS."""
+    return bool(madt.msi_frames) and not madt.its
