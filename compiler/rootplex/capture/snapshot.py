@@ -25,6 +25,7 @@ from rootplex.source.finding import unreadable
 _CONFIG_LIMIT = 4096
 _FIRMWARE_LIMIT = 64 << 20  # bytes of a device tree and all tables together
 _ROW = re.compile(r"[0-9a-f]{1,7}")
+_ROW_BYTES = 16
 _BRIDGE = re.compile(r"pci([0-9a-f]{4,8}):([0-9a-f]{2})")
 _RANGE = re.compile(r"( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)")
 _BUS_WINDOW = re.compile(r"root bus resource \[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]")
@@ -270,7 +271,7 @@ def _blocks(part: list[Line], room: int) -> Iterator[Block]:
                 break
             with _reading(row):
                 at, new = int(row.word, 16), bytes.fromhex(row.rest)
-                if at + len(new) > len(data):
+                if len(new) > _ROW_BYTES or at + len(new) > len(data):
                     raise ValueError
             data[at : at + len(new)] = new
         yield Block(name, bytes(data), masked)

@@ -139,6 +139,7 @@ def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
             yield RULE.finding(seen[sbdf].place, message, subject=sbdf)
     if snapshot.groups:
         yield from _groups([seen[sbdf] for sbdf in both], ran)
+        yield from _grouped_or_not(snapshot, [seen[sbdf] for sbdf in both], ran)
 
 
 def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
@@ -158,6 +159,26 @@ def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
                 f"the kernel groups {_listed(kernels)}; simulated it is {_listed(ours)}",
                 subject=sbdf,
             )
+
+
+def _grouped_or_not(snapshot: Snapshot, functions: list[Function], ran: Ran) -> Iterator[Finding]:
+    """Functions that have a group for one of the two alone. That the kernel gave none counts only where
+    each function was offered a driver."""
+    grouped = {member.sbdf for group in ran.groups for member in group.members}
+    kernels = [each for each in functions if each.group is not None]
+    if kernels and not grouped:
+        # AMD's IVRS and a virtio-iommu's VIOT, for two, are not read.
+        why = f"the kernel groups {len(kernels)} functions by an IOMMU that the simulation does not know"
+        yield RULE.finding(FilePlace(snapshot.file), why, level=Level.NOTE)
+        return
+    for each in functions:
+        sbdf = str(each.sbdf)
+        if each.group is not None and sbdf not in grouped:
+            message = f"the kernel gives {sbdf} a group; simulated it has none"
+            yield RULE.finding(each.place, message, subject=sbdf)
+        elif each.group is None and sbdf in grouped and snapshot.offers:
+            message = f"the kernel gives {sbdf} no group; simulated it has one"
+            yield RULE.finding(each.place, message, subject=sbdf)
 
 
 def _listed(names: frozenset[str]) -> str:
