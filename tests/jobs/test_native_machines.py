@@ -4,7 +4,7 @@ firmware's bytes and beside the imported description."""
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -111,3 +111,34 @@ def test_an_iommu_that_is_a_function_keeps_its_place() -> None:
 def test_of_bridges_in_one_mcfg_entry_one_has_it() -> None:
     bridges = described("virt-acpi-pxb-7.2").host_bridges
     assert [False, False, True] == sorted(each.acpi.mcfg is not False for each in bridges)
+
+
+def altered(name: str, change: Callable[[list[str]], list[str]]) -> set[tuple[Level, str]]:
+    """What is said of the kernel's groups, with the snapshot's lines (without their numbers) changed."""
+    lines = [line.partition(" ")[2] for line in text_of(name).decode().splitlines()]
+    text = "".join(f"{i}/{len(line)} {line}\n" for i, line in enumerate(change(lines), 1))
+    findings = validate_board(Board((Item(f"{name}.txt", None, text.encode()),))).findings
+    return {(each.level, each.message) for each in findings if each.code == "RPX0891"}
+
+
+def test_a_group_that_only_one_of_the_two_has_is_told() -> None:
+    def without_group(lines: list[str]) -> list[str]:
+        start = lines.index("function 0000:00:1e.0")
+        return [
+            line for at, line in enumerate(lines) if not (at in range(start, start + 30) and "group" in line)
+        ]
+
+    message = "the kernel gives 0000:00:1e.0 no group; simulated it has one"
+    assert (Level.WARNING, message) in altered("q35-pci-bridges-7.2", without_group)
+
+
+def test_an_iommu_that_no_table_we_read_tells_of_is_said_once() -> None:
+    """Without DMAR, as with AMD's IVRS."""
+
+    def without_dmar(lines: list[str]) -> list[str]:
+        start = next(at for at, line in enumerate(lines) if line.startswith("data DMAR "))
+        end = next(at for at in range(start + 1, len(lines)) if lines[at].startswith(("data ", "end")))
+        return lines[:start] + lines[end:]
+
+    message = "the kernel groups 5 functions by an IOMMU that the simulation does not know"
+    assert {(Level.NOTE, message)} == altered("q35-pxb-bypass-6.1", without_dmar)
