@@ -47,10 +47,11 @@ def bind_order(discovery: Sequence[Function]) -> list[Function]:
     Seen in boots of 6.1 and 6.12 (device tree and arm64 ACPI): when host bridges are scanned the SMMU is not
     there yet, so `pcieport`, which matches every bridge and event collector, is deferred to the end of the
     boot, in the order in which it was offered them. Drivers that register behind the SMMU's come before
-    it: `nvme`. What no driver wants is offered one afterwards, by address.
+    it: `nvme`. What no driver wants is offered one afterwards, by address. Virtual functions are made when
+    user space asks for them, behind all ports.
     """
     offered = _offered(discovery)
-    disks = [function for function in discovery if function.class_code == NVME]
+    disks = [each for each in discovery if each.class_code == NVME and each.physfn is None]
     ports = [function for function in offered if _is_ports(function)]
     early = {*disks, *ports}
     rest = [function for function in discovery if function not in early]
