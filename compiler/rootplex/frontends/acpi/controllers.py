@@ -16,6 +16,11 @@ _GICD_SIZE = 0x1_0000
 _FRAME_SIZE = 0x1000
 _FUNCTION_SCOPES = (1, 2)  # endpoint, bridge (VT-d 4.1 §8.3.1)
 _V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
+_UNREAD = {
+    "IVRS": ("AMD's IOMMU", "the table IVRS is not read"),
+    "VIOT": ("the virtio-iommu", "the table VIOT is not read"),
+}
+"""Tables of IOMMUs that are the firmware's alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class ControllerBook:
         if source.iort is not None:
             self._read_iort(source.iort)
         self._read_dmar()
+        for table in source.tables:
+            if table.signature in _UNREAD:
+                what, why = _UNREAD[table.signature]
+                missing.append(Missing(what, why, table.place()))
 
     def entries(self) -> dict[str, Node | None]:
         """The three lists, as far as they have entries."""
