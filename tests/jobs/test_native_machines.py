@@ -157,3 +157,11 @@ def test_an_iommu_of_a_table_that_is_not_read_is_listed(signature: str, what: st
     text = "".join(f"{i}/{len(line)} {line}\n" for i, line in enumerate(lines, 1))
     missing = import_snapshot(parse_snapshot(text, "x.txt")).missing
     assert [what] == [each.what for each in missing if "IOMMU" in each.what or "iommu" in each.what]
+
+
+def test_messages_go_to_the_frame_that_the_kernel_found() -> None:
+    """`GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:143]`; QEMU's IORT names an ITS all the same."""
+    platform = described("virt-acpi-gicv2-6.1")
+    (frame,) = platform.msi_controllers
+    assert (0x0802_0000, 80, 64) == tuple(getattr(frame, key) for key in ("base", "spi_base", "spi_count"))
+    assert {frame.name} == {each.msi and each.msi.controller for each in platform.host_bridges}

@@ -47,6 +47,8 @@ class ControllerBook:
         self.entries_of: dict[int, str] = {}
         """Index of an MCFG entry → the first bridge that it covers."""
         self.gic: str | None = None
+        self.frame: tuple[str, Place] | None = None
+        """The first GICv2m frame, where there is no ITS."""
         self.ioapics: list[tuple[IoApic, str]] = []
         self._interrupt: list[Node] = []
         self._msi: list[Node] = []
@@ -102,6 +104,8 @@ class ControllerBook:
                 self.missing.append(Missing("the MSI frame's interrupts", why, frame.place))
                 continue
             name = self.names.take("v2m" if len(madt.msi_frames) == 1 else f"v2m{frame.id}", "v2m")
+            if self.frame is None and not madt.its:
+                self.frame = name, frame.place
             self._add(
                 self._msi,
                 name,

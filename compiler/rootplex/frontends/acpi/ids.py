@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from rootplex.frontends.acpi.controllers import ControllerBook
-from rootplex.frontends.document import Hex, Missing, leaf, listing, record, told
+from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record, told
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, map_id, root_complex
 from rootplex.source.node import Node
 from rootplex.source.place import Place
@@ -34,7 +34,11 @@ class Piece:
 
 
 def msi_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str) -> Node | None:
-    """The `msi` key; None where IORT leads no id of the bridge to an ITS."""
+    """The `msi` key: the ITS that IORT leads to, or the GICv2m frame of a machine without any; else None."""
+    if book.frame is not None:
+        frame, place = book.frame
+        fields: dict[str, Node | None] = {"controller": leaf(frame, place), "parent": flag(True, place)}
+        return record(place, fields, told(place))
 
     def target(node: IortNode) -> str | None:
         assert isinstance(node.data, ItsGroup)
