@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("name a finding's code, or an SBDF and a description, or --all for a list")
     if _SBDF.fullmatch(arguments.what.lower()):
         return _way(arguments, console)
+    if ":" in arguments.what:
+        raise UsageError(f"{arguments.what} is no SBDF: it is written as in 0000:01:00.0")
     return _page(arguments.what, console)
 
 
@@ -44,7 +46,7 @@ def _list(console: Console) -> int:
 
 def _page(what: str, console: Console) -> int:
     from rootplex.checks.registry import modules, rule_of
-    from rootplex.source.suggest import advice
+    from rootplex.source.suggest import nearest
 
     known: list[str] = []
     for module in modules():
@@ -54,7 +56,9 @@ def _page(what: str, console: Console) -> int:
             console.print(f"{rule.code} {inspect.getdoc(module)}{covers}\nLevel: {rule.level.value}.")
             return 0
         known += [rule.code, rule.name]
-    raise UsageError(f"no finding is called {what}; {advice(what, known, 'finding')}")
+    near = nearest(what.lower(), (word for word in known if word.islower()))
+    meant = f"did you mean '{near}'?" if near is not None else "'rootplex explain --all' lists them"
+    raise UsageError(f"no finding is called {what}; {meant}")
 
 
 def _way(arguments: argparse.Namespace, console: Console) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rootplex.cli.frame import UsageError
@@ -29,13 +30,23 @@ def read_input(name: str) -> tuple[str, bytes]:
     return label, data
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of writing without a file's name, as of a full disk, get this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
     import tempfile
 
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _named(path), os.fdopen(handle, "wb") as file:
             file.write(data)
         Path(name).chmod(0o644)
         Path(name).replace(path)
@@ -57,7 +68,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         fresh.chmod(0o755)
         for name, data in files.items():
-            (fresh / name).write_bytes(data)
+            with _named(folder / name):
+                (fresh / name).write_bytes(data)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             folder.replace(old / folder.name)

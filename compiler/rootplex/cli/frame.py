@@ -26,6 +26,15 @@ class UsageError(Exception):
 
 def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Find the command, run it, and turn whatever stops it into one line and a status."""
+    try:
+        return _run(argv, commands)
+    except KeyboardInterrupt:
+        # While modules are loaded; a command at work is interrupted in `_guarded`.
+        os.write(2, b"rootplex: interrupted\n")
+        return INTERRUPTED
+
+
+def _run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     gc.set_threshold(COLLECT_AFTER)
     # Python looks for cycles once more on its way out, in all that is about to go: a twentieth of a check.
     atexit.register(gc.freeze)
@@ -55,6 +64,8 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else HANDLED
+    if sys.stdout is None or sys.stderr is None:  # the shell's `>&-`
+        return _nowhere_to_write()
     console = Console.of_process(sys.stdout, sys.stderr, os.environ)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
@@ -79,6 +90,12 @@ def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
     from rootplex.source.suggest import advice
 
     sys.stderr.write(f"rootplex: there is no command '{word}'; {advice(word, commands, 'command')}\n")
+    return HANDLED
+
+
+def _nowhere_to_write() -> int:
+    if sys.stderr is not None:
+        sys.stderr.write("rootplex: standard output is closed\n")
     return HANDLED
 
 

@@ -1,0 +1,62 @@
+"""What stops a command: one line and a status, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from rootplex.cli import frame, main
+from rootplex.cli.files import write_file, write_folder
+
+
+def test_standard_output_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no stream where the shell's `>&-` closed it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    assert (main(["schema"]), said.getvalue()) == (2, "rootplex: standard output is closed\n")
+
+
+def test_interrupted_while_a_command_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(name: str) -> object:
+        if name == "rootplex.cli.check":
+            raise KeyboardInterrupt
+        return import_module(name)
+
+    monkeypatch.setattr(frame, "import_module", interrupt)
+    assert main(["check", "x.yaml"]) == 130
+    assert capfd.readouterr().err == "rootplex: interrupted\n"
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_folder(tmp_path / "board", {"board.dts": b"x"})
+    assert caught.value.filename == str(tmp_path / "board" / "board.dts")
+    monkeypatch.setattr("os.fdopen", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_file(tmp_path / "x.yaml", b"x")
+    assert caught.value.filename == str(tmp_path / "x.yaml")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["0:0:0.0", "x.yaml"], "0:0:0.0 is no SBDF: it is written as in 0000:01:00.0"),
+        (["zz"], "no finding is called zz; 'rootplex explain --all' lists them"),
+        (["xendown"], "no finding is called xendown; did you mean 'xen-down'?"),
+    ],
+)
+def test_what_explain_does_not_know(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *words]) == 2
+    assert capsys.readouterr().err == f"rootplex: {line}\n"
