@@ -80,6 +80,25 @@ def test_refused_with_its_place(text: str | bytes, place: str, message: str) -> 
     assert (place, message, "RPX0001") == (str(first.at), first.message, first.code)
 
 
+GIVEN_UP = [
+    ("a: 1\nb 2\nc: 3", "x:3:1", "x:2:1", "write 'key: value', with a space after the colon"),
+    ("a: [1, 2\nb: 3", "x:2:2", "x:1:4", "close the bracket, or quote a text with ': ' in it"),
+    ("a:\n\tb: 1", "x:2:1", None, "indent with spaces; quote a text that begins with @, ` or %"),
+    ("- a: 1\n b: 2", "x:2:2", "x:1:1", "begin the keys of a list's entry in one column"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "began", "help"), GIVEN_UP)
+def test_where_the_parser_gave_up_and_what_to_do(text: str, place: str, began: str | None, help: str) -> None:
+    """The place is often the line behind the fault: where the unfinished thing began is shown too."""
+    with pytest.raises(Unreadable) as caught:
+        load_yaml(text, "x")
+    (found,) = caught.value.findings
+    assert (place, [] if began is None else [began], help) == (
+        str(found.at), [str(each.at) for each in found.related], found.help,
+    )  # fmt: skip
+
+
 def test_every_duplicate_and_tag_is_named_in_one_run() -> None:
     with pytest.raises(Unreadable) as caught:
         load_yaml("a: 1\na: 2\nb: !x 3\na: 4\n", "x")

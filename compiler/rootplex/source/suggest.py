@@ -7,11 +7,29 @@ from collections.abc import Iterable
 MANY = 12
 
 
+MEANT = {
+    "aarch64": "arm64",
+    "amd64": "x86_64",
+    "device": "id",
+    "device_id": "id",
+    "no": "false",
+    "off": "false",
+    "on": "true",
+    "vendor": "id",
+    "vendor_id": "id",
+    "yes": "true",
+}
+"""What other tools call what we call otherwise."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` probably misspells, or None."""
+    """The known word that `word` probably misspells or stands for, or None."""
     import difflib
 
-    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    words = sorted(known)
+    if MEANT.get(word) in words:
+        return MEANT[word]
+    found = difflib.get_close_matches(word, words, n=1, cutoff=0.61)
     return found[0] if found else None
 
 
@@ -22,6 +40,6 @@ def advice(word: str, known: Iterable[str], what: str) -> str:
     if near is not None:
         return f"did you mean '{near}'?"
     if not words:
-        return f"there is no {what} here"
+        return f"describe the {what}: there is none"
     listed = ", ".join(words[:MANY]) + (", …" if len(words) > MANY else "")
     return f"known {what}s: {listed}"

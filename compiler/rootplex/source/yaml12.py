@@ -26,6 +26,18 @@ MAX_NODES = 3_000_000
 # PyYAML's stubs call every mark optional; events of a parsed text always have both.
 _Mark: TypeAlias = Any
 
+_YAML_HELP = {
+    "tab character": "indent with spaces",
+    "cannot start any token": "indent with spaces; quote a text that begins with @, ` or %",
+    "could not find expected ':'": "write 'key: value', with a space after the colon",
+    "mapping values are not allowed": "quote a text with ': ' in it; keys of one map stand in one column",
+    "expected ',' or": "close the bracket, or quote a text with ': ' in it",
+    "expected '-' indicator": "begin the keys of a list's entry in one column",
+    "expected <block end>": "begin the keys of a map in one column",
+    "expected key": "begin the keys of a map in one column",
+}
+"""What to do, by words of the parser's."""
+
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _SPECIAL_FLOAT = {
@@ -78,8 +90,8 @@ def load_yaml(text: str | bytes, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark: _Mark = error.problem_mark or error.context_mark
         words = " ".join(part for part in (error.problem, error.context) if part)
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        raise _refused(file, line, column, f"the YAML does not parse: {words or 'no reason given'}") from None
+        message = f"the YAML does not parse: {words or 'no reason given'}"
+        raise Unreadable((_unparsed(file, mark, error.context_mark, message),)) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -226,6 +238,22 @@ class _Composer:
 
     def span(self, start: _Mark, end: _Mark) -> Span:
         return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _unparsed(file: str, mark: _Mark, began: _Mark, message: str) -> Finding:
+    """What the parser says where it gave up, with the place where it began what it could not end."""
+    at, start = (
+        Span(file, 1, 1, 1, 2)
+        if each is None
+        else Span(file, each.line + 1, each.column + 1, each.line + 1, each.column + 2)
+        for each in (mark, began)
+    )
+    related = () if began is None or start == at else (Related(start, "this began here"),)
+    return _finding(at, message, related=related, help=_yaml_help(message))
+
+
+def _yaml_help(message: str) -> str | None:
+    return next((help for words, help in _YAML_HELP.items() if words in message), None)
 
 
 def _finding(

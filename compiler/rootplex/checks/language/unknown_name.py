@@ -21,6 +21,13 @@ from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR)
 
+LISTS = {
+    "interrupt controller": "interrupt_controllers",
+    "MSI controller": "msi_controllers",
+    "IOMMU": "iommus",
+}
+"""Where a platform describes what a host bridge names."""
+
 Reference = tuple[Part, str, str, str, frozenset[str]]
 
 
@@ -44,7 +51,8 @@ def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) 
 def _finding(part: Part, path: str, message: str, name: str, what: str, known: Iterable[str]) -> Finding:
     from rootplex.source.suggest import advice
 
-    return RULE.finding(part.at(path), message, help=advice(name, known, what), subject=name)
+    help_ = advice(name, known, what) if known or what not in LISTS else f"describe it under '{LISTS[what]}'"
+    return RULE.finding(part.at(path), message, help=help_, subject=name)
 
 
 def _catalogue(platform: Platform) -> Iterator[Finding]:

@@ -38,9 +38,9 @@ def description_of(document: Node, file: str) -> Description:
     found = violations(document.plain(), schema)
     sound: Node | None = document
     if found:
-        from rootplex.frontends.description.refused import finding_of, without
+        from rootplex.frontends.description.refused import finding_of, told_once, without
 
-        faults.found.extend(finding_of(violation, document) for violation in found)
+        faults.found.extend(finding_of(violation, document) for violation in told_once(found))
         sound = without(document, found)
     if sound is None:
         return Description(document, None, tuple(faults.found), names)

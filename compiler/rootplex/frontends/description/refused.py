@@ -5,6 +5,7 @@ The model is built of the rest, so that one misspelt key does not hide the fault
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
@@ -25,8 +26,22 @@ _CODES = {
     "malformed": ("RPX0006", "invalid-value"),
 }
 
+# A size as other tools write it: 256M, 32 GB, 4 KiB.
+_SIZE = re.compile(r"(0x[0-9a-fA-F]+|[0-9]+) *([kKMGT])i?[bB]?")
+
 # A thing that lacks one of these is not known well enough to say anything else about it.
 _IDENTITY = frozenset({"name", "kind", "type", "space", "dev", "fn", "model"})
+
+
+def told_once(found: Iterable[Violation]) -> list[Violation]:
+    """Without the missing keys that stand there misspelt: the misspelling is told."""
+    kept = list(found)
+    meant = {
+        (each.path, nearest(each.key, each.allowed))
+        for each in kept
+        if each.kind == "unknown-key" and each.key is not None
+    }
+    return [each for each in kept if each.kind != "missing-key" or (each.path, each.key) not in meant]
 
 
 def finding_of(violation: Violation, document: Node) -> Finding:
@@ -41,7 +56,18 @@ def finding_of(violation: Violation, document: Node) -> Finding:
             help_ = advice(violation.key, violation.allowed, "key")
     elif violation.allowed:
         help_ = advice(str(node.value), violation.allowed, "value")
+    elif isinstance(node.value, str):
+        help_ = _meant(node.value, violation)
     return Finding(code=code, name=name, level=Level.ERROR, message=violation.message, at=at, help=help_)
+
+
+def _meant(text: str, violation: Violation) -> str | None:
+    """What a text of the wrong form probably stands for: a truth value, or a number with another unit."""
+    if violation.kind == "wrong-type" and "true or false" in violation.message:
+        near = nearest(text.lower(), ("false", "true"))
+        return None if near is None else f"did you mean '{near}'?"
+    size = _SIZE.fullmatch(text) if "is not a number" in violation.message else None
+    return None if size is None else f"did you mean '{size[1]}{size[2].upper()}iB'?"
 
 
 def _head_of(document: Node, path: Path) -> Place:
