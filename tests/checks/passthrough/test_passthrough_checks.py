@@ -274,6 +274,20 @@ def test_one_device_for_two_guests() -> None:
     assert [each.notes for each in found] == [("another guest has it (-EBUSY)",)]
 
 
+def test_a_device_named_twice_is_told_once_and_shares_no_page_with_itself() -> None:
+    nic = NIC[:-1] + ", bars: [{index: 0, space: mem32, size: 4KiB}]}"
+    text = platform(port(1, nic), guests("nic", "nic, nic", mark=False))
+    assert [each.code for each in findings_of(text)] == ["RPX0514"]
+
+
+def test_a_place_is_related_once() -> None:
+    """Two functions without ACS: the other one is both in the way and a reason."""
+    both = ("{name: a, dev: 0, msix: 2}", "{name: b, dev: 0, fn: 1, msix: 2}")
+    (found,) = only(findings_of(platform(port(1, *both), guests("a", mark=False))), "RPX0504")
+    places = [related.at for related in found.related]
+    assert len(places) == len(set(places)) == 2
+
+
 @pytest.mark.parametrize("kernel", ["linux-7.2", "linux-6.12", "linux-6.1", "jgg-v3"])
 def test_cards_behind_ports_of_their_own_are_sound_on_every_kernel(kernel: str) -> None:
     text = platform(port(1, NIC) + "\n" + port(2, DISK), guests("nic", "disk", mark=False))

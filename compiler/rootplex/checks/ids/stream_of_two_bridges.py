@@ -50,6 +50,6 @@ def _finding(facts: Facts, first: Claim, other: Claim, low: int, high: int) -> F
         facts.source(other.at),
         f"{other.bridge} and {first.bridge} share {ids} of {other.name}",
         related=[(facts.source(first.at), f"the ids of {first.bridge}")],
-        help="give each bridge StreamIDs of its own",
+        help="give each bridge StreamIDs of its own, by 'iommu.map'",
         subject=other.bridge,
     )

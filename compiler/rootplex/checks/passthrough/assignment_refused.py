@@ -37,7 +37,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     told = {each.subject for each in facts.found if each.level is Level.ERROR}
     domains = _domains(facts)
     for guest, view in wishes(facts):
-        for function in view.functions:
+        for function in dict.fromkeys(view.functions):
             sbdf = function.segment << 16 | function.rid
             result = next(
                 (

@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             told: set[Function] = set()
             for bar in function.bars:
                 for other, page in _beside(bar, everywhere):
-                    if other in told or owners.get(other) == guest.name:
+                    if other is function or other in told or owners.get(other) == guest.name:
                         continue
                     told.add(other)
                     yield RULE.finding(

@@ -73,8 +73,9 @@ def others(facts: Facts, neighbours: Iterable[Neighbour]) -> str:
 
 
 def _related(facts: Facts, blockers: list[Neighbour], group: Group) -> list[tuple[Place, str]]:
-    found = [(device_place(facts, each.function), f"{called(facts, each.function)}") for each in blockers]
-    return [*found, *reason_places(facts, group.reasons)]
+    """The others and the functions of the reasons, each place once."""
+    found = {device_place(facts, each.function): called(facts, each.function) for each in blockers}
+    return list((dict(reason_places(facts, group.reasons)) | found).items())
 
 
 def _late_acs(facts: Facts, group: Group) -> Iterator[str]:

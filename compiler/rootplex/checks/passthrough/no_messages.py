@@ -38,11 +38,13 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes = []
             if each.has_capability and each.route is not None:
                 what = "its messages reach no controller"
+                help_ = "map its requester id to an MSI controller"
                 notes += [] if each.route.reason is None else [each.route.reason]
                 if each.route.place is not None:
                     related.append((facts.source(each.route.place), "this decides it"))
             else:
                 what = "it has neither MSI nor MSI-X"
+                help_ = "describe its 'msi' or 'msix', or use a device with messages"
             pin = routed.get(function)
             if pin is not None and not pin.is_routed:
                 notes.append(f"its pin goes nowhere: {pin.reason}")
@@ -52,6 +54,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 level=None if each.intx else Level.ERROR,
                 related=related,
                 notes=notes,
-                help="map its requester id to an MSI controller, or use a device with messages",
+                help=help_,
                 subject=name,
             )

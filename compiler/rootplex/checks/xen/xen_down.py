@@ -66,5 +66,5 @@ def _at(facts: Facts, place: Place | None) -> Place:
 def _when(facts: Facts) -> str:
     calls = booted(facts).xen.calls
     if calls and calls[-1].crash is not None:
-        return f"this happens in {calls[-1].op} of Dom0's"
+        return f"this happens when Dom0 calls {calls[-1].op}"
     return "this happens before Dom0 runs"

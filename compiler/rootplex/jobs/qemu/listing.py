@@ -23,7 +23,8 @@ def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[s
     for line in found.lines:
         yield from _line(line, preparation)
     figures = found.figures
-    sum_ = f"{figures.bridges} host bridges, {figures.functions} functions, {figures.groups} groups"
+    counts = {"host bridge": figures.bridges, "function": figures.functions, "group": figures.groups}
+    sum_ = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items())
     sum_ += f" ({figures.large_groups} of two or more), {figures.without_group} functions without a group"
     yield f"{sum_}: " + (f"{figures.differences} differences" if figures.differences else "all agreed")
 

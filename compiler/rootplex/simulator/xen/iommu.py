@@ -10,7 +10,8 @@ from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimab
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice, stop
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, Records, Streams, upstream_bridge
-from rootplex.source.record import dataclass, field
+from rootplex.source.place import DtPlace, Place
+from rootplex.source.record import dataclass, field, replace
 
 StreamBits = Callable[[HostBridge], int]
 """How many bits the stream table behind a host bridge has (SMMU_IDR1.SIDSIZE)."""
@@ -31,6 +32,12 @@ def driven_iommus(tree: Tree) -> tuple[IommuDriver, frozenset[str]] | None:
         driver = found
         paths.append(node.path)
     return None if driver is None else (driver, frozenset(paths))
+
+
+def _map_of(bridge: HostBridge) -> Place | None:
+    """Where a bridge of the device tree is given its streams; of other firmware, the bridge."""
+    at = bridge.at
+    return replace(at, property="iommu-map", cell=None) if isinstance(at, DtPlace) else at
 
 
 @dataclass(slots=True)
@@ -69,7 +76,7 @@ class ArmIommu:
             holder = self.used.setdefault((iommu, stream), record)
             if holder is not record and self.driver.exclusive:
                 cause = f"stream {stream:#x} of {record.sbdf} is already that of {holder.sbdf}"
-                raise stop("BUG", cause, "§1.9, XP-33", bridge.at)
+                raise stop("BUG", cause, "§1.9, XP-33", _map_of(bridge))
         return 0
 
     def remove(self, record: Record) -> int:
