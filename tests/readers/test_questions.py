@@ -11,7 +11,7 @@ import pytest
 
 from rootplex.readers.acpi.acpiexec import run_session
 from rootplex.readers.acpi.header import read_table
-from rootplex.readers.acpi.questions import ASKED, ask
+from rootplex.readers.acpi.questions import ASKED, LIMIT, ask
 
 MACHINE = """
 DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
@@ -82,6 +82,10 @@ def test_a_text_that_is_no_path_is_left_out(path: str) -> None:
     assert not ask([path]).objects
 
 
+def test_a_path_longer_than_its_encoding_is_left_out() -> None:
+    assert not ask(["\\_SB" + ".DEEP" * 300]).objects
+
+
 def test_many_bridges_are_asked_in_one_table(tmp_path: Path) -> None:
     names = [f"P{number:03X}" for number in range(300)]
     answer = "Method (_OSC, 4) {{ Return (Buffer () {{ {}, {} }}) }}"
@@ -97,3 +101,42 @@ def test_many_bridges_are_asked_in_one_table(tmp_path: Path) -> None:
     assert [answers[f"\\_SB.{name}._OSC"].value for name in names] == [
         number.to_bytes(2, "big") for number in range(300)
     ]
+
+
+def test_most_questions_with_the_longest_paths_make_a_table(tmp_path: Path) -> None:
+    questions = ask([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
+    assert len(questions.objects) == 2 * LIMIT
+    machine = read_table(compiled(MACHINE, tmp_path), "t.aml")
+    session = run_session([machine, questions.table], [f"Find {ASKED}"])
+    assert len(session.found) == 2 * LIMIT
+
+
+def test_an_object_of_the_machine_named_as_ours_does_not_answer(tmp_path: Path) -> None:
+    own = "Device (\\RPX0) { Device (Q000) { Method (RPXQ) { Return (Buffer () { 9 }) } } }"
+    text = MACHINE.replace("Device (\\_SB.DEEP)", f"{own} Device (\\_SB.DEEP)")
+    machine = read_table(compiled(text, tmp_path), "t.aml")
+    questions = ask(["\\_SB.DEEP.ER"], [machine])
+    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    assert answers["\\_SB.DEEP.ER._OSC"].value == b"\7"
+
+
+def test_a_machine_of_32_bit_integers_keeps_them(tmp_path: Path) -> None:
+    """ACPI 6.5 §19.6.29: integers are as wide as the DSDT's revision says, whatever other tables say."""
+    text = """DefinitionBlock ("", "DSDT", 1, "TEST", "OLD", 1)
+    {
+        Device (\\_SB.PC00) { Method (_DSM, 4) { Local0 = 0xFFFFFFFF Local0++ Return (Local0) } }
+    }"""
+    machine = read_table(compiled(text, tmp_path), "t.aml")
+    questions = ask(["\\_SB.PC00"], [machine])
+    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    assert answers["\\_SB.PC00._DSM"].value == 0
+
+
+def test_words_that_a_method_prints_end_no_session(tmp_path: Path) -> None:
+    talk = r'Debug = "\n- help\n- quit\n"'
+    methods = f"Method (_STA) {{ {talk} Return (0xF) }} Method (_OSC, 4) {{ {talk} Return (Arg3) }}"
+    text = f'DefinitionBlock ("", "DSDT", 2, "TEST", "TALK", 1) {{ Device (\\_SB.PC00) {{ {methods} }} }}'
+    machine = read_table(compiled(text, tmp_path), "t.aml")
+    session = run_session([machine, ask(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"])
+    assert session.evaluations["\\_SB.PC00._STA"].value == 0xF
+    assert session.found == {"\\_SB.PC00._OSC"}

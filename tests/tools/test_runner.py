@@ -59,6 +59,32 @@ def test_output_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     flood = program("import sys\nwhile True: sys.stdout.write('x' * 65536)")
     with pytest.raises(ToolError, match="printed more than 1 MiB"):
         run_until(b"- end", flood, cwd=tmp_path, stdin=b"")
+    begun = time.monotonic()
+    with pytest.raises(ToolError, match="printed more than 1 MiB"):
+        run(program("import time; print('x' * (1 << 21), flush=True); time.sleep(60)"), cwd=tmp_path)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_program_that_prints_without_a_pause_is_ended_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever one looks, there is something to read."""
+    monkeypatch.setattr("rootplex.tools.runner.OUTPUT_LIMIT", 1 << 30)
+    flood = program("import os\nwhile True: os.write(1, b'x' * 4096)")
+    with pytest.raises(ToolError, match=r"did not finish within 0\.1 seconds"):
+        run_until(b"- end", flood, cwd=tmp_path, stdin=b"", seconds=0.1)
+
+
+def test_what_path_names_wrongly_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that no file can have, a file that is no program, a folder of the program's name."""
+    for folder in ("text", "folder", "right"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "text" / "iasl").touch(0o644)
+    (tmp_path / "folder" / "iasl").mkdir()
+    (tmp_path / "right" / "iasl").touch(0o755)
+    folders = [tmp_path / ("x" * 300), *(tmp_path / name for name in ("none", "text", "folder", "right"))]
+    monkeypatch.setenv("PATH", ":".join(map(str, folders)))
+    assert path_of("iasl") == str(tmp_path / "right" / "iasl")
 
 
 def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +108,16 @@ def test_a_private_folder_is_ours_alone_and_leaves_nothing(
         (folder / "link").symlink_to(outside)
     assert [path.name for path in tmp_path.iterdir()] == ["outside"]
     assert (outside / "kept").exists()
+
+
+def test_a_private_folder_is_elsewhere_where_tmpdir_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with private_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
 
 
 def test_work_beside_us_gives_its_value_or_raises() -> None:

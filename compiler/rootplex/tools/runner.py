@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -29,6 +29,8 @@ PACKAGES = {
 }
 
 OUTPUT_LIMIT = 64 << 20
+LOOK_SECONDS = 0.5
+"""How often a running program's output, which may lie in memory, is held against its limit."""
 
 
 class ToolError(Exception):
@@ -56,19 +58,30 @@ def _found(program: str) -> str | None:
     """As `shutil.which`, whose module brings four archive formats along."""
     folders = ["."] if os.sep in program else os.get_exec_path()
     paths = (Path(folder, program) for folder in folders)
-    return next((str(path) for path in paths if path.is_file() and os.access(path, os.X_OK)), None)
+    # `access` first: it says no where `is_file` raises, as in a folder of PATH that is closed to us.
+    return next((str(path) for path in paths if os.access(path, os.X_OK) and path.is_file()), None)
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A folder nobody else can read or write, gone at the end: `iasl -p` deletes files on failure."""
-    # Not `tempfile`: its import takes longer than iasl needs for a table.
-    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"rootplex-{os.urandom(8).hex()}")
-    folder.mkdir(mode=0o700)
+    folder = _new_folder()
     try:
         yield folder
     finally:
         _remove(folder)
+
+
+def _new_folder() -> Path:
+    # `tempfile` only where it has to look for a place: its import takes longer than iasl needs for a table.
+    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"rootplex-{os.urandom(8).hex()}")
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError:
+        import tempfile
+
+        return Path(tempfile.mkdtemp(prefix="rootplex-"))
+    return folder
 
 
 def _remove(folder: Path) -> None:
@@ -93,16 +106,19 @@ def run(
     The child gets its own session and is ended with its children at the time limit. Input and
     output are files, not pipes; output is refused above 64 MiB. Locale and time zone are fixed.
     """
+    deadline = time.monotonic() + seconds
     with _scratch() as out, _scratch() as err, _input(stdin) as given:
         with _started(argv, cwd, environment, given, out, err) as process:
-            try:
-                _wait(process, seconds)
-            except subprocess.TimeoutExpired:
-                raise _too_slow(argv, seconds) from None
+            ended = False
+            while not ended:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise _too_slow(argv, seconds)
+                ended = _ends_within(process, min(left, LOOK_SECONDS))
+                if any(os.fstat(stream.fileno()).st_size > OUTPUT_LIMIT for stream in (out, err)):
+                    raise _too_much(argv)
         texts = []
         for stream in (out, err):
-            if stream.tell() > OUTPUT_LIMIT:
-                raise _too_much(argv)
             stream.seek(0)
             texts.append(stream.read().decode("utf-8", "replace"))
     return Outcome(process.returncode, texts[0], texts[1])
@@ -125,7 +141,9 @@ def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seco
             watched = select.poll()
             watched.register(pipe, select.POLLIN)
             while True:
-                if not watched.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                # One that prints without a pause always has something to read.
+                left = deadline - time.monotonic()
+                if left <= 0 or not watched.poll(left * 1000):
                     raise _too_slow(argv, seconds)
                 chunk = os.read(pipe.fileno(), 1 << 16)
                 searched = max(0, len(printed) - len(mark))
@@ -186,21 +204,23 @@ def _too_much(argv: Sequence[str]) -> ToolError:
     return ToolError(f"{argv[0]} printed more than {OUTPUT_LIMIT >> 20} MiB")
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait for the child's end; TimeoutExpired after `seconds`.
+def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the child's end, at most so long; whether it has ended.
 
     Popen's own wait with a time limit sleeps and looks again, up to 50 ms too long each time: a third
     of what a check takes. Where the kernel has pidfds, it tells us instead.
     """
     if not hasattr(os, "pidfd_open"):
-        process.wait(timeout=seconds)
-        return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        return process.returncode is not None
     descriptor = os.pidfd_open(process.pid)
     try:
         watched = select.poll()
         watched.register(descriptor, select.POLLIN)
         if not watched.poll(seconds * 1000):
-            raise subprocess.TimeoutExpired(process.args, seconds)
+            return False
     finally:
         os.close(descriptor)
     process.wait()
+    return True

@@ -7,6 +7,7 @@ console's debug level matter: 0x2000, without which buffers over 16 bytes are no
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -25,10 +26,10 @@ DEPTH_LIMIT = 32
 AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
 """An integer, string, buffer, package, or None for what has no value (a device, a region)."""
 
-# On `quit` it takes up to 100 ms to end its threads. So we end it when it begins to answer this
-# command: its answer is longer than a buffer of output, so all that went before has been written.
-_LAST = "help"
-_LAST_ECHO = b"\n- help"
+# On `quit` it takes up to 100 ms to end its threads. So we end it when it has echoed a last word, which
+# AML cannot print (its strings to the debug object come out as they are). The answer to `help` behind
+# it is longer than a buffer of output, so all that went before has been written.
+_FLUSH = "help"
 
 # POST codes go to this port; nothing comes back from it.
 _POST_PORT = ("SystemIO", 0x80)
@@ -65,7 +66,7 @@ class Session:
 
 def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int = 0) -> Session:
     """Load the tables (a DSDT and SSDTs, or SSDTs alone) and run commands. `fill` is the byte that
-    all memory behind operation regions holds. Methods `_STA` and `_INI` are not run on loading.
+    all memory behind operation regions holds. No `_INI` is run on loading.
 
     Unreadable: too many tables, or AML that does not finish in a minute. ToolError: no acpiexec.
     """
@@ -73,7 +74,8 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
     source = FilePlace(tables[0].file) if tables else FilePlace("")
     if not tables or len(tables) > TABLES_LIMIT:
         raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT} can be read")
-    script = "\n".join(("level 2800 console", *commands, _LAST, "quit", ""))
+    last = os.urandom(8).hex()
+    script = "\n".join(("level 2800 console", *commands, last, _FLUSH, "quit", ""))
     with private_folder() as folder:
         names = []
         for index, table in enumerate(tables):
@@ -82,7 +84,7 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
         options = ["-di", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
         try:
             printed = run_until(
-                _LAST_ECHO,
+                last.encode(),
                 [program, *options, *names],
                 cwd=folder,
                 seconds=SESSION_SECONDS,
@@ -90,7 +92,7 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
             )
         except ToolError as error:
             raise unreadable(source, f"the AML could not be evaluated: {error}") from None
-    answers, done, _ = printed.partition(_LAST_ECHO.decode())
+    answers, done, _ = printed.partition(last)
     lines = answers.splitlines()
     # Its prompt and its first answer come from two threads: now and then a line ends between them.
     start = next((at for at, line in enumerate(lines) if line.startswith(("- level", "level"))), None)

@@ -68,14 +68,14 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
         raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
     guesses = _likely_bridges(aml) if bridges is None else tuple(bridges)
     listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
-    questions = ask(guesses)
+    questions = ask(guesses, aml)
     session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"])
     evaluations = session.evaluations | questions.answers(session.evaluations)
     ids = _ids(evaluations)
     paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
     missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
     if missed:
-        questions = ask(missed)
+        questions = ask(missed, aml)
         again = run_session([*aml, questions.table], [f"All {ASKED}"])
         evaluations |= questions.answers(again.evaluations)
     steady: dict[str, Evaluation] | None = None

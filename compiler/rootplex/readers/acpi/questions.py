@@ -18,8 +18,8 @@ from rootplex.source.record import dataclass, replace
 ASKED = "RPXQ"
 """The name of every asking method, so that one command of the console calls all of them."""
 
-_ROOM = "RPXR"
-"""The device that holds ours, so that no other name can clash with them."""
+_ROOMS = tuple(f"RPX{digit:X}" for digit in range(16))
+"""Names for the device that holds ours; the first that is in no other table is taken."""
 
 # The arguments of a first query: UUID (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.5 and §4.6), revision,
 # and for _OSC the query flag, all that Linux may support and all that it may ask for.
@@ -27,9 +27,10 @@ _OSC_UUID = bytes.fromhex("5b4ddb33f71f1c4096577441c03dd766")
 _DSM_UUID = bytes.fromhex("d037c9e553357a4d9117ea4d19c3434d")
 _OSC_CELLS = struct.pack("<3I", 1, 0x19F, 0xBF)
 
-_PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3})*")
+_PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3}){0,29}")
 LIMIT = 0x800
-"""Devices that one table asks; no machine has a tenth of them."""
+"""Devices that one table asks; no machine has a tenth of them. With paths of at most 30 names, the table
+has a length that its encoding can say (20 bits)."""
 
 
 def _packaged(opcode: bytes, body: bytes) -> bytes:
@@ -71,9 +72,12 @@ class Questions:
         }
 
 
-def ask(devices: Sequence[str]) -> Questions:
-    """Ask these devices (paths from the root) for their `_OSC` and `_DSM`. A device or method that
-    does not exist gives an evaluation that failed; a text that is no path is left out."""
+def ask(devices: Sequence[str], tables: Sequence[Table] = ()) -> Questions:
+    """Ask these devices (paths from the root), which `tables` define, for their `_OSC` and `_DSM`. A
+    device or method that does not exist gives an evaluation that failed; a text that is no path, or
+    one of more than 30 names, is left out."""
+    taken = {name for name in _ROOMS for table in tables if name.encode() in table.data}
+    room = next((name for name in _ROOMS if name not in taken), _ROOMS[0])
     objects: dict[str, str] = {}
     body = b""
     paths = [path for path in devices if _PATH.fullmatch(path)][:LIMIT]
@@ -83,8 +87,8 @@ def ask(devices: Sequence[str]) -> Questions:
         device = f"Q{number:03X}"
         method = _packaged(b"\x14", ASKED.encode() + b"\0" + asking)
         body += _packaged(b"\x5b\x82", device.encode() + method)
-        objects[f"\\{_ROOM}.{device}.{ASKED}"] = called
-    body = _packaged(b"\x5b\x82", b"\\" + _ROOM.encode() + body)
+        objects[f"\\{room}.{device}.{ASKED}"] = called
+    body = _packaged(b"\x5b\x82", b"\\" + room.encode() + body)
     length = HEADER_SIZE + len(body)
     data = struct.pack("<4sIBB6s8sI4sI", b"SSDT", length, 2, 0, b"RPX", b"ASK", 1, b"RPX", 1) + body
     return Questions(read_table(data, "questions"), objects)
