@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+INTERRUPTED = 130
 
 # Command → (module, one line of help). Modules are imported when their command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -22,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status (0, 1 findings, 2 could not do its work)."""
-    from rootplex.cli.frame import run
+    try:
+        from rootplex.cli.frame import run
 
-    return run(sys.argv[1:] if argv is None else list(argv), COMMANDS)
+        return run(sys.argv[1:] if argv is None else list(argv), COMMANDS)
+    except KeyboardInterrupt:
+        # While modules are loaded; a command at work is interrupted in the frame.
+        os.write(2, b"rootplex: interrupted\n")
+        return INTERRUPTED

@@ -12,12 +12,12 @@ from importlib import import_module
 from types import ModuleType
 
 from rootplex import __version__
+from rootplex.cli import INTERRUPTED
 from rootplex.cli.console import Console
 
 HANDLED = 2
 COLLECT_AFTER = 200_000
 """New objects between two searches for cycles: with Python's own 700, a check takes a tenth longer."""
-INTERRUPTED = 130
 
 
 class UsageError(Exception):
@@ -26,15 +26,6 @@ class UsageError(Exception):
 
 def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Find the command, run it, and turn whatever stops it into one line and a status."""
-    try:
-        return _run(argv, commands)
-    except KeyboardInterrupt:
-        # While modules are loaded; a command at work is interrupted in `_guarded`.
-        os.write(2, b"rootplex: interrupted\n")
-        return INTERRUPTED
-
-
-def _run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     gc.set_threshold(COLLECT_AFTER)
     # Python looks for cycles once more on its way out, in all that is about to go: a twentieth of a check.
     atexit.register(gc.freeze)

@@ -113,8 +113,10 @@ def _excerpt(
 
 
 def _cut(line: str, column: int) -> tuple[str, int]:
-    """A line short enough to show, and the column in it."""
+    """A line short enough to show, `…` where it is cut, and the column in it."""
     if len(line) <= MAX_LINE:
         return line, column
     start = max(0, min(column - MAX_LINE // 2, len(line) - MAX_LINE))
-    return line[start : start + MAX_LINE], column - start
+    shown = line[start : start + MAX_LINE]
+    shown = f"…{shown[1:]}" if start else shown
+    return (f"{shown[:-1]}…" if start + MAX_LINE < len(line) else shown), column - start
