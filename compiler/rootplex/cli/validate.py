@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 from rootplex.cli.compile import _jobs
@@ -79,5 +78,7 @@ def _results(boards: Sequence[Board], against: Platform | None, workers: int) ->
     if workers == 1 or len(boards) == 1:
         yield from (validate_board(board, against) for board in boards)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(min(workers, len(boards))) as pool:
         yield from pool.map(validate_board, boards, [against] * len(boards))

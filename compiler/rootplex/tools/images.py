@@ -7,9 +7,8 @@ Documentation/arch/x86/boot.rst (`HdrS` at 0x202, kernel_version at 0x20e, xload
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rootplex.tools.runner import ToolError
 
@@ -24,8 +23,7 @@ _BANNER = re.compile(rb"Linux version ([0-9][0-9A-Za-z.+~_-]{0,63}) ")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """A kernel image's architecture and its release, as `uname -r` would print it."""
 
     arch: Arch
