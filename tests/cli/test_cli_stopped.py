@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rootplex.cli import frame, main
-from rootplex.cli.files import write_file, write_folder
+from rootplex.cli.files import MANIFEST, write_file, write_folder
+from rootplex.cli.frame import UsageError
 
 
 def test_standard_output_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,3 +61,22 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_explain_does_not_know(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", *words]) == 2
     assert capsys.readouterr().err == f"rootplex: {line}\n"
+
+
+def test_a_folder_that_holds_another_s_file_is_left_alone(tmp_path: Path) -> None:
+    """`compile board/board.yaml -o .` would put the artifacts in place of the description."""
+    folder = tmp_path / "board"
+    folder.mkdir()
+    (folder / "board.yaml").write_text("rootplex: 1")
+    with pytest.raises(UsageError, match=r"board has board\.yaml in it, which would be lost"):
+        write_folder(folder, {"board.dts": b"x"})
+    assert [each.name for each in tmp_path.glob("**/*")] == ["board", "board.yaml"]
+
+
+def test_what_was_written_before_makes_room(tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    old = {"iort.aml": b"x", MANIFEST: b'{"files": {"iort.aml": ""}}'}
+    write_folder(folder, old)
+    (folder / "console.log").write_text("")
+    write_folder(folder, {"board.dts": b"x"}, left=["console.log"])
+    assert [each.name for each in folder.iterdir()] == ["board.dts"]

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from rootplex import __version__
 from rootplex.cli.console import Console
-from rootplex.cli.files import read_input, write_folder
+from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import add_format, report
 from rootplex.report.result import Result
 from rootplex.source.finding import Finding, Level
 from rootplex.source.record import dataclass
-
-MANIFEST = "manifest.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

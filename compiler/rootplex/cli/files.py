@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from rootplex.cli.frame import UsageError
 
 MAX_INPUT = 64 << 20
+
+MANIFEST = "manifest.json"
+"""In a folder that we wrote: its `files` are ours."""
 
 
 def read_input(name: str) -> tuple[str, bytes]:
@@ -55,14 +58,32 @@ def write_file(path: Path, data: bytes) -> None:
         raise
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+def _strangers(folder: Path, ours: Collection[str]) -> list[str]:
+    """What is in a folder and neither in `ours` nor in the manifest of those who wrote it last."""
+    import json
+
+    there = {each.name for each in folder.iterdir()} if folder.exists() else set()
+    try:
+        written = set(json.loads((folder / MANIFEST).read_bytes())["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        written = set()
+    return sorted(there - written - {MANIFEST, *ours})
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], left: Collection[str] = ()) -> None:
     """A folder with exactly these files in place of what was there, all of them or none.
 
-    The new folder is made beside the old one and takes its place by two renames.
+    The new folder is made beside the old one and takes its place by two renames. `left` names what a run in
+    the old one leaves there. `UsageError` where anything else is in it, a description perhaps: it would be
+    lost.
     """
     import shutil
     import tempfile
 
+    if others := _strangers(folder, {*files, *left}):
+        raise UsageError(
+            f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

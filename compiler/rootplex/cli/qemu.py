@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rootplex import __version__
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_of
-from rootplex.cli.files import read_input, write_folder
+from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.frame import UsageError
 from rootplex.report.result import Result
 
@@ -52,8 +53,10 @@ def _seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write QEMU's folder, and boot where asked to; 1 for a refusal and for a difference."""
+    from rootplex.backends.compilation import manifest
     from rootplex.backends.refusal import CannotCompile
     from rootplex.jobs.describe import read_checked
+    from rootplex.jobs.qemu.boot import INITRD, LOG
     from rootplex.jobs.qemu.files import files
     from rootplex.jobs.qemu.preparation import prepare, refuse_impossible
     from rootplex.source.finding import Unreadable
@@ -76,7 +79,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except CannotCompile as refusal:
         return _refused(label, text, checked, refusal.findings, arguments, console)
     folder = Path(arguments.output) / platform.name
-    write_folder(folder, files(made))
+    content = files(made)
+    written = {**content, MANIFEST: manifest(data, content, {"rootplex": __version__})}
+    write_folder(folder, written, left=(INITRD, LOG))
     if kernel is None:
         for change in made.changes:
             console.print(f"changed     {change.at}: {change.subject}: {change.text}")
