@@ -80,3 +80,16 @@ def test_what_was_written_before_makes_room(tmp_path: Path) -> None:
     (folder / "console.log").write_text("")
     write_folder(folder, {"board.dts": b"x"}, left=["console.log"])
     assert [each.name for each in folder.iterdir()] == ["board.dts"]
+
+
+def test_two_descriptions_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "rootplex: 1\nplatform: {name: one, arch: arm64, firmware: [dt]}\n"
+        "host_bridges: [{name: a, segment: 0, config: {base: 0x40_0000_0000},"
+        " windows: [{space: mem32, pci: 0x1000_0000, size: 1MiB}]}]\n"
+    )
+    names = [str(tmp_path / each) for each in ("a.yaml", "b.yaml")]
+    for name in names:
+        Path(name).write_text(text)
+    assert main(["compile", *names, "-o", str(tmp_path / "out")]) == 2
+    assert f"{names[0]} and {names[1]} both describe one" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from rootplex import __version__
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import add_format, report
+from rootplex.cli.frame import UsageError
 from rootplex.report.result import Result
 from rootplex.source.finding import Finding, Level
 from rootplex.source.record import dataclass
@@ -63,8 +64,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Compile every file; one line each on success, the findings otherwise."""
     jobs = [Job(*read_input(name), arguments.output, arguments.force) for name in arguments.files]
     results: list[Result] = []
+    folders: dict[str, str] = {}
     for i, done in enumerate(_compiled(jobs, arguments.jobs)):
         console.progress(f"compiled {i + 1} of {len(jobs)}: {done.name}")
+        first = folders.setdefault(done.folder, done.name) if done.folder else done.name
+        if first != done.name:
+            raise UsageError(
+                f"{first} and {done.name} both describe {done.platform}, and {done.folder} holds one of them"
+            )
         results.append(_result(done))
         if arguments.format == "text" and not any(each.level is Level.ERROR for each in done.findings):
             state = "unchanged" if done.skipped else f"{done.files} files"
