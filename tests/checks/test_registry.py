@@ -6,9 +6,8 @@ import inspect
 import re
 from pathlib import Path
 
-from rootplex.checks.registry import CHECKS, module_of, modules, rule_of
+from rootplex.checks.registry import CHECKS, ONLY, module_of, modules, rule_of
 
-NOT_CHECKS = {"__init__", "registry", "driver", "facts", "rule"}
 HEADINGS = ("What it finds:", "Why it matters:", "Example:", "What to do:", "Source:")
 
 
@@ -17,7 +16,7 @@ def test_every_file_is_listed_once(checkout: Path) -> None:
     files = {
         str(path.relative_to(folder).with_suffix("")).replace("/", ".")
         for path in folder.glob("*/*.py")
-        if path.stem not in NOT_CHECKS and not path.stem.startswith("_")
+        if not path.stem.startswith("_")
     }
     assert sorted(files) == sorted(CHECKS)
 
@@ -62,3 +61,7 @@ def test_a_check_of_one_stage_asks_for_nothing_later() -> None:
 def test_a_check_made_while_reading_is_a_page_only() -> None:
     pages = {name for name in CHECKS if not hasattr(module_of(name), "check")}
     assert pages == {name for name, needs in CHECKS.items() if needs == "reading"}
+
+
+def test_what_holds_for_some_platforms_only_is_a_check_that_is_called() -> None:
+    assert {name for name in ONLY if CHECKS[name] == "reading"} == set()

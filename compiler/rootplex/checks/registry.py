@@ -6,16 +6,12 @@ What a check needs stands here and not in its module, so that a run loads only t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Literal, TypeAlias
 
-from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.source.finding import Finding
-
-Check: TypeAlias = Callable[[Facts], Iterator[Finding]]
 
 Needs: TypeAlias = Literal["reading", "description", "artifacts", "simulation"]
 """`reading`: made by the frontends while they read; the module is its page only. `description`: the
