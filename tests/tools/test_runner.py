@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_the_time_limit_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(ToolError, match=r"did not finish within 0\.2 seconds"):
             call()
+
+
+def test_a_system_without_pidfds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels before 5.3, and sandboxes."""
+
+    def refused(_pid: int) -> int:
+        raise OSError(errno.ENOSYS, "no such call")
+
+    monkeypatch.setattr("os.pidfd_open", refused)
+    assert run(program("print('done')"), cwd=tmp_path).stdout == "done\n"
+    with pytest.raises(ToolError, match="did not finish"):
+        run(program("import time; time.sleep(60)"), cwd=tmp_path, seconds=0.2)
 
 
 def test_output_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

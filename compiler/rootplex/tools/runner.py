@@ -208,13 +208,14 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait for the child's end, at most so long; whether it has ended.
 
     Popen's own wait with a time limit sleeps and looks again, up to 50 ms too long each time: a third
-    of what a check takes. Where the kernel has pidfds, it tells us instead.
+    of what a check takes. Where the system has pidfds and lets us have one, it tells us instead.
     """
-    if not hasattr(os, "pidfd_open"):
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=seconds)
         return process.returncode is not None
-    descriptor = os.pidfd_open(process.pid)
     try:
         watched = select.poll()
         watched.register(descriptor, select.POLLIN)
