@@ -73,12 +73,11 @@ def test_a_folder_that_holds_another_s_file_is_left_alone(tmp_path: Path) -> Non
     assert [each.name for each in tmp_path.glob("**/*")] == ["board", "board.yaml"]
 
 
-def test_what_was_written_before_makes_room(tmp_path: Path) -> None:
+def test_a_folder_of_ours_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "board"
-    old = {"iort.aml": b"x", MANIFEST: b'{"files": {"iort.aml": ""}}'}
-    write_folder(folder, old)
+    write_folder(folder, {"iort.aml": b"x", MANIFEST: b"{}"})
     (folder / "console.log").write_text("")
-    write_folder(folder, {"board.dts": b"x"}, left=["console.log"])
+    write_folder(folder, {"board.dts": b"x"})
     assert [each.name for each in folder.iterdir()] == ["board.dts"]
 
 

@@ -13,7 +13,7 @@ from rootplex.cli.frame import UsageError
 MAX_INPUT = 64 << 20
 
 MANIFEST = "manifest.json"
-"""In a folder that we wrote: its `files` are ours."""
+"""A folder that has it is ours, with all that is in it."""
 
 
 def read_input(name: str) -> tuple[str, bytes]:
@@ -59,28 +59,22 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def _strangers(folder: Path, ours: Collection[str]) -> list[str]:
-    """What is in a folder and neither in `ours` nor in the manifest of those who wrote it last."""
-    import json
-
-    there = {each.name for each in folder.iterdir()} if folder.exists() else set()
-    try:
-        written = set(json.loads((folder / MANIFEST).read_bytes())["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        written = set()
-    return sorted(there - written - {MANIFEST, *ours})
+    """What would be lost in a folder that has no manifest, so that somebody else made it."""
+    if not folder.exists() or (folder / MANIFEST).exists():
+        return []
+    return sorted(each.name for each in folder.iterdir() if each.name not in ours)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], left: Collection[str] = ()) -> None:
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """A folder with exactly these files in place of what was there, all of them or none.
 
-    The new folder is made beside the old one and takes its place by two renames. `left` names what a run in
-    the old one leaves there. `UsageError` where anything else is in it, a description perhaps: it would be
-    lost.
+    The new folder is made beside the old one and takes its place by two renames. `UsageError` where
+    the old one is not ours and something else is in it, a description perhaps.
     """
     import shutil
     import tempfile
 
-    if others := _strangers(folder, {*files, *left}):
+    if others := _strangers(folder, files):
         raise UsageError(
             f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"
         )

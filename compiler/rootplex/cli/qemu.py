@@ -56,7 +56,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from rootplex.backends.compilation import manifest
     from rootplex.backends.refusal import CannotCompile
     from rootplex.jobs.describe import read_checked
-    from rootplex.jobs.qemu.boot import INITRD, LOG
     from rootplex.jobs.qemu.files import files
     from rootplex.jobs.qemu.preparation import prepare, refuse_impossible
     from rootplex.source.finding import Unreadable
@@ -81,7 +80,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     folder = Path(arguments.output) / platform.name
     content = files(made)
     written = {**content, MANIFEST: manifest(data, content, {"rootplex": __version__})}
-    write_folder(folder, written, left=(INITRD, LOG))
+    write_folder(folder, written)
     if kernel is None:
         for change in made.changes:
             console.print(f"changed     {change.at}: {change.subject}: {change.text}")

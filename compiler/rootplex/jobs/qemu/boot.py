@@ -20,7 +20,7 @@ from rootplex.tools.runner import ToolError
 
 PROGRAMS: dict[str, str] = {"arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64"}
 CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0"}
-LOG, INITRD = "console.log", "initrd"
+LOG = "console.log"
 SECONDS = 180.0
 
 
@@ -112,7 +112,7 @@ def run(
     ToolError where QEMU or firmware is missing or the boot does not come to its end within `seconds`.
     Unreadable where the snapshot is damaged. No QEMU is left behind, whatever happens.
     """
-    image = folder / INITRD
+    image = folder / "initrd"
     image.write_bytes(initrd.image(kernel.busybox.read_bytes(), script.text(), preparation.tables))
     argv = [*command(preparation, folder), "-kernel", str(kernel.image), "-initrd", str(image)]
     argv += ["-append", append(preparation)]
