@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
+from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.finding import Finding
@@ -17,7 +18,7 @@ Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved",
 
 _STATUS_PRESENT = 1
 LEGACY_END = 1 << 20
-IO_APIC_SIZE, LOCAL_APIC_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x10000, 0x20000
+IO_APIC_SIZE, LOCAL_APIC_SIZE, VTD_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x1000, 0x10000, 0x20000
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +209,25 @@ def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
 
 
 def acpi_controllers(facts: Facts) -> Iterator[Area]:
-    """What MADT lists: I/O APICs and the local APIC, or the parts of the GIC."""
-    tables = () if facts.acpi is None else facts.acpi.tables
-    table = next((each for each in tables if each.signature == "APIC"), None)
-    if table is None:
-        return
-    from rootplex.readers.acpi.madt import read_madt
-
-    madt = read_madt(table)
+    """What MADT lists: I/O APICs and the local APIC, or the parts of the GIC. For a description, which
+    makes no MADT, what no device tree lists either: its I/O APICs and VT-d units."""
 
     def area(base: int, size: int, what: str, at: Place) -> Area:
         return Area("controller", base, base + size - 1, what, what, at)
 
+    tables = () if facts.acpi is None else facts.acpi.tables
+    table = next((each for each in tables if each.signature == "APIC"), None)
+    if table is None:
+        described = facts.described
+        for each in () if described is None else (*described.interrupt_controllers, *described.iommus):
+            if isinstance(each, IoApic):
+                yield area(each.base, IO_APIC_SIZE, f"the I/O APIC {each.name}", each.at("base"))
+            elif isinstance(each, IntelVtd):
+                yield area(each.base, VTD_SIZE, f"the VT-d unit {each.name}", each.at("base"))
+        return
+    from rootplex.readers.acpi.madt import read_madt
+
+    madt = read_madt(table)
     for apic in madt.ioapics:
         yield area(apic.address, IO_APIC_SIZE, f"I/O APIC {apic.id}", apic.place)
     if madt.local_apic and (madt.ioapics or facts.arch == "x86_64"):

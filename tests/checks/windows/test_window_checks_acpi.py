@@ -94,3 +94,33 @@ def test_real_dumps(shared: Path, name: str) -> None:
         if each.code.startswith(("RPX01", "RPX02", "RPX06"))
     ]
     assert found == DUMPS[name]
+
+
+PC = """\
+rootplex: 1
+platform: {name: pc, arch: x86_64}
+interrupt_controllers: [{name: ioapic, kind: io-apic, base: 0xfec0_0000}]
+iommus: [{name: vtd, kind: intel-vtd, base: 0xfed9_0000}]
+host_bridges:
+  - name: a
+    segment: 0
+    config: {base: 0xe000_0000}
+    windows: [{space: mem32, pci: 0xc000_0000, size: 256MiB}]
+    iommu: {unit: vtd}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "level"),
+    [
+        (("base: 0xfed9_0000", "base: 0xe010_0000"), "error"),
+        (("base: 0xfec0_0000", "base: 0xe010_0000"), "error"),
+        (("pci: 0xc000_0000", "pci: 0xf000_0000"), "warning"),
+    ],
+)
+def test_a_description_s_own_io_apics_and_vtd_units_are_in_the_way(
+    change: tuple[str, str], level: str
+) -> None:
+    """No MADT is made of a description, and no device tree of an x86 one: it knows them itself."""
+    assert [str(each.level) for each in only(findings_of(changed(PC, change)), "RPX0106")] == [level]
+    assert not only(findings_of(PC), "RPX0106")

@@ -1,7 +1,8 @@
 """impossible-key
 
 What it finds: a key that makes no sense with the others: ACPI on 32-bit Arm, a device tree on x86, an IOMMU
-map with VT-d, four interrupt lines that are not four, a map beside lines, a bus or slot on an endpoint.
+map with VT-d, a VT-d unit of another segment than its bridge's, four interrupt lines that are not four, a
+map beside lines, a bus or slot on an endpoint.
 Why it matters: it would be ignored, and its author believes otherwise.
 Example: `iommu: {unit: vtd, map: [...]}`.
 What to do: take the key out, or change the one that it contradicts.
@@ -29,6 +30,9 @@ _BRIDGE_KEYS = ("bus", "slot", "hotplug", "external_facing", "devices")
 def check(facts: Facts) -> Iterator[Finding]:
     """Keys that contradict other keys."""
     yield from _platform(facts.platform)
+    for unit in facts.platform.iommus:
+        if isinstance(unit, IntelVtd):
+            yield from _unit_segment(facts.platform, unit)
     for bridge in facts.platform.host_bridges:
         yield from _bridge(facts.platform, bridge)
         for device in bridge.walk():
@@ -93,6 +97,26 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
             related=[(bridge.msi.at("parent"), "the MSI parent")],
             help="keep one of the two",
             subject=bridge.name,
+        )
+
+
+def _unit_segment(platform: Platform, unit: IntelVtd) -> Iterator[Finding]:
+    """DMAR takes the segment of a VT-d unit from the bridges that name it."""
+    others = [
+        bridge
+        for bridge in platform.host_bridges
+        if bridge.iommu is not None
+        and bridge.iommu.unit == unit.name
+        and (bridge.segment or 0) != unit.segment
+    ]
+    if unit.wrote("segment") and others:
+        yield RULE.finding(
+            unit.at("segment"),
+            f"the VT-d unit '{unit.name}' is to serve segment {unit.segment}, "
+            f"its host bridge '{others[0].name}' is segment {others[0].segment or 0}",
+            related=[(bridge.at("segment"), f"the segment of {bridge.name}") for bridge in others],
+            help="write the bridge's segment, or describe a unit for each",
+            subject=unit.name,
         )
 
 

@@ -9,7 +9,8 @@ Example: an MCFG entry at 0xf8000000 for buses 0-0xff, whose last buses lie on I
 flash.
 What to do: cut the bus range to what fits below, or move the area.
 Source: linux-pci LNX-17, xen-pci XP-19.
-Sources that prove it: device tree; MCFG with MADT; `_CRS` with MADT where it does not depend on memory.
+Sources that prove it: device tree; MCFG with MADT; `_CRS` with MADT where it does not depend on memory. For a
+description its own I/O APICs and VT-d units stand for MADT.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""RPX0024 where a key contradicts another; the schema's own refusals are in tests/source."""
+
+from __future__ import annotations
+
+from rootplex.jobs.describe import read_checked
+
+X86 = """\
+rootplex: 1
+platform: {name: pc, arch: x86_64}
+iommus: [{name: vtd, kind: intel-vtd, base: 0xfed9_0000, segment: 1}]
+host_bridges:
+  - {name: a, segment: 0, bus_range: [0, 0x7f], config: {base: 0xe000_0000}, iommu: {unit: vtd}}
+  - {name: b, segment: 0, bus_range: [0x80, 0xff], config: {base: 0xe800_0000}, iommu: {unit: vtd}}
+"""
+
+
+def test_a_vtd_unit_of_another_segment_is_told_once_with_both_bridges() -> None:
+    """DMAR would say segment 0, and the written 1 be lost."""
+    (found,) = read_checked(X86.encode(), "x").findings
+    assert (found.code, found.subject, len(found.related)) == ("RPX0024", "vtd", 2)
+    assert "segment 1, its host bridge 'a' is segment 0" in found.message
+    assert not read_checked(X86.replace(", segment: 1", "").encode(), "x").findings
