@@ -31,6 +31,13 @@ MEANINGS = {
 }
 
 
+HELPS = {
+    -16: "give the device to one guest",
+    -19: "let Dom0 report the device: 'rootplex check --trace' shows each hypercall with its result",
+    -95: "put the device behind an IOMMU that Xen drives",
+}
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Every assign call that failed; not where the device's own trouble is told already."""
     outcome = booted(facts)
@@ -56,7 +63,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 wish_place(facts, guest, function),
                 f"Xen refuses to give {called(facts, function)} to guest {guest.name}",
                 notes=[MEANINGS.get(result, f"the result is {result}")],
-                help="give the device to one guest, behind an IOMMU",
+                help=HELPS.get(result),
                 subject=name,
             )
 

@@ -43,6 +43,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{called(facts, function)}, which guest {guest.name} is to have, has no IOMMU group",
                 related=related,
                 notes=[] if reason is None else [reason.text],
-                help="map its requester ids, each to a StreamID of its own",
+                help="let one IOMMU of its segment take its requester ids"
+                if facts.arch == "x86_64"
+                else "map its requester ids, each to a StreamID of its own",
                 subject=facts.device_name(function),
             )
