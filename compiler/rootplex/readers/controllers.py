@@ -19,12 +19,11 @@ Layout: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One known compatible string. `kinds` is a subset of "ABC"; `layout` what follows from it:
-    `windowed` with B, `quirk` with A or C alone, else `ecam` or `cam`."""
+    """One known compatible string. `layout` follows from its kinds: `windowed` with B, `quirk` with A or C
+    alone, else `ecam` or `cam`."""
 
     compatible: str
     driver: str
-    kinds: str
     layout: Layout
     first_bus_devices: tuple[int, ...] | None = None
     """Device numbers that answer on the first bus; None: any."""
@@ -155,13 +154,12 @@ def known_controller(compatible: Iterable[str]) -> Controller | None:
 def _by_compatible() -> dict[str, Controller]:
     found = {}
     for driver, kinds, first_bus_devices, names in _DRIVERS:
-        letters = "" if kinds == "cam" else kinds
         layout: Layout = "cam" if kinds == "cam" else "ecam"
-        if letters:
-            layout = "windowed" if "B" in letters else "quirk"
+        if kinds not in ("", "cam"):
+            layout = "windowed" if "B" in kinds else "quirk"
         for name in names:
             for compatible in _expanded(name):
-                found[compatible] = Controller(compatible, driver, letters, layout, first_bus_devices)
+                found[compatible] = Controller(compatible, driver, layout, first_bus_devices)
     return found
 
 

@@ -12,7 +12,7 @@ from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.xen.machine import Xen
-from rootplex.source.record import dataclass, field
+from rootplex.source.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,5 +36,4 @@ class Outcome:
     lines: tuple[IntxLine, ...]
     guests: tuple[GuestView, ...]
     xen: Xen
-    by_page: Mapping[str, Function] = field(default_factory=dict)
     trace: tuple[str, ...] = ()

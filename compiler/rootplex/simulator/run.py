@@ -108,7 +108,6 @@ def simulate(
         lines=shared,
         guests=guests,
         xen=xen,
-        by_page={function.page: function for function in found},
         trace=tuple(lines),
     )
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
-from rootplex.simulator.routing.aliases import dma_aliases, requester_id
+from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.firmware import Firmware, Source
 from rootplex.simulator.routing.intx import IntxRouter
 from rootplex.simulator.routing.msi import MsiRouter
@@ -37,12 +37,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A function's requester ids (with the owner of each), the id its messages carry, its way by
-    each firmware there is, and where they differ (empty where only one is there)."""
+    """A function's requester ids (with the owner of each), its way by each firmware there is,
+    and where they differ (empty where only one is there)."""
 
     function: Function
     aliases: tuple[tuple[Function, int], ...]
-    message_id: int
     ways: tuple[Way, ...]
     differences: tuple[Difference, ...]
 
@@ -71,9 +70,7 @@ class Explainer:
             Way(source, streams.streams(function), msi.route(function), intx.route(function))
             for source, streams, msi, intx in self._routers
         )
-        return Explanation(
-            function, dma_aliases(function), requester_id(function), ways, tuple(_differences(ways))
-        )
+        return Explanation(function, dma_aliases(function), ways, tuple(_differences(ways)))
 
 
 def _differences(ways: Iterable[Way]) -> Iterator[Difference]:

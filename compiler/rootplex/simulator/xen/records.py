@@ -66,7 +66,6 @@ class Record:
     quarantine: bool = False
     mask_all: bool = False
     msix_used: int = 0
-    warned_extended: bool = False
 
     @classmethod
     def unknown(cls, segment: int, rid: int) -> Record:
