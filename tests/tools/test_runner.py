@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -154,3 +157,38 @@ def test_work_beside_us_has_ended_when_we_fail() -> None:
     with pytest.raises(ValueError, match="ours"), beside(slow):
         raise ValueError("ours")
     assert ended == [True]
+
+
+INTERRUPTED = """
+import sys
+from rootplex.tools.beside import beside
+from rootplex.tools.runner import private_folder, run
+
+SLEEPER = "import os, time; open('pid', 'w').write(f'{os.getpid()}\\\\n'); time.sleep(60)"
+
+def work():
+    with private_folder() as folder:
+        run([sys.executable, "-c", SLEEPER], cwd=folder)
+
+with beside(work) as begun:
+    begun.result()
+"""
+
+
+def test_an_interrupt_leaves_no_program_and_no_folder(tmp_path: Path) -> None:
+    """Ctrl-C reaches us alone: what we run has a session of its own."""
+    ours = subprocess.Popen(program(INTERRUPTED), env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=-1)
+    written = ""
+    try:
+        while not written.endswith("\n"):
+            assert ours.poll() is None
+            time.sleep(0.05)
+            written = "".join(file.read_text() for file in tmp_path.glob("*/pid"))
+        ours.send_signal(signal.SIGINT)
+        _, said = ours.communicate(timeout=30)
+    finally:
+        ours.kill()
+    assert said.rstrip().endswith(b"KeyboardInterrupt")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(written), 0)

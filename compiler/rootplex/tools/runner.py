@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import IO, NamedTuple
 
 # Debian's package for each program, for the message that says how to get it.
@@ -31,6 +32,9 @@ PACKAGES = {
 OUTPUT_LIMIT = 64 << 20
 LOOK_SECONDS = 0.5
 """How often a running program's output, which may lie in memory, is held against its limit."""
+
+_RUNNING: dict[int, subprocess.Popen[bytes]] = {}
+"""What each thread is running."""
 
 
 class ToolError(Exception):
@@ -182,18 +186,32 @@ def _started(
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The program as a session of its own; what is left of it at the end is killed."""
+    """The program as a session of its own, ended where it has not at the end."""
     command = [path_of(argv[0]), *argv[1:]]
     env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
     process = subprocess.Popen(
         command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
     )
+    _RUNNING[get_ident()] = process
     try:
         yield process
     finally:
-        if process.poll() is None:
+        del _RUNNING[get_ident()]
+        _end(process)
+        process.wait()
+
+
+def end_program(thread: int) -> None:
+    """End the program that another thread (by its ident) is running, if there is one."""
+    process = _RUNNING.get(thread)
+    if process is not None:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):  # another thread has waited for it
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _too_slow(argv: Sequence[str], seconds: float) -> ToolError:
