@@ -140,3 +140,12 @@ def test_words_that_a_method_prints_end_no_session(tmp_path: Path) -> None:
     session = run_session([machine, ask(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"])
     assert session.evaluations["\\_SB.PC00._STA"].value == 0xF
     assert session.found == {"\\_SB.PC00._OSC"}
+
+
+def test_strings_come_back_as_they_were_written(tmp_path: Path) -> None:
+    """acpiexec escapes what is not plain text; a backslash of the string's own is no escape."""
+    asl = 'DefinitionBlock ("", "SSDT", 2, "TEST", "TEXT", 1) { Name (\\TEXT, "%s") }'
+    written = r"\a\b\t\n\v\f\r\x1B\x01\x7F\"b\\x41\\n z"
+    table = read_table(compiled(asl % written, tmp_path), "t.aml")
+    session = run_session([table], ["All TEXT"])
+    assert session.evaluations["\\TEXT"].value == '\a\b\t\n\v\f\r\x1b\x01\x7f"b\\x41\\n z'

@@ -20,7 +20,8 @@ from rootplex.tools.runner import ToolError, path_of, private_folder, run_until
 
 LOOP_SECONDS = 2
 SESSION_SECONDS = 60.0
-TABLES_LIMIT = 512
+TABLES_LIMIT = 513
+"""A machine's 512, and the one that asks."""
 DEPTH_LIMIT = 32
 
 AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
@@ -41,6 +42,7 @@ _FOUND = re.compile(r"\s*(\\\S+)\s+\w+\s+0x[0-9a-f]+ ")
 _ACCESS = re.compile(r"AeRegionHandler\s*: Operation Region request on (\w+) at (0x[0-9A-Fa-f]+)")
 _OBJECT = re.compile(r"\s*\[(?P<type>[^\]]+)\](?P<rest>.*)")
 _BYTES = re.compile(r"\s*[0-9A-F]{4,}: (?P<bytes>(?:[0-9A-F]{2} )+)")
+_LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _REFERENCE = re.compile(r"<Node>\s+Name (\S+)")
 
 
@@ -73,7 +75,7 @@ def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int =
     program = path_of("acpiexec")
     source = FilePlace(tables[0].file) if tables else FilePlace("")
     if not tables or len(tables) > TABLES_LIMIT:
-        raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT} can be read")
+        raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT - 1} can be read")
     last = os.urandom(8).hex()
     script = "\n".join(("level 2800 console", *commands, last, _FLUSH, "quit", ""))
     with private_folder() as folder:
@@ -220,6 +222,11 @@ def _integer(text: str) -> int | None:
 
 
 def _string(text: str) -> str:
-    """`Length 05 = "abc"`, with the quotes and backslashes inside escaped."""
+    """`Length 05 = "abc"`, what is not plain text in it escaped as in C (`AcpiUtPrintString`)."""
     quoted = re.search(r'= "(.*)"', text)
-    return re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
+    return re.sub(r"\\(?:x([0-9A-F]{2})|(.))", _unescaped, quoted[1]) if quoted else ""
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code, letter = escape.groups()
+    return chr(int(code, 16)) if code else _LETTERS.get(letter, letter)
