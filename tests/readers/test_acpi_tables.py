@@ -152,8 +152,11 @@ def test_a_folder_gives_tables_and_passes_over_the_rest(tmp_path: Path) -> None:
     assert found.tables[0].file == "board/dsdt.dat"
 
 
+# With names of their own: an archive's bytes hold the time, and two workers must list the same tests.
 @pytest.mark.parametrize(
-    "data", [zipped()[:80], tarred()[:60], b"PK\x03\x04" + bytes(90), b"\x1f\x8b" + bytes(90)]
+    "data",
+    [zipped()[:80], tarred()[:60], b"PK\x03\x04" + bytes(90), b"\x1f\x8b" + bytes(90)],
+    ids=["zip cut", "tar cut", "zip of zeros", "gzip of zeros"],
 )
 def test_a_damaged_archive_is_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable):
