@@ -20,7 +20,7 @@ print("status", status, *(name for name in sys.modules if name not in before), f
 """
 HEAVY = {
     *("concurrent", "dataclasses", "difflib", "email", "inspect", "jinja2", "jsonschema"),
-    *("logging", "shutil", "tempfile", "urllib"),
+    *("logging", "shutil", "tempfile", "urllib.request"),
 }
 SELDOM = {
     *("rootplex.readers.acpi.dmar", "rootplex.simulator.trace", "rootplex.simulator.xen.vpci"),
