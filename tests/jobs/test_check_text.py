@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from tests.checks.two_bridges import SOUND
@@ -130,3 +131,23 @@ host_bridges:
     devices = result.details["devices"]
     assert isinstance(devices, list)
     assert [each["msi"] for each in devices] == [{"controller": "lapic", "id": 8}]
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("qemu-virt.dtb", "device tree"), ("qemu-virt.dts", "device tree source"), ("mcfg.aml", "ACPI tables")],
+)
+def test_a_firmware_file_is_told_by_its_kind(file: str, kind: str, checkout: Path) -> None:
+    """Who hands `check` what `import` takes is told so, and not where its bytes are no UTF-8."""
+    data = (checkout / "generated" / "qemu-virt" / file).read_bytes()
+    result = check_text(data, file, Wishes())
+    assert result.unreadable
+    (finding,) = result.findings
+    assert (finding.code, finding.message) == ("RPX0001", f"expected a platform description, found: {kind}")
+    assert finding.help is not None
+    assert "rootplex import" in finding.help
+
+
+def test_a_faulty_description_is_no_firmware_file() -> None:
+    result = check_text(b"rootplex: 1\n/ {\n", "x.yaml", Wishes())
+    assert "does not parse" in result.findings[0].message

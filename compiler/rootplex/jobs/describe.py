@@ -6,7 +6,7 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import read_description
 from rootplex.model.platform import Platform
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding, Level, Unreadable
 from rootplex.source.record import dataclass
 
 
@@ -25,9 +25,22 @@ class Checked:
 
 def read_checked(data: bytes, file: str) -> Checked:
     """Read, then run the checks that need the model only; `Unreadable` where it is not YAML."""
-    description = read_description(data, file)
+    try:
+        description = read_description(data, file)
+    except Unreadable:
+        _refuse_firmware(data, file)
+        raise
+    if description.platform is None:
+        _refuse_firmware(data, file)
     findings = description.findings
     if description.platform is not None:
         facts = Facts(described=description.platform, names=description.names)
         findings += run_checks(facts, "description", findings)
     return Checked(description.platform, description.names, findings)
+
+
+def _refuse_firmware(data: bytes, file: str) -> None:
+    # Loaded where reading has failed: a sound description pays nothing for it.
+    from rootplex.jobs.sources import refuse_firmware
+
+    refuse_firmware(data, file)

@@ -111,6 +111,18 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
     return "dts" if _DTS.search(data) else None
 
 
+def refuse_firmware(data: bytes, name: str) -> None:
+    """Unreadable where the text of a description was expected and a firmware's file came: what it is,
+    and what to do with it. Silent for everything else, faulty descriptions among it."""
+    kind = None if _DESCRIPTION.search(data) else kind_of(data)
+    if kind is not None:
+        raise unreadable(
+            name,
+            f"expected a platform description, found: {_WORDS[kind]}",
+            help="make one of it with `rootplex import`, or check it as it is with `rootplex validate`",
+        )
+
+
 def _is_table(data: bytes, *, whole: bool) -> bool:
     length = int.from_bytes(data[4:8], "little")
     fits = length <= len(data) or not whole
