@@ -25,12 +25,12 @@ from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.stream import StreamRouter
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.hypervisor import Hypervisor
-from rootplex.simulator.dom0.profiles import profile
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.profiles import profile
+from rootplex.simulator.linux.state import Dom0State
 
 ECAM = 0x40_0000_0000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.backends.platforms import bar, device
 
-from rootplex.catalogue.reader import model
+from rootplex.known.reader import model
 from rootplex.model.device import Alias, Device, Sriov
 
 

@@ -14,7 +14,7 @@ from tests.backends.platforms import host_bridge, intx, platform
 from tests.qtest_machine import Machine, machine, scan
 
 from rootplex.backends.qemu import arguments, disks
-from rootplex.catalogue.reader import model, names
+from rootplex.known.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.numbers import BusRange

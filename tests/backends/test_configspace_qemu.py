@@ -12,7 +12,7 @@ from tests.backends.qemu_zoo import described, running, zoo
 from tests.qtest_machine import Machine, bars, facts
 
 from rootplex.backends.configspace import config_space
-from rootplex.catalogue.reader import model
+from rootplex.known.reader import model
 from rootplex.model.device import Device
 
 Pair = tuple[bytes, bytes]

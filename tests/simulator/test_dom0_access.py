@@ -8,9 +8,9 @@ import pytest
 from tests.dom0_boots import ECAM, Node, dt_boot
 from tests.hardware_images import ACS_FULL, Image, Page, Tree, endpoint, root_port
 
-from rootplex.simulator.dom0.access import MappedAccess, WideAccess
-from rootplex.simulator.dom0.hypervisor import BareMetal, ConfigSpace, HostBridgeAdd
 from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.linux.access import MappedAccess, WideAccess
+from rootplex.simulator.linux.hypervisor import BareMetal, ConfigSpace, HostBridgeAdd
 
 TREE: Tree = [("rp", 0, root_port(acs=ACS_FULL), [("ep", 0, endpoint().msix(4))]), ("other", 8, endpoint())]
 

@@ -9,18 +9,18 @@ import pytest
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 from tests.readers.acpica import compiled, header, needs_acpiexec
 
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.hypervisor import (
+from rootplex.simulator.firmware import AcpiFirmware, acpi_firmware
+from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.hypervisor import (
     BareMetal,
     ConfigSpace,
     DeviceAdd,
     HostBridgeAdd,
     MmcfgReserved,
 )
-from rootplex.simulator.dom0.state import Dom0State
-from rootplex.simulator.firmware import AcpiFirmware, acpi_firmware
-from rootplex.simulator.hardware import Hardware
-from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.state import Dom0State
 
 pytestmark = needs_acpiexec
 

@@ -12,10 +12,10 @@ from tests.hardware_images import Image, endpoint, root_port
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.readers.ridmap import MapCells
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.source.place import DtPlace
 
 

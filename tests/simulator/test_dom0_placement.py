@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.dom0_boots import ECAM, Node, dt_boot
 from tests.hardware_images import Image, Page, Tree, endpoint, root_port
 
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.linux.state import Dom0State
 
 MEM32 = (0x02000000, 0x1000_0000, 0x1000_0000, 0x1000_0000)
 MEM64 = (0x43000000, 0x80_0000_0000, 0x80_0000_0000, 0x10_0000_0000)

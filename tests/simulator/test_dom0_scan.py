@@ -22,10 +22,10 @@ from tests.hardware_images import (
     switch_port,
 )
 
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.function import Function
 from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Blob
+from rootplex.simulator.linux.state import Dom0State
 
 
 def scan(

@@ -8,10 +8,10 @@ from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Guest
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.groups.reason import Reason
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.outcome import Outcome
 from rootplex.source.place import FilePlace, Place
 

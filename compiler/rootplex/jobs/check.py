@@ -16,9 +16,9 @@ from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.model.platform import Platform
 from rootplex.report.result import Json, Result
-from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.record import dataclass, replace

@@ -10,9 +10,9 @@ from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
 from rootplex.report.result import Json
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.groups.grouping import Group
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.routing.routes import IntxRoute
 

@@ -19,15 +19,15 @@ from rootplex.jobs.details import details_of
 from rootplex.jobs.joining import join_boards
 from rootplex.model.platform import Platform
 from rootplex.report.result import Json
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.hypervisor import BareMetal
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function as Simulated
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Group as Together
 from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.hypervisor import BareMetal
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.routing.firmware import Firmware as Routes
 from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate

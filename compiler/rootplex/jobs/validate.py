@@ -25,8 +25,8 @@ from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.report.result import Json, Result
-from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
+from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Unreadable
 
 KERNEL = "linux-7.2"

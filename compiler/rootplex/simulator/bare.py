@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.groups.dom0 import group
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.image import read_image
 from rootplex.simulator.inputs import Artifacts, Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.source.record import dataclass
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.xen.machine import Xen
 from rootplex.source.record import dataclass

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootplex.simulator.dom0.boot import boot
-from rootplex.simulator.dom0.hypervisor import Machine
-from rootplex.simulator.dom0.profiles import profile
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.dom0 import group_streams
@@ -17,6 +13,10 @@ from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.groups.xen import xen_arm_groups, xen_vtd_groups
 from rootplex.simulator.hardware import BusError, Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
+from rootplex.simulator.linux.boot import boot
+from rootplex.simulator.linux.hypervisor import Machine
+from rootplex.simulator.linux.profiles import profile
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines

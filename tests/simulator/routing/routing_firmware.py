@@ -12,9 +12,9 @@ from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.readers.ridmap import MapCells
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
+from rootplex.simulator.linux.rootbridge import RootBridge
 
 NODE = "/pcie@4010000000"
 SMMU, ITS = "/smmuv3@9050000", "/intc@8000000/its@8080000"

@@ -16,7 +16,7 @@ from tests.simulator.routing.routing_firmware import (
 )
 
 from rootplex.readers.acpi.aml import evaluate
-from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.explain import Explainer
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines

@@ -9,8 +9,8 @@ import pytest
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, tree_of, virt_pages
 
-from rootplex.simulator.dom0.hypervisor import DeviceAdd, HostBridgeAdd
 from rootplex.simulator.hardware import BusError
+from rootplex.simulator.linux.hypervisor import DeviceAdd, HostBridgeAdd
 from rootplex.simulator.xen.boot import Firmware
 from rootplex.simulator.xen.machine import Xen
 

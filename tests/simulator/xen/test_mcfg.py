@@ -11,7 +11,7 @@ from tests.simulator.xen.xen_machines import ARM, FakeMachine, Page, add
 
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
-from rootplex.simulator.dom0.hypervisor import DeviceAdd, MmcfgReserved
+from rootplex.simulator.linux.hypervisor import DeviceAdd, MmcfgReserved
 from rootplex.simulator.xen.boot import Firmware
 from rootplex.simulator.xen.core import Options
 from rootplex.simulator.xen.machine import Xen

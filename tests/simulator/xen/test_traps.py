@@ -10,8 +10,8 @@ from tests.simulator.xen.test_hypercalls import VIRT, x86
 from tests.simulator.xen.test_mcfg import LOW, booted, mcfg
 from tests.simulator.xen.xen_machines import ECAM, FakeMachine, add, arm, case_text, virt_pages
 
-from rootplex.simulator.dom0.hypervisor import MmcfgReserved
 from rootplex.simulator.hardware import BusError
+from rootplex.simulator.linux.hypervisor import MmcfgReserved
 from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge, Routes
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped

@@ -12,7 +12,7 @@ from typing import Any
 from rootplex.backends.qemu.machines import Abilities, Machine
 from rootplex.backends.qemu.refusals import SYNTHETIC, refusal
 from rootplex.backends.qemu.registers import can_disable_acs, check_registers
-from rootplex.catalogue.reader import model, names
+from rootplex.known.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.source.finding import Finding

@@ -97,7 +97,7 @@ def _by_quirk(facts: Facts, segment: int) -> bool:
     """Whether Linux's quirk table has a window for the segment."""
     if facts.arch != "arm64":
         return False
-    from rootplex.simulator.dom0.mcfg_quirks import quirk
+    from rootplex.simulator.linux.mcfg_quirks import quirk
 
     row = quirk(mcfg_of(facts), segment, "arm64")
     return row is not None and segment in dict(row.windows)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.catalogue.reader import model, names
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.known.reader import model, names
 from rootplex.model.controllers import DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform

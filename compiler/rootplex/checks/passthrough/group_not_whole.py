@@ -26,9 +26,9 @@ from rootplex.checks.subjects import (
     wish_place,
     wishes,
 )
-from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.groups.guests import Neighbour
+from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 

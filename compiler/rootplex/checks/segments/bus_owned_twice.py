@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
-from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 

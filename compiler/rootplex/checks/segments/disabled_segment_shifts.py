@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
-from rootplex.simulator.dom0.domains import NewScheme
+from rootplex.simulator.linux.domains import NewScheme
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

@@ -16,7 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.checks.xen.device_before_bridge import registers_place
-from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

@@ -17,7 +17,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
-from rootplex.simulator.dom0.rootbridge import RootBridge
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import get_args
 
-from rootplex.catalogue.reader import class_code, class_names, model
 from rootplex.frontends.description.values import Fields, number_of
+from rootplex.known.reader import class_code, class_names, model
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE, Alias, Bar, Device, DeviceType, Pin, Sriov
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place

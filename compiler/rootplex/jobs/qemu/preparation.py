@@ -18,7 +18,7 @@ from rootplex.jobs.settings import Wishes, settings_of
 from rootplex.model.bridge import Firmware
 from rootplex.model.platform import Platform
 from rootplex.simulator.bare import Bare, bare_metal
-from rootplex.simulator.dom0.profiles import profile
+from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Level
 from rootplex.source.record import dataclass, replace
 
@@ -222,7 +222,7 @@ def _at(bare: Bare, markers: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _own(platform: Platform) -> dict[str, str]:
     """What QEMU puts on bus 0 by itself: the machine's functions, and one for each further root bus."""
-    from rootplex.catalogue.reader import model
+    from rootplex.known.reader import model
 
     machine = MACHINES[platform.base]
     first = next(each for each in platform.host_bridges if each.bus_range.first == 0)

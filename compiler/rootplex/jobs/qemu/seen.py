@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from rootplex.capture.facts import Function as BootedFunction
 from rootplex.capture.facts import Resource, Snapshot
 from rootplex.simulator.bare import Bare
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.record import dataclass
 
 SECONDARY = 0x19

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.record import dataclass, field
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from rootplex.simulator.dom0.profiles import profile
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.profiles import profile
 from rootplex.source.record import dataclass
 
 

@@ -10,8 +10,8 @@ from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import Iort
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import ControllerKind, DtController
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.routes import Unit, UnitKind
 from rootplex.source.record import dataclass
 

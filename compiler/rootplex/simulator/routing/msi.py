@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.aliases import requester_id
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup

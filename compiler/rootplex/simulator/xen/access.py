@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rootplex.simulator.dom0.hypervisor import ConfigSpace, Machine
 from rootplex.simulator.hardware import BusError
+from rootplex.simulator.linux.hypervisor import ConfigSpace, Machine
 from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge, Routes
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import stop

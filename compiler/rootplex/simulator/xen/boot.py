@@ -14,8 +14,8 @@ from rootplex.readers.address import regs
 from rootplex.readers.hostbridge import host_bridge_nodes
 from rootplex.readers.platform_dt import DtArea
 from rootplex.readers.tree import Tree
-from rootplex.simulator.dom0.hypervisor import Machine
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options

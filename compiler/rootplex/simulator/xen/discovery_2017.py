@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from rootplex.simulator.dom0.hypervisor import ConfigSpace, HostBridgeAdd
+from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
 from rootplex.simulator.xen.core import Tracer

@@ -1,6 +1,6 @@
 """A running Xen, as Dom0 and the toolstack meet it: memory accesses, ports, and hypercalls.
 
-`Xen` is the `Hypervisor` of `simulator.dom0`. What it is asked is in `calls`; how it went is
+`Xen` is the `Hypervisor` of `simulator.linux`. What it is asked is in `calls`; how it went is
 `outcome`: `booted`, or `panic: ` and the cause. Once Xen is down every call raises `Stopped`.
 """
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
-from rootplex.simulator.dom0.hypervisor import (
+from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.hypervisor import (
     ConfigSpace,
     DeviceAdd,
     HostBridgeAdd,
     Machine,
     MmcfgReserved,
 )
-from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
 from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
 from rootplex.simulator.xen.core import Core, Domain, Options, Tracer

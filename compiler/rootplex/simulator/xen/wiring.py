@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.hypervisor import ConfigSpace
 from rootplex.simulator.hardware import Hardware
+from rootplex.simulator.linux.hypervisor import ConfigSpace
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.bridges import HostBridge

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.dom0.domains import DomainNumbers, Refused
-from rootplex.simulator.dom0.profiles import Profile
-from rootplex.simulator.dom0.resources import AddressMap, Claim, PortMap
-from rootplex.simulator.dom0.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
 from rootplex.simulator.firmware import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.domains import DomainNumbers, Refused
+from rootplex.simulator.linux.profiles import Profile
+from rootplex.simulator.linux.resources import AddressMap, Claim, PortMap
+from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass
 

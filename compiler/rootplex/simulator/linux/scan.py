@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.simulator.dom0 import capabilities, probe
-from rootplex.simulator.dom0.access import Accessor, MappedAccess, WideAccess
-from rootplex.simulator.dom0.kernel import CAM_BUS, ECAM_BUS, Kernel
-from rootplex.simulator.dom0.rootbridge import RootBridge
-from rootplex.simulator.dom0.state import Event
 from rootplex.simulator.function import Bus, Function
+from rootplex.simulator.linux import capabilities, probe
+from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
+from rootplex.simulator.linux.kernel import CAM_BUS, ECAM_BUS, Kernel
+from rootplex.simulator.linux.rootbridge import RootBridge
+from rootplex.simulator.linux.state import Event
 
 BUS_NUMBERS, SUBORDINATE = 0x18, 0x1A
 CARDBUS_RESERVE = 3

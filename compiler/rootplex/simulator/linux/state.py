@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.function import Bar, Bus, Function
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.record import dataclass, field
 
 EventKind = Literal[

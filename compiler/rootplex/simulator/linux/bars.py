@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.function import Bar
+from rootplex.simulator.linux.access import Accessor
 
 COMMAND, DECODE_BITS = 0x04, 0x3
 ALL_ONES = 0xFFFFFFFF

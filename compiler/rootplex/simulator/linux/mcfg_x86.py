@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rootplex.readers.acpi.aml_facts import AcpiDevice, Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
-from rootplex.simulator.dom0.rootbridge import Remark
+from rootplex.simulator.linux.rootbridge import Remark
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass
 

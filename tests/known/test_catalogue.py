@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from rootplex.catalogue.reader import class_code, class_names, model, names
+from rootplex.known.reader import class_code, class_names, model, names
 
 UNREGISTERED = {"nxp:lx2160a-root-port"}  # known to the kernel's quirks.c only
 
@@ -33,7 +33,7 @@ def test_an_entry_is_a_device_of_the_language(name: str, device_schema: Draft7Va
 
 
 def test_every_entry_is_read_as_in_the_whole_file(checkout: Path) -> None:
-    folder = checkout / "compiler" / "rootplex" / "catalogue"
+    folder = checkout / "compiler" / "rootplex" / "known"
     whole = {}
     for file in ("qemu.yaml", "real.yaml"):
         whole.update(yaml.safe_load((folder / file).read_text(encoding="utf-8")))
@@ -67,7 +67,7 @@ def test_an_unknown_name_is_a_key_error() -> None:
 
 
 def test_importing_the_reader_reads_nothing() -> None:
-    code = "import sys, rootplex.catalogue.reader; sys.exit('yaml' in sys.modules)"
+    code = "import sys, rootplex.known.reader; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.acs import AcsPolicy
-from rootplex.simulator.dom0.hypervisor import Hypervisor
-from rootplex.simulator.dom0.profiles import Profile
-from rootplex.simulator.dom0.registration import Registration
-from rootplex.simulator.dom0.state import Dom0State
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.acs import AcsPolicy
+from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.profiles import Profile
+from rootplex.simulator.linux.registration import Registration
+from rootplex.simulator.linux.state import Dom0State
 from rootplex.source.record import dataclass, field
 
 ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16

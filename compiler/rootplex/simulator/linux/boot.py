@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from rootplex.readers.acpi.iort_facts import NodeType
-from rootplex.simulator.dom0 import acs
-from rootplex.simulator.dom0.access import Accessor, accessor
-from rootplex.simulator.dom0.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
-from rootplex.simulator.dom0.hypervisor import BareMetal, Hypervisor
-from rootplex.simulator.dom0.kernel import Kernel
-from rootplex.simulator.dom0.placement import Placement
-from rootplex.simulator.dom0.profiles import Profile, profile
-from rootplex.simulator.dom0.registration import Registration
-from rootplex.simulator.dom0.resources import AddressMap, PortMap
-from rootplex.simulator.dom0.rootbridge import RootBridge
-from rootplex.simulator.dom0.scan import Scan, binds_driver
-from rootplex.simulator.dom0.state import Dom0State, Event
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux import acs
+from rootplex.simulator.linux.access import Accessor, accessor
+from rootplex.simulator.linux.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
+from rootplex.simulator.linux.hypervisor import BareMetal, Hypervisor
+from rootplex.simulator.linux.kernel import Kernel
+from rootplex.simulator.linux.placement import Placement
+from rootplex.simulator.linux.profiles import Profile, profile
+from rootplex.simulator.linux.registration import Registration
+from rootplex.simulator.linux.resources import AddressMap, PortMap
+from rootplex.simulator.linux.rootbridge import RootBridge
+from rootplex.simulator.linux.scan import Scan, binds_driver
+from rootplex.simulator.linux.state import Dom0State, Event
 from rootplex.source.record import dataclass, field
 
 EEXIST = -17
@@ -103,7 +103,7 @@ def _candidates(run: Boot, hardware: Hardware | None) -> Iterator[Candidate]:
 
 
 def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) -> Iterator[Candidate]:
-    from rootplex.simulator.dom0 import rootbridges_dt
+    from rootplex.simulator.linux import rootbridges_dt
 
     addresses, ports, version = AddressMap(), PortMap(), run.profile
     for area in (*firmware.platform.memory, *firmware.platform.reserved):
@@ -123,7 +123,7 @@ def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) 
 
 
 def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
-    from rootplex.simulator.dom0 import mcfg_x86, rootbridges_acpi
+    from rootplex.simulator.linux import mcfg_x86, rootbridges_acpi
 
     addresses, ports, settings = AddressMap(), PortMap(), run.settings
     for base, size in settings.memory:
@@ -218,7 +218,7 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
         kernel.acs.requested = kernel.acs.requested or isinstance(run.firmware, DtFirmware)
     for function in found:
         if function.sriov is not None and function.sriov.wanted:
-            from rootplex.simulator.dom0 import virtual
+            from rootplex.simulator.linux import virtual
 
             virtual.enable(scan, function)
 

@@ -5,7 +5,7 @@ PCI Local Bus 3.0 §6.7 (standard list), PCIe 6.0 §7.6.3 (extended list).
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.access import Accessor
+from rootplex.simulator.linux.access import Accessor
 
 STATUS, CAP_LIST_BIT, CAP_POINTER, CARDBUS_POINTER = 0x06, 0x10, 0x34, 0x14
 STANDARD_STEPS, EXTENDED_STEPS = 48, 480

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Function
+from rootplex.simulator.linux.access import Accessor
 from rootplex.source.record import dataclass
 
 CAPABILITY, CONTROL = 4, 6

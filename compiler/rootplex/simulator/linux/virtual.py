@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0 import probe, sriov
-from rootplex.simulator.dom0.placement import place_virtual
-from rootplex.simulator.dom0.scan import Scan
 from rootplex.simulator.function import Bus, Function
+from rootplex.simulator.linux import probe, sriov
+from rootplex.simulator.linux.placement import place_virtual
+from rootplex.simulator.linux.scan import Scan
 
 
 def enable(scan: Scan, physical: Function) -> None:

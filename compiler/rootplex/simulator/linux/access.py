@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rootplex.simulator.dom0.hypervisor import Hypervisor
-from rootplex.simulator.dom0.rootbridge import RootBridge
 from rootplex.simulator.hardware.bridges import HostBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
+from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.record import dataclass, field
 
 ECAM_SHIFT, CAM_SHIFT, PEM_SHIFT = 20, 16, 24

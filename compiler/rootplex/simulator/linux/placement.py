@@ -9,13 +9,13 @@ sensible kernel, not bit for bit a given version's.
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0 import pools, windows
-from rootplex.simulator.dom0.access import Accessor
-from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER, VF_BARS
-from rootplex.simulator.dom0.pools import Pool
-from rootplex.simulator.dom0.rootbridge import RootBridge
-from rootplex.simulator.dom0.state import Unplaced
 from rootplex.simulator.function import Bar, Bus, Function
+from rootplex.simulator.linux import pools, windows
+from rootplex.simulator.linux.access import Accessor
+from rootplex.simulator.linux.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER, VF_BARS
+from rootplex.simulator.linux.pools import Pool
+from rootplex.simulator.linux.rootbridge import RootBridge
+from rootplex.simulator.linux.state import Unplaced
 from rootplex.source.record import dataclass, field
 
 FIRST_PORT = 0x1000

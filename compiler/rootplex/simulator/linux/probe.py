@@ -6,8 +6,6 @@ of accesses is Linux's in the large: id, header, BARs and windows, capabilities,
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0 import acs, bars, capabilities
-from rootplex.simulator.dom0.access import Accessor
 from rootplex.simulator.function import (
     DOWNSTREAM,
     PCI_TO_PCIE,
@@ -16,6 +14,8 @@ from rootplex.simulator.function import (
     Bus,
     Function,
 )
+from rootplex.simulator.linux import acs, bars, capabilities
+from rootplex.simulator.linux.access import Accessor
 
 ABSENT = frozenset((0xFFFFFFFF, 0, 0x0000FFFF, 0xFFFF0000))
 RETRY = 0x0001
@@ -136,7 +136,7 @@ def extended_capabilities(
     if devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
     if function.physfn is None and function.pcie_type is not None and capabilities.SRIOV in found:
-        from rootplex.simulator.dom0 import sriov
+        from rootplex.simulator.linux import sriov
 
         first = not any(other.sriov is not None for other in function.bus.functions)
         sriov.initialise(access, function, found[capabilities.SRIOV], ari=first and function.under_ari)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.qtest_machine import Machine, bars, facts, machine
 
-from rootplex.catalogue.reader import model, names
+from rootplex.known.reader import model, names
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE
 
 VIRT, Q35 = "qemu-system-aarch64", "qemu-system-x86_64"

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
-from rootplex.simulator.dom0.mcfg_quirks import quirk
-from rootplex.simulator.dom0.mcfg_x86 import McfgX86, memory_ranges, motherboard_ranges
-from rootplex.simulator.dom0.resources import AddressMap, PortMap
-from rootplex.simulator.dom0.rootbridge import ConfigRegion, HostWindow, RootBridge
 from rootplex.simulator.firmware import AcpiFirmware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.mcfg_quirks import quirk
+from rootplex.simulator.linux.mcfg_x86 import McfgX86, memory_ranges, motherboard_ranges
+from rootplex.simulator.linux.resources import AddressMap, PortMap
+from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass, field, replace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.access import Accessor
+from rootplex.simulator.linux.access import Accessor
 
 IO_BASE, MEMORY_BASE, PREFETCH_BASE = 0x1C, 0x20, 0x24
 PREFETCH_BASE_UPPER, PREFETCH_LIMIT_UPPER, IO_UPPER = 0x28, 0x2C, 0x30

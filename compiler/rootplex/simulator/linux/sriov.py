@@ -6,9 +6,9 @@ when it finds the PF, and the driver switches them on after the bridge has been 
 
 from __future__ import annotations
 
-from rootplex.simulator.dom0.access import Accessor
-from rootplex.simulator.dom0.bars import FIRST_VF_INDEX, VF_BARS, size_block
 from rootplex.simulator.function import Function, Sriov
+from rootplex.simulator.linux.access import Accessor
+from rootplex.simulator.linux.bars import FIRST_VF_INDEX, VF_BARS, size_block
 
 CONTROL, TOTAL, NUM_VFS, OFFSET, STRIDE, VF_DEVICE = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x1A
 VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
