@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.dom0_boots import ECAM, MEMORY, Node, dt_boot
 from tests.hardware_images import Image, endpoint, root_port
+from tests.simulator.xen.xen_machines import case_text, tree_of
 
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.dts import compile_dts
 from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.simulator.inputs import Settings
@@ -222,47 +222,42 @@ def test_abort_ends_the_boot() -> None:
 # What Linux said to the device trees of xen-pci §12 (Debian 6.12 as Dom0): the segment of each
 # bridge, or its errno.
 CASES: dict[str, list[int]] = {
-    "a-default": [0],
-    "b-domain5": [5],
-    "c-split-same-domain": [0, ENOSPC],
-    "c2-split-two-domains": [0, 1],
-    "c4-split-domains-9-3": [9, 3],
-    "d1-dup-domain-overlapping-buses": [0, ENOSPC],
-    "d2-busrange-larger-than-ecam": [0],
-    "d5-busrange-missing": [0],
-    "d6-busrange-reversed": [EINVAL],
-    "d9-domain-0x10000-truncates": [0],
-    "d9b-domain-0-and-0x10000": [0, ENOSPC],
-    "d10-domain-negative": [0xFFFF],
-    "d12-status-disabled": [],
-    "d14-no-reg": [EINVAL],
-    "d21-busrange-one-cell": [0],
+    "a": [0],
+    "b": [5],
+    "c": [0, ENOSPC],
+    "c2": [0, 1],
+    "c4": [9, 3],
+    "d1": [0, ENOSPC],
+    "d2": [0],
+    "d5": [0],
+    "d6": [EINVAL],
+    "d9": [0],
+    "d9b": [0, ENOSPC],
+    "d10": [0xFFFF],
+    "d12": [],
+    "d14": [EINVAL],
+    "d21": [0],
 }
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_cases_of_a_real_linux(case: str, shared: Path) -> None:
-    text = (shared / "cases" / "xen" / f"{case}.dts").read_text()
-    tree = read_dtb(compile_dts(text, f"{case}.dts"), f"{case}.dtb")
+def test_cases_of_a_real_linux(case: str) -> None:
+    tree = tree_of(case_text(case))
     settings = Settings(arch="arm64", firmware="dt", kernel="linux-6.12")
     state = boot(dt_firmware(tree, MapCells.ONE), settings, None)
     assert list(outcome(state).values()) == CASES[case]
 
 
-@pytest.mark.shared
-def test_case_d2_is_reduced_to_16_buses(shared: Path) -> None:
-    text = (shared / "cases" / "xen" / "d2-busrange-larger-than-ecam.dts").read_text()
-    tree = read_dtb(compile_dts(text, "d2.dts"), "d2.dtb")
-    state = boot(dt_firmware(tree, MapCells.ONE), Settings(arch="arm64", firmware="dt"), None)
+def test_case_d2_is_reduced_to_16_buses() -> None:
+    state = boot(
+        dt_firmware(tree_of(case_text("d2")), MapCells.ONE), Settings(arch="arm64", firmware="dt"), None
+    )
     assert state.root_bridges[0].effective_end == 0x0F
 
 
-@pytest.mark.shared
-def test_case_d7_finds_nothing(shared: Path) -> None:
+def test_case_d7_finds_nothing() -> None:
     """Buses 0x100-0x10f: a bus number has 8 bits."""
-    text = (shared / "cases" / "xen" / "d7-busrange-0x100-start.dts").read_text()
-    tree = read_dtb(compile_dts(text, "d7.dts"), "d7.dtb")
+    tree = tree_of(case_text("d7"))
     hardware = Image().bridge(base=0x40_1000_0000).function("f", endpoint()).hardware()
     settings = Settings(arch="arm64", firmware="dt", kernel="linux-6.12")
     state = boot(dt_firmware(tree, MapCells.ONE), settings, hardware)

@@ -7,7 +7,6 @@ first bus; so no window shows the other's devices, as with the lab's second wind
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from tests.hardware_images import Image, Page
@@ -19,8 +18,6 @@ from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
-
-pytestmark = pytest.mark.shared
 
 ENOSPC, ENODEV, EINVAL = -28, -19, -22
 
@@ -67,7 +64,7 @@ ANSWERS = {
 }
 
 
-def booted(shared: Path, name: str) -> Outcome:
+def booted(name: str) -> Outcome:
     """The lab's tree under today's Xen, with Debian's 6.12 as Dom0."""
     image = Image()
     for index, (base, first) in enumerate(((BASE, 0), (SECOND, 0x80))):
@@ -80,14 +77,14 @@ def booted(shared: Path, name: str) -> Outcome:
         image.function(f"{id}-host", Page(0x1B36, 8, 0x060000), bridge=id)
         image.function(f"{id}-net", Page(0x1AF4, 0x1000), bridge=id, devfn=8)
     config, pages = image.blobs()
-    firmware = dt_firmware(tree_of(case_text(shared, name)), profile("linux-6.12").map_cells)
+    firmware = dt_firmware(tree_of(case_text(name)), profile("linux-6.12").map_cells)
     settings = Settings(arch="arm64", firmware="dt", kernel="linux-6.12", discovery="xen")
     return simulate(Artifacts(config=config, pages=pages), settings, firmware, None)
 
 
 @pytest.mark.parametrize(("name", "answer"), ANSWERS.items(), ids=ANSWERS)
-def test_dom0_on_xen(shared: Path, name: str, answer: Linux) -> None:
-    outcome = booted(shared, name)
+def test_dom0_on_xen(name: str, answer: Linux) -> None:
+    outcome = booted(name)
     dom0 = outcome.dom0
     assert outcome.xen.crash is None
     up = tuple((each.segment, each.first_bus, each.effective_end) for each in dom0.root_bridges if each.is_up)
@@ -106,22 +103,22 @@ def test_dom0_on_xen(shared: Path, name: str, answer: Linux) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.crash is not None])
-def test_a_xen_that_stops_at_boot_boots_no_dom0(shared: Path, name: str) -> None:
-    outcome = booted(shared, name)
+def test_a_xen_that_stops_at_boot_boots_no_dom0(name: str) -> None:
+    outcome = booted(name)
     assert outcome.xen.crash is not None
     assert outcome.xen.crash.kind == CASES[name].crash
     assert (outcome.dom0.died, outcome.dom0.root_bridges) == ("Xen is down", [])
 
 
-def test_linux_takes_one_window_for_one_bridge(shared: Path) -> None:
+def test_linux_takes_one_window_for_one_bridge() -> None:
     """d18: domains 0 and 1 over the same window; Linux claims it once (linux-pci §1.6)."""
-    dom0 = booted(shared, "d18").dom0
+    dom0 = booted("d18").dom0
     assert [each.is_up for each in dom0.root_bridges] == [True, False]
 
 
-def test_the_trimmed_window_hides_what_would_crash_xen(shared: Path) -> None:
+def test_the_trimmed_window_hides_what_would_crash_xen() -> None:
     """d2: Linux stays within 16 buses; a report of bus 0x10 by hand takes Xen down."""
-    xen = booted(shared, "d2").xen
+    xen = booted("d2").xen
     assert xen.crash is None
     call = xen.call("pci_device_add", {"seg": 0, "bus": 0x10, "devfn": 0, "flags": 0})
     assert call.crash is not None
@@ -129,12 +126,12 @@ def test_the_trimmed_window_hides_what_would_crash_xen(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["d11", "e"])
-def test_what_xen_does_not_drive_it_does_not_take(shared: Path, name: str) -> None:
+def test_what_xen_does_not_drive_it_does_not_take(name: str) -> None:
     """Linux may drive the bridge; every report of its devices is answered -19 with the IOMMU on."""
-    events = booted(shared, name).dom0.events
+    events = booted(name).dom0.events
     assert {each.result for each in events if each.kind == "device-added"} <= {ENODEV}
 
 
 @pytest.mark.parametrize("name", ["d16", "d17"])
-def test_nothing_is_found_where_no_device_decodes(shared: Path, name: str) -> None:
-    assert not booted(shared, name).dom0.functions
+def test_nothing_is_found_where_no_device_decodes(name: str) -> None:
+    assert not booted(name).dom0.functions

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.simulator.xen.xen_machines import add, arm, case_text, do, edited
 
 from rootplex.simulator.xen.boot import Wiring
-
-pytestmark = pytest.mark.shared
 
 MAP = "iommu-map = <0x00 0x8005 0x00 0x10000>;"
 PL061 = "0x8006"  # a node that is no IOMMU
@@ -43,8 +39,8 @@ ROWS = {
 
 
 @pytest.mark.parametrize(("property", "first", "again", "leftover"), ROWS.values(), ids=ROWS)
-def test_row(shared: Path, property: str, first: int, again: int, leftover: str) -> None:
-    text = edited(case_text(shared, "base"), (MAP, property))
+def test_row(property: str, first: int, again: int, leftover: str) -> None:
+    text = edited(case_text("base"), (MAP, property))
     xen = arm(text, wiring=Wiring(stream_bits=lambda bridge: 16))
     assert add(xen, 0, 0, 8) == first
     assert xen.calls[-1].leftover == leftover
@@ -52,8 +48,8 @@ def test_row(shared: Path, property: str, first: int, again: int, leftover: str)
     assert add(xen, 0, 0, 8) == again
 
 
-def test_n1_no_bridge(shared: Path) -> None:
-    xen = arm(case_text(shared, "base"))
+def test_n1_no_bridge() -> None:
+    xen = arm(case_text("base"))
     assert [add(xen, 3, 0, 0), add(xen, 3, 0, 0)] == [-19, -19]
     assert xen.calls[-1].leftover == "ownerless record"
     assert "no-bridge-for" in {notice.slug for notice in xen.notices}
@@ -61,8 +57,8 @@ def test_n1_no_bridge(shared: Path) -> None:
     assert do(xen, "pci_device_remove", 3, 0, 0) == -19
 
 
-def test_m8_a_stream_of_another_function_is_the_end(shared: Path) -> None:
-    text = edited(case_text(shared, "base"), (MAP, "iommu-map-mask = <0>; " + MAP))
+def test_m8_a_stream_of_another_function_is_the_end() -> None:
+    text = edited(case_text("base"), (MAP, "iommu-map-mask = <0>; " + MAP))
     xen = arm(text)
     assert add(xen, 0, 0, 0) == 0
     assert add(xen, 0, 0, 8) == "BUG"
@@ -70,22 +66,22 @@ def test_m8_a_stream_of_another_function_is_the_end(shared: Path) -> None:
     assert xen.outcome.startswith("panic: BUG: stream 0x0")
 
 
-def test_i1_i2_streams_across_bridges(shared: Path) -> None:
+def test_i1_i2_streams_across_bridges() -> None:
     """Two bridges, same streams: BUG; shifted apart: fine (c2 with buses that start at 0)."""
-    text = edited(case_text(shared, "c2"), ("bus-range = <0x80 0xff>;", "bus-range = <0x0 0x7f>;"))
+    text = edited(case_text("c2"), ("bus-range = <0x80 0xff>;", "bus-range = <0x0 0x7f>;"))
     assert [add(one := arm(text), 0, 0, 0), add(one, 1, 0, 0)] == [0, "BUG"]
     head, tail = text.split("pcie@4018000000")
     apart = head + "pcie@4018000000" + edited(tail, (MAP, MAP.replace("0x8005 0x00", "0x8005 0x10000")))
     assert [add(one := arm(apart), 0, 0, 0), add(one, 1, 0, 0)] == [0, 0]
 
 
-def test_phantom_functions_pass_over_other_iommus(shared: Path) -> None:
+def test_phantom_functions_pass_over_other_iommus() -> None:
     """The second function's first entry names another IOMMU: the next one is taken."""
-    machine = arm(case_text(shared, "base"))._machine
+    machine = arm(case_text("base"))._machine
     page = machine.pages[8].pcie(0, capabilities=1 << 3)  # type: ignore[attr-defined]
     assert page.read(0x44, 4) == 8
     entries = "0x08 0x8005 0x08 0x04 0x0c 0x8006 0x40 0x04 0x0c 0x8005 0x50 0x04"
-    text = edited(case_text(shared, "base"), (MAP, f"iommu-map = <{entries}>;"))
+    text = edited(case_text("base"), (MAP, f"iommu-map = <{entries}>;"))
     xen = arm(text, machine=machine)  # type: ignore[arg-type]
     assert add(xen, 0, 0, 8) == 0
     record = xen.core.records.find(0, 0, 8)
@@ -95,7 +91,7 @@ def test_phantom_functions_pass_over_other_iommus(shared: Path) -> None:
     assert record.streams.ids == (0x08, 0x50)
 
 
-def test_the_iommu_off_takes_anything(shared: Path) -> None:
-    xen = arm(case_text(shared, "base"), iommu=False)
+def test_the_iommu_off_takes_anything() -> None:
+    xen = arm(case_text("base"), iommu=False)
     assert add(xen, 3, 0, 0) == 0  # t4: no such bridge
     assert do(xen, "pci_device_remove", 3, 0, 0) == 0

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.simulator.xen.known_answers import BASE, CASES, SECOND, Case
-from tests.simulator.xen.xen_machines import FakeMachine, add, arm, case_text, virt_pages
-
-pytestmark = pytest.mark.shared
+from tests.simulator.xen.xen_machines import LAB_TREES, FakeMachine, add, arm, case_text, virt_pages
 
 # Where the lab's devices answer: the windows of the case's hardware, not of its tree.
 WINDOWS = ((BASE, 0x1000_0000),)
 
 
 @pytest.mark.parametrize(("name", "case"), CASES.items(), ids=CASES)
-def test_case(shared: Path, name: str, case: Case) -> None:
-    xen = arm(case_text(shared, name), machine=FakeMachine(virt_pages(), WINDOWS))
+def test_case(name: str, case: Case) -> None:
+    xen = arm(case_text(name), machine=FakeMachine(virt_pages(), WINDOWS))
     found = [(one.segment, one.root.start, one.root.end, one.root.base) for one in xen.core.routes.bridges]
     assert (xen.crash.kind if xen.crash else None) == case.crash
     assert tuple(found) == case.bridges
@@ -28,35 +24,35 @@ def test_case(shared: Path, name: str, case: Case) -> None:
         assert xen.dom0_tree.by_path[path].u32("linux,pci-domain") == domain
 
 
-def test_every_device_tree_of_the_lab_is_in_the_table(shared: Path) -> None:
-    names = {path.name.partition("-")[0] for path in (shared / "cases" / "xen").glob("*.dts")}
+def test_every_device_tree_of_the_lab_is_in_the_table() -> None:
+    names = {path.name.partition("-")[0] for path in LAB_TREES.glob("*.dts")}
     assert names - {"base"} == set(CASES)
 
 
-def test_the_child_window_of_a_designware_bridge(shared: Path) -> None:
-    child = arm(case_text(shared, "e4")).core.routes.bridges[0].child
+def test_the_child_window_of_a_designware_bridge() -> None:
+    child = arm(case_text("e4")).core.routes.bridges[0].child
     assert child is not None
     assert (child.start, child.end, child.base, child.size) == (1, 0xFF, 0x40_1040_0000, 0x2000)
 
 
-def test_a_failed_scan_says_nothing(shared: Path) -> None:
-    xen = arm(case_text(shared, "d14"))
+def test_a_failed_scan_says_nothing() -> None:
+    xen = arm(case_text("d14"))
     assert not any(notice.printed for notice in xen.notices)
     assert xen.boot.scan is not None
     assert xen.boot.scan.ended_at == "/pcie"
 
 
 @pytest.mark.parametrize("name", ["d12", "d13"])
-def test_dom0_sees_an_undriven_bridge_disabled(shared: Path, name: str) -> None:
-    tree = arm(case_text(shared, name)).dom0_tree
+def test_dom0_sees_an_undriven_bridge_disabled(name: str) -> None:
+    tree = arm(case_text(name)).dom0_tree
     assert tree is not None
     node = tree.by_path["/pcie@4010000000"]
     assert node.string("status") == "disabled"
     assert "xen,passthrough" not in node.properties
 
 
-def test_dom0_gets_no_iommu(shared: Path) -> None:
-    tree = arm(case_text(shared, "a")).dom0_tree
+def test_dom0_gets_no_iommu() -> None:
+    tree = arm(case_text("a")).dom0_tree
     assert tree is not None
     assert "/smmuv3@9050000" not in tree.by_path
     node = tree.by_path["/pcie@10000000"]
@@ -64,13 +60,13 @@ def test_dom0_gets_no_iommu(shared: Path) -> None:
     assert "msi-map" in node.properties
 
 
-def test_both_windows_of_one_segment_show_the_first_bridge(shared: Path) -> None:
+def test_both_windows_of_one_segment_show_the_first_bridge() -> None:
     """d1 under vPCI (L-vpci v4): what is trapped is routed by segment and bus, not by window."""
     pages = virt_pages()
-    xen = arm(case_text(shared, "d1"), machine=FakeMachine(pages, ((BASE, 1 << 27),)), vpci=True)
+    xen = arm(case_text("d1"), machine=FakeMachine(pages, ((BASE, 1 << 27),)), vpci=True)
     assert xen.read(SECOND + 0x8000, 4) == xen.read(BASE + 0x8000, 4) == 0x10001AF4
 
 
-def test_outcome_text(shared: Path) -> None:
-    assert arm(case_text(shared, "a")).outcome == "booted"
-    assert arm(case_text(shared, "d3")).outcome.startswith("panic: BUG: inconsistent linux,pci-domain")
+def test_outcome_text() -> None:
+    assert arm(case_text("a")).outcome == "booted"
+    assert arm(case_text("d3")).outcome.startswith("panic: BUG: inconsistent linux,pci-domain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.simulator.xen.test_hypercalls import VIRT, x86
@@ -60,27 +59,24 @@ def test_eight_bytes_are_two_halves() -> None:
     assert xen.read(ECAM + 0x8004, 2) == 4
 
 
-@pytest.mark.shared
-def test_buses_outside_the_range_read_zero(shared: Path) -> None:
+def test_buses_outside_the_range_read_zero() -> None:
     """v2 (d8): trapped, routed to no bridge; an add there is refused for its header's sake."""
-    xen = vpci(case_text(shared, "d8"))
+    xen = vpci(case_text("d8"))
     assert xen.read(ECAM + (0x10 << 20), 4) == 0
     assert xen.read(ECAM + (0xF << 20), 4) == 0xFFFFFFFF
     assert add(xen, 0, 0xF, 0) == -95
     assert xen.calls[-1].leftover == "ownerless record"
 
 
-@pytest.mark.shared
-def test_an_unaligned_window_decodes_wrong_registers(shared: Path) -> None:
+def test_an_unaligned_window_decodes_wrong_registers() -> None:
     """v8 (d16): the register is the address's low 12 bits, so register 0 is asked as 0x100."""
-    xen = vpci(case_text(shared, "d16"), (ECAM, 0x1000_0000))
+    xen = vpci(case_text("d16"), (ECAM, 0x1000_0000))
     assert xen.read(ECAM + 0x100 + 0x8000, 4) != IDS
 
 
-@pytest.mark.shared
-def test_a_reversed_range_matches_nothing(shared: Path) -> None:
+def test_a_reversed_range_matches_nothing() -> None:
     """v7 (d6)."""
-    assert vpci(case_text(shared, "d6")).read(ECAM + 0x8000, 4) == 0
+    assert vpci(case_text("d6")).read(ECAM + 0x8000, 4) == 0
 
 
 def test_decode() -> None:
@@ -116,9 +112,8 @@ def test_the_earlier_bridge_has_a_shared_bus() -> None:
     assert [routes.find(1, bus) for bus in (3, 6, 9)] == [None] * 3
 
 
-@pytest.mark.shared
-def test_a_designware_child_refuses_unaligned_accesses(shared: Path) -> None:
-    access = arm(case_text(shared, "e4")).core.access
+def test_a_designware_child_refuses_unaligned_accesses() -> None:
+    access = arm(case_text("e4")).core.access
     assert access.read(0, 1, 0, 1, 2) == 0
     assert access.read(0, 1, 0, 0, 2) == 0xFFFF
 

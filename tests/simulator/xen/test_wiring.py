@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from tests.hardware_images import Image, endpoint, root_port
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, add, case_text, tree_of
@@ -37,11 +34,10 @@ def test_the_stream_table_is_the_hardwares() -> None:
     assert [add(xen, 0, 0, 8), add(xen, 0, 1, 0)] == [0, -34]
 
 
-@pytest.mark.shared
-def test_a_child_window_shows_the_bus_it_was_set_to(shared: Path) -> None:
+def test_a_child_window_shows_the_bus_it_was_set_to() -> None:
     """e4: the root bus through `dbi`, the others through the outbound window."""
     config = {"name": "config", "base": ECAM + 0x40_0000, "size": 0x2000}
-    xen = booted(case_text(shared, "e4"), Image().bridge(base=ECAM, registers=[config]))
+    xen = booted(case_text("e4"), Image().bridge(base=ECAM, registers=[config]))
     assert xen.core.access.read(0, 1, 0, 0, 4) == 0x01001234
     assert xen.core.access.read(0, 2, 0, 0, 4) == 0xFFFFFFFF
     assert add(xen, 0, 1, 0) == 0

@@ -17,6 +17,7 @@ from rootplex.simulator.xen.machine import Xen
 
 ECAM = 0x40_1000_0000
 ARM = Settings(arch="arm64", firmware="dt", discovery="xen")
+LAB_TREES = Path(__file__).resolve().parents[2] / "cases" / "xen"
 
 
 class Page:
@@ -100,9 +101,9 @@ def tree_of(text: str) -> Tree:
     return read_dtb(compile_dts(text, "x.dts"), "x.dtb")
 
 
-def case_text(shared: Path, name: str) -> str:
+def case_text(name: str) -> str:
     """The source of a device tree whose outcome on a real Xen is known."""
-    return next((shared / "cases" / "xen").glob(f"{name}-*.dts")).read_text()
+    return next(LAB_TREES.glob(f"{name}-*.dts")).read_text()
 
 
 def edited(text: str, *edits: tuple[str, str]) -> str:
