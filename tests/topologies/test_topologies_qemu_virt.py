@@ -28,7 +28,10 @@ def test_the_node_has_the_properties_that_qemu_gives_it(
 ) -> None:
     ours = _tree(compiled / "qemu-virt" / "qemu-virt.dtb")
     theirs = _tree(shared / DUMP)
-    assert _properties(theirs, _node(theirs, compatible)) == _properties(ours, _node(ours, compatible))
+    found = _properties(ours, _node(ours, compatible))
+    if compatible == "arm,gic-v3":  # as with `virtualization=on`: a hypervisor needs it
+        assert cells_of(found.pop("interrupts")) == (1, 9, 4)
+    assert _properties(theirs, _node(theirs, compatible)) == found
 
 
 def test_the_its_stands_inside_the_gic_as_in_qemus(compiled: Path, shared: Path) -> None:

@@ -10,7 +10,16 @@ from rootplex.tools.runner import private_folder, run
 
 SIZE_LIMIT = 16 << 20
 
-_INCLUDE = re.compile(r'/include/\s*"|/incbin/\s*\(')
+_WORD = re.compile(r"/(?:include|incbin)/")
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> //[^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/)? )
+    | (?P<string> "(?:[^"\\]++|\\[^\n])*+"? | '(?:[^'\\]++|\\.)*+'? )
+    | /(?:include|incbin)/
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What can hold dtc's words for other files (dtc-lexer.l), and those words where nothing holds them."""
 _COMPLAINT = re.compile(
     r"(?:Error: )?<stdin>:(?P<line>\d+)\.(?P<column>\d+)(?:-(?:(?P<end_line>\d+)\.)?(?P<end_column>\d+))?"
     r"(?:: (?:FATAL )?ERROR \(\w+\))?:? (?P<text>.*)"
@@ -25,15 +34,7 @@ def compile_dts(text: str, file: str) -> bytes:
     """
     if len(text) > SIZE_LIMIT:
         raise unreadable(file, f"device tree source of more than {SIZE_LIMIT >> 20} MiB")
-    included = _INCLUDE.search(text)
-    if included:
-        line = text.count("\n", 0, included.start()) + 1
-        column = included.start() - text.rfind("\n", 0, included.start())
-        raise unreadable(
-            Span(file, line, column, line, column + len(included[0])),
-            "device tree source includes another file",
-            help="compile it with dtc where its includes are, and give the .dtb",
-        )
+    text = _alone(text, file)
     with private_folder() as folder:
         command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "out.dtb", "-"]
         outcome = run(command, cwd=folder, stdin=text.encode())
@@ -41,6 +42,39 @@ def compile_dts(text: str, file: str) -> bytes:
         if outcome.status == 0 and blob.is_file():
             return blob.read_bytes()
     raise _complaint(outcome.stderr, file)
+
+
+def _alone(text: str, file: str) -> str:
+    """The text without `/include/` and `/incbin/`; unreadable where one is a token.
+
+    dtc opens whatever file they name. Those in comments and strings mean nothing and are hidden: so
+    dtc never sees the words, even where it should part the text into other tokens than we do.
+    """
+
+    def hidden(token: re.Match[str]) -> str:
+        if token["comment"]:
+            return _WORD.sub(lambda word: " " * len(word[0]), token[0])
+        if token["string"]:
+            return _WORD.sub(lambda word: word[0].replace("/", "\\x2f"), token[0])
+        raise _includes(text, token, file)
+
+    if not _WORD.search(text):
+        return text
+    alone = _TOKEN.sub(hidden, text)
+    word = _WORD.search(alone)
+    if word:
+        raise _includes(alone, word, file)
+    return alone
+
+
+def _includes(text: str, word: re.Match[str], file: str) -> Unreadable:
+    line = text.count("\n", 0, word.start()) + 1
+    column = word.start() - text.rfind("\n", 0, word.start())
+    return unreadable(
+        Span(file, line, column, line, column + len(word[0])),
+        "device tree source includes another file",
+        help="compile it with dtc where its includes are, and give the .dtb",
+    )
 
 
 def _complaint(stderr: str, file: str) -> Unreadable:

@@ -23,6 +23,9 @@ _BOUND = (GicV3, GicV2, Its, GicV2m, SmmuV3, SmmuV2, DtNode)
 """What there is a binding for; an I/O APIC, VT-d and an AMD IOMMU stand in ACPI only."""
 
 _SPI = 0
+_MAINTENANCE = (1, 9, 4)
+"""The GIC's own interrupt, as QEMU writes it with `virtualization=on` (hw/arm/virt.c:fdt_add_gic_node): a
+hypervisor does not start without it (Xen arch/arm/gic-v3.c:gicv3_dt_init), others take no notice."""
 _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 
 
@@ -155,10 +158,18 @@ def _gic(gic: GicV3 | GicV2, frames: tuple[Node, ...]) -> Node:
         _part_of(gic, second, getattr(gic, second)),
         source=gic.at("distributor"),
     )
+    maintenance = (cells("interrupts", *_MAINTENANCE),) if gic.built_in else ()
     return _node(
         gic,
         f"interrupt-controller@{gic.distributor.base:x}",
-        (*own, registers, flag("interrupt-controller"), cells("#interrupt-cells", 3), *_ADDRESS),
+        (
+            *own,
+            registers,
+            flag("interrupt-controller"),
+            cells("#interrupt-cells", 3),
+            *_ADDRESS,
+            *maintenance,
+        ),
         frames,
     )
 

@@ -23,11 +23,12 @@ def intx_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | Non
     if map is None or not map.entries:
         return None
     where = f"{name}: interrupt-map"
-    controller = book.tree.by_path[map.entries[0].parent or ""]
-    lines = [book.line(controller, entry.specifier) for entry in map.entries]
-    found = [line for line in lines if line is not None]
     why = _why_not(map)
-    if why is None and len(found) < len(lines):
+    controller = book.tree.by_path[map.entries[0].parent or ""]
+    # only where all entries lead to one controller: each is cut by its own controller's cells
+    lines = [] if why else [book.line(controller, entry.specifier) for entry in map.entries]
+    found = [line for line in lines if line is not None]
+    if len(found) < len(lines):
         why = "its interrupts are not plain lines of their controller"
     triggers = {trigger for _, trigger in found}
     if why is None and len(triggers) > 1:
