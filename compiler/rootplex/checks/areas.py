@@ -10,8 +10,7 @@ from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, na
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.platform_dt import DtArea
-from rootplex.source.finding import Finding
-from rootplex.source.place import Place, Span, TablePlace
+from rootplex.source.place import Place, TablePlace
 from rootplex.source.record import dataclass
 
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
@@ -62,19 +61,6 @@ def colliding(areas: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
         if other is not None:
             yield area, other
         seen.append(area)
-
-
-def once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Without those whose line was told of already: of a description, device tree and ACPI tables have
-    the same faults from the same line."""
-    told: set[tuple[str | None, str, int]] = set()
-    for finding in findings:
-        if isinstance(finding.at, Span):
-            key = (finding.subject, finding.at.file, finding.at.line)
-            if key in told:
-                continue
-            told.add(key)
-        yield finding
 
 
 def dt_config_areas(facts: Facts) -> Iterator[Area]:

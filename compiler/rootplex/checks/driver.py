@@ -1,12 +1,17 @@
-"""Runs the checks whose needs are met, in order, each after its prerequisites."""
+"""Runs the checks whose needs are met, in order, each after its prerequisites, and places what they find.
+
+A check names artifact places: a cell of the device tree, bytes of a table. Here they become places of the
+description, where there is one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
 from rootplex.source.finding import Finding
+from rootplex.source.place import Span
 from rootplex.source.record import replace
 
 
@@ -26,12 +31,26 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
         module = module_of(name)
         if spoken.intersection(rule_of(module).requires):
             continue
-        new = tuple(module.check(facts))
+        new = tuple(_placed(module.check(facts), facts))
         if new:
             spoken.update(finding.code for finding in new)
             findings.extend(new)
             facts = replace(facts, found=(*earlier, *findings))
     return tuple(findings)
+
+
+def _placed(findings: Iterable[Finding], facts: Facts) -> Iterator[Finding]:
+    """The findings of one check at places of the description. Its device tree and its tables have one
+    fault from one line: that is told once, by the artifact that comes first."""
+    told: dict[tuple[str | None, str, int], type] = {}
+    for finding in findings:
+        placed = finding.moved(facts.source)
+        if isinstance(placed.at, Span):
+            artifact = type(finding.at)
+            line = (finding.subject, placed.at.file, placed.at.line)
+            if told.setdefault(line, artifact) is not artifact:
+                continue
+        yield placed
 
 
 def _holds(name: str, facts: Facts) -> bool:

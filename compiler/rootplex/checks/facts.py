@@ -49,7 +49,7 @@ class Facts:
     A check is called only where what it needs is there (`Needs` in the registry). `names` are all names that
     the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a
     hardware page, `devices` the description's device. `source` gives the description's place for an
-    artifact's, where there is a description; findings are placed by it. `found` is what earlier
+    artifact's, where there is a description; the driver places findings by it. `found` is what earlier
     checks have said.
     """
 

@@ -55,7 +55,7 @@ def bridge_place(facts: Facts, root: RootBridge, fact: str = "node") -> Place:
     seen = None if bridge is None else bridge.as_seen_by(booted(facts).settings.firmware)
     if seen is not None and fact != "node":
         return seen.at(fact)
-    return facts.source(root.places.get(fact, root.places.get("node", NOWHERE)))
+    return root.places.get(fact, root.places.get("node", NOWHERE))
 
 
 def device_place(facts: Facts, function: Function, field: str = "") -> Place:
@@ -134,7 +134,7 @@ def absence(facts: Facts, name: str) -> tuple[str, list[tuple[Place, str]]]:
     if root is None:
         return f"Dom0 finds no host bridge {bridge.name}", [(bridge.at("name"), "it is described here")]
     if root.fault is not None:
-        place = facts.source(root.fault.at)
+        place = root.fault.at
         return f"its host bridge {bridge.name} does not come up: {root.fault.reason}", [(place, "see here")]
     return _lost_on_the_way(facts, bridge, device)
 

@@ -98,10 +98,10 @@ def ragged(tree: Tree, node: DtNode, property: str, width: int) -> Iterator[Prob
     """The problem of a property that is not a whole number of entries of `width` cells."""
     length = len(node.properties.get(property, b""))
     if width == 0 and length:
-        yield Problem(tree.place(node, property), "entries of no cells")
+        yield Problem("cells", tree.place(node, property), "entries of no cells")
     elif length % (4 * width or 4):
         text = f"{length} bytes are not a whole number of entries of {4 * width}"
-        yield Problem(tree.place(node, property), text)
+        yield Problem("size", tree.place(node, property), text)
 
 
 def ranges(node: DtNode, property: str = "ranges") -> tuple[DtRange, ...]:
@@ -215,9 +215,9 @@ def window_problems(tree: Tree, node: DtNode, property: str) -> Iterator[Problem
         return
     if node.address_cells != 3:
         text = f"#address-cells of a PCI bus is 3, here {node.address_cells}: {property} cannot be read"
-        yield Problem(tree.place(node, "#address-cells"), text)
+        yield Problem("cells", tree.place(node, "#address-cells"), text)
     elif node.size_cells > MAX_CELLS or bus.address_cells > MAX_CELLS:
         text = f"{node.size_cells} size cells or {bus.address_cells} parent address cells are too many"
-        yield Problem(tree.place(node, property), text)
+        yield Problem("cells", tree.place(node, property), text)
     else:
         yield from ragged(tree, node, property, 3 + bus.address_cells + node.size_cells)

@@ -238,10 +238,12 @@ def _short_properties(tree: Tree, node: DtNode) -> Iterator[Problem]:
     for name, count in _FIXED.items():
         value = node.properties.get(name)
         if value is not None and len(value) != 4 * count:
-            yield Problem(tree.place(node, name), f"{name} has {len(value)} bytes, {4 * count} are expected")
+            yield Problem(
+                "size", tree.place(node, name), f"{name} has {len(value)} bytes, {4 * count} are expected"
+            )
 
 
 def _unresolved(tree: Tree, node: DtNode, references: tuple[PhandleRef, ...]) -> Iterator[Problem]:
     for reference in references:
         if reference.target is None:
-            yield Problem(reference.place, f"no node has phandle {reference.phandle:#x}")
+            yield Problem("reference", reference.place, f"no node has phandle {reference.phandle:#x}")

@@ -85,14 +85,14 @@ def interrupt_map(tree: Tree, node: DtNode) -> InterruptMap | None:
     place = tree.place(node, "interrupt-map")
     problems: list[Problem] = []
     if interrupt_cells is None:
-        problems.append(Problem(tree.place(node), "interrupt-map without #interrupt-cells"))
+        problems.append(Problem("cells", tree.place(node), "interrupt-map without #interrupt-cells"))
     key_width = sum(widths)
     entries: list[InterruptMapEntry] = []
     at = 0
     while at < len(cells):
         entry_place = tree.place(node, "interrupt-map", at)
         if at + key_width >= len(cells):
-            problems.append(Problem(entry_place, "interrupt-map stops in the middle of an entry"))
+            problems.append(Problem("cut-off", entry_place, "interrupt-map stops in the middle of an entry"))
             break
         phandle = cells[at + key_width]
         parent = tree.by_phandle.get(phandle)
@@ -101,14 +101,16 @@ def interrupt_map(tree: Tree, node: DtNode) -> InterruptMap | None:
             what = f"no node has phandle {phandle:#x}"
             if parent is not None:
                 what = f"{parent.path} has no #interrupt-cells"
-            problems.append(Problem(entry_place, f"{what}: the rest of interrupt-map cannot be read"))
+            problems.append(
+                Problem("reference", entry_place, f"{what}: the rest of interrupt-map cannot be read")
+            )
             break
         # An interrupt parent without #address-cells has none: nothing is inherited here.
         parent_address_cells = parent.u32("#address-cells") or 0
         start = at + key_width + 1
         end = start + parent_address_cells + parent_interrupt_cells
         if end > len(cells):
-            problems.append(Problem(entry_place, "interrupt-map stops in the middle of an entry"))
+            problems.append(Problem("cut-off", entry_place, "interrupt-map stops in the middle of an entry"))
             break
         entries.append(
             InterruptMapEntry(
@@ -126,7 +128,7 @@ def interrupt_map(tree: Tree, node: DtNode) -> InterruptMap | None:
     mask = node.cells("interrupt-map-mask")
     if mask is not None and len(mask) < key_width:
         text = f"interrupt-map-mask has {len(mask)} cells, a key {key_width}"
-        problems.append(Problem(tree.place(node, "interrupt-map-mask"), text))
+        problems.append(Problem("size", tree.place(node, "interrupt-map-mask"), text))
     ones = (0xFFFFFFFF,) * min(key_width, len(cells))
     return InterruptMap(
         node=node.path,

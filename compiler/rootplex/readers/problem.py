@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from rootplex.source.place import Place
 from rootplex.source.record import dataclass
+
+ProblemKind: TypeAlias = Literal[
+    "checksum", "size", "length", "count", "cut-off", "empty", "reference", "type", "cells", "mapping"
+]
+"""What is wrong, for whoever decides by it.
+
+`size`: too few or odd bytes for what is to be there; `length`, `count`: a field says more than there is;
+`cut-off`: the end lies within an entry; `reference`: a phandle or offset leads nowhere; `cells`: cell counts
+by which nothing can be read; `mapping`: ids that have two ways, or a single mapping where none may be.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One malformed thing: where it is, and what is wrong (lower case, no full stop)."""
+    """One malformed thing: its kind, where it is, and what is wrong in words (lower case, no full stop)."""
 
+    kind: ProblemKind
     place: Place
     text: str
 

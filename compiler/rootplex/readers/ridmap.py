@@ -119,7 +119,7 @@ def rid_map(tree: Tree, node: DtNode, property: str, cells: MapCells) -> RidMap 
     if not one_cell and _is_one_cell_map(tree, words, cells_name):
         one_cell = True
         text = f"entries have one output cell where their target's {cells_name} is 2"
-        problems.append(Problem(place, text))
+        problems.append(Problem("cells", place, text))
     entries: list[RidMapEntry] = []
     at = 0
     while at < len(words):
@@ -144,10 +144,10 @@ def rid_map(tree: Tree, node: DtNode, property: str, cells: MapCells) -> RidMap 
             )
         )
         if target is None:
-            problems.append(Problem(entry_place, f"no node has phandle {words[at + 1]:#x}"))
+            problems.append(Problem("reference", entry_place, f"no node has phandle {words[at + 1]:#x}"))
         at += 3 + width
     if invalid:
-        problems.insert(0, Problem(place, invalid))
+        problems.insert(0, Problem("size", place, invalid))
     return RidMap(
         node=node.path,
         property=property,

@@ -7,6 +7,7 @@ or full stop; a note adds a fact; the help says what to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from rootplex.source.place import FilePlace, Place, Span
@@ -47,6 +48,11 @@ class Finding:
     def as_expected(self) -> Finding:
         """The same finding, accepted by its author."""
         return replace(self, expected=True)
+
+    def moved(self, to: Callable[[Place], Place]) -> Finding:
+        """The same finding with each of its places as `to` gives it."""
+        related = tuple(Related(to(other.at), other.message) for other in self.related)
+        return replace(self, at=to(self.at), related=related)
 
     def order(self) -> tuple[str, int, int, str, str]:
         """The sorting key of reports: file, line, column, code, place."""

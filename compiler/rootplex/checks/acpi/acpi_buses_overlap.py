@@ -50,10 +50,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name, first = name_of(facts, bridge.path), name_of(facts, other.path)
             yield RULE.finding(
-                facts.source(buses.at),
+                buses.at,
                 f"{name} and {first} both have buses {low:#04x}-{high:#04x} of segment {segment}",
                 related=[
-                    (facts.source(theirs.at), f"the buses of {first}"),
+                    (theirs.at, f"the buses of {first}"),
                     *_segments(facts, bridge, other),
                 ],
                 help="give them disjoint buses, or segments of their own",
@@ -66,4 +66,4 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _segments(facts: Facts, *of: AcpiHostBridge) -> Iterator[tuple[Place, str]]:
     for bridge in of:
         said = "is absent: segment 0" if bridge.segment.state == "absent" else f"is {bridge.segment.value}"
-        yield facts.source(bridge.segment.place), f"_SEG of {name_of(facts, bridge.path)} {said}"
+        yield bridge.segment.place, f"_SEG of {name_of(facts, bridge.path)} {said}"

@@ -37,9 +37,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(bridge.bus.place),
+            bridge.bus.place,
             f"_BBN of {name} is {first:#04x}, its _CRS begins at bus {buses.first:#04x}",
-            related=[(facts.source(buses.at), "the bus range of _CRS")],
+            related=[(buses.at, "the bus range of _CRS")],
             help="let _BBN be the first bus of _CRS",
             subject=name,
         )

@@ -69,10 +69,10 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
         notes.append("there is no MCFG")
     warning = (x86 and segment == 0) or not _is_ecam(facts, name)
     return RULE.finding(
-        facts.source(bridge.segment.place if has_seg else buses.at),
+        bridge.segment.place if has_seg else buses.at,
         f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
         level=Level.WARNING if warning else Level.ERROR,
-        related=[(facts.source(entry.place), f"seems to be meant: {shown(entry)}") for entry in meant],
+        related=[(entry.place, f"seems to be meant: {shown(entry)}") for entry in meant],
         notes=notes if x86 else [*notes, "Linux on this architecture does not bring the bridge up"],
         help="add an MCFG entry or _CBA for it, or correct its segment and buses",
         subject=name,

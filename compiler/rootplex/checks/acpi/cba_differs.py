@@ -42,9 +42,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if entry is not None and entry.base != base:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.config_base.place),
+                bridge.config_base.place,
                 f"_CBA of {name} is {base:#x}, its MCFG entry has {entry.base:#x}",
-                related=[(facts.source(field(entry, "base")), "the entry's base")],
+                related=[(field(entry, "base"), "the entry's base")],
                 notes=("both are the address of bus 0",),
                 help="let both say the same",
                 subject=name,

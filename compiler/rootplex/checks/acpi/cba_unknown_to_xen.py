@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if joined.name in owners:
             yield RULE.finding(
-                facts.source(joined.acpi.config_base.place),
+                joined.acpi.config_base.place,
                 f"Xen is not told of the ECAM of {joined.name}, where {owners[joined.name]} is",
                 notes=("Linux reports MCFG's entries before the first device, and nothing found by _CBA",),
                 help="let MCFG have the bridge, or give the guest another device",

@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             name = name_of(facts, bridge.path)
             nested = bridge.path.count(".") > 1
             yield RULE.finding(
-                facts.source(bridge.place),
+                bridge.place,
                 f"{name} has no _CCA",
                 level=Level.WARNING if nested else Level.ERROR,
                 notes=("a device above it may have one",) if nested else ("no device below it gets any DMA",),

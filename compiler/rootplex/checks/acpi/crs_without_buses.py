@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.crs.state == "failed":
             reason = "has a _CRS that cannot be evaluated"
         yield RULE.finding(
-            facts.source(bridge.crs.place),
+            bridge.crs.place,
             f"{name} {reason}",
             notes=("Linux takes the buses from _BBN to 0xff then",),
             help="add a bus number descriptor to _CRS",

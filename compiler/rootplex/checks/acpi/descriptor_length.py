@@ -50,7 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name = name_of(facts, device.path)
             yield RULE.finding(
-                facts.source(descriptor(device.crs, item)),
+                descriptor(device.crs, item),
                 f"a {item.type} descriptor of {name} spans {spanned:#x} and has length {item.length:#x}",
                 notes=(f"{item.minimum:#x}-{item.maximum:#x}",),
                 help="let the length be maximum - minimum + 1",

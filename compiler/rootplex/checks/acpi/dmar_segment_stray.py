@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for unit in read_dmar(table).drhds:
         if unit.segment not in segments:
             yield RULE.finding(
-                facts.source(unit.place),
+                unit.place,
                 f"no host bridge has segment {unit.segment} of the VT-d unit at {unit.base:#x}",
                 help="correct the unit's segment",
             )

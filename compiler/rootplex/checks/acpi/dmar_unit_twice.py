@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
     def segment(unit: Drhd) -> Place:
         assert unit.place.offset is not None
-        return facts.source(replace(unit.place, offset=unit.place.offset + SEGMENT_AT, length=2))
+        return replace(unit.place, offset=unit.place.offset + SEGMENT_AT, length=2)
 
     first: dict[int, Drhd] = {}
     for unit in read_dmar(table).drhds:

@@ -50,9 +50,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(descriptor(bridge.crs, item)),
+                descriptor(bridge.crs, item),
                 f"the window {low:#x}-{high - 1:#x} of {name} has ECAM in it",
-                related=[(facts.source(field(entry, "base")), shown(entry))],
+                related=[(field(entry, "base"), shown(entry))],
                 help="take the configuration space out of the window",
                 subject=name,
             )

@@ -62,7 +62,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             text = f"no motherboard resource reserves ECAM {low:#x}-{high - 1:#x}"
         level = Level.ERROR if x86 and facts.described is not None else Level.WARNING
         yield RULE.finding(
-            facts.source(field(entry, "base")),
+            field(entry, "base"),
             text.strip(),
             level=level if certain else Level.NOTE,
             notes=(_consequence(x86, ranges, low),),

@@ -36,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         for entry in joined.mcfg:
             yield RULE.finding(
-                facts.source(field(entry, "segment")),
+                field(entry, "segment"),
                 f"MCFG lists {joined.name}, which is hot-pluggable",
                 related=[(described.at("hot_pluggable"), "it is hot-pluggable")],
                 help="leave it out of MCFG; _CBA and _SEG tell what is needed",

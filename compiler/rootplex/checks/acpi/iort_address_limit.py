@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for node, data in root_complexes(iort):
         if node.revision >= 1 and data.address_size_limit == 0 and iort is not None:
             yield RULE.finding(
-                facts.source(iort.place(node, "address_size_limit")),
+                iort.place(node, "address_size_limit"),
                 f"the root complex of segment {data.segment} has an address size limit of 0 bits",
                 help="write the number of address bits, 64 for all",
             )

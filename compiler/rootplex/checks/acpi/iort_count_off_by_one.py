@@ -53,7 +53,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             more = count & 0xFF == 0
             whole = count if more else count + 2
             yield RULE.finding(
-                facts.source(replace(mapping.place, offset=mapping.offset + 4, length=4)),
+                replace(mapping.place, offset=mapping.offset + 4, length=4),
                 f"an IORT mapping has {count + 1:#x} ids, one {'more' if more else 'less'} than {whole:#x}",
                 notes=("the field is the number of ids minus one",),
                 help=f"write {whole - 1:#x}",

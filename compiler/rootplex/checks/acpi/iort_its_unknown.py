@@ -48,7 +48,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for index, id in enumerate(node.data.ids if isinstance(node.data, ItsGroup) else ()):
             if id not in known:
                 yield RULE.finding(
-                    facts.source(iort.table.place(node.offset + 20 + 4 * index, 4)),
+                    iort.table.place(node.offset + 20 + 4 * index, 4),
                     f"IORT names ITS {id}, which is not there",
                     level=Level.WARNING if frames else Level.ERROR,
                     notes=("the messages go to the GICv2m frame of MADT",) if frames else (_there(known),),

@@ -35,6 +35,5 @@ def check(facts: Facts) -> Iterator[Finding]:
     if iort is None:
         return
     for problem in iort.problems:
-        if problem in iort.table.problems or problem.text.startswith("output reference"):
-            continue
-        yield RULE.finding(facts.source(problem.place), f"IORT: {problem.text}", help="correct the field")
+        if problem.kind not in ("checksum", "reference"):
+            yield RULE.finding(problem.place, f"IORT: {problem.text}", help="correct the field")

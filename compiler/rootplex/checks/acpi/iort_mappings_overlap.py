@@ -46,9 +46,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             if widest is not None and this[0] <= widest[1] and not _is_seam(widest, this):
                 later, first = sorted((this[3], widest[3]), key=lambda each: -each.index)
                 yield RULE.finding(
-                    facts.source(later.place),
+                    later.place,
                     f"ids {this[0]:#x}-{min(this[1], widest[1]):#x} have two mappings in one IORT node",
-                    related=[(facts.source(first.place), "the first, which Linux takes")],
+                    related=[(first.place, "the first, which Linux takes")],
                     help="let every id have one mapping",
                 )
             if widest is None or this[1] > widest[1]:

@@ -56,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             else:
                 continue
             yield RULE.finding(
-                facts.source(replace(mapping.place, offset=mapping.offset + 12, length=4)),
+                replace(mapping.place, offset=mapping.offset + 12, length=4),
                 text,
                 notes=("a root complex leads to an SMMU or an ITS group, an SMMU to an ITS group",),
                 help="write the offset of the target node from the start of the table",

@@ -56,9 +56,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield RULE.finding(
-            facts.source(node.place),
+            node.place,
             f"IORT maps no id for requesters {shown}{', …' if len(left) > 3 else ''} of {name}",
-            related=[(facts.source(buses.at), f"its buses are {buses}")],
+            related=[(buses.at, f"its buses are {buses}")],
             help="map all ids of the bus range, ports included",
             subject=name,
         )

@@ -51,10 +51,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(bridge.segment.place),
+            bridge.segment.place,
             f"IORT has no root complex for segment {segment} of {name}",
             related=[
-                (facts.source(iort.place(node, "segment")), f"no bridge has this segment, {number}")
+                (iort.place(node, "segment"), f"no bridge has this segment, {number}")
                 for node, number in stray
             ],
             notes=("its devices have no IOMMU and no ITS",),

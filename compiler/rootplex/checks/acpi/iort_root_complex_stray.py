@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for node, data in root_complexes(iort):
         if data.segment not in segments:
             yield RULE.finding(
-                facts.source(iort.place(node, "segment")),
+                iort.place(node, "segment"),
                 f"no host bridge has segment {data.segment} of this IORT root complex",
                 help="correct the segment, or leave the node out",
             )

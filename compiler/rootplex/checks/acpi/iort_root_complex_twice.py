@@ -40,8 +40,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         first = seen.setdefault(data.segment, node)
         if first is not node and iort is not None:
             yield RULE.finding(
-                facts.source(iort.place(node, "segment")),
+                iort.place(node, "segment"),
                 f"IORT has two root complexes of segment {data.segment}",
-                related=[(facts.source(iort.place(first, "segment")), "the one that Linux takes")],
+                related=[(iort.place(first, "segment"), "the one that Linux takes")],
                 help="make one node with the mappings of both",
             )

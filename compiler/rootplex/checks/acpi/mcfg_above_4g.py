@@ -44,9 +44,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for entry in mcfg.entries:
         if entry.base >= 0xFFFFFFFF:
             yield RULE.finding(
-                facts.source(field(entry, "base")),
+                field(entry, "base"),
                 f"MCFG of revision 0 has {shown(entry)}, above 4 GiB",
-                related=[(facts.source(mcfg.table.place(8, 1)), "the table's revision")],
+                related=[(mcfg.table.place(8, 1), "the table's revision")],
                 notes=("Linux and Xen discard the whole table",),
                 help="make the table's revision 1, or put ECAM below 4 GiB",
             )

@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for entry in entries(facts):
         if entry.base == 0:
             yield RULE.finding(
-                facts.source(field(entry, "base")),
+                field(entry, "base"),
                 f"MCFG has base 0 for {shown(entry).partition(' at ')[0]}",
                 help="write the address of bus 0, or leave the entry out",
             )

@@ -41,8 +41,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first.base == entry.base or overlap:
             continue
         yield RULE.finding(
-            facts.source(field(entry, "base")),
+            field(entry, "base"),
             f"MCFG gives segment {entry.segment} two bases, {first.base:#x} and {entry.base:#x}",
-            related=[(facts.source(field(first, "base")), shown(first))],
+            related=[(field(first, "base"), shown(first))],
             help="give the bridges segments of their own, or one stretch of configuration space",
         )

@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     room = SLOT // window
     if len(found) > room:
         yield RULE.finding(
-            facts.source(found[room].place),
+            found[room].place,
             f"MCFG has {len(found)} entries, Xen has room for {room} of this size",
             notes=(f"each takes {window >> 20} MiB of 512 GiB",),
             help="describe fewer entries, or shorter bus ranges",

@@ -36,9 +36,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for entry in entries(facts):
         if entry.start_bus > entry.end_bus:
             yield RULE.finding(
-                facts.source(field(entry, "end")),
+                field(entry, "end"),
                 f"an MCFG entry of segment {entry.segment} ends at bus {entry.end_bus:#04x}, "
                 f"before its start {entry.start_bus:#04x}",
-                related=[(facts.source(field(entry, "start")), "its start")],
+                related=[(field(entry, "start"), "its start")],
                 help="write the first bus as the start",
             )

@@ -41,9 +41,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first.segment != other.segment or low > high:
             continue
         yield RULE.finding(
-            facts.source(field(other, "start")),
+            field(other, "start"),
             f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",
-            related=[(facts.source(field(first, "start")), shown(first))],
+            related=[(field(first, "start"), shown(first))],
             notes=(f"this entry: {shown(other)}",),
             help="give every segment and bus one entry",
         )

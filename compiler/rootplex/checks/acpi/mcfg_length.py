@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     else:
         return
     yield RULE.finding(
-        facts.source(table.place(4, 4)),
+        table.place(4, 4),
         text,
         notes=(f"44 + 16 n bytes are n entries; this is 44 + {table.length - 44}",),
         help="make the table's length that of its entries",

@@ -49,10 +49,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(buses.at),
+            buses.at,
             f"{name} has buses {buses}, its MCFG entry {entry.start_bus:#04x}-{entry.end_bus:#04x}",
             level=Level.WARNING if facts.arch == "x86_64" else Level.ERROR,
-            related=[(facts.source(field(entry, "end")), "the entry ends here")],
+            related=[(field(entry, "end"), "the entry ends here")],
             help="let the MCFG entry hold all buses of _CRS, or cut _CRS",
             subject=name,
         )

@@ -54,14 +54,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         off = owners[0] if owners else None
         yield RULE.finding(
-            facts.source(field(entry, "segment")),
+            field(entry, "segment"),
             f"no host bridge {'is there' if off else ''} for the MCFG entry {shown(entry)}".replace(
                 "  ", " "
             ),
             level=Level.WARNING if off or facts.described is not None else Level.NOTE,
-            related=[(facts.source(off.status.place), f"{name_of(facts, off.path)} is not there")]
-            if off
-            else (),
+            related=[(off.status.place, f"{name_of(facts, off.path)} is not there")] if off else (),
             help="leave the entry out",
         )
 

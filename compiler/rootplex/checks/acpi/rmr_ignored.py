@@ -49,9 +49,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 _share(mine, theirs) for mine in node.mappings for theirs in owner.mappings
             ):
                 yield RULE.finding(
-                    facts.source(node.place),
+                    node.place,
                     f"reserved memory for a stream of segment {data.segment} is ignored",
-                    related=[(facts.source(owner.place), "the root complex of the stream")],
+                    related=[(owner.place, "the root complex of the stream")],
                     notes=("no bridge of the segment returns 0 for _DSM function 5",),
                     help="let _DSM function 5 of the bridge return 0",
                 )

@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         at = replace(bridge.place, path=f"{bridge.path}._CID")
         if "PNP0A03" not in (bridge.hid, *bridge.cids):
             yield RULE.finding(
-                facts.source(at),
+                at,
                 f"{name} is {bridge.hid}, without PNP0A03 among its ids",
                 notes=("Linux looks for host bridges by PNP0A03, in _HID or _CID",),
                 help="add PNP0A03 to 'acpi.cid'",
@@ -47,7 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             )
         elif facts.described is not None and bridge.hid != "PNP0A08" and _has_ecam(facts, bridge.path):
             yield RULE.finding(
-                facts.source(replace(at, path=f"{bridge.path}._HID")),
+                replace(at, path=f"{bridge.path}._HID"),
                 f"{name} has ECAM and is {bridge.hid}, not PNP0A08",
                 level=Level.WARNING,
                 notes=("Linux takes it for conventional PCI and asks _OSC for no PCIe service",),

@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         else:
             continue
         yield RULE.finding(
-            facts.source(value.place),
+            value.place,
             text,
             level=level,
             help="let _SEG be a number up to 0xffff",

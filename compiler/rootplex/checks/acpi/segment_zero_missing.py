@@ -36,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     found = entries(facts)
     if found and all(entry.segment for entry in found):
         yield RULE.finding(
-            facts.source(field(found[0], "segment")),
+            field(found[0], "segment"),
             "MCFG has no entry of segment 0",
             notes=("the legacy ports reach segment 0 only",),
             help="give the bridge of the legacy devices segment 0",

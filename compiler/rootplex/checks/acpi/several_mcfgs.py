@@ -35,10 +35,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         first, other = read_mcfg(tables[0]), read_mcfg(table)
         same = [_content(each) for each in first.entries] == [_content(each) for each in other.entries]
         yield RULE.finding(
-            facts.source(table.place()),
+            table.place(),
             f"there are {len(tables)} MCFGs" + ("" if same else ", which contradict each other"),
             level=Level.NOTE if same else RULE.level,
-            related=[(facts.source(tables[0].place()), "; ".join(map(shown, first.entries)) or "no entry")],
+            related=[(tables[0].place(), "; ".join(map(shown, first.entries)) or "no entry")],
             notes=(f"this one: {'; '.join(map(shown, other.entries)) or 'no entry'}",),
             help="leave one MCFG",
         )

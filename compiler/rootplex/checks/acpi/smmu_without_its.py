@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         skip = special_index(node)
         if all(mapping.index == skip for mapping in node.mappings):
             yield RULE.finding(
-                facts.source(node.place),
+                node.place,
                 f"the SMMU at {node.data.base:#x} has no mapping to an ITS group",
                 notes=("devices behind it have no MSI",),
                 help="give the SMMU node mappings to the ITS group",

@@ -32,7 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for table in () if facts.acpi is None else facts.acpi.tables:
         if table.signature in _READ and not table.checksum_ok:
             yield RULE.finding(
-                facts.source(table.place(9, 1)),
+                table.place(9, 1),
                 f"the checksum of {table.name} is wrong",
                 help="renew the checksum, or take the dump again",
             )

@@ -41,9 +41,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first is not bridge:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.uid.place),
+                bridge.uid.place,
                 f"{name} has the _UID of {name_of(facts, first.path)}, {uid}",
-                related=[(facts.source(first.uid.place), "taken here")],
+                related=[(first.uid.place, "taken here")],
                 notes=(f"both are {bridge.hid}",),
                 help="give every bridge a _UID of its own",
                 subject=name,

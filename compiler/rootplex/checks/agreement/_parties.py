@@ -47,7 +47,7 @@ def laid_to(
     that it is the device tree which departs (an override under `dt`)."""
     described = described_bridge(facts, joined.name)
     at, other = (table, tree) if described is None or not described.dt.wrote(key) else (tree, table)
-    return facts.source(at[0]), [(facts.source(other[0]), other[1])]
+    return at[0], [other]
 
 
 def dt_targets(facts: Facts, runs: Iterable[Run], kinds: tuple[str, ...]) -> tuple[Run, ...]:

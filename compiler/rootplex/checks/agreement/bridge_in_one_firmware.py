@@ -43,4 +43,4 @@ def check(facts: Facts) -> Iterator[Finding]:
             at, text = joined.acpi.place, "in ACPI and not in the device tree"
         else:
             continue
-        yield RULE.finding(facts.source(at), f"{joined.name} is {text}", subject=joined.name)
+        yield RULE.finding(at, f"{joined.name} is {text}", subject=joined.name)

@@ -66,9 +66,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if bool(node.data.cache_coherency & 1) != bool(cca):
             yield RULE.finding(
-                facts.source(iort.place(node, "cache_coherency")),
+                iort.place(node, "cache_coherency"),
                 f"IORT has coherency {node.data.cache_coherency} for {joined.name}, _CCA is {cca}",
-                related=[(facts.source(table[0]), table[1])],
+                related=[table],
                 help="say what the hardware does",
                 subject=joined.name,
             )

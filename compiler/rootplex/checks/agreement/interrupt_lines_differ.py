@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if prt is None or map is None or map.problems or any(entry.source for entry in prt):
             at_gic = map is None or any(entry.parent in _gics(facts) for entry in map.entries)
             if (prt is None) != (map is None) and acpi.prt.state in ("absent", "known") and at_gic:
-                yield _one_sided(facts, joined, dt, acpi)
+                yield _one_sided(joined, dt, acpi)
             continue
         gsis: dict[tuple[int, int], int] = {}
         for entry in prt:
@@ -78,13 +78,13 @@ def _said(gsi: int | None) -> str:
     return "no line" if gsi is None else f"GSI {gsi}"
 
 
-def _one_sided(facts: Facts, joined: Joined, dt: DtHostBridge, acpi: AcpiHostBridge) -> Finding:
+def _one_sided(joined: Joined, dt: DtHostBridge, acpi: AcpiHostBridge) -> Finding:
     has_map = dt.interrupt_map is not None
     return RULE.finding(
-        facts.source(acpi.prt.place if has_map else dt.place()),
+        acpi.prt.place if has_map else dt.place(),
         f"{joined.name} has INTx lines by {'device tree' if has_map else '_PRT'} only",
         level=Level.WARNING,
-        related=[(facts.source(dt.place("interrupt-map") if has_map else acpi.prt.place), "the lines")],
+        related=[(dt.place("interrupt-map") if has_map else acpi.prt.place, "the lines")],
         help="write the same lines",
         subject=joined.name,
     )

@@ -55,11 +55,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         for entry in odd:
             table = (field(entry, "segment"), f"MCFG has {entry.segment}")
             at, other = (seg, table) if number == entry.segment else (table, seg)
-            tree = [] if place is None else [(facts.source(place), f"the device tree has {number}")]
+            tree = [] if place is None else [(place, f"the device tree has {number}")]
             yield RULE.finding(
-                facts.source(at[0]),
+                at[0],
                 f"{joined.name} is segment {segment} in _SEG and {entry.segment} in MCFG",
-                related=[(facts.source(other[0]), other[1]), *tree],
+                related=[other, *tree],
                 help="write one number everywhere",
                 subject=joined.name,
             )

@@ -30,7 +30,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     first = bridges[0]
     count = "the only host bridge" if len(bridges) == 1 else f"all {len(bridges)} host bridges"
     yield RULE.finding(
-        facts.source(first.place("status" if not first.enabled else None)),
+        first.place("status" if not first.enabled else None),
         f"{count} of this device tree {'is' if len(bridges) == 1 else 'are'} disabled",
         notes=["a boot loader may enable some, and fill in what is a placeholder here"],
         help="validate the tree of the running kernel, /sys/firmware/fdt",

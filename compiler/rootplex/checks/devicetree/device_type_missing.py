@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not readable:
             notes.append("its ranges are not read as PCI windows")
         yield RULE.finding(
-            facts.source(bridge.place("device_type" if bridge.device_type else None)),
+            bridge.place("device_type" if bridge.device_type else None),
             f"'{name}' lacks device_type = \"pci\"",
             level=Level.WARNING if readable and not is_today_port(facts) else Level.ERROR,
             notes=notes,

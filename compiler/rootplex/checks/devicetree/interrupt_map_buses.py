@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         at = DtPlace(map.place.file, map.node, "interrupt-map-mask" if map.mask_present else "interrupt-map")
         yield RULE.finding(
-            facts.source(at),
+            at,
             f"interrupt-map of '{name}' looks at bus numbers, which the kernel gives",
             notes=[f"the first cell of the mask is {map.mask[0]:#x}"]
             if map.mask_present

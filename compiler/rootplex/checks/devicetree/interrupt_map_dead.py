@@ -33,15 +33,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         for problem in map.problems:
             yield RULE.finding(
-                facts.source(problem.place),
+                problem.place,
                 f"interrupt-map of '{name}' cannot be read to its end",
                 notes=[problem.text],
                 subject=name,
             )
-        yield from _dead(facts, facts.dt.tree, name, map)
+        yield from _dead(facts.dt.tree, name, map)
 
 
-def _dead(facts: Facts, tree: Tree, name: str, map: InterruptMap) -> Iterator[Finding]:
+def _dead(tree: Tree, name: str, map: InterruptMap) -> Iterator[Finding]:
     dead = [(entry, why) for entry in map.entries if (why := _fault(tree, entry)) is not None]
     if not dead:
         return
@@ -49,7 +49,7 @@ def _dead(facts: Facts, tree: Tree, name: str, map: InterruptMap) -> Iterator[Fi
     count = "no entry" if len(dead) == len(map.entries) else f"{len(dead)} of {len(map.entries)} entries"
     verb = "leads to an interrupt controller" if count == "no entry" else "lead to no interrupt controller"
     yield RULE.finding(
-        facts.source(entry.place),
+        entry.place,
         f"{count} of the interrupt-map of '{name}' {verb}",
         level=Level.WARNING,
         notes=[why],

@@ -54,7 +54,7 @@ def _given(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Fi
         return
     name = name_of(facts, bridge.path)
     yield RULE.finding(
-        facts.source(map.place),
+        map.place,
         f"interrupt-map of '{name}' has no entry for INT{' and INT'.join(missing)} of device 0",
         subject=name,
     )
@@ -73,7 +73,7 @@ def _described(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterato
         route = route_intx(maps, bridge.node, [hop], pin)
         if route.reason is not None:
             yield RULE.finding(
-                facts.source(map.place),
+                map.place,
                 f"interrupt-map of '{name}' has no entry for INT{device.pin} of {device.label}",
                 related=[(device.at("pin"), "the pin is here")],
                 notes=[route.reason],

@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if entry.parent in gics and len(entry.specifier) in GIC_CELLS and entry.specifier[0] != SPI:
                 name = name_of(facts, bridge.path)
                 yield RULE.finding(
-                    facts.source(entry.place),
+                    entry.place,
                     f"interrupt-map of '{name}' names an interrupt that is no SPI",
                     notes=[f"its cells are {' '.join(map(str, entry.specifier))}; 0 would be an SPI"],
                     help="name an SPI",

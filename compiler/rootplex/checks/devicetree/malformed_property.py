@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             if place.property in VITAL or place.property in LESSER:
                 yield RULE.finding(
-                    facts.source(place),
+                    place,
                     f"{place.property} of '{name}' is malformed",
                     level=Level.ERROR if place.property in VITAL else Level.WARNING,
                     notes=[problem.text],
@@ -50,7 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 )
         if bridge.ranges == "entries" and bridge.node.size_cells != SIZE_CELLS:
             yield RULE.finding(
-                facts.source(bridge.place("#size-cells")),
+                bridge.place("#size-cells"),
                 f"#size-cells of '{name}' is {bridge.node.size_cells}, a PCI bus has {SIZE_CELLS}",
                 subject=name,
             )

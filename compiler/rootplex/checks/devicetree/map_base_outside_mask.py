@@ -38,10 +38,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             mask_at = DtPlace(map.place.file, map.node, f"{map.property}-mask")
             yield RULE.finding(
-                facts.source(entry.place),
+                entry.place,
                 f"{map.property} of '{name}' starts an entry at RID {entry.rid_base:#x}, "
                 f"which the mask {map.mask:#x} cuts",
-                related=[(facts.source(mask_at), "the mask is here")],
+                related=[(mask_at, "the mask is here")],
                 notes=["this entry and all behind it count for nothing"],
                 help="take the bits out of the RID, or into the mask",
                 subject=name,

@@ -36,15 +36,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         for map in (bridge.iommu_map, bridge.msi_map):
             if map is not None:
-                yield from _map(facts, name, map)
+                yield from _map(name, map)
         if is_today_port(facts):
             yield from _as_xen_reads(facts, name, bridge)
 
 
-def _map(facts: Facts, name: str, map: RidMap) -> Iterator[Finding]:
+def _map(name: str, map: RidMap) -> Iterator[Finding]:
     if map.invalid is not None:
         yield RULE.finding(
-            facts.source(map.place),
+            map.place,
             f"{map.property} of '{name}' is malformed",
             notes=[map.invalid],
             subject=name,
@@ -52,7 +52,7 @@ def _map(facts: Facts, name: str, map: RidMap) -> Iterator[Finding]:
     for entry in map.entries:
         if len(entry.output) > 1 and entry.length > 1:
             yield RULE.finding(
-                facts.source(entry.place),
+                entry.place,
                 f"{map.property} of '{name}' has an entry of {entry.length} RIDs "
                 f"with {len(entry.output)} output cells",
                 notes=["such an entry can stand for one RID only"],
@@ -68,7 +68,7 @@ def _as_xen_reads(facts: Facts, name: str, bridge: DtHostBridge) -> Iterator[Fin
     map = rid_map(facts.dt.tree, bridge.node, "iommu-map", MapCells.ONE)
     if map is not None and map.invalid is not None:
         yield RULE.finding(
-            facts.source(map.place),
+            map.place,
             f"iommu-map of '{name}' cannot be read by Xen",
             notes=[map.invalid, "Xen takes four cells an entry, whatever #iommu-cells says"],
             subject=name,

@@ -72,7 +72,7 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
         message = f"{reference.property} of '{name}' names phandle {reference.phandle:#x}, which no node has"
     else:
         node = facts.dt.tree.by_path[reference.target]
-        related = [(facts.source(facts.dt.tree.place(node)), "it is here")]
+        related = [(facts.dt.tree.place(node), "it is here")]
         if marker not in node.properties:
             message = f"{reference.property} of '{name}' names {reference.target}, which is no {what}"
             note = f"it has no {marker}"
@@ -83,7 +83,7 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
         else:
             return
     yield RULE.finding(
-        facts.source(reference.at),
+        reference.at,
         message,
         level=level,
         related=related,

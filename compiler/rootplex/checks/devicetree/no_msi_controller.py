@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if wanting is None or name in wanting:
             yield RULE.finding(
-                facts.source(bridge.place()),
+                bridge.place(),
                 f"'{name}' has neither msi-map nor msi-parent",
                 notes=["every device behind it falls back to INTx"],
                 help="name an MSI controller",

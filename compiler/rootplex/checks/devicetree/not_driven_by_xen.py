@@ -29,7 +29,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge_driver(bridge.node) is None:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place("compatible")),
+                bridge.place("compatible"),
                 f"Xen has no driver for '{name}'",
                 level=Level.ERROR if translated else Level.WARNING,
                 notes=[f"its compatible is {', '.join(bridge.compatible) or 'absent'}"]

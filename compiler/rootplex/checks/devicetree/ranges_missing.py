@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(bridge.place()),
+            bridge.place(),
             f"'{name}' has no ranges",
             level=Level.ERROR if port and bridge.device_type == "pci" else Level.WARNING,
             notes=["Xen panics over it while it builds Dom0"] if port else ["no BAR below can be placed"],

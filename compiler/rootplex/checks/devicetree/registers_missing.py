@@ -36,14 +36,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         reg = bridge.config_reg
         if reg is None and config_layout(bridge) is not None:
             yield RULE.finding(
-                facts.source(bridge.place("reg" if "reg" in bridge.node.properties else None)),
+                bridge.place("reg" if "reg" in bridge.node.properties else None),
                 f"'{name}' has no reg, and its configuration space cannot be found",
                 help="write the address and size of the configuration space",
                 subject=name,
             )
         elif reg is not None and reg.translation == "none":
             yield RULE.finding(
-                facts.source(reg.place),
+                reg.place,
                 f"the registers of '{name}' at {reg.address:#x} are at no address of the CPU",
                 notes=["the ranges of the buses above do not reach them"],
                 subject=name,
@@ -59,7 +59,7 @@ def _named(facts: Facts) -> Iterator[Finding]:
         if missing:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place("reg-names" if bridge.node.strings("reg-names") else None)),
+                bridge.place("reg-names" if bridge.node.strings("reg-names") else None),
                 f"'{name}' has no register block named {' or '.join(missing)}, which Xen's driver needs",
                 notes=[f"{driver.name} needs {', '.join(needed)}"],
                 help="add it to config.registers",

@@ -45,7 +45,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         lost = _varying(bridge) & ~map.mask
         if entries and lost:
             yield RULE.finding(
-                facts.source(DtPlace(map.place.file, map.node, "iommu-map-mask")),
+                DtPlace(map.place.file, map.node, "iommu-map-mask"),
                 f"the mask of iommu-map of '{name}' gives several RIDs one stream",
                 notes=[f"it takes the bits {lost:#x} away", "Xen stops at the second function of a stream"],
                 help="map every RID to a stream of its own",
@@ -55,9 +55,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             other = next((each for each in entries[:index] if _overlap(entry, each)), None)
             if other is not None:
                 yield RULE.finding(
-                    facts.source(entry.place),
+                    entry.place,
                     f"iommu-map of '{name}' gives streams from {entry.out_base:#x} twice",
-                    related=[(facts.source(other.place), "the other entry is here")],
+                    related=[(other.place, "the other entry is here")],
                     notes=["Xen stops at the second function of a stream"],
                     help="map every RID to a stream of its own",
                     subject=name,

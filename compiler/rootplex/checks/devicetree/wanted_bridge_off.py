@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield RULE.finding(
                 guest.at(f"devices.{index}"),
                 f"'{wanted}' of guest '{guest.name}' is behind '{bridge.name}', which {why}",
-                related=[(facts.source(at), "it is said here")],
+                related=[(at, "it is said here")],
                 help="enable the bridge, or drop the device from the guest",
                 subject=wanted,
             )

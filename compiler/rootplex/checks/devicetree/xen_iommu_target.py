@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         entry = nodes[driven.index(False)][0]
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(entry.place),
+            entry.place,
             f"iommu-map of '{name}' names {entry.target}, which Xen does not drive",
             level=Level.WARNING if any(driven) else Level.ERROR,
             notes=["other entries name IOMMUs that it drives"] if any(driven) else (),

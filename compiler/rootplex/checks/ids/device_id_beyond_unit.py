@@ -37,7 +37,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = facts.device_name(function)
         yield RULE.finding(
-            facts.source(route.place or unit.at()),
+            route.place or unit.at(),
             f"DeviceID {route.id:#x} of '{name}' has more bits than {unit.name}",
             related=[(unit.at("device_id_bits"), f"it has {unit.device_id_bits}")],
             help="map to lower DeviceIDs, or correct 'device_id_bits'",

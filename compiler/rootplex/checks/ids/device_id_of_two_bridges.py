@@ -38,15 +38,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             pair = frozenset((first.bridge, other.bridge))
             if pair not in found:
                 found.add(pair)
-                yield _finding(facts, first, other, low, high)
+                yield _finding(first, other, low, high)
 
 
-def _finding(facts: Facts, first: Claim, other: Claim, low: int, high: int) -> Finding:
+def _finding(first: Claim, other: Claim, low: int, high: int) -> Finding:
     ids = f"DeviceID {low:#x}" if low == high else f"DeviceIDs {low:#x}-{high:#x}"
     return RULE.finding(
-        facts.source(other.at),
+        other.at,
         f"{other.bridge} and {first.bridge} share {ids} of {other.name}",
-        related=[(facts.source(first.at), f"the ids of {first.bridge}")],
+        related=[(first.at, f"the ids of {first.bridge}")],
         help="give each bridge DeviceIDs of its own, by 'msi.map'",
         subject=other.bridge,
     )

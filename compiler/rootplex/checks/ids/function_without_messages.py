@@ -47,7 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.device_name(function)
         root = outcome.dom0.root_bridges[function.root]
         yield RULE.finding(
-            facts.source(route.place or root.places["node"]),
+            route.place or root.places["node"],
             f"no map gives the messages of '{name}', requester {route.rid:#06x}, a controller",
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
             help="let the map cover this id",

@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.device_name(function)
         alias = "" if route.rid == function.rid else f", the alias of {facts.device_name(route.owner)},"
         yield RULE.finding(
-            facts.source(route.place or map_place(facts, function)),
+            route.place or map_place(facts, function),
             f"no map covers requester {route.rid:#06x}{alias} of '{name}'",
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
             help="let the map cover this id",

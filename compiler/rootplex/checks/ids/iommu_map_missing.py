@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.iommu_map is None:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place()),
+                bridge.place(),
                 f"{name} has no iommu-map, and Xen's IOMMU is on",
                 notes=("Xen answers -ENODEV to each of its devices",),
                 help="give the bridge an 'iommu' key, or set 'xen.iommu: false'",

@@ -47,7 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         maps = [bridge.iommu_map for bridge in dt_bridges(facts) if bridge.iommu_map is not None]
         if any(_left(runs_of(bridge, bridge.iommu_map)) for bridge in dt_bridges(facts) if bridge.iommu_map):
             yield RULE.finding(
-                facts.source(maps[0].place),
+                maps[0].place,
                 f"iommu-map is one and the same placeholder on {len(maps)} host bridges",
                 level=Level.NOTE,
                 notes=("a boot loader is expected to fill it in",),
@@ -64,9 +64,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         count = sum(run.last - run.first + 1 for run in left)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield RULE.finding(
-            facts.source(map.place),
+            map.place,
             f"{map.property} of {name} covers no requester {shown}{', …' if len(left) > 3 else ''}",
-            related=[(facts.source(bridge.place("bus-range")), f"its buses are {_shown(buses_of(bridge))}")],
+            related=[(bridge.place("bus-range"), f"its buses are {_shown(buses_of(bridge))}")],
             notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
             help="cover the whole bus range, or shorten it",
             subject=name,

@@ -44,9 +44,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         name, taken = facts.device_name(function), facts.device_name(first)
         other = outcome.streams[first].own.place
         yield RULE.finding(
-            facts.source(own.place or own.unit.place),
+            own.place or own.unit.place,
             f"'{name}' has the StreamID of '{taken}', {own.id:#x}",
-            related=[] if other is None else [(facts.source(other), f"'{taken}' gets it here")],
+            related=[] if other is None else [(other, f"'{taken}' gets it here")],
             notes=(f"they are {function.sbdf} and {first.sbdf}",),
             help="let every requester id have a StreamID of its own",
             subject=name,

@@ -104,7 +104,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
             yield RULE.finding(
                 at,
                 f"{name} is expected to have segment {number} and has none: it does not come up",
-                related=[] if fault is None else [(facts.source(fault.at), fault.reason)],
+                related=[] if fault is None else [(fault.at, fault.reason)],
                 notes=["Dom0 does not find it" if fault is None else fault.reason],
                 help="take away what keeps the bridge down, or correct what is expected",
                 subject=name,

@@ -37,7 +37,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             streams = outcome.streams.get(function)
             related: list[tuple[Place, str]] = [(device_place(facts, function), "the device is here")]
             if streams is not None and streams.place is not None and streams.unit is None:
-                related.append((facts.source(streams.place), "this decides it"))
+                related.append((streams.place, "this decides it"))
             yield RULE.finding(
                 wish_place(facts, guest, function),
                 f"{called(facts, function)}, which guest {guest.name} is to have, has no IOMMU group",

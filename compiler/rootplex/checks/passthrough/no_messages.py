@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 help_ = "map its requester id to an MSI controller"
                 notes += [] if each.route.reason is None else [each.route.reason]
                 if each.route.place is not None:
-                    related.append((facts.source(each.route.place), "this decides it"))
+                    related.append((each.route.place, "this decides it"))
             else:
                 what = "it has neither MSI nor MSI-X"
                 help_ = "describe its 'msi' or 'msix', or use a device with messages"

@@ -44,10 +44,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             name, other_name = name_of(facts, root.path), name_of(facts, other.path)
             first, last = max(root.first_bus, other.first_bus), min(root.last_bus, other.last_bus)
             yield RULE.finding(
-                facts.source(_place(root)),
+                _place(root),
                 f"'{name}' and '{other_name}' are both segment {root.segment} "
                 f"with buses {first:#x}-{last:#x}",
-                related=[(facts.source(_place(other)), f"'{other_name}' was first")],
+                related=[(_place(other), f"'{other_name}' was first")],
                 help="give every host bridge a segment of its own",
                 subject=name,
             )

@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         else:
             continue
         yield RULE.finding(
-            facts.source(bridge.place("bus-range")),
+            bridge.place("bus-range"),
             message,
             level=level,
             notes=notes,

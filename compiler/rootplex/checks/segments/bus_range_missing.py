@@ -27,7 +27,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.bus_range is None:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place()),
+                bridge.place(),
                 f"'{name}' has no bus-range",
                 notes=["buses 0-0xff are taken"],
                 subject=name,

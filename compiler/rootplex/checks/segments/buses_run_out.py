@@ -37,10 +37,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         at = root.places.get("bus_range", root.places["node"])
         mapped = " that is mapped" if root.effective_end < root.last_bus else ""
         yield RULE.finding(
-            facts.source(at) if device is None else device.at(),
+            at if device is None else device.at(),
             f"'{facts.device_name(function)}' needs bus {needed:#x}, "
             f"the last one of '{name}'{mapped} is {end:#x}",
-            related=[] if device is None else [(facts.source(at), "the bus range is here")],
+            related=[] if device is None else [(at, "the bus range is here")],
             notes=["what is behind it cannot be reached"],
             help="widen the bus range, and the configuration space with it",
             subject=facts.device_name(function),

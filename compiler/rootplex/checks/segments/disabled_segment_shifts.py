@@ -55,10 +55,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             each, now, then = changed[0]
             name = name_of(facts, each.path)
             yield RULE.finding(
-                facts.source(bridge.place("linux,pci-domain", 0)),
+                bridge.place("linux,pci-domain", 0),
                 f"segment {bridge.domain} of '{name_of(facts, bridge.path)}', which is disabled, "
                 f"makes '{name}' segment {now}",
-                related=[(facts.source(each.place()), f"without it this one would be segment {then}")],
+                related=[(each.place(), f"without it this one would be segment {then}")],
                 help="give the enabled bridges numbers, too",
                 subject=name,
             )

@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         else:
             continue
         yield RULE.finding(
-            facts.source(bridge.place(PROPERTY)),
+            bridge.place(PROPERTY),
             message,
             notes=[note],
             help="ask for it on every bridge, so that it stands in /chosen",

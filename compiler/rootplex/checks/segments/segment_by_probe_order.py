@@ -35,10 +35,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     first, *others = bridges
     name = name_of(facts, first.path)
     yield RULE.finding(
-        facts.source(first.place()),
+        first.place(),
         f"the segment numbers of {len(bridges)} host bridges hang on the order in which they are probed",
         related=[
-            (facts.source(other.place()), f"'{name_of(facts, other.path)}' has no linux,pci-domain either")
+            (other.place(), f"'{name_of(facts, other.path)}' has no linux,pci-domain either")
             for other in others
         ],
         help="give every host bridge a segment",

@@ -37,11 +37,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         if "linux,pci-domain" not in bridge.node.properties:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place()),
+                bridge.place(),
                 f"'{name}' has no linux,pci-domain, and other host bridges have one",
                 related=[
                     (
-                        facts.source(numbered[0].place("linux,pci-domain", 0)),
+                        numbered[0].place("linux,pci-domain", 0),
                         f"'{name_of(facts, numbered[0].path)}' has number {numbered[0].domain}",
                     )
                 ],

@@ -63,10 +63,10 @@ def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridg
     elif all(on):
         notes.append("their buses are disjoint; Linux refuses the second one all the same")
     return RULE.finding(
-        facts.source(bridge.place("linux,pci-domain", 0)),
+        bridge.place("linux,pci-domain", 0),
         f"'{name}' and '{other_name}' are both segment {number}",
         level=level,
-        related=[(facts.source(other.place("linux,pci-domain", 0)), f"'{other_name}' has it, too")],
+        related=[(other.place("linux,pci-domain", 0), f"'{other_name}' has it, too")],
         notes=notes,
         help="give each host bridge a number of its own",
         subject=name,

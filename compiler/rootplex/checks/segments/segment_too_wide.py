@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if number > WIDTH:
             name = name_of(facts, path)
             yield RULE.finding(
-                facts.source(at),
+                at,
                 f"segment {number:#x} of '{name}' does not fit 16 bits",
                 notes=[f"it is cut to {number & WIDTH:#x}"],
                 help="write a number up to 0xffff",

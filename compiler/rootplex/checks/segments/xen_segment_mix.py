@@ -54,9 +54,9 @@ def _finding(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how
     property = None if bridge.domain is None else "linux,pci-domain"
     related = []
     if other is not None:
-        related.append((facts.source(other.place()), f"Xen numbers '{name_of(facts, other.path)}' first"))
+        related.append((other.place(), f"Xen numbers '{name_of(facts, other.path)}' first"))
     return RULE.finding(
-        facts.source(bridge.place(property)),
+        bridge.place(property),
         f"{how} '{name}', which has {has} {when}",
         related=related,
         notes=() if other is not None else ["Xen drives no host bridge of this platform"],

@@ -45,9 +45,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if holder is not None:
             name, other = name_of(facts, bridge.path), name_of(facts, holder)
             yield RULE.finding(
-                facts.source(bridge.place("linux,pci-domain", 0)),
+                bridge.place("linux,pci-domain", 0),
                 f"'{name}' has the segment {bridge.domain} that Xen gives to '{other}'",
-                related=[(facts.source(_place(driven, waiting, holder)), f"'{other}' has none of its own")],
+                related=[(_place(driven, waiting, holder), f"'{other}' has none of its own")],
                 help="give every host bridge a segment",
                 subject=name,
             )
@@ -56,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if numbers.get(bridge.path, number) != number:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place()),
+                bridge.place(),
                 f"'{name}' is segment {numbers[bridge.path]} under Xen and {number} without it",
                 level=Level.WARNING,
                 notes=["Xen numbers the bridges that it drives first, then the others"],

@@ -25,7 +25,6 @@ from rootplex.checks.areas import (
     dt_controllers,
     dt_window_areas,
     mcfg_areas,
-    once,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -43,10 +42,6 @@ GIB_4 = 1 << 32
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each area with a controller in it; one finding for an area, whatever it covers."""
-    yield from once(_found(facts))
-
-
-def _found(facts: Facts) -> Iterator[Finding]:
     by_tree, by_table = tuple(dt_controllers(facts)), tuple(acpi_controllers(facts))
     sides = (
         (dt_config_areas(facts), by_tree, Level.ERROR),
@@ -63,10 +58,10 @@ def _found(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, area: Area, covered: Sequence[Area], level: Level) -> Finding:
     return RULE.finding(
-        facts.source(area.at),
+        area.at,
         f"{area} covers {covered[0]}",
         level=level,
-        related=[(facts.source(each.at), f"{each} is here") for each in covered],
+        related=[(each.at, f"{each} is here") for each in covered],
         notes=_notes(area, facts),
         help="move it, or cut it where the controller begins",
         subject=area.owner,

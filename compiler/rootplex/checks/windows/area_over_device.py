@@ -32,9 +32,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     devices = tuple(dt_devices(facts))
     for area, device in overlapping((*dt_config_areas(facts), *dt_window_areas(facts)), devices):
         yield RULE.finding(
-            facts.source(area.at),
+            area.at,
             f"{area} covers the registers of {device}",
-            related=[(facts.source(device.at), "the device is here")],
+            related=[(device.at, "the device is here")],
             help="leave the device's registers out",
             subject=area.owner,
         )

@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.device_name(function)
         no_io = bar.space == "io" and not any(window.space == "io" for window in root.windows)
         yield RULE.finding(
-            _place(facts, function, bar.index) or facts.source(at),
+            _place(facts, function, bar.index) or at,
             f"BAR {bar.index} of '{name}' has no place: {bar.size:#x} bytes of {bar.space}",
             level=Level.NOTE if no_io else Level.ERROR,
             notes=[unplaced.reason],

@@ -36,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for area in (*dt_config_areas(facts), *dt_window_areas(facts)):
         if area.last >> bits:
             yield RULE.finding(
-                facts.source(area.at),
+                area.at,
                 f"{area} lies beyond {bits} address bits",
                 help="correct the address",
                 subject=area.owner,

@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if root.fault is not None and root.fault.slug == "config-above-4g":
             name = name_of(facts, root.path)
             yield RULE.finding(
-                facts.source(root.fault.at),
+                root.fault.at,
                 f"the configuration space of '{name}' is out of a 32-bit Dom0's reach",
                 notes=[root.fault.reason],
                 help="move it below 4 GiB, or give Dom0 LPAE",
@@ -58,7 +58,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     is_full = present > budget
     needed = present if is_full else possible
     yield RULE.finding(
-        facts.source(at),
+        at,
         f"a 32-bit Dom0 has {budget // MIB} MiB to map the configuration space of "
         f"{needed // MIB} buses, 1 MiB each",
         level=Level.ERROR if is_full else Level.WARNING,

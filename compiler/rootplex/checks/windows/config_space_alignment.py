@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.areas import once
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import bus_count, config_layout, config_space, enabled_bridges, name_of
@@ -34,10 +33,6 @@ PAGE, BUS, ALL_BUSES = 1 << 12, 1 << 20, 256
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bases that hardware could not decode."""
-    yield from once(_found(facts))
-
-
-def _found(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         reg, unit = config_space(bridge), config_layout(bridge)
         if reg is None or reg.cpu is None or unit is None:
@@ -47,23 +42,21 @@ def _found(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         # a range that says more buses than there is room for says nothing of alignment
         count = min(bus_count(bridge) or 0, reg.size // unit)
-        yield from _base(facts, reg.cpu, unit, count, name, reg.place, usual)
+        yield from _base(reg.cpu, unit, count, name, reg.place, usual)
     mcfg = None if facts.acpi is None else facts.acpi.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
         count = entry.end_bus - entry.start_bus + 1
-        yield from _base(facts, entry.base, BUS, count, owner, entry.place, Level.WARNING)
+        yield from _base(entry.base, BUS, count, owner, entry.place, Level.WARNING)
 
 
-def _base(
-    facts: Facts, base: int, unit: int, count: int, name: str, at: Place, usual: Level
-) -> Iterator[Finding]:
+def _base(base: int, unit: int, count: int, name: str, at: Place, usual: Level) -> Iterator[Finding]:
     wanted = unit * ALL_BUSES if count == ALL_BUSES else unit
     if base % wanted == 0:
         return
     wanted = unit if base % unit else wanted
     yield RULE.finding(
-        facts.source(at),
+        at,
         f"the configuration space of '{name}' at {base:#x} is not aligned to {wanted:#x}",
         level=Level.ERROR if base % PAGE else usual,
         notes=["the bus number takes the place of address bits 20 to 27"] if unit == BUS else (),

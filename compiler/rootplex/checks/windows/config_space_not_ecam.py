@@ -28,7 +28,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.controller is not None and bridge.controller.layout == "windowed":
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                facts.source(bridge.place("compatible")),
+                bridge.place("compatible"),
                 f"the configuration space of '{name}' is no ECAM: it is reached through registers",
                 notes=[f"the driver of {bridge.controller.compatible} is {bridge.controller.driver}"],
                 subject=name,

@@ -63,12 +63,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes = [f"buses {first:#x}-{last:#x} need {buses * unit:#x}"]
         at = bridge.place("bus-range") if bridge.bus_range is not None else reg.place
         yield RULE.finding(
-            facts.source(reg.place),
+            reg.place,
             f"the configuration space of '{name}' has room for {held} of {buses} buses"
             if held < buses
             else f"the configuration space of '{name}' is larger than its {buses} buses need",
             level=level,
-            related=[(facts.source(at), "the bus range is here")],
+            related=[(at, "the bus range is here")],
             notes=notes,
             help=f"for these buses the size is {buses * unit:#x}",
             subject=name,

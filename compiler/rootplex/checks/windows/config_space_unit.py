@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         what = "is empty" if not reg.size else f"ends {reg.size % unit:#x} bytes into a bus"
         yield RULE.finding(
-            facts.source(reg.place),
+            reg.place,
             f"the configuration space of '{name}' {what}",
             level=Level.ERROR if not reg.size or is_today_port(facts) else Level.WARNING,
             notes=[f"a bus has {unit:#x} bytes of configuration space"],

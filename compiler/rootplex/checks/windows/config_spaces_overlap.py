@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.areas import Area, colliding, dt_config_areas, mcfg_areas, once
+from rootplex.checks.areas import Area, colliding, dt_config_areas, mcfg_areas
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -30,15 +30,11 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each configuration space that lies on an earlier one."""
-    yield from once(_found(facts))
-
-
-def _found(facts: Facts) -> Iterator[Finding]:
     for area, other in (*colliding(dt_config_areas(facts)), *colliding(_entries(facts))):
         yield RULE.finding(
-            facts.source(area.at),
+            area.at,
             f"{area} overlaps {other}",
-            related=[(facts.source(other.at), "the other one is here")],
+            related=[(other.at, "the other one is here")],
             help="give each bridge the address of its own first bus",
             subject=area.owner,
         )

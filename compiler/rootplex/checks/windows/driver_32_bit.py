@@ -28,7 +28,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if root.fault is not None and root.fault.slug == "no-bus-map":
             name = name_of(facts, root.path)
             yield RULE.finding(
-                facts.source(root.fault.at),
+                root.fault.at,
                 f"the driver of '{name}' does not work on a 32-bit kernel",
                 notes=[root.fault.reason, f"it binds to {', '.join(root.compatible)}"],
                 help="run a 64-bit Dom0",

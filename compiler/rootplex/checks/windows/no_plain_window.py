@@ -37,19 +37,19 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
         if not plain and bridge.windows:
             told.add(name_of(facts, bridge.path))
-            yield _finding(facts, bridge.place("ranges"), name_of(facts, bridge.path))
+            yield _finding(bridge.place("ranges"), name_of(facts, bridge.path))
     for host in () if facts.acpi is None else facts.acpi.namespace.bridges:
         template = host.crs.known
         if template is None or not is_present(host) or name_of(facts, host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
         if windows and not any(not each.prefetchable and each.minimum < GIB_4 for each in windows):
-            yield _finding(facts, host.crs.place, name_of(facts, host.path))
+            yield _finding(host.crs.place, name_of(facts, host.path))
 
 
-def _finding(facts: Facts, at: Place, name: str) -> Finding:
+def _finding(at: Place, name: str) -> Finding:
     return RULE.finding(
-        facts.source(at),
+        at,
         f"'{name}' has no window below 4 GiB that is not prefetchable",
         notes=["32-bit BARs cannot be placed"],
         help="add a mem32 window",

@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if node is None or quirk is None or not node.enabled or not PLAIN.intersection(node.compatible):
             continue
         yield RULE.finding(
-            facts.source(node.place("compatible")),
+            node.place("compatible"),
             f"'{bridge.name}' {quirk}, and its compatible says that it is plain",
             related=[(bridge.config.at("kind"), "how its configuration space is reached")],
             help="write the compatible string of the vendor's own driver",

@@ -43,9 +43,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
         yield RULE.finding(
-            facts.source(area.at),
+            area.at,
             f"{area} lies in {other}",
-            related=[(facts.source(other.at), "the memory is here")],
+            related=[(other.at, "the memory is here")],
             notes=[f"so does {each}" for each, _ in more],
             help="correct the base of one of the two, or leave the hole out of the memory",
             subject=owner,
@@ -53,9 +53,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     outside = (area for area in dt_reserved(facts) if not any(area.overlaps(ram) for ram in memory))
     for area, other in overlapping(dt_config_areas(facts), tuple(outside)):
         yield RULE.finding(
-            facts.source(area.at),
+            area.at,
             f"{area} lies in {other}",
             level=Level.WARNING,
-            related=[(facts.source(other.at), "it is reserved here")],
+            related=[(other.at, "it is reserved here")],
             subject=area.owner,
         )

@@ -39,9 +39,9 @@ def _bridge(facts: Facts, bridge: DtHostBridge) -> Iterator[Finding]:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            facts.source(window.place),
+            window.place,
             f"'{name}' has more than one I/O window",
-            related=[(facts.source(before.place), "another one is here")],
+            related=[(before.place, "another one is here")],
             help="keep one",
             subject=name,
         )

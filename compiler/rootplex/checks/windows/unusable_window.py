@@ -35,4 +35,4 @@ def check(facts: Facts) -> Iterator[Finding]:
                 )
             else:
                 continue
-            yield RULE.finding(facts.source(window.place), message, subject=name)
+            yield RULE.finding(window.place, message, subject=name)

@@ -47,10 +47,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         if window.path == config.path and window.at in shared:
             continue
         yield RULE.finding(
-            facts.source(window.at),
+            window.at,
             f"{window} covers {config}",
             level=Level.ERROR if config.path in generic else Level.WARNING,
-            related=[(facts.source(config.at), "the configuration space is here")],
+            related=[(config.at, "the configuration space is here")],
             help="take the configuration space out of the window",
             subject=window.owner,
         )

@@ -29,9 +29,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
         yield RULE.finding(
-            facts.source(area.at),
+            area.at,
             f"{area} lies in {other}",
-            related=[(facts.source(other.at), "the memory is here")],
+            related=[(other.at, "the memory is here")],
             notes=[f"so does {each}" for each, _ in more],
             help="move the window, or correct the memory",
             subject=owner,

@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if narrow:
             window, *more = narrow
             yield RULE.finding(
-                facts.source(window.place),
+                window.place,
                 f"'{name}' has {NARROW[window.space]} at {_span(window)}, beyond 4 GiB",
                 notes=[
                     f"the first cell is {window.phys_hi:#010x}",
@@ -47,7 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for window in bridge.windows if generic else ():
             if window.space == "config":
                 yield RULE.finding(
-                    facts.source(window.place),
+                    window.place,
                     f"'{name}' lists configuration space among its windows",
                     notes=[f"the first cell is {window.phys_hi:#010x}: space 0"],
                     help="take the entry out; configuration space stands in reg",

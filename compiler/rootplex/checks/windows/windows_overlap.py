@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.areas import Area, acpi_window_areas, colliding, dt_window_areas, once
+from rootplex.checks.areas import Area, acpi_window_areas, colliding, dt_window_areas
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -29,22 +29,18 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each window that lies on an earlier one."""
-    yield from once(_found(facts))
-
-
-def _found(facts: Facts) -> Iterator[Finding]:
     for area, other in colliding(dt_window_areas(facts)):
-        yield _finding(facts, area, other)
+        yield _finding(area, other)
     for area, other in colliding(acpi_window_areas(facts)):
         if area.owner != other.owner:
-            yield _finding(facts, area, other)
+            yield _finding(area, other)
 
 
-def _finding(facts: Facts, area: Area, other: Area) -> Finding:
+def _finding(area: Area, other: Area) -> Finding:
     return RULE.finding(
-        facts.source(area.at),
+        area.at,
         f"{area} overlaps {other}",
-        related=[(facts.source(other.at), "the other window is here")],
+        related=[(other.at, "the other window is here")],
         help="give each window addresses of its own",
         subject=area.owner,
     )

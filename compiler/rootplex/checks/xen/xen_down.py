@@ -59,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _at(facts: Facts, place: Place | None) -> Place:
     if place is not None:
-        return facts.source(place)
+        return place
     return facts.described.xen.at() if facts.described is not None else NOWHERE
 
 

@@ -92,7 +92,7 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
             try:
                 table = read_table(body, part)
             except Unreadable as error:
-                problems.extend(Problem(finding.at, finding.message) for finding in error.findings)
+                problems.extend(Problem("size", finding.at, finding.message) for finding in error.findings)
                 continue
             counts[table.signature] += 1
             tables.append(table.numbered(counts[table.signature]))
@@ -118,7 +118,7 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
                 body += bytes.fromhex(_whole_pairs(found["bytes"]))
             else:
                 text = f"the dump of {name} has a gap: {len(body):#x} bytes, then offset {found[1]}"
-                problems.append(Problem(FilePlace(file), text))
+                problems.append(Problem("cut-off", FilePlace(file), text))
                 yield file, bytes(body)
                 name = None
     if name is not None:

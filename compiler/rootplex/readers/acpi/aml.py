@@ -165,7 +165,7 @@ class _Reader:
         crs = self.crs(path)
         problems = []
         if crs.value is not None and crs.value.fault is not None:
-            problems.append(Problem(crs.place, f"resource template: {crs.value.fault}"))
+            problems.append(Problem("cut-off", crs.place, f"resource template: {crs.value.fault}"))
         hid, cids = self.split(path, ids)
         return AcpiHostBridge(
             path=path,

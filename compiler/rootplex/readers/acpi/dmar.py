@@ -123,7 +123,7 @@ def read_dmar(table: Table) -> Dmar:
     width, flags = 0, 0
     if table.length < STRUCTURES_AT:
         text = f"{table.length} bytes, {STRUCTURES_AT} precede the structures"
-        problems.append(Problem(table.place(4, 4), text))
+        problems.append(Problem("size", table.place(4, 4), text))
     else:
         width, flags = table.data[36] + 1, table.data[37]
     drhds: list[Drhd] = []
@@ -137,12 +137,14 @@ def read_dmar(table: Table) -> Dmar:
         type, length = struct.unpack_from("<HH", table.data, at) if at + 4 <= table.length else (0, 0)
         if length < 4 or at + length > table.length:
             text = f"structure of {length} bytes, {table.length - at} are left"
-            problems.append(Problem(table.place(at), text))
+            problems.append(Problem("length", table.place(at), text))
             break
         place = table.place(at, length)
         format = _FORMATS.get(type)
         if format is not None and length < format.size:
-            problems.append(Problem(place, f"structure of type {type} has {length} bytes, not {format.size}"))
+            problems.append(
+                Problem("length", place, f"structure of type {type} has {length} bytes, not {format.size}")
+            )
         elif format is not None:
             fields = format.unpack_from(table.data, at)
             start, end = at + format.size, at + length
@@ -188,14 +190,16 @@ def _scopes(table: Table, start: int, end: int, problems: list[Problem]) -> tupl
     while at < end:
         length = table.data[at + 1] if at + 1 < end else 0
         if length < _SCOPE.size or at + length > end:
-            problems.append(Problem(table.place(at), f"device scope of {length} bytes, {end - at} are left"))
+            problems.append(
+                Problem("length", table.place(at), f"device scope of {length} bytes, {end - at} are left")
+            )
             break
         type, _, flags, enumeration_id, start_bus = _SCOPE.unpack_from(table.data, at)
         hops = table.data[at + _SCOPE.size : at + length]
         path = tuple(zip(hops[::2], hops[1::2], strict=False))
         place = table.place(at, length)
         if not path or len(hops) % 2:
-            problems.append(Problem(place, f"a path of {len(hops)} bytes is not a number of hops"))
+            problems.append(Problem("size", place, f"a path of {len(hops)} bytes is not a number of hops"))
         found.append(DeviceScope(type, flags, enumeration_id, start_bus, path, place))
         at += length
     return tuple(found)

@@ -42,7 +42,7 @@ class Table:
         if instance == self.instance:
             return self
         same = replace(self, instance=instance, problems=())
-        problems = tuple(Problem(same.place(9, 1), problem.text) for problem in self.problems)
+        problems = tuple(Problem(problem.kind, same.place(9, 1), problem.text) for problem in self.problems)
         return replace(same, problems=problems)
 
     def place(
@@ -90,7 +90,7 @@ def read_table(data: bytes, file: str, instance: int = 1) -> Table:
     )
     if checksum == 0:
         return table
-    problem = Problem(table.place(9, 1), f"the bytes of {name} sum to {checksum:#04x}, not to 0")
+    problem = Problem("checksum", table.place(9, 1), f"the bytes of {name} sum to {checksum:#04x}, not to 0")
     return replace(table, problems=(problem,))
 
 

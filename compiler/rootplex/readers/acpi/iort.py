@@ -132,19 +132,19 @@ def read_iort(table: Table) -> Iort:
     data = table.data
     if table.length < NODES_AT + 12:
         text = f"{table.length} bytes, the header of IORT has {NODES_AT + 12}"
-        return Iort(table, 0, 0, (), (*problems, Problem(table.place(4, 4), text)))
+        return Iort(table, 0, 0, (), (*problems, Problem("size", table.place(4, 4), text)))
     node_count, node_offset = struct.unpack_from("<II", data, NODES_AT)
     nodes: list[IortNode] = []
     at = node_offset
     for index in range(node_count):
         if at + _NODE.size > table.length:
             text = f"node {index} of {node_count} at {at:#x} lies beyond the table's {table.length:#x} bytes"
-            problems.append(Problem(table.place(NODES_AT, 4), text))
+            problems.append(Problem("count", table.place(NODES_AT, 4), text))
             break
         length = int.from_bytes(data[at + 1 : at + 3], "little")
         if length < _NODE.size or at + length > table.length:
             text = f"node {index} has a length of {length}, {table.length - at} bytes are left"
-            problems.append(Problem(table.place(at + 1, 2), text))
+            problems.append(Problem("length", table.place(at + 1, 2), text))
             break
         nodes.append(_node(table, at, length, problems))
         at += length
@@ -153,7 +153,7 @@ def read_iort(table: Table) -> Iort:
         for mapping in node.mappings:
             if mapping.output_reference not in starts:
                 text = f"output reference {mapping.output_reference:#x} is not the start of a node"
-                problems.append(Problem(table.place(mapping.offset + 12, 4), text))
+                problems.append(Problem("reference", table.place(mapping.offset + 12, 4), text))
     return Iort(table, node_count, node_offset, tuple(nodes), tuple(problems))
 
 
@@ -176,9 +176,9 @@ def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNo
         problems.extend(_excess(type, values, table, at, length))
     elif type in _FIELDS:
         text = f"{NodeType(type).name} node of {length} bytes, it has at least {minimum}"
-        problems.append(Problem(table.place(at + 1, 2), text))
+        problems.append(Problem("length", table.place(at + 1, 2), text))
     else:
-        problems.append(Problem(table.place(at, 1), f"unknown node type {type}"))
+        problems.append(Problem("type", table.place(at, 1), f"unknown node type {type}"))
     return IortNode(
         offset=at,
         type=type,
@@ -201,14 +201,14 @@ def _mappings(
         return ()
     if offset == 0:
         text = f"{count} mappings, but no offset of the mapping array"
-        problems.append(Problem(table.place(node + 12, 4), text))
+        problems.append(Problem("count", table.place(node + 12, 4), text))
         return ()
     start = node + offset
     fitting = max(0, min(count, (table.length - start) // _MAPPING.size))
     inside = max(0, (length - offset) // _MAPPING.size)
     if count > inside:
         text = f"{count} mappings at {offset:#x} of the node, but only {inside} fit into its {length} bytes"
-        problems.append(Problem(table.place(node + 8, 4), text))
+        problems.append(Problem("count", table.place(node + 8, 4), text))
     found = []
     for index in range(fitting):
         at = start + index * _MAPPING.size
@@ -282,11 +282,15 @@ def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
 def _excess(type: int, values: dict[str, int], table: Table, at: int, length: int) -> Iterator[Problem]:
     """Counts of a node that say more than its length has room for."""
     if type == NodeType.ITS_GROUP and values["count"] > (fitting := (length - 20) // 4):
-        yield Problem(table.place(at + 16, 4), f"{values['count']} ITS ids, {fitting} fit into the node")
+        yield Problem(
+            "count", table.place(at + 16, 4), f"{values['count']} ITS ids, {fitting} fit into the node"
+        )
     if type == NodeType.RMR:
         room = max(0, length - values["descriptors_offset"]) // _RMR_DESCRIPTOR.size
         if values["count"] > room:
-            yield Problem(table.place(at + 20, 4), f"{values['count']} ranges, {room} fit into the node")
+            yield Problem(
+                "count", table.place(at + 20, 4), f"{values['count']} ranges, {room} fit into the node"
+            )
 
 
 def _rmr_descriptor(body: bytes, offset: int, node: int) -> RmrDescriptor:

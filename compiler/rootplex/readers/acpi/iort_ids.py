@@ -95,14 +95,16 @@ def _step(node: IortNode, id: int, complaints: list[Problem]) -> IdStep | None:
         if mapping.single:
             if node.type in _SINGLE_TYPES:
                 return IdStep(node.offset, mapping, id, mapping.output_base, seam=False)
-            complaints.append(Problem(mapping.place, f"single mapping in a node of type {node.type}"))
+            complaints.append(
+                Problem("mapping", mapping.place, f"single mapping in a node of type {node.type}")
+            )
             continue
         last = mapping.input_base + mapping.id_count & _U32
         if not mapping.input_base <= id <= last:
             continue
         if seam is not None:
             text = f"{id:#x} is covered twice, by mappings {seam.index} and {mapping.index}"
-            complaints.append(Problem(mapping.place, text))
+            complaints.append(Problem("mapping", mapping.place, text))
             if id != mapping.input_base:
                 continue
         if mapping.id_count > 0 and id == last:

@@ -98,7 +98,9 @@ def read_madt(table: Table) -> Madt:
     found: dict[int, list[tuple[tuple[int, ...], TablePlace]]] = {type: [] for type in _FORMATS}
     cpus = 0
     if table.length < ENTRIES_AT:
-        problems.append(Problem(table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries"))
+        problems.append(
+            Problem("size", table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries")
+        )
     else:
         local_apic, flags = struct.unpack_from("<II", table.data, 36)
     at = ENTRIES_AT
@@ -106,7 +108,7 @@ def read_madt(table: Table) -> Madt:
         length = table.data[at + 1] if at + 1 < table.length else 0
         if length < 2 or at + length > table.length:
             problems.append(
-                Problem(table.place(at), f"entry of {length} bytes, {table.length - at} are left")
+                Problem("length", table.place(at), f"entry of {length} bytes, {table.length - at} are left")
             )
             break
         type, entry, place = table.data[at], table.data[at : at + length], table.place(at, length)
@@ -117,7 +119,9 @@ def read_madt(table: Table) -> Madt:
         if format is not None and length >= format.size:
             found[type].append((format.unpack_from(entry), place))
         elif format is not None:
-            problems.append(Problem(place, f"entry of type {type} has {length} bytes, not {format.size}"))
+            problems.append(
+                Problem("length", place, f"entry of type {type} has {length} bytes, not {format.size}")
+            )
         at += length
     return Madt(
         table=table,

@@ -42,7 +42,9 @@ def read_mcfg(table: Table) -> Mcfg:
     """The entries of an MCFG; none, with a problem, where it is too short for its header."""
     problems = list(table.problems)
     if table.length < ENTRIES_AT:
-        problems.append(Problem(table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries"))
+        problems.append(
+            Problem("size", table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries")
+        )
         return Mcfg(table, (), 0, tuple(problems))
     count, remainder = divmod(table.length - ENTRIES_AT, _ENTRY.size)
     entries = []
@@ -53,7 +55,9 @@ def read_mcfg(table: Table) -> Mcfg:
         entries.append(McfgEntry(index, base, segment, start_bus, end_bus, reserved, offset, place))
     if remainder:
         at = table.length - remainder
-        problems.append(Problem(table.place(at, remainder), f"{remainder} bytes after the last whole entry"))
+        problems.append(
+            Problem("cut-off", table.place(at, remainder), f"{remainder} bytes after the last whole entry")
+        )
     if not count:
-        problems.append(Problem(table.place(), "no entry"))
+        problems.append(Problem("empty", table.place(), "no entry"))
     return Mcfg(table, tuple(entries), remainder, tuple(problems))
