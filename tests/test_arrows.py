@@ -18,10 +18,10 @@ ROOMS = {
     "backends": {"source", "model", "known", "tools"},
     "simulator": {"source", "readers", "tools"},
     "checks": {"source", "model", "known", "readers", "simulator"},
-    "report": {"source"},
+    "report": {"source", "jobs"},
     "jobs": {
         "source", "tools", "model", "known", "readers", "capture",
-        "frontends", "backends", "simulator", "checks", "report",
+        "frontends", "backends", "simulator", "checks",
     },
     "cli": {
         "source", "tools", "model", "known", "readers", "capture",

@@ -15,9 +15,9 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.qemu.boot import comparison, run
 from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
-from rootplex.jobs.qemu.listing import lines
 from rootplex.jobs.qemu.preparation import Preparation, prepare
 from rootplex.model.platform import Platform
+from rootplex.report.boot import lines
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
 
@@ -43,7 +43,7 @@ def random_description(arch: Arch, seed: int, number: int) -> Description:
 def platform_of(whole: Description) -> Platform:
     """A description as the compiler reads it; AssertionError where it is none."""
     checked = read_checked(yaml.safe_dump(whole, sort_keys=False).encode(), "random.yaml")
-    assert not checked.has_errors, checked.findings
+    assert checked.is_sound, checked.findings
     assert checked.platform is not None
     return checked.platform
 

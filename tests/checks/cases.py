@@ -27,7 +27,7 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """All findings of `check` on a description; those of its own text where it goes no further."""
     checked = read_checked(text.encode(), FILE)
-    if checked.has_errors:
+    if not checked.is_sound:
         return checked.findings
     return examine(checked, wishes or Wishes(), alter).findings
 

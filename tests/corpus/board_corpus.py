@@ -12,10 +12,10 @@ from rootplex.frontends.writer import to_yaml
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.importing import import_source
+from rootplex.jobs.result import Result
 from rootplex.jobs.sources import read_source
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
-from rootplex.report.result import Result
 
 TREES = (
     "ac5x-rd-carrier-cn9131",

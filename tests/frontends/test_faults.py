@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rootplex.jobs.describe import read_checked
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
 from rootplex.report.text import Sources, Style, render
 from rootplex.source.finding import Finding, Unreadable
 

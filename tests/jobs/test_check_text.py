@@ -10,8 +10,11 @@ from tests.checks.two_bridges import SOUND
 
 from rootplex.jobs.check import Examination, check_text, examine
 from rootplex.jobs.describe import read_checked
+from rootplex.jobs.groups import groups_of
+from rootplex.jobs.requester import requester_of
+from rootplex.jobs.result import Message
 from rootplex.jobs.settings import Wishes
-from rootplex.jobs.views import explanation_of, group_lines
+from rootplex.report import groups, requester
 from rootplex.report.text import Sources, Style, render
 
 BOTH = SOUND.replace("  firmware: [dt]\n", "  firmware: [dt, acpi]\n")
@@ -67,7 +70,7 @@ def test_a_guests_verdict(old: str, new: str, verdict: str) -> None:
 def test_groups_with_reasons_and_guests() -> None:
     examination = examined(SOUND + REST)
     assert examination.outcome is not None
-    assert list(group_lines(examination.facts, examination.outcome)) == [
+    assert list(groups.lines(groups_of(examination.facts, examination.outcome))) == [
         "groups of linux-7.2, booted by device tree",
         "group 0: 0000:00:01.0 (port)",
         "    0000:00:01.0 is on the root bus and shares nothing with another function there",
@@ -85,9 +88,9 @@ def test_no_address_without_its_segment() -> None:
     """Two bridges have a 00.0 each; a bare bus:dev.fn would be ambiguous."""
     examination = examined(BOTH + REST)
     assert examination.outcome is not None
-    lines = [*group_lines(examination.facts, examination.outcome)]
+    lines = [*groups.lines(groups_of(examination.facts, examination.outcome))]
     for function in examination.outcome.dom0.functions:
-        lines += explanation_of(examination.facts, examination.outcome, function.sbdf)
+        lines += requester.lines(requester_of(examination.facts, examination.outcome, function.sbdf))
     bare = re.compile(r"(?<![0-9a-f]{4}:)\b[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
     assert [line for line in lines if bare.search(line)] == []
 
@@ -95,7 +98,7 @@ def test_no_address_without_its_segment() -> None:
 def test_one_requesters_way_by_both_firmwares() -> None:
     examination = examined(BOTH)
     assert examination.outcome is not None
-    lines = list(explanation_of(examination.facts, examination.outcome, "0001:10:01.0"))
+    lines = list(requester.lines(requester_of(examination.facts, examination.outcome, "0001:10:01.0")))
     assert lines[0] == "0001:10:01.0 (card): requester id 0x1008 in segment 0001"
     assert [line for line in lines if line.startswith("by ")] == ["by device tree:", "by ACPI:"]
     # Identity maps: StreamID and DeviceID are the RID; INTA of device 1 is the second of 7, 8, 9, 10.
@@ -109,7 +112,7 @@ def test_no_function_at_an_address() -> None:
     examination = examined(SOUND)
     assert examination.outcome is not None
     with pytest.raises(KeyError):
-        explanation_of(examination.facts, examination.outcome, "0000:1f:00.0")
+        requester.lines(requester_of(examination.facts, examination.outcome, "0000:1f:00.0"))
 
 
 def test_x86_messages_go_to_the_local_apic() -> None:
@@ -128,9 +131,7 @@ host_bridges:
     devices: [{name: card, dev: 1, type: integrated-endpoint, msi: 1}]
 """
     result = check_text(pc.encode(), "pc.yaml", Wishes())
-    devices = result.details["devices"]
-    assert isinstance(devices, list)
-    assert [each["msi"] for each in devices] == [{"controller": "lapic", "id": 8}]
+    assert [each.msi for each in result.machine.devices] == [Message(controller="lapic", id=8)]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from rootplex.backends.compilation import compile_platform
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
+from rootplex.jobs.result import Result
 from rootplex.jobs.settings import Wishes
 from rootplex.model.bridge import Firmware
-from rootplex.report.result import Result
 
 DESCRIPTION = """\
 rootplex: 1

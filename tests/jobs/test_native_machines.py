@@ -17,10 +17,10 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text
+from rootplex.jobs.result import Result
 from rootplex.jobs.settings import Wishes
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
-from rootplex.report.result import Result
 from rootplex.source.finding import Finding, Level
 
 RECORDED = Path(__file__).resolve().parents[1] / "capture" / "native"
@@ -67,9 +67,9 @@ def test_the_kernel_saw_what_the_simulation_of_its_firmware_says(name: str) -> N
     result = validated(name)
     assert [] == [each.message for each in result.findings if each.level is Level.ERROR]
     assert WARNINGS.get(name, set()) == above_notes(result.findings)
-    devices = result.details["devices"]
-    assert isinstance(devices, list)
-    assert {str(each.sbdf) for each in snapshot_of(name).functions} == {each["sbdf"] for each in devices}
+    assert {str(each.sbdf) for each in snapshot_of(name).functions} == {
+        each.sbdf for each in result.machine.devices
+    }
 
 
 ACS_BY_XEN = {"virt-dt-vfs-6.1"}

@@ -14,9 +14,9 @@ from tests.topologies.bundled import COMMAND, platform_of, rootplex
 
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.joining import Traits, matched
+from rootplex.jobs.result import Result
 from rootplex.jobs.sources import kind_of, source_of_bytes
 from rootplex.jobs.validate import validate_board
-from rootplex.report.result import Result
 from rootplex.source.finding import Unreadable
 
 RECORDED = Path(__file__).resolve().parents[1] / "capture" / "recorded"
@@ -35,7 +35,7 @@ def test_a_recorded_kernel_saw_what_the_simulation_comes_to(file: Path) -> None:
     result = validated(file)
     assert [] == [each for each in result.findings if each.code == "RPX0891"]
     assert "consistent" == result.verdict
-    assert result.details["devices"]
+    assert result.machine.devices
 
 
 def test_a_function_left_out_of_a_snapshot_moves_nothing_else(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class Booted:
         self, description: Description, firmware: Firmware = "dt", kernel: str = "linux-7.2"
     ) -> None:
         checked = read_checked(json.dumps(description).encode(), FILE)
-        assert not checked.has_errors, checked.findings
+        assert checked.is_sound, checked.findings
         examined = examine(checked, Wishes(firmware=firmware, kernel=kernel))
         outcome = examined.outcome
         assert outcome is not None

@@ -7,6 +7,8 @@ import argparse
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report
+from rootplex.jobs.check import Unjudged, check_text
+from rootplex.jobs.settings import Wishes
 
 KERNELS = ("linux-7.2", "linux-6.12", "linux-6.1", "linux-6.1-vanilla", "jgg-v3")
 
@@ -29,21 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every file; the report on standard output, a trace before it."""
-    from rootplex.jobs.check import check_text
-    from rootplex.jobs.settings import Wishes
-
     wishes = Wishes(
         firmware=arguments.firmware, kernel=arguments.dom0, vpci=arguments.vpci, trace=arguments.trace
     )
     results = []
     texts = {}
+    unjudged = False
     for i, name in enumerate(arguments.files):
         label, data = read_input(name)
         console.progress(f"checking {i + 1} of {len(arguments.files)}: {label}")
         texts[label] = data.decode("utf-8", "replace")
-        result = check_text(data, label, wishes)
+        try:
+            result = check_text(data, label, wishes)
+        except Unjudged as error:
+            console.err.write(f"rootplex: {error}\n")
+            unjudged = True
+            continue
         results.append(result)
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
             stream.write(line + "\n")
-    return report(tuple(results), texts, arguments, console)
+    status = report(tuple(results), texts, arguments, console) if results else 0
+    return 2 if unjudged else status

@@ -12,7 +12,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
 from rootplex.source.finding import Finding, Level
 from rootplex.source.record import dataclass
 
@@ -105,7 +105,7 @@ def compile_one(job: Job) -> Done:
     except Unreadable as error:
         return _stopped(job, None, error.findings, unreadable=True)
     platform = checked.platform
-    if platform is None or checked.has_errors:
+    if platform is None or not checked.is_sound:
         return _stopped(job, None if platform is None else platform.name, checked.findings)
     folder = Path(job.output) / platform.name
     versions = {"rootplex": __version__, "iasl": iasl_version() if "acpi" in platform.firmware else "none"}
@@ -153,9 +153,7 @@ def _result(done: Done) -> Result:
     return Result(
         file=done.name,
         platform=done.platform,
-        dom0=None,
-        firmware=None,
-        verdict="inconsistent" if errors else "unknown",
+        verdict="inconsistent" if errors else "consistent",
         findings=tuple(sorted(done.findings, key=Finding.order)),
         unreadable=done.unreadable,
     )

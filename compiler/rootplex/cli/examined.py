@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
-
-if TYPE_CHECKING:
-    from rootplex.jobs.check import Examination
-    from rootplex.model.bridge import Firmware
+from rootplex.jobs.check import Examination, Unjudged, examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.result import refused
+from rootplex.jobs.settings import Wishes
+from rootplex.model.bridge import Firmware
+from rootplex.report import short
+from rootplex.source.finding import Unreadable
 
 
 def examined(
@@ -18,26 +20,15 @@ def examined(
 ) -> Examination | None:
     """The examination with an outcome; None, with the findings on standard error, where the
     description has errors that leave nothing to show."""
-    from rootplex.backends.refusal import CannotCompile
-    from rootplex.jobs.check import examine
-    from rootplex.jobs.describe import read_checked
-    from rootplex.jobs.settings import Wishes
-    from rootplex.source.finding import Unreadable
-
     label, data = read_input(name)
     try:
         checked = read_checked(data, label)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
-    if checked.platform is not None and not checked.has_errors:
-        if firmware is not None and firmware not in checked.platform.firmware:
-            raise UsageError(f"{label} is not compiled for {firmware}")
-        try:
+        if checked.is_sound:
             return examine(checked, Wishes(firmware=firmware, kernel=kernel))
-        except CannotCompile as refusal:
-            findings = refusal.findings
-    else:
         findings = checked.findings
-    for finding in findings:
-        console.err.write(f"{finding.at}: {finding.level.value}[{finding.code}]: {finding.message}\n")
+    except (Unreadable, Unjudged) as error:
+        raise UsageError(str(error)) from None
+    except CannotCompile as refusal:
+        findings = refusal.findings
+    console.err.write(short.render((refused(label, findings),)))
     return None

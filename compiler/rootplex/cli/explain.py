@@ -62,7 +62,8 @@ def _page(what: str, console: Console) -> int:
 
 
 def _way(arguments: argparse.Namespace, console: Console) -> int:
-    from rootplex.jobs.views import explanation_of
+    from rootplex.jobs.requester import requester_of
+    from rootplex.report.requester import lines
 
     if arguments.file is None:
         raise UsageError(f"name the description in which {arguments.what} is")
@@ -74,6 +75,6 @@ def _way(arguments: argparse.Namespace, console: Console) -> int:
     if all(function.sbdf != sbdf for function in examination.outcome.dom0.functions):
         seen = ", ".join(function.sbdf for function in examination.outcome.dom0.functions[:12])
         raise UsageError(f"Dom0 sees no function at {sbdf}; it sees: {seen}")
-    for line in explanation_of(examination.facts, examination.outcome, sbdf):
+    for line in lines(requester_of(examination.facts, examination.outcome, sbdf)):
         console.print(line)
     return 0

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from rootplex.cli.console import Console
-from rootplex.report.result import Result, exit_status
+from rootplex.jobs.result import Result, exit_status
 
 FORMATS = ("text", "short", "json", "sarif", "junit")
 

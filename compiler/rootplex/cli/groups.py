@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+
+import msgspec
 
 from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
+from rootplex.jobs.check import result_of
+from rootplex.jobs.groups import groups_of
+from rootplex.report.groups import lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,19 +28,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)
     if examination is None:
         return 1
-    facts, outcome = examination.facts, examination.outcome
-    assert outcome is not None
     if arguments.format == "json":
-        import json
-
-        from rootplex.jobs.check import result_of
-
-        details = result_of(examination, arguments.file).details
-        wanted = {key: details[key] for key in ("groups", "safe", "xen")}
+        machine = msgspec.to_builtins(result_of(examination, arguments.file).machine)
+        wanted = {key: machine[key] for key in ("groups", "safe", "xen")}
         console.print(json.dumps({"rootplex": 1, "platform": examination.platform.name, **wanted}, indent=1))
         return 0
-    from rootplex.jobs.views import group_lines
-
-    for line in group_lines(facts, outcome):
+    assert examination.outcome is not None
+    for line in lines(groups_of(examination.facts, examination.outcome)):
         console.print(line)
     return 0

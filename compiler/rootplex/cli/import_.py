@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the description; a line for each thing that the source does not tell."""
     from rootplex.jobs.importing import description_text, import_source
+    from rootplex.jobs.result import unreadable
     from rootplex.jobs.sources import read_source, source_of_bytes
-    from rootplex.report.result import Result
     from rootplex.source.finding import Unreadable
 
     try:
@@ -39,16 +39,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             source = read_source(Path(arguments.path), arguments.path)
         description = import_source(source)
     except Unreadable as error:
-        refusal = Result(
-            file=arguments.path,
-            platform=None,
-            dom0=None,
-            firmware=None,
-            verdict="unknown",
-            findings=error.findings,
-            unreadable=True,
-        )
-        return report((refusal,), {}, arguments, console)
+        return report((unreadable(arguments.path, error.findings),), {}, arguments, console)
     text = description_text(description)
     if arguments.output is None:
         console.write(text)

@@ -10,14 +10,15 @@ from rootplex import __version__
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_of
 from rootplex.cli.files import MANIFEST, read_input, write_folder
+from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
-from rootplex.report.result import Result
+from rootplex.jobs.check import unsound
+from rootplex.jobs.result import Result, refused, unreadable
 
 if TYPE_CHECKING:
     from rootplex.jobs.describe import Checked
     from rootplex.jobs.qemu.preparation import Preparation
     from rootplex.model.bridge import Firmware
-    from rootplex.source.finding import Finding
     from rootplex.tools.kernels import Kernel
 
 OUTPUT = "qemu"
@@ -65,10 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         checked = read_checked(data, label)
     except Unreadable as error:
-        return _refused(label, text, None, error.findings, arguments, console, unreadable=True)
+        return _refused(unreadable(label, error.findings), text, arguments, console)
     platform = checked.platform
-    if platform is None or checked.has_errors:
-        return _refused(label, text, checked, checked.findings, arguments, console)
+    if platform is None or not checked.is_sound:
+        return _refused(unsound(checked, label), text, arguments, console)
     firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
     try:
         refuse_impossible(platform, firmware, in_memory=arguments.synthetic)
@@ -76,7 +77,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         profile = kernel.profile if kernel is not None else arguments.dom0
         made = prepare(platform, firmware, profile or platform.xen.dom0.kernel, in_memory=arguments.synthetic)
     except CannotCompile as refusal:
-        return _refused(label, text, checked, refusal.findings, arguments, console)
+        result = refused(label, refusal.findings, platform=platform.name)
+        return _refused(result, text, arguments, console)
     folder = Path(arguments.output) / platform.name
     content = files(made)
     written = {**content, MANIFEST: manifest(data, content, {"rootplex": __version__})}
@@ -105,7 +107,7 @@ def _boot(
     made: Preparation, kernel: Kernel, folder: Path, arguments: argparse.Namespace, console: Console
 ) -> int:
     from rootplex.jobs.qemu.boot import LOG, comparison, run
-    from rootplex.jobs.qemu.listing import as_json, lines
+    from rootplex.report.boot import as_json, lines
     from rootplex.source.finding import Unreadable
 
     def progress(line: str) -> None:
@@ -127,29 +129,7 @@ def _boot(
     return 0 if compared.agreed else 1
 
 
-def _refused(
-    label: str,
-    text: str,
-    checked: Checked | None,
-    findings: tuple[Finding, ...],
-    arguments: argparse.Namespace,
-    console: Console,
-    *,
-    unreadable: bool = False,
-) -> int:
+def _refused(result: Result, text: str, arguments: argparse.Namespace, console: Console) -> int:
     """The findings as `check` reports them."""
-    from rootplex.cli.formats import report
-    from rootplex.source.finding import Finding
-
-    platform = None if checked is None else checked.platform
-    result = Result(
-        file=label,
-        platform=None if platform is None else platform.name,
-        dom0=None,
-        firmware=None,
-        verdict="unknown" if unreadable else "inconsistent",
-        findings=tuple(sorted(findings, key=Finding.order)),
-        unreadable=unreadable,
-    )
     arguments.strict = False
-    return report((result,), {label: text}, arguments, console)
+    return report((result,), {result.file: text}, arguments, console)

@@ -14,8 +14,8 @@ from rootplex.cli.frame import UsageError
 
 if TYPE_CHECKING:
     from rootplex.jobs.boards import Board
+    from rootplex.jobs.result import Result
     from rootplex.model.platform import Platform
-    from rootplex.report.result import Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
         checked = read_checked(data, label)
     except Unreadable as error:
         raise UsageError(str(error)) from None
-    if checked.platform is None or checked.has_errors:
+    if checked.platform is None or not checked.is_sound:
         raise UsageError(f"{label} has errors; see `rootplex check {label}`")
     return checked.platform
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
 from rootplex.checks.language.idle_suppression import RULE as IDLE
+from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
-from rootplex.report.result import Verdict
 from rootplex.source.finding import Finding, Level
 
 PANIC = "RPX0901"
@@ -56,8 +56,8 @@ def _suppressed(platform: Platform, findings: list[Finding]) -> list[Finding]:
     return findings
 
 
-def verdict_of(findings: Iterable[Finding], *, known: bool) -> Verdict:
-    """`inconsistent` with an unexpected error, `unknown` where nothing could be simulated."""
+def verdict_of(findings: Iterable[Finding], *, judged: bool = True) -> Verdict:
+    """`inconsistent` with an unexpected error; `unknown` where nothing could be judged."""
     if any(each.level is Level.ERROR and not each.expected for each in findings):
         return "inconsistent"
-    return "consistent" if known else "unknown"
+    return "consistent" if judged else "unknown"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.backends.refusal import CannotCompile
@@ -12,10 +14,12 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.jobs.acceptance import accept, verdict_of
 from rootplex.jobs.describe import Checked, read_checked
+from rootplex.jobs.guests import guests_of
+from rootplex.jobs.machine import machine_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
+from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.model.platform import Platform
-from rootplex.report.result import Json, Result
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.profiles import profile
@@ -42,32 +46,53 @@ class Examination:
     findings: tuple[Finding, ...]
 
 
+class Unjudged(Exception):  # noqa: N818 - it says what became of the question
+    """What was asked does not fit the description; the text is the sentence for the user."""
+
+
 def check_text(data: bytes, file: str, wishes: Wishes) -> Result:
-    """The whole check of one description's text; never raises for what a user wrote."""
+    """The whole check of one description's text; never raises for what a user wrote. Unjudged where what
+    is asked beside it does not fit it."""
     try:
         checked = read_checked(data, file)
     except Unreadable as error:
-        return _without_outcome(file, None, error.findings, unreadable=True)
-    if checked.platform is None or checked.has_errors:
-        return _without_outcome(file, checked.platform, checked.findings)
+        return unreadable(file, error.findings)
+    platform = checked.platform
+    if platform is None or not checked.is_sound:
+        return unsound(checked, file)
     try:
-        examination = examine(checked, wishes)
+        return result_of(examine(checked, wishes), file)
     except CannotCompile as refusal:
-        found = accept(checked.platform, (*checked.findings, *refusal.findings))
-        return _without_outcome(file, checked.platform, found)
+        found = accept(platform, (*checked.findings, *refusal.findings))
     except Unreadable as error:
-        found = (*checked.findings, *error.findings)
-        return _without_outcome(file, checked.platform, found, unreadable=True)
-    return result_of(examination, file)
+        found = accept(platform, (*checked.findings, *error.findings))
+    return _of_platform(platform, refused(file, found))
+
+
+def unsound(checked: Checked, file: str) -> Result:
+    """A description with errors of its own. Where the language itself is broken nothing was judged."""
+    if checked.platform is None or not checked.is_language:
+        name = None if checked.platform is None else checked.platform.name
+        result = refused(file, checked.findings, platform=name)
+        return msgspec.structs.replace(result, verdict="unknown")
+    return _of_platform(checked.platform, refused(file, checked.findings))
+
+
+def _of_platform(platform: Platform, result: Result) -> Result:
+    dom0 = platform.xen.dom0
+    return msgspec.structs.replace(result, platform=platform.name, dom0=dom0.kernel, firmware=dom0.firmware)
 
 
 def examine(
     checked: Checked, wishes: Wishes, alter: Callable[[Compiled], Compiled] | None = None
 ) -> Examination:
     """Compile, read back, simulate. `alter` puts other bytes in place of the compiled ones, to see
-    what a fault in them does. CannotCompile where a backend refuses."""
+    what a fault in them does. CannotCompile where a backend refuses, Unjudged where the firmware that is
+    asked for is not made of this description."""
     platform = checked.platform
     assert platform is not None
+    if wishes.firmware is not None and wishes.firmware not in platform.firmware:
+        raise Unjudged(f"{platform.file} is not compiled for {wishes.firmware}")
     compiled = compile_platform(platform, simulated_only=True)
     if alter is not None:
         compiled = alter(compiled)
@@ -130,49 +155,26 @@ def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: 
 
 def result_of(examination: Examination, file: str) -> Result:
     """The examination as a result to report."""
-    from rootplex.jobs.details import details_of
-    from rootplex.jobs.summary import summary_of
-
-    platform, outcome = examination.platform, examination.outcome
-    details: Json = {}
-    summary: tuple[str, ...] = ()
-    if outcome is not None:
-        details = details_of(platform, examination.facts, outcome, examination.facts.pages)
-        summary = summary_of(details, examination.facts, outcome)
+    platform, outcome, facts = examination.platform, examination.outcome, examination.facts
+    settings, findings = examination.settings, examination.findings
+    if outcome is None:
+        return Result(
+            file=file,
+            platform=platform.name,
+            dom0=settings.kernel,
+            firmware=settings.firmware,
+            verdict=verdict_of(findings, judged=False),
+            findings=findings,
+        )
     return Result(
         file=file,
         platform=platform.name,
-        dom0=examination.settings.kernel,
-        firmware=examination.settings.firmware,
-        verdict=verdict_of(examination.findings, known=outcome is not None),
-        findings=examination.findings,
-        details={**EMPTY, **details},
-        summary=summary,
-        trace=() if outcome is None else outcome.trace,
-    )
-
-
-EMPTY: dict[str, object] = {
-    "bridges": [],
-    "devices": [],
-    "groups": [],
-    "safe": [],
-    "xen": {"groups": [], "outcome": "not run", "hypercalls": []},
-    "boot": None,
-}
-
-
-def _without_outcome(
-    file: str, platform: Platform | None, findings: tuple[Finding, ...], *, unreadable: bool = False
-) -> Result:
-    findings = tuple(sorted(findings, key=Finding.order))
-    return Result(
-        file=file,
-        platform=None if platform is None else platform.name,
-        dom0=None if platform is None else platform.xen.dom0.kernel,
-        firmware=None if platform is None else platform.xen.dom0.firmware,
-        verdict="unknown" if unreadable else verdict_of(findings, known=False),
+        dom0=settings.kernel,
+        firmware=settings.firmware,
+        verdict=verdict_of(findings),
         findings=findings,
-        details=EMPTY,
-        unreadable=unreadable,
+        machine=machine_of(platform, facts, outcome),
+        guests=guests_of(facts, outcome),
+        simulated=True,
+        trace=outcome.trace,
     )

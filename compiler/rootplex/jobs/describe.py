@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import read_description
@@ -17,10 +19,18 @@ class Checked:
     platform: Platform | None
     names: frozenset[str]
     findings: tuple[Finding, ...]
+    is_language: bool = True
+    """Whether it is of the language at all: reading it met no error."""
 
     @property
-    def has_errors(self) -> bool:
-        return any(finding.level is Level.ERROR for finding in self.findings)
+    def is_sound(self) -> bool:
+        """Whether there is a platform, and nothing that is wrong with the description itself."""
+        return self.platform is not None and not errors_in(self.findings)
+
+
+def errors_in(findings: Iterable[Finding]) -> bool:
+    """Whether one is of level error."""
+    return any(finding.level is Level.ERROR for finding in findings)
 
 
 def read_checked(data: bytes, file: str) -> Checked:
@@ -36,7 +46,9 @@ def read_checked(data: bytes, file: str) -> Checked:
     if description.platform is not None:
         facts = Facts(described=description.platform, names=description.names)
         findings += run_checks(facts, "description", findings)
-    return Checked(description.platform, description.names, findings)
+    return Checked(
+        description.platform, description.names, findings, is_language=not errors_in(description.findings)
+    )
 
 
 def _refuse_firmware(data: bytes, file: str) -> None:

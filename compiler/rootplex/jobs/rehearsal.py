@@ -15,10 +15,10 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import description_of
 from rootplex.frontends.document import Imported
-from rootplex.jobs.details import details_of
 from rootplex.jobs.joining import join_boards
+from rootplex.jobs.machine import machine_of
+from rootplex.jobs.result import Machine
 from rootplex.model.platform import Platform
-from rootplex.report.result import Json
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function as Simulated
 from rootplex.simulator.groups.dom0 import group_streams
@@ -42,11 +42,10 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What came of it. `known` is False, with a finding that says why, where nothing could be simulated."""
+    """What came of it. Where nothing could be simulated a finding says why, and there is no machine."""
 
     findings: tuple[Finding, ...]
-    details: Json | None
-    known: bool
+    machine: Machine | None
 
 
 def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
@@ -77,7 +76,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
         ran = _on_bare_metal(artifacts, settings, dt, acpi)
     if outcome.dom0.died is None or snapshot.hypervisor is None:
         found += tuple(_compared(snapshot, ran))
-    return Rehearsal(found, details_of(platform, named, outcome, {}), known=True)
+    return Rehearsal(found, machine_of(platform, named, outcome))
 
 
 def kernel_of(release: str) -> str:
@@ -91,7 +90,7 @@ def _platform(imported: Imported) -> Platform | None:
 
 
 def _nothing(why: str, place: Place) -> Rehearsal:
-    return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None, known=False)
+    return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None)
 
 
 @dataclass(frozen=True, slots=True)

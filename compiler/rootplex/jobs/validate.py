@@ -6,7 +6,7 @@ devices is unknown, and so is the verdict unless the bytes prove an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from rootplex.backends.refusal import CannotCompile
@@ -16,15 +16,14 @@ from rootplex.frontends.document import Imported
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
-from rootplex.jobs.check import EMPTY
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import rehearse
+from rootplex.jobs.result import Ecam, HostBridge, Machine, Numbers, Result, Sides, Window, unreadable
 from rootplex.jobs.sources import Source, read_source, source_of_bytes
 from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.report.result import Json, Result
 from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
 from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Unreadable
@@ -38,16 +37,7 @@ def validate_board(board: Board, against: Platform | None = None) -> Result:
         sources = [_read(item) for item in board.items]
         return _validated(board, sources, against)
     except Unreadable as error:
-        return Result(
-            file=board.items[0].path,
-            platform=None,
-            dom0=None,
-            firmware=None,
-            verdict="unknown",
-            findings=error.findings,
-            details=EMPTY,
-            unreadable=True,
-        )
+        return unreadable(board.items[0].path, error.findings)
 
 
 def _read(item: Item) -> Source:
@@ -64,24 +54,27 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
     head = imports[0].document.get("platform")
     facts = Facts(arch=_text(head, "arch") or "arm64", dt=dt, acpi=acpi, bridges=join_boards(dt, acpi))
     found = run_checks(facts, "artifacts")
-    if against is not None:
-        found += _compared(imports, against)
-    details: Mapping[str, object] = {"bridges": [bridge_json(each) for each in facts.bridges]}
+    differing = None if against is None else _compared(imports, against)
+    found += differing or ()
+    machine = Machine(bridges=tuple(bridge_of(each) for each in facts.bridges))
     known = False
     if sources[0].snapshot is not None:
         rehearsal = rehearse(sources[0].snapshot, imports[0], facts)
         found += rehearsal.findings
-        details = rehearsal.details or details
-        known = rehearsal.known
+        machine = rehearsal.machine or machine
+        known = rehearsal.machine is not None
     return Result(
         file=board.items[0].path,
         platform=_text(head, "name"),
         dom0=KERNEL if firmware is not None else None,
         firmware=firmware,
-        verdict=verdict_of(found, known=known),
+        verdict=verdict_of(found),
         findings=tuple(sorted(found, key=Finding.order)),
-        details={**EMPTY, **details},
-        summary=tuple(_summary(board, facts, known=known)),
+        not_known=() if known else ("devices",),
+        machine=machine,
+        sides=Sides(files=tuple(item.path for item in board.items), in_both=sum(1 for _ in facts.pairs())),
+        against=None if against is None else against.name,
+        matches=None if differing is None else not differing,
     )
 
 
@@ -110,39 +103,25 @@ def _text(node: object, key: str) -> str | None:
     return None if below is None else str(below.value)
 
 
-def _summary(board: Board, facts: Facts, *, known: bool) -> list[str]:
-    both = sum(1 for _ in facts.pairs())
-    count = len(facts.bridges)
-    lines = [
-        f"{count} host bridge{'s' if count != 1 else ''}" + (f", {both} in both firmwares" if both else "")
-    ]
-    if len(board.items) > 1:
-        lines += [f"from {item.path}" for item in board.items]
-    if not known:
-        lines.append("devices are not known: what depends on them was not checked")
-    return lines
-
-
-def bridge_json(joined: Joined) -> Json:
-    """A bridge as the JSON has it, by the device tree where that has it, else by ACPI."""
+def bridge_of(joined: Joined) -> HostBridge:
+    """A bridge by the device tree where that has it, else by ACPI."""
     dt, acpi = joined.dt, joined.acpi
     seg = None
     if acpi is not None:
         seg = 0 if acpi.segment.state == "absent" else acpi.segment.known
     domain = None if dt is None else dt.domain
     mcfg = joined.mcfg[0] if joined.mcfg else None
-    numbers = {"dt": domain, "mcfg": None if mcfg is None else mcfg.segment, "seg": seg}
-    return {
-        "name": joined.name,
-        "enabled": _enabled(joined),
-        "segment": domain if domain is not None else seg,
-        "bus_range": _buses(joined),
-        "ecam": _ecam(joined),
-        "windows": _windows(joined),
-        "numbers": {**numbers, "iort": None, "xen": None, "dom0": None},
-        "in_mcfg": mcfg is not None,
-        "registered": False,
-    }
+    return HostBridge(
+        name=joined.name,
+        enabled=_enabled(joined),
+        segment=domain if domain is not None else seg,
+        bus_range=_buses(joined),
+        ecam=_ecam(joined),
+        windows=tuple(_windows(joined)),
+        numbers=Numbers(dt=domain, mcfg=None if mcfg is None else mcfg.segment, seg=seg),
+        in_mcfg=mcfg is not None,
+        registered=False,
+    )
 
 
 def _enabled(joined: Joined) -> bool:
@@ -152,54 +131,53 @@ def _enabled(joined: Joined) -> bool:
     return status is None or bool(status & 1)
 
 
-def _buses(joined: Joined) -> list[int] | None:
+def _buses(joined: Joined) -> tuple[int, int] | None:
     if joined.dt is not None:
         cells = joined.dt.bus_range
-        return [0, 0xFF] if cells is None or len(cells) < 2 else list(cells[:2])
+        return (0, 0xFF) if cells is None or len(cells) < 2 else (cells[0], cells[1])
     template = None if joined.acpi is None else joined.acpi.crs.value
     items = () if template is None else template.certain
-    return next(([item.minimum, item.maximum] for item in items if item.type == "bus"), None)
+    return next(((item.minimum, item.maximum) for item in items if item.type == "bus"), None)
 
 
-def _ecam(joined: Joined) -> Json | None:
+def _ecam(joined: Joined) -> Ecam | None:
     """ECAM of the device tree's controller, else of MCFG (the part that the entry covers)."""
     dt = joined.dt
     if dt is not None and dt.controller is not None and dt.controller.layout in ("ecam", "quirk"):
         reg = dt.config_reg
-        return None if reg is None or reg.cpu is None else {"base": reg.cpu, "size": reg.size}
+        return None if reg is None or reg.cpu is None else Ecam(base=reg.cpu, size=reg.size)
     if dt is None and joined.mcfg:
         entry = joined.mcfg[0]
         size = (entry.end_bus - entry.start_bus + 1) << 20
-        return {"base": entry.base + (entry.start_bus << 20), "size": size}
+        return Ecam(base=entry.base + (entry.start_bus << 20), size=size)
     return None
 
 
-def _windows(joined: Joined) -> list[Json]:
+def _windows(joined: Joined) -> Iterator[Window]:
     if joined.dt is not None:
-        return [_dt_window(window) for window in _true_windows(joined.dt)]
+        yield from (_dt_window(window) for window in _true_windows(joined.dt))
+        return
     template = None if joined.acpi is None else joined.acpi.crs.value
-    return [
-        {
-            "space": "io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
-            "prefetchable": item.prefetchable,
-            "pci": item.minimum,
-            "cpu": item.cpu_minimum,
-            "size": item.length,
-        }
-        for item in (() if template is None else template.certain)
-        if item.type in ("memory", "io") and item.producer and item.length
-    ]
+    for item in () if template is None else template.certain:
+        if item.type in ("memory", "io") and item.producer and item.length:
+            yield Window(
+                space="io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
+                prefetchable=item.prefetchable,
+                pci=item.minimum,
+                cpu=item.cpu_minimum,
+                size=item.length,
+            )
 
 
 def _true_windows(bridge: DtHostBridge) -> list[DtWindow]:
     return [window for window in bridge.windows if window.space != "config" and window.size]
 
 
-def _dt_window(window: DtWindow) -> Json:
-    return {
-        "space": window.space,
-        "prefetchable": window.prefetchable,
-        "pci": window.pci,
-        "cpu": window.cpu,
-        "size": window.size,
-    }
+def _dt_window(window: DtWindow) -> Window:
+    return Window(
+        space=window.space,
+        prefetchable=window.prefetchable,
+        pci=window.pci,
+        cpu=window.cpu,
+        size=window.size,
+    )

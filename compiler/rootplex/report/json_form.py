@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from rootplex.report.result import Json, Result
+import msgspec
+
+from rootplex.jobs.result import Result
 from rootplex.source.finding import Finding
 
 
@@ -14,20 +16,22 @@ def render(results: tuple[Result, ...]) -> str:
     return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1, ensure_ascii=False) + "\n"
 
 
-def object_of(result: Result) -> Json:
+def object_of(result: Result) -> dict[str, object]:
     """One result."""
     return {
         "rootplex": 1,
         "platform": result.platform,
         "dom0": result.dom0,
         "firmware": result.firmware,
+        "hypervisor": result.hypervisor,
         "verdict": result.verdict,
+        "not_known": list(result.not_known),
         "findings": [finding_object(finding) for finding in result.findings],
-        **result.details,
+        **msgspec.to_builtins(result.machine),
     }
 
 
-def finding_object(finding: Finding) -> Json:
+def finding_object(finding: Finding) -> dict[str, object]:
     """One finding; keys that have nothing to say are there all the same."""
     return {
         "code": finding.code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
 from rootplex.source.finding import Finding, Level
 
 

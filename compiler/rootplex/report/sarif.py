@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TypeAlias
 
 from rootplex import __version__
-from rootplex.report.result import Json, Result
+from rootplex.jobs.result import Result
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
+
+Json: TypeAlias = dict[str, object]
 
 
 def render(results: tuple[Result, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
 
 
 def render(results: tuple[Result, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
 from rootplex.source.finding import Level
 
 _ORDER = {"inconsistent": 1, "unknown": 2, "consistent": 3}

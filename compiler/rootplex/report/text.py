@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rootplex.report.result import Result
+from rootplex.jobs.result import Result
+from rootplex.report import closing, words
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
 from rootplex.source.record import dataclass
@@ -56,22 +57,28 @@ def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
 
 
 def closing_line(result: Result, style: Style) -> str:
-    """`two-segments: consistent (linux-7.2, dt)`, then counts and the summary."""
-    name = result.platform or result.file
+    """`two-segments: consistent (linux-7.2, dt)`, then counts, what is not known, and what stands below."""
     colour = {"consistent": "32", "inconsistent": "31"}.get(result.verdict, "33")
     how = ", ".join(part for part in (result.dom0, result.firmware) if part)
-    counts = [
-        f"{count} {level.value}{'s' if count != 1 else ''}"
-        for level in Level
-        if (count := result.count(level))
-    ]
-    expected = sum(1 for finding in result.findings if finding.expected)
-    if expected:
-        counts.append(f"{expected} expected")
-    line = f"{name}: {style.paint(result.verdict, colour)}"
+    line = f"{result.platform or result.file}: {style.paint(result.verdict, colour)}"
     line += f" ({how})" if how else ""
-    line += f": {', '.join(counts)}" if counts else ""
-    return "\n".join((line, *(f"  {text}" for text in result.summary))) + "\n"
+    said = "; ".join(_said(result))
+    line += f": {said}" if said else ""
+    return "\n".join((line, *(f"  {text}" for text in closing.lines(result)))) + "\n"
+
+
+def _said(result: Result) -> Iterator[str]:
+    counts = [words.counted(count, level.value) for level in Level if (count := result.count(level))]
+    if result.expected:
+        counts.append(f"{result.expected} expected")
+    if counts:
+        yield ", ".join(counts)
+    elif result.not_known:
+        yield "no findings"
+    if result.matches is not None:
+        yield f"{'matches' if result.matches else 'differs from'} the description {result.against}"
+    if result.not_known:
+        yield f"{' and '.join(result.not_known)} are not known"
 
 
 def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:

@@ -1,17 +1,35 @@
-"""The facts of a simulated platform as the JSON of `check` has them, beside its findings."""
+"""The machine of a simulated platform: bridges, devices, groups, Xen and the boot device, by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from rootplex.checks.facts import Facts, Joined
-from rootplex.model.bridge import HostBridge
+from rootplex.jobs.result import (
+    Acs,
+    Bar,
+    Boot,
+    Device,
+    Ecam,
+    Group,
+    HostBridge,
+    Hypercall,
+    Line,
+    Machine,
+    Message,
+    Numbers,
+    Stream,
+    Why,
+    Window,
+    Xen,
+)
+from rootplex.model.bridge import HostBridge as Described
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
-from rootplex.report.result import Json
-from rootplex.simulator.function import Bar, Function
-from rootplex.simulator.groups.grouping import Group
+from rootplex.simulator.function import Bar as SimulatedBar
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Group as Grouped
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.routing.routes import IntxRoute
@@ -23,23 +41,27 @@ PORT_KINDS = {
 """PCIe Device/Port Type → the language's word (PCIe 6.0 §7.5.3.2)."""
 
 
-def details_of(platform: Platform, facts: Facts, outcome: Outcome, names: Mapping[str, str]) -> Json:
-    """`bridges`, `devices`, `groups`, `safe`, `xen`, `boot`. `names`: page id → device name."""
+def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
+    """The simulated machine. Names are the description's, where it has them."""
     owners = {page: guest.name for guest in outcome.settings.guests for page in guest.pages}
     units = unit_names(platform)
     lines = line_names(platform, facts)
-    return {
-        "bridges": [_bridge(bridge, facts, outcome) for bridge in platform.host_bridges],
-        "devices": [_device(each, outcome, names, owners, units, lines) for each in outcome.dom0.functions],
-        "groups": [_group(group, owners) for group in outcome.linux.groups],
-        "safe": [[each.sbdf for each in group.members] for group in outcome.safe.groups],
-        "xen": {
-            "groups": [[each.sbdf for each in group.members] for group in outcome.xen_groups.groups],
-            "outcome": outcome.xen.outcome,
-            "hypercalls": [call.json() for call in outcome.xen.calls],
-        },
-        "boot": boot_of(platform, facts, outcome, names),
-    }
+    return Machine(
+        bridges=tuple(_bridge(bridge, facts, outcome) for bridge in platform.host_bridges),
+        devices=tuple(
+            _device(each, outcome, facts.pages, owners, units, lines) for each in outcome.dom0.functions
+        ),
+        groups=tuple(_group(group, owners) for group in outcome.linux.groups),
+        safe=tuple(tuple(each.sbdf for each in group.members) for group in outcome.safe.groups),
+        xen=Xen(
+            groups=tuple(tuple(each.sbdf for each in group.members) for group in outcome.xen_groups.groups),
+            outcome=outcome.xen.outcome,
+            hypercalls=tuple(
+                Hypercall(op=call.op, args=dict(call.args), result=call.result) for call in outcome.xen.calls
+            ),
+        ),
+        boot=boot_of(platform, facts, outcome),
+    )
 
 
 def root_of(name: str, facts: Facts, outcome: Outcome) -> RootBridge | None:
@@ -55,41 +77,37 @@ def joined_of(name: str, facts: Facts) -> Joined | None:
     return next((each for each in facts.bridges if each.name == name), None)
 
 
-def _bridge(described: HostBridge, facts: Facts, outcome: Outcome) -> Json:
+def _bridge(described: Described, facts: Facts, outcome: Outcome) -> HostBridge:
     firmware = outcome.settings.firmware
     bridge = described.as_seen_by(firmware) or described
     seen = described.as_seen_by(firmware) is not None
     joined = joined_of(described.name, facts)
     root = root_of(described.name, facts, outcome)
     up = root is not None and root.is_up
-    segment = root.segment if root is not None and root.is_up else bridge.segment
     config = bridge.config
-    return {
-        "name": described.name,
-        "enabled": bridge.enabled and seen,
-        "segment": segment,
-        "bus_range": [bridge.bus_range.first, bridge.bus_range.last],
-        "ecam": {"base": config.base, "size": config.size} if config.is_ecam else None,
-        "windows": [
-            {
-                "space": window.space,
-                "prefetchable": window.prefetchable,
-                "pci": window.pci,
-                "cpu": window.cpu,
-                "size": window.size,
-            }
+    return HostBridge(
+        name=described.name,
+        enabled=bridge.enabled and seen,
+        segment=root.segment if root is not None and root.is_up else bridge.segment,
+        bus_range=(bridge.bus_range.first, bridge.bus_range.last),
+        ecam=Ecam(base=config.base, size=config.size) if config.is_ecam else None,
+        windows=tuple(
+            Window(
+                space=window.space,
+                prefetchable=window.prefetchable,
+                pci=window.pci,
+                cpu=window.cpu,
+                size=window.size,
+            )
             for window in bridge.windows
-        ],
-        "numbers": _numbers(joined, root, facts, outcome),
-        "in_mcfg": bool(joined is not None and joined.mcfg),
-        "registered": up,
-    }
+        ),
+        numbers=_numbers(joined, root, facts, outcome),
+        in_mcfg=bool(joined is not None and joined.mcfg),
+        registered=up,
+    )
 
 
-def _numbers(
-    joined: Joined | None, root: RootBridge | None, facts: Facts, outcome: Outcome
-) -> dict[str, int | None]:
-    """Which segment each source gives the bridge; None: it does not know the bridge."""
+def _numbers(joined: Joined | None, root: RootBridge | None, facts: Facts, outcome: Outcome) -> Numbers:
     dt = None if joined is None or joined.dt is None else joined.dt.domain
     seg = None
     if joined is not None and joined.acpi is not None:
@@ -100,14 +118,14 @@ def _numbers(
     if seg is not None and facts.acpi is not None and facts.acpi.iort is not None:
         complexes = [node.data for node in facts.acpi.iort.nodes if isinstance(node.data, RootComplex)]
         iort = next((each.segment for each in complexes if each.segment == seg), None)
-    return {
-        "dt": dt,
-        "mcfg": mcfg,
-        "seg": seg,
-        "iort": iort,
-        "xen": None if root is None else xen_segment(root, outcome),
-        "dom0": root.segment if root is not None and root.is_up else None,
-    }
+    return Numbers(
+        dt=dt,
+        mcfg=mcfg,
+        seg=seg,
+        iort=iort,
+        xen=None if root is None else xen_segment(root, outcome),
+        dom0=root.segment if root is not None and root.is_up else None,
+    )
 
 
 def xen_segment(root: RootBridge, outcome: Outcome) -> int | None:
@@ -134,47 +152,49 @@ def _device(
     owners: Mapping[str, str],
     units: Mapping[int | str, str],
     lines: Mapping[str | None, str],
-) -> Json:
+) -> Device:
     streams = outcome.streams.get(function)
     route = None if streams is None or streams.unit is None else streams.own
     message = outcome.messages.get(function)
     intx = outcome.intx.get(function)
-    bus = function.secondary is not None and function.subordinate is not None and function.is_bridge
-    return {
-        "sbdf": function.sbdf,
-        "name": names.get(function.page),
-        "parent": None if function.parent is None else function.parent.sbdf,
-        "vendor": function.vendor,
-        "device": function.device,
-        "subsystem": None if function.subsystem is None else list(function.subsystem),
-        "revision": function.revision,
-        "class": function.class_code,
-        "header": function.header,
-        "bus": [function.secondary, function.subordinate] if bus else None,
-        "type": type_of(function),
-        "physfn": None if function.physfn is None else function.physfn.sbdf,
-        "acs": None if function.acs is None else {"cap": function.acs[0], "ctl": function.acs[1]},
-        "group": function.group,
-        "group_at_boot": function.group_at_boot,
-        "stream": None
-        if route is None or route.unit is None
-        else {"unit": _unit(route.unit.base, route.unit.name, units), "id": route.id},
-        "msi": None
+    buses = (function.secondary, function.subordinate)
+    return Device(
+        sbdf=function.sbdf,
+        name=names.get(function.page),
+        parent=None if function.parent is None else function.parent.sbdf,
+        vendor=function.vendor,
+        device=function.device,
+        subsystem=function.subsystem,
+        revision=function.revision,
+        class_code=function.class_code,
+        header=function.header,
+        bus=None if not function.is_bridge or buses[0] is None or buses[1] is None else (buses[0], buses[1]),
+        type=type_of(function),
+        physfn=None if function.physfn is None else function.physfn.sbdf,
+        acs=None if function.acs is None else Acs(cap=function.acs[0], ctl=function.acs[1]),
+        group=function.group,
+        group_at_boot=function.group_at_boot,
+        stream=None
+        if route is None or route.unit is None or route.id is None
+        else Stream(unit=_unit(route.unit.base, route.unit.name, units), id=route.id),
+        msi=None
         if message is None or message.controller is None
-        else {"controller": _unit(message.controller.base, message.controller.name, units), "id": message.id},
-        "intx": None if intx is None or not intx.is_routed else _line(function, intx, lines),
-        "aliases": [f"{devfn >> 3:02x}.{devfn & 7}" for devfn in function.aliases],
-        "bars": [_bar(bar) for bar in function.bars],
-        "guest": owners.get(function.page),
-    }
+        else Message(
+            controller=_unit(message.controller.base, message.controller.name, units), id=message.id
+        ),
+        intx=None if intx is None or not intx.is_routed else _line(function, intx, lines),
+        aliases=tuple(f"{devfn >> 3:02x}.{devfn & 7}" for devfn in function.aliases),
+        bars=tuple(_bar(bar) for bar in function.bars),
+        guest=owners.get(function.page),
+    )
 
 
-def _line(function: Function, intx: IntxRoute, lines: Mapping[str | None, str]) -> Json:
-    return {
-        "pin": "ABCD"[(function.pin - 1) & 3],
-        "controller": lines.get(intx.controller, intx.controller),
-        "irq": intx.irq,
-    }
+def _line(function: Function, intx: IntxRoute, lines: Mapping[str | None, str]) -> Line:
+    return Line(
+        pin="ABCD"[(function.pin - 1) & 3],
+        controller=lines.get(intx.controller, intx.controller),
+        irq=intx.irq,
+    )
 
 
 def type_of(function: Function) -> str:
@@ -186,14 +206,8 @@ def type_of(function: Function) -> str:
     return "host-bridge-function" if function.class_code >> 8 == 0x0600 else "pci"
 
 
-def _bar(bar: Bar) -> Json:
-    return {
-        "index": bar.index,
-        "space": bar.space,
-        "base": bar.cpu,
-        "pci": bar.pci,
-        "size": bar.size,
-    }
+def _bar(bar: SimulatedBar) -> Bar:
+    return Bar(index=bar.index, space=bar.space, base=bar.cpu, pci=bar.pci, size=bar.size)
 
 
 def unit_names(platform: Platform) -> dict[int | str, str]:
@@ -228,28 +242,29 @@ def _unit(base: int | None, name: str, units: Mapping[int | str, str]) -> str:
     return units.get(name if base is None else base, name)
 
 
-def _group(group: Group, owners: Mapping[str, str]) -> Json:
-    guests = {owners.get(function.page) for function in group.members} - {None}
-    return {
-        "id": group.id,
-        "members": [function.sbdf for function in group.members],
-        "guest": guests.pop() if len(guests) == 1 else None,
-        "why": [{"sbdf": reason.function.sbdf, "text": reason.text} for reason in group.reasons],
-    }
+def _group(group: Grouped, owners: Mapping[str, str]) -> Group:
+    guests = {name for function in group.members if (name := owners.get(function.page)) is not None}
+    alone = guests.pop() if len(guests) == 1 else None
+    return Group(
+        id=group.id,
+        members=tuple(function.sbdf for function in group.members),
+        guest=alone,
+        why=tuple(Why(sbdf=reason.function.sbdf, text=reason.text) for reason in group.reasons),
+    )
 
 
-def boot_of(platform: Platform, facts: Facts, outcome: Outcome, names: Mapping[str, str]) -> Json | None:
+def boot_of(platform: Platform, facts: Facts, outcome: Outcome) -> Boot | None:
     """The boot device: where it is and by what it can be reached before any AML is interpreted."""
     if platform.boot is None:
         return None
     device = platform.boot.device
-    function = find_named(outcome.dom0.functions, names, device)
+    function = find_named(outcome.dom0.functions, facts.pages, device)
     owner = next((bridge for bridge, each in platform.walk() if each.name == device), None)
-    return {
-        "device": device,
-        "sbdf": None if function is None else function.sbdf,
-        "reachable_by": [] if owner is None else list(reachable_by(owner.name, platform, facts)),
-    }
+    return Boot(
+        device=device,
+        sbdf=None if function is None else function.sbdf,
+        reachable_by=() if owner is None else tuple(reachable_by(owner.name, platform, facts)),
+    )
 
 
 def find_named(functions: Iterable[Function], names: Mapping[str, str], name: str) -> Function | None:

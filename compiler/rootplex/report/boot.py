@@ -1,4 +1,4 @@
-"""A comparison as lines of text and as JSON."""
+"""A boot beside the simulation, as lines of text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict
 from rootplex.jobs.qemu.boot import Boot
 from rootplex.jobs.qemu.comparison import Comparison, Line
 from rootplex.jobs.qemu.preparation import Preparation
+from rootplex.report.words import FIRMWARE, counted
 
-FIRMWARE = {"dt": "device tree", "acpi": "ACPI"}
 WORDS = {"agreed": "agreed", "differs": "DIFFERS", "qemu": "QEMU's own", "apart": "apart"}
 
 
@@ -24,7 +24,7 @@ def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[s
         yield from _line(line, preparation)
     figures = found.figures
     counts = {"host bridge": figures.bridges, "function": figures.functions, "group": figures.groups}
-    sum_ = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items())
+    sum_ = ", ".join(counted(number, what) for what, number in counts.items())
     sum_ += f" ({figures.large_groups} of two or more), {figures.without_group} functions without a group"
     yield f"{sum_}: " + (f"{figures.differences} differences" if figures.differences else "all agreed")
 

@@ -1,0 +1,57 @@
+"""`groups`: the partitions of a simulated platform, Linux's and those that differ from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rootplex.checks.facts import Facts
+from rootplex.jobs.guests import guests_of, named
+from rootplex.jobs.result import Groups, Together
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Group, Grouping
+from rootplex.simulator.groups.reason import Reason
+from rootplex.simulator.groups.timing import timing
+from rootplex.simulator.outcome import Outcome
+
+
+def groups_of(facts: Facts, outcome: Outcome) -> Groups:
+    """The groups with the chain of reasons."""
+    settings, linux = outcome.settings, outcome.linux
+    owners = {function: view.name for view in outcome.guests for function in view.functions}
+    alone = outcome.xen_groups.algorithm == "xen-arm"
+    return Groups(
+        kernel=settings.kernel,
+        firmware=settings.firmware,
+        at_boot=timing(settings).at_boot,
+        linux=tuple(_together(group, facts, owners) for group in linux.groups),
+        without=tuple(_without(reason, facts) for reason in linux.ungrouped),
+        hazards=tuple(reason.text for reason in linux.hazards),
+        safe=_differing(outcome.safe, linux, facts),
+        xen=() if alone else _differing(outcome.xen_groups, linux, facts),
+        xen_alone=alone,
+        guests=guests_of(facts, outcome),
+    )
+
+
+def _together(group: Group, facts: Facts, owners: Mapping[Function, str]) -> Together:
+    return Together(
+        id=group.id,
+        members=tuple(named(function, facts) for function in group.members),
+        guests=tuple(dict.fromkeys(owners[each] for each in group.members if each in owners)),
+        why=_texts(group.reasons),
+    )
+
+
+def _without(reason: Reason, facts: Facts) -> Together:
+    return Together(members=(named(reason.function, facts),), why=(reason.text,))
+
+
+def _differing(other: Grouping, linux: Grouping, facts: Facts) -> tuple[Together, ...]:
+    known = {frozenset(group.members) for group in linux.groups}
+    return tuple(
+        _together(group, facts, {}) for group in other.groups if frozenset(group.members) not in known
+    )
+
+
+def _texts(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    return tuple(reason.text for reason in reasons)

@@ -1,0 +1,344 @@
+"""What the jobs find out, as values: every report, page and server renders these and makes all text of them.
+
+`Machine` and what it holds are the keys of the JSON form, name by name (`msgspec` writes them as they
+stand). Addresses and sizes are bytes, requester and stream ids numbers, SBDFs strings `ssss:bb:dd.f`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+Verdict: TypeAlias = Literal["consistent", "inconsistent", "unknown"]
+Firmware: TypeAlias = Literal["dt", "acpi"]
+
+
+class Ecam(Struct, frozen=True, kw_only=True):
+    """Memory-mapped configuration space: of the bridge's first bus on."""
+
+    base: int
+    size: int
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """A range of bus addresses (`pci`) that the bridge decodes, and where the processor sees it (`cpu`; None
+    where a device tree's bus above does not pass it on)."""
+
+    space: str
+    prefetchable: bool
+    pci: int
+    cpu: int | None
+    size: int
+
+
+class Numbers(Struct, frozen=True, kw_only=True):
+    """Which segment each source gives a bridge; None: that source does not know it."""
+
+    dt: int | None = None
+    mcfg: int | None = None
+    seg: int | None = None
+    iort: int | None = None
+    xen: int | None = None
+    dom0: int | None = None
+
+
+class HostBridge(Struct, frozen=True, kw_only=True):
+    """A host bridge as it came out. `registered`: Dom0 brought it up."""
+
+    name: str
+    enabled: bool
+    segment: int | None
+    bus_range: tuple[int, int] | None
+    ecam: Ecam | None
+    windows: tuple[Window, ...]
+    numbers: Numbers
+    in_mcfg: bool
+    registered: bool
+
+
+class Acs(Struct, frozen=True, kw_only=True):
+    """ACS capability and control registers (PCIe 6.0 §7.7.11)."""
+
+    cap: int
+    ctl: int
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """The StreamID (VT-d: source id) at an IOMMU."""
+
+    unit: str
+    id: int
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """The DeviceID at an MSI controller."""
+
+    controller: str
+    id: int
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """Where a pin's interrupt ends."""
+
+    pin: str
+    controller: str | None
+    irq: int | None
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """A BAR: `base` as the processor sees it, `pci` on the bus, None where unassigned."""
+
+    index: int
+    space: str
+    base: int | None
+    pci: int | None
+    size: int
+
+
+class Device(Struct, frozen=True, kw_only=True, rename={"class_code": "class"}):
+    """A function that Dom0 sees. `bus` is `(secondary, subordinate)` of a bridge; `group` what holds once
+    every function has been offered a driver, `group_at_boot` whether it was there before."""
+
+    sbdf: str
+    name: str | None
+    parent: str | None
+    vendor: int
+    device: int
+    subsystem: tuple[int, int] | None
+    revision: int
+    class_code: int
+    header: int
+    bus: tuple[int, int] | None
+    type: str
+    physfn: str | None
+    acs: Acs | None
+    group: int | None
+    group_at_boot: bool
+    stream: Stream | None
+    msi: Message | None
+    intx: Line | None
+    aliases: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    guest: str | None
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """One fact about one function, that makes a group what it is."""
+
+    sbdf: str
+    text: str
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A passthrough group. Numbers tell groups apart and mean nothing else."""
+
+    id: int
+    members: tuple[str, ...]
+    guest: str | None
+    why: tuple[Why, ...]
+
+
+class Hypercall(Struct, frozen=True, kw_only=True):
+    """A call of Dom0's and Xen's answer (0 or a negative errno; None: Xen went down in it)."""
+
+    op: str
+    args: dict[str, object]
+    result: int | None
+
+
+class Xen(Struct, frozen=True, kw_only=True):
+    """What Xen made of the machine: its partition, how its boot ended, what it was asked."""
+
+    groups: tuple[tuple[str, ...], ...] = ()
+    outcome: str = "not run"
+    hypercalls: tuple[Hypercall, ...] = ()
+
+
+class Boot(Struct, frozen=True, kw_only=True):
+    """The boot device, and by what it can be reached before AML runs: `mcfg`, `cba`, `dt`, `ports`."""
+
+    device: str
+    sbdf: str | None
+    reachable_by: tuple[str, ...]
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """The simulated or given machine, as far as it is known."""
+
+    bridges: tuple[HostBridge, ...] = ()
+    devices: tuple[Device, ...] = ()
+    groups: tuple[Group, ...] = ()
+    safe: tuple[tuple[str, ...], ...] = ()
+    xen: Xen | None = Xen()
+    boot: Boot | None = None
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """A function and what the description calls it."""
+
+    sbdf: str
+    name: str | None
+
+
+Wish: TypeAlias = Literal[
+    "devices-missing", "untranslated", "groups-not-whole", "groups-whole", "groups-whole-not-apart"
+]
+"""What a guest's list of devices comes to. `groups-whole-not-apart`: whole by Linux's partition, not by the
+safe one."""
+
+
+class Guest(Struct, frozen=True, kw_only=True):
+    """A guest: what its wish comes to, and its devices as far as Dom0 sees them."""
+
+    name: str
+    comes_to: Wish
+    devices: tuple[Named, ...]
+
+
+class Sides(Struct, frozen=True, kw_only=True):
+    """The inputs of one board that were taken together, and how many bridges stand in both firmwares."""
+
+    files: tuple[str, ...]
+    in_both: int
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One platform's findings, and the machine behind them.
+
+    `not_known`: what could not be looked at (`devices`: there was no hardware to simulate), though the rest
+    was judged. `unreadable`: the input could not be read at all. `simulated`: the machine is a simulated one.
+    `sides`: of a board that was validated; `against` the description that it was held against, `matches`
+    whether nothing differs.
+    """
+
+    file: str
+    platform: str | None = None
+    dom0: str | None = None
+    firmware: str | None = None
+    hypervisor: Literal["xen"] | None = "xen"
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    not_known: tuple[str, ...] = ()
+    machine: Machine = Machine()
+    guests: tuple[Guest, ...] = ()
+    simulated: bool = False
+    sides: Sides | None = None
+    against: str | None = None
+    matches: bool | None = None
+    unreadable: bool = False
+    trace: tuple[str, ...] = ()
+
+    def count(self, level: Level) -> int:
+        """Findings of a level that the author did not expect."""
+        return sum(1 for each in self.findings if each.level is level and not each.expected)
+
+    @property
+    def expected(self) -> int:
+        """How many findings the author expects."""
+        return sum(1 for each in self.findings if each.expected)
+
+
+def refused(file: str, findings: tuple[Finding, ...], *, platform: str | None = None) -> Result:
+    """An input that could be read and is too faulty to go on with; no machine comes of it."""
+    ordered = tuple(sorted(findings, key=Finding.order))
+    return Result(file=file, platform=platform, verdict="inconsistent", findings=ordered)
+
+
+def unreadable(file: str, findings: tuple[Finding, ...]) -> Result:
+    """An input that could not be read at all."""
+    return Result(file=file, verdict="unknown", findings=findings, unreadable=True)
+
+
+def exit_status(results: tuple[Result, ...], *, strict: bool) -> int:
+    """2 where an input could not be read or judged, 1 for errors (warnings with `strict`), else 0."""
+    if any(result.unreadable for result in results):
+        return 2
+    levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
+    if any(result.count(level) for result in results for level in levels):
+        return 1
+    return 2 if any(result.verdict == "unknown" for result in results) else 0
+
+
+class Together(Struct, frozen=True, kw_only=True):
+    """Functions that go together, with the reasons; `guests` are those who are to have one of them."""
+
+    members: tuple[Named, ...]
+    why: tuple[str, ...]
+    id: int | None = None
+    guests: tuple[str, ...] = ()
+
+
+class Groups(Struct, frozen=True, kw_only=True):
+    """The three partitions: Linux's whole; of the safe one and Xen's the groups that Linux has not so.
+
+    `at_boot`: groups stand before drivers are offered. `without`: functions in no group, each with why.
+    `xen_alone`: to this Xen every function is alone; `xen` is None where there is no Xen.
+    """
+
+    kernel: str
+    firmware: str
+    at_boot: bool
+    linux: tuple[Together, ...]
+    without: tuple[Together, ...]
+    hazards: tuple[str, ...]
+    safe: tuple[Together, ...]
+    xen: tuple[Together, ...] | None
+    xen_alone: bool
+    guests: tuple[Guest, ...]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A firmware entry on an id's way, and its line in the description where it has one."""
+
+    text: str
+    at: Place | None
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """An id's or pin's way: where it ends (`unit`, `id`), or why nowhere (`reason`).
+
+    `stream` and `message` begin at requester id `rid`; `pin` at `pin`. A pin's `id` is the number of the
+    interrupt, None where the firmware's `line` (its cells) is not one number.
+    """
+
+    what: Literal["stream", "message", "pin"]
+    rid: int | None = None
+    pin: str | None = None
+    unit: str | None = None
+    id: int | None = None
+    line: str | None = None
+    ends: bool
+    steps: tuple[Step, ...] = ()
+    reason: str | None = None
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """A requester's routes by one firmware."""
+
+    firmware: str
+    routes: tuple[Route, ...]
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """What the two firmwares say differently."""
+
+    what: str
+    by_dt: str
+    by_acpi: str
+
+
+class Requester(Struct, frozen=True, kw_only=True):
+    """A function as a requester: its ids (its own first, each with the owner), its ways, and who is beside it
+    in its group."""
+
+    function: Named
+    segment: int
+    rids: tuple[tuple[Named, int], ...]
+    ways: tuple[Way, ...]
+    differences: tuple[Difference, ...]
+    grouped: bool
+    beside: tuple[Named, ...]
