@@ -63,8 +63,8 @@ def write_msix(page: Page, at: int, shape: Shape) -> None:
 def msix_place(bars: tuple[Bar, ...], vectors: int) -> tuple[int, int]:
     """(BAR index, offset of the pending bits); the vector table is at offset 0.
 
-    The smallest memory BAR that holds both, the pending bits in its upper half: so have Intel's and
-    QEMU's devices it. Without such a BAR, behind the table in BAR 0, which the language does not forbid.
+    The smallest memory BAR that holds both, the pending bits in its upper half, as Intel's and
+    QEMU's devices have it. Without such a BAR, behind the table in BAR 0, which the language does not forbid.
     """
     table = vectors * MSIX_ENTRY
     pending = (vectors + 63) // 64 * 8

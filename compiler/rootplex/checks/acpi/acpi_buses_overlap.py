@@ -5,7 +5,7 @@ Why it matters: one sBDF means two devices: the second bridge is refused (-EEXIS
 the first.
 Example: two bridges without `_SEG`, both with buses 0-0xff.
 What to do: give them disjoint buses, or segments of their own.
-Source: linux-pci LNX-40; xen-pci XP-05.
+Source: Linux drivers/pci/probe.c, pci_register_host_bridge, and arch/x86/pci/acpi.c, pci_acpi_scan_root.
 Sources that prove it: AML, where the value does not depend on memory.
 """
 

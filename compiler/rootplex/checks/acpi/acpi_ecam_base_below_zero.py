@@ -5,7 +5,7 @@ Why it matters: MCFG and `_CBA` hold the base of bus 0, also where the bus range
 holds that of the first bus.
 Example: `bus_range: [0x80, 0xff]` with `config: {base: 0x0400_0000}`.
 What to do: put the configuration space higher, or begin the bus range lower.
-Source: PCI Firmware 3.3 §4.1.2; linux-pci LNX-08.
+Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup.
 """
 
 from rootplex.checks.rule import Rule

@@ -5,7 +5,7 @@ Why it matters: a `_PRT` entry with a plain interrupt number is level, active hi
 an I/O APIC.
 Example: `intx: {controller: gic, irqs: [3, 4, 5, 6], trigger: edge-rising}` on a platform with ACPI.
 What to do: write the trigger that the note gives, or leave acpi out of `firmware`.
-Source: ACPI 6.5 §6.2.13; linux-pci §6.2.
+Source: ACPI 6.5 §6.2.13; Linux drivers/acpi/pci_irq.c, acpi_pci_irq_enable.
 """
 
 from rootplex.checks.rule import Rule

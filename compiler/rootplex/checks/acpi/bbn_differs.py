@@ -5,7 +5,7 @@ Why it matters: Linux goes by `_CRS`; others, and AML that reads configuration s
 go by `_BBN`.
 Example: `_BBN` 0x80 beside a `_CRS` from bus 0x20.
 What to do: let both say the same.
-Source: linux-pci §2.1.
+Source: ACPI 6.5 §6.5.5; Linux drivers/acpi/pci_root.c, acpi_pci_root_add.
 Sources that prove it: AML, where the value does not depend on memory.
 """
 

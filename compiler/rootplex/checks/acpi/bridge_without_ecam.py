@@ -2,12 +2,12 @@
 
 What it finds: a host bridge whose segment and buses no MCFG entry has, and which has no `_CBA`.
 Why it matters: Linux on arm64 does not bring the bridge up. On x86 it is refused, but on segment 0, where
-ports still reach 256
-bytes of each function: a warning.
+ports still reach 256 bytes of each function: a warning.
 Example: `_SEG` 1 where MCFG has segment 0 only.
 What to do: add an MCFG entry or `_CBA`, or correct the segment. A bridge that is no ECAM cannot be used with
 ACPI.
-Source: linux-pci LNX-30, LNX-36, §2.2, §2.3; xen-pci XP-50.
+Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, drivers/pci/pci-acpi.c, pci_acpi_setup_ecam_mapping,
+and arch/x86/pci/acpi.c, setup_mcfg_map; Xen xen/arch/x86/x86_64/mmconfig-shared.c, pci_mmcfg_reserved.
 Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
 """
 

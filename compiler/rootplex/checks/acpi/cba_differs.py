@@ -4,7 +4,7 @@ What it finds: a `_CBA` that is not the base of the bridge's MCFG entry.
 Why it matters: before AML runs the one holds, after it the other: two places for one configuration space.
 Example: `_CBA` 0x4010000000 beside MCFG's 0x4020000000.
 What to do: let both be the address of bus 0.
-Source: linux-pci LNX-08, §2.1, §2.2.
+Source: PCI Firmware 3.3 §4.1.3; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup.
 Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
 """
 

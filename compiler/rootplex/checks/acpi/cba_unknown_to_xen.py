@@ -2,11 +2,10 @@
 
 What it finds: on x86 with today's Xen, a guest's device on a bridge that only `_CBA` describes.
 Why it matters: Linux reports ECAM to Xen once, from MCFG; a bridge found later by `_CBA` stays unknown to
-Xen, which then reaches
-no extended configuration space of it, and refuses it when told (-ENODEV).
+Xen, which then reaches no extended configuration space of it, and refuses it when told (-ENODEV).
 Example: `hot_pluggable: true` on the bridge of a guest's device, `discovery: xen`, x86_64.
 What to do: let MCFG have the bridge, or give the guest another device.
-Source: linux-pci LNX-38; xen-pci XP-50, §3.2.
+Source: Linux drivers/xen/pci.c, xen_mcfg_late; Xen xen/arch/x86/x86_64/mmconfig-shared.c, pci_mmcfg_reserved.
 """
 
 from __future__ import annotations

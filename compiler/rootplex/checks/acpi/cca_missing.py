@@ -4,7 +4,7 @@ What it finds: on Arm and RISC-V, a host bridge without `_CCA`.
 Why it matters: Linux then gives no device below it any DMA, and no IOMMU group.
 Example: a PNP0A08 device without `_CCA`.
 What to do: add `_CCA` with 1 (coherent) or 0.
-Source: linux-pci LNX-39, §2.1; ACPI 6.5 §6.2.17.
+Source: ACPI 6.5 §6.2.17; Linux drivers/acpi/scan.c, acpi_init_coherency and acpi_get_dma_attr.
 Sources that prove it: AML.
 """
 

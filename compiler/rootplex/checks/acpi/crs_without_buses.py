@@ -5,7 +5,7 @@ Why it matters: Linux then takes `_BBN` (or 0) to 0xff, whatever the bridge deco
 MCFG entry matches.
 Example: a `_CRS` of windows alone.
 What to do: add a bus number descriptor (`WordBusNumber`) to `_CRS`.
-Source: linux-pci LNX-29, §2.1.
+Source: Linux drivers/acpi/pci_root.c, acpi_pci_root_add and try_get_root_bridge_busnr.
 Sources that prove it: AML, where the value does not depend on memory.
 """
 

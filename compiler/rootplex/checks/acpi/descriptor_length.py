@@ -1,12 +1,13 @@
 """descriptor-length
 
 What it finds: an address descriptor of `_CRS` whose length is not that from its minimum to its maximum.
-Why it matters: with both ends fixed the three numbers say one thing twice. Linux takes the length and reports
-a firmware bug; others
-take the maximum.
+Why it matters: with both ends fixed the three numbers say one thing twice. Linux takes minimum and maximum of
+a window, drops it where the length is 0, and takes minimum and length of a bus range; other systems read
+other two of the three.
 Example: minimum 0xf7000000, maximum 0xf8000000, length 0x1000000.
 What to do: let the length be maximum - minimum + 1.
-Source: ACPI 6.5 §6.4.3.5.1, table 6.44.
+Source: ACPI 6.5 §6.4.3.5.1, table 6.44; Linux drivers/acpi/resource.c, acpi_decode_space, and
+drivers/acpi/pci_root.c, get_root_bridge_busnr_callback.
 Sources that prove it: AML, where the value does not depend on memory.
 """
 

@@ -1,10 +1,10 @@
 """dmar-segment-stray
 
 What it finds: a DMAR unit of a segment that no host bridge has.
-Why it matters: it translates for nobody, and the devices it was meant for are translated by none.
+Why it matters: it translates for nobody, and nothing translates the devices that it was meant for.
 Example: a DRHD of segment 1, bridges on 0.
 What to do: correct the unit's segment.
-Source: VT-d specification 4.1 §8.3.
+Source: Intel VT-d specification 4.1 §8.3 (DRHD).
 Sources that prove it: DMAR with AML.
 """
 

@@ -5,7 +5,7 @@ Why it matters: Linux takes the registers once; the second unit fails, and the w
 is translated, no function has a group.
 Example: host bridges of segments 0 and 1 whose `iommu` names one unit.
 What to do: describe a unit for each segment.
-Source: VT-d specification 4.1 §8.3; Linux drivers/iommu/intel/dmar.c, map_iommu and parse_dmar_table.
+Source: Intel VT-d specification 4.1 §8.3; Linux drivers/iommu/intel/dmar.c, map_iommu and parse_dmar_table.
 Sources that prove it: DMAR.
 """
 

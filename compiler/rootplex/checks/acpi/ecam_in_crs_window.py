@@ -4,7 +4,8 @@ What it finds: ECAM inside a memory window of a host bridge's `_CRS`.
 Why it matters: the kernel may place a BAR on configuration space.
 Example: a window 0x3000_0000-0xfbff_ffff with ECAM at 0x3000_0000.
 What to do: take ECAM out of the window.
-Source: linux-pci LNX-33; PCI Firmware 3.3 §4.1.2.
+Source: PCI Firmware 3.3 §4.1.2; https://github.com/cloud-hypervisor/cloud-hypervisor/pull/4566, where BARs
+landed on ECAM.
 Sources that prove it: MCFG with AML; windows that depend on memory are left alone.
 """
 

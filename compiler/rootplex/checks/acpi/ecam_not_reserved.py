@@ -2,12 +2,12 @@
 
 What it finds: ECAM that no motherboard resource (PNP0C02) consumes.
 Why it matters: Linux on x86 uses an entry only as far as one PNP0C01 or PNP0C02 descriptor holds it (or the
-firmware's memory map,
-which no table shows), and drops all of MCFG where one is not reserved. On arm64 it complains of a firmware
-bug.
+firmware's memory map, which no table shows), and drops all of MCFG where one is not reserved. On arm64 it
+complains of a firmware bug.
 Example: ECAM at 0x3000_0000 and no PNP0C02 there.
 What to do: let a PNP0C02 outside every host bridge consume exactly the ECAM.
-Source: linux-pci LNX-31, LNX-32, §2.3; xen-pci XP-47.
+Source: PCI Firmware 3.3 §4.1.2; Linux arch/x86/pci/mmconfig-shared.c, is_acpi_reserved and
+pci_mmcfg_reject_broken, and drivers/pci/pci-acpi.c, pci_acpi_setup_ecam_mapping.
 Sources that prove it: MCFG with AML; a note where a `_CRS` depends on memory. An error only for tables made
 here, whose memory map is known.
 """

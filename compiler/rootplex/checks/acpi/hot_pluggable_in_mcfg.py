@@ -1,11 +1,11 @@
 """hot-pluggable-in-mcfg
 
 What it finds: a hot-pluggable host bridge that MCFG lists.
-Why it matters: MCFG is for bridges that are there at boot and stay; who scans it meets a bridge that may have
-gone.
+Why it matters: MCFG is for bridges that are there at boot and stay; a program that scans it may meet a bridge
+that has gone.
 Example: `hot_pluggable: true` and an MCFG entry for its segment.
 What to do: leave it out of MCFG; `_CBA` and `_SEG` tell what is needed.
-Source: linux-pci LNX-37; PCI Firmware 3.3 §4.1.2.
+Source: PCI Firmware 3.3 §4.1.2, §4.1.3 (`_CBA`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """iort-address-limit
 
 What it finds: a root complex node of revision 1 or later with an address size limit of 0.
-Why it matters: 0 bits of addresses would be no DMA at all; Linux reports a firmware bug and takes 32 bits of
-zone anyway.
+Why it matters: 0 bits of addresses would be no DMA at all; Linux reports a firmware bug and goes on as if
+there were no limit.
 Example: an address size limit byte that nobody filled in.
 What to do: write the number of address bits, 64 for all.
-Source: linux-pci LNX-46, §3.4.
+Source: Arm DEN0049 E.f §3.1.1.2; Linux drivers/acpi/arm64/iort.c, rc_dma_get_range and
+acpi_iort_dma_get_max_cpu_address.
 Sources that prove it: IORT.
 """
 

@@ -2,11 +2,11 @@
 
 What it finds: an IORT mapping with one id more, or one less, than whole buses.
 Why it matters: the field is the number of ids minus one. With the number itself the mapping takes one id of
-its neighbour, which
-Linux forgives only where another mapping starts there; with two less than the number the last id is lost.
+its neighbour, which Linux forgives only where another mapping starts there; with two less than the number the
+last id is lost.
 Example: an id count of 0x100 for the 0x100 ids of one bus.
 What to do: write the number of ids minus one.
-Source: linux-pci LNX-42, LNX-44, §3.3; Arm DEN0049 E.f table 4.
+Source: Arm DEN0049 E.f table 4; Linux drivers/acpi/arm64/iort.c, iort_id_map and iort_node_map_id.
 Sources that prove it: IORT.
 """
 

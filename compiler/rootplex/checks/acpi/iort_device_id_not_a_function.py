@@ -5,7 +5,7 @@ Why it matters: behind an SMMU, IORT makes the DeviceID from the StreamID; it ca
 apart.
 Example: `iommu: {unit: smmu, mask: 0}` beside an identity `msi` map.
 What to do: let requester ids that share a StreamID share their DeviceID, or give them different StreamIDs.
-Source: Arm DEN0049 E.f §3.1.1.5; linux-pci §3.3.
+Source: Arm DEN0049 E.f §3.1.1.5; Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
 """
 
 from rootplex.checks.rule import Rule

@@ -5,7 +5,8 @@ Why it matters: no MSI reaches the devices mapped to it. A machine with a GICv2m
 QEMU's with a GICv2) uses that, and the mapping says too much.
 Example: ITS 3 in IORT, ITS 0 and 1 in MADT.
 What to do: name an ITS by its id in MADT.
-Source: linux-pci §3.1, §3.5; Arm DEN0049 E.f §3.1.1.3.
+Source: Arm DEN0049 E.f §3.1.1.3; Linux drivers/acpi/arm64/iort.c, iort_dev_find_its_id and
+iort_get_device_domain.
 Sources that prove it: IORT with MADT; for a description its `msi_controllers` stand for MADT, which stays the
 firmware's.
 """

@@ -2,11 +2,11 @@
 
 What it finds: an IORT whose counts, lengths and offsets do not fit each other.
 Why it matters: Linux stops at the first node that does not fit; what follows is not read, and a mapping count
-that is too large
-reads the next node as mappings.
+that is too large reads the next node as mappings.
 Example: a node count of 5 in a table with 4 nodes.
 What to do: correct the field; `iasl -d` shows what it makes of the table.
-Source: linux-pci §3.1, §3.2, §9 (bsa-acs).
+Source: Arm DEN0049 E.f §3.1; Linux drivers/acpi/arm64/iort.c, iort_scan_node;
+https://github.com/ARM-software/bsa-acs/issues/118.
 Sources that prove it: IORT.
 """
 

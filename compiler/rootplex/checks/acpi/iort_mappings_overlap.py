@@ -4,7 +4,7 @@ What it finds: two mappings of one IORT node that share input ids.
 Why it matters: Linux takes the first and complains; others may take the last: one requester has two ids.
 Example: ids 0-0x1ff and 0x100-0x2ff in one node.
 What to do: let every id have one mapping.
-Source: linux-pci LNX-42, §3.3.
+Source: Linux drivers/acpi/arm64/iort.c, iort_id_map and iort_node_map_id.
 Sources that prove it: IORT.
 """
 

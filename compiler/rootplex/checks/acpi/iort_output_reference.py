@@ -5,7 +5,7 @@ Why it matters: a root complex leads to an SMMU or an ITS group, an SMMU to an I
 the search: no IOMMU, no MSI.
 Example: an output reference into the middle of a node.
 What to do: write the offset of the target node from the start of the table.
-Source: linux-pci LNX-43, §3.3, §3.5.
+Source: Arm DEN0049 E.f §3.1.1.5; Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
 Sources that prove it: IORT.
 """
 

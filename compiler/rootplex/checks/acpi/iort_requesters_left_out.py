@@ -4,7 +4,7 @@ What it finds: requester ids of a host bridge's buses that its IORT root complex
 Why it matters: a device that gets such an id has no IOMMU group and no MSI.
 Example: a mapping of 0x100 ids for a bridge with two buses.
 What to do: map all ids of the bus range, ports included.
-Source: linux-pci LNX-44, §3.3.
+Source: Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
 Sources that prove it: IORT with AML.
 """
 

@@ -5,7 +5,7 @@ Why it matters: Linux looks the node up by segment: without one the bridge's dev
 ITS.
 Example: IORT with segments 0 and 1, a bridge with `_SEG` 2.
 What to do: add a root complex node for the segment, or correct one.
-Source: linux-pci LNX-41, LNX-07, §3.2.
+Source: Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
 Sources that prove it: IORT with AML.
 """
 

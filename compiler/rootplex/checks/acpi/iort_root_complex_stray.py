@@ -4,7 +4,7 @@ What it finds: a root complex node of a segment that no host bridge has.
 Why it matters: its mappings are for nobody; often the segment is mistyped.
 Example: segment 7 in IORT, bridges 0 and 1.
 What to do: correct the segment, or leave the node out.
-Source: linux-pci §3.5.
+Source: Arm DEN0049 E.f §3.1.1.2; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
 Sources that prove it: IORT with AML.
 """
 

@@ -5,7 +5,7 @@ Why it matters: Linux takes the first for all bridges of the segment; the mappin
 read.
 Example: two nodes of segment 0.
 What to do: make one node with the mappings of both.
-Source: linux-pci LNX-41, §3.2.
+Source: Linux drivers/acpi/arm64/iort.c, iort_scan_node and iort_match_node_callback.
 Sources that prove it: IORT.
 """
 

@@ -2,11 +2,11 @@
 
 What it finds: on x86, a base above 4 GiB in an MCFG of revision 0.
 Why it matters: Linux and Xen believe such an entry only from revision 1 on (and a BIOS of 2010 or later); one
-that they do not
-believe discards the whole table.
+that they do not believe discards the whole table.
 Example: base 0x4010000000 in a table of revision 0.
 What to do: make the table's revision 1, or put ECAM below 4 GiB.
-Source: linux-pci LNX-35, xen-pci XP-46.
+Source: Linux arch/x86/pci/mmconfig-shared.c, acpi_mcfg_valid_entry (acpi_mcfg_check_entry in 6.1); Xen
+xen/arch/x86/x86_64/acpi_mmcfg.c, acpi_mcfg_check_entry.
 Sources that prove it: MCFG.
 """
 

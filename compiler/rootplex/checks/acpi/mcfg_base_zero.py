@@ -5,7 +5,8 @@ Why it matters: Linux on arm64 takes it for no entry; Linux on x86 drops the who
 it is the first entry.
 Example: an entry that nobody filled in.
 What to do: write the address, or leave the entry out.
-Source: linux-pci LNX-30, xen-pci XP-43.
+Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, and arch/x86/pci/mmconfig-shared.c,
+pci_mmconfig_alloc; Xen xen/arch/x86/x86_64/mmconfig-shared.c, acpi_mmcfg_init.
 Sources that prove it: MCFG.
 """
 

@@ -6,7 +6,8 @@ segment.
 Example: segment 0 at 0x4010000000 for buses 0-0x3f and at 0x5000000000 for buses 0x40-0x7f.
 What to do: let all entries of a segment have the base of its bus 0, or give the bridges segments of their
 own.
-Source: linux-pci LNX-34, §9 (mu_msvm).
+Source: PCI Firmware 3.3 §4.1.2; https://github.com/microsoft/mu_msvm/pull/87, firmware that looked up the
+segment alone.
 Sources that prove it: MCFG.
 """
 

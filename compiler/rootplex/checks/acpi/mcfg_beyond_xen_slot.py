@@ -5,7 +5,7 @@ Why it matters: Xen maps entry n at n × the size of the largest bus range, all 
 not mapped.
 Example: 2049 entries of 256 buses.
 What to do: describe fewer entries, or shorter ones.
-Source: xen-pci XP-49, §3.1.
+Source: Xen xen/arch/x86/x86_64/mmconfig_64.c, mcfg_ioremap.
 Sources that prove it: MCFG.
 """
 

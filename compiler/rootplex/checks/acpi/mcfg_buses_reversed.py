@@ -4,7 +4,8 @@ What it finds: an MCFG entry whose start bus is behind its end bus.
 Why it matters: it holds no bus: the bridge that it was meant for has no ECAM.
 Example: start 0x40, end 0x3f.
 What to do: write the smaller bus first.
-Source: linux-pci LNX-15, xen-pci XP-12.
+Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup; Xen
+xen/arch/x86/x86_64/mmconfig_64.c, get_virt.
 Sources that prove it: MCFG.
 """
 

@@ -1,11 +1,13 @@
 """mcfg-entries-overlap
 
 What it finds: two MCFG entries of one segment that share buses.
-Why it matters: the first entry wins in Linux and Xen, the other means nothing; other systems may take the
-other.
+Why it matters: which entry holds for the shared buses depends on who reads: Linux on arm64 and Xen take the
+first of the table; Linux on x86 the one with the lower first bus, and of two that begin with one bus the
+later.
 Example: buses 0-0x3f and 0x20-0x7f, both segment 0.
 What to do: give every (segment, bus) one entry.
-Source: linux-pci LNX-34, xen-pci XP-48.
+Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, and arch/x86/pci/mmconfig-shared.c, list_add_sorted
+and pci_mmconfig_lookup; Xen xen/arch/x86/x86_64/mmconfig_64.c, get_virt.
 Sources that prove it: MCFG.
 """
 

@@ -5,7 +5,8 @@ Why it matters: what is left after the last whole entry is ignored without a wor
 ECAM.
 Example: a table of 50 bytes.
 What to do: make the length that of the header and whole entries.
-Source: linux-pci LNX-34, xen-pci XP-45.
+Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_parse, and
+arch/x86/pci/mmconfig-shared.c, pci_parse_mcfg; Xen xen/arch/x86/x86_64/acpi_mmcfg.c, acpi_parse_mcfg.
 Sources that prove it: MCFG.
 """
 

@@ -2,11 +2,11 @@
 
 What it finds: a host bridge whose `_CRS` has buses that its MCFG entry does not have.
 Why it matters: Linux on arm64 takes only an entry that holds the whole range: the bridge does not come up. On
-x86 the buses beyond
-have no extended configuration space: a warning.
+x86 the buses beyond have no extended configuration space: a warning.
 Example: `_CRS` 0x20-0xff, MCFG 0-0x3f.
 What to do: let the entry hold all buses of `_CRS`, or cut `_CRS`.
-Source: linux-pci LNX-09, LNX-30, §2.2, §2.3.
+Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, and arch/x86/pci/mmconfig-shared.c,
+pci_mmconfig_insert.
 Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
 """
 

@@ -5,7 +5,7 @@ Why it matters: the last buses lie on I/O APIC, local APIC and firmware flash: a
 writes to them.
 Example: base 0xf8000000 for buses 0-0xff.
 What to do: cut the bus range to what fits below 0xfec0_0000.
-Source: linux-pci §2.3; Intel 64 SDM vol. 3A §11.4.1.
+Source: Intel 64 SDM vol. 3A §11.4.1 (the local APIC's address); PCI Firmware 3.3 §4.1.2.
 Sources that prove it: MCFG.
 """
 

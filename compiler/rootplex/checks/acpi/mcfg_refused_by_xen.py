@@ -2,11 +2,11 @@
 
 What it finds: on x86, an ECAM region that Dom0 reports and Xen refuses.
 Why it matters: Xen takes a region only as its own MCFG entry has it: same segment, start, end and base. Linux
-cuts a region that is
-reserved in part, and reports the shorter one.
+cuts a region that is reserved in part, and reports the shorter one.
 Example: a PNP0C02 that holds half of the ECAM.
 What to do: let MCFG and the motherboard resources say the same.
-Source: xen-pci XP-44, §3.2.
+Source: Xen xen/arch/x86/x86_64/mmconfig-shared.c, pci_mmcfg_reserved; Linux arch/x86/pci/mmconfig-shared.c,
+is_mmconf_reserved.
 """
 
 from __future__ import annotations

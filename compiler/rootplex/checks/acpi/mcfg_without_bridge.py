@@ -2,11 +2,11 @@
 
 What it finds: an MCFG entry whose buses no host bridge of AML has.
 Why it matters: common on x86 and harmless there. An entry of a bridge that is switched off (`_STA`) is a
-warning: who scans MCFG
-hangs on a powered-off controller.
+warning: a program that scans MCFG hangs on a controller without power.
 Example: segment 3 in MCFG, no bridge with `_SEG` 3.
 What to do: leave the entry out.
-Source: linux-pci §9 (arm-systemready), §2.3.
+Source: https://github.com/ARM-software/arm-systemready/issues/420, a scan of MCFG that died on a powered-off
+controller; PCI Firmware 3.3 §4.1.2.
 Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
 """
 

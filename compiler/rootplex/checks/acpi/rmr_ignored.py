@@ -5,7 +5,7 @@ Why it matters: Linux heeds it only where the firmware's configuration of the br
 device's DMA faults.
 Example: an RMR node for a stream of segment 0, and no `_DSM`.
 What to do: let `_DSM` function 5 of the bridge return 0.
-Source: linux-pci LNX-45, §3.4.
+Source: Linux drivers/acpi/arm64/iort.c, iort_rmr_has_dev and iort_find_rmrs.
 Sources that prove it: IORT with AML.
 """
 

@@ -3,11 +3,10 @@
 What it finds: a host bridge of AML that is not PNP0A03 in `_HID` or `_CID`; one with ECAM that is not
 PNP0A08.
 Why it matters: Linux binds to PNP0A03 only: the bridge is not found. Without PNP0A08 it is taken for
-conventional PCI, and no PCIe
-service is negotiated.
+conventional PCI, and no PCIe service is negotiated.
 Example: `acpi: {hid: PNP0A08, cid: []}`.
 What to do: write `hid: PNP0A08` and `cid: [PNP0A03]`, which are the defaults.
-Source: linux-pci LNX-28, §2.1.
+Source: Linux drivers/acpi/pci_root.c, root_device_ids and acpi_pci_root_add.
 Sources that prove it: AML.
 """
 

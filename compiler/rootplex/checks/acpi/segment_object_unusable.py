@@ -1,11 +1,11 @@
 """segment-object-unusable
 
 What it finds: a `_SEG` that does not evaluate, has more than 16 bits, or reads a region.
-Why it matters: Linux drops the bridge, cuts the number to 16 bits, or (a region: a warning) may evaluate it
-before what it reads is there.
+Why it matters: Linux drops a bridge whose `_SEG` does not evaluate, and cuts a longer number to 16 bits. One
+that reads a region (a warning) may be evaluated before that region can be read.
 Example: `Name (_SEG, 0x10000)`.
 What to do: let `_SEG` be a plain number up to 0xffff.
-Source: linux-pci LNX-40, §2.1; xen-pci XP-04.
+Source: ACPI 6.5 §6.5.6; Linux drivers/acpi/pci_root.c, acpi_pci_root_add.
 Sources that prove it: AML.
 """
 

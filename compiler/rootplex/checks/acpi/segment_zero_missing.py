@@ -4,7 +4,7 @@ What it finds: on x86, an MCFG without segment 0.
 Why it matters: the ports 0xcf8 and 0xcfc reach segment 0 only; a PC needs it in MCFG.
 Example: one bridge, `segment: 1`, on x86_64.
 What to do: give the bridge with the legacy devices segment 0.
-Source: linux-pci LNX-36, xen-pci XP-43.
+Source: PCI Firmware 3.3 §4.1.2; Linux arch/x86/pci/common.c, raw_pci_read.
 Sources that prove it: MCFG.
 """
 

@@ -5,7 +5,7 @@ Why it matters: which one holds depends on the operating system: Linux takes the
 same it is a note.
 Example: buses 0-0xff in one and 0-0xe0 in the other.
 What to do: leave one.
-Source: ACPI 6.5 §5.2.6; linux-pci §2.2.
+Source: ACPI 6.5 §5.2.6; Linux drivers/acpi/tables.c, acpi_table_parse.
 Sources that prove it: MCFG, in a dump that kept all tables.
 """
 

@@ -5,7 +5,7 @@ groups.
 Why it matters: the way to the ITS goes through the SMMU's own mappings: devices behind it have no MSI.
 Example: an SMMUv3 node with no mapping.
 What to do: give the SMMU node mappings to the ITS group.
-Source: linux-pci LNX-43, §3.4, §3.5.
+Source: Arm DEN0049 E.f §3.1.1.1; Linux drivers/acpi/arm64/iort.c, iort_node_map_id and iort_dev_find_its_id.
 Sources that prove it: IORT. Where a description says what is meant, the two firmwares are compared instead.
 """
 

@@ -1,12 +1,11 @@
 """uid-twice
 
 What it finds: two host bridges with the same `_HID` and the same `_UID`.
-Why it matters: a device is told apart by both; what names a bridge by them (IORT's named components, quirks,
-`\\_SB` paths of tools)
-meets the first.
+Why it matters: both together name a device; a quirk or a tool that looks a bridge up by them meets the first.
+Windows has been seen to stop at it (0xA5).
 Example: `acpi: {uid: 0}` on two bridges.
 What to do: give every bridge a `_UID` of its own.
-Source: ACPI 6.5 §6.1.12; linux-pci §2.1.
+Source: ACPI 6.5 §6.1.12.
 Sources that prove it: AML, where the value does not depend on memory.
 """
 

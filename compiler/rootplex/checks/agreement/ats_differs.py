@@ -4,7 +4,8 @@ What it finds: ATS that one of `ats-supported` and IORT's root complex allows an
 Why it matters: devices translate addresses themselves, or not, by how the machine was booted.
 Example: `ats-supported` in the tree, ATS attribute 0.
 What to do: say what the root complex does.
-Source: linux-pci §1.10, §3.4.
+Source: Linux drivers/iommu/of_iommu.c, of_pci_check_device_ats, and drivers/acpi/arm64/iort.c,
+iort_pci_rc_supports_ats.
 Sources that prove it: device tree and ACPI of one board.
 """
 

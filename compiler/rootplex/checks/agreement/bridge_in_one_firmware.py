@@ -4,7 +4,8 @@ What it finds: a host bridge that only one of the two firmwares has.
 Why it matters: its devices are not there when the machine is booted by the other.
 Example: eight bridges in AML, one in the device tree.
 What to do: describe it in both, where it is wanted.
-Source: linux-pci §1.1, §2.1.
+Source: Linux drivers/of/platform.c, of_platform_populate, and drivers/acpi/pci_root.c, acpi_pci_root_add: one
+of them runs.
 Sources that prove it: device tree and ACPI of one board.
 """
 

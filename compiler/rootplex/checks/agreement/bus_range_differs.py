@@ -5,7 +5,8 @@ Why it matters: a device on a bus that only one has is found by one firmware onl
 both.
 Example: `bus-range` 0-0xff, `_CRS` 0-0x7f.
 What to do: write the same range.
-Source: linux-pci LNX-09, §1.3, §2.1.
+Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources, and drivers/acpi/pci_root.c,
+try_get_root_bridge_busnr.
 Sources that prove it: device tree and ACPI of one board.
 """
 

@@ -6,7 +6,8 @@ Why it matters: with the wrong word the kernel leaves out cache maintenance that
 without a message.
 Example: `dma-coherent` in the tree and `_CCA` 0.
 What to do: say what the hardware does.
-Source: linux-pci §1.5, §2.1, §3.1.
+Source: Linux drivers/of/address.c, of_dma_is_coherent, and drivers/acpi/scan.c, acpi_get_dma_attr; Arm
+DEN0049 E.f §3.1.1.2.
 Sources that prove it: device tree and ACPI of one board; tables among themselves.
 """
 

@@ -2,11 +2,11 @@
 
 What it finds: configuration space that lies elsewhere by device tree than by MCFG or `_CBA`.
 Why it matters: one of the two reads other registers than those of the bridge. `reg` is the space of the first
-bus, MCFG and `_CBA`
-that of bus 0: `base == reg - (first << 20)`.
+bus, MCFG and `_CBA` that of bus 0: `base == reg - (first << 20)`.
 Example: `reg` 0x4010000000 for buses 0x10-0x1f and an MCFG base of 0x4010000000.
 What to do: take the first bus off the base.
-Source: linux-pci LNX-08, §1.6, §2.2, §11.7.
+Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, and drivers/pci/ecam.c,
+pci_ecam_map_bus.
 Sources that prove it: device tree and ACPI of one board.
 """
 

@@ -3,11 +3,10 @@
 What it finds: a bridge that MCFG or `_CBA` gives as ECAM, and whose node is of a controller with a register
 window.
 Why it matters: common with DesignWare controllers, whose firmware sets up a window that looks like ECAM: the
-two do not show the
-same devices, the root port above all.
+two do not show the same devices, the root port above all.
 Example: `marvell,armada8k-pcie` in the tree, an MCFG entry in ACPI.
 What to do: nothing, where that is meant; name the ECAM compatible in the tree otherwise.
-Source: linux-pci §1.13.
+Source: linux.md §1.13, which lists the drivers of Linux drivers/pci/controller/ by kind.
 Sources that prove it: device tree and ACPI of one board.
 """
 

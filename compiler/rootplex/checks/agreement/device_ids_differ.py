@@ -5,7 +5,7 @@ Why it matters: one of the two programs an id that the hardware does not send: f
 astray. Both are compared as functions over the bus range, after masks and through both steps of IORT.
 Example: `msi-map` adds 0x10000, the IORT mapping does not.
 What to do: write the same map.
-Source: linux-pci LNX-47, §1.10, §1.11, §3.3.
+Source: Linux drivers/of/base.c, of_map_id, and drivers/acpi/arm64/iort.c, iort_node_map_id.
 Sources that prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
 """
 

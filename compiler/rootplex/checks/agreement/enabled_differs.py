@@ -4,7 +4,7 @@ What it finds: a host bridge that one firmware switches on and the other off.
 Why it matters: its devices are there or not by how the machine was booted.
 Example: `status = "disabled"` and no `_STA`.
 What to do: switch it on or off in both.
-Source: linux-pci §1.1, §2.1.
+Source: ACPI 6.5 §6.3.7 (`_STA`); Devicetree Specification 0.4 §2.3.4 (`status`).
 Sources that prove it: device tree and ACPI of one board.
 """
 

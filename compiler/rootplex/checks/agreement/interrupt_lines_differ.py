@@ -5,7 +5,8 @@ Why it matters: under one of the firmwares the driver listens on a line that nev
 SPI n is 32 + n.
 Example: SPI 3 in the tree and GSI 36 in `_PRT`.
 What to do: write the same lines.
-Source: linux-pci §1.12, §6.2.
+Source: Linux drivers/of/irq.c, of_irq_parse_raw, and drivers/acpi/pci_irq.c, acpi_pci_irq_lookup; ACPI 6.5
+§6.2.13.
 Sources that prove it: device tree and ACPI of one board. Link devices, and controllers other than a GIC, are
 not compared.
 """

@@ -4,7 +4,8 @@ What it finds: one host bridge with different segments in `linux,pci-domain`, `_
 Why it matters: one sBDF means different devices to Xen, to Dom0 and to the IOMMU, by who reads which.
 Example: `linux,pci-domain` 0 where `_SEG` is 2.
 What to do: write one number everywhere.
-Source: linux-pci LNX-07, §1.2, §2.1; xen-pci XP-07.
+Source: Linux drivers/pci/of.c, of_get_pci_domain_nr, and drivers/acpi/pci_root.c, acpi_pci_root_add; PCI
+Firmware 3.3 §4.1.2.
 Sources that prove it: device tree and ACPI of one board; tables among themselves.
 """
 

@@ -2,11 +2,11 @@
 
 What it finds: a window that one firmware has and the other has not, or has otherwise.
 Why it matters: BARs that one firmware's kernel places do not answer under the other, or lie on something
-else. Windows are matched
-by space, bus address and CPU address. ACPI has no 64-bit flag: mem32 and mem64 are one there.
+else. Windows are matched by space, bus address and CPU address. ACPI has no 64-bit flag: mem32 and mem64 are
+one there.
 Example: a mem32 window of 256 MiB in the tree and of 512 MiB in `_CRS`.
 What to do: write the same windows.
-Source: linux-pci §1.4, §2.1.
+Source: Linux drivers/of/address.c, of_pci_range_parser_one, and drivers/acpi/resource.c, acpi_decode_space.
 Sources that prove it: device tree and ACPI of one board; descriptors that depend on memory are left alone.
 """
 

@@ -3,9 +3,9 @@
 What it finds: a boot device that Dom0 does not see.
 Why it matters: the platform does not boot.
 Example: `boot: {device: disk}` with the disk's host bridge disabled.
-What to do: follow the note: it tells what is in the way, a bridge that does not come up, an empty slot, or
-a bus number that nobody answers to.
-Source: linux-pci §1.1, §2.1, §4.1 (what a scan finds).
+What to do: follow the note: it tells what is in the way, a bridge that does not come up, an empty slot, or a
+bus number that nobody answers to.
+Source: Linux drivers/pci/probe.c, pci_scan_slot: what a scan does not find is not there.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Why it matters: a link has one device, and kernels ask for device 0 alone. A war
 hides the boot device or a guest's.
 Example: `{type: root-port, devices: [{name: disk, dev: 1}]}`.
 What to do: set `dev: 0`.
-Source: linux-pci §4.2 (`only_one_child`); PCI Express Base 6.0 §7.3.1.
+Source: PCI Express Base 6.0 §7.3.1; Linux drivers/pci/probe.c, only_one_child.
 """
 
 from __future__ import annotations

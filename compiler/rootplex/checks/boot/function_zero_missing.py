@@ -5,7 +5,7 @@ Why it matters: a kernel that finds no function 0 passes over the whole slot. A 
 hides the boot device or a guest's.
 Example: `devices: [{name: nic, dev: 3, fn: 1}]` with nothing at 03.0.
 What to do: describe function 0, or check the function numbers.
-Source: linux-pci §4.2 (`pci_scan_slot`); PCI Local Bus 3.0 §3.2.2.3.4.
+Source: PCI Local Bus 3.0 §3.2.2.3.4; Linux drivers/pci/probe.c, pci_scan_slot.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """all-bridges-disabled
 
 What it finds: a device tree whose host bridges are all disabled.
-Why it matters: as it stands there is no PCI. That is how trees are shipped whose boot loader enables what a
-board has and fills in placeholders, so it is a note: faults of such a tree are told of the bridges that are
-on, and there are none.
+Why it matters: as it stands there is no PCI. Trees are shipped so where a boot loader enables what a board
+has and fills in placeholders; hence a note. Other checks look at enabled bridges, and here there are none.
 Example: the LX2160A-RDB of the kernel's sources, whose six bridges wait for U-Boot.
 What to do: validate the tree that the running kernel has (/sys/firmware/fdt).
-Source: linux-pci §1.1.
+Source: Linux drivers/of/base.c, of_device_is_available.
 Sources that prove it: device tree.
 """
 

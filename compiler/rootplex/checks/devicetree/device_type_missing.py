@@ -1,12 +1,13 @@
 """device-type-missing
 
 What it finds: an enabled host bridge without `device_type = "pci"`.
-Why it matters: unless the node is called `pcie`, Linux does not read its `ranges` as PCI windows (an
-error); its `linux,pci-domain` is not reserved in any case, so that another bridge can be given the same
-number. Today's port of Xen gives Dom0 neither its windows nor its interrupts (an error).
+Why it matters: unless the node is called `pcie`, Linux does not read its `ranges` as PCI windows (an error);
+its `linux,pci-domain` is not reserved in any case, so that another bridge can be given the same number.
+Today's port of Xen gives Dom0 neither its windows nor its interrupts (an error).
 Example: `dt: {properties: {device_type: false}}`.
 What to do: write `device_type = "pci"`.
-Source: linux-pci LNX-04 (§1.2, §1.4), xen-pci XP-28.
+Source: Linux drivers/of/address.c, of_bus_pci_match, and drivers/pci/pci.c, of_pci_reserve_static_domain_nr;
+Xen xen/arch/arm/device.c, map_device_children.
 Sources that prove it: device tree.
 """
 

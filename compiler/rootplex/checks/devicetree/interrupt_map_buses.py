@@ -1,11 +1,11 @@
 """interrupt-map-buses
 
 What it finds: an `interrupt-map-mask` that looks at bus numbers.
-Why it matters: the kernel numbers the buses itself, so an entry matches the bus that has the number by
-then; a note, since on the first bus it does no harm.
+Why it matters: the kernel numbers the buses itself, so an entry matches the bus that has the number by then;
+a note, since on the first bus it does no harm.
 Example: `dt: {properties: {interrupt-map-mask: [0xfff800, 0, 0, 7]}}`.
 What to do: leave bits 23 to 16 of the first cell out of the mask.
-Source: linux-pci LNX-27 (§1.12).
+Source: Linux drivers/pci/of.c, of_irq_parse_pci.
 Sources that prove it: device tree.
 """
 

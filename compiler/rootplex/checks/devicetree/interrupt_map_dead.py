@@ -6,7 +6,7 @@ Why it matters: entries with a disabled parent are skipped and what follows a ma
 the devices have no INTx, and drivers that need it wait for ever.
 Example: `interrupt-map` entries whose phandle no node has.
 What to do: name an enabled interrupt controller, with as many cells as it takes.
-Source: Devicetree Specification 0.4 §2.4.3; linux-pci §1.12.
+Source: Devicetree Specification 0.4 §2.4.3; Linux drivers/of/irq.c, of_irq_parse_raw.
 Sources that prove it: device tree.
 """
 

@@ -3,10 +3,10 @@
 What it finds: a pin of a device on the first bus for which the bridge's `interrupt-map` has no entry. The
 devices are those of the description that have a pin; of a given tree device 0, which is all that most PCIe
 root buses have, with those pins that the map does not name anywhere.
-Why it matters: that pin has no interrupt; so have all that are swizzled to it from behind ports.
+Why it matters: that pin has no interrupt, nor has any pin of a device behind a port that is swizzled to it.
 Example: `intx: {controller: gic, map: [{dev: 1, pin: A, irq: 3}]}` with a device at 2.
 What to do: add the entry, or match pins only (mask 0 0 0 7).
-Source: linux-pci LNX-26 (§1.12).
+Source: Linux drivers/pci/of.c, of_irq_parse_pci, and drivers/of/irq.c, of_irq_parse_raw.
 Sources that prove it: device tree.
 """
 

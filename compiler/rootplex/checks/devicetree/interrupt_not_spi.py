@@ -5,7 +5,7 @@ Why it matters: Xen routes every interrupt of the map to Dom0, and refuses numbe
 it builds Dom0 (-EINVAL).
 Example: `interrupt-map` cells `1 9 4` (a PPI) for `0 9 4`.
 What to do: name an SPI: first cell 0, second its number.
-Source: xen-pci XP-37 (§1.6).
+Source: Xen xen/arch/arm/device.c, map_dt_irq_to_domain.
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

@@ -1,11 +1,11 @@
 """malformed-property
 
-What it finds: a property of a host bridge that is not a whole number of entries or has the wrong length,
-and cell counts that a PCI bus cannot have (`#address-cells` is 3, `#size-cells` is 2).
+What it finds: a property of a host bridge that is not a whole number of entries or has the wrong length, and
+cell counts that a PCI bus cannot have (`#address-cells` must be 3, `#size-cells` 2).
 Why it matters: what cannot be cut into entries is not read: no windows, no configuration space, no number.
 Example: `dt: {properties: {ranges: [0x02000000, 0, 0x10000000]}}`.
 What to do: count the cells: PCI address 3, CPU address as the parent says, size 2.
-Source: Devicetree Specification 0.4 §2.3; linux-pci LNX-19 (§1.4).
+Source: Devicetree Specification 0.4 §2.3; Linux drivers/of/address.c, of_pci_range_parser_init.
 Sources that prove it: device tree.
 """
 

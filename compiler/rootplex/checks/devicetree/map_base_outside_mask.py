@@ -5,7 +5,7 @@ Why it matters: no RID can match it, and the kernel and Xen give up at that entr
 it count for nothing either.
 Example: `iommu: {unit: smmu, mask: 0xff, map: [{rid: 0x100, id: 0, count: 1}]}`.
 What to do: take the bits out of the RID, or into the mask.
-Source: linux-pci LNX-21 (`of_map_id`), xen-pci XP-31 (§1.9).
+Source: Linux drivers/of/base.c, of_map_id; Xen xen/common/device-tree/device-tree.c, dt_map_id.
 Sources that prove it: device tree.
 """
 

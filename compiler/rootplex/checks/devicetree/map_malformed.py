@@ -1,13 +1,13 @@
 """map-malformed
 
-What it finds: an `iommu-map` or `msi-map` that its reader refuses: not a whole number of entries, where an
-entry has 3 cells and the target's `#iommu-cells` (`#msi-cells`) in Linux 7.2, and 4 cells in earlier ones
-and in Xen; also a range of RIDs with more than one output cell.
+What it finds: an `iommu-map` or `msi-map` that its reader refuses: one that is not a whole number of entries.
+An entry has 4 cells in Xen and in Linux before 7.2; in 7.2 it has 3 and the target's `#iommu-cells`
+(`#msi-cells`). Also a range of several RIDs whose target takes more than one output cell.
 Why it matters: the map counts for nothing (-EINVAL), so no device behind the bridge is translated, or gets
 MSIs; or its cells are shifted and mean other devices.
 Example: `dt: {properties: {iommu-map: [0, 1, 0]}}`.
 What to do: write RID, controller, id and length for every entry.
-Source: linux-pci LNX-24 (§1.10), xen-pci XP-31 (§1.9).
+Source: Linux drivers/of/base.c, of_map_id; Xen xen/common/device-tree/device-tree.c, dt_map_id.
 Sources that prove it: device tree.
 """
 

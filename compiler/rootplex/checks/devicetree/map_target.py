@@ -3,11 +3,12 @@
 What it finds: an `iommu-map`, `msi-map` or `msi-parent` of an enabled bridge that names a node that is not
 there or is no such controller (errors), or one that is disabled (a warning: a boot loader may enable it).
 Why it matters: a disabled IOMMU translates nothing: the kernel goes on without it, and there are no groups
-and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses
-the devices.
+and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses the
+devices.
 Example: `iommu: {unit: smmu}` with an `smmu` of `enabled: false`.
 What to do: enable the controller, or take the map out.
-Source: linux-pci §1.10, §1.11; xen-pci XP-32 (§1.9).
+Source: Linux drivers/iommu/of_iommu.c, of_pci_iommu_init, and drivers/pci/of.c,
+pci_host_bridge_of_msi_domain; Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids.
 Sources that prove it: device tree.
 """
 

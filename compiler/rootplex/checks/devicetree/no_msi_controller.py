@@ -1,12 +1,13 @@
 """no-msi-controller
 
 What it finds: an enabled bridge of the generic host driver with neither `msi-map` nor `msi-parent`. Of a
-description only bridges that have a device with MSI or MSI-X.
+description, only a bridge that has a device with MSI or MSI-X.
 Why it matters: the kernel flags the bus "no MSI", and every device falls back to INTx, which a passthrough
 guest cannot have on today's Arm port of Xen; PCI Express devices need not even have INTx.
 Example: a bridge without `msi` and a device with `msix: 8`.
 What to do: name an MSI controller: `msi: {controller: its}`.
-Source: linux-pci LNX-25 (§1.11).
+Source: Linux drivers/pci/probe.c, pci_register_host_bridge (PCI_BUS_FLAGS_NO_MSI), and drivers/pci/of.c,
+pci_host_bridge_of_msi_domain.
 Sources that prove it: device tree.
 """
 

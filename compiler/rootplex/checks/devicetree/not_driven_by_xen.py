@@ -5,7 +5,7 @@ Why it matters: Dom0 may drive it, but with the IOMMU on Xen refuses each of its
 nothing on it can be given to a guest.
 Example: `discovery: xen` with `compatible: pci-host-cam-generic`.
 What to do: use a bridge that is plain ECAM, or keep its devices in Dom0 and the IOMMU away from it.
-Source: xen-pci XP-26 (§1.2).
+Source: Xen xen/arch/arm/pci/pci-host-generic.c, pci-host-zynqmp.c, pci-host-rcar4.c: these are its drivers.
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

@@ -6,7 +6,8 @@ Why it matters: without windows no BAR can be placed. Today's port panics while 
 empty `ranges` does not stop it.
 Example: `dt: {properties: {ranges: false}}`.
 What to do: describe the windows.
-Source: xen-pci XP-23 (§1.6), linux-pci §1.4.
+Source: Xen xen/common/device-tree/device-tree.c, dt_for_each_range, called by xen/arch/arm/device.c,
+map_device_children; Linux drivers/of/address.c, of_pci_range_parser_init.
 Sources that prove it: device tree.
 """
 

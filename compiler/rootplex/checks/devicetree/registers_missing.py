@@ -1,13 +1,14 @@
 """registers-missing
 
 What it finds: an enabled host bridge whose configuration space cannot be found: no `reg`, an address that
-does not come through the `ranges` of the buses above, or, for a bridge that today's Arm port of Xen drives,
-a `reg-names` entry that its driver needs.
-Why it matters: the bridge fails in Linux (-EINVAL). Xen ends its whole scan at the first such bridge,
-without a word: all later ones are lost. A missing `atu` of an R-Car bridge is a data abort inside Xen.
+does not come through the `ranges` of the buses above, or, for a bridge that today's Arm port of Xen drives, a
+`reg-names` entry that its driver needs.
+Why it matters: the bridge fails in Linux (-EINVAL). Xen ends its whole scan at the first such bridge, without
+a word: all later ones are lost. A missing `atu` of an R-Car bridge is a data abort inside Xen.
 Example: `dt: {properties: {reg: false}}`.
 What to do: write `reg`, and the names that the binding asks for.
-Source: xen-pci XP-24, XP-25 (§1.2, §1.3); linux-pci §1.6.
+Source: Linux drivers/pci/controller/pci-host-common.c, gen_pci_init; Xen xen/arch/arm/pci/pci.c, dt_pci_init,
+and pci-host-common.c, pci_host_common_probe.
 Sources that prove it: device tree.
 """
 

@@ -1,12 +1,13 @@
 """stream-beyond-table
 
-What it finds: an entry of a bridge's `iommu` map with StreamIDs that its SMMU has no table entries for.
-Where the author wrote the map it is an error; the identity map that is made without one is a warning.
-Why it matters: Linux and Xen refuse such a device (-ERANGE): it is not translated, and cannot be given to a
-guest.
+What it finds: an entry of a bridge's `iommu` map with StreamIDs that its SMMU has no table entries for. Where
+the author wrote the map it is an error; the identity map that is made without one is a warning.
+Why it matters: Linux up to 6.12 and Xen refuse such a device (-ERANGE): it is not translated, and cannot be
+given to a guest. Linux 7.2 gives up the whole SMMU, and nothing behind it has a group.
 Example: `iommu: {unit: smmu, map: [{rid: 0, id: 0x10000, count: 256}]}` at a unit of `stream_id_bits: 16`.
 What to do: map to streams that the unit has, or correct `stream_id_bits`.
-Source: xen-pci XP-34 (§1.9).
+Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master; Xen
+xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_add_device.
 Sources that prove it: a description, which knows the SMMU's width; no firmware table says it.
 """
 

@@ -6,7 +6,7 @@ Why it matters: today's Arm port of Xen gives a stream to one function only; the
 with the same stream is a BUG, and the machine is down.
 Example: `discovery: xen` with `iommu: {unit: smmu, mask: 0xff}` on a bridge of several buses.
 What to do: map every RID to a stream of its own.
-Source: xen-pci XP-33 (§1.9).
+Source: Xen xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_write_strtab_ent (the BUG).
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

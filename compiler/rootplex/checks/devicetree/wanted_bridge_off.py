@@ -5,7 +5,8 @@ What it finds: a guest's device behind a host bridge that is disabled in the dev
 Why it matters: nobody scans the bridge, so nobody reports the device to Xen, and it cannot be assigned.
 Example: `enabled: false` on the bridge of a guest's network card.
 What to do: enable the bridge, or drop the device from the guest.
-Source: xen-pci XP-27 (§1.2), linux-pci §1.1.
+Source: Xen xen/arch/arm/pci/pci.c, dt_pci_init, and xen/arch/arm/domain_build.c, write_properties; Linux
+drivers/of/base.c, of_device_is_available.
 """
 
 from __future__ import annotations

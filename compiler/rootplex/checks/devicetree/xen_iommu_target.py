@@ -1,12 +1,13 @@
 """xen-iommu-target
 
-What it finds: an `iommu-map` that names an IOMMU which today's Arm port of Xen has no driver for (an
-error), or IOMMUs of which Xen drives only some (a warning).
+What it finds: an `iommu-map` that names an IOMMU which today's Arm port of Xen has no driver for (an error),
+or IOMMUs of which Xen drives only some (a warning).
 Why it matters: devices whose IOMMU Xen does not drive are refused (-ENODEV). The first entry alone decides
 whether Dom0 sees the map: it may see half of the bindings.
 Example: `discovery: xen` with a vendor's `dt-node` in `iommu: {unit: ...}`.
 What to do: name SMMUs that Xen drives, in every entry.
-Source: xen-pci XP-32, XP-35 (§1.6, §1.9).
+Source: Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids, and
+xen/arch/arm/domain_build.c, write_properties.
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

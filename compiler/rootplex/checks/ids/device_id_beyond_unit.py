@@ -4,7 +4,7 @@ What it finds: a present function with MSI whose DeviceID has more bits than the
 Why it matters: the ITS drops its messages.
 Example: `device_id_bits: 8` and a device on bus 1.
 What to do: map to lower DeviceIDs, or correct `device_id_bits`.
-Source: linux-pci LNX-23, §1.11; Arm IHI0069 §5.2.
+Source: Arm IHI0069 §5.2; Linux drivers/irqchip/irq-gic-v3-its.c, its_alloc_device_table.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What it finds: requesters of two enabled bridges with one DeviceID at one ITS.
 Why it matters: both devices' messages use one interrupt translation table: they get each other's interrupts.
 Example: `msi-parent` on two bridges that both have bus 0, or two identity maps of the same buses.
 What to do: give each bridge DeviceIDs of its own, by `msi.map`.
-Source: linux-pci LNX-23, §1.11.
+Source: Arm IHI0069 §5.2; Linux drivers/irqchip/irq-gic-v3-its.c, its_msi_prepare and its_create_device.
 Sources that prove it: device tree; IORT with AML.
 """
 

@@ -5,7 +5,8 @@ not cover.
 Why it matters: its messages reach no interrupt controller: the driver falls back to INTx, or fails.
 Example: an `msi-map` of bus 0 alone, and a disk on bus 1.
 What to do: let the map cover the id.
-Source: linux-pci §1.11, LNX-44; xen-pci XP-36.
+Source: Linux drivers/pci/msi/irqdomain.c, pci_msi_domain_get_msi_rid; drivers/of/base.c, of_map_id;
+drivers/acpi/arm64/iort.c, iort_msi_map_id.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ not cover.
 Why it matters: it has no IOMMU: no group, no passthrough, DMA past the protection; Xen refuses the device.
 Example: an `iommu-map` of bus 0 alone, and a disk on bus 1.
 What to do: let the map cover the id.
-Source: linux-pci LNX-20, LNX-44, §1.10, §3.4; xen-pci XP-30.
+Source: Linux drivers/iommu/of_iommu.c, of_pci_iommu_init, and drivers/acpi/arm64/iort.c, iort_pci_iommu_init;
+Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids.
 """
 
 from __future__ import annotations

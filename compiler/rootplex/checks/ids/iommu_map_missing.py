@@ -4,7 +4,7 @@ What it finds: with today's Arm port of Xen and the IOMMU on, a bridge that Xen 
 Why it matters: Xen answers -ENODEV to every device of the bridge: none can be given to a guest.
 Example: a bridge without `iommu`, `discovery: xen`.
 What to do: give the bridge an `iommu` key, or set `xen.iommu: false`.
-Source: xen-pci XP-29, §1.9.
+Source: Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids.
 Sources that prove it: device tree.
 """
 

@@ -1,15 +1,14 @@
 """requesters-left-out
 
 What it finds: requester ids of an enabled bridge's buses that its `iommu-map` or `msi-map` does not cover,
-after masking.
+after masking. An IOMMU that is itself a function of the bridge (virtio-iommu) must be left out: it does not
+translate itself.
 Why it matters: a device that gets such an id has no IOMMU group, or no MSI. Maps that only a boot loader
-fills in (one id for all
-bridges) are a note.
+fills in (one id for all bridges) are a note.
 Example: a mask 0x31f that folds 64 of 256 buses onto RID 0x300, which no entry covers.
-An IOMMU that is itself a function of the bridge (virtio-iommu) must be left out: it does not translate
-itself.
 What to do: cover the whole bus range: ports, VFs and aliases (`secondary << 8`) too.
-Source: linux-pci LNX-20, §1.10; xen-pci XP-30, XP-36; devicetree binding virtio/pci-iommu.
+Source: Linux drivers/of/base.c, of_map_id, and drivers/iommu/of_iommu.c, of_pci_iommu_init; Xen
+xen/common/device-tree/device-tree.c, dt_map_id; devicetree binding virtio/pci-iommu.yaml.
 Sources that prove it: device tree.
 """
 

@@ -4,7 +4,8 @@ What it finds: requesters of two enabled bridges with one StreamID at one SMMUv3
 Why it matters: Linux refuses the second device; Xen goes down when it is added.
 Example: two bridges, both mapped to streams from 0 on.
 What to do: give each bridge StreamIDs of its own.
-Source: linux-pci LNX-22, §1.10; xen-pci XP-33.
+Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master; Xen
+xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_write_strtab_ent (the BUG).
 Sources that prove it: device tree; IORT with AML.
 """
 

@@ -4,7 +4,8 @@ What it finds: two present functions with one StreamID at one SMMUv3.
 Why it matters: Linux leaves the second without an IOMMU; Xen goes down when it is added.
 Example: `iommu: {unit: smmu, mask: 0xff00}` and two functions on one bus.
 What to do: let every requester id have a StreamID of its own.
-Source: linux-pci LNX-22, §1.10; xen-pci XP-33.
+Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master; Xen
+xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_write_strtab_ent (the BUG).
 """
 
 from __future__ import annotations

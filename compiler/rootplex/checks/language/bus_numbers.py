@@ -4,7 +4,8 @@ What it finds: a range of buses whose first is behind its last: `bus_range` of a
 Why it matters: Linux refuses such a host bridge (-EINVAL), Xen never finds a device in it.
 Example: `bus_range: [0x20, 0x10]`.
 What to do: write the smaller number first.
-Source: Linux `pci_ecam_create`; Xen `pci_host_common_probe` (no check: it never matches).
+Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c,
+pci_host_common_probe (no check: the bridge matches no bus).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What it finds: one name for two things.
 Why it matters: a reference by that name could mean either.
 Example: two host bridges named `main`.
 What to do: rename one of them; every named thing of a file shares one space of names.
-Source: the platform language, version 1.
+Source: the platform language, version 1 (`rootplex schema`).
 """
 
 from __future__ import annotations

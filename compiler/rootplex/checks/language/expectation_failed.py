@@ -1,12 +1,12 @@
 """expectation-failed
 
-What it finds: something that `expect` asserts and the simulated boot does not come to: an address, a
-segment, a group, isolation, the boot device's address.
-Why it matters: `expect` is what the author relies on; a change of the platform or of the kernel has taken
-it away.
+What it finds: something that `expect` asserts and the simulated boot does not come to: an address, a segment,
+a group, isolation, the boot device's address.
+Why it matters: `expect` is what the author relies on; a change of the platform or of the kernel has taken it
+away.
 Example: `expect: {addresses: {nic: "0001:02:00.0"}}` where the scan gives nic 0001:01:00.0.
 What to do: follow the notes to what decides it, and correct that, or what is expected.
-Source: the language's page, `expect`.
+Source: the platform language, version 1 (`rootplex schema`), key `expect`.
 """
 
 from __future__ import annotations

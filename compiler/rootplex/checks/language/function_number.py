@@ -1,8 +1,8 @@
 """function-number
 
 What it finds: a function number above 7 without ARI, or ARI functions on a device number other than 0.
-Why it matters: a requester id has three bits for the function; only ARI gives it all eight, and then
-there is no device number.
+Why it matters: a requester id has three bits for the function; only ARI gives it all eight, and then there is
+no device number.
 Example: `{dev: 0, fn: 9}` without `ari: true`.
 What to do: set `ari: true` on the endpoint (its port forwards ARI unless told otherwise), with `dev: 0`.
 Source: PCI Express Base 6.0 §2.2.4.2, §6.13.

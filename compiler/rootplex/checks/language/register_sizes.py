@@ -2,7 +2,7 @@
 
 What it finds: BARs that cannot be: a size that is no power of two or too small, an index twice or out of
 range for the header, a 64-bit BAR in the last slot, an expansion ROM of an impossible size.
-Why it matters: a BAR's size is the lowest bit that can be set in it; nothing else can be said.
+Why it matters: the lowest bit of a BAR that can be set tells its size, so that no other size can be told.
 Example: `bars: [{index: 0, space: mem32, size: 3000}]`.
 What to do: round the size up to a power of two; give each BAR its own index (a mem64 takes two).
 Source: PCI Express Base 6.0 §7.5.1.2.1 (BARs), §7.5.1.2.4 (ROM).

@@ -5,7 +5,7 @@ than one VF, more VFs enabled than there are, a VF whose requester id is another
 Why it matters: Linux switches SR-IOV off for the first three; for the last, two functions answer one id.
 Example: `sriov: {total: 8, offset: 0, stride: 1}`.
 What to do: take the numbers from the device's own capability; offset and stride step over its functions.
-Source: PCI Express Base 6.0 §9.2.1.2, §9.3.3.9; Linux `sriov_init`, `sriov_enable`.
+Source: PCI Express Base 6.0 §9.2.1.2, §9.3.3.9; Linux drivers/pci/iov.c, sriov_init and sriov_enable.
 """
 
 from __future__ import annotations

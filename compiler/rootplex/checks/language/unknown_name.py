@@ -4,7 +4,7 @@ What it finds: a name that refers to nothing: a controller, bridge, device, mode
 Why it matters: the reference cannot be compiled, and the author meant something.
 Example: `msi: {controller: itz}` where the controller is named `its`.
 What to do: take the name that the help proposes, or describe the thing.
-Source: the platform language, version 1.
+Source: the platform language, version 1 (`rootplex schema`).
 """
 
 from __future__ import annotations

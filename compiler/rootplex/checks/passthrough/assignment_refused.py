@@ -3,9 +3,9 @@
 What it finds: a device that Xen refuses to assign to its guest, for a reason that no other finding gives.
 Why it matters: the guest starts without it, or not at all.
 Example: a device that two guests are to have.
-What to do: see the error: -EBUSY: another guest has it; -ENODEV: Xen does not know it; -EOPNOTSUPP: there
-is no IOMMU.
-Source: xen-pci §2.8.
+What to do: see the error: -EBUSY: another guest has it; -ENODEV: Xen does not know it; -EOPNOTSUPP: there is
+no IOMMU.
+Source: Xen xen/drivers/passthrough/pci.c, iommu_do_pci_domctl and assign_device.
 """
 
 from __future__ import annotations

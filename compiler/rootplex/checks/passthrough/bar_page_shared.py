@@ -4,7 +4,8 @@ What it finds: a BAR of a guest's device in the same 4 KiB page as one of anothe
 Why it matters: a guest is given whole pages: it would reach registers of the other device.
 Example: two functions with BARs of 256 bytes that are placed one after the other.
 What to do: give both devices to one owner, or let each have BARs of at least 4 KiB.
-Source: xen-pci XP-58 (§7.1, SUPPORT.md), §10 (e).
+Source: Xen SUPPORT.md, x86 PCI passthrough (devices that share a page); Linux
+drivers/vfio/pci/vfio_pci_core.c, vfio_pci_probe_mmaps.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ What it finds: the boot device or a console of Dom0 in a guest's list, or in the
 Why it matters: with the group Dom0 loses what it runs from.
 Example: `boot: {device: disk}` where disk is below the same port without ACS as the guest's card.
 What to do: move the guest's device to a port of its own, or boot from another device.
-Source: linux-pci LNX-53 (§6.4), xen-pci XP-59.
+Source: Linux drivers/iommu/iommu.c, iommu_device_claim_dma_owner; Xen xen/drivers/passthrough/pci.c,
+assign_device (no check).
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 What it finds: a guest that is to have a part of a group, while the rest stays in Dom0 or goes to another
 guest. Ports and host bridge functions do not count.
-Why it matters: the members of a group can reach each other, or cannot be told apart, behind the IOMMU's
-back; VFIO calls such a group not viable, Xen on Arm hands the device out all the same.
+Why it matters: the members of a group can reach each other, or cannot be told apart, behind the IOMMU's back;
+VFIO calls such a group not viable, Xen on Arm hands the device out all the same.
 Example: two cards below a switch whose downstream ports have no ACS, for two guests.
-What to do: give the guest the whole group, or separate its members: ACS on the ports that the notes name,
-or another slot.
-Source: linux-pci LNX-48, LNX-49, LNX-51, LNX-54, LNX-60 (§5, §6.4), xen-pci XP-55, XP-56, XP-57 (§10).
+What to do: give the guest the whole group, or separate its members: ACS on the ports that the notes name, or
+another slot.
+Source: Linux drivers/iommu/iommu.c, pci_device_group and iommu_device_claim_dma_owner; drivers/pci/pci.c,
+pci_acs_enabled; Xen xen/drivers/passthrough/pci.c, iommu_get_device_group (no groups on Arm).
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """group-unsafe
 
-What it finds: a guest's devices that Linux's groups let go, but that must not go without others: downstream
-ports of a switch that let requests through to each other, ACS bits that a port does not offer, a port
-without a group of its own.
+What it finds: a guest's devices that form whole groups of Linux and are still not safe without others:
+downstream ports of a switch that let requests through to each other, ACS bits that a port does not offer, a
+port without a group of its own.
 Why it matters: requests between the devices never come to the IOMMU, whatever the kernel's groups say.
-Example: two cards below downstream ports without ACS on device numbers 0 and 1: up to 7.2 Linux gives each
-a group.
+Example: two cards below downstream ports without ACS on device numbers 0 and 1: up to 7.2 Linux gives each a
+group.
 What to do: give the guest what belongs together, or use ports with Source Validation, Request Redirect,
 Completion Redirect and Upstream Forwarding on.
-Source: linux-pci LNX-50 (§5.5, §5.8), xen-pci XP-55, XP-57 (§10, the safe partition).
+Source: PCI Express Base 6.0 §6.12 (ACS); Linux drivers/iommu/iommu.c, pci_device_group; linux.md §5.8; xen.md
+§10, the safe partition.
 """
 
 from __future__ import annotations

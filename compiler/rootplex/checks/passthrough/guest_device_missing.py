@@ -4,7 +4,7 @@ What it finds: a device that a guest is to have and that Dom0 does not see.
 Why it matters: what Dom0 does not find it cannot report to Xen, and Xen cannot assign it.
 Example: `guests: [{name: router, devices: [nic]}]` where nic has `present: false`.
 What to do: follow the note to what is in the way, or take the device from the guest's list.
-Source: xen-pci §2.8 (assigning an unknown device: -ENODEV).
+Source: Xen xen/drivers/passthrough/pci.c, assign_device (-ENODEV).
 """
 
 from __future__ import annotations

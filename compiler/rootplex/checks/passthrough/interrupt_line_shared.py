@@ -1,15 +1,15 @@
 """interrupt-line-shared
 
 What it finds: a guest's device whose interrupt pin ends on a line of other owners' devices: an error where
-the device has no messages and cannot mask its pin, a warning where another member of the line cannot do
-without it.
-Why it matters: a level interrupt that one owner does not serve blocks the line for all; Xen gives no
-security support for it.
+the device has no messages and cannot mask its pin, a warning where only another member of the line depends on
+it.
+Why it matters: a level interrupt that one owner does not serve blocks the line for all; Xen gives no security
+support for it.
 Example: a conventional card without MSI behind the same swizzled line as Dom0's disk.
 What to do: move the device to a slot with a line of its own, use its MSI, or give all of the line to one
 owner.
-Source: linux-pci LNX-52 (§6.1, §6.4), xen-pci XP-60 (§7.1); the 2017 notes: legacy interrupts can be
-shared.
+Source: Linux drivers/vfio/pci/vfio_pci_intrs.c, vfio_intx_set_signal; Xen SUPPORT.md, x86 PCI passthrough
+(devices that share an interrupt line); xen.md §7.2, what was discussed of legacy interrupts in 2017.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ to put it in.
 Example: a guest's device on a host bridge without `iommu`.
 What to do: translate the requester ids of the device, all its aliases included, each to a StreamID of its
 own.
-Source: linux-pci §5.1, §1.10 (SMMUv3 refuses the second device of a StreamID), LNX-51; xen-pci XP-56.
+Source: Linux drivers/iommu/iommu.c, iommu_probe_device; drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c,
+arm_smmu_insert_master (a second device of one StreamID).
 """
 
 from __future__ import annotations

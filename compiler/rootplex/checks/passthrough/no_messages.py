@@ -2,11 +2,11 @@
 
 What it finds: a PCI Express device for a guest that has an interrupt and no MSI or MSI-X, or whose messages
 reach no controller. An error where its pin is of no use either.
-Why it matters: messages are mandatory for PCI Express; guests are given them first, and lines later or
-never.
+Why it matters: messages are mandatory for PCI Express; guests are given them first, and lines later or never.
 Example: a guest's device with `pin: A` and neither `msi` nor `msix`; or on a host bridge without `msi`.
 What to do: let the host bridge map its requester ids to an MSI controller; use a device with messages.
-Source: linux-pci LNX-52 (§6.3); the 2017 notes: MSIs are mandatory for PCIe.
+Source: PCI Express Base 6.0 §6.1.4 (MSI or MSI-X is required of a function that interrupts); xen.md §7.2,
+what was discussed of interrupts in 2017.
 """
 
 from __future__ import annotations

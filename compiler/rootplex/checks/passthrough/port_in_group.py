@@ -4,9 +4,9 @@ What it finds: a port, bridge or host bridge function in the group of a guest's 
 Why it matters: it stays in Dom0, and VFIO and Xen accept that; but it shows that the device is not alone
 behind it.
 Example: a card below a root port without ACS.
-What to do: nothing, as long as nothing else comes below the port; ACS on the port takes it out of the
-group.
-Source: linux-pci §6.4; xen-pci §10.
+What to do: nothing, as long as nothing else comes below the port; ACS on the port takes it out of the group.
+Source: Linux drivers/iommu/iommu.c, iommu_device_claim_dma_owner; drivers/pci/pcie/portdrv.c, whose
+driver_managed_dma lets a port stay (portdrv_pci.c in 6.1).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ their BARs have no place.
 Why it matters: not one of them comes up.
 Example: `sriov: {total: 64, offset: 0x80, stride: 2, enabled: 64}` at the end of a bus range.
 What to do: widen the bus range, or enable fewer.
-Source: linux-pci LNX-55, LNX-56 (§4.7).
+Source: Linux drivers/pci/iov.c, sriov_enable.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ devices, a BAR smaller than a page, a BAR that is not inside one window of its h
 Why it matters: Xen refuses the device, or leaves its BAR unmapped.
 Example: `xen: {vpci: true, guests: [{name: g, devices: [port1]}]}` where port1 is function 1 of its card.
 What to do: give the guest function 0, or switch vPCI off.
-Source: xen-pci XP-58 (§5.4), XP-62 (§1.8).
+Source: Xen xen/drivers/vpci/vpci.c, vpci_assign_device; xen/arch/arm/pci/pci-host-common.c, pci_check_bar.
 """
 
 from __future__ import annotations

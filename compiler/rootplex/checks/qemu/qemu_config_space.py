@@ -6,7 +6,7 @@ Why it matters: all root buses of QEMU share one ECAM of 256 buses; anything els
 Example: `config: {base: 0x5000_0000}` with `base: qemu-virt`.
 What to do: write the base that the note gives, keep bus ranges apart, or run it with `rootplex qemu
 --synthetic`.
-Source: QEMU 7.2 `hw/arm/virt.c`, `hw/pci-bridge/pci_expander_bridge.c`.
+Source: QEMU 7.2 hw/arm/virt.c, hw/pci-bridge/pci_expander_bridge.c.
 """
 
 from rootplex.checks.rule import Rule

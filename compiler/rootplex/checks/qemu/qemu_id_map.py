@@ -5,7 +5,7 @@ Why it matters: in QEMU the StreamID and the DeviceID of a device are its reques
 another.
 Example: `msi: {controller: its, map: [{rid: 0, id: 0x1000, count: 0x10000}]}`.
 What to do: leave the map out, or run it with `rootplex qemu --synthetic`.
-Source: QEMU 7.2 `hw/arm/smmu-common.c`, `hw/intc/arm_gicv3_its.c`.
+Source: QEMU 7.2 hw/arm/smmu-common.c, hw/intc/arm_gicv3_its.c.
 """
 
 from rootplex.checks.rule import Rule

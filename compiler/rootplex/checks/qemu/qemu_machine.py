@@ -5,7 +5,7 @@ described.
 Why it matters: QEMU's machine is built in: the guest would see other hardware than the description says.
 Example: a second ITS at 0x9000_0000 with `base: qemu-virt`.
 What to do: describe what QEMU has, or run it with `rootplex qemu --synthetic`.
-Source: QEMU 7.2 `hw/arm/virt.c`, `hw/i386/pc_q35.c`.
+Source: QEMU 7.2 hw/arm/virt.c, hw/i386/pc_q35.c.
 """
 
 from rootplex.checks.rule import Rule

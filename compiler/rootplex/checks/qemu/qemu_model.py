@@ -4,7 +4,7 @@ What it finds: a device that this QEMU does not have, or a function without a mo
 Why it matters: QEMU makes whole devices, not configuration space; what it has no model for cannot be there.
 Example: `{dev: 1, id: "8086:1533"}` without `model`.
 What to do: name a `qemu:` model of the catalogue, or run it with `rootplex qemu --synthetic`.
-Source: `qemu-system-… -device help`.
+Source: `qemu-system-aarch64 -device help` (or the machine's own architecture).
 """
 
 from rootplex.checks.rule import Rule

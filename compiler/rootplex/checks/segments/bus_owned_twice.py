@@ -1,12 +1,12 @@
 """bus-owned-twice
 
 What it finds: two host bridges that came up in Dom0 with the same segment and overlapping buses.
-Why it matters: one sBDF means two devices. Xen asks the bridge that it met first, so the other's devices
-are never reached; a number given by the kernel can meet one of a node without device_type, which is not
-reserved.
+Why it matters: one sBDF means two devices. Xen asks the bridge that it met first, so the other's devices are
+never reached; a number given by the kernel can meet one of a node without device_type, which is not reserved.
 Example: a bridge without `segment` beside one with `segment: 0` whose node lacks device_type.
 What to do: give every host bridge a segment of its own.
-Source: xen-pci XP-05 (§1.5), linux-pci §1.2.
+Source: Xen xen/arch/arm/pci/pci-host-common.c, pci_find_host_bridge; Linux drivers/pci/pci.c,
+of_pci_reserve_static_domain_nr.
 """
 
 from __future__ import annotations

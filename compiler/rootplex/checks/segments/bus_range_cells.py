@@ -1,12 +1,13 @@
 """bus-range-cells
 
 What it finds: a `bus-range` that runs backwards, ends beyond 0xff, or is not two cells.
-Why it matters: every reader makes something else of it: Linux refuses a reversed range (-EINVAL), cuts the
-end in one way or another by version, and takes 0-0xff for a short one; Xen keeps the low 8 bits of each
-cell.
+Why it matters: every reader makes something else of it: Linux refuses a reversed range (-EINVAL), takes
+0-0xff for a short one, and cuts an end beyond 0xff to 0xff (7.2) or to first + 0xff (6.12 and before); Xen
+keeps the low 8 bits of each cell.
 Example: `dt: {properties: {bus-range: [0x10, 0x1ff]}}`.
 What to do: write first and last bus, from 0 to 0xff.
-Source: linux-pci LNX-15 (§1.3), xen-pci XP-11, XP-12.
+Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources, and drivers/pci/ecam.c,
+pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c, pci_host_common_probe.
 Sources that prove it: device tree.
 """
 

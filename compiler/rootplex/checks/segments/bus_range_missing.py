@@ -1,11 +1,12 @@
 """bus-range-missing
 
 What it finds: an enabled host bridge without `bus-range`.
-Why it matters: 0-0xff is taken. There is no fault in that where the bridge is alone in its segment; the
-note tells where the range comes from that other checks speak of.
+Why it matters: 0-0xff is taken. There is no fault in that where the bridge is alone in its segment; the note
+tells where the range comes from that other checks speak of.
 Example: `dt: {properties: {bus-range: false}}`.
 What to do: nothing, or write the range.
-Source: linux-pci §1.3, xen-pci §1.3.
+Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources; Xen xen/arch/arm/pci/pci-host-common.c,
+pci_host_common_probe.
 Sources that prove it: device tree.
 """
 

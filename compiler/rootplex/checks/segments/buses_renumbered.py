@@ -1,13 +1,14 @@
 """buses-renumbered
 
-What it finds: ports for which firmware left bus numbers that Dom0 replaces by others, on a device tree
-boot.
-Why it matters: what was written down by the firmware's numbers (Xen's command line, an ACPI boot of the
-same board, tables with RIDs) means other devices afterwards.
+What it finds: ports for which firmware left bus numbers that Dom0 replaces by others, on a device tree boot
+(Linux 6.1, 7.2, and 6.12 from 6.12.96 on; 6.12 before that keeps them).
+Why it matters: what was written down by the firmware's numbers (Xen's command line, an ACPI boot of the same
+board, tables with RIDs) means other devices afterwards.
 Example: `bus: [8, 8]` on the only root port: a device tree kernel makes it bus 1, an ACPI kernel keeps 8.
 What to do: `preserve_boot_config: true` on every bridge (linux,pci-probe-only), or leave the numbers to the
 kernel.
-Source: linux-pci LNX-58 (§1.8, §4.5).
+Source: Linux drivers/pci/controller/pci-host-common.c, pci_host_common_probe (PCI_REASSIGN_ALL_BUS), and
+drivers/pci/probe.c, pci_scan_bridge_extend.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """disabled-segment-shifts
 
-What it finds: a disabled host bridge (or another node of device_type "pci") whose `linux,pci-domain` keeps
-a number from the bridges that have none and are numbered by the kernel.
+What it finds: a disabled host bridge (or another node of device_type "pci") whose `linux,pci-domain` keeps a
+number from the bridges that have none and are numbered by the kernel.
 Why it matters: a disabled node keeps its number reserved, so the others start behind it; who enables or
 deletes that node renumbers them all.
 Example: a bridge with `segment: 0, enabled: false` beside one without `segment`, which becomes segment 1.
 What to do: give the enabled bridges numbers, too.
-Source: linux-pci LNX-06 (§1.2).
+Source: Linux drivers/pci/pci.c, of_pci_reserve_static_domain_nr.
 Sources that prove it: device tree.
 """
 

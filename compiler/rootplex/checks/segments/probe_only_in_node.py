@@ -2,11 +2,11 @@
 
 What it finds: `linux,pci-probe-only` in a host bridge's node where `/chosen` does not have it, and one that
 is empty or short.
-Why it matters: in the node it keeps the BARs of that bridge, but bus numbers are given anew all the same,
-and kernels up to 6.1 do not read it there at all. An empty one counts for nothing.
+Why it matters: in the node it keeps the BARs of that bridge, but bus numbers are given anew all the same, and
+kernels up to 6.1 do not read it there at all. An empty one counts for nothing.
 Example: `preserve_boot_config: true` on one of two bridges.
 What to do: ask for it on every bridge, so that it stands in /chosen.
-Source: linux-pci LNX-59 (§1.8).
+Source: Linux drivers/pci/of.c, of_pci_preserve_config and of_pci_check_probe_only.
 Sources that prove it: device tree.
 """
 

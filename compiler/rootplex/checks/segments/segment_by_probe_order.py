@@ -6,7 +6,8 @@ another kernel or a module changes; device names follow, and so does which bridg
 number. With pci-passthrough off Xen numbers the bridges, too, and does not tell Dom0.
 Example: two host bridges without `segment`.
 What to do: give every host bridge a segment.
-Source: linux-pci LNX-05 (§1.1, §1.2), xen-pci XP-09.
+Source: Linux drivers/pci/pci.c, of_pci_bus_find_domain_nr; Xen xen/arch/arm/domain_build.c,
+handle_linux_pci_domain.
 Sources that prove it: device tree.
 """
 

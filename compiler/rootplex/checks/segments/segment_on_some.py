@@ -1,12 +1,14 @@
 """segment-on-some-bridges
 
-What it finds: enabled host bridges of which some have `linux,pci-domain` and some have not. Of a given tree
-it is a warning: newer kernels take it, and nothing shows for which one it was made.
-Why it matters: kernels before 6.2 refuse the odd ones, today's Arm port of Xen stops (BUG), and newer
-kernels give the others whatever number is free when they are probed.
+What it finds: enabled host bridges of which some have `linux,pci-domain` and some have not. In a tree that
+was not compiled from a description it is a warning: newer kernels take it, and nothing shows for which kernel
+the tree was made.
+Why it matters: kernels before 6.2 refuse the odd ones, today's Arm port of Xen stops (BUG), and newer kernels
+give the others whatever number is free when they are probed.
 Example: two bridges, one with `segment: 1`, one without.
 What to do: give every bridge a segment, or none.
-Source: linux-pci LNX-01 (§1.2), xen-pci XP-01.
+Source: Linux drivers/pci/pci.c, of_pci_bus_find_domain_nr; Xen xen/arch/arm/pci/pci-host-common.c,
+pci_bus_find_domain_nr.
 Sources that prove it: device tree.
 """
 

@@ -1,13 +1,13 @@
 """segment-taken-twice
 
 What it finds: two host bridges with the same `linux,pci-domain`, as the kernel cuts it (16 bits), whatever
-their buses. Where one of them is disabled it is a warning: the fault comes with the overlay that enables
-it.
+their buses. Where one of them is disabled it is a warning: the fault comes with the overlay that enables it.
 Why it matters: Linux refuses the second bridge (-ENOSPC), with disjoint buses too. Xen takes both; where
 their buses overlap the earlier one answers for both.
 Example: two bridges with `segment: 1`.
 What to do: give each host bridge a number of its own.
-Source: linux-pci LNX-02 (§1.2), xen-pci XP-05, XP-06.
+Source: Linux drivers/pci/pci.c, of_pci_bus_find_domain_nr; Xen xen/arch/arm/pci/pci-host-common.c,
+pci_find_host_bridge.
 Sources that prove it: device tree.
 """
 

@@ -1,11 +1,12 @@
 """segment-too-wide
 
 What it finds: a segment number beyond 0xffff: `linux,pci-domain` or `_SEG`.
-Why it matters: Linux and Xen cut it to 16 bits without a word, so that 0x10000 becomes segment 0 and
-clashes with the real one.
+Why it matters: Linux and Xen cut it to 16 bits without a word, so that 0x10000 becomes segment 0 and clashes
+with the real one.
 Example: `dt: {properties: {"linux,pci-domain": 0x10000}}`.
 What to do: write a number from 0 to 0xffff.
-Source: linux-pci LNX-03 (`of_get_pci_domain_nr`), §2.1; xen-pci XP-04.
+Source: Linux drivers/pci/of.c, of_get_pci_domain_nr, and drivers/acpi/pci_root.c, acpi_pci_root_add; Xen
+xen/common/device-tree/device-tree.c, dt_get_pci_domain_nr.
 Sources that prove it: device tree, DSDT and SSDT.
 """
 

@@ -1,14 +1,14 @@
 """xen-segment-mix
 
 What it finds: what stops today's Arm port of Xen over segment numbers: `linux,pci-domain` on some of the
-bridges that it drives and not on others; with pci-passthrough on, a bridge without it beside driven ones
-that have it, or bridges without it where Xen drives none.
-Why it matters: the first is a BUG while Xen boots. The others are a panic while it builds Dom0's device
-tree, as its counter hands out numbers only if it has numbered bridges itself. Disabled nodes count there,
-too.
+bridges that it drives and not on others; with pci-passthrough on, a bridge without it beside driven ones that
+have it, or bridges without it where Xen drives none.
+Why it matters: the first is a BUG while Xen boots. The others are a panic while it builds Dom0's device tree,
+as its counter hands out numbers only if it has numbered bridges itself. Disabled nodes count there, too.
 Example: `discovery: xen`, an ECAM bridge with `segment: 0`, and a vendor's bridge without a segment.
 What to do: give every host bridge a segment, disabled ones too.
-Source: xen-pci XP-01, XP-02, XP-03 (§1.4, §1.6).
+Source: Xen xen/arch/arm/pci/pci-host-common.c, pci_bus_find_domain_nr and pci_get_new_domain_nr;
+xen/arch/arm/domain_build.c, handle_linux_pci_domain.
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

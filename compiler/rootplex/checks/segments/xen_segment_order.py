@@ -1,12 +1,13 @@
 """xen-segment-order
 
-What it finds: host bridges to which Xen and a Linux without Xen give different automatic numbers, or a
-number that Xen hands out and a bridge that it does not drive already has.
+What it finds: host bridges to which Xen and a Linux without Xen give different automatic numbers, or a number
+that Xen hands out and a bridge that it does not drive already has.
 Why it matters: today's Arm port numbers the bridges that it drives first, and compares a given number with
 nothing: two bridges can share one, and names change between a boot with and without Xen.
 Example: `discovery: xen`, a vendor's bridge before an ECAM one, both without a segment.
 What to do: give every host bridge a segment.
-Source: xen-pci XP-08, XP-10 (§1.6).
+Source: Xen xen/arch/arm/domain_build.c, handle_linux_pci_domain; Linux drivers/pci/pci.c,
+of_pci_bus_find_domain_nr.
 Sources that prove it: device tree; only where the description asks for `discovery: xen`.
 """
 

@@ -1,14 +1,14 @@
 """area-over-controller
 
-What it finds: configuration space or a window of an enabled host bridge that covers registers of an
-interrupt controller, an MSI controller or an IOMMU: GIC, ITS, SMMU, I/O APIC, local APIC. A `_CRS` window
-over one is a warning: x86 firmware often lists all that is decoded, and the kernel then drops that window.
-Why it matters: configuration accesses, or accesses to a BAR, end up in the interrupt controller; and what
-is claimed first makes the other's driver fail.
-Example: an MCFG entry at 0xf8000000 for buses 0-0xff, whose last buses lie on I/O APIC, local APIC and
-flash.
+What it finds: configuration space or a window of an enabled host bridge that covers registers of an interrupt
+controller, an MSI controller or an IOMMU: GIC, ITS, SMMU, I/O APIC, local APIC. A `_CRS` window over one is a
+warning: x86 firmware often lists all that is decoded, and the kernel then drops that window.
+Why it matters: configuration accesses, or accesses to a BAR, end up in the interrupt controller; and what is
+claimed first makes the other's driver fail.
+Example: an MCFG entry at 0xf8000000 for buses 0-0xff, whose last buses lie on I/O APIC, local APIC and flash.
 What to do: cut the bus range to what fits below, or move the area.
-Source: linux-pci LNX-17, xen-pci XP-19.
+Source: Linux drivers/pci/bus.c, devm_request_pci_bus_resources, and drivers/acpi/pci_root.c,
+pci_acpi_root_add_resources; Xen does not look.
 Sources that prove it: device tree; MCFG with MADT; `_CRS` with MADT where it does not depend on memory. For a
 description its own I/O APICs and VT-d units stand for MADT.
 """

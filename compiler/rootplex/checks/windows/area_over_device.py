@@ -6,7 +6,7 @@ purpose.
 Why it matters: who claims first has it; the other's driver fails, and BARs may be placed on its registers.
 Example: a window 0x0900_0000-0x09ff_ffff on a machine with a serial port at 0x0900_0000.
 What to do: leave the device's registers out of the window.
-Source: linux-pci LNX-17, xen-pci XP-19.
+Source: Linux drivers/pci/bus.c, devm_request_pci_bus_resources; Xen does not look.
 Sources that prove it: device tree.
 """
 

@@ -5,7 +5,8 @@ note: most Arm boards have none, and few drivers miss it.
 Why it matters: the device stays without that BAR, and its driver most often fails.
 Example: a BAR of 512 MiB behind windows of 256 MiB.
 What to do: widen a window of that kind, or make the BAR smaller.
-Source: linux-pci §4.8 (Linux `pci_assign_unassigned_root_bus_resources`).
+Source: Linux drivers/pci/setup-bus.c, pci_assign_unassigned_root_bus_resources, and drivers/pci/setup-res.c,
+__pci_assign_resource.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 What it finds: configuration space or a window beyond what the CPU can address: 52 bits, the most that the
 architecture has; with today's Arm port of Xen 48 bits, which it is built for.
-Why it matters: nobody can reach it. Today's port of Xen stops at an assertion (configuration space) or
-panics while it builds Dom0 (windows).
+Why it matters: nobody can reach it. Today's port of Xen stops at an assertion (configuration space) or panics
+while it builds Dom0 (windows).
 Example: `config: {base: 0x1_0000_0000_0000}` with `discovery: xen`.
 What to do: correct the address.
-Source: xen-pci XP-20, XP-22.
+Source: Arm DDI0487, ID_AA64MMFR0_EL1.PARange; Xen xen/arch/arm/mmu/pt.c, mfn_to_xen_entry (the assertion),
+and xen/arch/arm/device.c, map_range_to_domain.
 Sources that prove it: device tree.
 """
 

@@ -7,7 +7,7 @@ Why it matters: a 32-bit kernel maps the configuration space of each bus that it
 does not answer.
 Example: `xen: {dom0: {bits: 32, lpae: false}}` with `config: {base: 0x40_1000_0000}`.
 What to do: move the configuration space below 4 GiB, use LPAE, or shorten the bus ranges.
-Source: linux-pci LNX-13 (§1.6), xen-pci XP-53.
+Source: Linux drivers/pci/ecam.c, pci_ecam_create and pci_ecam_add_bus (CONFIG_64BIT not set).
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """config-space-alignment
 
-What it finds: ECAM that does not start on a bus, that is, on 1 MiB (off a 4 KiB page it is an error), or
-ECAM of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts. With a controller
-that has special cases it is a note: some filter devices that way.
-Why it matters: hardware puts bus, device and function numbers in place of address bits, so it cannot be
-elsewhere; today's Xen takes the register from the low 12 bits of the address and finds nothing.
+What it finds: ECAM that does not start on a bus, that is, on 1 MiB (off a 4 KiB page it is an error), or ECAM
+of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts. With a controller that has
+special cases it is a note: some filter devices that way.
+Why it matters: hardware puts bus, device and function numbers in place of address bits, so a base off that
+boundary cannot be right; today's Xen takes the register from the low 12 bits of the address and finds
+nothing.
 Example: `config: {base: 0x4010_0100}`.
 What to do: correct the base; an odd one is most often a slip of a digit.
-Source: PCI Express Base 6.0 §7.2.2; linux-pci LNX-12; xen-pci XP-16.
+Source: PCI Express Base 6.0 §7.2.2; Xen xen/arch/arm/vpci.c, vpci_mmio_read.
 Sources that prove it: device tree, MCFG.
 """
 

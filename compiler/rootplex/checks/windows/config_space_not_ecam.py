@@ -6,7 +6,7 @@ Why it matters: Xen cannot map it; every access has to be forwarded to Dom0, or 
 There is no fault in that: it is a note, and no other check of sizes or buses applies to the bridge.
 Example: `compatible = "brcm,bcm2711-pcie"`.
 What to do: nothing, but do not look for an ECAM that is not there.
-Source: linux-pci §1.13.
+Source: linux.md §1.13, which lists the drivers of Linux drivers/pci/controller/ by kind.
 Sources that prove it: device tree.
 """
 

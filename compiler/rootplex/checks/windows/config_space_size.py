@@ -1,15 +1,15 @@
 """config-space-size
 
-What it finds: a configuration space whose size is not that of the bus range: 1 MiB a bus for ECAM, 64 KiB
-for CAM. Only bridges whose compatible says that they are laid out so; DesignWare and other windowed ones
-have no rule.
-Why it matters: too small, and the kernel trims: the buses behind the end can be given to bridges, but
-nothing answers there. Today's Arm port of Xen does not trim: the first device beyond faults Xen itself
-(then an error). Too large is harmless for the kernel (a note); today's port routes the surplus nowhere (a
-warning).
+What it finds: a configuration space whose size is not that of the bus range: 1 MiB a bus for ECAM, 64 KiB for
+CAM. Only bridges whose compatible says that they are laid out so are looked at; DesignWare and other windowed
+bridges have no such rule.
+Why it matters: too small, and the kernel trims: the buses behind the end can be given to bridges, but nothing
+answers there. Today's Arm port of Xen does not trim: the first device beyond faults Xen itself (then an
+error). Too large is harmless for the kernel (a note); today's port routes the surplus nowhere (a warning).
 Example: `bus_range: [0, 0xff]` with a configuration space of 16 MiB.
 What to do: write the size of the bus range, or the bus range of the size.
-Source: linux-pci LNX-10 (§1.6), xen-pci XP-13, XP-14.
+Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/ecam.c, pci_ecam_map_bus (no check of
+the size).
 Sources that prove it: device tree.
 """
 

@@ -1,11 +1,12 @@
 """config-space-unit
 
 What it finds: an ECAM of size 0 (an error), or of a size that is not a whole number of buses, 1 MiB each.
-Why it matters: of size 0 the kernel cannot claim it and the bridge fails; today's Arm port of Xen stops at
-an assertion while it builds Dom0, and maps a part of a bus whose rest faults Xen (then an error, too).
+Why it matters: the kernel cannot claim a space of size 0, and the bridge fails. Today's Arm port of Xen stops
+at an assertion over it while it builds Dom0; of a bus that is there in part, the rest faults Xen (then an
+error, too).
 Example: `dt: {properties: {reg: [0x40, 0x10000000, 0, 0]}}`.
 What to do: write the bus range's size: buses × 1 MiB.
-Source: xen-pci XP-15; linux-pci §1.6 (`pci_ecam_create`).
+Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/device.c, map_range_to_domain.
 Sources that prove it: device tree.
 """
 

@@ -1,13 +1,13 @@
 """config-spaces-overlap
 
-What it finds: configuration spaces of two enabled host bridges that share addresses; in ACPI two MCFG
-entries whose memory does. Two segments that share one MCFG base with disjoint buses do not: the base is bus
-0's.
-Why it matters: one device answers under two names. The second bridge fails in Linux (-EBUSY); Xen takes
-both, and goes down at the second report of a device behind an IOMMU.
+What it finds: configuration spaces of two enabled host bridges that share addresses; in ACPI two MCFG entries
+whose memory does. Two segments that share one MCFG base with disjoint buses do not: the base is bus 0's.
+Why it matters: one device answers under two names. The second bridge fails in Linux (-EBUSY); Xen takes both,
+and goes down at the second report of a device behind an IOMMU.
 Example: two bridges with buses 0-0xff and `config: {base: 0x40_1000_0000}`.
 What to do: give each bridge the address of its own first bus.
-Source: linux-pci LNX-11, xen-pci XP-17.
+Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c, gen_pci_init (no
+check).
 Sources that prove it: device tree, MCFG.
 """
 

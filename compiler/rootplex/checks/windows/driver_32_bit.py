@@ -6,7 +6,8 @@ DesignWare ECAM family, ThunderX, HiSilicon, X-Gene and others) lack the hook fo
 pointer.
 Example: `config: {compatible: "snps,dw-pcie-ecam"}` with `xen: {dom0: {bits: 32}}`.
 What to do: run a 64-bit Dom0.
-Source: linux-pci LNX-14 (§1.6).
+Source: Linux drivers/pci/ecam.c, pci_ecam_add_bus; the drivers' pci_ecam_ops in drivers/pci/controller/,
+which lack add_bus.
 """
 
 from __future__ import annotations

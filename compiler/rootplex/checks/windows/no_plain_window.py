@@ -1,11 +1,12 @@
 """no-plain-window
 
-What it finds: an enabled host bridge without a memory window that is not prefetchable and lies below 4 GiB
-on the PCI side.
+What it finds: an enabled host bridge without a memory window that is not prefetchable and lies below 4 GiB on
+the PCI side.
 Why it matters: 32-bit BARs, and those that must not be prefetched, find no place; most devices have one.
 Example: `windows: [{space: mem64, pci: 0x80_0000_0000, size: 64GiB}]` alone.
 What to do: add a `mem32` window.
-Source: linux-pci LNX-16 (§1.4, §4.8).
+Source: Linux drivers/pci/of.c, pci_parse_request_of_pci_ranges, and drivers/pci/setup-res.c,
+__pci_assign_resource.
 Sources that prove it: device tree; DSDT and SSDT where all of `_CRS` is known.
 """
 

@@ -6,7 +6,8 @@ Why it matters: the kernel's generic driver and Xen believe the string, map the 
 they have no way to learn of the quirk. A register window is then read as if it were devices.
 Example: `config: {kind: windowed, base: 0xfd50_0000, size: 64KiB, compatible: pci-host-ecam-generic}`.
 What to do: write the vendor's own compatible string, for which the kernel has a driver.
-Source: linux-pci LNX-57 (§1.13), xen-pci XP-61.
+Source: Linux drivers/pci/controller/pci-host-generic.c, gen_pci_of_match; Xen
+xen/arch/arm/pci/pci-host-generic.c.
 """
 
 from __future__ import annotations

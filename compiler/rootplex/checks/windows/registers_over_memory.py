@@ -6,7 +6,8 @@ Why it matters: the kernel claims RAM first, so the bridge fails with -EBUSY and
 maps the configuration space uncached over memory that is in use, without a check.
 Example: `memory: [{base: 0x40000000, size: 4GiB}]` beside `config: {base: 0x8000_0000}`.
 What to do: correct the base of one of the two, or cut the hole out of the memory.
-Source: linux-pci LNX-11 (Linux `pci_ecam_create`), xen-pci XP-18.
+Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c, gen_pci_init (no
+check).
 Sources that prove it: device tree; a memory node that the boot loader rewrites proves it only as shipped.
 """
 

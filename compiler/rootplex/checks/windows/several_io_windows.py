@@ -5,7 +5,7 @@ Why it matters: Linux remembers one CPU address for I/O; the last one wins, and 
 elsewhere.
 Example: two windows with `space: io`.
 What to do: keep one; 64 KiB is all that the I/O space has.
-Source: linux-pci LNX-18 (§1.4).
+Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources.
 Sources that prove it: device tree.
 """
 

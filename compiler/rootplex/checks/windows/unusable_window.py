@@ -5,7 +5,8 @@ above.
 Why it matters: the kernel leaves it out without a word, and BARs that would lie in it find no place.
 Example: a window of 256 MiB below a bus whose `ranges` hold 16 MiB.
 What to do: correct the size, or widen the `ranges` above.
-Source: linux-pci §1.4 (Linux `of_pci_range_parser_one`).
+Source: Linux drivers/of/address.c, of_pci_range_parser_one, and drivers/pci/of.c,
+devm_of_pci_get_host_bridge_resources.
 Sources that prove it: device tree.
 """
 

@@ -1,12 +1,14 @@
 """window-over-config-space
 
 What it finds: a window of a host bridge that covers the configuration space of a bridge, its own or
-another's. Not the I/O window of a windowed bridge over its own: some share one outbound window in turn.
-Why it matters: a BAR can be placed on configuration space. A bridge of the generic driver fails (-EBUSY),
-as both are claimed; other drivers and Xen do not look, hence a warning there.
+another's. The I/O window of a windowed bridge over its own configuration space does not count: some use one
+outbound window for both, in turn.
+Why it matters: a BAR can be placed on configuration space. A bridge of the generic driver fails (-EBUSY), as
+both are claimed; other drivers and Xen do not look, hence a warning there.
 Example: a window from 0x4000_0000 of 256 MiB beside `config: {base: 0x4f00_0000}`.
 What to do: take the configuration space out of the window.
-Source: linux-pci LNX-11, xen-pci XP-19.
+Source: Linux drivers/pci/ecam.c, pci_ecam_create, and drivers/pci/bus.c, devm_request_pci_bus_resources; Xen
+looks at neither.
 Sources that prove it: device tree.
 """
 

@@ -2,10 +2,10 @@
 
 What it finds: a window of an enabled host bridge that lies in RAM, as the CPU sees it.
 Why it matters: the kernel claims every window, and where RAM is in the way the whole bridge fails (-EBUSY);
-where it did not, a BAR would be placed on memory.
+if it did not fail, BARs would be placed on memory.
 Example: a `mem32` window with `cpu: 0x40000000` on a machine whose RAM starts there.
 What to do: move the window to addresses that the machine decodes to PCI, or correct the memory.
-Source: linux-pci LNX-17 (Linux `devm_request_pci_bus_resources`).
+Source: Linux drivers/pci/bus.c, devm_request_pci_bus_resources.
 Sources that prove it: device tree; a memory node that the boot loader rewrites proves it only as shipped.
 """
 

@@ -1,12 +1,12 @@
 """window-space
 
-What it finds: a window whose space type cannot be: 32-bit memory or I/O that reaches beyond 4 GiB on the
-PCI side, or the type of configuration space, where the driver reads no such entry.
-Why it matters: who believes the type cuts the addresses to 32 bits; Linux drops the distinction, which
-hides the fault from those who test with it alone. An entry of configuration type is no window at all.
+What it finds: a window whose space type cannot be: 32-bit memory or I/O that reaches beyond 4 GiB on the PCI
+side, or the type of configuration space, where the driver reads no such entry.
+Why it matters: a reader that believes the type cuts the addresses to 32 bits; Linux drops the distinction, so
+a test with Linux alone does not show the fault. An entry of configuration type is no window at all.
 Example: `{space: mem32, pci: 0x40_0000_0000, size: 4GiB, prefetchable: true}` (0x42000000 for 0x43000000).
 What to do: make it `mem64`.
-Source: PCI Bus Binding to IEEE 1275 §2.2.1.1 (phys.hi); linux-pci LNX-19 (§1.4).
+Source: PCI Bus Binding to IEEE 1275 §2.2.1.1 (phys.hi); Linux drivers/of/address.c, of_bus_pci_get_flags.
 Sources that prove it: device tree.
 """
 

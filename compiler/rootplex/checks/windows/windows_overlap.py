@@ -1,12 +1,14 @@
 """windows-overlap
 
 What it finds: two windows that share CPU addresses, of two enabled host bridges or of one. In ACPI only
-between bridges, and only for descriptors that come out the same whatever memory a dump lacks.
-Why it matters: the kernel claims every window; the second claim is refused, and with a device tree the
-whole bridge fails. BARs of two bridges would answer at one address.
+windows of two bridges are compared, and only those whose descriptors do not depend on memory that a dump
+lacks.
+Why it matters: the kernel claims every window; the second claim is refused, and with a device tree the whole
+bridge fails. BARs of two bridges would answer at one address.
 Example: `mem32` windows of two bridges that both start at 0x1000_0000.
 What to do: give each window addresses of its own.
-Source: linux-pci LNX-17, §1.4; xen-pci XP-21.
+Source: Linux drivers/pci/bus.c, devm_request_pci_bus_resources; Xen xen/arch/arm/device.c,
+map_range_to_domain (no check).
 Sources that prove it: device tree, DSDT and SSDT where `_CRS` does not depend on memory.
 """
 

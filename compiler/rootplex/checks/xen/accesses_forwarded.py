@@ -5,8 +5,8 @@ ECAM, with how many of Xen's accesses Dom0 had to make for it. A note.
 Why it matters: each costs two world switches, and waits for Dom0.
 Example: a guest's device on a bridge with `config: {kind: windowed}`.
 What to do: nothing, or a small driver in Xen for this kind of bridge.
-Source: the 2017 notes: accesses of bridges that are not ECAM-compliant are forwarded to Dom0; linux-pci
-§1.13.
+Source: xen.md §7.2, the protocol discussed in 2017: accesses of bridges that are not ECAM are forwarded to
+Dom0; linux.md §1.13.
 """
 
 from __future__ import annotations

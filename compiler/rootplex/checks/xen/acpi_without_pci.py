@@ -5,7 +5,8 @@ Why it matters: it discovers no host bridges from ACPI, takes no streams from IO
 ACPI has no SMMUv3 driver: devices can be reported, and nothing can be done with them.
 Example: `xen: {discovery: xen, dom0: {firmware: acpi}}` on arm64.
 What to do: boot by device tree, or describe the 2017 protocol (`discovery: dom0`).
-Source: xen-pci XP-51, XP-52 (§0.2, §1.1).
+Source: Xen xen/arch/arm/pci/pci.c, acpi_pci_init; xen/drivers/passthrough/arm/iommu.c,
+iommu_add_pci_sideband_ids; xen/drivers/passthrough/Kconfig, ARM_SMMU_V3.
 """
 
 from __future__ import annotations

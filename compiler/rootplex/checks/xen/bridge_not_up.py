@@ -5,7 +5,8 @@ it.
 Why it matters: none of its devices is found.
 Example: two host bridges of one segment that both begin with bus 0 (-EEXIST).
 What to do: follow the note: it is what the kernel would log.
-Source: linux-pci §1.1, §1.2, §2.1, §2.2.
+Source: Linux drivers/pci/probe.c, pci_register_host_bridge; drivers/pci/controller/pci-host-common.c,
+pci_host_common_probe; drivers/acpi/pci_root.c, acpi_pci_root_add.
 """
 
 from __future__ import annotations

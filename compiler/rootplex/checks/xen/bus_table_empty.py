@@ -5,7 +5,7 @@ Why it matters: Xen learns which buses are behind such a bridge when it meets th
 numbers it takes the devices behind it for requesters of their own, and its groups are wrong.
 Example: a `pcie-to-pci-bridge` without `bus` on an x86 platform.
 What to do: let the firmware number the bridge: give it `bus`.
-Source: xen-pci XP-42 (§2.4).
+Source: Xen xen/drivers/passthrough/pci.c, alloc_pdev and find_upstream_bridge.
 """
 
 from __future__ import annotations

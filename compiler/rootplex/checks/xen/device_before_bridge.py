@@ -5,7 +5,7 @@ Why it matters: Xen knows a device by its segment alone until the bridge comes, 
 bridge it is, and refuses it (-ENODEV).
 Example: `xen: {dom0: {registers: after-scan}}`.
 What to do: register every host bridge before it is scanned (`registers: before-scan`).
-Source: the 2017 notes: the bus scan must come before device discovery; xen-pci §7.2.
+Source: xen.md §7.2, the protocol discussed in 2017: a host bridge is registered before its devices.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """device-refused
 
-What it finds: devices that Dom0 reports and Xen does not take: with today's Xen any device, under the 2017
-protocol those of guests.
+What it finds: devices that Dom0 reports and Xen does not take: any device with today's Xen, a guest's device
+under the 2017 protocol.
 Why it matters: what Xen does not have it cannot assign; its interrupts can fail in Dom0 too.
 Example: `discovery: xen` with a bridge that has no `iommu`: Xen answers -ENODEV for each of its devices.
 What to do: see the note for the error, and correct the bridge's maps or its kind.
-Source: xen-pci §1.9, §2.3, XP-29, XP-30, XP-41 (a VF after its PF).
+Source: Xen xen/drivers/passthrough/pci.c, pci_add_device; xen/drivers/passthrough/device_tree.c,
+iommu_add_dt_pci_sideband_ids.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ What it finds: a Dom0 that dies while it scans: an access aborts.
 Why it matters: nothing boots after it.
 Example: MCFG or the device tree gives configuration space where no host bridge answers.
 What to do: let the firmware give the address at which the host bridge answers.
-Source: xen-pci §1.6 (a data abort in Dom0), §6; linux-pci §1.6.
+Source: Xen xen/arch/arm/io.c, try_handle_mmio, and xen/arch/arm/traps.c: an access that nothing answers is a
+data abort in Dom0; Linux drivers/pci/ecam.c, pci_ecam_create.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """io-virtualisation-off
 
-What it finds: guests that are to have devices of a today's Xen that drives none of the platform's IOMMUs.
-Why it matters: Xen runs with I/O virtualisation off and assigns nothing (-EOPNOTSUPP). An SMMU without
-stage 2 has the same effect.
+What it finds: guests that are to have devices, with today's Xen driving none of the platform's IOMMUs.
+Why it matters: Xen runs with I/O virtualisation off and assigns nothing (-EOPNOTSUPP). An SMMU without stage
+2 has the same effect.
 Example: `discovery: xen` with an IOMMU of kind `dt-node`.
 What to do: describe an IOMMU that Xen drives: an SMMU with stage 2, or an IPMMU.
-Source: xen-pci XP-38 (§1.9, §2.8).
+Source: Xen xen/drivers/passthrough/arm/iommu.c, iommu_hardware_setup; xen/drivers/passthrough/arm/smmu-v3.c,
+arm_smmu_device_hw_probe; xen/drivers/passthrough/pci.c, iommu_do_pci_domctl.
 """
 
 from __future__ import annotations

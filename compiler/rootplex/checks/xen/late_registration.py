@@ -5,7 +5,8 @@ been used.
 Why it matters: traps are set when the bridge is registered; Xen has not seen what went before.
 Example: `xen: {dom0: {registers: after-first-device}}`.
 What to do: register every host bridge before it is scanned.
-Source: the 2017 notes: configuration space registered before discovery lets the hypervisor set traps on it.
+Source: xen.md §7.2, the protocol discussed in 2017: configuration space that is registered before discovery
+can be trapped.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ has not 1 MiB a bus, or it lies over RAM or another window.
 Why it matters: Xen knows none of the bridge's buses: no traps, and every device there is refused.
 Example: `config: {base: 0x8000_0000}` where RAM is.
 What to do: correct base, size or bus range.
-Source: design: the 2017 protocol; xen-pci §7.2.
+Source: xen.md §7.2, the protocol discussed in 2017.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """segment-shared
 
-What it finds: under the 2017 protocol, a host bridge that registers buses of a segment that another one
-owns.
+What it finds: under the 2017 protocol, a host bridge that registers buses of a segment that another one owns.
 Why it matters: Xen cannot tell whose a device on these buses is; it refuses the bridge (-EEXIST) and such
 devices.
 Example: with ACPI, segment 0 with buses 0-0x3f and segment 0 with buses 0x20-0x5f.
 What to do: give the bridges segments of their own, or disjoint buses.
-Source: the 2017 notes: only its segment is named; xen-pci §7.2, XP-05.
+Source: xen.md §7.2, the protocol discussed in 2017: a device is named by its segment alone.
 """
 
 from __future__ import annotations

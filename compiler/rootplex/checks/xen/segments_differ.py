@@ -5,8 +5,8 @@ Why it matters: a device that Dom0 reports is another one for Xen, or none at al
 Example: `discovery: xen`, `pci_passthrough: false` and bridges without `segment`, which Dom0 probes in
 another order.
 What to do: give every host bridge a segment.
-Source: the 2017 notes: Xen and Dom0 must agree on the mapping of segment numbers to host bridges; xen-pci
-XP-07, XP-09 (§1.4, §1.6).
+Source: xen.md §7.2, discussed in 2017: Xen and Dom0 must agree on segment numbers; Xen
+xen/arch/arm/domain_build.c, handle_linux_pci_domain.
 """
 
 from __future__ import annotations

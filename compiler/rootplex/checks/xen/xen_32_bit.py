@@ -4,7 +4,7 @@ What it finds: today's Xen on 32-bit Arm.
 Why it matters: it has no PCI at all: every hypercall about PCI answers -ENOSYS.
 Example: `platform: {arch: arm}` with `xen: {discovery: xen}`.
 What to do: use a 64-bit Xen, or describe the 2017 protocol (`discovery: dom0`).
-Source: xen-pci XP-54 (§1.1).
+Source: Xen xen/arch/arm/Kconfig, PCI_PASSTHROUGH (depends on ARM_64).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """xen-down
 
-What it finds: a Xen that goes down: it panics, hits a BUG or an assertion, or takes a fault, at boot or
-when Dom0 reports a device.
+What it finds: a Xen that goes down: it panics, hits a BUG or an assertion, or takes a fault, at boot or when
+Dom0 reports a device.
 Why it matters: the machine stops. This finding cannot be suppressed.
 Example: `discovery: xen` and `linux,pci-domain` on one host bridge of two.
 What to do: correct what the place shows; the note names the rule.
-Source: xen-pci §0, §1.3-§1.9, §2.5, §2.6 and the rules of grade F in §9.
+Source: xen.md §1 and §2: each rule whose grade is fatal names the function of Xen that stops.
 """
 
 from __future__ import annotations
