@@ -7,8 +7,9 @@ at QEMU's own addresses); keywords replace single fields.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import fields, replace
 
 from rootplex.model.bridge import (
     AcpiView,

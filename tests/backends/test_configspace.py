@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from msgspec.structs import replace
 from tests.backends.platforms import bar, config, device, host_bridge, platform
 
 from rootplex.backends.configspace import ConfigSpace, config_space

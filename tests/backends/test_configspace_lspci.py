@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.backends.platforms import bar, device, host_bridge, platform
 
 from rootplex.backends.configspace import ConfigSpace, config_space

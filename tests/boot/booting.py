@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from msgspec.structs import asdict
 from tests.boot.random_topologies import Description, description, smaller, x86_description
 
 from rootplex.jobs.describe import read_checked

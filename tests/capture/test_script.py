@@ -6,10 +6,10 @@ import os
 import shutil
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rootplex.capture import script
 from rootplex.capture.facts import Snapshot

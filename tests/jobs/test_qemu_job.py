@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.backends.platforms import device, host_bridge, iommu
 
 from rootplex.capture.snapshot import _WINDOW

@@ -6,10 +6,10 @@ import io
 import shutil
 import tarfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.readers.acpica import compiled, header, needs_iasl, template
 
 from rootplex.readers.acpi.acpidump import read_tables, tables_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from random import Random
 
+from msgspec.structs import replace
 from tests.readers.acpica import compiled, needs_acpiexec
 
 from rootplex.readers.acpi.acpiexec import plain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.readers.acpica import compiled, header, needs_iasl, template
 
 from rootplex.readers.acpi.header import Table

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct, field
+
 from rootplex.source.place import DtPlace, Place, TablePlace
-from rootplex.source.record import dataclass, field
 
 
-@dataclass(slots=True)
-class PlaceMap:
+class PlaceMap(Struct):
     """Artifact place → source place, filled by one backend while it writes.
 
     Device tree: (node, property, cell); tables: (table, offset, length) or an AML path, and for
@@ -87,8 +87,7 @@ class PlaceMap:
             self.fields.setdefault(key, []).extend(entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """One file: its bytes and where they came from."""
 
     file: str
@@ -96,8 +95,7 @@ class Artifact:
     places: PlaceMap = field(default_factory=PlaceMap)
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeNames:
+class BridgeNames(Struct, frozen=True):
     """What the artifacts call one host bridge of the description; None where they do not have it."""
 
     name: str
@@ -106,8 +104,7 @@ class BridgeNames:
     hardware: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
+class Compiled(Struct, frozen=True, kw_only=True):
     """All artifacts of one platform, and the joints to the description.
 
     `pages` maps a page id of the hardware image to (bridge name, device key).

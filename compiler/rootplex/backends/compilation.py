@@ -10,19 +10,19 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
-from rootplex.source.record import dataclass
 from rootplex.tools.beside import beside
 
 if TYPE_CHECKING:
     from rootplex.backends.devicetree import DeviceTree
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One backend: when it runs, what it makes, whether the simulator reads that, and whether it
     waits for another program: such a part is made beside the others."""
 
@@ -33,8 +33,7 @@ class Part:
     waits: bool = False
 
 
-@dataclass(slots=True)
-class Joints:
+class Joints(Struct):
     """What backends tell beside their bytes: the names that bridges and functions got, and the one
     tree of which blob and text are made."""
 

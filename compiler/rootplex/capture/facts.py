@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.model.numbers import BusRange, Sbdf
 from rootplex.source.place import Span
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A line of sysfs `resource`: its index (0–5 BARs, 6 the ROM, 7… an SR-IOV function's or a bridge's
     windows), the CPU addresses first…last, and the kernel's flags."""
 
@@ -25,8 +25,7 @@ class Resource:
     flags: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Struct, frozen=True, kw_only=True):
     """One function as the kernel shows it in sysfs. `parent` is the bridge above it, None on a root
     bus; `subsystem` is (vendor, device); `config` is what could be read, 64 to 4096 bytes; `node` is
     its own device tree node and `acpi` its own ACPI path, where it has one; `msi` is (`msi` or `msix`,
@@ -60,8 +59,7 @@ class Function:
     msi: tuple[str, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A window of a host bridge: first…last CPU address, and the PCI address of its first byte."""
 
     space: Literal["mem", "io"]
@@ -71,8 +69,7 @@ class Window:
     pci: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostBridge:
+class HostBridge(Struct, frozen=True, kw_only=True):
     """A root bus: where sysfs has it, its DT node or ACPI device, and what the kernel's messages say
     of its buses and windows (None and empty where the log has lost them)."""
 
@@ -89,8 +86,7 @@ class HostBridge:
     windows: tuple[Window, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """An IOMMU group: the names of its members, PCI functions and others, and its domain type."""
 
     number: int
@@ -98,8 +94,7 @@ class Group:
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A line of /proc/iomem or /proc/ioports; `depth` 0 lies in no other."""
 
     depth: int
@@ -108,16 +103,14 @@ class Range:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A line of the kernel's log that is about PCI, ACPI or an IOMMU; seconds since the start."""
 
     time: float | None
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Bytes of the firmware: `dtb`, or the name of an ACPI table as /sys/firmware/acpi/tables has it."""
 
     name: str
@@ -125,8 +118,7 @@ class Block:
     masked: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """A whole snapshot. `offers` says whether functions without a group were offered a driver."""
 
     file: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import Span
-from rootplex.source.record import dataclass
 
 VERSION = 1
 SECTIONS = ("machine", "boot", "bridges", "functions", "groups", "iomem", "ioports", "messages", "firmware")
@@ -28,8 +29,7 @@ _FIRST = re.compile(rf"(1)/(\d{{1,9}}) ({_HEADER}.*)")
 _HELP = "take the snapshot again, to its line `end`"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line's first word, the rest, and where it stands in the file."""
 
     word: str

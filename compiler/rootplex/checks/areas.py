@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.place import Place, TablePlace
-from rootplex.source.record import dataclass
 
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
 
@@ -20,8 +21,7 @@ LEGACY_END = 1 << 20
 IO_APIC_SIZE, LOCAL_APIC_SIZE, VTD_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x1000, 0x10000, 0x20000
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(Struct, frozen=True):
     """One stretch: first and last address, whose it is (the bridge's name or a node's path), what
     messages call it, and where it is written; `path` is the node's."""
 

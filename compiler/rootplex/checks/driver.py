@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
 from rootplex.source.finding import Finding
 from rootplex.source.place import Span
-from rootplex.source.record import replace
 
 
 def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tuple[Finding, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 if TYPE_CHECKING:
     from rootplex.model.device import Device
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from rootplex.simulator.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """One host bridge as the artifacts have it; None or empty where one does not.
 
     `name` is the description's, else the device tree's path or the AML path.
@@ -42,8 +42,7 @@ def unmapped(place: Place) -> Place:
     return place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """The facts about one platform, as far as they are known.
 
     A check is called only where what it needs is there (`Needs` in the registry). `names` are all names that
@@ -62,7 +61,7 @@ class Facts:
     acpi: AcpiFirmware | None = None
     bridges: tuple[Joined, ...] = ()
     outcome: Outcome | None = None
-    source: Callable[[Place], Place] = field(default=unmapped)
+    source: Callable[[Place], Place] = unmapped
     found: tuple[Finding, ...] = ()
 
     @property

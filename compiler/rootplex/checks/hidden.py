@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
-from rootplex.source.record import dataclass
 
 LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
 """Types below which Linux asks for device 0 alone (`pcie_downstream_port`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(Struct, frozen=True):
     """Functions of one slot that are not looked for, with the port above (None: the first bus), and
     all that is below them. `empty`: the described function 0 that is not present, if there is one."""
 

@@ -11,10 +11,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.readers.acpi.iort import IdStep, Iort, IortNode, map_id
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, replace
 
 RUNS_LIMIT = 4096
 """A map of more runs is not looked into: no board has one."""
@@ -22,8 +24,7 @@ RUNS_LIMIT = 4096
 RIDS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """RIDs `first` to `last`, which go to `target` with ids from `id` on, or (`constant`) all with
     `id`; `target` None: nowhere. `at` is the entry (of IORT the last) that says so, or the
     map without one."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One check's data. `requires`: codes after which this check has nothing to say (as dtc's
     prerequisites). `covers`: rules of the references (`LNX-05`, `XP-12`)."""
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex import __version__
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
@@ -14,7 +16,6 @@ from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.result import Result
 from rootplex.source.finding import Finding, Level
-from rootplex.source.record import dataclass
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +38,7 @@ def _jobs(text: str) -> int:
     return jobs
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One file to compile."""
 
     name: str
@@ -47,8 +47,7 @@ class Job:
     force: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What became of it: the folder written, or the findings that stood in the way."""
 
     name: str

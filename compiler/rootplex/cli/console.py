@@ -6,13 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from rootplex.source.record import dataclass, field
+from msgspec import Struct, field
 
 PATIENCE = 1.0
 
 
-@dataclass(slots=True)
-class Console:
+class Console(Struct):
     """Where a command writes. `colour` follows NO_COLOR and whether output is a terminal."""
 
     out: TextIO

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct, field
+
 from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
 from rootplex.source.node import Node
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 _TYPES = {
     0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
@@ -25,8 +26,7 @@ _X_ACS, _X_ARI, _X_ATS, _X_SRIOV = 0x0D, 0x0E, 0x0F, 0x10
 _HOST_BRIDGE_CLASS = 0x0600
 
 
-@dataclass(frozen=True, slots=True)
-class BarFact:
+class BarFact(Struct, frozen=True):
     """A BAR's index, space and size in bytes, as the kernel sized it."""
 
     index: int
@@ -35,8 +35,7 @@ class BarFact:
     prefetchable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionFact:
+class FunctionFact(Struct, frozen=True, kw_only=True):
     """One function: its numbers, its configuration space (64 to 4096 bytes), what else is known.
     `parent` is the key of the bridge above, None on a first bus; `bars` None: sizes are not known."""
 
@@ -50,8 +49,7 @@ class FunctionFact:
     ari: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Registers of a configuration space; beyond what was read they are 0."""
 
     data: bytes

@@ -11,9 +11,10 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
@@ -22,8 +23,7 @@ class Hex(int):
     """An integer that is written in hexadecimal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Something that the description does not say: what, why, and the place that raised it."""
 
     what: str
@@ -34,8 +34,7 @@ class Missing:
         return f"{self.what}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """A description made of a source. `bridges` tells which node or object of the source each entry of
     `host_bridges` was made of (a DT path, an AML path, `ssss:bb`)."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.frontends.configspace import FunctionFact, read_config
 from rootplex.frontends.devices import device_list
 from rootplex.frontends.document import Hex, Imported, Missing, Names, imported, leaf, listing, record, tree
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 from rootplex.source.place import Span
-from rootplex.source.record import dataclass
 
 _HEAD = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7]) (.*)")
 _ROW = re.compile(r"([0-9a-f]{2,3}): ((?:[0-9a-f]{2} ?){1,16})\s*")
@@ -23,8 +24,7 @@ _HEADER = 64
 _LIMIT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One function of the text: segment, bus, devfn, its configuration space as far as it was printed."""
 
     segment: int

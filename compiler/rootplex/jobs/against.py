@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+
 from rootplex.backends.acpi.idmap import TooManyRuns, runs
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -25,13 +27,11 @@ from rootplex.readers.acpi.header import read_table
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Finding, unreadable
 from rootplex.source.place import FilePlace, Place
-from rootplex.source.record import dataclass
 
 _BUS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """One side: its platform in the model's terms, and where its places are shown."""
 
     platform: Platform

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.jobs.sources import Kind, kind_of
 from rootplex.source.finding import unreadable
-from rootplex.source.record import dataclass
 
 _TABLES = (".aml", ".dat")
 _HEAD = 65536
 _DT: tuple[Kind, ...] = ("dtb", "dts")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One input: a file, or a folder of ACPI tables. `data` are the bytes where there is no file."""
 
     path: str
@@ -23,8 +23,7 @@ class Item:
     data: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Struct, frozen=True):
     """The inputs of one board: one of any kind, or a device tree and ACPI tables."""
 
     items: tuple[Item, ...]

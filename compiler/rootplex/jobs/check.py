@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
@@ -25,7 +27,6 @@ from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
-from rootplex.source.record import dataclass, replace
 from rootplex.tools.beside import beside
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 # Modules of the simulator and of the report are loaded while the AML interpreter runs beside us.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class Examination(Struct, frozen=True, kw_only=True):
     """Everything about one description: what was made, read back, simulated and found."""
 
     platform: Platform

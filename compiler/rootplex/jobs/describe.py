@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import read_description
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, Unreadable
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """The platform (None where too little was readable) and every finding so far."""
 
     platform: Platform | None

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from rootplex.checks.facts import Joined
 from rootplex.jobs.readback import Pair, with_entries
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
-from rootplex.source.record import dataclass
 
 _BUS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(Struct, frozen=True):
     """What tells a host bridge from others. `config` are addresses of bus 0 of its configuration space (and
     of the space itself, where it is a window); `windows` (CPU address, size)."""
 

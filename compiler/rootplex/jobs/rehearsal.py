@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.backends.configspace import config_space
 from rootplex.capture.facts import Function, Snapshot
 from rootplex.checks.boards.kernel_saw_otherwise import RULE
@@ -33,15 +36,13 @@ from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
-from rootplex.source.record import dataclass, replace
 from rootplex.tools.images import profile_of
 
 _NEWEST = "linux-7.2"
 _SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
+class Rehearsal(Struct, frozen=True):
     """What came of it. Where nothing could be simulated a finding says why, and there is no machine."""
 
     findings: tuple[Finding, ...]
@@ -93,8 +94,7 @@ def _nothing(why: str, place: Place) -> Rehearsal:
     return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """What a simulated kernel came to: functions and groups."""
 
     functions: tuple[Simulated, ...]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.backends.artifact import Compiled
 from rootplex.model.bridge import Firmware
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.simulator.inputs import GuestWish, Settings
-from rootplex.source.record import dataclass, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(Struct, frozen=True, kw_only=True):
     """What the command line asks beside the description; None: as the description says."""
 
     firmware: Firmware | None = None

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.capture.facts import Snapshot
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
-from rootplex.source.record import dataclass, field
 
 Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci"]
 
@@ -26,17 +27,16 @@ _DESCRIPTION = re.compile(rb"^rootplex:", re.MULTILINE)
 _HEADER = 36
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """One input: its name for places, what it is, and what it holds. A snapshot has `snapshot` and
     the firmware that the kernel booted with; `lspci` its `text`."""
 
     file: str
     kind: Kind
     tree: Tree | None = None
-    tables: tuple[Table, ...] = field(default=(), repr=False)
+    tables: tuple[Table, ...] = ()
     snapshot: Snapshot | None = None
-    text: str = field(default="", repr=False)
+    text: str = ""
 
     @property
     def what(self) -> str:

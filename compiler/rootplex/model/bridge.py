@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from rootplex.model.device import Device, Pin, Space
 from rootplex.model.numbers import BUS_SIZE, BusRange, Region
 from rootplex.model.part import Part
-from rootplex.source.record import dataclass, replace
 
 ConfigKind: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 Firmware: TypeAlias = Literal["dt", "acpi"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Special(Part):
+class Special(Part, frozen=True, kw_only=True):
     """A place where a `quirk` bridge departs from ECAM; `bus` is absolute, `first` resolved."""
 
     bus: int
@@ -24,8 +24,7 @@ class Special(Part):
     register: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register(Part):
+class Register(Part, frozen=True, kw_only=True):
     """One entry of `reg` and `reg-names`."""
 
     name: str
@@ -33,8 +32,7 @@ class Register(Part):
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigSpace(Part):
+class ConfigSpace(Part, frozen=True, kw_only=True):
     """How configuration space is reached. `base` is that of the first bus of the bus range
     (the device tree's convention); for `windowed` base and size are the register block."""
 
@@ -57,8 +55,7 @@ class ConfigSpace(Part):
         return self.kind in {"ecam", "quirk"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window(Part):
+class Window(Part, frozen=True, kw_only=True):
     """Addresses that the bridge passes down: PCI side, CPU side, bytes."""
 
     space: Space
@@ -68,8 +65,7 @@ class Window(Part):
     prefetchable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DmaWindow(Part):
+class DmaWindow(Part, frozen=True, kw_only=True):
     """Memory that devices below reach: PCI side, CPU side, bytes."""
 
     pci: int
@@ -77,8 +73,7 @@ class DmaWindow(Part):
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntxEntry(Part):
+class IntxEntry(Part, frozen=True, kw_only=True):
     """One wire: device number on the first bus (None: every device), pin A…D, interrupt number."""
 
     dev: int | None
@@ -86,8 +81,7 @@ class IntxEntry(Part):
     irq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intx(Part):
+class Intx(Part, frozen=True, kw_only=True):
     """Legacy interrupts: four lines rotated by device number, or the same four for each, or a map."""
 
     controller: str
@@ -97,8 +91,7 @@ class Intx(Part):
     trigger: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdMapEntry(Part):
+class IdMapEntry(Part, frozen=True, kw_only=True):
     """`count` requester ids from `rid` become ids from `id` at `target` (an MSI controller or IOMMU)."""
 
     rid: int
@@ -107,8 +100,7 @@ class IdMapEntry(Part):
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MsiMap(Part):
+class MsiMap(Part, frozen=True, kw_only=True):
     """RID → DeviceID. `entries` are always explicit (the identity is filled in)."""
 
     controller: str
@@ -117,8 +109,7 @@ class MsiMap(Part):
     parent: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IommuMap(Part):
+class IommuMap(Part, frozen=True, kw_only=True):
     """RID → StreamID. With `intel-vtd` `entries` is empty: the stream is the RID."""
 
     unit: str
@@ -128,8 +119,7 @@ class IommuMap(Part):
     pri: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override(Part):
+class Override(Part, frozen=True, kw_only=True):
     """What one firmware says differently. None: as the bridge; `segment` "none": not said at all."""
 
     present: bool = True
@@ -140,8 +130,7 @@ class Override(Part):
     enabled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcpiView(Override):
+class AcpiView(Override, frozen=True, kw_only=True):
     """The `acpi` key: overrides and what only ACPI has.
 
     `mcfg` True, False, or the bus range of the entry; `osc` the granted features."""
@@ -154,16 +143,14 @@ class AcpiView(Override):
     cba: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtView(Override):
+class DtView(Override, frozen=True, kw_only=True):
     """The `dt` key: overrides, a label, and vendor properties (name → value) for the node."""
 
     label: str | None = None
     properties: tuple[tuple[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostBridge(Part):
+class HostBridge(Part, frozen=True, kw_only=True):
     """One PCI host bridge and its tree. `index` is its place in the file, from 0."""
 
     index: int

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from rootplex.model.numbers import Region
 from rootplex.model.part import Part
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controller(Part):
+class Controller(Part, frozen=True, kw_only=True):
     """What all of them have. `built_in`: it came with `base: qemu-virt`, nobody described it."""
 
     name: str
@@ -16,26 +14,22 @@ class Controller(Part):
     built_in: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GicV3(Controller):
+class GicV3(Controller, frozen=True, kw_only=True):
     distributor: Region
     redistributors: Region
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GicV2(Controller):
+class GicV2(Controller, frozen=True, kw_only=True):
     distributor: Region
     cpu_interface: Region
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IoApic(Controller):
+class IoApic(Controller, frozen=True, kw_only=True):
     base: int
     gsi_base: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Its(Controller):
+class Its(Controller, frozen=True, kw_only=True):
     """`id` is the identifier that MADT and IORT use for it."""
 
     base: int
@@ -44,8 +38,7 @@ class Its(Controller):
     device_id_bits: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GicV2m(Controller):
+class GicV2m(Controller, frozen=True, kw_only=True):
     """`spi_base` is the interrupt ID as MSI_TYPER has it (SPI + 32)."""
 
     base: int
@@ -54,8 +47,7 @@ class GicV2m(Controller):
     spi_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmmuV3(Controller):
+class SmmuV3(Controller, frozen=True, kw_only=True):
     """Interrupts are SPI numbers, edge; None where the unit has no such line."""
 
     base: int
@@ -68,27 +60,23 @@ class SmmuV3(Controller):
     stream_id_bits: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmmuV2(Controller):
+class SmmuV2(Controller, frozen=True, kw_only=True):
     base: int
     size: int
     interrupts: tuple[int, ...]
     stream_id_bits: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntelVtd(Controller):
+class IntelVtd(Controller, frozen=True, kw_only=True):
     base: int
     segment: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmdIommu(Controller):
+class AmdIommu(Controller, frozen=True, kw_only=True):
     base: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtNode(Controller):
+class DtNode(Controller, frozen=True, kw_only=True):
     """A vendor's own controller that only the device tree can say.
 
     `cells` is its #interrupt-cells, #msi-cells or #iommu-cells by the list it stands in;

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from rootplex.model.part import Part
-from rootplex.source.record import dataclass
 
 DeviceType: TypeAlias = Literal[
     "root-port", "upstream-port", "downstream-port", "endpoint", "legacy-endpoint",
@@ -36,8 +35,7 @@ Space: TypeAlias = Literal["io", "mem32", "mem64"]
 Pin: TypeAlias = Literal["A", "B", "C", "D"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar(Part):
+class Bar(Part, frozen=True, kw_only=True):
     """One base address register; `index` 0-5 (0-1 on bridges), a mem64 takes two."""
 
     index: int
@@ -46,8 +44,7 @@ class Bar(Part):
     prefetchable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sriov(Part):
+class Sriov(Part, frozen=True, kw_only=True):
     """SR-IOV: TotalVFs, First VF Offset, VF Stride, the VFs' device id, VFs switched on."""
 
     total: int
@@ -57,8 +54,7 @@ class Sriov(Part):
     enabled: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alias(Part):
+class Alias(Part, frozen=True, kw_only=True):
     """A further requester id that the device uses on its own bus."""
 
     dev: int
@@ -69,8 +65,7 @@ class Alias(Part):
         return self.dev << 3 | self.fn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device(Part):
+class Device(Part, frozen=True, kw_only=True):
     """One function. `key` is its position in the file (`0.2.1`), unique, for those without a name.
 
     Absent capabilities are None, False or 0. `acs` is None without the capability and a

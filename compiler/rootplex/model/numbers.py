@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 _SBDF = re.compile(r"([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
 
@@ -15,8 +15,7 @@ BUS_SIZE = {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}
 """Bytes of configuration space a bus takes, by kind of host bridge (linux-pci §1.6)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Sbdf:
+class Sbdf(Struct, frozen=True, order=True):
     """One function's address: segment, bus, and devfn (device << 3 | function)."""
 
     segment: int
@@ -41,8 +40,7 @@ class Sbdf:
         return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
 
 
-@dataclass(frozen=True, slots=True)
-class BusRange:
+class BusRange(Struct, frozen=True):
     """The buses first…last of a host bridge, both included."""
 
     first: int
@@ -59,8 +57,7 @@ class BusRange:
         return f"{self.first:02x}-{self.last:02x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """Physical addresses base…base + size - 1."""
 
     base: int

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from rootplex.source.place import FilePlace, Place
-from rootplex.source.record import dataclass, field
 
 NOWHERE: Place = FilePlace("<none>")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where a part and its fields were written.
 
     `fields` maps a field's path below the part (`segment`, `config.base`, `irqs.2`) to the
@@ -46,11 +48,24 @@ class Places:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """A part of the description; equality and repr leave the places out."""
 
-    places: Places = field(default_factory=Places, compare=False, repr=False)
+    places: Places = Places()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.said() == self.said()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.said().values()))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.said().items())
+        return f"{type(self).__qualname__}({fields})"
+
+    def said(self) -> dict[str, Any]:
+        """Every field but the places."""
+        return {name: value for name, value in asdict(self).items() if name != "places"}
 
     def at(self, path: str = "") -> Place:
         """The place of a field by its path in the language; without one, of the whole part."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from rootplex.model.bridge import Firmware, HostBridge
 from rootplex.model.controllers import InterruptController, Iommu, MsiController
 from rootplex.model.device import Device
 from rootplex.model.numbers import Region, Sbdf
 from rootplex.model.part import Part
-from rootplex.source.record import dataclass, replace
 
 Arch: TypeAlias = Literal["arm64", "arm", "x86_64", "riscv64"]
 Placement: TypeAlias = Literal["mcfg", "segment-zero", "any"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory(Part):
+class Memory(Part, frozen=True, kw_only=True):
     """A stretch of RAM."""
 
     base: int
@@ -28,16 +28,14 @@ class Memory(Part):
         return Region(self.base, self.size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot(Part):
+class Boot(Part, frozen=True, kw_only=True):
     """The device (a name) that the platform boots from, and where it must sit."""
 
     device: str
     placement: Placement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dom0(Part):
+class Dom0(Part, frozen=True, kw_only=True):
     """The first domain. `memory` and `vmalloc` in bytes, None: not said."""
 
     bits: Literal[32, 64]
@@ -50,16 +48,14 @@ class Dom0(Part):
     vmalloc: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest(Part):
+class Guest(Part, frozen=True, kw_only=True):
     """A domain and the names of the devices that it is to be given."""
 
     name: str
     devices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Xen(Part):
+class Xen(Part, frozen=True, kw_only=True):
     discovery: Literal["dom0", "xen"]
     pci_passthrough: bool
     iommu: bool
@@ -68,8 +64,7 @@ class Xen(Part):
     guests: tuple[Guest, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect(Part):
+class Expect(Part, frozen=True, kw_only=True):
     """What the author asserts. None: nothing is said about it."""
 
     addresses: tuple[tuple[str, Sbdf], ...] = ()
@@ -99,8 +94,7 @@ class Expect(Part):
 EXPECTATIONS = ("addresses", "segments", "groups", "isolated", "shared", "boot", "findings")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectWhen(Part):
+class ExpectWhen(Part, frozen=True, kw_only=True):
     """What is asserted otherwise of boots by one firmware (None: either) or some kernels (None: any)."""
 
     firmware: Firmware | None
@@ -111,8 +105,7 @@ class ExpectWhen(Part):
         return self.firmware in (None, firmware) and (self.kernels is None or kernel in self.kernels)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression(Part):
+class Suppression(Part, frozen=True, kw_only=True):
     """A finding accepted on purpose: its code, the name of its subject, the reason."""
 
     code: str
@@ -120,8 +113,7 @@ class Suppression(Part):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform(Part):
+class Platform(Part, frozen=True, kw_only=True):
     """One description, all defaults filled in. `file` is where it was read from."""
 
     file: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, number
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass
 
 MAX_CELLS = 4
 """Linux reads no address or size of more cells (`OF_MAX_ADDR_CELLS`)."""
@@ -26,8 +27,7 @@ Translation: TypeAlias = Literal["cpu", "mbus", "none"]
 or not translatable through the `ranges` above."""
 
 
-@dataclass(frozen=True, slots=True)
-class DtReg:
+class DtReg(Struct, frozen=True):
     """One entry of `reg`. `address` is the parent bus's, `cpu` the CPU's (None: untranslatable)."""
 
     index: int
@@ -40,8 +40,7 @@ class DtReg:
     place: DtPlace
 
 
-@dataclass(frozen=True, slots=True)
-class DtWindow:
+class DtWindow(Struct, frozen=True):
     """One entry of a PCI `ranges` or `dma-ranges`: `pci` bus addresses seen at `cpu_local` on the
     node's parent bus, at `cpu` by the CPU (None: untranslatable)."""
 
@@ -62,8 +61,7 @@ class DtWindow:
         return self.phys_hi >> 24 & 3
 
 
-@dataclass(frozen=True, slots=True)
-class DtRange:
+class DtRange(Struct, frozen=True):
     """One entry of an ordinary bus's `ranges`: child addresses to parent addresses."""
 
     child: int

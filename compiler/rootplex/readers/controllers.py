@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal, TypeAlias
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 Layout: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Controller:
+class Controller(Struct, frozen=True):
     """One known compatible string. `layout` follows from its kinds: `windowed` with B, `quirk` with A or C
     alone, else `ecam` or `cam`."""
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
 from rootplex.readers.controllers import Controller, known_controller
 from rootplex.readers.intx import InterruptMap, interrupt_map
@@ -17,13 +19,11 @@ from rootplex.readers.problem import Problem
 from rootplex.readers.ridmap import MapCells, RidMap, rid_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass, field
 
 Listing: TypeAlias = Literal["absent", "empty", "entries"]
 
 
-@dataclass(frozen=True, slots=True)
-class PhandleRef:
+class PhandleRef(Struct, frozen=True):
     """A reference with arguments, as in `msi-parent` and `iommus`; `target` None: no such node."""
 
     phandle: int
@@ -34,12 +34,11 @@ class PhandleRef:
     place: DtPlace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtHostBridge:
+class DtHostBridge(Struct, frozen=True, kw_only=True):
     """One host bridge node. Values are raw: nothing is cut to width, defaulted or clamped here."""
 
     file: str
-    node: DtNode = field(repr=False)
+    node: DtNode
     path: str
     compatible: tuple[str, ...]
     status: str | None
@@ -74,7 +73,7 @@ class DtHostBridge:
     """First cell of the node's own `linux,pci-probe-only`."""
     ats_supported: bool
     xen_passthrough: bool
-    children: dict[int, DtNode] = field(repr=False)
+    children: dict[int, DtNode]
     """Child nodes by devfn (bits 15:8 of their first `reg` cell); the first of equals stays."""
     external_facing: tuple[DtNode, ...]
     """Nodes below (and the bridge itself) with `external-facing`."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct, field
+
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptMapEntry:
+class InterruptMapEntry(Struct, frozen=True):
     """One entry. `key` is the child's unit address and interrupt specifier, `parent_address` and
     `specifier` the parent's; `parent` is the node behind `phandle`, None where there is none."""
 
@@ -30,8 +30,7 @@ class InterruptMapEntry:
     place: DtPlace
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptMap:
+class InterruptMap(Struct, frozen=True):
     """An `interrupt-map`. `mask` is all ones where no `interrupt-map-mask` stands. Entries end at
     the first malformed one, which is a problem: nothing after it can be found."""
 
@@ -45,8 +44,7 @@ class InterruptMap:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """One function on the way from the root bus down to a device: the bus it sits on, its
     device and function numbers (`devfn` = device << 3 | function), and whether ARI is active on
     that bus (then its slot counts as 0 in the swizzle)."""
@@ -56,8 +54,7 @@ class Hop:
     ari: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class IntxRoute:
+class IntxRoute(Struct, frozen=True):
     """Where a pin ends. Routed: `controller` (path) and `specifier` (cells). Else both None and
     `reason` says why. `nexus` is the node whose map was searched, `pin` (1-4) and `unit` what it
     was searched with; `entries` are the map entries taken, one for each nexus passed."""
@@ -142,12 +139,11 @@ def interrupt_map(tree: Tree, node: DtNode) -> InterruptMap | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptMaps:
+class InterruptMaps(Struct, frozen=True):
     """The interrupt maps of a tree, each read when it is first met: many pins go through one."""
 
     tree: Tree
-    _known: dict[str, InterruptMap | None] = field(default_factory=dict, repr=False)
+    _known: dict[str, InterruptMap | None] = field(default_factory=dict)
 
     def of(self, node: DtNode) -> InterruptMap | None:
         """The node's map; None where it has none."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.address import DtReg, is_pci_bus, reg_problems, regs
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass
 
 ControllerKind: TypeAlias = Literal["gic", "its", "msi", "smmu", "smmuv3", "iommu", "interrupt"]
 
 
-@dataclass(frozen=True, slots=True)
-class DtController:
+class DtController(Struct, frozen=True):
     """An interrupt controller, MSI controller or IOMMU. `kind` is the most telling word for it."""
 
     kind: ControllerKind
@@ -29,8 +29,7 @@ class DtController:
     place: DtPlace
 
 
-@dataclass(frozen=True, slots=True)
-class DtArea:
+class DtArea(Struct, frozen=True):
     """A stretch of CPU addresses that a node claims: a `reg` entry, memory or a reservation."""
 
     path: str
@@ -40,8 +39,7 @@ class DtArea:
     place: DtPlace
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """`/chosen`: first cell of `linux,pci-probe-only`, boot arguments, console."""
 
     probe_only: int | None
@@ -49,8 +47,7 @@ class Chosen:
     stdout_path: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DtPlatform:
+class DtPlatform(Struct, frozen=True):
     """The platform: `memory` of enabled memory nodes, `reserved` of `/reserved-memory` and the
     reservation block, `areas` of every other translatable `reg` (the bridges' own among them)."""
 

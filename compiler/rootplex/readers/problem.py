@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 ProblemKind: TypeAlias = Literal[
     "checksum", "size", "length", "count", "cut-off", "empty", "reference", "type", "cells", "mapping"
@@ -18,8 +19,7 @@ by which nothing can be read; `mapping`: ids that have two ways, or a single map
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One malformed thing: its kind, where it is, and what is wrong in words (lower case, no full stop)."""
 
     kind: ProblemKind

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from enum import Enum
 
+from msgspec import Struct
+
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, cells_of
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass
 
 
 class MapCells(Enum):
@@ -24,8 +25,7 @@ class MapCells(Enum):
     """The target's own `#…-cells`, 1 where absent (Linux 7.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RidMapEntry:
+class RidMapEntry(Struct, frozen=True):
     """One entry. `output` are the specifier's cells; `target` is the node behind `phandle`, None
     where there is none, and `target_enabled` its own status."""
 
@@ -48,8 +48,7 @@ class RidMapEntry:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class RidMap:
+class RidMap(Struct, frozen=True):
     """One map property. `invalid` says why Linux refuses it (-EINVAL), else None: as a whole (then
     there are no entries), or from the point where its entries stop. `mask` is 0xffffffff where no
     mask property stands (`mask_present`)."""
@@ -65,8 +64,7 @@ class RidMap:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MapResult:
+class MapResult(Struct, frozen=True):
     """Where a requester id goes. Mapped: `entry` and `output` are set. Not covered by any entry:
     both None and no `error`. Refused: `error` is the kernel's error name (EINVAL, EFAULT, ENODEV)
     and `reason` says why; `place` points at what decided."""

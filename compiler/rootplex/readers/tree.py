@@ -9,8 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from msgspec import Struct, field
+
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass, field
 
 # Devicetree Specification 0.4, §2.3.5: what holds where no node says.
 DEFAULT_ADDRESS_CELLS = 2
@@ -31,8 +32,7 @@ def number(cells: tuple[int, ...]) -> int:
     return value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DtNode:
+class DtNode(Struct, frozen=True, eq=False):
     """One node. `name` has the unit address and is empty for the root, whose `path` is `/`.
 
     `properties` keeps the blob's order; an empty property is `b""`. Nodes compare by identity and
@@ -41,9 +41,12 @@ class DtNode:
 
     path: str
     name: str
-    parent: DtNode | None = field(repr=False)
-    properties: dict[str, bytes] = field(default_factory=dict, repr=False)
-    children: list[DtNode] = field(default_factory=list, repr=False)
+    parent: DtNode | None
+    properties: dict[str, bytes] = field(default_factory=dict)
+    children: list[DtNode] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"DtNode({self.path!r})"
 
     def cells(self, name: str) -> tuple[int, ...] | None:
         """The property's whole cells; None where it is absent."""
@@ -139,8 +142,7 @@ class DtNode:
             stack.extend(reversed(node.children))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
+class Tree(Struct, frozen=True, eq=False):
     """A whole device tree. `file` names it in places; `reservations` are (address, size) of the
     memory reservation block. Where two nodes claim a phandle the first in document order has it,
     and `shared_phandles` names the others."""
@@ -148,10 +150,13 @@ class Tree:
     file: str
     root: DtNode
     reservations: tuple[tuple[int, int], ...]
-    by_path: dict[str, DtNode] = field(repr=False)
-    by_phandle: dict[int, DtNode] = field(repr=False)
+    by_path: dict[str, DtNode]
+    by_phandle: dict[int, DtNode]
     shared_phandles: tuple[DtNode, ...] = ()
     boot_cpu: int = 0
+
+    def __repr__(self) -> str:
+        return f"Tree({self.file!r})"
 
     def place(self, node: DtNode | str, property: str | None = None, cell: int | None = None) -> DtPlace:
         """The place of a node (or path), a property of it, or one cell of that."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from rootplex.jobs.qemu.boot import Boot
 from rootplex.jobs.qemu.comparison import Comparison, Line

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
+
 from rootplex.jobs.result import Result
 from rootplex.report import closing, words
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
-from rootplex.source.record import dataclass
 
 _COLOURS = {Level.ERROR: "31", Level.WARNING: "33", Level.NOTE: "36"}
 MAX_LINE = 160
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """Colours on or off."""
 
     colour: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.groups.dom0 import group
 from rootplex.simulator.groups.grouping import Grouping
@@ -11,11 +13,9 @@ from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.routing.firmware import Firmware
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Bare:
+class Bare(Struct, frozen=True):
     """What the kernel found, its groups, and the hardware as the boot left it."""
 
     kernel: Dom0State

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.header import Table
@@ -14,24 +16,21 @@ from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
 from rootplex.readers.ridmap import MapCells
 from rootplex.readers.tree import Tree
-from rootplex.source.record import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class DtFirmware:
+class DtFirmware(Struct, frozen=True):
     """A device tree: the blob, its host bridges in document order, and the platform around."""
 
-    tree: Tree = field(repr=False)
+    tree: Tree
     bridges: tuple[DtHostBridge, ...]
     platform: DtPlatform
 
 
-@dataclass(frozen=True, slots=True)
-class AcpiFirmware:
+class AcpiFirmware(Struct, frozen=True):
     """ACPI: all tables, the namespace of DSDT and SSDTs, and the first MCFG and IORT (None:
     absent), which is the one an operating system takes."""
 
-    tables: tuple[Table, ...] = field(repr=False)
+    tables: tuple[Table, ...]
     namespace: Namespace
     mcfg: Mcfg | None = None
     iort: Iort | None = None

@@ -6,7 +6,7 @@ passes. Identity is the object: comparisons are by `is`.
 
 from __future__ import annotations
 
-from rootplex.source.record import dataclass, field
+from msgspec import Struct, field
 
 ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
 """ACS capability and control bits (PCIe 6.0 §7.7.11)."""
@@ -18,8 +18,7 @@ ROOT_PORT, UPSTREAM, DOWNSTREAM, PCIE_TO_PCI, PCI_TO_PCIE, INTEGRATED, EVENT_COL
 """PCIe Device/Port Types (PCIe 6.0 §7.5.3.2); endpoint 0, legacy endpoint 1."""
 
 
-@dataclass(slots=True, eq=False)
-class Bar:
+class Bar(Struct, eq=False):
     """One sized BAR. `pci` and `cpu` are None while unassigned; `index` 6 is the ROM, 7-12 the
     VF BARs of a PF (Linux's resource numbers). `size` in bytes (VF BAR: of one VF)."""
 
@@ -31,8 +30,7 @@ class Bar:
     cpu: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Sriov:
+class Sriov(Struct, eq=False):
     """A PF's SR-IOV capability as Dom0 read it: where it is, and how many VFs a driver will enable
     (what firmware left enabled). `reserve` is the last bus number that its VFs may need. `refused` says
     why enabling them failed, None where it did not."""
@@ -45,8 +43,7 @@ class Sriov:
     refused: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Bus:
+class Bus(Struct, eq=False):
     """A bus that Dom0 made; `last` is the end of the bus numbers that it may use. `bridge` is the
     function above it: None on a root bus and on the virtual bus of SR-IOV VFs (then `virtual` is
     true and `parent` the PF's bus). `extended`: configuration space beyond 256 bytes can pass."""
@@ -66,8 +63,7 @@ class Bus:
         return self.parent is None
 
 
-@dataclass(slots=True, eq=False)
-class Function:
+class Function(Struct, eq=False):
     """One present function.
 
     `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered.

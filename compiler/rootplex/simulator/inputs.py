@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """An artifact: the file's name, for places, and its bytes."""
 
     file: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifacts:
+class Artifacts(Struct, frozen=True, kw_only=True):
     """The bytes of one platform. Without `config` there is no hardware, and what depends on
     devices is unknown. `tables` are whole ACPI tables, in the order the firmware lists them."""
 
@@ -26,16 +24,14 @@ class Artifacts:
     pages: Blob | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GuestWish:
+class GuestWish(Struct, frozen=True):
     """A guest and the page ids of the functions that it is to be given."""
 
     name: str
     pages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """How the machine is run: the language's `xen` key with names replaced by artifact places.
 
     `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None

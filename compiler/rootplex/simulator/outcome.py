@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Grouping
@@ -12,11 +14,9 @@ from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.xen.machine import Xen
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """One boot by one firmware. Functions are Dom0's; page ids tell which hardware they are.
 
     `linux`, `xen_groups`, `safe` are the three partitions. `streams`, `messages`, `intx` have an entry

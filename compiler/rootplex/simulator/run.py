@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.dom0 import group_streams
@@ -27,7 +29,6 @@ from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.wiring import wiring_of
-from rootplex.source.record import replace
 
 ANY_STREAM = 32
 """The width of a stream table that nothing limits."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.source.place import FilePlace, Place, Span
-from rootplex.source.record import dataclass, replace
 
 
 class Level(StrEnum):
@@ -22,16 +24,14 @@ class Level(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Struct, frozen=True):
     """The other party of a finding: where it is, and what it has to do with it."""
 
     at: Place
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One fault, as the JSON of `check` has it (code, name, level, message, at, …)."""
 
     code: str

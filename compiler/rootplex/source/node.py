@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from msgspec import Struct, field
+
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 Scalar: TypeAlias = bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One value: a scalar, a list of nodes, or a map of nodes, with its place.
 
     `keys` has the place of each key of a map. `comment` is a remark for the reader of a written

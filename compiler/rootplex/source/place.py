@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 JsonAt: TypeAlias = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A stretch of a text file; lines and columns count from 1, the end column is exclusive."""
 
     file: str
@@ -37,8 +36,7 @@ class Span:
         }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DtPlace:
+class DtPlace(Struct, frozen=True, order=True):
     """A node of a device tree, one of its properties, or one 32-bit cell of that (from 0)."""
 
     file: str
@@ -58,8 +56,7 @@ class DtPlace:
         return {"file": self.file, "node": self.node, "property": self.property, "cell": self.cell}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TablePlace:
+class TablePlace(Struct, frozen=True, order=True):
     """Bytes of an ACPI table (offset from its header) or an object of its AML, or both."""
 
     file: str
@@ -86,8 +83,7 @@ class TablePlace:
         }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FilePlace:
+class FilePlace(Struct, frozen=True, order=True):
     """A whole file: for what is wrong with the file and not with a part of it."""
 
     file: str

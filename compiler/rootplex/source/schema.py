@@ -9,7 +9,8 @@ import functools
 import json
 from typing import Literal, TypeAlias
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
+
 from rootplex.source.schema_valid import Schema, is_valid
 from rootplex.source.shipped import shipped_folder
 
@@ -21,8 +22,7 @@ Kind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """One fault of a document.
 
     `path` leads to the faulty value; where the fault is a key (unknown, missing or malformed), to its

@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from msgspec import Struct, field
+
 from rootplex.source.finding import Finding, Level, Related, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
 from rootplex.source.pyyaml import yaml
-from rootplex.source.record import dataclass, field
 
 MAX_BYTES = 32 << 20
 MAX_DEPTH = 100
@@ -66,8 +67,7 @@ def plain_scalar(text: str) -> Scalar:
     return _SPECIAL_FLOAT.get(text, text)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A list or map whose end has not come yet."""
 
     start: _Mark

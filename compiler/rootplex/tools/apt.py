@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rootplex.tools import runner
 from rootplex.tools.runner import Outcome, ToolError
@@ -24,8 +25,7 @@ class NotOfferedError(ToolError):
     """The mirror has no such suite, or the suite no such package; another one may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apt:
+class Apt(Struct, frozen=True):
     """apt on one suite of one mirror, for one (Debian) architecture, with all it keeps in `home`."""
 
     home: Path

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 _TRAILER = "TRAILER!!!"
 _BLOCK = 512  # what cpio itself pads an archive to; the kernel needs 4 before what follows
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One member: its name without a leading slash, its bytes, its mode with the file type."""
 
     name: str

@@ -14,8 +14,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rootplex.tools import apt, images
 from rootplex.tools.images import Arch
@@ -39,8 +40,7 @@ _UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """An unpacked kernel, a static busybox of its architecture, and the profile of its behaviour
     (None: there is none for this release)."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.backends import platforms
 from tests.backends.acpi.acpica import fields
 from tests.backends.platforms import GIB, device, window

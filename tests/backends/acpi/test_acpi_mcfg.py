@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.backends import platforms
 from tests.backends.acpi.acpica import Field, fields, structures
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.backends import platforms
 from tests.backends.acpi.acpica import evaluate, names
 from tests.backends.platforms import GIB, KIB, MIB, device, window

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from tests.backends.devicetree.dtc_text import read, rows
 from tests.backends.platforms import device, host_bridge, intx, iommu, msi, places, platform, window
 

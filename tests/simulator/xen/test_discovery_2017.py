@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, tree_of, virt_pages
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.simulator.xen.xen_machines import ARM, FakeMachine, Page, add
 
 from rootplex.readers.acpi.header import read_table

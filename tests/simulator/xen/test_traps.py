@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.simulator.xen.test_hypercalls import VIRT, x86
 from tests.simulator.xen.test_mcfg import LOW, booted, mcfg
 from tests.simulator.xen.xen_machines import ECAM, FakeMachine, add, arm, case_text, virt_pages

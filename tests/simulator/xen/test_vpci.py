@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, add, arm, domctl
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.backends.acpi.header import with_fixed_creator
-from rootplex.source.record import dataclass
 from rootplex.tools.runner import ToolError, private_folder, run
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -14,8 +15,7 @@ _COMPLAINT = re.compile(r"^\S*\((\d+)\) : (error|warning|remark) +(\d+) - (.*)$"
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """What `iasl` says (an error, a warning or a remark), the line of the text (from 1) and its words."""
 
     line: int

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.backends.acpi.header import TableWriter
 from rootplex.backends.acpi.layouts import DMAR_DRHD, DMAR_HEAD, DMAR_SCOPE, size_of
 from rootplex.backends.artifact import Artifact
@@ -15,7 +17,6 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _REVISION = 1
 _INTERRUPT_REMAPPING = 1 << 0
@@ -27,16 +28,14 @@ _LEAST_WIDTH = 39  # bits of the smallest second-level table that VT-d has
 _QEMU_IO_APIC = {"type": _IO_APIC, "enumeration_id": 0, "start_bus": 0xFF}
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(Struct, frozen=True):
     """One device scope entry and where it comes from."""
 
     values: dict[str, int]
     source: Place
 
 
-@dataclass(frozen=True, slots=True)
-class _Drhd:
+class _Drhd(Struct, frozen=True):
     """One unit in one segment; without scopes of functions it takes the whole segment."""
 
     unit: IntelVtd

@@ -12,10 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.model.bridge import IdMapEntry
 from rootplex.model.numbers import BusRange
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, replace
 
 RUNS_LIMIT = 4096
 """More runs than this are refused: 80 KiB of mappings, each searched for every device."""
@@ -27,8 +29,7 @@ class TooManyRuns(Exception):  # noqa: N818 - it says what is wrong
     """The mask scatters the ids so that more than `RUNS_LIMIT` runs would be needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """`count` input ids from `first`; they become ids from `id`, or (`constant`) all become `id`."""
 
     first: int

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from msgspec import Struct
+
 from rootplex.backends.acpi.idmap import RUNS_LIMIT, Run, TooManyRuns, common, runs, without
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _ID_END = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """`count` ids from `first` become ids from `output` at the node of `target`.
 
     `single`: every id becomes `output`."""
@@ -32,8 +32,7 @@ class Mapping:
     single: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RootComplex:
+class RootComplex(Struct, frozen=True):
     """One segment: what its bridges have in common, and the mappings of all of them."""
 
     segment: int
@@ -50,8 +49,7 @@ class RootComplex:
         return next((bridge.iommu for bridge in self.bridges if bridge.iommu is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The root complexes by first appearance, and each unit's mappings to the ITSs; or what is wrong."""
 
     root_complexes: tuple[RootComplex, ...]
@@ -59,8 +57,7 @@ class Plan:
     faults: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Maps:
+class _Maps(Struct, frozen=True):
     """One bridge with its two maps, as far as IORT knows the targets."""
 
     bridge: HostBridge

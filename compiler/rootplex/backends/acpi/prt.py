@@ -6,20 +6,20 @@ level, high with a GIC and low with an IO-APIC (linux-pci §6.2).
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.controllers import DtNode, GicV2, GicV3, IoApic
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _DEVICES = 32
 _PINS = "ABCD"
 _SPI_BASE = 32  # the interrupt ID of SPI 0
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Device number, pin (0 is INTA), global system interrupt, and where the wire was written."""
 
     device: int

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.model.bridge import DmaWindow, HostBridge, Window
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _SPACE_END = 1 << 64
 _SIZES = {"Word": 16, "DWord": 26, "QWord": 46}
 _LIMITS = {"Word": 1 << 16, "DWord": 1 << 32, "QWord": 1 << 64}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True, kw_only=True):
     """One address descriptor. `translated_type`: I/O of the bus that is memory to the CPU."""
 
     space: Literal["bus", "io", "memory"]

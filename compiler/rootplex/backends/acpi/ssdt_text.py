@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.backends.acpi.asl import asl_hardware_id, asl_number, asl_text
 from rootplex.backends.acpi.prt import Route
 from rootplex.backends.acpi.resources import Descriptor
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
-from rootplex.source.record import dataclass
 
 Lines: TypeAlias = Iterator[str]
 
@@ -23,8 +24,7 @@ _METHODS = Path(__file__).with_name("templates") / "methods.asl"
 _INDENT = "    "
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(Struct, frozen=True):
     """One range of ECAM for the PNP0C02."""
 
     bridge: str
@@ -33,8 +33,7 @@ class Reserved:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A device below a bridge that AML has to name; `number` tells external facing ports apart."""
 
     device: Device
@@ -43,8 +42,7 @@ class Port:
     children: tuple[Port, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+class Bridge(Struct, frozen=True):
     """What the text says of one host bridge."""
 
     bridge: HostBridge
@@ -58,8 +56,7 @@ class Bridge:
     ports: tuple[Port, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ssdt:
+class Ssdt(Struct, frozen=True):
     """What the text says. `reservation`: the name of the PNP0C02 that consumes `reserved`."""
 
     platform: str

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from rootplex.backends.artifact import Artifact
 from rootplex.backends.configspace.bridge import bridge_entry
 from rootplex.backends.configspace.function import function_page, virtual_page
@@ -20,7 +22,6 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import unreadable
-from rootplex.source.record import dataclass
 
 CONFIG, PAGES = "config.json", "config.bin"
 VERSION = 1
@@ -29,8 +30,7 @@ MOST_FUNCTIONS = 1 << 20
 """More are refused: sixteen full segments, 200 MB of config.json."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigSpace:
+class ConfigSpace(Struct, frozen=True):
     """The hardware image and its joints to the description.
 
     `ids` maps a function's id to (bridge name, device key); a VF's key is its PF's, `/vf` and its

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.devicetree.machine import node_tree
 from rootplex.backends.devicetree.tree import Tree, paths, places
 from rootplex.model.platform import Platform
-from rootplex.source.record import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTree:
+class DeviceTree(Struct, frozen=True):
     """A platform's device tree. `nodes` is bridge name → node path, for the bridges that it has."""
 
     platform: Platform
     tree: Tree
     nodes: Mapping[str, str]
-    places: PlaceMap = field(repr=False)
+    places: PlaceMap
 
     def dtb(self) -> Artifact:
         """The blob, `x.dtb`."""

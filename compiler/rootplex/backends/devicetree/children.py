@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.backends.devicetree.controllers import Controllers
 from rootplex.backends.devicetree.interrupts import PINS, Wires, bridge_map, host_wires, wires_below
 from rootplex.backends.devicetree.tree import Node, Property, Word, cells, flag, rows, text
 from rootplex.backends.devicetree.vendor import with_vendor
 from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.device import PORT_TYPES, Device
-from rootplex.source.record import dataclass
 
 PCI_BUS = (cells("#address-cells", 3), cells("#size-cells", 2))
 """A PCI bus's cells (IEEE 1275 PCI binding, §2.2)."""
@@ -25,8 +26,7 @@ _CONVENTIONAL = frozenset({"pci-bridge", "pcie-to-pci-bridge"})
 _LINK_BELOW = PORT_TYPES | {"pci-to-pcie-bridge"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Bus:
+class _Bus(Struct, frozen=True):
     """What a child node takes from the bus it sits on: its number, and its wires if it has any."""
 
     number: int

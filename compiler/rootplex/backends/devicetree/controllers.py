@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, cells, flag, rows, text, wide, word
 from rootplex.model.controllers import Controller, DtNode, GicV2, GicV2m, GicV3, Its, SmmuV2, SmmuV3
 from rootplex.model.numbers import Region
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 TRIGGER = {"edge-rising": 1, "edge-falling": 2, "level-high": 4, "level-low": 8}
 """The second cell behind an interrupt number (dt-bindings/interrupt-controller/irq.h)."""
@@ -29,8 +30,7 @@ hypervisor does not start without it (Xen arch/arm/gic-v3.c:gicv3_dt_init), othe
 _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 
 
-@dataclass(frozen=True, slots=True)
-class Controllers:
+class Controllers(Struct, frozen=True):
     """Those of a platform that a device tree can have, by name.
 
     `shown` are the ones that its tree has; `plain` the MSI controllers that a bridge names in `msi-parent`;

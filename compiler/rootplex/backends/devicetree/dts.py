@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.backends.devicetree.tree import Node, Part, Property, Ref, Tree, Word
 from rootplex.backends.text import environment as text_environment
-from rootplex.source.record import dataclass
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _WIDTH = 100
@@ -47,8 +48,7 @@ _ROW_A_LINE = frozenset({"dma-ranges", "interrupt-map", "iommu-map", "msi-map", 
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """One node as the template takes it; `closing` has the indent of each node that ends with it."""
 
     heading: str

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.backends.devicetree.controllers import Controllers
 from rootplex.backends.devicetree.tree import Property, Ref, Row, Word, cells, rows, word
 from rootplex.model.bridge import Intx
 from rootplex.model.device import Device
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 PINS = ("A", "B", "C", "D")
 _ANY_DEVICE = 0
@@ -24,8 +25,7 @@ _BY_FOUR = 0x1800
 _BY_DEVICE = 0xF800
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(Struct, frozen=True):
     """An interrupt number at the bridge's controller, and where it is described."""
 
     irq: int

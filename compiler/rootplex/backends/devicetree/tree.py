@@ -11,21 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from rootplex.backends.artifact import PlaceMap
 from rootplex.model.part import NOWHERE
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """The phandle of the node with this key."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One 32-bit cell, and what it was made from."""
 
     value: int | Ref
@@ -39,8 +39,7 @@ Part: TypeAlias = Row | str
 """As in the text: a group of cells or a string."""
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """A name and the parts of its value; without parts it is an empty property."""
 
     name: str
@@ -55,8 +54,7 @@ class Property:
                 yield from part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A node. `key` is what a `Ref` calls it; `label` the label asked for (default: made of the key)."""
 
     name: str
@@ -68,8 +66,7 @@ class Node:
     source: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A whole tree, its siblings' names distinct, with a label and a phandle for each key in use."""
 
     root: Node

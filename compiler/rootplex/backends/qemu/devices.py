@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct, field
+
 from rootplex.backends.qemu.machines import Abilities, Machine
 from rootplex.backends.qemu.refusals import SYNTHETIC, refusal
 from rootplex.backends.qemu.registers import can_disable_acs, check_registers
@@ -16,7 +18,6 @@ from rootplex.known.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.source.finding import Finding
-from rootplex.source.record import dataclass, field
 
 ROOT_BUS = "pcie.0"
 PXB = "qemu:pxb-pcie"
@@ -52,8 +53,7 @@ SLOT_RULES = {
 PLACES = {"pcie-slot": {"slot"}, "conventional-slot": {"root", "conventional"}, "switch": {"switch"}}
 
 
-@dataclass(slots=True)
-class Devices:
+class Devices(Struct):
     """The arguments of all devices, the disks they need, and what QEMU cannot have."""
 
     machine: Machine

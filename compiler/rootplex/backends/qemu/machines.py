@@ -6,15 +6,15 @@ hw/pci-host/q35.c, hw/i386/pc_q35.c.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.model.device import Space
 from rootplex.model.numbers import BusRange, Region
-from rootplex.source.record import dataclass
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Struct, frozen=True):
     """What the QEMU at hand can do; by default the one of Debian 12."""
 
     version: tuple[int, int] = (7, 2)
@@ -25,8 +25,7 @@ class Abilities:
         return self.version >= (int(major), int(minor or 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Addresses that every root bus of the machine shares; PCI address = CPU address - `offset`."""
 
     space: Space
@@ -34,8 +33,7 @@ class Window:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """One machine. `irqs` are INTA…INTD of device 0 on the first root bus; None where firmware chooses.
 
     `reserved` are the functions of bus 0 that the machine makes by itself, with their models.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
@@ -12,15 +14,13 @@ from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.readers.acpi.resources import Resource
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass
 
 BUS_SIZE = 1 << 20
 
 _ENTRY_FIELDS = {"base": (0, 8), "segment": (8, 2), "start": (10, 1), "end": (11, 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Buses:
+class Buses(Struct, frozen=True):
     """The bus range of a `_CRS`, and its descriptor."""
 
     first: int

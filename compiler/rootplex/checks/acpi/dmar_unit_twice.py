@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-from rootplex.source.record import replace
 
 RULE = Rule(
     code="RPX0755",

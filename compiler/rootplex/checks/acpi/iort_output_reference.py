@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from rootplex.checks.acpi._tables import (
     iort_of,
 )
@@ -25,7 +27,6 @@ from rootplex.readers.acpi.iort import (
     NodeType,
 )
 from rootplex.source.finding import Finding, Level
-from rootplex.source.record import replace
 
 RULE = Rule(
     code="RPX0745",

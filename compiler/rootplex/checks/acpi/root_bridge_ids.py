@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from rootplex.checks.acpi._tables import (
     bridges,
 )
@@ -21,7 +23,6 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
-from rootplex.source.record import replace
 
 RULE = Rule(
     code="RPX0710",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.checks.acpi._tables import iort_of, segment_of
 from rootplex.checks.agreement._parties import (
     both,
@@ -23,13 +25,11 @@ from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import root_complex
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding
-from rootplex.source.record import dataclass
 
 TreeRuns: TypeAlias = Callable[[DtHostBridge, int, int], tuple[Run, ...] | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdMap:
+class IdMap(Struct, frozen=True, kw_only=True):
     """One kind of map: the description's `key`, what its ids are called, the kinds of controller that
     the tree's map and IORT lead to, and how the tree's node becomes runs from first to last RID
     (None: too long to follow)."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from rootplex.checks.acpi._tables import buses_of as acpi_buses
 from rootplex.checks.acpi._tables import described_bridge, iort_of
 from rootplex.checks.areas import is_present
@@ -17,7 +19,6 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.place import Place
-from rootplex.source.record import replace
 
 Side: TypeAlias = tuple[Place, str]
 """A place and what is said there."""

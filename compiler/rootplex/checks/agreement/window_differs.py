@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.checks.acpi._tables import (
     descriptor,
 )
@@ -27,7 +30,6 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, replace
 
 RULE = Rule(
     code="RPX0804",
@@ -36,8 +38,7 @@ RULE = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A stretch of bus addresses with what the CPU adds; neighbours that continue it are in it."""
 
     io: bool

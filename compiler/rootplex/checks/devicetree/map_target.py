@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
-from rootplex.source.record import dataclass
 
 RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, covers=("XP-32",))
 
@@ -34,8 +35,7 @@ NEEDED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """One use of a controller by a property of a bridge."""
 
     property: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.checks.acpi._tables import bridges, buses_of, iort_of, segment_of, takes_iort
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, dt_runs, identity, iort_runs, is_placeholder
@@ -16,13 +18,11 @@ from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
 from rootplex.readers.tree import cells_of
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 Kind: TypeAlias = Literal["iommu", "msi"]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Ids `first` to `last` of a unit that the requesters of a bridge get. `kind` is the unit's:
     `smmuv3`, `smmu`, `its`, …; `unit` tells units of one firmware apart."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, told, tree
 from rootplex.readers.acpi.dmar import Drhd
@@ -9,7 +11,6 @@ from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, Smm
 from rootplex.readers.acpi.madt import IoApic
 from rootplex.source.node import Node
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _SPI = 32
 _GICD_SIZE = 0x1_0000
@@ -23,8 +24,7 @@ _UNREAD = {
 """Tables of IOMMUs that are the firmware's alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class VtdUnit:
+class VtdUnit(Struct, frozen=True):
     """A VT-d unit: its name in the description, and its place."""
 
     name: str

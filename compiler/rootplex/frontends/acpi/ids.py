@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from msgspec import Struct
+
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record, told
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, map_id, root_complex
 from rootplex.source.node import Node
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 _RIDS = 256
 _MAX_PIECES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """`count` requester ids from `rid` become ids from `id` at `target` (`constant`: all become `id`)."""
 
     rid: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.dmar import Dmar, read_dmar
@@ -13,26 +15,24 @@ from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
-from rootplex.source.record import dataclass, field
 
 RootFunction: TypeAlias = tuple[int, int, int]
 """Segment, bus, devfn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcpiSource:
+class AcpiSource(Struct, frozen=True, kw_only=True):
     """All tables and what they say; of MCFG, as of the others, the first table counts (Linux takes
     that one). None: there is no such table. `present`: the functions of root buses, (segment, bus, devfn),
     where the machine's are known."""
 
     file: str
-    tables: tuple[Table, ...] = field(repr=False)
+    tables: tuple[Table, ...]
     namespace: Namespace
     mcfg: Mcfg | None
     iort: Iort | None
     madt: Madt | None
     dmar: Dmar | None
-    present: frozenset[RootFunction] = field(default=frozenset(), repr=False)
+    present: frozenset[RootFunction] = frozenset()
 
     @property
     def is_arm(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.frontends.description.devices import build_devices, properties_of
 from rootplex.frontends.description.values import U64, Fields
 from rootplex.model.bridge import (
@@ -25,7 +27,6 @@ from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Io
 from rootplex.model.numbers import BUS_SIZE, BusRange
 from rootplex.model.part import Places
 from rootplex.source.node import Node
-from rootplex.source.record import dataclass
 
 _ALL_SIZES = (1, 2, 4)
 _GENERIC = {
@@ -37,8 +38,7 @@ _IDS_PER_BUS = 256
 U32 = (1 << 32) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a bridge refers to: the controllers that decide its defaults."""
 
     interrupt_controllers: tuple[InterruptController, ...]

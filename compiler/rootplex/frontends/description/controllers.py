@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rootplex.frontends.description.values import Fields
 from rootplex.model.controllers import (
     AmdIommu,
@@ -20,7 +22,6 @@ from rootplex.model.controllers import (
 )
 from rootplex.model.numbers import Region
 from rootplex.model.part import Places
-from rootplex.source.record import replace
 
 _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.values import Faults, Fields
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.node import Node
-from rootplex.source.record import dataclass
 from rootplex.source.schema import platform_schema, violations
 from rootplex.source.yaml12 import load_yaml
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """What reading gave. `platform` is None where too little was left to build one; where there
     are findings it lacks the faulty parts, and `names` still has every name that was written."""
 

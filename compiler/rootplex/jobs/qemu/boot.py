@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.capture import script
 from rootplex.capture.facts import Snapshot
 from rootplex.capture.snapshot import parse_snapshot
@@ -13,7 +15,6 @@ from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.model.platform import Arch
-from rootplex.source.record import dataclass
 from rootplex.tools import boot, images, initrd, kernels
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
@@ -24,8 +25,7 @@ LOG = "console.log"
 SECONDS = 180.0
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
+class Boot(Struct, frozen=True):
     """A boot that came to its end: the kernel, its snapshot, and what each disk begins with."""
 
     kernel: Kernel

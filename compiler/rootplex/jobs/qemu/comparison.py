@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
-from rootplex.source.record import dataclass
 
 State = Literal["agreed", "differs", "qemu", "apart"]
 What = Literal["host bridge", "windows", "function", "bus numbers", "BARs", "group", "no group", "disk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One thing: what it is, whose, and what each side says of it (None: it does not know it)."""
 
     what: What
@@ -27,8 +27,7 @@ class Line:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """How much was compared. `groups` are those of the boot, `large_groups` with two members or more;
     `differences` lines that differ; `without_group` functions that neither side gave a group."""
 
@@ -40,8 +39,7 @@ class Figures:
     differences: int
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """All lines, in the order host bridges, functions, groups, disks."""
 
     lines: tuple[Line, ...]

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.image import PAGE_PAIR, read_image
 from rootplex.simulator.inputs import Artifacts
-from rootplex.source.record import dataclass
 
 SHIFTS = {"ecam": (20, 12), "cam": (16, 8)}
 """Address bits of the bus and of device and function, by kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """Bytes to be loaded at a guest address; `file` is the name to give them."""
 
     file: str

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.backends.qemu import arguments
@@ -20,15 +23,13 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.bare import Bare, bare_metal
 from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Level
-from rootplex.source.record import dataclass, replace
 
 MIB = 1 << 20
 DISK_MODEL = "nvme"
 TABLES = ("dsdt.aml", "mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+class Preparation(Struct, frozen=True, kw_only=True):
     """One description made ready for one kernel and one firmware.
 
     `platform` is what is booted, `arguments` QEMU's without kernel and console, `files` what they name and

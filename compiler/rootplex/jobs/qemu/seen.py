@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from rootplex.capture.facts import Function as BootedFunction
 from rootplex.capture.facts import Resource, Snapshot
 from rootplex.simulator.bare import Bare
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.source.record import dataclass
 
 SECONDARY = 0x19
 IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000
@@ -22,8 +23,7 @@ IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000
 BARS = range(6)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SeenWindow:
+class SeenWindow(Struct, frozen=True, order=True):
     """A window of a host bridge: CPU addresses (`io`: the kernel's port numbers), and `first` on PCI."""
 
     space: str
@@ -38,16 +38,14 @@ class SeenWindow:
         return f"{self.space} {self.first:#x}-{self.last:#x}{prefetchable}{moved}"
 
 
-@dataclass(frozen=True, slots=True)
-class SeenBridge:
+class SeenBridge(Struct, frozen=True):
     """A root bus: `buses` first and last as the kernel limits them, None where its log does not say."""
 
     buses: tuple[int, int] | None
     windows: tuple[SeenWindow, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SeenBar:
+class SeenBar(Struct, frozen=True, order=True):
     """A sized BAR: index, space (`mem32`, `mem64`, `io`), prefetchable, size; whether it has an address."""
 
     index: int
@@ -62,8 +60,7 @@ class SeenBar:
         return " ".join([*words, "placed" if self.placed else "without an address"])
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFunction:
+class SeenFunction(Struct, frozen=True):
     """A function: the bridge above it (None on a root bus), ids, class, bus numbers of a bridge, BARs."""
 
     parent: str | None
@@ -78,8 +75,7 @@ class SeenFunction:
         return f"{self.vendor:04x}:{self.device:04x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Root buses by `ssss:bb`, functions by SBDF, groups as sets of SBDFs."""
 
     bridges: Mapping[str, SeenBridge]

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.model.bridge import Window
 from rootplex.model.numbers import Region
 from rootplex.model.platform import Arch
-from rootplex.source.record import dataclass
 
 GIB, MIB = 1 << 30, 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
+class StandIn(Struct, frozen=True, kw_only=True):
     """One machine, and how a kernel on it is kept to the configuration space in memory.
 
     Linux is given `ram`. Configuration space begins at `config`, in the last stretch of QEMU's memory, which

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from rootplex.model.bridge import HostBridge, IdMapEntry, IommuMap
 from rootplex.model.device import Device
-from rootplex.source.record import replace
 
 UNIT = "smmu"
 STREAMS = 1 << 16

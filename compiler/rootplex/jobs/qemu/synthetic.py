@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.backends.refusal import CannotCompile
 from rootplex.frontends.description.controllers import (
     BUILT_IN_INTERRUPT_CONTROLLERS,
@@ -21,14 +24,12 @@ from rootplex.model.device import Device
 from rootplex.model.platform import Expect, Memory, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, replace
 
 ALL_SIZES = (1, 2, 4)
 GENERIC = {"ecam": "pci-host-ecam-generic", "cam": "pci-host-cam-generic"}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Something of the description that the booted machine has otherwise."""
 
     at: Place
@@ -36,8 +37,7 @@ class Change:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Synthetic:
+class Synthetic(Struct, frozen=True):
     """The platform that is booted, how it differs, the machine, and where configuration space ends there."""
 
     platform: Platform

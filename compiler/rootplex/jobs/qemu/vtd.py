@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec import Struct
+
 from rootplex.model.platform import Platform
-from rootplex.source.record import dataclass
 
 UNIT = "vtd"
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """The bridges (names) behind the described unit `unit` in `segment`; none where nothing is translated."""
 
     bridges: frozenset[str]

@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table, split_tables
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace
-from rootplex.source.record import dataclass
 
 TOTAL_LIMIT = 64 << 20
 FILES_LIMIT = 4096
@@ -32,8 +33,7 @@ _HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>[0-9A-Fa-f ]{2,48
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 
 
-@dataclass(frozen=True, slots=True)
-class TableSet:
+class TableSet(Struct, frozen=True):
     """All tables of one source, and what could not be read of it."""
 
     file: str

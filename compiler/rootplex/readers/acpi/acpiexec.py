@@ -12,10 +12,12 @@ import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.readers.acpi.header import Table
 from rootplex.source.finding import unreadable
 from rootplex.source.place import FilePlace
-from rootplex.source.record import dataclass, replace
 from rootplex.tools.runner import ToolError, path_of, private_folder, run_until
 
 LOOP_SECONDS = 2
@@ -46,8 +48,7 @@ _LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _REFERENCE = re.compile(r"<Node>\s+Name (\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """One object evaluated: its path, `AE_OK` or why not, its value, and which operation regions
     the evaluation touched (their space and first address), in order."""
 
@@ -57,8 +58,7 @@ class Evaluation:
     touched: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """What a session printed: evaluations by path, in namespace order for each `All`; and the
     paths that `Find` listed."""
 

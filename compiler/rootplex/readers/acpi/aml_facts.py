@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Generic, Literal, TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.resources import Resource
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass
 
 T = TypeVar("T")
 
 State: TypeAlias = Literal["absent", "known", "unknown", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value(Generic[T]):
+class Value(Struct, Generic[T], frozen=True):
     """An object of the namespace, evaluated.
 
     absent: no such object · known: `value` holds · unknown: `value` (None where evaluation gave
@@ -34,8 +34,7 @@ class Value(Generic[T]):
         return self.value if self.state == "known" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A `_CRS`: its bytes and descriptors; `fault` as in `ResourceList`. `steady` tells of each
     descriptor whether it comes out the same whatever absent memory holds (tried with two fillings):
     so the bus range of an `unknown` template can be known all the same."""
@@ -51,8 +50,7 @@ class Template:
         return tuple(r for r, steady in zip(self.resources, self.steady, strict=True) if steady)
 
 
-@dataclass(frozen=True, slots=True)
-class PrtEntry:
+class PrtEntry(Struct, frozen=True):
     """One entry of `_PRT`: device number, function (0xffff: all), pin (0-3), last name of the link
     device (None: `index` is a GSI)."""
 
@@ -63,8 +61,7 @@ class PrtEntry:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class AcpiDevice:
+class AcpiDevice(Struct, frozen=True):
     """A device that consumes addresses: its ids, whether it is there, its resources."""
 
     path: str
@@ -76,8 +73,7 @@ class AcpiDevice:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class AcpiHostBridge:
+class AcpiHostBridge(Struct, frozen=True):
     """A host bridge: PNP0A03 or PNP0A08 in `_HID` or `_CID`. `path` is normalised (`\\_SB.PCI0`).
 
     `segment`, `bus`, `config_base` are `_SEG`, `_BBN`, `_CBA`, as integers of any width;
@@ -104,8 +100,7 @@ class AcpiHostBridge:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(Struct, frozen=True):
     """What the DSDT and SSDTs say: host bridges in namespace order, the motherboard resources
     (PNP0C01, PNP0C02) and every other device with a `_CRS` that has memory in it."""
 

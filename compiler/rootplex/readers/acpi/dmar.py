@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceScope:
+class DeviceScope(Struct, frozen=True):
     """A device named by its path: `type` 1 endpoint, 2 bridge (with all below), 3 I/O APIC,
     4 HPET, 5 namespace device; `path` the (device, function) of each hop from `start_bus`."""
 
@@ -23,8 +23,7 @@ class DeviceScope:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Drhd:
+class Drhd(Struct, frozen=True):
     """One remapping unit of one segment; with `include_all` for whatever no other unit names."""
 
     flags: int
@@ -39,8 +38,7 @@ class Drhd:
         return bool(self.flags & 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Rmrr:
+class Rmrr(Struct, frozen=True):
     """Memory (`base` to `limit`, inclusive) that devices use without the system's knowledge."""
 
     segment: int
@@ -50,8 +48,7 @@ class Rmrr:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Atsr:
+class Atsr(Struct, frozen=True):
     """Root ports below which ATS may be used; bit 0 of `flags`: all ports of the segment."""
 
     flags: int
@@ -60,8 +57,7 @@ class Atsr:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Rhsa:
+class Rhsa(Struct, frozen=True):
     """The proximity domain of the unit at `base`."""
 
     base: int
@@ -69,8 +65,7 @@ class Rhsa:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Andd:
+class Andd(Struct, frozen=True):
     """The namespace name of the device that scopes of type 5 name by `number`."""
 
     number: int
@@ -78,8 +73,7 @@ class Andd:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Satc:
+class Satc(Struct, frozen=True):
     """Integrated devices with address translation caches; bit 0 of `flags`: ATS is required."""
 
     flags: int
@@ -88,8 +82,7 @@ class Satc:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Dmar:
+class Dmar(Struct, frozen=True):
     """The whole table. `flags` bit 0: interrupt remapping; `host_address_width` in bits."""
 
     table: Table

@@ -5,16 +5,17 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import unreadable
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass, field, replace
 
 HEADER_SIZE = 36
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One table. `data` is the whole of it with its header, cut to `length` where that is less.
     `instance` counts tables of one signature from 1, in the order of the source."""
 
@@ -28,9 +29,12 @@ class Table:
     oem_revision: int
     creator_id: bytes
     creator_revision: int
-    data: bytes = field(repr=False)
+    data: bytes
     instance: int = 1
     problems: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Table({self.file!r}, {self.name!r}, {self.length} bytes)"
 
     @property
     def name(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass, field
 
 
 class NodeType(IntEnum):
@@ -24,8 +25,7 @@ class NodeType(IntEnum):
     IWB = 7
 
 
-@dataclass(frozen=True, slots=True)
-class IdMapping:
+class IdMapping(Struct, frozen=True):
     """One id mapping. `id_count` is as stored: the number of ids minus one. `output_reference`
     is the target node's offset from the table's start; `offset` this mapping's."""
 
@@ -44,15 +44,13 @@ class IdMapping:
         return bool(self.flags & 1)
 
 
-@dataclass(frozen=True, slots=True)
-class ItsGroup:
+class ItsGroup(Struct, frozen=True):
     """The ITSs (GIC ITS ids of MADT) that a group stands for."""
 
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NamedComponent:
+class NamedComponent(Struct, frozen=True):
     """A device of the namespace."""
 
     flags: int
@@ -63,8 +61,7 @@ class NamedComponent:
     device_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RootComplex:
+class RootComplex(Struct, frozen=True):
     """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding;
     `memory_flags` bit 0 CPM, bit 1 DACS, bit 2 CANWBS. Fields of later revisions are None where
     the node is too short for them."""
@@ -78,8 +75,7 @@ class RootComplex:
     pasid_capabilities: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Smmu:
+class Smmu(Struct, frozen=True):
     """An SMMUv1 or v2."""
 
     base: int
@@ -88,8 +84,7 @@ class Smmu:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class SmmuV3:
+class SmmuV3(Struct, frozen=True):
     """An SMMUv3. `flags`: bit 0 COHACC, bit 3 proximity valid, bit 4 device id index valid.
     The last two fields are None where the node is too short for them."""
 
@@ -105,8 +100,7 @@ class SmmuV3:
     device_id_mapping_index: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pmcg:
+class Pmcg(Struct, frozen=True):
     """A performance monitor counter group."""
 
     base: int
@@ -115,8 +109,7 @@ class Pmcg:
     base_page1: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RmrDescriptor:
+class RmrDescriptor(Struct, frozen=True):
     """One reserved memory range; `offset` from the table's start."""
 
     base: int
@@ -124,16 +117,14 @@ class RmrDescriptor:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rmr:
+class Rmr(Struct, frozen=True):
     """Reserved memory ranges for the stream ids that the node's mappings name."""
 
     flags: int
     descriptors: tuple[RmrDescriptor, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Iwb:
+class Iwb(Struct, frozen=True):
     """A GICv5 interrupt wire bridge."""
 
     base: int
@@ -141,8 +132,7 @@ class Iwb:
     device_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A node of a type this reader does not know, or too short for its type."""
 
     data: bytes
@@ -151,8 +141,7 @@ class Unknown:
 NodeData: TypeAlias = ItsGroup | NamedComponent | RootComplex | Smmu | SmmuV3 | Pmcg | Rmr | Iwb | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class IortNode:
+class IortNode(Struct, frozen=True):
     """One node, at `offset` from the table's start. `mappings` are those that lie inside the table
     (Linux reads on beyond the node, which is a problem here); `mapping_count` and `mapping_offset`
     are as stored. `fields` gives each field of `data` and of
@@ -167,12 +156,11 @@ class IortNode:
     mapping_offset: int
     mappings: tuple[IdMapping, ...]
     data: NodeData
-    fields: dict[str, tuple[int, int]] = field(repr=False)
-    place: TablePlace = field(repr=False)
+    fields: dict[str, tuple[int, int]]
+    place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Iort:
+class Iort(Struct, frozen=True):
     """The whole table. `node_count` and `node_offset` are as stored."""
 
     table: Table
@@ -193,8 +181,7 @@ class Iort:
         return self.table.place(offset, length)
 
 
-@dataclass(frozen=True, slots=True)
-class IdStep:
+class IdStep(Struct, frozen=True):
     """One node passed: the id that came in, the mapping taken (its place) and the id that went
     out. `seam` tells that the mapping's last id was taken because no other range starts there."""
 
@@ -205,8 +192,7 @@ class IdStep:
     seam: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IdResult:
+class IdResult(Struct, frozen=True):
     """Where an id ends. `node` is the first node of a wanted type and `id` the id there; on failure
     `node` is None, `id` the input id and `reason` says why. `complaints` are what Linux would log."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class IoApic:
+class IoApic(Struct, frozen=True):
     """An I/O APIC: its address and the first global system interrupt it serves."""
 
     id: int
@@ -20,8 +20,7 @@ class IoApic:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Gicd:
+class Gicd(Struct, frozen=True):
     """The GIC distributor."""
 
     id: int
@@ -30,8 +29,7 @@ class Gicd:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class GicMsiFrame:
+class GicMsiFrame(Struct, frozen=True):
     """A GICv2m MSI frame."""
 
     id: int
@@ -42,8 +40,7 @@ class GicMsiFrame:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Gicr:
+class Gicr(Struct, frozen=True):
     """A region of GIC redistributors."""
 
     base: int
@@ -51,8 +48,7 @@ class Gicr:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class GicIts:
+class GicIts(Struct, frozen=True):
     """A GIC interrupt translation service: the id that IORT's groups name, and its address."""
 
     id: int
@@ -60,8 +56,7 @@ class GicIts:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Madt:
+class Madt(Struct, frozen=True):
     """The whole table. `cpus` counts enabled local APICs, x2APICs and GIC CPU interfaces."""
 
     table: Table

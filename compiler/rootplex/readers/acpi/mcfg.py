@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class McfgEntry:
+class McfgEntry(Struct, frozen=True):
     """One allocation. `base` is the address of bus 0, whatever the first bus is."""
 
     index: int
@@ -24,8 +24,7 @@ class McfgEntry:
     place: TablePlace
 
 
-@dataclass(frozen=True, slots=True)
-class Mcfg:
+class Mcfg(Struct, frozen=True):
     """The whole table; `remainder` is how many bytes after the last whole entry are ignored."""
 
     table: Table

@@ -11,9 +11,11 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.readers.acpi.acpiexec import Evaluation
 from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table
-from rootplex.source.record import dataclass, replace
 
 ASKED = "RPXQ"
 """The name of every asking method, so that one command of the console calls all of them."""
@@ -56,8 +58,7 @@ _ARGUMENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Struct, frozen=True):
     """The table that asks, and which method each of its objects calls."""
 
     table: Table

@@ -6,13 +6,12 @@ import struct
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 ResourceType: TypeAlias = Literal["memory", "io", "bus", "irq", "dma", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One descriptor. `kind` is its macro's word: Word, DWord, QWord, Extended, IO, FixedIO,
     Memory24, Memory32, Memory32Fixed, IRQ, Interrupt, DMA, … `producer` is set where a bridge
     passes the range to the bus below (bit 0 of the general flags clear); descriptors without that
@@ -43,8 +42,7 @@ class Resource:
         return (self.minimum + self.translation) % (1 << 64)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceList:
+class ResourceList(Struct, frozen=True):
     """The descriptors of one template, in order. `fault` says why reading stopped early: a
     descriptor that runs past the end, no end tag; None where all is well."""
 

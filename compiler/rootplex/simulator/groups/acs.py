@@ -6,6 +6,8 @@ capability isolates, one without a capability does not.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.simulator.function import (
     ACS_CR,
     ACS_REQUIRED,
@@ -22,7 +24,6 @@ from rootplex.simulator.function import (
     Function,
 )
 from rootplex.simulator.groups.reason import Reason, ReasonKind
-from rootplex.source.record import dataclass
 
 ENDPOINT, LEGACY_ENDPOINT = 0, 1
 
@@ -58,8 +59,7 @@ def bit_names(bits: int) -> tuple[str, ...]:
     return tuple(name for bit, name in BIT_NAMES.items() if bits & bit)
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(Struct, frozen=True):
     """What keeps a function from isolating: no capability, bits off, or it cannot at all."""
 
     kind: ReasonKind

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.routing.routes import DeviceStreams
-from rootplex.source.record import dataclass
 
 StreamKey: TypeAlias = tuple[str, int]
 """(name of the unit, StreamID)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """`taken`: the functions that have an IOMMU, each with the stream-map entries by which its
     driver merges (SMMUv2; else none). `left`: the others, each with the reason why."""
 

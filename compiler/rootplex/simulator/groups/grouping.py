@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.source.record import dataclass, field
 
 
 class Scan(Protocol):
@@ -22,8 +23,7 @@ class Scan(Protocol):
     def functions(self) -> Sequence[Function]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One group: members in discovery order, and why they are together (or alone).
 
     `id` counts from 0 in the order in which groups came to be; it means nothing else."""
@@ -33,8 +33,7 @@ class Group:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(Struct, frozen=True):
     """All groups of one party. `algorithm` is `linux`, `jgg-v3`, `xen-arm`, `xen-vtd`, `xen-amd`
     or `safe`. `ungrouped` are the functions without a group, each once, with the reason why.
     `hazards` are groups that came out too small by the order of events (the function is the
@@ -44,7 +43,7 @@ class Grouping:
     groups: tuple[Group, ...]
     ungrouped: tuple[Reason, ...] = ()
     hazards: tuple[Reason, ...] = ()
-    by_function: Mapping[Function, Group] = field(default_factory=dict, repr=False)
+    by_function: Mapping[Function, Group] = field(default_factory=dict)
 
     def of(self, function: Function) -> Group | None:
         """The group of a function; None where it has none."""

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.inputs import GuestWish
 from rootplex.simulator.routing.intx import can_do_without
 from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
-from rootplex.source.record import dataclass
 
 Role: TypeAlias = Literal["boot", "console"]
 """What Dom0 itself needs a function for."""
@@ -20,8 +21,7 @@ Harmless: TypeAlias = Literal["bridge", "host-bridge"]
 """A member that may stay in Dom0: a bridge or port, or a host bridge's function (class 0600)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(Struct, frozen=True):
     """A function in a guest's group that the guest is not given. `owner` is the guest that is to
     have it, None: Dom0. `harmless` says that it does not make the group unusable, and why."""
 
@@ -32,8 +32,7 @@ class Neighbour:
     role: Role | None
 
 
-@dataclass(frozen=True, slots=True)
-class SharedLine:
+class SharedLine(Struct, frozen=True):
     """An INTx line that a guest's `function` shares with functions of other owners (`others`).
     `excusable`: every member uses messages or can mask its pin (DisINTx)."""
 
@@ -43,8 +42,7 @@ class SharedLine:
     excusable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NoMessages:
+class NoMessages(Struct, frozen=True):
     """A guest's function that cannot use MSI or MSI-X: it has neither capability, or its messages
     reach no controller (`route.reason`). `intx` says whether a pin could do instead: unshared or
     maskable, and routed."""
@@ -55,8 +53,7 @@ class NoMessages:
     intx: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SharedStream:
+class SharedStream(Struct, frozen=True):
     """Another function, of another owner, with a StreamID of the guest's `route`."""
 
     route: StreamRoute
@@ -64,8 +61,7 @@ class SharedStream:
     owner: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class GuestView:
+class GuestView(Struct, frozen=True):
     """One guest. `functions` are those of its wish that Dom0 sees, `absent` the page ids of the
     others; `ungrouped` have no group at all, `ports` are wished but no endpoints (header type 1).
 
@@ -99,8 +95,7 @@ class GuestView:
         return all(n.harmless is not None for n in self.safe_neighbours)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Struct, frozen=True, kw_only=True):
     """What guests are seen against: all functions in discovery order, Dom0's groups and the safe
     ones, where messages, pins and streams go, and what Dom0 itself needs (page id to role)."""
 

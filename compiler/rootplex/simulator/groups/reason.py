@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Function
-from rootplex.source.record import dataclass
 
 ReasonKind: TypeAlias = Literal[
     "acs-absent",  # a port or function has no ACS capability
@@ -28,8 +29,7 @@ ReasonKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """A fact about `function`. `text` is a plain sentence that starts with its sBDF (no full
     stop); `bits` are the ACS bits it lacks, by name (`SV RR CR UF`), where that is the fact."""
 

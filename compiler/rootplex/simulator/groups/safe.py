@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from msgspec import Struct
+
 from rootplex.simulator.function import (
     ACS_CR,
     ACS_REQUIRED,
@@ -39,7 +41,6 @@ from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.routes import DeviceStreams
-from rootplex.source.record import dataclass
 
 PAGE_BITS = 12
 PEER_BITS = bit_names(ACS_RR | ACS_CR)
@@ -66,8 +67,7 @@ def safe_groups(
     return union.grouping(functions, acs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Join:
+class _Join(Struct, frozen=True):
     """Two functions that belong together, and the facts that say so."""
 
     one: Function

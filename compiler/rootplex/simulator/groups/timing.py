@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.profiles import profile
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """`order`: functions are grouped as they are discovered, or as drivers come to them (`bind_order`).
     `at_boot`: groups exist without any driver.
 

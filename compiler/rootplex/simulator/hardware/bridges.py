@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
 from rootplex.simulator.hardware.image import BridgeImage, ConfigSpace
-from rootplex.source.record import dataclass, replace, values
 
 INDEX, DATA = 0, 4
 """Offsets of a windowed bridge's registers."""
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Struct):
     """Accesses a host bridge saw: `missed` found no function, `refused` had a size it does not take."""
 
     reads: int = 0
@@ -63,7 +64,7 @@ class HostBridge:
 
     def view(self, space: ConfigSpace) -> HostBridge:
         """The same bridge with another configuration space: one fabric, one count of accesses."""
-        return HostBridge(replace(self.image, **values(space)), self.fabric, self.counters)
+        return HostBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
 
     @property
     def is_plain(self) -> bool:

@@ -12,9 +12,10 @@ from array import array
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, cast
 
+from msgspec import Struct
+
 from rootplex.simulator.inputs import Blob
 from rootplex.source.finding import unreadable
-from rootplex.source.record import dataclass
 
 PAGE_PAIR = 8192
 CELLS_PER_PAIR = PAGE_PAIR // 4
@@ -35,8 +36,7 @@ BEHAVIOURS = ("hidden", "single-device", "all-ones", "elsewhere")
 FIRMWARES = ("dt", "acpi")
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialCase:
+class SpecialCase(Struct, frozen=True):
     """One slot of one bus where the bridge departs from ECAM; `register` names a block."""
 
     bus: int
@@ -45,8 +45,7 @@ class SpecialCase:
     register: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterBlock:
+class RegisterBlock(Struct, frozen=True):
     """A named block of the bridge's registers, in bytes of CPU addresses."""
 
     name: str
@@ -54,8 +53,7 @@ class RegisterBlock:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigSpace:
+class ConfigSpace(Struct, frozen=True):
     """Configuration space: where it lies (`windowed`: the register block), for which buses, which
     access sizes it takes (`sizes_root_bus`: on its first bus, None: as elsewhere)."""
 
@@ -69,8 +67,7 @@ class ConfigSpace:
     special: tuple[SpecialCase, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeImage(ConfigSpace):
+class BridgeImage(ConfigSpace, frozen=True):
     """One host bridge. `views` are other configuration spaces of it, (firmware that sets it up, space)."""
 
     id: str
@@ -80,8 +77,7 @@ class BridgeImage(ConfigSpace):
     device_id_bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionImage:
+class FunctionImage(Struct, frozen=True):
     """One function. `page` is its index into config.bin, `parent` the id of the bridge above (None:
     first bus), `w1c` (offset, bytes, mask). A VF has `vf_of` and its 0-based `vf_index`."""
 
@@ -97,8 +93,7 @@ class FunctionImage:
     vf_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """The whole image. `cells` are config.bin's 32-bit words: function page n has its reset
     values at `n * CELLS_PER_PAIR` and its write mask `MASK_CELLS` further."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from rootplex.simulator.hardware.bridges import HostBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
 from rootplex.simulator.linux.hypervisor import Hypervisor
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.source.record import dataclass, field
 
 ECAM_SHIFT, CAM_SHIFT, PEM_SHIFT = 20, 16, 24
 
@@ -169,8 +170,7 @@ class PortAccess:
         return None if bridge is None else self._hardware.page_at(bridge.image.id, bus, devfn)
 
 
-@dataclass(slots=True)
-class WideAccess:
+class WideAccess(Struct):
     """A driver for a bridge that takes 32-bit accesses only (`pci_generic_config_read32`): reads
     extract from the aligned dword, smaller writes are read-modify-write, which can lose
     write-1-to-clear bits next to them. `merged` counts those. `root_bus` limits it to one bus."""
@@ -179,7 +179,7 @@ class WideAccess:
     wide_reads: bool
     wide_writes: bool
     root_bus: int | None = None
-    merged: int = field(default=0)
+    merged: int = 0
 
     @property
     def extended(self) -> bool:

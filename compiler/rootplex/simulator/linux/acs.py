@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Function
 from rootplex.simulator.linux.access import Accessor
-from rootplex.source.record import dataclass
 
 CAPABILITY, CONTROL = 4, 6
 ACS_BITS = 0x7F
@@ -16,8 +17,7 @@ _ADDRESS = r"(?i)(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])"
 _IDS = r"(?i)pci:([0-9a-f]{1,4}):([0-9a-f]{1,4})"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """One entry of `pci=disable_acs_redir=` or `pci=config_acs=`: bits to force on and off for a
     device, given by its address (segment, bus, devfn) or its ids (vendor, device)."""
 
@@ -70,8 +70,7 @@ def _override(on: int, off: int, device: str) -> Override | None:
     return None
 
 
-@dataclass(slots=True)
-class AcsPolicy:
+class AcsPolicy(Struct):
     """The kernel's state: whether anything has asked for ACS yet, and the command line."""
 
     requested: bool

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from msgspec import Struct, field
+
 from rootplex.readers.acpi.iort_facts import NodeType
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
@@ -26,14 +28,12 @@ from rootplex.simulator.linux.resources import AddressMap, PortMap
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.scan import Scan, binds_driver
 from rootplex.simulator.linux.state import Dom0State, Event
-from rootplex.source.record import dataclass, field
 
 EEXIST = -17
 BIOS, BIOS_END = 0xA_0000, 0x10_0000
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A bridge that the firmware has: `bring_up` fills it, `take_down` undoes that, `assign` tells
     whether what firmware left unplaced is placed."""
 
@@ -43,8 +43,7 @@ class Candidate:
     assign: Callable[[], bool]
 
 
-@dataclass(slots=True)
-class Boot:
+class Boot(Struct):
     """One boot under way."""
 
     firmware: DtFirmware | AcpiFirmware

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from rootplex.readers.tree import Tree
-from rootplex.source.record import dataclass
 
 EINVAL, ENOSPC = -22, -28
 WIDTH = 0xFFFF
 """Linux cuts `linux,pci-domain` to 16 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """No number: a negative errno, a slug for checks, and the reason."""
 
     errno: int

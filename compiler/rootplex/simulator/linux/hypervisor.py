@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MmcfgReserved:
+class MmcfgReserved(Struct, frozen=True, kw_only=True):
     """`PHYSDEVOP_pci_mmcfg_reserved`; `address` is the configuration space of bus 0."""
 
     address: int
@@ -24,8 +23,7 @@ class MmcfgReserved:
     flags: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceAdd:
+class DeviceAdd(Struct, frozen=True, kw_only=True):
     """`PHYSDEVOP_pci_device_add`. `physfn` is the (bus, devfn) of a VF's PF, `pxm` `_PXM`."""
 
     segment: int
@@ -37,8 +35,7 @@ class DeviceAdd:
     pxm: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostBridgeAdd:
+class HostBridgeAdd(Struct, frozen=True, kw_only=True):
     """`pci_host_bridge_add` of the 2017 design. `base` is the configuration space of
     `start_bus` (`windowed`: of the register block), sizes in bytes."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct, field
+
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
@@ -10,14 +12,12 @@ from rootplex.simulator.linux.hypervisor import Hypervisor
 from rootplex.simulator.linux.profiles import Profile
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.state import Dom0State
-from rootplex.source.record import dataclass, field
 
 ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
 """Bytes that a 32-bit kernel maps for each bus that exists."""
 
 
-@dataclass(slots=True)
-class Kernel:
+class Kernel(Struct):
     """One Dom0 kernel. `buses` are those that exist, by (segment, number); `mapped` is how much of
     a 32-bit kernel's vmalloc space configuration space has taken, in bytes."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.mcfg import Mcfg
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Quirk:
+class Quirk(Struct, frozen=True):
     """One row. `windows` are segment → base of a window that replaces MCFG's; `size` its bytes."""
 
     oem_id: bytes

@@ -6,11 +6,12 @@ artifacts, so a region counts as reserved only by a motherboard device's `_CRS`.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.aml_facts import AcpiDevice, Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.simulator.linux.rootbridge import Remark
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 BIOS_YEAR = 2020
 """DMI's BIOS date is not in the artifacts; a machine of today is assumed."""
@@ -19,8 +20,7 @@ ADDRESS_32 = 0xFFFFFFFF
 SMALLEST = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """A usable region. `base` is the configuration space of bus 0, `end_bus` may be less than the
     entry's where only a part is reserved."""
 
@@ -34,8 +34,7 @@ class Region:
         return self.base + (bus << 20)
 
 
-@dataclass(slots=True)
-class McfgX86:
+class McfgX86(Struct):
     """The kernel's list of regions, sorted by (segment, start bus), and why it is not longer."""
 
     regions: list[Region]

@@ -9,6 +9,8 @@ sensible kernel, not bit for bit a given version's.
 
 from __future__ import annotations
 
+from msgspec import Struct, field
+
 from rootplex.simulator.function import Bar, Bus, Function
 from rootplex.simulator.linux import pools, windows
 from rootplex.simulator.linux.access import Accessor
@@ -16,7 +18,6 @@ from rootplex.simulator.linux.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTE
 from rootplex.simulator.linux.pools import Pool
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Unplaced
-from rootplex.source.record import dataclass, field
 
 FIRST_PORT = 0x1000
 """Logical I/O ports below this are not given away (PCIBIOS_MIN_IO)."""
@@ -31,8 +32,7 @@ STEP = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class Need:
+class Need(Struct, eq=False):
     """Something to place on a bus: a BAR, or (with `kind`) a bridge's window and what is in it."""
 
     function: Function

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rootplex.source.record import dataclass, field
+from msgspec import Struct, field
 
 GIB_4 = 1 << 32
 
 
-@dataclass(slots=True, eq=False)
-class Pool:
+class Pool(Struct, eq=False):
     """A window that BARs and windows below are placed in. Addresses are bus addresses, `end` is
     inclusive; `cpu_offset` leads to what sysfs shows (CPU address, for I/O the logical port)."""
 

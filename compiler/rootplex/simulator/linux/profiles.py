@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rootplex.readers.ridmap import MapCells
-from rootplex.source.record import dataclass, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """One kernel. Where a field tells when something happens:
 
     `domains`: how a device tree bridge gets its number (§1.2). `bus_range`: what limits its end:

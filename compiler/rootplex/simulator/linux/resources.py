@@ -7,20 +7,24 @@ space of their own, laid out one after the other (`lib/logic_pio.c`).
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from operator import attrgetter
+
+from msgspec import Struct
 
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A claimed stretch: base and end are inclusive CPU addresses, `what` names the claimant."""
 
     base: int
     end: int
-    what: str = field(compare=False)
-    owner: str = field(compare=False)
-    at: Place | None = field(compare=False)
+    what: str
+    owner: str
+    at: Place | None
+
+
+_base = attrgetter("base")
 
 
 class AddressMap:
@@ -37,7 +41,7 @@ class AddressMap:
             return wanted
         clash = self.overlap(base, size)
         if clash is None:
-            insort(self._claims, wanted)
+            insort(self._claims, wanted, key=_base)
         return clash
 
     def put(self, base: int, size: int, what: str, at: Place | None) -> None:
@@ -49,12 +53,12 @@ class AddressMap:
             low, high = min(low, other.base), max(high, other.end)
             self._claims.remove(other)
             at = other.at
-        insort(self._claims, Claim(low, high, what, "", at))
+        insort(self._claims, Claim(low, high, what, "", at), key=_base)
 
     def overlap(self, base: int, size: int) -> Claim | None:
         """The lowest claim that a stretch overlaps, or None."""
         end = base + size - 1
-        index = bisect_right(self._claims, base, key=lambda claim: claim.base) - 1
+        index = bisect_right(self._claims, base, key=_base) - 1
         for claim in self._claims[max(index, 0) : index + 2]:
             if claim.base <= end and base <= claim.end:
                 return claim

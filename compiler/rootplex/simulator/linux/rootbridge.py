@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct, field
+
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 ConfigKind = Literal["ecam", "cam", "windowed", "ports"]
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """Something the kernel notices about a bridge. `slug` names the kind of fault for checks,
     `reason` says it (lower case, no full stop), `errno` is 0 where the bridge lives on."""
 
@@ -22,8 +22,7 @@ class Remark:
     errno: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigRegion:
+class ConfigRegion(Struct, frozen=True):
     """How Dom0 reaches configuration space.
 
     `base`: CPU address of the configuration space of `first_bus` of the bridge (`windowed`: of
@@ -37,8 +36,7 @@ class ConfigRegion:
     accessor: str = "generic"
 
 
-@dataclass(frozen=True, slots=True)
-class HostWindow:
+class HostWindow(Struct, frozen=True):
     """A window of the bridge into bus addresses. `space`: `io` or `mem` (Linux drops the 64-bit
     flag of a host window); addresses and size in bytes. `port` is the first logical I/O port, as the
     kernel numbers them (`io` only)."""
@@ -56,8 +54,7 @@ class HostWindow:
         return self.cpu + self.size - 1
 
 
-@dataclass(slots=True, eq=False)
-class RootBridge:
+class RootBridge(Struct, eq=False):
     """One host bridge, in the order in which Dom0 probes.
 
     `path` is the DT node path or the AML path. `places` tells where each fact stands, by name:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
@@ -19,7 +22,6 @@ from rootplex.simulator.linux.mcfg_x86 import McfgX86, memory_ranges, motherboar
 from rootplex.simulator.linux.resources import AddressMap, PortMap
 from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field, replace
 
 EIO, EBUSY, ENODEV, EINVAL = -5, -16, -19, -22
 ROOT_ID = "PNP0A03"
@@ -27,8 +29,7 @@ CF8, CFF = 0xCF8, 0xCFF
 ADDRESS_SPACES = ("Word", "DWord", "QWord", "Extended")
 
 
-@dataclass(slots=True)
-class AcpiProbe:
+class AcpiProbe(Struct):
     """What probes of one kernel share. `regions` is x86's list of ECAM regions."""
 
     settings: Settings

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
@@ -19,7 +21,6 @@ from rootplex.simulator.linux.profiles import Profile
 from rootplex.simulator.linux.resources import AddressMap, Claim, PortMap
 from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 EBUSY, ENODEV, EINVAL = -16, -19, -22
 GIB_4 = 1 << 32
@@ -48,8 +49,7 @@ CONFIG_NAMES = ("config", "cfg", "ecam")
 SHIFT = {"ecam": 20, "cam": 16}
 
 
-@dataclass(slots=True)
-class DtProbe:
+class DtProbe(Struct):
     """What probes of one kernel share: the address map, ports, numbers, and the settings."""
 
     profile: Profile

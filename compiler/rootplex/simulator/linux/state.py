@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct, field
+
 from rootplex.simulator.function import Bar, Bus, Function
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.source.record import dataclass, field
 
 EventKind = Literal[
     "bridge-up",
@@ -19,8 +20,7 @@ EventKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One step of the boot. `result` is what the hypervisor answered, where it was told."""
 
     kind: EventKind
@@ -30,8 +30,7 @@ class Event:
     result: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(Struct, frozen=True):
     """A BAR that found no room; `reason` says in which windows it was tried."""
 
     function: Function
@@ -39,8 +38,7 @@ class Unplaced:
     reason: str
 
 
-@dataclass(slots=True)
-class Dom0State:
+class Dom0State(Struct):
     """A booted (or dead) Dom0.
 
     `functions` are in the order of discovery, VFs last. `died` says what killed the kernel, None

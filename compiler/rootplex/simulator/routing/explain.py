@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.routing.aliases import dma_aliases
@@ -13,11 +15,9 @@ from rootplex.simulator.routing.intx import IntxRouter
 from rootplex.simulator.routing.msi import MsiRouter
 from rootplex.simulator.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
 from rootplex.simulator.routing.stream import StreamRouter
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """What one firmware says: streams, messages, and the pin (None: the function has none)."""
 
     source: Source
@@ -26,8 +26,7 @@ class Way:
     intx: IntxRoute | None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Something that the two firmwares say differently: what, and by which places."""
 
     what: str
@@ -35,8 +34,7 @@ class Difference:
     by_acpi: str
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A function's requester ids (with the owner of each), its way by each firmware there is,
     and where they differ (empty where only one is there)."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.aml import AcpiHostBridge
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import Iort
@@ -13,7 +15,6 @@ from rootplex.readers.platform_dt import ControllerKind, DtController
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.routes import Unit, UnitKind
-from rootplex.source.record import dataclass
 
 if TYPE_CHECKING:
     from rootplex.readers.acpi.dmar import Dmar
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = Literal["dt", "acpi"]
 
 
-@dataclass(frozen=True)
-class DtFacts:
+class DtFacts(Struct, frozen=True, dict=True):
     """A device tree, with lookups by path."""
 
     firmware: DtFirmware
@@ -70,8 +70,7 @@ class DtFacts:
         return {controller.path: controller for controller in self.firmware.platform.controllers}
 
 
-@dataclass(frozen=True)
-class AcpiFacts:
+class AcpiFacts(Struct, frozen=True, dict=True):
     """ACPI tables and the namespace; of several tables of one name the first counts."""
 
     firmware: AcpiFirmware
@@ -116,8 +115,7 @@ class AcpiFacts:
         return next((table for table in self.firmware.tables if table.signature == signature), None)
 
 
-@dataclass(frozen=True)
-class Firmware:
+class Firmware(Struct, frozen=True):
     """Both firmwares of a platform; what is absent is None."""
 
     dt: DtFacts | None = None

@@ -13,7 +13,6 @@ from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.routes import IntxLine, IntxRoute, Step
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 FIRST_SPI = 32
 
@@ -73,7 +72,6 @@ def can_do_without(function: Function) -> bool:
     return function.msi > 0 or function.msix > 0 or function.disintx
 
 
-@dataclass(slots=True)
 class _DtPins:
     """Through `interrupt-map`. What is below the last node on the way is swizzled up here, so that
     the tree is asked once for each key."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.iort import IdResult, Iort, map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.simulator.routing.firmware import DtFacts
 from rootplex.simulator.routing.routes import Step, Unit
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """Where an id ends: `unit` and `id`, or the `reason`; `refused` tells that the map itself is at
     fault, not that it leaves the id out. `place` decided it."""
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from rootplex.simulator.function import Function
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 UnitKind: TypeAlias = Literal["smmu-v3", "smmu-v2", "vt-d", "iommu", "its", "v2m", "msi", "lapic"]
 """What translates or takes messages; `iommu` and `msi` are those of no kind known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """An IOMMU or MSI controller. `name` is its DT node path or what ACPI calls it; `base` its
     first register address where known, by which one unit is recognised in both firmwares."""
 
@@ -28,8 +28,7 @@ class Unit:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One firmware entry on the way: the id that came in, the id that went out (None: dropped),
     and what the entry is, in words."""
 
@@ -39,8 +38,7 @@ class Step:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRoute:
+class StreamRoute(Struct, frozen=True):
     """One requester id of `function` on its way to an IOMMU. `owner` is the function whose id it
     is: `function` itself, or a bridge above that puts its own id on what passes (a DMA alias).
     Mapped: `unit` and `id` (the StreamID, VT-d: the source id) are set."""
@@ -55,8 +53,7 @@ class StreamRoute:
     place: Place | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceStreams:
+class DeviceStreams(Struct, frozen=True):
     """All requester ids of a function, its own first. `unit` is set where every one of them
     reaches one and the same IOMMU; else Linux leaves the device without an IOMMU, `reason` says
     why and `place` what decided it."""
@@ -73,8 +70,7 @@ class DeviceStreams:
         return self.routes[0]
 
 
-@dataclass(frozen=True, slots=True)
-class MsiRoute:
+class MsiRoute(Struct, frozen=True):
     """Where message signalled interrupts of a function go. `rid` is the requester id its messages
     carry. `id` is the DeviceID; without a `controller` it is what Linux would take, the RID."""
 
@@ -87,8 +83,7 @@ class MsiRoute:
     place: Place | None
 
 
-@dataclass(frozen=True, slots=True)
-class IntxRoute:
+class IntxRoute(Struct, frozen=True):
     """Where the interrupt pin of a function goes. `pin` is 1-4 as its register says, `root_pin`
     what arrives at the node or `_PRT` that was asked, after the swizzle.
 
@@ -112,8 +107,7 @@ class IntxRoute:
         return self.line is not None
 
 
-@dataclass(frozen=True, slots=True)
-class IntxLine:
+class IntxLine(Struct, frozen=True):
     """One interrupt line and the functions whose pins end there, in discovery order."""
 
     controller: str | None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
 from rootplex.simulator.function import Function
 from rootplex.simulator.routing.lookup import Lookup
 from rootplex.simulator.routing.routes import Step, Unit
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(Struct, frozen=True):
     """A DRHD's claim on a function: `order` among the units, the first wins."""
 
     order: int

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
@@ -27,14 +29,12 @@ from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
 from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 if TYPE_CHECKING:
     from rootplex.simulator.xen.boot_dt import Scan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firmware:
+class Firmware(Struct, frozen=True, kw_only=True):
     """What Xen is booted from: the device tree with the memory that it names, or the ACPI tables
     that it reads."""
 
@@ -48,8 +48,7 @@ def _any_stream(bridge: HostBridge) -> int:
     return 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
+class Wiring(Struct, frozen=True, kw_only=True):
     """What the hardware says that no CPU address shows: the width of the stream table behind a
     bridge, and what a DesignWare bridge's outbound window shows."""
 
@@ -57,8 +56,7 @@ class Wiring:
     outbound: OutboundWindow | None = None
 
 
-@dataclass(slots=True)
-class Boot:
+class Boot(Struct):
     """The outcome: the running state, the scan (today's Arm port alone), Dom0's tree, the 2017
     protocol's state, or the crash."""
 

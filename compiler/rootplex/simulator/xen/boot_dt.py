@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct, field
+
 from rootplex.readers.address import DtReg, regs
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
 from rootplex.simulator.xen.outcome import Crash, Notice
 from rootplex.simulator.xen.segments import Numbering, number_bridge
-from rootplex.source.record import dataclass, field
 
 PADDR_BITS = 48
 """The physical address width that Xen on arm64 is built for."""
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """What the scan leaves. `numbers`: node path → segment, of the bridges that got one.
     `ended_at`: the node whose probe failed and ended the scan; `crash`: Xen went down in it."""
 
@@ -33,8 +33,7 @@ class Scan:
     crash: Crash | None = None
 
 
-@dataclass(slots=True)
-class Probe:
+class Probe(Struct):
     """One bridge on its way through the steps; `fault` set: the probe failed (-ENOMEM)."""
 
     tree: Tree

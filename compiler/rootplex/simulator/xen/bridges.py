@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 BUS_SHIFT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigWindow:
+class ConfigWindow(Struct, frozen=True):
     """Configuration space of the buses `start`…`end` (inclusive; start > end matches no bus).
     `base` is the CPU address of bus `start`, `size` what is mapped, in bytes."""
 
@@ -31,8 +31,7 @@ class ConfigWindow:
         return self.base + ((bus - self.start) << BUS_SHIFT) + (devfn << 12) + register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HostBridge:
+class HostBridge(Struct, frozen=True, eq=False):
     """A host bridge as Xen knows it. `path` is its DT node, or "" where it was registered by
     Dom0 without one. `kind` is `ecam`, or what the 2017 protocol registered."""
 

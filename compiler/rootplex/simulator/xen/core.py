@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from msgspec import Struct, field
+
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import ConfigAccess
 from rootplex.simulator.xen.bridges import Routes
@@ -12,7 +14,6 @@ from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 Tracer = Callable[[str, int, int, int], None]
 """Called with what happens, as (kind, address, size, value): `trap-read` and `trap-write` at a CPU
@@ -20,8 +21,7 @@ address; `forward-read` and `forward-write` at segment << 28 | bus << 20 | devfn
 `hypercall` with its index in `Xen.calls` for an address, size 0, and its result (0 in a crash)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhantomOption:
+class PhantomOption(Struct, frozen=True):
     """`pci-phantom=[segment:]bus:device,stride`; Xen takes up to 8 of them."""
 
     segment: int
@@ -34,8 +34,7 @@ class PhantomOption:
         return (self.segment, self.bus, self.device)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """Xen's command line and the x86 firmware's facts, as far as they matter here and no artifact
     says them. `reserved` are (base, size) of the E820's reserved areas; `bios_year` is DMI's;
     `requestors` the IVRS aliases (segment, rid) → rid; `shared_rmrr` the (segment, rid) of devices
@@ -79,8 +78,7 @@ class VirtualPci(Protocol):
     def detach(self, record: Record) -> None: ...
 
 
-@dataclass(slots=True)
-class Domain:
+class Domain(Struct):
     """A domain. `iommu`: its devices are translated."""
 
     number: int
@@ -90,8 +88,7 @@ class Domain:
     crashed: bool = False
 
 
-@dataclass(slots=True)
-class Core:
+class Core(Struct):
     """The state of a running Xen. `iommu` None: I/O virtualisation is off. `vpci` None: no domain
     has vPCI (today's Arm, and x86 PV)."""
 

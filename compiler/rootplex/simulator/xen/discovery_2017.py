@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
+from msgspec import Struct, field
+
 from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
@@ -18,15 +20,13 @@ from rootplex.simulator.xen.core import Tracer
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.traps import Handler, handler_of
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 OPERATION = "pci_host_bridge_add"
 TRAP_PAGE = 12
 """Accesses are counted by page: one function's registers in ECAM."""
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeKind:
+class BridgeKind(Struct, frozen=True):
     """A kind of configuration space. `bytes_per_bus`: what the size must be, None where any will do.
     `trapped`: Xen decodes accesses to it; else what Xen or a guest wants there goes to Dom0, unless
     `own`: Xen reaches it as without the protocol (x86's ports, xen-pci §3.3)."""
@@ -50,8 +50,7 @@ SWITCHES_PER_FORWARD = 2
 """World switches of an access of Xen's own that Dom0 makes for it: Xen to Dom0 and back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What the protocol did not let in. `why`: the device came before its bridge (a bridge of its
     segment and bus was registered later, or never), or two bridges claim its bus."""
 
@@ -64,21 +63,17 @@ class Refusal:
     text: str
 
 
-@dataclass(slots=True, eq=False)
-class Registration:
+class Registration(Struct, eq=False):
     """A host bridge that Dom0 registered, and what passed there. `untrapped` accesses went by
     before the registration, `trapped` after it; `forwarded` were made by Dom0 for Xen."""
 
     bridge: HostBridge
     kind: BridgeKind
     config: ConfigSpace
+    handler: Handler
     untrapped: int = 0
     trapped: int = 0
     forwarded: int = 0
-    handler: Handler = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.handler = handler_of(self.bridge, self.bridge.root)
 
     @property
     def is_late(self) -> bool:
@@ -91,8 +86,7 @@ class Registration:
         return SWITCHES_PER_TRAP * self.trapped + SWITCHES_PER_FORWARD * self.forwarded
 
 
-@dataclass(slots=True)
-class Discovery:
+class Discovery(Struct):
     """The protocol's state. `memory` are (base, size) of RAM; `place_of` finds the artifact's node
     (path, place) of a configuration window by its base, ("", None) where there is none."""
 
@@ -127,7 +121,8 @@ class Discovery:
         path, at = self.place_of(call.base)
         window = ConfigWindow(call.base, call.size, call.start_bus, call.end_bus)
         bridge = HostBridge(path, call.segment, window, kind=call.kind, at=at)
-        made = Registration(bridge, kind, config, self._touched(call.base, call.size))
+        handler = handler_of(bridge, bridge.root)
+        made = Registration(bridge, kind, config, handler, self._touched(call.base, call.size))
         self.registrations.append(made)
         self.routes.append(bridge)
         return 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.readers.address import regs, windows
 from rootplex.readers.intx import interrupt_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.drivers import bridge_driver, iommu_driver, is_claimable
 from rootplex.simulator.xen.outcome import Crash
 from rootplex.simulator.xen.segments import Numbering, number_other
-from rootplex.source.record import dataclass
 
 IOMMU_PROPERTIES = ("iommus", "iommu-map", "iommu-map-mask")
 FIRST_SPI = 32
@@ -26,8 +27,7 @@ Edits = dict[str, dict[str, bytes | None]]
 """Node path → property → new bytes, None for a property that is taken out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """How Dom0's tree is made. `complete`: pci-passthrough is on and Xen numbers the bridges.
     `numbers`: the segments that Xen chose, by path. `address_bits`: the guest-physical width."""
 

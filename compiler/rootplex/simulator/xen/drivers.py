@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.readers.tree import DtNode
-from rootplex.source.record import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeDriver:
+class BridgeDriver(Struct, frozen=True):
     """A host bridge driver. `window` and `child` name entries of `reg-names`; `window` None is
     `reg` entry 0, `child` None is no child window. `needs` are further entries whose absence
     nobody checks: the probe dereferences what was never found."""
@@ -32,8 +32,7 @@ BRIDGE_DRIVERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IommuDriver:
+class IommuDriver(Struct, frozen=True):
     """An IOMMU driver. `removes`: it has a remove hook (without one, removing an owned device
     jumps to address 0, §2.5). `exclusive`: a stream belongs to one function, a second is a BUG."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.simulator.xen import domctl, physdev
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import DOM0
-from rootplex.source.record import dataclass
 
 X86 = frozenset({"x86_64"})
 BOTH = frozenset({"x86_64", "arm64"})
@@ -29,8 +30,7 @@ PHYSFN: Fields = (("physfn_bus", 8), ("physfn_devfn", 8))
 ASSIGN: Fields = (("domain", 16), ("dev", 32), ("flags", 32), ("machine_sbdf", 32))
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation. `hypercall` and `number` are the ABI's; `fields` (name, bits) in the order of
     the structure; `optional` ones may be left out. `switch`: answers -EOPNOTSUPP on Arm while
     neither pci-passthrough nor the IOMMU is on."""

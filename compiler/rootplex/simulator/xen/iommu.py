@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from rootplex.readers.tree import Tree
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimable
@@ -11,7 +14,6 @@ from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice, stop
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, Records, Streams, upstream_bridge
 from rootplex.source.place import DtPlace, Place
-from rootplex.source.record import dataclass, field, replace
 
 StreamBits = Callable[[HostBridge], int]
 """How many bits the stream table behind a host bridge has (SMMU_IDR1.SIDSIZE)."""
@@ -40,8 +42,7 @@ def _map_of(bridge: HostBridge) -> Place | None:
     return replace(at, property="iommu-map", cell=None) if isinstance(at, DtPlace) else at
 
 
-@dataclass(slots=True)
-class ArmIommu:
+class ArmIommu(Struct):
     """SMMUv3, SMMUv1/2 or IPMMU. `used`: (IOMMU path, stream) → the record that has it. What limits
     SMMUv1/2 and IPMMU besides (stream matching groups, contexts) is not modelled."""
 
@@ -100,8 +101,7 @@ class ArmIommu:
         return None
 
 
-@dataclass(slots=True)
-class VtdIommu:
+class VtdIommu(Struct):
     """Intel VT-d. `shared_rmrr`: (segment, rid) of devices that share a reserved region."""
 
     shared_rmrr: frozenset[tuple[int, int]] = frozenset()
@@ -130,8 +130,7 @@ class VtdIommu:
         return -Errno.ENODEV if reached is None else reached[0] << 8 | reached[1]
 
 
-@dataclass(slots=True)
-class AmdIommu:
+class AmdIommu(Struct):
     """AMD-Vi with the aliases of its IVRS: (segment, rid) → requestor id. A device that IVRS does
     not cover (`covered` None: it covers all) has no IOMMU; one marked invalid is refused."""
 

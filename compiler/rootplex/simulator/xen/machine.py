@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
@@ -38,7 +40,6 @@ from rootplex.simulator.xen.traps import (
     trapped_read,
     trapped_write,
 )
-from rootplex.source.record import dataclass
 
 if TYPE_CHECKING:
     from rootplex.simulator.xen.vpci.device import Vpci
@@ -46,8 +47,7 @@ if TYPE_CHECKING:
 ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One hypercall. `result` None: Xen crashed in it. `owner` and `leftover`: of the device that
     was added; `devices` the answer of `get_device_group`."""
 

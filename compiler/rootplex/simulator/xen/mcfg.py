@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct, field
+
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass, field
 
 VIRTUAL_SLOT = 512 << 30
 """The address space that Xen has for mapping all windows."""
@@ -19,8 +20,7 @@ ReservedCheck = Callable[[int, int], bool]
 """Whether (base, size) is known not to be RAM, as the BIOS date wants it known."""
 
 
-@dataclass(slots=True)
-class McfgWindow:
+class McfgWindow(Struct):
     """One entry. `base` is the address of bus 0; `end` may be less than the table's (shrunk)."""
 
     base: int
@@ -31,8 +31,7 @@ class McfgWindow:
     place: Place | None = None
 
 
-@dataclass(slots=True)
-class McfgWindows:
+class McfgWindows(Struct):
     """All entries, in table order. `valid`: every one of them came up."""
 
     windows: list[McfgWindow] = field(default_factory=list)

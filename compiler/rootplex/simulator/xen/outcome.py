@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from rootplex.source.place import Place
-from rootplex.source.record import dataclass
 
 CrashKind = Literal["panic", "BUG", "assertion", "data abort", "page fault", "jump to address 0"]
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(Struct, frozen=True):
     """The end of the hypervisor. `cause` is lower case, without full stop; `at` is the artifact's
     place that led there, where there is one; `clause` the reference's section or rule."""
 
@@ -40,8 +40,7 @@ def stop(kind: CrashKind, cause: str, clause: str, at: Place | None = None) -> S
     return Stopped(Crash(kind, cause, clause, at))
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something that Xen noticed. `slug` names the kind of thing for checks and tests; `printed`
     is false for what the real Xen does without a word (a scan that ends early)."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
-from rootplex.source.record import dataclass, field
+from msgspec import Struct, field
 
 DOM0, DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID = 0, 0x7FF0, 0x7FF1, 0x7FF2, 0x7FF4
 """Domain ids (`public/xen.h`): the quarantine domain is DOMID_IO, hidden devices are DOMID_XEN's."""
@@ -32,8 +32,7 @@ CONVENTIONAL_BRIDGES = frozenset({Kind.LEGACY_BRIDGE, Kind.PCIE_TO_PCI, Kind.PCI
 PCIE_KINDS = frozenset({Kind.PCIE_ENDPOINT, Kind.PCIE_BRIDGE, Kind.PCIE_TO_PCI, Kind.PCI_TO_PCIE})
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(Struct):
     """IOMMU data attached to a record: the IOMMU's node path (None: no IOMMU was found, the id is
     the requester id) and the stream ids of the function and its phantoms."""
 
@@ -41,8 +40,7 @@ class Streams:
     ids: tuple[int, ...]
 
 
-@dataclass(slots=True, eq=False)
-class Record:
+class Record(Struct, eq=False):
     """One `struct pci_dev`. `owner` None: ownerless. `phantom_stride` 0: no phantom functions.
     `msix_prepared` counts vectors in use. Offsets are of the capability in configuration space."""
 
@@ -94,8 +92,7 @@ class Record:
             yield from range(self.devfn + self.phantom_stride, (self.devfn | 7) + 1, self.phantom_stride)
 
 
-@dataclass(slots=True)
-class Segment:
+class Segment(Struct):
     """The bookkeeping of one segment. `upstream`: bus → (bus, devfn) of the conventional bridge
     above, as that bridge's bus numbers stood when its record was made."""
 
@@ -104,8 +101,7 @@ class Segment:
     upstream: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Records:
+class Records(Struct):
     """All segments. One that exists is never freed."""
 
     segments: dict[int, Segment] = field(default_factory=dict)

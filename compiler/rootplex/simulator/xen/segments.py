@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.source.record import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Numbering:
+class Numbering(Struct, frozen=True):
     """The state: who chooses, and the last number that the counter gave out (-1: none)."""
 
     mode: Literal["undecided", "fixed", "automatic"] = "undecided"

@@ -13,11 +13,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge
 from rootplex.simulator.xen.errno import Errno
-from rootplex.source.record import dataclass, field
 
 SIZES = (1, 2, 4, 8)
 CONFIG_SPACE = 4096
@@ -31,8 +32,7 @@ class ConfigPath(Protocol):
     def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a trapped access asks for."""
 
     segment: int
@@ -41,8 +41,7 @@ class Target:
     register: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Handler:
+class Handler(Struct, frozen=True, order=True):
     """A trap over [base, base + size): the buses of `segment` from `start` on."""
 
     base: int
@@ -62,8 +61,7 @@ def is_allowed(register: int, size: int) -> bool:
     return size in SIZES and register % size == 0 and register + size <= CONFIG_SPACE
 
 
-@dataclass(slots=True)
-class Traps:
+class Traps(Struct):
     """The handlers of one domain, sorted; they are searched as if they could not overlap."""
 
     handlers: list[Handler] = field(default_factory=list)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from msgspec import Struct, field
+
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
-from rootplex.source.record import dataclass, field
 
 STATUS, POINTER, EXTENDED = 0x06, 0x34, 0x100
 HAS_LIST = 0x10
@@ -49,8 +50,7 @@ def extended_list(space: Space) -> Iterator[tuple[int, int]]:
             return
 
 
-@dataclass(slots=True)
-class Capabilities:
+class Capabilities(Struct):
     """The lists of one function as its owner sees them: `links` of (id, offset) in order, and the
     extended `headers` by offset."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct, field
+
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function
@@ -15,7 +17,6 @@ from rootplex.simulator.xen.vpci.rebar import EXTENDED_ID as REBAR
 from rootplex.simulator.xen.vpci.rebar import ResizableBars
 from rootplex.simulator.xen.vpci.registers import Registers
 from rootplex.simulator.xen.vpci.slots import Slots
-from rootplex.source.record import dataclass, field
 
 GUEST_ECAM_BASE, GUEST_ECAM_SIZE = 0x10000000, 0x10000000
 """A guest's one virtual ECAM, segment 0 (§1.7)."""
@@ -24,8 +25,7 @@ BarCheck = Callable[[Record, int, int], bool]
 """Whether a host BAR's pages [start, end) may be mapped: on Arm inside one window of its bridge."""
 
 
-@dataclass(slots=True)
-class Device:
+class Device(Struct):
     """The emulation of one function for its owner."""
 
     registers: Registers
@@ -33,8 +33,7 @@ class Device:
     capabilities: Capabilities
 
 
-@dataclass(slots=True)
-class Vpci:
+class Vpci(Struct):
     """vPCI of all domains that have it: Dom0, and on Arm the guests."""
 
     core: Core

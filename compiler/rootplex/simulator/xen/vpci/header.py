@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
-from rootplex.source.record import dataclass, field
 
 COMMAND, HEADER_TYPE, FIRST_BAR = 0x04, 0x0E, 0x10
 MEMORY, INTX_DISABLE = 0x2, 0x400
@@ -33,8 +34,7 @@ def pages_of(base: int, size: int) -> Area:
     return base & -PAGE, base + size + PAGE - 1 & -PAGE
 
 
-@dataclass(slots=True)
-class Mappings:
+class Mappings(Struct):
     """What is mapped into one domain: (host area, guest base) by device. First come, first served:
     what another device has mapped already is left out."""
 
@@ -59,8 +59,7 @@ def _without(area: Area, start: int, end: int) -> list[Area]:
     return [part for part in parts if part[0] < part[1]]
 
 
-@dataclass(slots=True)
-class BarState:
+class BarState(Struct):
     """One memory BAR. `address` is the host's, `guest` the guest's own; `kind` the low bits."""
 
     offset: int
@@ -78,8 +77,7 @@ class Interrupts(Protocol):
     def enabled(self) -> bool: ...
 
 
-@dataclass(slots=True)
-class Header:
+class Header(Struct):
     """A function's header. `device` tells its mappings from others'; `valid` is the architecture's
     word on a host BAR's pages (§1.8); `interrupts` its MSI and MSI-X, where they are emulated."""
 

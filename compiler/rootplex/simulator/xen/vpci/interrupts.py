@@ -6,10 +6,11 @@ configuration access shows.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.vpci.header import Header
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
-from rootplex.source.record import dataclass
 
 CONTROL = 2
 MSI_ENABLE, MSI_64BIT, MSI_MASKABLE = 0x0001, 0x0080, 0x0100
@@ -18,8 +19,7 @@ MSIX_ENABLE, MSIX_MASK_ALL, MSIX_SIZE = 0x8000, 0x4000, 0x07FF
 ENTRY_SIZE = 16
 
 
-@dataclass(slots=True)
-class Msi:
+class Msi(Struct):
     """The MSI capability at `offset`: control, address, data and mask bits are emulated."""
 
     registers: Registers
@@ -77,8 +77,7 @@ class Msi:
         )
 
 
-@dataclass(slots=True)
-class MsiX:
+class MsiX(Struct):
     """The MSI-X capability at `offset`: enable and mask-all are emulated."""
 
     registers: Registers

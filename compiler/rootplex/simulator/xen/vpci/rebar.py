@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgspec import Struct
+
 from rootplex.simulator.xen.vpci.header import FIRST_BAR, BarState, Header
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
-from rootplex.source.record import dataclass
 
 EXTENDED_ID = 0x15
 LARGEST_COUNT = 6
@@ -17,8 +18,7 @@ SMALLEST = 20
 """Size code 0 is 1 MiB."""
 
 
-@dataclass(slots=True)
-class ResizableBars:
+class ResizableBars(Struct):
     """The capability at `offset`: one (capability, control) pair of dwords a BAR."""
 
     registers: Registers

@@ -10,8 +10,9 @@ from bisect import insort
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from rootplex.simulator.xen.errno import Errno
-from rootplex.source.record import dataclass, field
 
 CONFIG_SPACE = 4096
 
@@ -29,8 +30,7 @@ class Space(Protocol):
     def write(self, register: int, size: int, value: int) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+class Register(Struct, frozen=True, kw_only=True):
     """One emulated register. `read` absent: all ones; `write` absent: dropped; one of the two must
     be there. Masks: `ro` bits keep their value; `rw1c` bits are not written back by partial writes;
     `rsvdp` bits read 0 and keep their value; `rsvdz` bits read 0 and are written 0."""
@@ -82,8 +82,7 @@ class Register:
             self.write(value & ~self.rsvdz & mask_of(self.size))
 
 
-@dataclass(slots=True)
-class Registers:
+class Registers(Struct):
     """The registers of one function. `hardware` None: the owner is a guest."""
 
     hardware: Space | None = None

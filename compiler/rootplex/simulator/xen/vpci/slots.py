@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec import Struct, field
+
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import Record
-from rootplex.source.record import dataclass, field
 
 SLOTS = 32
 
 
-@dataclass(slots=True)
-class Slots:
+class Slots(Struct):
     """A guest's virtual bus 0: slot → record."""
 
     taken: dict[int, Record] = field(default_factory=dict)
