@@ -179,7 +179,7 @@ def test_the_json_is_the_designs(checkout: Path, tmp_path: Path) -> None:
 
 
 def test_import_writes_what_compile_takes(checkout: Path, tmp_path: Path) -> None:
-    blob = checkout / "generated" / "juno-r2" / "juno-r2.dtb"
+    blob = checkout / "generated" / "qemu-virt" / "qemu-virt.dtb"
     done = rootplex("import", str(blob), "-o", "x.yaml", cwd=tmp_path)
     assert (0, "") == (done.returncode, done.stderr)
     assert "1 host bridge -> x.yaml" in done.stdout

@@ -132,3 +132,40 @@ def test_a_missing_tool_is_one_clear_line_that_says_how_to_get_it(workplace: Pat
         "rootplex: iasl is not installed (on Debian: apt-get install acpica-tools)"
     )
     assert contents(workplace / "out") == before
+
+
+DISAGREES = """    acpi: {segment: 2}
+"""
+
+
+@pytest.fixture
+def disagreeing(workplace: Path) -> Path:
+    """The workplace, its description with a segment that differs by firmware."""
+    change(workplace, "    segment: 0\n", "    segment: 0\n" + DISAGREES)
+    return workplace
+
+
+def test_what_check_calls_an_error_is_not_written(disagreeing: Path) -> None:
+    before = contents(disagreeing / "out")
+    done = rootplex("compile", "x.yaml", "-o", "out", cwd=disagreeing)
+    assert (done.returncode, contents(disagreeing / "out")) == (1, before)
+    assert "error[RPX0801]: pcie is segment 0 by device tree and 2 by ACPI" in done.stdout
+    assert one_line(done.stderr) == (
+        "rootplex: x.yaml has errors and is not written (--despite-errors writes it all the same)"
+    )
+
+
+def test_it_is_written_on_demand_and_never_taken_for_unchanged(disagreeing: Path) -> None:
+    done = rootplex("compile", "x.yaml", "-o", "new", "--despite-errors", cwd=disagreeing)
+    assert done.returncode == 1
+    assert "x.yaml -> new/qemu-virt (13 files, despite 1 error)\n" in done.stdout
+    again = rootplex("compile", "x.yaml", "-o", "new", cwd=disagreeing)
+    assert (again.returncode, "unchanged" in again.stdout) == (1, False)
+
+
+def test_an_error_that_the_author_expects_is_no_obstacle(disagreeing: Path) -> None:
+    """Nor is one missed that only a simulation can find (RPX0902)."""
+    change(disagreeing, "expect:\n", "expect:\n  findings: [RPX0801, RPX0902]\n")
+    done = rootplex("compile", "x.yaml", "-o", "out", "--format", "short", cwd=disagreeing)
+    assert done.returncode == 0
+    assert "error[RPX0801] (expected)" in done.stdout

@@ -7,6 +7,7 @@ What a check needs stands here and not in its module, so that a run loads only t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Literal, TypeAlias
@@ -252,3 +253,13 @@ def rule_of(module: ModuleType) -> Rule:
     rule = module.RULE
     assert isinstance(rule, Rule)
     return rule
+
+
+@cache
+def _needs() -> dict[str, Needs]:
+    return {rule_of(module_of(name)).code: needs for name, needs in CHECKS.items()}
+
+
+def needs_of(code: str) -> Needs | None:
+    """What the check with this code needs; None where no finding has it."""
+    return _needs().get(code)

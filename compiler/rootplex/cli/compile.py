@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from msgspec import Struct
 
 from rootplex import __version__
+from rootplex.backends.compilation import compile_platform, manifest
+from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
-from rootplex.cli.formats import add_format, report
+from rootplex.cli.formats import add_format, rendered
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.result import Result
-from rootplex.source.finding import Finding, Level
+from rootplex.jobs.acceptance import verdict_of
+from rootplex.jobs.check import artifact_findings, unsound
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.result import Result, refused, unreadable
+from rootplex.model.platform import Platform
+from rootplex.report.words import counted
+from rootplex.source.finding import Finding, Level, Unreadable
+from rootplex.tools.versions import iasl_version
+
+DESPITE = "(--despite-errors writes it all the same)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-j", "--jobs", type=_jobs, default=1, metavar="N", help="compile N files at once")
     parser.add_argument("--force", action="store_true", help="compile what is unchanged, too")
+    parser.add_argument(
+        "--despite-errors", action="store_true", help="write what is made, though it has errors"
+    )
     add_format(parser)
 
 
@@ -45,95 +60,113 @@ class Job(Struct, frozen=True):
     data: bytes
     output: str
     force: bool
+    despite_errors: bool
 
 
 class Done(Struct, frozen=True):
-    """What became of it: the folder written, or the findings that stood in the way."""
+    """What became of it: the folder written (None: none) with so many files, or left as it was."""
 
-    name: str
-    platform: str | None
-    folder: str
-    files: int
-    skipped: bool
-    findings: tuple[Finding, ...]
-    unreadable: bool
+    result: Result
+    folder: str | None = None
+    files: int = 0
+    skipped: bool = False
+
+    @property
+    def told(self) -> str:
+        """The line for a person."""
+        errors = self.result.count(Level.ERROR)
+        how = "unchanged" if self.skipped else f"{self.files} files"
+        how += f", despite {counted(errors, 'error')}" if errors else ""
+        return f"{self.result.file} -> {self.folder} ({how})"
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Compile every file; one line each on success, the findings otherwise."""
-    jobs = [Job(*read_input(name), arguments.output, arguments.force) for name in arguments.files]
+    """Compile every file; one line each on success, the findings as `check` has them."""
+    jobs = [
+        Job(*read_input(name), arguments.output, arguments.force, arguments.despite_errors)
+        for name in arguments.files
+    ]
     results: list[Result] = []
     folders: dict[str, str] = {}
     for i, done in enumerate(_compiled(jobs, arguments.jobs)):
-        console.progress(f"compiled {i + 1} of {len(jobs)}: {done.name}")
-        first = folders.setdefault(done.folder, done.name) if done.folder else done.name
-        if first != done.name:
+        result = done.result
+        console.progress(f"compiled {i + 1} of {len(jobs)}: {result.file}")
+        first = result.file if done.folder is None else folders.setdefault(done.folder, result.file)
+        if first != result.file:
             raise UsageError(
-                f"{first} and {done.name} both describe {done.platform}, and {done.folder} holds one of them"
+                f"{first} and {result.file} both describe {result.platform}, and {done.folder} holds one "
+                "of them"
             )
-        results.append(_result(done))
-        if arguments.format == "text" and not any(each.level is Level.ERROR for each in done.findings):
-            state = "unchanged" if done.skipped else f"{done.files} files"
-            console.print(f"{done.name} -> {done.folder} ({state})")
+        results.append(result)
+        if arguments.format == "text" and done.folder is not None:
+            console.print(done.told)
+        elif arguments.format == "text" and result.verdict == "inconsistent":
+            console.err.write(f"rootplex: {result.file} has errors and is not written {DESPITE}\n")
     texts = {job.name: job.data.decode("utf-8", "replace") for job in jobs}
     if arguments.format == "text":
-        results = [result for result in results if result.findings]
-    return report(tuple(results), texts, arguments, console)
+        shown = tuple(result for result in results if result.findings)
+        console.write(rendered(shown, texts, arguments.format, console))
+    else:
+        console.write(rendered(tuple(results), texts, arguments.format, console))
+    return _status(results, strict=arguments.strict)
+
+
+def _status(results: list[Result], *, strict: bool) -> int:
+    """2 where a file could not be read, 1 where errors kept one from being written (`strict`: warnings)."""
+    if any(result.unreadable for result in results):
+        return 2
+    levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
+    return int(any(result.count(level) for result in results for level in levels))
 
 
 def _compiled(jobs: list[Job], workers: int) -> Iterable[Done]:
     if workers == 1 or len(jobs) == 1:
         yield from map(compile_one, jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
-
     with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
         yield from pool.map(compile_one, jobs)
 
 
 def compile_one(job: Job) -> Done:
-    """One description, read, compiled and written whole."""
-    from rootplex.backends.compilation import compile_platform, manifest
-    from rootplex.backends.refusal import CannotCompile
-    from rootplex.jobs.describe import read_checked
-    from rootplex.source.finding import Unreadable
-    from rootplex.tools.versions import iasl_version
-
+    """One description, read, compiled, checked as far as that goes without a simulation, and written whole;
+    with an error that its author does not expect nothing is written."""
     try:
         checked = read_checked(job.data, job.name)
     except Unreadable as error:
-        return _stopped(job, None, error.findings, unreadable=True)
+        return Done(unreadable(job.name, error.findings))
     platform = checked.platform
     if platform is None or not checked.is_sound:
-        return _stopped(job, None if platform is None else platform.name, checked.findings)
+        return Done(unsound(checked, job.name))
     folder = Path(job.output) / platform.name
     versions = {"rootplex": __version__, "iasl": iasl_version() if "acpi" in platform.firmware else "none"}
     if not job.force and (known := _up_to_date(folder, job.data, versions)):
-        return Done(job.name, platform.name, str(folder), known, True, checked.findings, False)
+        return Done(_result(job, platform, checked.findings), str(folder), known, skipped=True)
     try:
         compiled = compile_platform(platform)
+        findings = artifact_findings(checked, compiled)
     except CannotCompile as refusal:
-        return _stopped(job, platform.name, (*checked.findings, *refusal.findings))
-    files = {**compiled.files, MANIFEST: manifest(job.data, compiled.files, versions)}
+        return Done(refused(job.name, (*checked.findings, *refusal.findings), platform=platform.name))
+    result = _result(job, platform, findings)
+    if result.count(Level.ERROR) and not job.despite_errors:
+        return Done(result)
+    despite = [each.code for each in findings if each.level is Level.ERROR and not each.expected]
+    files = {**compiled.files, MANIFEST: manifest(job.data, compiled.files, versions, despite)}
     write_folder(folder, files)
-    return Done(job.name, platform.name, str(folder), len(files), False, checked.findings, False)
+    return Done(result, str(folder), len(files))
 
 
-def _stopped(
-    job: Job, platform: str | None, findings: tuple[Finding, ...], *, unreadable: bool = False
-) -> Done:
-    return Done(job.name, platform, "", 0, False, findings, unreadable)
+def _result(job: Job, platform: Platform, findings: tuple[Finding, ...]) -> Result:
+    return Result(file=job.name, platform=platform.name, verdict=verdict_of(findings), findings=findings)
 
 
 def _up_to_date(folder: Path, description: bytes, versions: dict[str, str]) -> int:
     """The number of files where the folder is what compiling would make, else 0."""
-    import hashlib
-
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if (
             manifest["description"] != hashlib.sha256(description).hexdigest()
             or manifest["tools"] != versions
+            or "despite_errors" in manifest
         ):
             return 0
         files = manifest["files"]
@@ -145,14 +178,3 @@ def _up_to_date(folder: Path, description: bytes, versions: dict[str, str]) -> i
     except (OSError, ValueError, KeyError, TypeError):
         return 0
     return len(files) + 1
-
-
-def _result(done: Done) -> Result:
-    errors = any(finding.level is Level.ERROR for finding in done.findings)
-    return Result(
-        file=done.name,
-        platform=done.platform,
-        verdict="inconsistent" if errors else "consistent",
-        findings=tuple(sorted(done.findings, key=Finding.order)),
-        unreadable=done.unreadable,
-    )

@@ -21,11 +21,12 @@ def report(
     results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
 ) -> int:
     """Print the results in the chosen format; the exit status."""
-    console.write(_rendered(results, texts, arguments.format, console))
+    console.write(rendered(results, texts, arguments.format, console))
     return exit_status(results, strict=arguments.strict)
 
 
-def _rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> str:
+def rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> str:
+    """The results as text of a format."""
     if format == "text":
         from rootplex.report import text
 

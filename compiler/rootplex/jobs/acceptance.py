@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
 from rootplex.checks.language.idle_suppression import RULE as IDLE
+from rootplex.checks.registry import needs_of
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
@@ -14,15 +15,16 @@ PANIC = "RPX0901"
 """The code of a Xen that goes down: it cannot be suppressed."""
 
 
-def accept(platform: Platform, found: Iterable[Finding]) -> tuple[Finding, ...]:
+def accept(platform: Platform, found: Iterable[Finding], *, simulated: bool = True) -> tuple[Finding, ...]:
     """The findings in order, with `expected` ones marked, suppressed ones taken out, and a finding
-    for each expectation and suppression that met nothing."""
-    findings = _suppressed(platform, list(found))
+    for each expectation and suppression that met nothing. What only a simulation finds is not missed
+    where there was none (`simulated`)."""
+    findings = _suppressed(platform, list(found), simulated=simulated)
     expected = set(platform.expect.findings)
     seen = {finding.code for finding in findings}
     marked = [each.as_expected() if each.code in expected else each for each in findings]
     for i, code in enumerate(platform.expect.findings):
-        if code not in seen:
+        if code not in seen and (simulated or needs_of(code) != "simulation"):
             marked.append(
                 ABSENT.finding(
                     platform.expect.at(f"findings.{i}"),
@@ -33,7 +35,7 @@ def accept(platform: Platform, found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(marked, key=Finding.order))
 
 
-def _suppressed(platform: Platform, findings: list[Finding]) -> list[Finding]:
+def _suppressed(platform: Platform, findings: list[Finding], *, simulated: bool) -> list[Finding]:
     for suppression in platform.suppress:
         met = [
             finding
@@ -42,7 +44,7 @@ def _suppressed(platform: Platform, findings: list[Finding]) -> list[Finding]:
             and finding.code != PANIC
             and suppression.subject in (None, finding.subject)
         ]
-        if not met:
+        if not met and (simulated or needs_of(suppression.code) != "simulation"):
             where = "" if suppression.subject is None else f" at '{suppression.subject}'"
             findings.append(
                 IDLE.finding(

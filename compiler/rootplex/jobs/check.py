@@ -127,6 +127,21 @@ def examine(
     )
 
 
+def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ...]:
+    """What is wrong as far as it shows without a simulation: the description's own findings, and those of
+    the compiled bytes read back."""
+    platform = checked.platform
+    assert platform is not None
+    settings = settings_of(platform, compiled, Wishes())
+    platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
+    checked = replace(checked, platform=platform)
+    artifacts = artifacts_of(compiled)
+    dt = read_dt(artifacts, profile(settings.kernel).map_cells)
+    facts = facts_of(checked, compiled, dt, read_acpi(artifacts, _paths(compiled)))
+    found = (*checked.findings, *run_checks(facts, "artifacts", checked.findings))
+    return accept(platform, found, simulated=False)
+
+
 def _paths(compiled: Compiled) -> list[str]:
     """The AML paths of the host bridges: told to the interpreter, so that one run does."""
     return [each.path for each in compiled.bridges if each.path is not None]

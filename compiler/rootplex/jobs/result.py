@@ -255,12 +255,10 @@ def unreadable(file: str, findings: tuple[Finding, ...]) -> Result:
 
 def exit_status(results: tuple[Result, ...], *, strict: bool) -> int:
     """2 where an input could not be read or judged, 1 for errors (warnings with `strict`), else 0."""
-    if any(result.unreadable for result in results):
+    if any(result.unreadable or result.verdict == "unknown" for result in results):
         return 2
     levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
-    if any(result.count(level) for result in results for level in levels):
-        return 1
-    return 2 if any(result.verdict == "unknown" for result in results) else 0
+    return int(any(result.count(level) for result in results for level in levels))
 
 
 class Together(Struct, frozen=True, kw_only=True):

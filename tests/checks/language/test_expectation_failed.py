@@ -54,7 +54,11 @@ def test_what_holds_is_silent() -> None:
             '  boot: "0001:01:00.0"',
             "disk is expected at 0001:01:00.0 and is at 0000:01:00.0",
         ),
-        ("    - [port]", "    - [port, disk]", "port and disk are expected together and are in 2 groups"),
+        (
+            "    - [disk]\n    - [port]",
+            "    - [port, disk]",
+            "port and disk are expected together and are in 2 groups",
+        ),
     ],
 )
 def test_what_does_not_hold(right: str, wrong: str, message: str) -> None:

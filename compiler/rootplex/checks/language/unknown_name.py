@@ -1,6 +1,7 @@
 """unknown-name
 
-What it finds: a name that refers to nothing: a controller, bridge, device, model or class that is not there.
+What it finds: a name that refers to nothing: a controller, bridge, device, model or class that is not there,
+a finding's code in `expect` or `suppress` that no finding has.
 Why it matters: the reference cannot be compiled, and the author meant something.
 Example: `msi: {controller: itz}` where the controller is named `its`.
 What to do: take the name that the help proposes, or describe the thing.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
+from rootplex.checks.registry import needs_of
 from rootplex.checks.rule import Rule
 from rootplex.known.reader import model, names
 from rootplex.model.controllers import DtNode, SmmuV3
@@ -42,6 +44,19 @@ def check(facts: Facts) -> Iterator[Finding]:
         elif name not in known and name in taken:
             yield _finding(part, path, f"'{name}' is no {what}", name, what, known)
     yield from _catalogue(facts.platform)
+    yield from _codes(facts.platform)
+
+
+def _codes(platform: Platform) -> Iterator[Finding]:
+    """Codes of findings that there are not."""
+    named: list[tuple[Part, str, str]] = []
+    for expect in (platform.expect, *(each.expect for each in platform.expect.when)):
+        named += [(expect, f"findings.{i}", code) for i, code in enumerate(expect.findings)]
+    named += [(each, "code", each.code) for each in platform.suppress]
+    for part, path, code in named:
+        if needs_of(code) is None:
+            help_ = "'rootplex explain --all' lists every finding with its code"
+            yield RULE.finding(part.at(path), f"no finding has the code {code}", help=help_, subject=code)
 
 
 def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) -> Finding:
