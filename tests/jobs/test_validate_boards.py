@@ -184,6 +184,27 @@ def test_import_writes_what_compile_takes(checkout: Path, tmp_path: Path) -> Non
     assert (0, "") == (done.returncode, done.stderr)
     assert "1 host bridge -> x.yaml" in done.stdout
     assert 0 == rootplex("compile", "x.yaml", "-o", "out", cwd=tmp_path).returncode
+    assert 0 == rootplex("import", str(blob), "-o", "x.yaml", cwd=tmp_path).returncode
     refused = rootplex("import", "x.yaml", "--format", "json", cwd=tmp_path)
     assert 2 == refused.returncode
     assert ["RPX0001"] == [each["code"] for each in json.loads(refused.stdout)["findings"]]
+
+
+def test_import_replaces_nothing_of_somebody_elses(checkout: Path, tmp_path: Path) -> None:
+    blob = str(checkout / "generated" / "qemu-virt" / "qemu-virt.dtb")
+    (tmp_path / "x.yaml").write_text("rootplex: 1\n")
+    refused = rootplex("import", blob, "-o", "x.yaml", cwd=tmp_path)
+    assert (2, "rootplex: 1\n") == (refused.returncode, (tmp_path / "x.yaml").read_text())
+    assert refused.stderr == (
+        "rootplex: x.yaml is there and is not ours: name another file by -o, or replace it by --force\n"
+    )
+    assert 0 == rootplex("import", blob, "-o", "x.yaml", "--force", cwd=tmp_path).returncode
+
+
+def test_import_never_replaces_what_it_reads(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.dtb").write_bytes((checkout / "generated" / "qemu-virt" / "qemu-virt.dtb").read_bytes())
+    refused = rootplex("import", "x.dtb", "-o", "./x.dtb", "--force", cwd=tmp_path)
+    assert (2, "rootplex: x.dtb would be replaced by what is read from it: name another by -o\n") == (
+        refused.returncode,
+        refused.stderr,
+    )

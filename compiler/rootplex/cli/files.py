@@ -43,6 +43,18 @@ def _named(path: Path) -> Iterator[None]:
         raise
 
 
+def refuse_loss(path: Path, mark: bytes, *, force: bool) -> None:
+    """UsageError where a file would be lost that does not begin as ours do (`mark`), unless that is wanted."""
+    if force or not path.exists():
+        return
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file")
+    with path.open("rb") as file:
+        if file.read(len(mark)) == mark:
+            return
+    raise UsageError(f"{path} is there and is not ours: name another file by -o, or replace it by --force")
+
+
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
     import tempfile

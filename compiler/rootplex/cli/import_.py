@@ -6,8 +6,15 @@ import argparse
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.cli.files import read_input, write_file
+from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.formats import add_format, report
+from rootplex.cli.frame import UsageError
+from rootplex.frontends.document import MARK
+from rootplex.jobs.importing import description_text, import_source
+from rootplex.jobs.result import unreadable
+from rootplex.jobs.sources import read_source, source_of_bytes
+from rootplex.report.words import counted
+from rootplex.source.finding import Unreadable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,16 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write the description there (default: standard output)"
     )
+    parser.add_argument("--force", action="store_true", help="replace FILE though it is not ours")
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the description; a line for each thing that the source does not tell."""
-    from rootplex.jobs.importing import description_text, import_source
-    from rootplex.jobs.result import unreadable
-    from rootplex.jobs.sources import read_source, source_of_bytes
-    from rootplex.source.finding import Unreadable
-
+    if arguments.output is not None:
+        output = Path(arguments.output)
+        if arguments.path != "-" and output.exists() and output.samefile(arguments.path):
+            raise UsageError(
+                f"{arguments.path} would be replaced by what is read from it: name another by -o"
+            )
+        refuse_loss(output, MARK.encode(), force=arguments.force)
     try:
         if arguments.path == "-":
             label, data = read_input("-")
@@ -45,8 +55,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.write(text)
     else:
         write_file(Path(arguments.output), text.encode())
-        count = len(description.bridges)
-        bridges = f"{count} host bridge{'s' if count != 1 else ''}"
+        bridges = counted(len(description.bridges), "host bridge")
         console.print(f"{arguments.path}: {source.what}, {bridges} -> {arguments.output}")
         for each in description.missing:
             console.print(f"  not known: {each}")

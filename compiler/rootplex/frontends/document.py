@@ -19,6 +19,10 @@ from rootplex.source.place import Place
 _UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
 
+MARK = "# Imported from "
+"""How the first line of an imported description begins: by it a file is known to be ours."""
+
+
 class Hex(int):
     """An integer that is written in hexadecimal."""
 
@@ -50,7 +54,7 @@ def imported(
     """The whole, with a heading that says where it comes from and what is not known. What is
     the same for several parts is listed once, in the order of the first."""
     listed = tuple(dict.fromkeys(missing))
-    lines = [f"Imported from {source}; the remarks say where each value was read."]
+    lines = [f"{MARK.removeprefix('# ')}{source}; the remarks say where each value was read."]
     if listed:
         lines += ["Not known from there, or not to be said in this language:"]
         lines += [line for each in listed for line in _wrapped(f"- {each}")]
