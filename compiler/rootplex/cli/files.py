@@ -44,7 +44,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def refuse_loss(path: Path, mark: bytes, *, force: bool) -> None:
-    """UsageError where a file would be lost that does not begin as ours do (`mark`), unless that is wanted."""
+    """UsageError where a file would be lost that does not begin as ours do (`mark`), but for `force`."""
     if force or not path.exists():
         return
     if path.is_dir():
