@@ -96,6 +96,7 @@ def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
         yield f"{pad} = note: {note}"
     if finding.help is not None:
         yield f"{pad} = help: {finding.help}"
+    yield f"{pad} = more: rootplex explain {finding.code}"
 
 
 def _excerpt(
