@@ -6,7 +6,7 @@ import argparse
 
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
-from rootplex.cli.formats import add_format, report
+from rootplex.cli.formats import add_format, report_boards
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.settings import Wishes
 
@@ -16,7 +16,10 @@ KERNELS = ("linux-7.2", "linux-6.12", "linux-6.1", "linux-6.1-vanilla", "jgg-v3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Files, and how Dom0 boots."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a platform description, or - for standard input"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a platform description, or - for standard input; of several, the expected findings are a count",
     )
     parser.add_argument("--dom0", choices=KERNELS, help="Dom0's kernel (default: the description's)")
     parser.add_argument(
@@ -51,5 +54,5 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
             stream.write(line + "\n")
-    status = report(tuple(results), texts, arguments, console) if results else 0
+    status = report_boards(tuple(results), texts, arguments, console) if results else 0
     return 2 if unjudged else status

@@ -25,6 +25,18 @@ def report(
     return exit_status(results, strict=arguments.strict)
 
 
+def report_boards(
+    results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
+) -> int:
+    """The same, and of several boards a tally in the last line of text."""
+    status = report(results, texts, arguments, console)
+    if arguments.format == "text" and len(results) > 1:
+        from rootplex.report import text
+
+        console.write("\n" + text.tally(results, text.Style(console.colour)))
+    return status
+
+
 def rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> str:
     """The results as text of a format."""
     if format == "text":

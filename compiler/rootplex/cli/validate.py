@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rootplex.cli.compile import _jobs
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
-from rootplex.cli.formats import add_format, report
+from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         results = by_worst(results)
         if arguments.format == "text":
             console.print("\n".join(table(results)) + "\n")
-    return report(tuple(results), texts, arguments, console)
+    return report_boards(tuple(results), texts, arguments, console)
 
 
 def _description(name: str, texts: dict[str, str]) -> Platform:

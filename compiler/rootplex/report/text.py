@@ -5,7 +5,8 @@ The form is rustc's. Without a source line (a finding in a blob) the place stand
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
 
 _COLOURS = {Level.ERROR: "31", Level.WARNING: "33", Level.NOTE: "36"}
+_VERDICTS = {"unreadable": "31", "inconsistent": "31", "unknown": "33", "consistent": "32"}
 MAX_LINE = 160
 
 
@@ -48,19 +50,19 @@ def _printable(line: str) -> str:
 
 
 def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
-    """All results, each with its findings and a closing line."""
+    """All results, each with its findings and a closing line; of several the expected ones are a count."""
     parts: list[str] = []
     for result in results:
-        parts.extend("\n".join(lines_of(finding, sources, style)) + "\n" for finding in result.findings)
+        shown = [each for each in result.findings if len(results) == 1 or not each.expected]
+        parts.extend("\n".join(lines_of(finding, sources, style)) + "\n" for finding in shown)
         parts.append(closing_line(result, style))
     return "\n".join(parts)
 
 
 def closing_line(result: Result, style: Style) -> str:
     """`two-segments: consistent (linux-7.2, dt)`, then counts, what is not known, and what stands below."""
-    colour = {"consistent": "32", "inconsistent": "31"}.get(result.verdict, "33")
     how = ", ".join(part for part in (result.dom0, result.firmware) if part)
-    line = f"{result.platform or result.file}: {style.paint(result.verdict, colour)}"
+    line = f"{result.platform or result.file}: {style.paint(result.verdict, _VERDICTS[result.verdict])}"
     line += f" ({how})" if how else ""
     said = "; ".join(_said(result))
     line += f": {said}" if said else ""
@@ -79,6 +81,22 @@ def _said(result: Result) -> Iterator[str]:
         yield f"{'matches' if result.matches else 'differs from'} the description {result.against}"
     if result.not_known:
         yield f"{' and '.join(result.not_known)} are not known"
+
+
+def tally(results: Sequence[Result], style: Style) -> str:
+    """`14 boards: 0 errors, 32 expected findings`; the boards that are not consistent stand in brackets."""
+    verdicts = Counter("unreadable" if each.unreadable else each.verdict for each in results)
+    others = [
+        style.paint(f"{verdicts[verdict]} {verdict}", colour)
+        for verdict, colour in _VERDICTS.items()
+        if verdict != "consistent" and verdicts[verdict]
+    ]
+    levels = {level: sum(result.count(level) for result in results) for level in Level}
+    counts = [words.counted(n, level.value) for level, n in levels.items() if n or level is Level.ERROR]
+    if expected := sum(result.expected for result in results):
+        counts.append(words.counted(expected, "expected finding"))
+    aside = f" ({', '.join(others)})" if others else ""
+    return f"{words.counted(len(results), 'board')}{aside}: {', '.join(counts)}\n"
 
 
 def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
