@@ -45,7 +45,7 @@ def main() -> int:
     else:
         from tests.corpus.debian_trees import debian_trees
 
-        files = debian_trees()
+        files = list(debian_trees())
     times = [(ours(file), dtc(file), file) for file in files]
     for mine, theirs, file in sorted(times, reverse=True)[:SHOWN]:
         print(f"{file.name}: {mine * 1000:.1f} ms, dtc {theirs * 1000:.1f} ms, {mine / theirs:.1f} times")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from tests.corpus.board_corpus import DUMPS, KERNELS, Corpus, made
 
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -17,6 +18,7 @@ from rootplex.tools.runner import ToolError, path_of
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = CHECKOUT.parent / "shared"
+EXTRA = CHECKOUT / "tests" / "extra"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,12 +34,46 @@ def checkout() -> Path:
     return CHECKOUT
 
 
+class _Missing(pytest.Directory):
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        pytest.skip("tests/extra needs the reference material beside the checkout (../shared)")
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """`tests/extra` is one skip where its material is missing."""
+    if path == EXTRA and not SHARED.is_dir():
+        return _Missing.from_parent(parent, path=path)
+    return None
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The reference material beside the checkout; the test skips, saying so, where there is none."""
     if not SHARED.is_dir():
         pytest.skip("needs the reference material beside the checkout (../shared)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The files of the boards that the tests know; a test skips, with the reason, where one cannot be had."""
+    folder = tmp_path_factory.mktemp("corpus")
+    reasons: dict[object, str] = {}
+
+    def file(name: str) -> Path:
+        if name in DUMPS:
+            if not SHARED.is_dir():
+                pytest.skip("needs the reference material beside the checkout (../shared)")
+            return SHARED / "corpus" / "acpi" / f"{name}.acpidump.txt"
+        source = KERNELS.get(name, name)
+        if source not in reasons:
+            try:
+                return made(name, folder)
+            except (ToolError, OSError) as error:
+                reasons[source] = f"no file of {name}: {error}"
+        pytest.skip(reasons[source])
+
+    return file
 
 
 @pytest.fixture(scope="session")

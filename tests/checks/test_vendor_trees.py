@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.checks.cases import dts_findings, given_findings, only
+from tests.corpus.board_corpus import Corpus
 
 from rootplex.checks.facts import Facts
 from rootplex.readers.dtb import read_dtb
@@ -36,9 +37,9 @@ FAULTS: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("RPX0108", "warning", "/soc/pcie@9c0000000", "reg"),
     ],
     "juno-r2": [("RPX0113", "error", "/pcie@40000000", "ranges")],
-    "qemu-7.2-virt-gic-version-2-highmem-off": [],
-    "qemu-7.2-virt-gic-version-3-iommu-smmuv3": [],
-    "qemu-7.2-virt-gic-version-3": [],
+    "qemu-virt-gic-version-2-highmem-off": [],
+    "qemu-virt-gic-version-3-iommu-smmuv3": [],
+    "qemu-virt-gic-version-3": [],
     "rk3588-turing-rk1": [("RPX0202", "warning", "/pcie@fe160000", "linux,pci-domain")],
     "sc8280xp-lenovo-thinkpad-x13s": [],
     "zynqmp-zcu102-rev1.0": [("RPX0108", "warning", "/axi/pcie@fd0e0000", "reg")],
@@ -54,30 +55,27 @@ NOTES = {
 BLOCKS = ("RPX01", "RPX02", "RPX06")
 
 
-def findings(shared: Path, board: str) -> tuple[Finding, ...]:
-    file = shared / "corpus" / "dtb" / f"{board}.dtb"
+def findings(file: Path) -> tuple[Finding, ...]:
     firmware = dt_firmware(read_dtb(file.read_bytes(), file.name), MapCells.TARGET)
     found = given_findings(Facts(dt=firmware))
     return tuple(each for each in found if each.code.startswith(BLOCKS))
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("board", FAULTS)
-def test_every_fault_of_the_corpus_and_no_other(shared: Path, board: str) -> None:
+def test_every_fault_of_the_corpus_and_no_other(corpus: Corpus, board: str) -> None:
     """Code, level, and the node and property that a person would change."""
     told = [
         (each.code, str(each.level), each.at.node, each.at.property)
-        for each in findings(shared, board)
+        for each in findings(corpus(board))
         if each.level is not Level.NOTE and isinstance(each.at, DtPlace)
     ]
     assert sorted(told, key=repr) == sorted(FAULTS[board], key=repr)
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("board", NOTES)
-def test_notes_tell_what_is_odd_and_no_fault(shared: Path, board: str) -> None:
+def test_notes_tell_what_is_odd_and_no_fault(corpus: Corpus, board: str) -> None:
     """A larger ECAM, no bus-range, a tree whose bridges wait for the boot loader."""
-    notes = {each.code for each in findings(shared, board) if each.level is Level.NOTE}
+    notes = {each.code for each in findings(corpus(board)) if each.level is Level.NOTE}
     assert notes == NOTES[board]
 
 

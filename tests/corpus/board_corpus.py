@@ -1,11 +1,18 @@
-"""The vendors' files of the corpus: imported, and validated."""
+"""The boards whose files the tests read: where a file is had from, and what is known of it.
+
+Device trees are Debian's kernels' and QEMU's own, got at test time; what is in each stands in
+`expected/`, read from dtc's text by another program (`method` and `source` in each file).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.corpus.debian_trees import debian_tree
 
 from rootplex.frontends.document import Imported
 from rootplex.frontends.writer import to_yaml
@@ -16,24 +23,38 @@ from rootplex.jobs.result import Result
 from rootplex.jobs.sources import read_source
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
+from rootplex.tools.runner import ToolError, run
 
-TREES = (
-    "ac5x-rd-carrier-cn9131",
-    "amd-overdrive-rev-b1",
-    "armada-8040-mcbin",
-    "bcm2711-rpi-4-b",
-    "cn9132-clearfog",
-    "fsl-lx2160a-rdb",
-    "hip07-d05",
-    "jh7110-starfive-visionfive-2-v1.3b",
-    "juno-r2",
-    "qemu-7.2-virt-gic-version-2-highmem-off",
-    "qemu-7.2-virt-gic-version-3",
-    "qemu-7.2-virt-gic-version-3-iommu-smmuv3",
-    "rk3588-turing-rk1",
-    "sc8280xp-lenovo-thinkpad-x13s",
-    "zynqmp-zcu102-rev1.0",
-)
+FIRMWARES = Path(__file__).parent / "facts.yaml"
+"""What is known of boards from their firmware's sources and trees, DT and ACPI side by side."""
+
+Corpus = Callable[[str], Path]
+"""The file of a board, by name."""
+
+KERNELS = {
+    "ac5x-rd-carrier-cn9131": ("trixie", "arm64"),
+    "amd-overdrive-rev-b1": ("trixie", "arm64"),
+    "armada-8040-mcbin": ("trixie", "arm64"),
+    "bcm2711-rpi-4-b": ("trixie", "arm64"),
+    "cn9132-clearfog": ("trixie", "arm64"),
+    "fsl-lx2160a-rdb": ("trixie", "arm64"),
+    "hip07-d05": ("trixie", "arm64"),
+    "jh7110-starfive-visionfive-2-v1.3b": ("trixie", "riscv64"),
+    "juno-r2": ("trixie", "arm64"),
+    "rk3588-turing-rk1": ("trixie", "arm64"),
+    "sc8280xp-lenovo-thinkpad-x13s": ("trixie", "arm64"),
+    "zynqmp-zcu102-rev1.0": ("bookworm", "arm64"),  # later kernels have the ECAM of 256 buses
+}
+"""The suite and architecture of Debian's kernel that has the tree."""
+
+QEMU = {
+    "qemu-virt-gic-version-2-highmem-off": "virt,gic-version=2,highmem=off",
+    "qemu-virt-gic-version-3": "virt,gic-version=3",
+    "qemu-virt-gic-version-3-iommu-smmuv3": "virt,gic-version=3,iommu=smmuv3",
+}
+"""The machine of which QEMU dumps the tree."""
+
+TREES = tuple(sorted((*KERNELS, *QEMU)))
 DUMPS = (
     "1979FBF2D488",
     "71656898DEBA",
@@ -44,39 +65,51 @@ DUMPS = (
 )
 
 
-def file_of(shared: Path, name: str) -> Path:
-    """The file of a tree or dump."""
-    corpus = shared / "corpus"
-    return corpus / "dtb" / f"{name}.dtb" if name in TREES else corpus / "acpi" / f"{name}.acpidump.txt"
+def made(name: str, folder: Path) -> Path:
+    """The file of a board, made in `folder` where it is not fetched.
+
+    ToolError, OSError where this machine cannot get it; LookupError where Debian no longer has it.
+    """
+    return dumped_by_qemu(name, folder) if name in QEMU else debian_tree(name, *KERNELS[name])
+
+
+def dumped_by_qemu(name: str, folder: Path) -> Path:
+    file = folder / f"{name}.dtb"
+    if not file.exists():
+        machine = f"{QEMU[name]},dumpdtb={file.name}"
+        done = run(
+            ["qemu-system-aarch64", "-M", machine, "-cpu", "cortex-a57", "-display", "none"], cwd=folder
+        )
+        if done.status != 0:
+            raise ToolError(f"qemu-system-aarch64 dumps no tree: {done.stderr.strip()}")
+    return file
 
 
 @cache
-def imported(shared: Path, name: str) -> Imported:
-    file = file_of(shared, name)
+def imported(file: Path) -> Imported:
     return import_source(read_source(file, file.name))
 
 
 @cache
-def described(shared: Path, name: str) -> Checked:
+def described(file: Path) -> Checked:
     """The imported description, written and read again."""
-    return read_checked(to_yaml(imported(shared, name).document).encode(), f"{name}.yaml")
+    return read_checked(to_yaml(imported(file).document).encode(), f"{file.stem}.yaml")
 
 
-def platform_of(shared: Path, name: str) -> Platform:
-    platform = described(shared, name).platform
+def platform_of(file: Path) -> Platform:
+    platform = described(file).platform
     assert platform is not None
     return platform
 
 
-def expected(shared: Path, name: str) -> Any:
+@cache
+def expected(name: str) -> Any:
     """What is in the file, read by another path."""
-    stem = name if name in TREES else f"acpi-{name}"
-    return json.loads((shared / "corpus" / "expected" / f"{stem}.json").read_text())
+    return json.loads((Path(__file__).parent / "expected" / f"{name}.json").read_text())
 
 
 @cache
-def validated(shared: Path, *names: str | Path) -> Result:
+def validated(*files: Path) -> Result:
     """One board of these files."""
-    paths = [str(file_of(shared, name)) if isinstance(name, str) else str(name) for name in names]
-    (board,) = boards_of(paths)
+    (board,) = boards_of([str(file) for file in files])
     return validate_board(board)

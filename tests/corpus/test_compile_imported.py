@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpus.board_corpus import TREES, expected, file_of, imported, platform_of
+from tests.corpus.board_corpus import TREES, Corpus, expected, imported, platform_of
 
 from rootplex.backends.devicetree import device_tree
 from rootplex.readers.address import regs
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.intx import Hop, InterruptMaps, route_intx
 from rootplex.readers.tree import Tree
-
-pytestmark = pytest.mark.shared
 
 # What compile does not write of each board's host bridge nodes: the list that `import` gives, in short.
 REFERENCES = {
@@ -52,12 +49,12 @@ OTHER_FORM = {
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_nodes_have_the_vendors_properties(shared: Path, name: str) -> None:
-    ours = device_tree(platform_of(shared, name))
+def test_the_nodes_have_the_vendors_properties(corpus: Corpus, name: str) -> None:
+    ours = device_tree(platform_of(corpus(name)))
     mine = nodes(ours.dtb().data)
-    theirs = nodes(file_of(shared, name).read_bytes())
-    bridges = platform_of(shared, name).host_bridges
-    for path, bridge in zip(imported(shared, name).bridges, bridges, strict=True):
+    theirs = nodes(corpus(name).read_bytes())
+    bridges = platform_of(corpus(name)).host_bridges
+    for path, bridge in zip(imported(corpus(name)).bridges, bridges, strict=True):
         vendor, made = theirs[path], mine[ours.nodes[bridge.name]]
         lost = {
             key for key in vendor.keys() - made.keys() if not re.fullmatch(r"phandle|.*supply|.*gpios?", key)
@@ -70,13 +67,13 @@ def test_the_nodes_have_the_vendors_properties(shared: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_windows_and_registers_are_the_vendors(shared: Path, name: str) -> None:
+def test_windows_and_registers_are_the_vendors(corpus: Corpus, name: str) -> None:
     """The type, prefetchable bit and the three numbers of every window; bit 31 says nothing in a host's
     `ranges` (linux-pci §1.4)."""
-    ours = device_tree(platform_of(shared, name))
+    ours = device_tree(platform_of(corpus(name)))
     mine = nodes(ours.dtb().data)
-    known = expected(shared, name)["bridges"]
-    for each, bridge in zip(known, platform_of(shared, name).host_bridges, strict=True):
+    known = expected(name)["bridges"]
+    for each, bridge in zip(known, platform_of(corpus(name)).host_bridges, strict=True):
         made = mine[ours.nodes[bridge.name]]
         windows = [
             (row[0], row[1] << 32 | row[2], row[3] << 32 | row[4], row[5] << 32 | row[6])
@@ -93,13 +90,13 @@ def _window(window: dict[str, Any]) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_every_pin_ends_where_the_vendors_does(shared: Path, name: str) -> None:
+def test_every_pin_ends_where_the_vendors_does(corpus: Corpus, name: str) -> None:
     """Function 0 of each device on the first bus: the controller's address, and its specifier."""
-    platform = platform_of(shared, name)
+    platform = platform_of(corpus(name))
     ours = device_tree(platform)
     made = read_dtb(ours.dtb().data, "ours")
-    vendors = read_dtb(file_of(shared, name).read_bytes(), "theirs")
-    for path, bridge in zip(imported(shared, name).bridges, platform.host_bridges, strict=True):
+    vendors = read_dtb(corpus(name).read_bytes(), "theirs")
+    for path, bridge in zip(imported(corpus(name)).bridges, platform.host_bridges, strict=True):
         if bridge.intx is None:
             continue
         bus = bridge.bus_range.first

@@ -18,14 +18,14 @@ from rootplex.tools.runner import ToolError
 
 
 @pytest.fixture(scope="session")
-def trees() -> list[Path]:
+def trees() -> tuple[Path, ...]:
     try:
         return debian_trees()
     except (ToolError, OSError) as error:
         pytest.skip(f"no device trees of Debian's kernel package: {error}")
 
 
-def test_every_tree_is_imported_and_its_description_has_no_faults(trees: list[Path]) -> None:
+def test_every_tree_is_imported_and_its_description_has_no_faults(trees: tuple[Path, ...]) -> None:
     """What lacks an address in the tree lacks `config.base` in the description, and nothing else is wrong."""
     bridges = 0
     for tree in trees:
@@ -42,7 +42,7 @@ def test_every_tree_is_imported_and_its_description_has_no_faults(trees: list[Pa
     assert bridges > 100
 
 
-def test_every_tree_is_validated(trees: list[Path]) -> None:
+def test_every_tree_is_validated(trees: tuple[Path, ...]) -> None:
     for board in boards_of([str(tree) for tree in trees]):
         result = validate_board(board)
         assert result.platform is not None or result.unreadable, result.file

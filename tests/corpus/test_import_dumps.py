@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpus.board_corpus import DUMPS, described, expected, imported, platform_of
+from tests.corpus.board_corpus import DUMPS, Corpus, described, expected, imported, platform_of
 
 from rootplex.backends.compilation import compile_platform
-
-pytestmark = pytest.mark.shared
 
 ADDRESS_KINDS = {"Word", "DWord", "QWord", "Extended"}
 
 
 @pytest.mark.parametrize("name", DUMPS)
-def test_the_bridges_are_those_of_the_file(shared: Path, name: str) -> None:
-    platform = platform_of(shared, name)
-    known = expected(shared, name)
-    source = imported(shared, name)
+def test_the_bridges_are_those_of_the_file(corpus: Corpus, name: str) -> None:
+    platform = platform_of(corpus(name))
+    known = expected(f"acpi-{name}")
+    source = imported(corpus(name))
     assert [each["path"] for each in known["host_bridges"]] == list(source.bridges)
     for each, bridge in zip(known["host_bridges"], platform.host_bridges, strict=True):
         assert each["seg"] == bridge.segment
@@ -45,10 +42,10 @@ def _window(window: dict[str, Any]) -> tuple[str, int, int, int]:
 
 
 @pytest.mark.parametrize("name", DUMPS)
-def test_configuration_space_is_mcfgs_or_the_ports(shared: Path, name: str) -> None:
-    tables = expected(shared, name)["mcfg_tables"]
+def test_configuration_space_is_mcfgs_or_the_ports(corpus: Corpus, name: str) -> None:
+    tables = expected(f"acpi-{name}")["mcfg_tables"]
     entries = tables[0]["entries"] if tables else []
-    for bridge in platform_of(shared, name).host_bridges:
+    for bridge in platform_of(corpus(name)).host_bridges:
         first = bridge.bus_range.first
         bases = [
             each["base"] + (first << 20)
@@ -62,8 +59,8 @@ def test_configuration_space_is_mcfgs_or_the_ports(shared: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", DUMPS)
-def test_the_description_compiles(shared: Path, name: str) -> None:
-    checked = described(shared, name)
+def test_the_description_compiles(corpus: Corpus, name: str) -> None:
+    checked = described(corpus(name))
     assert () == checked.findings
     assert checked.platform is not None
     assert "ssdt.aml" in compile_platform(checked.platform).files

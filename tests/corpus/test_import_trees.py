@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpus.board_corpus import TREES, described, expected, imported, platform_of
+from tests.corpus.board_corpus import TREES, Corpus, described, expected, imported, platform_of
 
 from rootplex.backends.compilation import compile_platform
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
 from rootplex.model.platform import Platform
-
-pytestmark = pytest.mark.shared
 
 KINDS = {
     "marvell,armada8k-pcie": "windowed",
@@ -30,10 +27,10 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_bridges_are_those_of_the_file(shared: Path, name: str) -> None:
-    platform = platform_of(shared, name)
-    known = expected(shared, name)["bridges"]
-    assert [each["path"] for each in known] == list(imported(shared, name).bridges)
+def test_the_bridges_are_those_of_the_file(corpus: Corpus, name: str) -> None:
+    platform = platform_of(corpus(name))
+    known = expected(name)["bridges"]
+    assert [each["path"] for each in known] == list(imported(corpus(name)).bridges)
     assert [_known(each) for each in known] == [_shown(platform, each) for each in platform.host_bridges]
 
 
@@ -97,8 +94,8 @@ def _map(map: MsiMap | IommuMap) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_description_compiles(shared: Path, name: str) -> None:
-    checked = described(shared, name)
+def test_the_description_compiles(corpus: Corpus, name: str) -> None:
+    checked = described(corpus(name))
     assert () == checked.findings
     assert checked.platform is not None
     assert f"{checked.platform.name}.dtb" in compile_platform(checked.platform).files
@@ -112,10 +109,10 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_msi_parents_and_interrupt_maps_are_said_or_listed(shared: Path, name: str) -> None:
-    platform = platform_of(shared, name)
-    listed = " ".join(each.what for each in imported(shared, name).missing)
-    for known, bridge in zip(expected(shared, name)["bridges"], platform.host_bridges, strict=True):
+def test_msi_parents_and_interrupt_maps_are_said_or_listed(corpus: Corpus, name: str) -> None:
+    platform = platform_of(corpus(name))
+    listed = " ".join(each.what for each in imported(corpus(name)).missing)
+    for known, bridge in zip(expected(name)["bridges"], platform.host_bridges, strict=True):
         said = bridge.intx is not None or f"{bridge.name}: interrupt-map" in listed
         assert known["has_interrupt_map"] == said
         if (
@@ -130,11 +127,11 @@ def test_msi_parents_and_interrupt_maps_are_said_or_listed(shared: Path, name: s
             assert f"{bridge.name}: msi-parent" in listed
 
 
-def test_what_is_not_told_is_listed_and_not_invented(shared: Path) -> None:
-    turing = imported(shared, "rk3588-turing-rk1")
+def test_what_is_not_told_is_listed_and_not_invented(corpus: Corpus) -> None:
+    turing = imported(corpus("rk3588-turing-rk1"))
     assert "memory" in {each.what for each in turing.missing}
     assert turing.document.get("memory") is None
-    disabled = imported(shared, "armada-8040-mcbin").document
+    disabled = imported(corpus("armada-8040-mcbin")).document
     (unit,) = (disabled.get("iommus") or disabled).items
     assert unit.plain() == {
         "name": "smmu",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import struct
-from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.corpus.board_corpus import QEMU, TREES, Corpus
 
 from rootplex.readers.dtb import DEPTH_LIMIT, SIZE_LIMIT, read_dtb
 from rootplex.readers.dts import compile_dts
@@ -72,21 +72,20 @@ def test_platform_areas_are_cpu_addresses() -> None:
     assert [controller.kind for controller in platform.controllers] == ["interrupt"]
 
 
-@pytest.mark.shared
-def test_vendor_blobs_read_the_same_through_the_fdt_library(shared: Path) -> None:
+@pytest.mark.parametrize("board", TREES)
+def test_vendor_blobs_read_the_same_through_the_fdt_library(corpus: Corpus, board: str) -> None:
     import fdt  # type: ignore[import-untyped, unused-ignore]
 
-    for path in sorted((shared / "corpus/dtb").glob("*.dtb")):
-        blob = path.read_bytes()
-        tree = read_dtb(blob, path.name)
-        seen = 0
-        for where, _, properties in fdt.parse_dtb(blob).walk():
-            node = tree.by_path["/" + where.strip("/")]
-            assert list(node.properties) == [item.name for item in properties], node.path
-            for item in properties:
-                assert node.properties[item.name] == value_bytes(item), f"{node.path}:{item.name}"
-            seen += 1
-        assert seen == len(tree.by_path)
+    blob = corpus(board).read_bytes()
+    tree = read_dtb(blob, board)
+    seen = 0
+    for where, _, properties in fdt.parse_dtb(blob).walk():
+        node = tree.by_path["/" + where.strip("/")]
+        assert list(node.properties) == [item.name for item in properties], node.path
+        for item in properties:
+            assert node.properties[item.name] == value_bytes(item), f"{node.path}:{item.name}"
+        seen += 1
+    assert seen == len(tree.by_path)
 
 
 def value_bytes(item: object) -> bytes:
@@ -186,12 +185,11 @@ def test_any_structure_block_gives_a_tree_or_unreadable(structure: bytes) -> Non
     everything(blob(ROOT + structure))
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("seed", range(6))
-def test_mutated_vendor_blobs_give_a_tree_or_unreadable(shared: Path, seed: int) -> None:
+def test_mutated_vendor_blobs_give_a_tree_or_unreadable(corpus: Corpus, seed: int) -> None:
     random = Random(seed)
-    for path in sorted((shared / "corpus/dtb").glob("*virt*.dtb")):
-        data = bytearray(path.read_bytes())
+    for board in QEMU:
+        data = bytearray(corpus(board).read_bytes())
         for _ in range(random.choice((1, 4, 40))):
             data[random.randrange(len(data))] = random.choice((0, 1, 3, 0x7F, 0xFF, random.randrange(256)))
         everything(bytes(data[: random.choice((len(data), random.randrange(len(data))))]))

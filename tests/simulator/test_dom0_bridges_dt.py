@@ -3,9 +3,8 @@ on the device trees of xen-pci §12."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from tests.corpus.board_corpus import Corpus
 from tests.dom0_boots import ECAM, MEMORY, Node, dt_boot
 from tests.hardware_images import Image, endpoint, root_port
 from tests.simulator.xen.xen_machines import case_text, tree_of
@@ -267,7 +266,7 @@ def test_case_d7_finds_nothing() -> None:
     assert state.died is None
 
 
-# Faults that are really in these files, by the corpus's own README.
+# Faults that are really in these files.
 BOARDS = {
     "zynqmp-zcu102-rev1.0": {"up"},
     "cn9132-clearfog": {"up"},
@@ -276,10 +275,9 @@ BOARDS = {
 }
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("board", sorted(BOARDS))
-def test_vendor_boards(board: str, shared: Path) -> None:
-    data = (shared / "corpus" / "dtb" / f"{board}.dtb").read_bytes()
+def test_vendor_boards(board: str, corpus: Corpus) -> None:
+    data = corpus(board).read_bytes()
     firmware = dt_firmware(read_dtb(data, f"{board}.dtb"), MapCells.TARGET)
     state = boot(firmware, Settings(arch="arm64", firmware="dt"), None)
     assert {(root.fault.slug if root.fault else "up") for root in state.root_bridges} == BOARDS[board]

@@ -6,13 +6,12 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from tests.source.schema_samples import BRIDGE, EXAMPLE, KEYS, NO_ROW, PLATFORM, SAMPLES, subschemas
+from tests.source.schema_samples import BRIDGE, EXAMPLE, KEYS, PLATFORM, SAMPLES, subschemas
 
 from rootplex.source.schema import Violation, is_valid, platform_schema, violations
 from rootplex.source.schema_valid import ANNOTATIONS
@@ -36,24 +35,6 @@ def test_keys_are_those_of_the_page_in_its_order(name: str) -> None:
     schema = SCHEMA["definitions"][name] if name else SCHEMA
     assert KEYS[name].split() == list(schema["properties"])
     assert schema["additionalProperties"] is False
-
-
-@pytest.mark.shared
-def test_the_list_above_has_every_key_of_the_pages_tables(shared: Path) -> None:
-    page = (shared / "language.md").read_text(encoding="utf-8")
-    for name, heading in (("", "Top level"), ("host_bridge", "host_bridges"), ("device", "devices")):
-        section = re.split(r"^#+ ", page.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
-        cells = re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)
-        keys = [key for cell in cells for key in re.findall(r"`(\w+)`", cell)]
-        assert keys == [key for key in KEYS[name].split() if name == "" or key not in NO_ROW]
-
-
-@pytest.mark.shared
-def test_the_example_above_is_the_pages(shared: Path) -> None:
-    page = (shared / "language.md").read_text(encoding="utf-8")
-    text = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)[0]
-    quoted = re.sub(r"(0x[0-9a-f]+_[0-9a-f_]+)", r'"\1"', text)  # an integer in YAML 1.1 only
-    assert yaml.safe_load(quoted) == EXAMPLE
 
 
 def test_every_mapping_is_closed_or_a_map_of_names_to_values() -> None:

@@ -1,4 +1,4 @@
-"""`qemu-virt` beside the device tree that QEMU 7.2 dumps of the same machine.
+"""`qemu-virt` beside the device tree that QEMU dumps of the same machine.
 
 Only phandle values, node order, node names, seeds and `linux,pci-domain` may differ.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.corpus.board_corpus import Corpus
 
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.tree import DtNode, Tree, cells_of
 
-pytestmark = pytest.mark.shared
-
-DUMP = "corpus/dtb/qemu-7.2-virt-gic-version-3-iommu-smmuv3.dtb"
+DUMP = "qemu-virt-gic-version-3-iommu-smmuv3"
 
 # Where a property holds phandles: cells of one row, and the cell of the row that is one.
 PHANDLES = {"interrupt-map": (10, 4), "iommu-map": (4, 1), "msi-map": (4, 1)}
@@ -24,18 +23,18 @@ PHANDLES = {"interrupt-map": (10, 4), "iommu-map": (4, 1), "msi-map": (4, 1)}
     "compatible", ["pci-host-ecam-generic", "arm,gic-v3", "arm,gic-v3-its", "arm,smmu-v3"]
 )
 def test_the_node_has_the_properties_that_qemu_gives_it(
-    compiled: Path, shared: Path, compatible: str
+    compiled: Path, corpus: Corpus, compatible: str
 ) -> None:
     ours = _tree(compiled / "qemu-virt" / "qemu-virt.dtb")
-    theirs = _tree(shared / DUMP)
+    theirs = _tree(corpus(DUMP))
     found = _properties(ours, _node(ours, compatible))
     if compatible == "arm,gic-v3":  # as with `virtualization=on`: a hypervisor needs it
         assert found.pop("interrupts") == b"\0\0\0\1\0\0\0\x09\0\0\0\x04"
     assert _properties(theirs, _node(theirs, compatible)) == found
 
 
-def test_the_its_stands_inside_the_gic_as_in_qemus(compiled: Path, shared: Path) -> None:
-    for file in (compiled / "qemu-virt" / "qemu-virt.dtb", shared / DUMP):
+def test_the_its_stands_inside_the_gic_as_in_qemus(compiled: Path, corpus: Corpus) -> None:
+    for file in (compiled / "qemu-virt" / "qemu-virt.dtb", corpus(DUMP)):
         parent = _node(_tree(file), "arm,gic-v3-its").parent
         assert parent is not None
         assert parent.compatible == ("arm,gic-v3",)

@@ -1,12 +1,11 @@
 """The real boards' compiled artifacts beside what is known of the boards.
 
-The device tree side is `corpus/expected/*.json` (the vendors' blobs, read through dtc's text); the ACPI
-side is `corpus/facts/facts.yaml` (firmware sources). What a description leaves out is named here.
+The device tree side is `tests/corpus/expected/` (the vendors' blobs, read through dtc's text); the ACPI
+side is `tests/corpus/facts.yaml` (firmware sources). What a description leaves out is named here.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.backends.acpi.acpica import evaluate, fields, names, structures
+from tests.corpus.board_corpus import FIRMWARES, expected
 from tests.topologies.bundled import platform_of
 
 from rootplex.backends.acpi.names import bridge_path
@@ -21,8 +21,6 @@ from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.ridmap import MapCells, RidMap
-
-pytestmark = pytest.mark.shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,14 @@ BOARDS = {
         {"pcie": "/axi/pcie@fd0e0000"},
         frozenset({"has_msi_parent"}),  # the bridge itself
     ),
-    "qemu-virt-32": Board("qemu-7.2-virt-gic-version-2-highmem-off", {"pcie": "/pcie@10000000"}),
+    "qemu-virt-32": Board("qemu-virt-gic-version-2-highmem-off", {"pcie": "/pcie@10000000"}),
 }
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_the_device_tree_says_what_the_vendors_says(compiled: Path, shared: Path, name: str) -> None:
+def test_the_device_tree_says_what_the_vendors_says(compiled: Path, name: str) -> None:
     board = BOARDS[name]
-    known = json.loads((shared / "corpus" / "expected" / f"{board.blob}.json").read_text())
+    known = expected(board.blob)
     vendors = {each["path"]: each for each in known["bridges"]}
     data = (compiled / name / f"{name}.dtb").read_bytes()
     tree = read_dtb(data, name)
@@ -160,17 +158,17 @@ FACTS: dict[str, tuple[str, set[int] | None]] = {
 WINDOWS_NOT_KNOWN = {"lx2160a-rdb", "thinkpad-x13s"}
 
 
-def _facts(shared: Path, name: str) -> Any:
+def _facts(name: str) -> Any:
     start, _ = FACTS[name]
-    boards = yaml.safe_load((shared / "corpus" / "facts" / "facts.yaml").read_text())["boards"]
+    boards = yaml.safe_load(FIRMWARES.read_text())["boards"]
     (board,) = (each for each in boards if each["board"].startswith(start))
     return board["acpi"]
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_mcfg_has_the_entries_that_the_firmwares_has(compiled: Path, shared: Path, name: str) -> None:
+def test_mcfg_has_the_entries_that_the_firmwares_has(compiled: Path, name: str) -> None:
     segments = FACTS[name][1]
-    known = _facts(shared, name)["mcfg"]
+    known = _facts(name)["mcfg"]
     wanted = {
         (each["segment"], each["base"], *each["bus"])
         for each in (known if isinstance(known, list) else ())
@@ -185,8 +183,8 @@ def test_mcfg_has_the_entries_that_the_firmwares_has(compiled: Path, shared: Pat
 
 
 @pytest.mark.parametrize("name", sorted(FACTS.keys() - WINDOWS_NOT_KNOWN))
-def test_aml_has_the_windows_that_the_firmwares_has(compiled: Path, shared: Path, name: str) -> None:
-    known = _facts(shared, name)["windows"]
+def test_aml_has_the_windows_that_the_firmwares_has(compiled: Path, name: str) -> None:
+    known = _facts(name)["windows"]
     aml = (compiled / name / "ssdt.aml").read_bytes()
     segments = names(aml, "_SEG")
     found = {}

@@ -1,0 +1,28 @@
+"""What reads the reference material beside the checkout (`../shared`), which a clone does not have.
+
+Nothing here is the only test of anything: the same tests run on the project's own files elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import SHARED
+from tests.corpus.board_corpus import Corpus
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The files of the boards as they were collected, in place of those that are got or made."""
+
+    def file(name: str) -> Path:
+        blob = SHARED / "corpus" / "dtb" / f"{name.replace('qemu-virt', 'qemu-7.2-virt')}.dtb"
+        return blob if blob.exists() else SHARED / "corpus" / "acpi" / f"{name}.acpidump.txt"
+
+    return file

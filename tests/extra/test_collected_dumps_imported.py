@@ -1,0 +1,3 @@
+"""`tests.corpus.test_import_dumps` on the files as they were collected."""
+
+from tests.corpus.test_import_dumps import *

@@ -1,0 +1,3 @@
+"""`tests.readers.test_vendor_dtbs` on the files as they were collected."""
+
+from tests.readers.test_vendor_dtbs import *
