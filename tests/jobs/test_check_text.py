@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.checks.two_bridges import SOUND
+from tests.topologies.bundled import rootplex
 
 from rootplex.jobs.check import Examination, check_text, examine
 from rootplex.jobs.describe import read_checked
@@ -152,3 +153,16 @@ def test_a_firmware_file_is_told_by_its_kind(file: str, kind: str, checkout: Pat
 def test_a_faulty_description_is_no_firmware_file() -> None:
     result = check_text(b"rootplex: 1\n/ {\n", "x.yaml", Wishes())
     assert "does not parse" in result.findings[0].message
+
+
+def test_a_function_is_explained_by_its_name_as_by_its_sbdf(checkout: Path) -> None:
+    board = str(checkout / "topologies" / "qemu-virt.yaml")
+    by_name = rootplex("explain", "disk", board, cwd=checkout)
+    assert by_name.stdout.startswith("0000:01:00.0 (disk): requester id 0x0100 in segment 0000\n")
+    assert by_name.stdout == rootplex("explain", "0000:01:00.0", board, cwd=checkout).stdout
+    unknown = rootplex("explain", "dsik", board, cwd=checkout)
+    assert unknown.returncode == 2
+    assert unknown.stderr == (
+        "rootplex: Dom0 sees no function dsik; it sees: root, net, rp, disk, 0000:00:00.0, 0000:00:01.0, "
+        "0000:00:02.0, 0000:01:00.0\n"
+    )

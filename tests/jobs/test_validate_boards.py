@@ -208,3 +208,15 @@ def test_import_never_replaces_what_it_reads(checkout: Path, tmp_path: Path) -> 
         refused.returncode,
         refused.stderr,
     )
+
+
+def test_a_tree_alone_shows_its_bridges(checkout: Path, tmp_path: Path) -> None:
+    """QEMU's own numbers: hw/arch/virt's memory map, `info mtree`."""
+    blob = str(checkout / "generated" / "qemu-virt-32" / "qemu-virt-32.dtb")
+    lines = rootplex("validate", blob, cwd=tmp_path).stdout.splitlines()
+    assert "dummy-virt: consistent (linux-7.2, dt): no findings; devices are not known" == lines[0]
+    assert ["bridge", "segment", "buses", "configuration", "space", "windows", "maps"] == lines[2].split()
+    path, segment, buses, kind, base, size, *rest = lines[3].split()
+    assert ("0000", "00-0f", "ECAM", "0x3f000000", "16MiB") == (segment, buses, kind, base, size)
+    assert path.startswith("/pcie@")
+    assert "msi-map" in rest

@@ -16,8 +16,13 @@ _SBDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A code, an SBDF with a description, or --all."""
-    parser.add_argument("what", nargs="?", metavar="CODE|SBDF", help="a finding's code or name, or an SBDF")
-    parser.add_argument("file", nargs="?", metavar="PATH", help="with an SBDF: the platform description")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        metavar="CODE|SBDF|NAME",
+        help="a finding's code or name; a function's SBDF or name",
+    )
+    parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
     parser.add_argument("--dom0", choices=KERNELS, help="with an SBDF: Dom0's kernel")
     parser.add_argument("--firmware", choices=("dt", "acpi"), help="with an SBDF: boot by this one")
@@ -33,6 +38,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return _way(arguments, console)
     if ":" in arguments.what:
         raise UsageError(f"{arguments.what} is no SBDF: it is written as in 0000:01:00.0")
+    if arguments.file is not None:
+        return _way(arguments, console)
     return _page(arguments.what, console)
 
 
@@ -71,10 +78,14 @@ def _way(arguments: argparse.Namespace, console: Console) -> int:
     if examination is None:
         return 1
     assert examination.outcome is not None
-    sbdf = arguments.what.lower()
-    if all(function.sbdf != sbdf for function in examination.outcome.dom0.functions):
-        seen = ", ".join(function.sbdf for function in examination.outcome.dom0.functions[:12])
-        raise UsageError(f"Dom0 sees no function at {sbdf}; it sees: {seen}")
+    functions = {function.sbdf: function for function in examination.outcome.dom0.functions}
+    named = {
+        name: sbdf for sbdf, each in functions.items() if (name := examination.facts.pages.get(each.page))
+    }
+    sbdf = named.get(arguments.what, arguments.what.lower())
+    if sbdf not in functions:
+        seen = ", ".join((*list(named)[:6], *list(functions)[:6]))
+        raise UsageError(f"Dom0 sees no function {arguments.what}; it sees: {seen}")
     for line in lines(requester_of(examination.facts, examination.outcome, sbdf)):
         console.print(line)
     return 0

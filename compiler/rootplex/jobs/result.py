@@ -200,10 +200,12 @@ class Guest(Struct, frozen=True, kw_only=True):
 
 
 class Sides(Struct, frozen=True, kw_only=True):
-    """The inputs of one board that were taken together, and how many bridges stand in both firmwares."""
+    """The inputs of one board that were taken together, how many bridges stand in both firmwares, and which
+    maps each bridge has in its device tree: property and entries (None: the property is no map)."""
 
     files: tuple[str, ...]
     in_both: int
+    maps: dict[str, tuple[tuple[str, int | None], ...]]
 
 
 class Result(Struct, frozen=True, kw_only=True):

@@ -72,7 +72,11 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
         findings=tuple(sorted(found, key=Finding.order)),
         not_known=() if known else ("devices",),
         machine=machine,
-        sides=Sides(files=tuple(item.path for item in board.items), in_both=sum(1 for _ in facts.pairs())),
+        sides=Sides(
+            files=tuple(item.path for item in board.items),
+            in_both=sum(1 for _ in facts.pairs()),
+            maps={each.name: tuple(_maps(each.dt)) for each in facts.bridges if each.dt is not None},
+        ),
         against=None if against is None else against.name,
         matches=None if differing is None else not differing,
     )
@@ -122,6 +126,16 @@ def bridge_of(joined: Joined) -> HostBridge:
         in_mcfg=mcfg is not None,
         registered=False,
     )
+
+
+def _maps(bridge: DtHostBridge) -> Iterator[tuple[str, int | None]]:
+    for found in (bridge.iommu_map, bridge.msi_map, bridge.interrupt_map):
+        if found is not None:
+            yield found.place.property or "interrupt-map", len(found.entries)
+    if bridge.has_msi_parent:
+        yield "msi-parent", None
+    if bridge.iommus:
+        yield "iommus", None
 
 
 def _enabled(joined: Joined) -> bool:

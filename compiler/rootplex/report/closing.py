@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rootplex.jobs.result import Boot, Guest, HostBridge, Machine, Named, Result, Wish
-from rootplex.report.words import counted
+from rootplex.jobs.result import Boot, Guest, HostBridge, Machine, Named, Result, Sides, Wish
+from rootplex.report.words import columns, counted, size
 
 COLUMNS = {"dt": "DT", "mcfg": "MCFG", "seg": "_SEG", "iort": "IORT", "xen": "Xen", "dom0": "Dom0"}
 UNKNOWN = "-"
@@ -26,6 +26,8 @@ def lines(result: Result) -> Iterator[str]:
         both = result.sides.in_both
         in_both = f", {both} in both firmwares" if both else ""
         yield counted(len(machine.bridges), "host bridge") + in_both
+        if machine.bridges and not result.simulated:
+            yield from _given(machine.bridges, result.sides)
         if len(result.sides.files) > 1:
             yield from (f"from {file}" for file in result.sides.files)
     elif result.simulated:
@@ -38,16 +40,43 @@ def lines(result: Result) -> Iterator[str]:
 def _table(bridges: Sequence[HostBridge]) -> Iterator[str]:
     rows = [("bridge", "buses", *COLUMNS.values())]
     rows += [_row(bridge) for bridge in bridges]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from columns(rows)
 
 
 def _row(bridge: HostBridge) -> tuple[str, ...]:
-    name = bridge.name if bridge.enabled else f"{bridge.name} (disabled)"
-    buses = UNKNOWN if bridge.bus_range is None else f"{bridge.bus_range[0]:02x}-{bridge.bus_range[1]:02x}"
-    numbers = (getattr(bridge.numbers, key) for key in COLUMNS)
-    return (name, buses, *(UNKNOWN if number is None else f"{number:04x}" for number in numbers))
+    numbers = (_segment(getattr(bridge.numbers, key)) for key in COLUMNS)
+    return (_name(bridge), _buses(bridge), *numbers)
+
+
+def _name(bridge: HostBridge) -> str:
+    return bridge.name if bridge.enabled else f"{bridge.name} (disabled)"
+
+
+def _buses(bridge: HostBridge) -> str:
+    return UNKNOWN if bridge.bus_range is None else f"{bridge.bus_range[0]:02x}-{bridge.bus_range[1]:02x}"
+
+
+def _segment(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:04x}"
+
+
+def _given(bridges: Sequence[HostBridge], sides: Sides) -> Iterator[str]:
+    """The bridges of a board as its firmware gives them."""
+    rows = [("bridge", "segment", "buses", "configuration space", "windows", "maps")]
+    for bridge in bridges:
+        ecam, maps = bridge.ecam, sides.maps.get(bridge.name, ())
+        windows = ", ".join(f"{each.space} {each.pci:#x} {size(each.size)}" for each in bridge.windows)
+        rows.append(
+            (
+                _name(bridge),
+                _segment(bridge.segment),
+                _buses(bridge),
+                UNKNOWN if ecam is None else f"ECAM {ecam.base:#x} {size(ecam.size)}",
+                windows or UNKNOWN,
+                ", ".join(what if count is None else f"{what} {count}" for what, count in maps) or UNKNOWN,
+            )
+        )
+    yield from columns(rows)
 
 
 def _boot(boot: Boot | None) -> Iterator[str]:

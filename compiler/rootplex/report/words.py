@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from rootplex.jobs.result import Named
 
@@ -22,3 +22,21 @@ def function_names(functions: Iterable[Named]) -> str:
 def counted(count: int, what: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
+
+
+def size(count: int) -> str:
+    """Bytes in the largest unit that divides them: `256MiB`; in hexadecimal where none does."""
+    for shift, unit in _UNITS:
+        if count and not count & ((1 << shift) - 1):
+            return f"{count >> shift}{unit}"
+    return f"{count:#x}"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as lines, each column as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
