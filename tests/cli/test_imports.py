@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rootplex.cli import COMMANDS
+
 PROGRAM = """
 import sys
 from rootplex.cli import main
@@ -35,14 +37,14 @@ def below(names: set[str], *packages: str) -> set[str]:
 @pytest.mark.parametrize("words", [("--version",), ("--help",)])
 def test_help_loads_no_command(words: tuple[str, ...]) -> None:
     names = loaded(*words)
-    assert {"rootplex.cli", "rootplex.cli.console", "rootplex.cli.frame"} == below(names, "cli")
+    assert not below(names, *(f"cli.{module}" for module, _help in COMMANDS.values()))
     assert not below(names, "jobs", "model", "simulator", "frontends", "backends", "checks")
 
 
 def test_a_check_loads_no_importer_and_no_other_command(checkout: Path) -> None:
     names = loaded("check", checkout / "topologies" / "qemu-virt.yaml")
     assert below(names, "cli.check")
-    assert not below(names, "cli.compile", "cli.validate", "cli.qemu", "jobs.qemu", "capture")
+    assert not below(names, "cli.compile", "cli.validate", "cli.qemu", "jobs.qemu")
     assert not below(names, "frontends.devicetree", "frontends.acpi", "frontends.snapshot")
 
 

@@ -5,21 +5,29 @@ Backends are run to the last even where one refuses, so that one run names every
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from rootplex.backends.acpi.dmar import dmar
+from rootplex.backends.acpi.dsdt import dsdt
+from rootplex.backends.acpi.iort import iort
+from rootplex.backends.acpi.mcfg import mcfg
+from rootplex.backends.acpi.names import bridge_path
+from rootplex.backends.acpi.override import override
+from rootplex.backends.acpi.ssdt import ssdt
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
+from rootplex.backends.configspace import config_space
+from rootplex.backends.devicetree import DeviceTree, device_tree
+from rootplex.backends.qemu import arguments
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.tools.beside import beside
-
-if TYPE_CHECKING:
-    from rootplex.backends.devicetree import DeviceTree
 
 
 class Part(Struct, frozen=True):
@@ -46,8 +54,6 @@ class Joints(Struct):
 
 
 def _dtb(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.devicetree import device_tree
-
     joints.tree = device_tree(platform)
     joints.nodes = joints.tree.nodes
     yield joints.tree.dtb()
@@ -59,8 +65,6 @@ def _dts(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _mcfg(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.mcfg import mcfg
-
     table = mcfg(platform)
     if table is not None:
         joints.tables.append(table)
@@ -68,9 +72,6 @@ def _mcfg(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _ssdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.names import bridge_path
-    from rootplex.backends.acpi.ssdt import ssdt
-
     joints.paths = {bridge.name: bridge_path(bridge) for bridge in platform.bridges_in("acpi")}
     source, table = ssdt(platform)
     joints.tables.append(table)
@@ -79,8 +80,6 @@ def _ssdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _iort(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.iort import iort
-
     table = iort(platform)
     if table is not None:
         joints.tables.append(table)
@@ -88,8 +87,6 @@ def _iort(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _dmar(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.dmar import dmar
-
     table = dmar(platform)
     if table is not None:
         joints.tables.append(table)
@@ -97,8 +94,6 @@ def _dmar(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _dsdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.dsdt import dsdt
-
     source, table = dsdt(platform)
     joints.tables.append(table)
     yield source
@@ -106,8 +101,6 @@ def _dsdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _hardware(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.configspace import config_space
-
     space = config_space(platform)
     joints.pages, joints.hardware = space.ids, space.bridges
     yield space.config
@@ -115,14 +108,10 @@ def _hardware(platform: Platform, joints: Joints) -> Iterator[Artifact]:
 
 
 def _override(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.acpi.override import override
-
     yield override(joints.tables)
 
 
 def _qemu(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    from rootplex.backends.qemu import arguments
-
     artifact, _ = arguments(platform)
     yield artifact
 
@@ -210,9 +199,6 @@ def manifest(
 ) -> bytes:
     """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools; the codes
     of the errors that the files were written despite, where there are any."""
-    import hashlib
-    import json
-
     content: dict[str, object] = {
         "rootplex_manifest": 1,
         "description": hashlib.sha256(description).hexdigest(),

@@ -11,6 +11,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.place import Place, TablePlace
 
@@ -211,8 +212,6 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
             elif isinstance(each, IntelVtd):
                 yield area(each.base, VTD_SIZE, f"the VT-d unit {each.name}", each.at("base"))
         return
-    from rootplex.readers.acpi.madt import read_madt
-
     madt = read_madt(table)
     for apic in madt.ioapics:
         yield area(apic.address, IO_APIC_SIZE, f"I/O APIC {apic.id}", apic.place)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
+from rootplex.checks.scope import holds
 from rootplex.source.finding import Finding
 from rootplex.source.place import Span
 
@@ -57,6 +58,4 @@ def _placed(findings: Iterable[Finding], facts: Facts) -> Iterator[Finding]:
 def _holds(name: str, facts: Facts) -> bool:
     if name not in ONLY:
         return True
-    from rootplex.checks.scope import holds
-
     return holds(ONLY[name], facts)

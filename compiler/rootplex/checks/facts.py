@@ -7,22 +7,19 @@ ones and vendors' alike, so a check on them holds for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from rootplex.model.device import Device
+from rootplex.model.platform import Platform
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.function import Function
+from rootplex.simulator.outcome import Outcome
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
-
-if TYPE_CHECKING:
-    from rootplex.model.device import Device
-    from rootplex.model.platform import Platform
-    from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
-    from rootplex.simulator.function import Function
-    from rootplex.simulator.outcome import Outcome
 
 
 class Joined(Struct, frozen=True):

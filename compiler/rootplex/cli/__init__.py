@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-INTERRUPTED = 130
+from rootplex.cli.status import INTERRUPTED
 
 # Command → (module, one line of help). Modules are imported when their command is called.
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rootplex.capture.script import text
 from rootplex.cli.console import Console
 
 
@@ -14,8 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the script: `rootplex capture > snapshot.sh`, then run it as root on the target."""
-    from rootplex.capture.script import text
-
     del arguments
     console.write(text())
     return 0

@@ -6,10 +6,14 @@ import argparse
 import inspect
 import re
 
+from rootplex.checks.registry import modules, rule_of
 from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.requester import requester_of
+from rootplex.report.requester import lines
+from rootplex.source.suggest import nearest
 
 _SBDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
@@ -44,17 +48,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _list(console: Console) -> int:
-    from rootplex.checks.registry import modules, rule_of
-
     for rule in map(rule_of, modules()):
         console.print(f"{rule.code}  {rule.level.value:<8} {rule.name}")
     return 0
 
 
 def _page(what: str, console: Console) -> int:
-    from rootplex.checks.registry import modules, rule_of
-    from rootplex.source.suggest import nearest
-
     known: list[str] = []
     for module in modules():
         rule = rule_of(module)
@@ -69,9 +68,6 @@ def _page(what: str, console: Console) -> int:
 
 
 def _way(arguments: argparse.Namespace, console: Console) -> int:
-    from rootplex.jobs.requester import requester_of
-    from rootplex.report.requester import lines
-
     if arguments.file is None:
         raise UsageError(f"name the description in which {arguments.what} is")
     examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)

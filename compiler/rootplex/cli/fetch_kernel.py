@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from rootplex.cli.console import Console
+from rootplex.tools.kernels import DEFAULT_PROFILE, SUITES, fetch, unpacked
 from rootplex.tools.runner import ToolError
 
 ARCHES = ("arm64", "x86_64")
@@ -13,8 +14,6 @@ ARCHES = ("arm64", "x86_64")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which kernel."""
-    from rootplex.tools.kernels import DEFAULT_PROFILE, SUITES
-
     parser.add_argument("--arch", choices=ARCHES, default="arm64", help="of the machine to boot")
     parser.add_argument(
         "--profile",
@@ -35,8 +34,6 @@ def cache_of(console: Console) -> Path:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Fetch what was asked for. With --all, what is not offered is told; at least one must come."""
-    from rootplex.tools.kernels import SUITES, fetch, unpacked
-
     cache = cache_of(console)
     wanted = [(arguments.arch, arguments.profile)]
     if arguments.all:

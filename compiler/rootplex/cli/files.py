@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,8 +59,6 @@ def refuse_loss(path: Path, mark: bytes, *, force: bool) -> None:
 
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
-    import tempfile
-
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with _named(path), os.fdopen(handle, "wb") as file:
@@ -83,9 +83,6 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     The new folder is made beside the old one and takes its place by two renames. `UsageError` where
     the old one is not ours and something else is in it, a description perhaps.
     """
-    import shutil
-    import tempfile
-
     if others := _strangers(folder, files):
         raise UsageError(
             f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"

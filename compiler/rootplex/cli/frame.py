@@ -12,10 +12,11 @@ from importlib import import_module
 from types import ModuleType
 
 from rootplex import __version__
-from rootplex.cli import INTERRUPTED
 from rootplex.cli.console import Console
+from rootplex.cli.status import HANDLED, INTERRUPTED
+from rootplex.source.suggest import advice
+from rootplex.tools.runner import ToolError
 
-HANDLED = 2
 COLLECT_AFTER = 200_000
 """New objects between two searches for cycles: with Python's own 700, a check takes a tenth longer."""
 
@@ -78,8 +79,6 @@ def _columns() -> int:
 
 
 def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
-    from rootplex.source.suggest import advice
-
     sys.stderr.write(f"rootplex: there is no command '{word}'; {advice(word, commands, 'command')}\n")
     return HANDLED
 
@@ -91,8 +90,6 @@ def _nowhere_to_write() -> int:
 
 
 def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Console) -> int:
-    from rootplex.tools.runner import ToolError
-
     try:
         status = command.run(arguments, console)
         console.out.flush()

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rootplex import __version__
+from rootplex.backends.compilation import manifest
+from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_of
 from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import unsound
+from rootplex.jobs.describe import Checked, read_checked
+from rootplex.jobs.qemu.boot import LOG, comparison, kernel_for, kernel_of_image
+from rootplex.jobs.qemu.boot import run as run_boot
+from rootplex.jobs.qemu.files import files
+from rootplex.jobs.qemu.preparation import Preparation, prepare, refuse_impossible
 from rootplex.jobs.result import Result, refused, unreadable
-
-if TYPE_CHECKING:
-    from rootplex.jobs.describe import Checked
-    from rootplex.jobs.qemu.preparation import Preparation
-    from rootplex.model.bridge import Firmware
-    from rootplex.tools.kernels import Kernel
+from rootplex.model.bridge import Firmware
+from rootplex.report.boot import as_json, lines
+from rootplex.source.finding import Unreadable
+from rootplex.tools.kernels import SUITES, Kernel
 
 OUTPUT = "qemu"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A description, where to write, how to boot."""
-    from rootplex.tools.kernels import SUITES
-
     parser.add_argument("file", metavar="FILE", help="a platform description, or - for standard input")
     parser.add_argument(
         "-o", "--output", metavar="DIR", default=OUTPUT, help=f"write to DIR/NAME/ (default: {OUTPUT})"
@@ -54,13 +57,6 @@ def _seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write QEMU's folder, and boot where asked to; 1 for a refusal and for a difference."""
-    from rootplex.backends.compilation import manifest
-    from rootplex.backends.refusal import CannotCompile
-    from rootplex.jobs.describe import read_checked
-    from rootplex.jobs.qemu.files import files
-    from rootplex.jobs.qemu.preparation import prepare, refuse_impossible
-    from rootplex.source.finding import Unreadable
-
     label, data = read_input(arguments.file)
     text = data.decode("utf-8", "replace")
     try:
@@ -92,8 +88,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -> Kernel:
-    from rootplex.jobs.qemu.boot import kernel_for, kernel_of_image
-
     platform = checked.platform
     assert platform is not None
     arch = "arm64" if arguments.synthetic and platform.arch == "arm" else platform.arch
@@ -106,21 +100,15 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
 def _boot(
     made: Preparation, kernel: Kernel, folder: Path, arguments: argparse.Namespace, console: Console
 ) -> int:
-    from rootplex.jobs.qemu.boot import LOG, comparison, run
-    from rootplex.report.boot import as_json, lines
-    from rootplex.source.finding import Unreadable
-
     def progress(line: str) -> None:
         console.progress(f"{made.platform.name} on {kernel.release}: {line[:60]}")
 
     try:
-        found = run(made, kernel, folder.resolve(), seconds=arguments.seconds, progress=progress)
+        found = run_boot(made, kernel, folder.resolve(), seconds=arguments.seconds, progress=progress)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     compared = comparison(made, found)
     if arguments.format == "json":
-        import json
-
         console.print(json.dumps(as_json(made, found, compared), indent=1))
     else:
         for line in lines(made, found, compared):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from concurrent.futures import ProcessPoolExecutor
 
 from rootplex.cli.compile import _jobs
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
-
-if TYPE_CHECKING:
-    from rootplex.jobs.boards import Board
-    from rootplex.jobs.result import Result
-    from rootplex.model.platform import Platform
+from rootplex.jobs.boards import Board, boards_of
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.result import Result
+from rootplex.jobs.validate import validate_board
+from rootplex.model.platform import Platform
+from rootplex.report.summary import by_worst, table
+from rootplex.source.finding import Unreadable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Validate every board; with several, a table first, the worst on top."""
-    from rootplex.jobs.boards import boards_of
-    from rootplex.report.summary import by_worst, table
-    from rootplex.source.finding import Unreadable
-
     texts: dict[str, str] = {}
     against = None if arguments.against is None else _description(arguments.against, texts)
     try:
@@ -58,9 +56,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _description(name: str, texts: dict[str, str]) -> Platform:
     """The description to compare with; UsageError where it has errors of its own."""
-    from rootplex.jobs.describe import read_checked
-    from rootplex.source.finding import Unreadable
-
     label, data = read_input(name)
     texts[label] = data.decode("utf-8", "replace")
     try:
@@ -73,12 +68,8 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
 
 
 def _results(boards: Sequence[Board], against: Platform | None, workers: int) -> Iterable[Result]:
-    from rootplex.jobs.validate import validate_board
-
     if workers == 1 or len(boards) == 1:
         yield from (validate_board(board, against) for board in boards)
         return
-    from concurrent.futures import ProcessPoolExecutor
-
     with ProcessPoolExecutor(min(workers, len(boards))) as pool:
         yield from pool.map(validate_board, boards, [against] * len(boards))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,14 +23,11 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.profiles import profile
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.tools.beside import beside
-
-if TYPE_CHECKING:
-    from rootplex.simulator.outcome import Outcome
-
-# Modules of the simulator and of the report are loaded while the AML interpreter runs beside us.
 
 
 class Examination(Struct, frozen=True, kw_only=True):
@@ -74,13 +69,13 @@ def unsound(checked: Checked, file: str) -> Result:
     if checked.platform is None or not checked.is_language:
         name = None if checked.platform is None else checked.platform.name
         result = refused(file, checked.findings, platform=name)
-        return msgspec.structs.replace(result, verdict="unknown")
+        return replace(result, verdict="unknown")
     return _of_platform(checked.platform, refused(file, checked.findings))
 
 
 def _of_platform(platform: Platform, result: Result) -> Result:
     dom0 = platform.xen.dom0
-    return msgspec.structs.replace(result, platform=platform.name, dom0=dom0.kernel, firmware=dom0.firmware)
+    return replace(result, platform=platform.name, dom0=dom0.kernel, firmware=dom0.firmware)
 
 
 def examine(
@@ -102,8 +97,6 @@ def examine(
     artifacts = artifacts_of(compiled)
     # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
     with beside(lambda: read_acpi(artifacts, _paths(compiled))) as reading:
-        from rootplex.simulator.run import simulate
-
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)
         outcome = None
         if settings.firmware == "dt" and dt is not None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import read_description
+from rootplex.jobs.sources import refuse_firmware
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, Unreadable
 
@@ -53,6 +54,4 @@ def read_checked(data: bytes, file: str) -> Checked:
 
 def _refuse_firmware(data: bytes, file: str) -> None:
     # Loaded where reading has failed: a sound description pays nothing for it.
-    from rootplex.jobs.sources import refuse_firmware
-
     refuse_firmware(data, file)

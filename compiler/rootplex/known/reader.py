@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+from rootplex.source.yaml12 import load_yaml
+
 _MODELS = ("qemu", "real")
 _CLASSES = "classes"
 
@@ -64,6 +66,4 @@ def _text(file: str) -> str:
 
 
 def _read(text: str) -> dict[str, object]:
-    from rootplex.source.yaml12 import load_yaml
-
     return cast("dict[str, object]", load_yaml(text, "catalogue").plain())

@@ -24,6 +24,7 @@ from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.routing.msi import MsiRouter
 from rootplex.simulator.routing.stream import StreamRouter
+from rootplex.simulator.trace import Trace
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
@@ -70,8 +71,6 @@ def simulate(
     xen = _xen(settings, hardware or Nothing(), hardware, dt, acpi)
     lines: list[str] = []
     if trace and hardware is not None:
-        from rootplex.simulator.trace import Trace
-
         heard = Trace()
         heard.listen(hardware, xen)
         lines = heard.lines

@@ -7,26 +7,45 @@ value, and what is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypeAlias
 
 from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+from msgspec import Struct
 
 from rootplex.source import schema_words as words
-from rootplex.source.schema import Kind, Path, Violation
-from rootplex.source.schema_valid import Schema, definition
+from rootplex.source.schema import Schema, definition
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
+Path: TypeAlias = tuple[str | int, ...]
+Kind: TypeAlias = Literal[
+    "unknown-key", "missing-key", "wrong-type", "not-allowed", "out-of-range", "malformed"
+]
 
 
-def faults(document: object, schema: Schema) -> list[Violation]:
-    """Every fault of a document that is not valid, one violation each, in its order."""
+class Violation(Struct, frozen=True):
+    """One fault of a document.
+
+    `path` leads to the faulty value; where the fault is a key (unknown, missing or malformed), to its
+    mapping, and `key` is that key. `allowed`: the keys or values that could stand there instead.
+    """
+
+    path: Path
+    key: str | None
+    message: str
+    allowed: tuple[str, ...]
+    kind: Kind
+
+
+def violations(document: object, schema: Schema) -> list[Violation]:
+    """Every fault of the document, one violation each, in its order. Keys of mappings are texts."""
     document = _printable(document)
     # Branches of if/then repeat faults that the base reports: the first one stays.
     found: dict[tuple[Path, str | None], Violation] = {}
     for error in Draft7Validator(schema).iter_errors(document):
         for violation in _translated(error, document, schema):
             found.setdefault((violation.path, violation.key), violation)
+    if not found:
+        return []
     rank = {path: index for index, path in enumerate(_paths(document, ()))}
     return sorted(found.values(), key=lambda violation: rank[_place(violation)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rootplex.source.schema_valid import Schema
+from rootplex.source.schema import Schema
 
 LONGEST = 40
 """Characters of a faulty text that a message repeats."""

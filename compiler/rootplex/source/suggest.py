@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 MANY = 12
@@ -24,8 +25,6 @@ MEANT = {
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` probably misspells or stands for, or None."""
-    import difflib
-
     words = sorted(known)
     if MEANT.get(word) in words:
         return MEANT[word]

@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+import yaml
 from msgspec import Struct, field
 
 from rootplex.source.finding import Finding, Level, Related, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
-from rootplex.source.pyyaml import yaml
 
 MAX_BYTES = 32 << 20
 MAX_DEPTH = 100

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -82,8 +83,6 @@ def _new_folder() -> Path:
     try:
         folder.mkdir(mode=0o700)
     except OSError:
-        import tempfile
-
         return Path(tempfile.mkdtemp(prefix="rootplex-"))
     return folder
 
@@ -172,8 +171,6 @@ def _scratch() -> IO[bytes]:
     """An open file without a name, in memory where the system can do that."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("rootplex"), "w+b")
-    import tempfile
-
     return tempfile.TemporaryFile()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from rootplex.backends.acpi.header import with_fixed_creator
+from rootplex.backends.text import environment
 from rootplex.tools.runner import ToolError, private_folder, run
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -40,8 +41,6 @@ class AslError(ToolError):
 
 def render(template: str, **values: object) -> str:
     """The text of `templates/<template>`; a value that the template wants and is not given is an error."""
-    from rootplex.backends.text import environment
-
     made = environment(_TEMPLATES)
     made.filters["hex"] = asl_number
     made.filters["text"] = asl_text

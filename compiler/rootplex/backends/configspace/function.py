@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rootplex.backends.configspace import capabilities as standard
-from rootplex.backends.configspace import express, extended
+from rootplex.backends.configspace import express, extended, virtual
 from rootplex.backends.configspace.header import write_header
 from rootplex.backends.configspace.page import CONVENTIONAL, PAGE, Page
 from rootplex.backends.configspace.shape import Shape
@@ -37,8 +37,6 @@ def function_page(shape: Shape) -> Page:
 
 def virtual_page(shape: Shape) -> Page:
     """The pages that every VF of a function of this shape has."""
-    from rootplex.backends.configspace import virtual
-
     page = Page()
     own = virtual.shape_of_virtual(shape)
     listed = [Capability(standard.EXPRESS, express.SIZE, virtual.write_express)]

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from rootplex.backends.artifact import Artifact, PlaceMap
+from rootplex.backends.devicetree.dtb import to_dtb
+from rootplex.backends.devicetree.dts import to_dts
 from rootplex.backends.devicetree.machine import node_tree
 from rootplex.backends.devicetree.tree import Tree, paths, places
 from rootplex.model.platform import Platform
@@ -26,14 +28,10 @@ class DeviceTree(Struct, frozen=True):
 
     def dtb(self) -> Artifact:
         """The blob, `x.dtb`."""
-        from rootplex.backends.devicetree.dtb import to_dtb
-
         return Artifact(f"{self.platform.name}.dtb", to_dtb(self.tree), self.places)
 
     def dts(self) -> Artifact:
         """The text, `x.dts`. Its places are those of the tree: node, property, cell."""
-        from rootplex.backends.devicetree.dts import to_dts
-
         title = self.platform.title
         heading = self.platform.name if title is None else f"{self.platform.name}: {title}"
         return Artifact(f"{self.platform.name}.dts", to_dts(self.tree, heading).encode(), self.places)

@@ -30,6 +30,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.simulator.linux.mcfg_quirks import quirk
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -97,7 +98,5 @@ def _by_quirk(facts: Facts, segment: int) -> bool:
     """Whether Linux's quirk table has a window for the segment."""
     if facts.arch != "arm64":
         return False
-    from rootplex.simulator.linux.mcfg_quirks import quirk
-
     row = quirk(mcfg_of(facts), segment, "arm64")
     return row is not None and segment in dict(row.windows)

@@ -17,6 +17,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.dmar import read_dmar
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -34,8 +35,6 @@ def check(facts: Facts) -> Iterator[Finding]:
     segments = {segment_of(bridge) for bridge in facts.acpi.namespace.bridges}
     if table is None or None in segments or not segments:
         return
-    from rootplex.readers.acpi.dmar import read_dmar
-
     for unit in read_dmar(table).drhds:
         if unit.segment not in segments:
             yield RULE.finding(

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.dmar import Drhd, read_dmar
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -37,7 +38,6 @@ def check(facts: Facts) -> Iterator[Finding]:
     table = next((each for each in facts.acpi.tables if each.signature == "DMAR"), None)
     if table is None:
         return
-    from rootplex.readers.acpi.dmar import Drhd, read_dmar
 
     def segment(unit: Drhd) -> Place:
         assert unit.place.offset is not None

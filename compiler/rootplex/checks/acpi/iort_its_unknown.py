@@ -14,7 +14,6 @@ firmware's.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rootplex.checks.acpi._tables import (
     iort_of,
@@ -25,10 +24,8 @@ from rootplex.model.controllers import Its
 from rootplex.readers.acpi.iort import (
     ItsGroup,
 )
+from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.source.finding import Finding, Level
-
-if TYPE_CHECKING:
-    from rootplex.readers.acpi.madt import Madt
 
 RULE = Rule(
     code="RPX0748",
@@ -62,8 +59,6 @@ def _madt(facts: Facts) -> Madt | None:
     table = next((table for table in tables if table.signature == "APIC"), None)
     if table is None:
         return None
-    from rootplex.readers.acpi.madt import read_madt
-
     return read_madt(table)
 
 

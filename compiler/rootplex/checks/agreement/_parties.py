@@ -17,6 +17,7 @@ from rootplex.checks.scope import bus_count, buses_of
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.place import Place
 
@@ -91,8 +92,6 @@ def its_bases(facts: Facts) -> dict[int, int]:
     tables = () if facts.acpi is None else facts.acpi.tables
     madt = next((table for table in tables if table.signature == "APIC"), None)
     if madt is not None:
-        from rootplex.readers.acpi.madt import read_madt
-
         return {its.id: its.base for its in read_madt(madt).its}
     if facts.described is None:
         return {}

@@ -20,6 +20,7 @@ from rootplex.model.controllers import DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
+from rootplex.source.suggest import advice
 
 RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR)
 
@@ -64,8 +65,6 @@ def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) 
 
 
 def _finding(part: Part, path: str, message: str, name: str, what: str, known: Iterable[str]) -> Finding:
-    from rootplex.source.suggest import advice
-
     help_ = advice(name, known, what) if known or what not in LISTS else f"describe it under '{LISTS[what]}'"
     return RULE.finding(part.at(path), message, help=help_, subject=name)
 

@@ -11,6 +11,7 @@ from rootplex.known.reader import class_code, class_names, model
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE, Alias, Bar, Device, DeviceType, Pin, Sriov
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place
+from rootplex.source.suggest import advice
 
 _ACS_OF_PORTS = ("sv", "tb", "rr", "cr", "uf")
 _ACS_ELSEWHERE = ("rr", "cr")
@@ -140,8 +141,6 @@ def _class(fields: Fields, kind: DeviceType) -> int:
     try:
         return class_code(str(node.value))
     except KeyError:
-        from rootplex.source.suggest import advice
-
         fields.faults.value(
             node.place,
             f"no class is named {node.value!r}",

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rootplex.frontends.description.platforms import build_platform
+from rootplex.frontends.description.refused import finding_of, told_once, without
 from rootplex.frontends.description.values import Faults, Fields
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.node import Node
-from rootplex.source.schema import platform_schema, violations
+from rootplex.source.schema import platform_schema
+from rootplex.source.schema_faults import violations
 from rootplex.source.yaml12 import load_yaml
 
 
@@ -38,8 +40,6 @@ def description_of(document: Node, file: str) -> Description:
     found = violations(document.plain(), schema)
     sound: Node | None = document
     if found:
-        from rootplex.frontends.description.refused import finding_of, told_once, without
-
         faults.found.extend(finding_of(violation, document) for violation in told_once(found))
         sound = without(document, found)
     if sound is None:

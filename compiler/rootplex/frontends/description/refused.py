@@ -12,7 +12,7 @@ from typing import TypeAlias
 from rootplex.source.finding import Finding, Level
 from rootplex.source.node import Node
 from rootplex.source.place import Place
-from rootplex.source.schema import Violation
+from rootplex.source.schema_faults import Violation
 from rootplex.source.suggest import advice, nearest
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
-from rootplex.backends.qemu import arguments
+from rootplex.backends.qemu import arguments, disks
 from rootplex.backends.qemu.arguments import FILE
 from rootplex.backends.qemu.machines import MACHINES
 from rootplex.backends.refusal import CannotCompile
@@ -18,6 +18,7 @@ from rootplex.jobs.qemu.seen import Seen, simulated
 from rootplex.jobs.qemu.synthetic import Change, synthetic
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
 from rootplex.model.platform import Platform
 from rootplex.simulator.bare import Bare, bare_metal
@@ -199,8 +200,6 @@ def _names(platform: Platform, compiled: Compiled, bare: Bare) -> dict[str, str]
 
 def _markers(platform: Platform, compiled: Compiled) -> list[tuple[str | None, str, bytes]]:
     """(page id of an NVMe disk, else None; file; its bytes) of every disk image that the arguments name."""
-    from rootplex.backends.qemu import disks
-
     pages = {key: page for page, key in compiled.pages.items()}
     owners = {}
     for bridge, device in platform.walk():
@@ -223,8 +222,6 @@ def _at(bare: Bare, markers: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _own(platform: Platform) -> dict[str, str]:
     """What QEMU puts on bus 0 by itself: the machine's functions, and one for each further root bus."""
-    from rootplex.known.reader import model
-
     machine = MACHINES[platform.base]
     first = next(each for each in platform.host_bridges if each.bus_range.first == 0)
     segment = first.segment or 0

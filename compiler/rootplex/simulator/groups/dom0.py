@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.grouping import Grouping, Scan
+from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import bind_order, timing
 from rootplex.simulator.inputs import Settings
@@ -34,8 +35,6 @@ def group_streams(
     order = bind_order(discovery) if when.order == "driver-bind" else discovery
     admission = admit(order, streams, stream_bits)
     if when.algorithm == "jgg-v3":
-        from rootplex.simulator.groups.jgg import jgg_groups
-
         grouping = jgg_groups(discovery, admission)
     else:
         grouping = linux_groups(discovery, admission, order=order)

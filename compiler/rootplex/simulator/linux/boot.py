@@ -16,7 +16,7 @@ from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.linux import acs
+from rootplex.simulator.linux import acs, mcfg_x86, rootbridges_acpi, rootbridges_dt, virtual
 from rootplex.simulator.linux.access import Accessor, accessor
 from rootplex.simulator.linux.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
 from rootplex.simulator.linux.hypervisor import BareMetal, Hypervisor
@@ -102,8 +102,6 @@ def _candidates(run: Boot, hardware: Hardware | None) -> Iterator[Candidate]:
 
 
 def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) -> Iterator[Candidate]:
-    from rootplex.simulator.linux import rootbridges_dt
-
     addresses, ports, version = AddressMap(), PortMap(), run.profile
     for area in (*firmware.platform.memory, *firmware.platform.reserved):
         if area.enabled:
@@ -122,8 +120,6 @@ def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) 
 
 
 def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
-    from rootplex.simulator.linux import mcfg_x86, rootbridges_acpi
-
     addresses, ports, settings = AddressMap(), PortMap(), run.settings
     for base, size in settings.memory:
         for low, high in _ram(base, base + size, settings.arch):
@@ -217,8 +213,6 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
         kernel.acs.requested = kernel.acs.requested or isinstance(run.firmware, DtFirmware)
     for function in found:
         if function.sriov is not None and function.sriov.wanted:
-            from rootplex.simulator.linux import virtual
-
             virtual.enable(scan, function)
 
 

@@ -14,7 +14,7 @@ from rootplex.simulator.function import (
     Bus,
     Function,
 )
-from rootplex.simulator.linux import acs, bars, capabilities
+from rootplex.simulator.linux import acs, bars, capabilities, sriov
 from rootplex.simulator.linux.access import Accessor
 
 ABSENT = frozenset((0xFFFFFFFF, 0, 0x0000FFFF, 0xFFFF0000))
@@ -136,8 +136,6 @@ def extended_capabilities(
     if devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
     if function.physfn is None and function.pcie_type is not None and capabilities.SRIOV in found:
-        from rootplex.simulator.linux import sriov
-
         first = not any(other.sriov is not None for other in function.bus.functions)
         sriov.initialise(access, function, found[capabilities.SRIOV], ari=first and function.under_ari)
     offset = found.get(capabilities.ACS)

@@ -7,17 +7,13 @@ added. Under the 2017 design each host bridge is registered too, at the moment t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.hypervisor import DeviceAdd, HostBridgeAdd, Hypervisor, MmcfgReserved
+from rootplex.simulator.linux.mcfg_x86 import Region
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Dom0State, Event
-
-if TYPE_CHECKING:
-    from rootplex.simulator.linux.mcfg_x86 import Region
 
 ENOSYS = -38
 ECAM_SHIFT = 20

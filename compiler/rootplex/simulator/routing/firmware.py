@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from rootplex.readers.acpi.aml import AcpiHostBridge
+from rootplex.readers.acpi.dmar import Dmar, read_dmar
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import ControllerKind, DtController
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.routes import Unit, UnitKind
-
-if TYPE_CHECKING:
-    from rootplex.readers.acpi.dmar import Dmar
-    from rootplex.readers.acpi.madt import Madt
 
 Source: TypeAlias = Literal["dt", "acpi"]
 
@@ -84,8 +82,6 @@ class AcpiFacts(Struct, frozen=True, dict=True):
         table = self._table("APIC")
         if table is None:
             return None
-        from rootplex.readers.acpi.madt import read_madt
-
         return read_madt(table)
 
     @cached_property
@@ -93,8 +89,6 @@ class AcpiFacts(Struct, frozen=True, dict=True):
         table = self._table("DMAR")
         if table is None:
             return None
-        from rootplex.readers.acpi.dmar import read_dmar
-
         return read_dmar(table)
 
     def bridge_of(self, root: RootBridge) -> AcpiHostBridge | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
+from rootplex.readers.acpi.madt import Madt
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -12,9 +11,6 @@ from rootplex.simulator.routing.aliases import requester_id
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import MsiRoute, Step, Unit
-
-if TYPE_CHECKING:
-    from rootplex.readers.acpi.madt import Madt
 
 LOCAL_APIC = "lapic"
 

@@ -12,6 +12,7 @@ from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit
+from rootplex.simulator.routing.scopes import DmarScopes
 
 NO_FIRMWARE = "there is no such firmware"
 
@@ -87,8 +88,6 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     if acpi is None:
         return _nowhere
     if acpi.dmar is not None:
-        from rootplex.simulator.routing.scopes import DmarScopes
-
         return DmarScopes(acpi.dmar, scan.functions).lookup
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 

@@ -6,7 +6,6 @@ Order: IOMMU, then PCI, then Dom0's device tree. A crash on the way is a value.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -19,9 +18,12 @@ from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
+from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_windows
+from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
 from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
+from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
 from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
 from rootplex.simulator.xen.iommu import AmdIommu, ArmIommu, VtdIommu, driven_iommus
 from rootplex.simulator.xen.mcfg import McfgWindows
@@ -29,9 +31,6 @@ from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
 from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
 from rootplex.source.place import Place
-
-if TYPE_CHECKING:
-    from rootplex.simulator.xen.boot_dt import Scan
 
 
 class Firmware(Struct, frozen=True, kw_only=True):
@@ -74,8 +73,6 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
     windows, segments = McfgWindows(), tuple[int, ...]()
     access: ConfigAccess
     if settings.arch == "x86_64":
-        from rootplex.simulator.xen.boot_acpi import scan_segments, x86_windows
-
         windows, segments, said = x86_windows(settings, options, firmware.mcfg)
         notices += said
         access = PortAccess(windows, machine)
@@ -116,10 +113,6 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
 
 def _boot_arm(made: Boot, firmware: Firmware) -> None:
     """`pci_init` of the Arm port, and the making of Dom0's tree."""
-    from rootplex.simulator.xen.boot_acpi import arm_notice
-    from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
-    from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
-
     core = made.core
     made.scan = Scan()
     if core.passthrough or core.iommu is not None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -40,9 +39,7 @@ from rootplex.simulator.xen.traps import (
     trapped_read,
     trapped_write,
 )
-
-if TYPE_CHECKING:
-    from rootplex.simulator.xen.vpci.device import Vpci
+from rootplex.simulator.xen.vpci.device import Vpci
 
 ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
 
@@ -89,8 +86,6 @@ class Xen:
         self.crash: Crash | None = self.boot.crash
         self.vpci: Vpci | None = None
         if settings.vpci:
-            from rootplex.simulator.xen.vpci.device import Vpci
-
             self.vpci = Vpci(self.core, self._bar_is_valid)
             self.core.vpci = self.vpci
             self.core.trap_area = self._traps.register_area

@@ -1,4 +1,4 @@
-"""The evaluator of schemas agrees with jsonschema, on thousands of mutated documents."""
+"""Every document that jsonschema refuses has a fault in our words, on thousands of mutated ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from tests.source.schema_samples import KEYS, SAMPLES, subschemas
 
-from rootplex.source.schema import platform_schema, violations
-from rootplex.source.schema_valid import ANNOTATIONS, KEYWORDS, is_valid
+from rootplex.source.schema import platform_schema
+from rootplex.source.schema_faults import violations
 
 SCHEMA = platform_schema()
 
@@ -61,17 +61,11 @@ def mutated(document: Any, random: Random) -> Any:
     return document
 
 
-def test_only_keywords_that_the_evaluator_knows() -> None:
-    for name, schema in subschemas(SCHEMA):
-        assert schema.keys() <= KEYWORDS.keys() | ANNOTATIONS | {"$ref"}, name
-
-
 @settings(max_examples=2000, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from(SAMPLES), st.integers(0, 2**64))
-def test_the_evaluator_agrees_with_jsonschema(sample: Any, seed: int) -> None:
+def test_a_document_has_faults_where_jsonschema_says_so(sample: Any, seed: int) -> None:
     document = mutated(sample, Random(seed))
     valid = Draft7Validator(SCHEMA).is_valid(document)
-    assert valid == is_valid(document, SCHEMA)
     found = violations(document, SCHEMA)
     assert valid == (not found)
     assert len(found) == len({(violation.path, violation.key) for violation in found})
