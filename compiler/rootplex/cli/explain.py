@@ -6,6 +6,7 @@ import argparse
 import inspect
 import re
 
+from rootplex.checks.references import cited
 from rootplex.checks.registry import modules, rule_of
 from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
@@ -58,8 +59,10 @@ def _page(what: str, console: Console) -> int:
     for module in modules():
         rule = rule_of(module)
         if what.lower() in {rule.code.lower(), rule.name}:
-            covers = f"\nCovers: {', '.join(rule.covers)}." if rule.covers else ""
-            console.print(f"{rule.code} {inspect.getdoc(module)}{covers}\nLevel: {rule.level.value}.")
+            page = inspect.getdoc(module) or ""
+            console.print(f"{rule.code} {page}\nLevel: {rule.level.value}.")
+            for name, place in cited(" ".join((*rule.covers, page))).items():
+                console.print(f"{name}: {place}")
             return 0
         known += [rule.code, rule.name]
     near = nearest(what.lower(), (word for word in known if word.islower()))

@@ -41,7 +41,7 @@ def test_a_property_on_one_bridge_alone_stops_today_s_xen() -> None:
     text = changed(SOUND, TODAY, ("  - name: two\n    segment: 1\n", "  - name: two  #<\n"))
     found = the(text, "RPX0901")
     assert found.message.startswith("Xen stops with a BUG: inconsistent linux,pci-domain")
-    assert "xen-pci §1.4, XP-01" in found.notes
+    assert "XP-01: docs/reference/xen.md#xp-01" in found.notes
     assert found.subject == "two"
     assert "RPX0901" not in codes(changed(text, ("  discovery: xen\n", "  discovery: dom0\n")))
 

@@ -5,7 +5,7 @@ Why it matters: Linux refuses such a host bridge (-EINVAL), Xen never finds a de
 Example: `bus_range: [0x20, 0x10]`.
 What to do: write the smaller number first.
 Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c,
-pci_host_common_probe (no check: the bridge matches no bus).
+pci_generic_init_bus_range (no check: the bridge matches no bus).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ keeps the low 8 bits of each cell.
 Example: `dt: {properties: {bus-range: [0x10, 0x1ff]}}`.
 What to do: write first and last bus, from 0 to 0xff.
 Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources, and drivers/pci/ecam.c,
-pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c, pci_host_common_probe.
+pci_ecam_create; Xen xen/arch/arm/pci/pci-host-common.c, pci_generic_init_bus_range.
 Sources that prove it: device tree.
 """
 

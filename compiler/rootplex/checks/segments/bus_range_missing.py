@@ -6,7 +6,7 @@ tells where the range comes from that other checks speak of.
 Example: `dt: {properties: {bus-range: false}}`.
 What to do: nothing, or write the range.
 Source: Linux drivers/pci/of.c, devm_of_pci_get_host_bridge_resources; Xen xen/arch/arm/pci/pci-host-common.c,
-pci_host_common_probe.
+pci_generic_init_bus_range.
 Sources that prove it: device tree.
 """
 

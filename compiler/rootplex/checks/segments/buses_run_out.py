@@ -3,7 +3,8 @@
 What it finds: more buses below a host bridge than its range holds, VFs included; or buses whose configuration
 space is not mapped, because it is smaller than the range.
 Why it matters: ports get bus numbers that nothing routes, and what is behind them is gone. Behind bus 0xff
-comes bus 0 again: Linux 7.2 was seen to scan in circles until it panics.
+comes bus 0 again: Linux 7.2 was seen to scan in circles until it panics. Behind bus 0xff comes bus 0 again:
+Linux 7.2 was seen to scan in circles until it panics.
 Example: `bus_range: [0, 1]` with two root ports.
 What to do: widen the bus range, and the configuration space with it.
 Source: Linux drivers/pci/probe.c, pci_scan_bridge_extend, and drivers/pci/iov.c, pci_iov_bus_range.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
+from rootplex.checks.references import cited
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import NOWHERE, booted
 from rootplex.source.finding import Finding, Level
@@ -51,7 +52,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield RULE.finding(
         _at(facts, place),
         f"{KINDS[crash.kind]}: {crash.cause}",
-        notes=[_when(facts), f"xen-pci {crash.clause}"],
+        notes=[_when(facts), _reference(crash.clause)],
         help="correct what the place shows; Xen checks nothing of it",
         subject=subject,
     )
@@ -61,6 +62,13 @@ def _at(facts: Facts, place: Place | None) -> Place:
     if place is not None:
         return place
     return facts.described.xen.at() if facts.described is not None else NOWHERE
+
+
+def _reference(clause: str) -> str:
+    """The rules that a crash's clause names, where they stand; its section, where it names none."""
+    places = cited(f"xen.md {clause}")
+    section, *rules = places
+    return "; ".join(f"{name}: {places[name]}" for name in rules or [section])
 
 
 def _when(facts: Facts) -> str:
