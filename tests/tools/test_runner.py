@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rootplex.tools.beside import beside
-from rootplex.tools.runner import ToolError, path_of, private_folder, run, run_until
+from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, limited, path_of, private_folder, run, run_until
 
 PYTHON = sys.executable
 
@@ -192,3 +192,41 @@ def test_an_interrupt_leaves_no_program_and_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(written), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("bytearray(1 << 30)", "MemoryError"),
+        ("open('x', 'wb', 0).truncate(OUTPUT_LIMIT + 1)", "File too large"),
+        ("import os; [os.dup(0) for _ in range(256)]", "Too many open files"),
+    ],
+)
+def test_what_a_program_may_take(tmp_path: Path, text: str, error: str) -> None:
+    outcome = run(program(text.replace("OUTPUT_LIMIT", str(OUTPUT_LIMIT))), cwd=tmp_path)
+    assert outcome.status == 1
+    assert error in outcome.stderr
+
+
+def test_processor_time_is_limited_in_the_program_itself(tmp_path: Path) -> None:
+    """So it ends even where we are gone: what is left of two seconds, and two."""
+    words = limited(program("while True: pass"), 0.5)
+    begun = time.monotonic()
+    assert subprocess.run(words, cwd=tmp_path, check=False).returncode == -signal.SIGXCPU
+    assert time.monotonic() - begun < 30
+
+
+def test_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
+    words = ["$(touch x)", "`touch x`", "; touch x", "'", '"', "\n", "*"]
+    printed = run(program("import sys; print(sys.argv[1:])") + words, cwd=tmp_path).stdout
+    assert printed == f"{words}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lower_limit_of_the_machine_stays(tmp_path: Path) -> None:
+    ask = program("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))")
+    words = limited(ask, 9)
+    found = subprocess.run(
+        ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *words], capture_output=True, text=True, check=True
+    )
+    assert (found.stdout, found.stderr) == ("(100, 100)\n", "")

@@ -14,8 +14,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from rootplex.tools import runner
-from rootplex.tools.runner import Outcome, ToolError
+from rootplex.tools.runner import Limits, Outcome, ToolError
 
+_LIMITS = Limits(memory=None, file=4 << 30)
+"""apt reads what the machine's keys have signed."""
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg")
 _OFFLINE = ("Temporary failure resolving", "Could not resolve", "Could not connect", "Unable to connect")
 _UNOFFERED = ("does not have a Release file", "404  Not Found")
@@ -89,7 +91,7 @@ class Apt(Struct, frozen=True):
             "Acquire::http::Timeout": "30",
         }
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        return runner.run([program, *options, *words], cwd=cwd or home, seconds=seconds)
+        return runner.run([program, *options, *words], cwd=cwd or home, seconds=seconds, limits=_LIMITS)
 
 
 def mirror() -> str:
@@ -99,7 +101,7 @@ def mirror() -> str:
         if shutil.which(program) is None:
             raise ToolError(f"{program} is not on this machine: it has no apt to fetch packages with")
     argv = ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(SITE)"]
-    outcome = runner.run(argv, cwd=Path("/"))
+    outcome = runner.run(argv, cwd=Path("/"), limits=_LIMITS)
     sources = [line.split(maxsplit=1) for line in outcome.stdout.splitlines() if " " in line]
     if not sources:
         raise ToolError("apt has no package source on this machine (apt-get indextargets names none)")
@@ -109,7 +111,9 @@ def mirror() -> str:
 
 def unpack(package: Path, folder: Path) -> None:
     """Unpack a .deb's files below `folder`, which is made; nothing is installed."""
-    outcome = runner.run(["dpkg", "-x", str(package), str(folder)], cwd=package.parent, seconds=300)
+    outcome = runner.run(
+        ["dpkg", "-x", str(package), str(folder)], cwd=package.parent, seconds=300, limits=_LIMITS
+    )
     if outcome.status != 0:
         raise _failure(f"cannot unpack {package.name}", outcome)
 

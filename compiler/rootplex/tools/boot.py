@@ -20,10 +20,13 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, path_of
+from rootplex.tools.runner import OUTPUT_LIMIT, Limits, ToolError, limited
 
 _STEP = 0.05  # seconds between two looks at the console
 _LAST_LINES = 5
+_THREADS = 64  # that may use up processor time at once
+_LIMITS = Limits(memory=None, file=4 * OUTPUT_LIMIT, files=1024)
+"""QEMU's memory is the guest's."""
 
 
 class BootError(ToolError):
@@ -43,12 +46,11 @@ def run(
     `argv` is QEMU's whole command with the console on its standard output (`-nographic`, or
     `-display none -serial stdio`); `-no-reboot` is added where it lacks. Its standard input is closed,
     standard output and error go to `log`, byte by byte as they come. `progress` gets each finished line.
-    ToolError where the program is missing; BootError where it ended, printed more than 64 MiB, or
+    ToolError where the program is missing; BootError where it ended, printed more than 32 MiB, or
     used up its seconds before the mark.
     """
-    command = [path_of(argv[0]), *argv[1:]]
-    if "-no-reboot" not in command:
-        command.append("-no-reboot")
+    again = () if "-no-reboot" in argv else ("-no-reboot",)
+    command = limited([*argv, *again], seconds * _THREADS, _LIMITS)
     guard = shutil.which("setpriv")
     if guard is not None:
         command = [guard, "--pdeathsig", "KILL", *command]

@@ -1,8 +1,9 @@
-"""One way to run an external program: fixed arguments, private folder, time and output limits.
+"""One way to run an external program: fixed arguments, private folder, limits of time, memory and output.
 
 Every program that Rootplex calls goes through `run`. A missing program, a time-out and too much
 output are `ToolError`s with one clear line; a program that ran and said no is an `Outcome` for
-the caller to judge.
+the caller to judge. What a program is given may be hostile, so it is limited from its first instruction
+on: a shell sets the limits (`ulimit`, getrlimit(2)) and becomes the program.
 """
 
 from __future__ import annotations
@@ -30,16 +31,34 @@ PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
 }
 
-OUTPUT_LIMIT = 64 << 20
-LOOK_SECONDS = 0.5
-"""How often a running program's output, which may lie in memory, is held against its limit."""
+OUTPUT_LIMIT = 32 << 20
+MEMORY_LIMIT = 1 << 30
 
 _RUNNING: dict[int, subprocess.Popen[bytes]] = {}
 """What each thread is running."""
 
 
+class Limits(NamedTuple):
+    """What a program may take: bytes of address space, bytes of one file that it writes (its output among
+    them), open files; None is no limit."""
+
+    memory: int | None = MEMORY_LIMIT
+    file: int | None = None
+    files: int = 256
+
+
+BOUNDED = Limits()
+"""For what reads somebody's input."""
+_BLOCK = 512
+"""Bytes that `ulimit -f` counts in (POSIX.1-2017, ulimit)."""
+
+
 class ToolError(Exception):
     """A program is missing, was stopped at its time limit, or printed without end."""
+
+
+class TooSlowError(ToolError):
+    """It was stopped at its time limit."""
 
 
 class Outcome(NamedTuple):
@@ -65,6 +84,21 @@ def _found(program: str) -> str | None:
     paths = (Path(folder, program) for folder in folders)
     # `access` first: it says no where `is_file` raises, as in a folder of PATH that is closed to us.
     return next((str(path) for path in paths if os.access(path, os.X_OK) and path.is_file()), None)
+
+
+def limited(argv: Sequence[str], seconds: float, limits: Limits = BOUNDED) -> list[str]:
+    """The command that sets the limits and becomes `argv`; ToolError where its program is missing.
+
+    A limit that this machine has lower already stays as it is.
+    """
+    file = OUTPUT_LIMIT if limits.file is None else limits.file
+    processor = int(seconds) + 2
+    # The hard limit of processor time kills; the soft one before it says why.
+    settings = {"Ht": processor + 2, "St": processor, "f": file // _BLOCK, "n": limits.files}
+    if limits.memory is not None:
+        settings["v"] = limits.memory >> 10
+    words = [f"ulimit -{which} {number} 2>/dev/null;" for which, number in settings.items()]
+    return ["/bin/sh", "-c", f'{" ".join(words)} exec "$0" "$@"', path_of(argv[0]), *argv[1:]]
 
 
 @contextmanager
@@ -103,23 +137,20 @@ def run(
     seconds: float = 60.0,
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
+    limits: Limits = BOUNDED,
 ) -> Outcome:
     """Run a program to its end in `cwd` and return what it left.
 
     The child gets its own session and is ended with its children at the time limit. Input and
-    output are files, not pipes; output is refused above 64 MiB. Locale and time zone are fixed.
+    output are files, not pipes; output is refused from 32 MiB on. Locale and time zone are fixed.
     """
-    deadline = time.monotonic() + seconds
     with _scratch() as out, _scratch() as err, _input(stdin) as given:
-        with _started(argv, cwd, environment, given, out, err) as process:
-            ended = False
-            while not ended:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise _too_slow(argv, seconds)
-                ended = _ends_within(process, min(left, LOOK_SECONDS))
-                if any(os.fstat(stream.fileno()).st_size > OUTPUT_LIMIT for stream in (out, err)):
-                    raise _too_much(argv)
+        command = limited(argv, seconds, limits)
+        with _started(command, cwd, environment, given, out, err) as process:
+            if not _ends_within(process, seconds) or process.returncode == -signal.SIGXCPU:
+                raise _too_slow(argv, seconds)
+        if any(os.fstat(stream.fileno()).st_size >= OUTPUT_LIMIT for stream in (out, err)):
+            raise _too_much(argv)
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -131,13 +162,14 @@ def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seco
     """Run a program until it has printed `mark`, end it, and return its standard output so far.
 
     For a program whose answer is complete before its end. Where it ends without printing the mark,
-    all that it printed is returned; its standard error is not. Limits, locale and time zone as in `run`.
+    all that it printed is returned, a character a byte; its standard error is not. Limits, locale and
+    time zone as in `run`.
     """
     deadline = time.monotonic() + seconds
     printed = bytearray()
     with (
         _input(stdin) as given,
-        _started(argv, cwd, None, given, subprocess.PIPE, subprocess.DEVNULL) as process,
+        _started(limited(argv, seconds), cwd, None, given, subprocess.PIPE, subprocess.DEVNULL) as process,
     ):
         assert process.stdout is not None
         with process.stdout as pipe:
@@ -155,7 +187,7 @@ def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seco
                     break
                 if len(printed) > OUTPUT_LIMIT:
                     raise _too_much(argv)
-    return printed.decode("utf-8", "replace")
+    return printed.decode("latin-1")
 
 
 @contextmanager
@@ -176,7 +208,7 @@ def _scratch() -> IO[bytes]:
 
 @contextmanager
 def _started(
-    argv: Sequence[str],
+    command: Sequence[str],
     cwd: Path,
     environment: Mapping[str, str] | None,
     stdin: IO[bytes],
@@ -184,7 +216,6 @@ def _started(
     stderr: IO[bytes] | int,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program as a session of its own, ended where it has not at the end."""
-    command = [path_of(argv[0]), *argv[1:]]
     env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
     process = subprocess.Popen(
         command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
@@ -212,11 +243,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _too_slow(argv: Sequence[str], seconds: float) -> ToolError:
-    return ToolError(f"{argv[0]} did not finish within {seconds:g} seconds")
+    return TooSlowError(f"{Path(argv[0]).name} did not finish within {seconds:g} seconds")
 
 
 def _too_much(argv: Sequence[str]) -> ToolError:
-    return ToolError(f"{argv[0]} printed more than {OUTPUT_LIMIT >> 20} MiB")
+    return ToolError(f"{Path(argv[0]).name} printed more than {OUTPUT_LIMIT >> 20} MiB")
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -1,14 +1,19 @@
 """One session of `acpiexec`, ACPICA's interpreter: commands in, what the objects evaluate to out.
 
-Commands go in through standard input (its batch option takes 1,024 characters). Two bits of the
-console's debug level matter: 0x2000, without which buffers over 16 bytes are not printed by `All`;
+Commands go in through standard input (its batch option takes 1,024 characters). Two bits of its
+debug level matter: 0x2000, without which buffers over 16 bytes are not printed by `All`;
 0x800, with which each access to an operation region is. Lengths print in hexadecimal.
+
+What AML itself prints is no answer. It does so by the debug object, whose strings come out as they are,
+line ends and all; without bit 1 of the debug level, from the start on, they do not come out
+(`AcpiExDoDebugObject`). Answers stand between two words that AML cannot know.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -16,12 +21,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.readers.acpi.header import Table
-from rootplex.source.finding import unreadable
+from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace
-from rootplex.tools.runner import ToolError, path_of, private_folder, run_until
+from rootplex.tools.runner import ToolError, TooSlowError, path_of, private_folder, run_until
 
-LOOP_SECONDS = 2
-SESSION_SECONDS = 60.0
+LOOP_SECONDS = 1
+BUDGET_SECONDS = 8.0
+"""For all sessions about one source: AML waits and loops as long as it likes. Real ones take up to 1.6 s."""
 TABLES_LIMIT = 513
 """A machine's 512, and the one that asks."""
 DEPTH_LIMIT = 32
@@ -29,10 +35,14 @@ DEPTH_LIMIT = 32
 AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
 """An integer, string, buffer, package, or None for what has no value (a device, a region)."""
 
-# On `quit` it takes up to 100 ms to end its threads. So we end it when it has echoed a last word, which
-# AML cannot print (its strings to the debug object come out as they are). The answer to `help` behind
-# it is longer than a buffer of output, so all that went before has been written.
+_LEVEL = "0x2800"
+
+# On `quit` it takes up to 100 ms to end its threads. So we end it when it has echoed a last word. The answer
+# to `help` behind it is longer than a buffer of output, so all that went before has been written.
 _FLUSH = "help"
+
+# A BreakPoint of AML stops the method, and what follows is read as commands of a debugger.
+_BREAK = "**break** Executed AML BreakPoint opcode"
 
 # POST codes go to this port; nothing comes back from it.
 _POST_PORT = ("SystemIO", 0x80)
@@ -41,10 +51,11 @@ _ALL_RESULT = re.compile(r"(\\\S*)\s+returned (AE_\w+)$")
 _VALUE = re.compile(r"Evaluation of (\\\S*) returned object ")
 _FAILED = re.compile(r"Evaluation of (\\\S*) failed with status (AE_\w+)")
 _FOUND = re.compile(r"\s*(\\\S+)\s+\w+\s+0x[0-9a-f]+ ")
-_ACCESS = re.compile(r"AeRegionHandler\s*: Operation Region request on (\w+) at (0x[0-9A-Fa-f]+)")
+_ACCESS = re.compile(r"AeRegionHandler\s*: Operation Region request on (\w+) at (0x[0-9A-Fa-f]{1,16})")
 _OBJECT = re.compile(r"\s*\[(?P<type>[^\]]+)\](?P<rest>.*)")
 _BYTES = re.compile(r"\s*[0-9A-F]{4,}: (?P<bytes>(?:[0-9A-F]{2} )+)")
 _LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ELEMENTS = re.compile(r"Contains (\d{1,8}) Elements")
 _REFERENCE = re.compile(r"<Node>\s+Name (\S+)")
 
 
@@ -66,44 +77,60 @@ class Session(Struct, frozen=True):
     found: frozenset[str]
 
 
-def run_session(tables: Sequence[Table], commands: Sequence[str], *, fill: int = 0) -> Session:
-    """Load the tables (a DSDT and SSDTs, or SSDTs alone) and run commands. `fill` is the byte that
-    all memory behind operation regions holds. No `_INI` is run on loading.
+def budget() -> float:
+    """When the time for one source's sessions ends, on the clock of `time.monotonic`."""
+    return time.monotonic() + BUDGET_SECONDS
 
-    Unreadable: too many tables, or AML that does not finish in a minute. ToolError: no acpiexec.
+
+def run_session(
+    tables: Sequence[Table], commands: Sequence[str], *, fill: int = 0, until: float | None = None
+) -> Session:
+    """Load the tables (a DSDT and SSDTs, or SSDTs alone) and run commands. `fill` is the byte that
+    all memory behind operation regions holds; `until` is the source's `budget`, by default one of its own.
+    No `_INI` is run on loading.
+
+    Unreadable: too many tables, AML that does not end in time or that stops. ToolError: no acpiexec.
     """
-    program = path_of("acpiexec")
+    path_of("acpiexec")
     source = FilePlace(tables[0].file) if tables else FilePlace("")
     if not tables or len(tables) > TABLES_LIMIT:
         raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT - 1} can be read")
-    last = os.urandom(8).hex()
-    script = "\n".join(("level 2800 console", *commands, last, _FLUSH, "quit", ""))
+    first, last = os.urandom(8).hex(), os.urandom(8).hex()
+    script = "\n".join((first, *commands, last, _FLUSH, "quit", ""))
     with private_folder() as folder:
         names = []
         for index, table in enumerate(tables):
             names.append(f"t{index}.aml")
             (folder / names[-1]).write_bytes(_with_checksum(table))
-        options = ["-di", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
+        options = ["-di", "-x", _LEVEL, "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
+        left = (budget() if until is None else until) - time.monotonic()
+        if left <= 0:
+            raise _too_slow(source)
         try:
             printed = run_until(
-                last.encode(),
-                [program, *options, *names],
-                cwd=folder,
-                seconds=SESSION_SECONDS,
-                stdin=script.encode(),
+                last.encode(), ["acpiexec", *options, *names], cwd=folder, seconds=left, stdin=script.encode()
             )
+        except TooSlowError:
+            raise _too_slow(source) from None
         except ToolError as error:
             raise unreadable(source, f"the AML could not be evaluated: {error}") from None
-    answers, done, _ = printed.partition(last)
+    before, begun, answers = printed.partition(first)
+    if not begun:
+        complaints = (line for line in before.splitlines() if "Error" in line or "Could not" in line)
+        raise unreadable(
+            source, f"acpiexec does not load the tables: {next(complaints, 'no output').strip()}"
+        )
+    answers, done, _ = answers.partition(last)
     lines = answers.splitlines()
-    # Its prompt and its first answer come from two threads: now and then a line ends between them.
-    start = next((at for at, line in enumerate(lines) if line.startswith(("- level", "level"))), None)
-    if start is None:
-        complaint = next((line for line in lines if "Error" in line or "Could not" in line), "no output")
-        raise unreadable(source, f"acpiexec does not load the tables: {complaint.strip()}")
+    if _BREAK in lines:
+        raise unreadable(source, "the AML could not be evaluated: it stops at a BreakPoint")
     if not done:
         raise unreadable(source, "acpiexec stopped before it was done")
-    return _session(lines[start:])
+    return _session(lines)
+
+
+def _too_slow(source: FilePlace) -> Unreadable:
+    return unreadable(source, f"the AML does not come to an end: it was given {BUDGET_SECONDS:g} seconds")
 
 
 def _with_checksum(table: Table) -> bytes:
@@ -181,7 +208,7 @@ def _object(lines: Sequence[str], at: int, depth: int) -> tuple[AmlObject, int]:
         case "Buffer":
             return _buffer(lines, at, rest)
         case "Package":
-            count = int(found[1]) if (found := re.match(r"Contains (\d+) Elements", rest)) else 0
+            count = int(found[1]) if (found := _ELEMENTS.match(rest)) else 0
             elements: list[AmlObject] = []
             while len(elements) < count and depth < DEPTH_LIMIT:
                 before = at

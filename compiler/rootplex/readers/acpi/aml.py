@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from rootplex.readers.acpi.acpiexec import AmlObject, Evaluation, Session, run_session
+from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, Session, budget, run_session
 from rootplex.readers.acpi.aml_facts import (
     AcpiDevice,
     AcpiHostBridge,
@@ -31,6 +31,7 @@ from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import TablePlace
+from rootplex.tools.runner import MEMORY_LIMIT
 
 __all__ = [
     "HOST_BRIDGE_IDS",
@@ -52,6 +53,10 @@ MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 
 _EVERYWHERE = ("_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_PRT")
 _OTHER_FILL = 0x5A
+_STATUS = {
+    "AE_NO_MEMORY": f"evaluation needs more than the {MEMORY_LIMIT >> 20} MiB of memory it may take",
+    "AE_AML_LOOP_TIMEOUT": f"a loop in it does not end within {LOOP_SECONDS} second",
+}
 
 
 def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> Namespace:
@@ -69,20 +74,21 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
     guesses = _likely_bridges(aml) if bridges is None else tuple(bridges)
     listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
     questions = ask(guesses, aml)
-    session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"])
+    until = budget()
+    session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"], until=until)
     evaluations = session.evaluations | questions.answers(session.evaluations)
     ids = _ids(evaluations)
     paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
     missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
     if missed:
         questions = ask(missed, aml)
-        again = run_session([*aml, questions.table], [f"All {ASKED}"])
+        again = run_session([*aml, questions.table], [f"All {ASKED}"], until=until)
         evaluations |= questions.answers(again.evaluations)
     steady: dict[str, Evaluation] | None = None
     if any(path.endswith("._CRS") and done.touched for path, done in evaluations.items()):
         # Other memory may lead a method astray; then nothing is known to be steady.
         with suppress(Unreadable):
-            steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL).evaluations
+            steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL, until=until).evaluations
     reader = _Reader(aml, evaluations, session.found, steady)
     devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
     others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
@@ -217,7 +223,7 @@ class _Reader:
             reason = f"computed from {', '.join(done.touched[:3])}{more}, which a dump does not have"
             return Value("unknown", value, reason, place)
         if value is None:
-            reason = f"evaluation ends with {done.status}"
+            reason = _STATUS.get(done.status, f"evaluation ends with {done.status}")
             if done.status == "AE_OK":
                 reason = f"it is {_kind(done.value)}"
             return Value("failed", None, reason, place)
