@@ -69,7 +69,7 @@ def test_the_nodes_have_the_vendors_properties(corpus: Corpus, name: str) -> Non
 @pytest.mark.parametrize("name", TREES)
 def test_windows_and_registers_are_the_vendors(corpus: Corpus, name: str) -> None:
     """The type, prefetchable bit and the three numbers of every window; bit 31 says nothing in a host's
-    `ranges` (linux-pci §1.4)."""
+    `ranges` (linux.md §1.4)."""
     ours = device_tree(platform_of(corpus(name)))
     mine = nodes(ours.dtb().data)
     known = expected(name)["bridges"]

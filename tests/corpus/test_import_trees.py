@@ -23,7 +23,7 @@ KINDS = {
     "qcom,pcie-sc8280xp": "windowed",
     "xlnx,nwl-pcie-2.11": "quirk",
 }
-"""linux-pci §1.13, by the first compatible."""
+"""linux.md §1.13, by the first compatible."""
 
 
 @pytest.mark.parametrize("name", TREES)

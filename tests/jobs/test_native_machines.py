@@ -73,7 +73,7 @@ def test_the_kernel_saw_what_the_simulation_of_its_firmware_says(name: str) -> N
 
 
 ACS_BY_XEN = {"virt-dt-vfs-6.1"}
-"""Where this kernel alone leaves ACS off (linux-pci §5.2): below Dom0, Xen switches it on (xen-pci §4.2)."""
+"""Where this kernel alone leaves ACS off (linux.md §5.2): below Dom0, Xen switches it on (xen.md §4.2)."""
 
 
 @pytest.mark.parametrize("name", MACHINES)

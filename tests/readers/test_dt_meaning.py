@@ -1,4 +1,4 @@
-"""Id maps, interrupt routing and address translation after linux-pci §1 (source text through dtc)."""
+"""Id maps, interrupt routing and address translation after linux.md §1 (source text through dtc)."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_pins_as_linux_routes_them(
 
 @pytest.mark.parametrize(("path", "expected"), [([0, 0], 1), ([0, 3], 4), ([1], 3)])
 def test_swizzle_vectors(path: list[int], expected: int) -> None:
-    """linux-pci §11.5: INTA behind 0 is A; INTA over 0 and 3 is D; INTB at device 1 is C."""
+    """linux.md §11.5: INTA behind 0 is A; INTA over 0 and 3 is D; INTB at device 1 is C."""
     pin = 2 if path == [1] else 1
     for device in path:
         pin = swizzle(pin, Hop(0, device << 3))

@@ -1,4 +1,4 @@
-"""IORT: bytes made by iasl, id translation after the vectors of linux-pci §11.6."""
+"""IORT: bytes made by iasl, id translation after the vectors of linux.md §11.6."""
 
 from __future__ import annotations
 

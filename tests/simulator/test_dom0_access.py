@@ -1,4 +1,4 @@
-"""How Dom0's drivers reach configuration space: linux-pci §1.7, §1.13."""
+"""How Dom0's drivers reach configuration space: linux.md §1.7, §1.13."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host bridges from ACPI: linux-pci §2, on tables that iasl makes and acpiexec evaluates."""
+"""Host bridges from ACPI: linux.md §2, on tables that iasl makes and acpiexec evaluates."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ class Recorder(BareMetal):
 
 
 def test_x86_confirms_ecam_before_the_first_device() -> None:
-    """linux-pci §7: once, for every region, then the devices; a `_CBA` bridge later is missed."""
+    """linux.md §7: once, for every region, then the devices; a `_CBA` bridge later is missed."""
     far, third = ECAM + (1 << 28), ECAM + (2 << 28)
     bridges = [
         Bridge("PCI0", pxm=3),
@@ -334,7 +334,7 @@ def test_x86_confirms_ecam_before_the_first_device() -> None:
 
 
 def test_legacy_calls_know_segment_0_only() -> None:
-    """linux-pci §7: after one -ENOSYS, for good."""
+    """linux.md §7: after one -ENOSYS, for good."""
     bridges = [Bridge("PCI0"), Bridge("PCI1", segment=1, window=0x2000_0000)]
     machine = Machine(bridges, [(ECAM, 0, 0, 255), (ECAM + (1 << 28), 1, 0, 255)])
     image = Image()

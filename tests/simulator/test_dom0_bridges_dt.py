@@ -1,5 +1,5 @@
-"""Host bridges from a device tree: linux-pci §1 with its vectors §11.2, §11.7, and what Linux did
-on the device trees of xen-pci §12."""
+"""Host bridges from a device tree: linux.md §1 with its vectors §11.2, §11.7, and what Linux did
+on the device trees of xen.md §12."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_abort_ends_the_boot() -> None:
     assert "external abort" in state.died
 
 
-# What Linux said to the device trees of xen-pci §12 (Debian 6.12 as Dom0): the segment of each
+# What Linux said to the device trees of xen.md §12 (Debian 6.12 as Dom0): the segment of each
 # bridge, or its errno.
 CASES: dict[str, list[int]] = {
     "a": [0],

@@ -1,4 +1,4 @@
-"""BARs and windows: linux-pci §4.8. Every placed resource is judged by the rules, not by our
+"""BARs and windows: linux.md §4.8. Every placed resource is judged by the rules, not by our
 algorithm: inside its windows all the way up, aligned, apart from its neighbours."""
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def test_probe_only_keeps_what_firmware_placed() -> None:
 
 
 def test_vf_bars_are_sized_for_all_vfs() -> None:
-    """linux-pci §4.7: the PF reserves size x TotalVFs; each VF has its slice."""
+    """linux.md §4.7: the PF reserves size x TotalVFs; each VF has its slice."""
     pf = endpoint().sriov(total=4, offset=1, stride=1, enabled=2)
     pf.put(pf.sriov_at + 0x24, 4, 0, 0xFFFF_C000)
     image = Image().bridge(base=ECAM).function("pf", pf)

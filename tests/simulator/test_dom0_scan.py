@@ -1,4 +1,4 @@
-"""Enumeration against linux-pci §4 and its vectors §11.3, §11.4, §11.8."""
+"""Enumeration against linux.md §4 and its vectors §11.3, §11.4, §11.8."""
 
 from __future__ import annotations
 

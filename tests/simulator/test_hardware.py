@@ -143,7 +143,7 @@ def test_routes_by_the_bus_numbers_as_they_stand() -> None:
 
 
 def test_virtual_functions_appear_while_enabled() -> None:
-    """linux-pci §11.4: PF 01:00.0, offset 0x80, stride 2."""
+    """linux.md §11.4: PF 01:00.0, offset 0x80, stride 2."""
     image = Image().bridge(base=BASE)
     physical = endpoint().sriov(total=128, offset=0x80, stride=2)
     image.tree([("rp", 0, root_port(), [("pf", 0, physical)])])

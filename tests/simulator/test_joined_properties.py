@@ -257,7 +257,7 @@ def test_groups_only_grow_when_an_acs_bit_is_taken_away(
 @settings(max_examples=12, deadline=None)
 @given(descriptions(), st.booleans())
 def test_both_firmwares_give_the_same_devices_and_groups(description: Description, numbered: bool) -> None:
-    """Linux 7.2 groups as devices are added with either firmware (linux-pci §10). A device tree's kernel
+    """Linux 7.2 groups as devices are added with either firmware (linux.md §10). A device tree's kernel
     numbers buses afresh, ACPI's keeps what firmware left: here those are the same, or none."""
     description["platform"]["firmware"] = ["dt", "acpi"]
     if numbered:

@@ -1,4 +1,4 @@
-"""The Linux column of xen-pci §12: the simulated 6.12 as Dom0 of the simulated Xen, on the lab's trees.
+"""The Linux column of xen.md §12: the simulated 6.12 as Dom0 of the simulated Xen, on the lab's trees.
 
 The hardware is what the lab's QEMU had at each window: a host bridge function and a virtio card on the
 first bus; so no window shows the other's devices, as with the lab's second window (§12, c2).
@@ -37,7 +37,7 @@ class Linux:
 WHOLE = (0, 0, 0xFF)
 REFUSED = (ENODEV, ENODEV)
 
-# xen-pci §12, column "Dom0 outcome"; where it says nothing more, its rules (§1.9, linux-pci §1.2-§1.6).
+# xen.md §12, column "Dom0 outcome"; where it says nothing more, its rules (§1.9, linux.md §1.2-§1.6).
 ANSWERS = {
     "a": Linux((WHOLE,)),
     "b": Linux(((5, 0, 0xFF),)),
@@ -111,7 +111,7 @@ def test_a_xen_that_stops_at_boot_boots_no_dom0(name: str) -> None:
 
 
 def test_linux_takes_one_window_for_one_bridge() -> None:
-    """d18: domains 0 and 1 over the same window; Linux claims it once (linux-pci §1.6)."""
+    """d18: domains 0 and 1 over the same window; Linux claims it once (linux.md §1.6)."""
     dom0 = booted("d18").dom0
     assert [each.is_up for each in dom0.root_bridges] == [True, False]
 

@@ -58,5 +58,5 @@ def test_what_uefi_sets_up_is_there_when_booted_by_acpi() -> None:
 
 
 def test_the_d05_needs_linuxs_quirk_over_acpi() -> None:
-    """MCFG's OEM fields choose the accessor that knows where the root port is (linux-pci §2.4)."""
+    """MCFG's OEM fields choose the accessor that knows where the root port is (linux.md §2.4)."""
     assert {"rp2", "disk"} <= seen("hisilicon-d05", "acpi")

@@ -1,4 +1,4 @@
-"""Devices of the description that no kernel looks for: Linux's scan passes over them (linux-pci §4.2)."""
+"""Devices of the description that no kernel looks for: Linux's scan passes over them (linux.md §4.2)."""
 
 from __future__ import annotations
 

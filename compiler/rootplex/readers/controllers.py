@@ -1,6 +1,6 @@
 """PCI host controllers by compatible string, and how their configuration space departs from ECAM.
 
-The kinds are those of linux-pci §1.13, read from Linux `drivers/pci/controller/` (7.2): A an
+The kinds are those of linux.md §1.13, read from Linux `drivers/pci/controller/` (7.2): A an
 access size restriction; B registers multiplexed through a window; C the ECAM layout with special
 cases; none of them: plain ECAM.
 """

@@ -64,7 +64,7 @@ def _x86(image: Path, data: bytes) -> Image:
 
 
 def profile_of(release: str) -> str | None:
-    """The profile that a kernel of this release behaves as (linux-pci §10), or None."""
+    """The profile that a kernel of this release behaves as (linux.md §10), or None."""
     match = _RELEASE.match(release)
     if match is None:
         return None

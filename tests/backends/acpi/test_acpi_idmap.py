@@ -1,4 +1,4 @@
-"""Id maps cut into runs, against the device tree's rule applied to every RID (linux-pci §1.10)."""
+"""Id maps cut into runs, against the device tree's rule applied to every RID (linux.md §1.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IORT as `iasl -d` reads it, and its ids by Linux's walk (linux-pci §3.3) over what iasl printed."""
+"""IORT as `iasl -d` reads it, and its ids by Linux's walk (linux.md §3.3) over what iasl printed."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ def test_smmu_v3_with_messages_of_its_own() -> None:
 
 
 def test_smmu_v3_without_all_lines_and_without_messages_has_no_special_mapping() -> None:
-    """A revision below 5 would take mapping 0 for the unit's own MSIs here (linux-pci §3.3)."""
+    """A revision below 5 would take mapping 0 for the unit's own MSIs here (linux.md §3.3)."""
     platform = platforms.platform(iommus=(platforms.smmu(priq=None),))
     (smmu,) = of_type(platform, SMMU_V3)
     assert (smmu["Revision"], smmu["Flags (decoded below)"]) == (5, 1)

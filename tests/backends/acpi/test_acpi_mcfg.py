@@ -1,4 +1,4 @@
-"""MCFG as `iasl -d` reads it, and the base of bus 0 by the reference's vector (linux-pci §11.7)."""
+"""MCFG as `iasl -d` reads it, and the base of bus 0 by the reference's vector (linux.md §11.7)."""
 
 from __future__ import annotations
 

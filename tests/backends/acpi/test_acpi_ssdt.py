@@ -204,7 +204,7 @@ def test_dma_windows() -> None:
 
 
 def test_routing_is_the_standard_swizzle() -> None:
-    """linux-pci §11.5: INTB at device 1 is INTC's line; a GIC's number n is SPI n, 32 + n."""
+    """linux.md §11.5: INTB at device 1 is INTC's line; a GIC's number n is SPI n, 32 + n."""
     (table,) = of_bridge(platforms.host_bridge(), "_PRT")
     assert isinstance(table, list)
     assert len(table) == 128
@@ -274,7 +274,7 @@ def test_osc_grants_pme_aer_capability_ltr_by_default(arguments: str, answer: tu
     ],
 )  # fmt: skip
 def test_osc_bits(name: str, bit: int) -> None:
-    """linux-pci §2.1."""
+    """linux.md §2.1."""
     bridge = platforms.host_bridge(acpi=AcpiView(osc=(name,)))
     (data,) = of_bridge(bridge, f"_OSC {OSC} 1 3 {dwords(0, 0x1F, 0x1FF)}")
     assert data == struct.pack("<3I", 0x10, 0x1F, bit)

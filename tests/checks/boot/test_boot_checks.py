@@ -1,4 +1,4 @@
-"""03 boot: where the boot device must sit, and what hides it (linux-pci §4.2, xen-pci XP-43)."""
+"""03 boot: where the boot device must sit, and what hides it (linux.md §4.2, xen.md XP-43)."""
 
 from __future__ import annotations
 

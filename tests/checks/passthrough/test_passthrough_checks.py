@@ -1,4 +1,4 @@
-"""05 groups and passthrough: what guests meet (linux-pci §5-6, §8; xen-pci §9-10)."""
+"""05 groups and passthrough: what guests meet (linux.md §5-6, §8; xen.md §9-10)."""
 
 from __future__ import annotations
 

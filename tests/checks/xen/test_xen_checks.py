@@ -1,4 +1,4 @@
-"""09 Xen: crashes, refusals, and the 2017 protocol (xen-pci §1, §7, §9, §12)."""
+"""09 Xen: crashes, refusals, and the 2017 protocol (xen.md §1, §7, §9, §12)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_stream_for_two_functions_stops_xen() -> None:
 
 
 def test_dom0_dies_of_configuration_space_that_nobody_answers() -> None:
-    """An override moves one firmware's configuration space to where no hardware is (xen-pci §6)."""
+    """An override moves one firmware's configuration space to where no hardware is (xen.md §6)."""
     text = changed(
         SOUND,
         ("    dt: {label: second}\n", "    dt: {label: second, config: {base: 0x50_0000_0000}}  #<\n"),

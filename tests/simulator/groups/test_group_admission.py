@@ -1,4 +1,4 @@
-"""IOMMU drivers, and when kernels group: linux-pci §1.10, §5.5, §10 and what boots have shown."""
+"""IOMMU drivers, and when kernels group: linux.md §1.10, §5.5, §10 and what boots have shown."""
 
 from __future__ import annotations
 

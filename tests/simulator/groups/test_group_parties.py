@@ -1,4 +1,4 @@
-"""What Xen says, and what is safe: xen-pci §2.9 and §10."""
+"""What Xen says, and what is safe: xen.md §2.9 and §10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The golden vectors of the reference: linux-pci §11.1, both algorithms, and the table of §5.6."""
+"""The golden vectors of the reference: linux.md §11.1, both algorithms, and the table of §5.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest's wish meets: linux-pci §6.3, §6.4, xen-pci §10."""
+"""What a guest's wish meets: linux.md §6.3, §6.4, xen.md §10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interrupt pins: linux-pci §1.12, §6.1, §6.2 and the vectors of §11.5."""
+"""Interrupt pins: linux.md §1.12, §6.1, §6.2 and the vectors of §11.5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requester ids to MSI controllers and device ids: linux-pci §1.11, §3.4."""
+"""Requester ids to MSI controllers and device ids: linux.md §1.11, §3.4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requester ids to streams: linux-pci §1.10, §3.3, §5.4, §11.6, and DMAR's scopes."""
+"""Requester ids to streams: linux.md §1.10, §3.3, §5.4, §11.6, and DMAR's scopes."""
 
 from __future__ import annotations
 

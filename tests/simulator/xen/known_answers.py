@@ -1,4 +1,4 @@
-"""The known answers of the running Xen, as data (xen-pci §12; its device trees by their names).
+"""The known answers of the running Xen, as data (xen.md §12; its device trees by their names).
 
 `bridges` are (segment, first bus, last bus, window base) in probe order. `crash` is the kind of
 Xen's end. `adds` are reports of Dom0's and their results, in order. `slugs` are notices that must

@@ -1,4 +1,4 @@
-"""The hypercalls' checks and results (xen-pci §2): existence, privilege, device records, leftovers."""
+"""The hypercalls' checks and results (xen.md §2): existence, privilege, device records, leftovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of xen-pci §1.9: first and repeated device add, by what is wrong with `iommu-map`."""
+"""The rows of xen.md §1.9: first and repeated device add, by what is wrong with `iommu-map`."""
 
 from __future__ import annotations
 

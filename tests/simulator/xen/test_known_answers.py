@@ -1,4 +1,4 @@
-"""Xen's side of every known answer of xen-pci §12, by the device trees that the lab booted."""
+"""Xen's side of every known answer of xen.md §12, by the device trees that the lab booted."""
 
 from __future__ import annotations
 

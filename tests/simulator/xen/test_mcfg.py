@@ -1,4 +1,4 @@
-"""MCFG in an x86 Xen (xen-pci §3.1-§3.3), and ACPI on Arm (§0.2)."""
+"""MCFG in an x86 Xen (xen.md §3.1-§3.3), and ACPI on Arm (§0.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segment numbers (xen-pci §1.4) and what Dom0's tree is completed with (§1.6)."""
+"""Segment numbers (xen.md §1.4) and what Dom0's tree is completed with (§1.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access decision table (xen-pci §6), the trap's decode (§1.7) and Xen's own accesses (§1.5)."""
+"""The access decision table (xen.md §6), the trap's decode (§1.7) and Xen's own accesses (§1.5)."""
 
 from __future__ import annotations
 

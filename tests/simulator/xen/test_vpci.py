@@ -1,4 +1,4 @@
-"""vPCI on a running Xen (xen-pci §5.2-§5.4, §1.8): headers, capability lists, virtual SBDFs."""
+"""vPCI on a running Xen (xen.md §5.2-§5.4, §1.8): headers, capability lists, virtual SBDFs."""
 
 from __future__ import annotations
 

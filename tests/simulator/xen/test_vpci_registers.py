@@ -1,4 +1,4 @@
-"""The register engine of vPCI: the cases of xen-pci §8, as tables, over hardware of all ones."""
+"""The register engine of vPCI: the cases of xen.md §8, as tables, over hardware of all ones."""
 
 from __future__ import annotations
 

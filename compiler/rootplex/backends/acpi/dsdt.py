@@ -1,4 +1,4 @@
-"""The stub DSDT of QEMU's machines: what our tables need beside them to boot (real-boot.md, ACPI).
+"""The stub DSDT of QEMU's machines: what our tables need beside them to boot.
 
 QEMU's own DSDT describes its host bridge; ours replaces it, so that the SSDT is the only one that does. It
 has the devices of the machine that a kernel cannot find by itself, at QEMU's addresses.

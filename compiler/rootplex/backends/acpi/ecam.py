@@ -1,4 +1,4 @@
-"""Where ACPI says that configuration space lies: the base is that of bus 0 (linux-pci §2.2, §11.7).
+"""Where ACPI says that configuration space lies: the base is that of bus 0 (linux.md §2.2, §11.7).
 
 The description's `config.base` is that of the first bus of the range, as in the device tree.
 """

@@ -1,6 +1,6 @@
 """Requester-id maps as disjoint runs: what a device tree says with masks and a first match, said without.
 
-The meaning of a description's map is the device tree's (linux-pci §1.10): the RID is masked, the first
+The meaning of a description's map is the device tree's (linux.md §1.10): the RID is masked, the first
 entry that holds it gives `id + (masked - rid)`. IORT has neither mask nor order, so the map is cut into
 runs of RIDs that do not overlap, within the buses of the bridge.
 """

@@ -1,4 +1,4 @@
-"""IORT: ITS groups, SMMUs, and a root complex a segment (Arm DEN 0049E.e; linux-pci §3).
+"""IORT: ITS groups, SMMUs, and a root complex a segment (Arm DEN 0049E.e; linux.md §3).
 
 Nodes stand in this order: ITS groups, SMMUs, root complexes, so that references point backwards. An id count
 is the number of ids minus one. Node revisions are those of issue E.e: an SMMUv3 of revision 5 says in a flag

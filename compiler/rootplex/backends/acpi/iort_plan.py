@@ -1,7 +1,7 @@
 """What IORT has to say: one root complex a segment, and the two steps RID → StreamID → DeviceID.
 
 A device tree maps RIDs to DeviceIDs directly; in IORT the DeviceID of a device behind an SMMU is made from
-its StreamID (linux-pci §3.3), so it has to be a function of unit and StreamID over all bridges.
+its StreamID (linux.md §3.3), so it has to be a function of unit and StreamID over all bridges.
 """
 
 from __future__ import annotations

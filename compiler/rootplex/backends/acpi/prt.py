@@ -1,7 +1,7 @@
 """`_PRT`: which interrupt each pin of each device number on the first bus raises (ACPI 6.5 §6.2.13).
 
 Entries name a global system interrupt directly (source 0), whose trigger a table cannot say: Linux takes
-level, high with a GIC and low with an IO-APIC (linux-pci §6.2).
+level, high with a GIC and low with an IO-APIC (linux.md §6.2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SSDT: a PNP0A08 device for each host bridge, and the PNP0C02 that consumes their ECAM (linux-pci §2.1).
+"""SSDT: a PNP0A08 device for each host bridge, and the PNP0C02 that consumes their ECAM (linux.md §2.1).
 
 `ssdt_source` makes the text, `ssdt` runs `iasl` on it, once.
 """

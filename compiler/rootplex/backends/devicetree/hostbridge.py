@@ -1,7 +1,7 @@
 """The node of a PCI host bridge.
 
 Bindings: host-generic-pci.yaml, pci-bus-common.yaml, pci-iommu.txt, pci-msi.txt; the layout of
-`ranges` is IEEE 1275's PCI binding, §2.2.1.1 (linux-pci §1.4).
+`ranges` is IEEE 1275's PCI binding, §2.2.1.1 (linux.md §1.4).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _chosen(platform: Platform, preserve: bool) -> tuple[Node, ...]:
     if platform.bootargs is not None:
         properties.append(text("bootargs", platform.bootargs, source=platform.at("bootargs")))
     if preserve:
-        # of the whole machine: only then does Linux keep the bus numbers too (linux-pci §1.8)
+        # of the whole machine: only then does Linux keep the bus numbers too (linux.md §1.8)
         properties.append(cells("linux,pci-probe-only", 1))
     return (Node(name="chosen", properties=tuple(properties)),) if properties else ()
 

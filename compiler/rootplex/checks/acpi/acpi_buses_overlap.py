@@ -1,8 +1,8 @@
 """acpi-buses-overlap
 
 What it finds: two host bridges of one segment whose `_CRS` bus ranges overlap.
-Why it matters: one sBDF means two devices: the second bridge is refused (-EEXIST) or its buses are those of
-the first.
+Why it matters: one sBDF means two devices: the second bridge is refused (-EEXIST), or buses that both have
+are the first's.
 Example: two bridges without `_SEG`, both with buses 0-0xff.
 What to do: give them disjoint buses, or segments of their own.
 Source: Linux drivers/pci/probe.c, pci_register_host_bridge, and arch/x86/pci/acpi.c, pci_acpi_scan_root.

@@ -1,8 +1,8 @@
 """mcfg-base-zero
 
 What it finds: an MCFG entry with base 0.
-Why it matters: Linux on arm64 takes it for no entry; Linux on x86 drops the whole table; Xen drops it where
-it is the first entry.
+Why it matters: Linux on arm64 takes it for no entry; Linux on x86 drops the whole table; Xen does the same
+where it is the first entry.
 Example: an entry that nobody filled in.
 What to do: write the address, or leave the entry out.
 Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, and arch/x86/pci/mmconfig-shared.c,

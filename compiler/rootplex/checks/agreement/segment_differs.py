@@ -98,7 +98,7 @@ def _in_tree(bridge: DtHostBridge | None, automatic: dict[str, int]) -> tuple[in
 
 
 def _automatic(facts: Facts) -> tuple[dict[str, int], bool]:
-    """Numbers of the enabled bridges, those without one in document order (linux-pci §1.2, the new
+    """Numbers of the enabled bridges, those without one in document order (linux.md §1.2, the new
     scheme). Where all are disabled, a boot loader enables them: then those count that ACPI has too (True)."""
     every = dt_bridges(facts)
     on = {bridge.path for bridge in every if bridge.enabled and bridge.ancestors_enabled}

@@ -5,8 +5,8 @@ ACPI: not an enabled bridge with ECAM in the device tree), or not on segment 0.
 Why it matters: what is not in MCFG is reached only after AML has been interpreted; what is not on segment 0
 is out of reach of x86's ports and of software that knows no segments.
 Example: a disk on a bridge with `hot_pluggable: true`, which has `_CBA` and no entry in MCFG.
-What to do: put the bridge into MCFG (`acpi: {mcfg: true}`), boot from another bridge, or set `boot.placement:
-any`.
+What to do: put the bridge into MCFG (`acpi: {mcfg: true}`), boot from another bridge, or set
+`boot.placement: any`.
 Source: PCI Firmware 3.3 §4.1.2; Linux arch/x86/pci/common.c, raw_pci_read; xen.md §7.2, what was discussed of
 boot devices in 2017.
 """

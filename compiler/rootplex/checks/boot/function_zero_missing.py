@@ -1,8 +1,8 @@
 """function-zero-missing
 
 What it finds: a slot with functions but without function 0.
-Why it matters: a kernel that finds no function 0 passes over the whole slot. A warning; an error where that
-hides the boot device or a guest's.
+Why it matters: a kernel that finds no function 0 passes over the whole slot. A warning, or an error where
+that hides the boot device or a guest's device.
 Example: `devices: [{name: nic, dev: 3, fn: 1}]` with nothing at 03.0.
 What to do: describe function 0, or check the function numbers.
 Source: PCI Local Bus 3.0 §3.2.2.3.4; Linux drivers/pci/probe.c, pci_scan_slot.

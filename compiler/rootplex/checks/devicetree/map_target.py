@@ -3,8 +3,8 @@
 What it finds: an `iommu-map`, `msi-map` or `msi-parent` of an enabled bridge that names a node that is not
 there or is no such controller (errors), or one that is disabled (a warning: a boot loader may enable it).
 Why it matters: a disabled IOMMU translates nothing: the kernel goes on without it, and there are no groups
-and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses the
-devices.
+and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses a
+device whose IOMMU it does not find.
 Example: `iommu: {unit: smmu}` with an `smmu` of `enabled: false`.
 What to do: enable the controller, or take the map out.
 Source: Linux drivers/iommu/of_iommu.c, of_pci_iommu_init, and drivers/pci/of.c,

@@ -61,7 +61,7 @@ def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
 
 def units_own(bridge: DtHostBridge, map: RidMap) -> frozenset[int]:
     """The requester ids of IOMMUs that are themselves functions of the bridge to which the map leads
-    (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux-pci §1.9)."""
+    (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux.md §1.9)."""
     first, units = dt_buses(bridge)[0], {entry.target for entry in map.entries}
     found = (
         cells_of(child.properties.get("reg", b"")) for child in bridge.node.children if child.path in units

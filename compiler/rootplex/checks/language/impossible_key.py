@@ -1,8 +1,8 @@
 """impossible-key
 
 What it finds: a key that makes no sense with the others: ACPI on 32-bit Arm, a device tree on x86, an IOMMU
-map with VT-d, a VT-d unit of another segment than its bridge's, four interrupt lines that are not four, a map
-beside lines, a bus or slot on an endpoint.
+map with VT-d, a VT-d unit of another segment than its bridge's, a list of interrupt lines that has not four,
+a map beside lines, a bus or slot on an endpoint.
 Why it matters: it would be ignored, though its author counts on it.
 Example: `iommu: {unit: vtd, map: [...]}`.
 What to do: take the key out, or change the one that it contradicts.

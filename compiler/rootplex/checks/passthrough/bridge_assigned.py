@@ -1,8 +1,8 @@
 """bridge-assigned
 
 What it finds: a host bridge's function, a port or a bridge in a guest's list.
-Why it matters: VFIO takes no bridges, and Xen on Arm checks nothing: the guest would get the configuration of
-what is in front of other owners' devices.
+Why it matters: VFIO takes no bridges, and Xen on Arm checks nothing: the guest would control the port through
+which other owners' devices are reached.
 Example: `guests: [{name: router, devices: [rp1, nic]}]` where rp1 is a root port.
 What to do: give the guest what is behind the port; the port stays in Dom0.
 Source: Linux drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device; Xen

@@ -4,8 +4,8 @@ What it finds: configuration space that QEMU's one ECAM window does not have: an
 sizes, no bus 0, or buses that two bridges share.
 Why it matters: all root buses of QEMU share one ECAM of 256 buses; anything else would be answered by nobody.
 Example: `config: {base: 0x5000_0000}` with `base: qemu-virt`.
-What to do: write the base that the note gives, keep bus ranges apart, or run it with `rootplex qemu
---synthetic`.
+What to do: write the base that the note gives, keep bus ranges apart, or run it with
+`rootplex qemu --synthetic`.
 Source: QEMU 7.2 hw/arm/virt.c, hw/pci-bridge/pci_expander_bridge.c.
 """
 

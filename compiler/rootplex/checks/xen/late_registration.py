@@ -2,7 +2,7 @@
 
 What it finds: under the 2017 protocol, a host bridge that is registered after its configuration space has
 been used.
-Why it matters: traps are set when the bridge is registered; Xen has not seen what went before.
+Why it matters: traps are set when the bridge is registered; Xen has seen nothing of the accesses before that.
 Example: `xen: {dom0: {registers: after-first-device}}`.
 What to do: register every host bridge before it is scanned.
 Source: xen.md §7.2, the protocol discussed in 2017: configuration space that is registered before discovery

@@ -2,7 +2,7 @@
 
 Functions lie where the *simulated* bus numbers put them, with their registers as firmware left them: a
 kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is there are
-zeros, which Linux takes for absent (linux-pci §4.1).
+zeros, which Linux takes for absent (linux.md §4.1).
 """
 
 from __future__ import annotations

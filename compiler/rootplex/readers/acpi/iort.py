@@ -1,4 +1,4 @@
-"""IORT: from requester ids to stream ids and device ids (Arm DEN0049 E.f; linux-pci §3).
+"""IORT: from requester ids to stream ids and device ids (Arm DEN0049 E.f; linux.md §3).
 
 The facts are in `iort_facts`, the translation of ids in `iort_ids`; both are offered here too.
 """

@@ -1,4 +1,4 @@
-"""The way of an id through an IORT, as Linux goes it (`drivers/acpi/arm64/iort.c`; linux-pci §3.3)."""
+"""The way of an id through an IORT, as Linux goes it (`drivers/acpi/arm64/iort.c`; linux.md §3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a function keeps its peers from being reached: Linux `pci_acs_enabled` (linux-pci §5.3).
+"""Whether a function keeps its peers from being reached: Linux `pci_acs_enabled` (linux.md §5.3).
 
 A bit that the ACS capability does not offer counts as satisfied: a function with an empty
 capability isolates, one without a capability does not.

@@ -1,4 +1,4 @@
-"""Which functions an IOMMU takes, and what its driver merges by stream (linux-pci §1.10, §5.1)."""
+"""Which functions an IOMMU takes, and what its driver merges by stream (linux.md §1.10, §5.1)."""
 
 from __future__ import annotations
 

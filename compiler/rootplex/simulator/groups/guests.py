@@ -1,5 +1,5 @@
 """What a guest's list of devices meets: groups, interrupt lines, messages, streams. Data only;
-what is a fault and how grave is for the checks to say (linux-pci §6, xen-pci §10)."""
+what is a fault and how grave is for the checks to say (linux.md §6, xen.md §10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proposed grouping of J. Gunthorpe, third version (linux-pci §5.8; profile `jgg-v3`).
+"""The proposed grouping of J. Gunthorpe, third version (linux.md §5.8; profile `jgg-v3`).
 
 Buses come top down. A bus is isolated, or its functions join the bridge's group, or they share a
 group without the bridge. A group can be non-isolating: then everything below a bridge in it joins.

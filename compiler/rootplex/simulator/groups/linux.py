@@ -1,4 +1,4 @@
-"""Linux's IOMMU groups, 3.x up to 7.2 (linux-pci §5.5).
+"""Linux's IOMMU groups, 3.x up to 7.2 (linux.md §5.5).
 
 Follows `iommu.c:pci_device_group`: functions come one after the other, each looks for a group that
 already exists, through its DMA aliases, the bridges above it, fixed aliases and the functions of

@@ -1,4 +1,4 @@
-"""What must stay together whatever Linux and Xen say (xen-pci §10, partition 3).
+"""What must stay together whatever Linux and Xen say (xen.md §10, partition 3).
 
 A union of: (a) functions that share a requester or stream id; (b) everything below a port that
 does not isolate; (c) the functions of a multi-function device that lacks RR or CR; (d) functions

@@ -1,4 +1,4 @@
-"""When and in which order a kernel groups (linux-pci §5.5, §10)."""
+"""When and in which order a kernel groups (linux.md §5.5, §10)."""
 
 from __future__ import annotations
 

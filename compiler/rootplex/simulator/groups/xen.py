@@ -1,4 +1,4 @@
-"""Groups as Xen tells them (xen-pci §2.9): `get_device_group` by the IOMMU driver it runs on.
+"""Groups as Xen tells them (xen.md §2.9): `get_device_group` by the IOMMU driver it runs on.
 
 ACS plays no part in any of them.
 """

@@ -1,4 +1,4 @@
-"""Configuration accesses as Dom0's host bridge drivers make them (linux-pci §1.6, §1.7, §1.13, §2.4).
+"""Configuration accesses as Dom0's host bridge drivers make them (linux.md §1.6, §1.7, §1.13, §2.4).
 
 An accessor turns (bus, devfn, register) into accesses at CPU addresses or ports, and every one of
 those goes through the hypervisor. What a driver knows not to be there reads all ones without an

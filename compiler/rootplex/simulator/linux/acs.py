@@ -1,4 +1,4 @@
-"""When this kernel switches ACS on, and what it writes (linux-pci §5.2, `pci.c:pci_enable_acs`)."""
+"""When this kernel switches ACS on, and what it writes (linux.md §5.2, `pci.c:pci_enable_acs`)."""
 
 from __future__ import annotations
 

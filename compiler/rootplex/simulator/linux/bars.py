@@ -1,4 +1,4 @@
-"""Sizing of BARs, ROMs and bridge windows (linux-pci §4.8; PCI Local Bus 3.0 §6.2.5.1)."""
+"""Sizing of BARs, ROMs and bridge windows (linux.md §4.8; PCI Local Bus 3.0 §6.2.5.1)."""
 
 from __future__ import annotations
 

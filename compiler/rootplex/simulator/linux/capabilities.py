@@ -1,4 +1,4 @@
-"""Walks of the capability lists, bounded as Linux bounds them (linux-pci §4.4).
+"""Walks of the capability lists, bounded as Linux bounds them (linux.md §4.4).
 
 PCI Local Bus 3.0 §6.7 (standard list), PCIe 6.0 §7.6.3 (extended list).
 """
@@ -56,7 +56,7 @@ def extended(access: Accessor, bus: int, devfn: int) -> dict[int, int]:
 def config_size(
     access: Accessor, bus: int, devfn: int, class_code: int, caps: dict[int, int], reach: bool
 ) -> int:
-    """256 or 4096 bytes (linux-pci §1.7, `probe.c:pci_cfg_space_size`). `reach`: the bus can carry
+    """256 or 4096 bytes (linux.md §1.7, `probe.c:pci_cfg_space_size`). `reach`: the bus can carry
     registers beyond 256. Conventional functions are asked only in PCI-X mode 2, host bridges and
     PCIe functions always; then 0x100 must not read all ones nor repeat the header."""
     if not reach:

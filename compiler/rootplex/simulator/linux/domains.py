@@ -1,4 +1,4 @@
-"""Segment ("domain") numbers of device tree bridges, by Linux's new and old scheme (linux-pci §1.2).
+"""Segment ("domain") numbers of device tree bridges, by Linux's new and old scheme (linux.md §1.2).
 
 New: `pci.c:of_pci_bus_find_domain_nr` since 6.2. Old: kernels 4.x to 6.1, where the first bridge
 decides whether numbers come from the property or from a counter.

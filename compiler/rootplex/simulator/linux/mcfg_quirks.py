@@ -1,4 +1,4 @@
-"""Linux's MCFG quirk table (`pci_mcfg.c`, linux-pci §2.4): machines whose MCFG space is not ECAM.
+"""Linux's MCFG quirk table (`pci_mcfg.c`, linux.md §2.4): machines whose MCFG space is not ECAM.
 
 A row matches OEM id, OEM table id, OEM revision and segment; the first match wins. Its accessor
 replaces plain ECAM, and a row may bring its own window. The windows of ThunderX's PEMs stand for

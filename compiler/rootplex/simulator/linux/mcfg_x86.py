@@ -1,4 +1,4 @@
-"""MCFG on x86: which regions the kernel uses (`mmconfig-shared.c`, linux-pci §2.3).
+"""MCFG on x86: which regions the kernel uses (`mmconfig-shared.c`, linux.md §2.3).
 
 One bad or unreserved entry throws away all of them. E820 and EFI memory maps are not among the
 artifacts, so a region counts as reserved only by a motherboard device's `_CRS`.

@@ -1,4 +1,4 @@
-"""Placement of BARs and bridge windows (linux-pci §4.8; `setup-bus.c`).
+"""Placement of BARs and bridge windows (linux.md §4.8; `setup-bus.c`).
 
 Windows are sized from the leaves up, resources placed from the root down: by alignment, largest
 first, then in order of discovery, each at the lowest address that fits. ROMs, VF BARs and the room

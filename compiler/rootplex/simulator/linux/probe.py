@@ -1,6 +1,6 @@
 """One function: whether it is there, and what Linux reads of it when it meets it.
 
-`probe.c:pci_scan_device`, `pci_setup_device`, `pci_init_capabilities` (linux-pci §4.1-4.4). The order
+`probe.c:pci_scan_device`, `pci_setup_device`, `pci_init_capabilities` (linux.md §4.1-4.4). The order
 of accesses is Linux's in the large: id, header, BARs and windows, capabilities, ACS.
 """
 

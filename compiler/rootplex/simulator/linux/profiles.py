@@ -1,4 +1,4 @@
-"""Which Linux: what differs between kernel versions, as data (linux-pci §10)."""
+"""Which Linux: what differs between kernel versions, as data (linux.md §10)."""
 
 from __future__ import annotations
 

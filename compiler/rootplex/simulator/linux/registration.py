@@ -1,4 +1,4 @@
-"""What Linux tells Xen, and when (`drivers/xen/pci.c`, linux-pci §7; the 2017 design).
+"""What Linux tells Xen, and when (`drivers/xen/pci.c`, linux.md §7; the 2017 design).
 
 Before the very first device x86 confirms its ECAM regions; every device is reported as it is
 added. Under the 2017 design each host bridge is registered too, at the moment that

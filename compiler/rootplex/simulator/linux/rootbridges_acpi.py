@@ -1,4 +1,4 @@
-"""Host bridges from ACPI (`pci_root.c:acpi_pci_root_add`, linux-pci §2), in namespace order.
+"""Host bridges from ACPI (`pci_root.c:acpi_pci_root_add`, linux.md §2), in namespace order.
 
 `find_bridges` lists them; `bring_up` does what comes before the bus is scanned. How configuration
 space is found differs: arm64 and riscv64 look MCFG up by segment and whole bus range (§2.2), x86

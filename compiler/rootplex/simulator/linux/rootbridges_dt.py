@@ -1,4 +1,4 @@
-"""Host bridges from a device tree, as `pci-host-generic` and its kin probe them (linux-pci §1).
+"""Host bridges from a device tree, as `pci-host-generic` and its kin probe them (linux.md §1).
 
 `find_bridges` lists the nodes that a driver binds to, in probe order; `bring_up` does what a probe
 does before the bus is scanned: windows, ECAM, number. A fault takes that bridge down only.

@@ -1,4 +1,4 @@
-"""The scan of one host bridge: slots, ARI, bus numbers, in Linux's order (linux-pci §4.2, §4.5-4.6).
+"""The scan of one host bridge: slots, ARI, bus numbers, in Linux's order (linux.md §4.2, §4.5-4.6).
 
 A bus is probed whole, slot by slot, before any bridge on it is descended. Bridges that firmware has
 numbered keep their numbers unless all are to be given anew; the others are numbered after them,

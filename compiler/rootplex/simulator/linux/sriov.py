@@ -1,4 +1,4 @@
-"""SR-IOV: the bus numbers that VFs may need, and the VFs once enabled (`iov.c`, linux-pci §4.7).
+"""SR-IOV: the bus numbers that VFs may need, and the VFs once enabled (`iov.c`, linux.md §4.7).
 
 Firmware that leaves VFs enabled stands for a driver that enables as many: Linux switches them off
 when it finds the PF, and the driver switches them on after the bridge has been scanned.

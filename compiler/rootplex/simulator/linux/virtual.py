@@ -1,4 +1,4 @@
-"""VFs once their PF's driver has enabled them (`iov.c:pci_iov_add_virtfn`, linux-pci §4.7)."""
+"""VFs once their PF's driver has enabled them (`iov.c:pci_iov_add_virtfn`, linux.md §4.7)."""
 
 from __future__ import annotations
 

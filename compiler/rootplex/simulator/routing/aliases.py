@@ -1,4 +1,4 @@
-"""The requester ids that a function's requests carry on their way up (linux-pci §5.4).
+"""The requester ids that a function's requests carry on their way up (linux.md §5.4).
 
 Follows Linux `pci/search.c:pci_for_each_dma_alias`: the function's own id, ids it is known to use
 beside it, and the id of every bridge above that takes requests over.

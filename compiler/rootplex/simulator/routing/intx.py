@@ -1,4 +1,4 @@
-"""Where interrupt pins go, and who shares a line (linux-pci §1.12, §6.1, §6.2)."""
+"""Where interrupt pins go, and who shares a line (linux.md §1.12, §6.1, §6.2)."""
 
 from __future__ import annotations
 

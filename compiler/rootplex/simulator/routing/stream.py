@@ -1,4 +1,4 @@
-"""From requester ids to streams: `iommu-map` (linux-pci §1.10), IORT (§3), or DMAR's scopes."""
+"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), or DMAR's scopes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ TRAP_PAGE = 12
 class BridgeKind(Struct, frozen=True):
     """A kind of configuration space. `bytes_per_bus`: what the size must be, None where any will do.
     `trapped`: Xen decodes accesses to it; else what Xen or a guest wants there goes to Dom0, unless
-    `own`: Xen reaches it as without the protocol (x86's ports, xen-pci §3.3)."""
+    `own`: Xen reaches it as without the protocol (x86's ports, xen.md §3.3)."""
 
     bytes_per_bus: int | None
     trapped: bool
