@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rootplex.frontends.description.reading import read_description
 from rootplex.frontends.description.values import number_of
 
 NUMBERS = [
@@ -17,3 +20,11 @@ NUMBERS = [
 @pytest.mark.parametrize(("written", "value"), NUMBERS)
 def test_numbers(written: object, value: int | None) -> None:
     assert value == number_of(written)
+
+
+def test_a_register_block_named_config_stands_for_base_and_size() -> None:
+    text = (Path(__file__).parent / "faults" / "registers.yaml").read_text().replace("cfg", "config")
+    platform = read_description(text, "x.yaml").platform
+    assert platform is not None
+    config = platform.host_bridges[0].config
+    assert (0x40_1500_0000, 0x1000) == (config.base, config.size)

@@ -58,6 +58,7 @@ def test_columns_count_characters_not_bytes() -> None:
 
 
 REFUSED = [
+    ("a: &b {c: 1}\nd: {<<: *b}", "x:2:5", "the merge key << is YAML 1.1's, and not part of YAML 1.2"),
     ("a: 1\na: 2", "x:2:1", "the key 'a' is here a second time in the same map"),
     ("a: !!int 3", "x:1:4", "the tag 'tag:yaml.org,2002:int' is not allowed"),
     ("--- 1\n--- 2", "x:2:1", "a second document starts here; a description is one document"),

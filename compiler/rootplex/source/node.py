@@ -16,13 +16,15 @@ class Node(Struct, frozen=True):
     """One value: a scalar, a list of nodes, or a map of nodes, with its place.
 
     `keys` has the place of each key of a map. `comment` is a remark for the reader of a written
-    description, such as where an imported value was found.
+    description, such as where an imported value was found. `written` is the text of a number that other
+    readers than YAML 1.2's take for another one (`010`).
     """
 
     value: Scalar | tuple[Node, ...] | Mapping[str, Node]
     place: Place
     keys: Mapping[str, Place] = field(default_factory=dict)
     comment: str | None = None
+    written: str | None = None
 
     def get(self, key: str) -> Node | None:
         """The node at a key of a map; None where there is no such key or this is no map."""

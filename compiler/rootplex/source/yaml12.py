@@ -48,6 +48,7 @@ _SPECIAL_FLOAT = {
 }
 _NUMBER_START = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
+_OTHERS_OCTAL = re.compile(r"[-+]?0[0-7]+")
 _BASE = {"0x": 16, "0o": 8}
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
@@ -152,12 +153,21 @@ class _Composer:
             self.key(event, event.value)
             return
         self.last_end = event.end_mark
-        node = Node(value, self.span(event.start_mark, event.end_mark))
+        written = event.value if plain and _OTHERS_OCTAL.fullmatch(event.value) else None
+        node = Node(value, self.span(event.start_mark, event.end_mark), written=written)
         self.put(node, 1, event.anchor, event)
 
     def key(self, event: yaml.ScalarEvent, name: str) -> None:
         top = self.open[-1]
         place = self.span(event.start_mark, event.end_mark)
+        if name == "<<" and event.implicit[0] and not event.style:
+            self.problems.append(
+                _finding(
+                    place,
+                    "the merge key << is YAML 1.1's, and not part of YAML 1.2",
+                    help="write the keys out here, or alias each value that is the same",
+                )
+            )
         if name in top.keys:
             self.problems.append(
                 _finding(

@@ -89,25 +89,35 @@ def _bus_range(fields: Fields, key: str) -> BusRange | None:
 def _config(fields: Fields, buses: BusRange) -> ConfigSpace:
     kind = fields.text("kind") or "ecam"
     needed = max(buses.count, 0) * BUS_SIZE.get(kind, 0)
-    base = fields.number("base")
+    registers = tuple(
+        Register(
+            places=each.places(),
+            name=each.text("name") or "",
+            base=each.number("base") or 0,
+            size=each.number("size") or 0,
+        )
+        for each in fields.maps("registers")
+    )
+    base, size = fields.number("base"), fields.number("size", 1)
+    if registers and base is None:
+        block = next((each for each in registers if each.name == "config"), None)
+        if block is None:
+            missing = (
+                "'registers' has no entry 'config', and there is no 'base': where is configuration space?"
+            )
+            fields.faults.value(fields.node.keys["registers"], missing, help="name the entry that it is in")
+        else:
+            base, size = block.base, size or block.size
     return ConfigSpace(
         places=fields.places(),
         kind=kind,  # type: ignore[arg-type]  # the schema's enum
         base=base or 0,
-        size=fields.number("size", 1) or needed,
+        size=size or needed,
         sizes=fields.numbers("sizes", 1, 8) or _ALL_SIZES,
         sizes_root_bus=fields.numbers("sizes_root_bus", 1, 8),
         special=tuple(_special(each, buses) for each in fields.maps("special")),
         compatible=_texts_or(fields, "compatible", _GENERIC.get(kind, ())),
-        registers=tuple(
-            Register(
-                places=each.places(),
-                name=each.text("name") or "",
-                base=each.number("base") or 0,
-                size=each.number("size") or 0,
-            )
-            for each in fields.maps("registers")
-        ),
+        registers=registers,
     )
 
 

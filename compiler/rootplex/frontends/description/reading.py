@@ -37,6 +37,9 @@ def description_of(document: Node, file: str) -> Description:
     schema = platform_schema()
     faults = Faults()
     names = frozenset(_names(document))
+    for node in document.walk():
+        if node.written is not None:
+            faults.octal(node)
     found = violations(document.plain(), schema)
     sound: Node | None = document
     if found:

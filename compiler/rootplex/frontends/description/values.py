@@ -45,6 +45,20 @@ class Faults:
             )
         )
 
+    def octal(self, node: Node) -> None:
+        """RPX0006, a warning: digits of base eight to YAML 1.1 and C, of base ten to YAML 1.2."""
+        assert node.written is not None
+        self.found.append(
+            Finding(
+                code="RPX0006",
+                name="invalid-value",
+                level=Level.WARNING,
+                message=f"{node.written} is {node.value} in YAML 1.2, and {int(node.written, 8)} elsewhere",
+                at=node.place,
+                help=f"write {node.value}, or {int(node.written, 8):#o} where the other was meant",
+            )
+        )
+
 
 class Fields:
     """A map of the document, read key by key; the schema has already passed it.
