@@ -43,6 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
     firmware: Literal["dt", "acpi"]
     kernel: str = "linux-7.2"
+    xen: str = "xen-unstable"
     bits: Literal[32, 64] = 64
     lpae: bool = False
     vmalloc: int = 240 << 20

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from tests.simulator.xen.test_hypercalls import SMMU_V2, VIRT, x86
 from tests.simulator.xen.xen_machines import FakeMachine, arm, virt_pages
 
+from rootplex.simulator.xen.calls import widths
 from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
 
 NUMBERS = st.one_of(
     st.integers(0, 3), st.sampled_from([8, 9, 0x100, 0x7FF1, 0x7FF4]), st.integers(-1, 1 << 64)
 )
-FIELDS = sorted({name for one in OPERATIONS for name, _ in (*one.fields, *one.optional)})
+FIELDS = sorted({name for one in OPERATIONS for name in widths(one.structure)})
 CALLS = st.tuples(
     st.sampled_from([*BY_NAME, "no_such_op"]),
     st.one_of(st.none(), st.dictionaries(st.sampled_from(FIELDS), NUMBERS)),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
@@ -18,29 +19,31 @@ from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
-from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_windows
+from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_iommu, x86_windows
 from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
 from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
 from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
 from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
-from rootplex.simulator.xen.iommu import AmdIommu, ArmIommu, VtdIommu, driven_iommus
+from rootplex.simulator.xen.iommu import ArmIommu, driven_iommus
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
-from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records, Streams
+from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN, Record, Records, Streams
 from rootplex.simulator.xen.streams import iort_iommu, translate, translate_iort
 from rootplex.source.place import Place
 
 
 class Firmware(Struct, frozen=True, kw_only=True):
     """What Xen is booted from: the device tree with the memory that it names, or the ACPI tables
-    that it reads."""
+    that it reads. Where an x86 machine with an IOMMU is described without the IOMMU's own table, it
+    is taken as firmware writes it for the devices that are there (`assumed_units`, `assumed_ivrs`)."""
 
     tree: Tree | None = None
     memory: tuple[DtArea, ...] = ()
     mcfg: Mcfg | None = None
     iort: Iort | None = None
+    dmar: Dmar | None = None
 
 
 def _any_stream(bridge: HostBridge) -> int:
@@ -91,8 +94,12 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
         records=Records(),
         routes=routes,
         windows=windows,
-        domains={DOM0: Domain(DOM0, "Dom0"), DOMID_IO: Domain(DOMID_IO, "quarantine")},
-        iommu=_iommu(settings, firmware, options, routes, wiring, notices),
+        domains={
+            DOM0: Domain(DOM0, "Dom0"),
+            DOMID_IO: Domain(DOMID_IO, "quarantine"),
+            DOMID_XEN: Domain(DOMID_XEN, "Xen itself", iommu=False),
+        },
+        iommu=_arm_iommu(settings, firmware, options, routes, wiring, notices),
         passthrough=settings.pci_passthrough,
         notices=notices,
         admit=None if discovery is None else discovery.admit,
@@ -101,9 +108,11 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
         core.records.segment(number)
     made = Boot(core, None, firmware.tree, discovery)
     if settings.arch == "x86_64":
-        if core.iommu is not None and discovery is None:
+        if settings.iommu:
             try:
-                scan_segments(core)
+                core.iommu = x86_iommu(core, firmware.dmar)
+                if discovery is None:
+                    scan_segments(core)
             except Stopped as stopped:
                 made.crash = stopped.crash
     elif settings.arch == "arm64" and settings.discovery == "xen":
@@ -141,7 +150,7 @@ def _boot_arm(made: Boot, firmware: Firmware) -> None:
         made.dom0_tree = tree
 
 
-def _iommu(
+def _arm_iommu(
     settings: Settings,
     firmware: Firmware,
     options: Options,
@@ -149,13 +158,11 @@ def _iommu(
     wiring: Wiring,
     notices: list[Notice],
 ) -> Iommu | None:
-    """The IOMMU driver that is on, None for none. Today's Arm port reads SMMUs from the device
+    """Arm's IOMMU driver that is on, None for none. Today's Arm port reads SMMUs from the device
     tree alone (an ACPI build has no SMMUv3 driver); the 2017 protocol takes IORT as well."""
-    if not settings.iommu:
+    if not settings.iommu or settings.arch in ("x86_64", "riscv64"):
         return None
-    if settings.arch == "x86_64":
-        return AmdIommu(options.requestors) if options.x86_iommu == "amd" else VtdIommu(options.shared_rmrr)
-    if settings.arch == "riscv64" or (settings.arch == "arm" and settings.discovery == "xen"):
+    if settings.arch == "arm" and settings.discovery == "xen":
         return None
     tree, iort = firmware.tree, firmware.iort
     if tree is not None:
@@ -167,7 +174,7 @@ def _iommu(
             node = tree.by_path.get(bridge.path)
             return translate(tree, node if node is not None else tree.root, record)
 
-        return ArmIommu(*found, routes, by_map, wiring.stream_bits, notices)
+        return ArmIommu(*found, routes, by_map, wiring.stream_bits, notices, options.quarantine)
     if iort is None or settings.discovery == "xen":
         return None
     table = iort
@@ -180,7 +187,7 @@ def _iommu(
     def by_iort(bridge: HostBridge, record: Record) -> tuple[int, Streams | None]:
         return translate_iort(table, record)
 
-    return ArmIommu(driver, driven, routes, by_iort, wiring.stream_bits, notices)
+    return ArmIommu(driver, driven, routes, by_iort, wiring.stream_bits, notices, options.quarantine)
 
 
 def _memory(settings: Settings, firmware: Firmware) -> tuple[tuple[int, int], ...]:

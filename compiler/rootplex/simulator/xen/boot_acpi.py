@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.xen.core import Core, Options
+from rootplex.simulator.xen.amd import AmdIommu, assumed_ivrs
+from rootplex.simulator.xen.core import Core, Iommu, Options
 from rootplex.simulator.xen.create import is_present, make_record
 from rootplex.simulator.xen.mcfg import McfgWindows, ReservedCheck, read_windows
 from rootplex.simulator.xen.outcome import Notice
-from rootplex.simulator.xen.records import DOM0, DOMID_XEN
+from rootplex.simulator.xen.records import DOM0, DOMID_XEN, Record
+from rootplex.simulator.xen.versions import version
+from rootplex.simulator.xen.vtd import VtdIommu, assumed_units, units_of
 
 Areas = tuple[tuple[int, int], ...]
 HOLES_ARE_FINE_SINCE = 2016
 MULTIFUNCTION = 0x80
+NOT_A_FUNCTION = -1
+"""The rid of an IOMMU that is not a PCI function that anybody named."""
 
 
 def arm_notice() -> Notice:
@@ -20,17 +26,15 @@ def arm_notice() -> Notice:
     return Notice("acpi-pci-unsupported", "ACPI PCI initialisation is not supported")
 
 
-def reserved_check(memory: Areas, reserved: Areas, bios_year: int) -> ReservedCheck:
-    """§3.1.5: the area is reserved in the E820; with a BIOS of 2016 or later a hole will do."""
+def reserved_check(memory: Areas, reserved: Areas, *, holes: bool) -> ReservedCheck:
+    """§3.1.5: the area is reserved in the E820; where `holes` will do, or in none of the memory."""
 
     def check(base: int, size: int) -> bool:
         if size <= 0:
             return False
         if _covered(base, base + size, reserved):
             return True
-        return bios_year >= HOLES_ARE_FINE_SINCE and not any(
-            start < base + size and base < start + length for start, length in memory
-        )
+        return holes and not any(start < base + size and base < start + length for start, length in memory)
 
     return check
 
@@ -52,15 +56,30 @@ def x86_windows(
     whose registers override MCFG (§3.1.2) are not modelled."""
     if not options.mmcfg:
         return McfgWindows(), (0,), []
-    check = reserved_check(settings.memory, options.reserved, options.bios_year)
+    holes = version(settings.xen).holes_are_fine and options.bios_year >= HOLES_ARE_FINE_SINCE
+    check = reserved_check(settings.memory, options.reserved, holes=holes)
     windows, segments, notices = read_windows(mcfg, options.bios_year, check)
     return windows, tuple(dict.fromkeys((0, *segments))), notices
 
 
+def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu:
+    """The driver, from the firmware's table or from what is there."""
+    options = core.options
+    if options.x86_iommu == "vtd":
+        units, regions = (assumed_units(core), ()) if dmar is None else units_of(core, dmar)
+        return VtdIommu(core, units, regions, options.shared_rmrr)
+    unit = min(options.hidden, default=(0, NOT_A_FUNCTION))
+    ivrs = assumed_ivrs(core, unit)
+    for (segment, rid), requestor in options.requestors.items():
+        ivrs.say((segment, unit[1]), rid, requestor)
+    return AmdIommu(core, ivrs, frozenset({unit}))
+
+
 def scan_segments(core: Core) -> None:
-    """What x86 does while it sets up the IOMMU: a record for every function of every known
-    segment, by the bus numbers that the firmware left; all are Dom0's but the hidden ones."""
-    for segment in list(core.records.segments):
+    """What x86 does while it sets up the IOMMU (`scan_pci_devices`): a record for every function of
+    every known segment, by the bus numbers that the firmware left. Then they become Dom0's, in the
+    order of their addresses, whatever the IOMMU says (`setup_hwdom_pci_devices`)."""
+    for segment in sorted(core.records.segments):
         for slot in range(256 * 32):
             bus, first = slot >> 5, (slot & 31) << 3
             for devfn in range(first, first + 8):
@@ -69,9 +88,25 @@ def scan_segments(core: Core) -> None:
                         break
                     continue
                 record = make_record(core, segment, bus, devfn)
-                hidden = (segment, record.rid) in core.options.hidden
-                record.owner = DOMID_XEN if hidden else DOM0
-                if core.iommu is not None:
-                    core.iommu.add(record)
+                if (segment, record.rid) in core.options.hidden:
+                    core.give(record, DOMID_XEN)
                 if devfn == first and not core.access.read(segment, bus, devfn, 0x0E, 1) & MULTIFUNCTION:
                     break
+    for segment in sorted(core.records.segments):
+        for _, record in sorted(core.records.segments[segment].devices.items()):
+            _set_up_for_dom0(core, record)
+
+
+def _set_up_for_dom0(core: Core, record: Record) -> None:
+    """A hidden device stays Xen's, but is translated for Dom0."""
+    assert core.iommu is not None
+    hidden = record.owner == DOMID_XEN
+    if hidden:
+        record.owner = DOM0
+    else:
+        core.give(record, DOM0)
+    for devfn in record.functions():
+        if core.iommu.add(record, devfn) and devfn == record.devfn:
+            break
+    if hidden:
+        record.owner = DOMID_XEN

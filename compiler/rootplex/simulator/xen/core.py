@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from msgspec import Struct, field
@@ -10,9 +10,11 @@ from msgspec import Struct, field
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import ConfigAccess
 from rootplex.simulator.xen.bridges import Routes
+from rootplex.simulator.xen.lists import ListHead
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
+from rootplex.simulator.xen.versions import XenVersion, version
 from rootplex.source.place import Place
 
 Tracer = Callable[[str, int, int, int], None]
@@ -37,8 +39,9 @@ class PhantomOption(Struct, frozen=True):
 class Options(Struct, frozen=True, kw_only=True):
     """Xen's command line and the x86 firmware's facts, as far as they matter here and no artifact
     says them. `reserved` are (base, size) of the E820's reserved areas; `bios_year` is DMI's;
-    `requestors` the IVRS aliases (segment, rid) → rid; `shared_rmrr` the (segment, rid) of devices
-    that share a reserved memory region with another; `hidden` those that Xen keeps for itself."""
+    `requestors` are IVRS aliases (segment, rid) → rid beside those of the table; `shared_rmrr` the
+    (segment, rid) of devices that share a reserved memory region with another, beside DMAR's; `hidden`
+    those that Xen keeps for itself."""
 
     phantom: tuple[PhantomOption, ...] = ()
     quirks: bool = True
@@ -54,18 +57,26 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Iommu(Protocol):
-    """An IOMMU driver's hooks for PCI. Results are 0 or a negative errno; a hook that takes Xen
-    down raises `Stopped`."""
+    """An IOMMU driver's hooks for PCI, each for one devfn: the record's own or one of its phantoms.
+    Results are 0 or a negative errno; a hook that takes Xen down raises `Stopped`."""
 
-    def add(self, record: Record) -> int: ...
+    def add(self, record: Record, devfn: int) -> int: ...
 
-    def remove(self, record: Record) -> int: ...
+    def remove(self, record: Record, devfn: int) -> int: ...
 
-    def assign(self, record: Record, domain: int, relaxed: bool) -> int: ...
+    def quarantine(self, record: Record) -> int:
+        """Make ready what a quarantined device is given."""
+        ...
 
-    def reassign(self, record: Record, domain: int) -> int: ...
+    def assign(self, record: Record, domain: int, devfn: int, relaxed: bool) -> int:
+        """Translate for that domain from now on; it becomes the owner where this is 0."""
+        ...
 
-    def group(self, records: Records, record: Record) -> int | None:
+    def reassign(self, record: Record, domain: int, devfn: int) -> int:
+        """The same on the way back to Dom0 or into quarantine."""
+        ...
+
+    def group(self, segment: int, bus: int, devfn: int) -> int | None:
         """The group id as bus << 8 | devfn; None: this driver has no such hook."""
         ...
 
@@ -79,13 +90,14 @@ class VirtualPci(Protocol):
 
 
 class Domain(Struct):
-    """A domain. `iommu`: its devices are translated."""
+    """A domain. `iommu`: its devices are translated; `devices` is the list of them, newest first."""
 
     number: int
     name: str
     iommu: bool = True
     dying: bool = False
     crashed: bool = False
+    devices: ListHead = field(default_factory=ListHead)
 
 
 class Core(Struct):
@@ -111,6 +123,11 @@ class Core(Struct):
     """The 2017 protocol's word on a device before it is added: (segment, bus, devfn) → errno."""
 
     @property
+    def version(self) -> XenVersion:
+        """What this Xen does as its version does it."""
+        return version(self.settings.xen)
+
+    @property
     def x86(self) -> bool:
         return self.settings.arch == "x86_64"
 
@@ -122,3 +139,21 @@ class Core(Struct):
 
     def is_guest(self, number: int) -> bool:
         return number not in (DOM0, DOMID_IO)
+
+    def translates(self, record: Record) -> bool:
+        """`is_iommu_enabled` of the owner."""
+        owner = None if record.owner is None else self.domains.get(record.owner)
+        return self.iommu is not None and owner is not None and owner.iommu
+
+    def give(self, record: Record, domain: int) -> None:
+        """Make a domain the owner: the first in its list."""
+        record.owner = domain
+        record.in_domain.add(self.domains[domain].devices)
+
+    def take(self, record: Record) -> None:
+        """Take a record out of its owner's list; `owner` is left to the caller."""
+        record.in_domain.delete(checked=self.version.debug)
+
+    def devices_of(self, domain: Domain) -> Iterator[Record]:
+        """A domain's devices, the newest first."""
+        return domain.devices.members(x86=self.x86)

@@ -1,11 +1,11 @@
-"""A device record from configuration accesses: type, capabilities, bus table, phantoms (§2.4)."""
+"""Device records come and go: type, capabilities, bus table, phantoms (§2.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from rootplex.simulator.xen.core import Core
-from rootplex.simulator.xen.records import CONVENTIONAL_BRIDGES, PCIE_KINDS, Kind, Record
+from rootplex.simulator.xen.records import CONVENTIONAL_BRIDGES, Kind, Record
 
 CAP_MSI, CAP_PCIX, CAP_PCIE, CAP_MSIX = 0x05, 0x07, 0x10, 0x11
 EXT_CAP_ACS, EXT_CAP_SRIOV = 0x000D, 0x0010
@@ -47,8 +47,12 @@ class Function:
             yield id_, offset
             offset = self.read(offset + 1, 1)
 
+    def capability(self, id_: int) -> int | None:
+        """The offset of the first capability of that id (`pci_find_cap_offset`)."""
+        return next((offset for found, offset in self.capabilities() if found == id_), None)
+
     def extended_capability(self, id_: int) -> int | None:
-        """The offset of the first extended capability of that id."""
+        """The offset of the first extended capability of that id, whether or not it can be reached."""
         offset = 0x100
         for _ in range(EXTENDED_LIMIT):
             header = self.read(offset, 4)
@@ -68,33 +72,66 @@ def is_present(core: Core, segment: int, bus: int, devfn: int) -> bool:
     return ids not in (0, 0xFFFFFFFF, 0x0000FFFF, 0xFFFF0000)
 
 
+def extended_capability(core: Core, record: Record, id_: int) -> int | None:
+    """`pci_find_ext_capability`: nothing where Xen knows that it does not reach them."""
+    if core.version.extended_flag and not record.extended:
+        return None
+    return function_of(core, record).extended_capability(id_)
+
+
+def function_of(core: Core, record: Record) -> Function:
+    """The configuration space of a known device."""
+    return Function(core, record.segment, record.bus, record.devfn)
+
+
 def make_record(core: Core, segment: int, bus: int, devfn: int) -> Record:
     """`alloc_pdev`: read the function, make its ownerless record and remember it."""
     function = Function(core, segment, bus, devfn)
-    capabilities: dict[int, int] = {}
-    for id_, offset in function.capabilities():
-        capabilities.setdefault(id_, offset)
-    pcie = capabilities.get(CAP_PCIE)
-    record = Record(segment, bus, devfn, _kind(core, function, pcie), pcie=pcie)
+    record = Record(segment, bus, devfn, Kind.UNKNOWN)
     if core.x86:
-        record.msi, record.msix = capabilities.get(CAP_MSI), capabilities.get(CAP_MSIX)
-        _clear_stale_interrupts(function, record)
-    known = core.records.segment(segment)
-    if record.kind in CONVENTIONAL_BRIDGES:
-        secondary, subordinate = function.read(0x19, 1), function.read(0x1A, 1)
-        for number in range(secondary, subordinate + 1):
-            known.upstream[number] = (bus, devfn)
-    if record.kind is Kind.PCIE_ENDPOINT and pcie is not None:
-        record.phantom_stride = _phantom_stride(core, function, record, pcie)
-    record.extended = has_extended_space(core, function, record, capabilities.get(CAP_PCIX))
-    if record.kind is Kind.UNKNOWN:
-        core.notice("unknown-type", f"{record.sbdf}: unknown type of device")
+        record.msi, record.msix = function.capability(CAP_MSI), function.capability(CAP_MSIX)
+        _clear_stale_msix(function, record)
     core.records.add(record)
+    record.pcie = function.capability(CAP_PCIE)
+    record.kind = kind_of(function)
+    if in_bus_table(core, record):
+        secondary, subordinate = function.read(0x19, 1), function.read(0x1A, 1)
+        core.records.segment(segment).put_below(secondary, subordinate, (bus, devfn))
+    elif record.kind is Kind.PCIE_ENDPOINT and record.pcie is not None:
+        record.phantom_stride = _phantom_stride(core, function, record, record.pcie)
+    elif record.kind is Kind.UNKNOWN:
+        core.notice("unknown-type", f"{record.sbdf}: unknown type of device")
+    record.extended = has_extended_space(core, record)
     return record
 
 
-def _kind(core: Core, function: Function, pcie: int | None) -> Kind:
+def free_record(core: Core, record: Record) -> None:
+    """`free_pdev`. The buses of a conventional bridge, as its registers have them at this moment,
+    get what the bus above has; a VF leaves its PF's list. Whoever still lists or links the record
+    does so for good: that is the caller's fault (`vf-without-pf` of `physdev`)."""
+    segment = core.records.segment(record.segment)
+    if in_bus_table(core, record):
+        function = function_of(core, record)
+        segment.take_out(function.read(0x19, 1), function.read(0x1A, 1), record.bus)
+    del segment.devices[record.rid]
+    if record.virtfn and core.version.vf_list:
+        record.vf_list.delete(checked=core.version.debug)
+    record.freed = True
+    if core.version.debug:
+        record.vf_list.poison()
+        record.in_domain.poison()
+
+
+def in_bus_table(core: Core, record: Record) -> bool:
+    """Whether the record is of a bridge that the bus table has."""
+    if record.kind is Kind.PCI_TO_PCIE and not core.version.reverse_bridges:
+        return False
+    return record.kind in CONVENTIONAL_BRIDGES
+
+
+def kind_of(function: Function) -> Kind:
     """`pdev_type`, from the class and the PCIe capability's port type."""
+    pcie = function.capability(CAP_PCIE)
     match function.read(0x0A, 2):
         case 0x0604 if pcie is None:
             return Kind.LEGACY_BRIDGE
@@ -107,10 +144,8 @@ def _kind(core: Core, function: Function, pcie: int | None) -> Kind:
     return Kind.PCI if pcie is None else Kind.PCIE_ENDPOINT
 
 
-def _clear_stale_interrupts(function: Function, record: Record) -> None:
-    """MSI enable, MSI-X enable and mask-all are cleared where firmware left them set."""
-    if record.msi is not None and (control := function.read(record.msi + 2, 2)) & 1:
-        function.write(record.msi + 2, 2, control & ~1)
+def _clear_stale_msix(function: Function, record: Record) -> None:
+    """MSI-X enable and mask-all are cleared where firmware left them set (`pdev_msi_init`)."""
     if record.msix is not None and (control := function.read(record.msix + 2, 2)) & 0xC000:
         function.write(record.msix + 2, 2, control & ~0xC000)
 
@@ -119,7 +154,7 @@ def _phantom_stride(core: Core, function: Function, record: Record, pcie: int) -
     """0 for none. From Device Capabilities, else from the boot option, whose stride is doubled
     while a phantom of it is a real device, and dropped at 8."""
     own = record.devfn & 7
-    supported = function.read(pcie + 4, 4) >> 3 & 3
+    supported = function.read(pcie + 4, 2) >> 3 & 3
     if supported:
         stride = 8 >> supported
         return 0 if own >= stride else stride
@@ -130,19 +165,22 @@ def _phantom_stride(core: Core, function: Function, record: Record, pcie: int) -
     )
     while 0 < stride < 8:
         phantoms = range(record.devfn + stride, (record.devfn | 7) + 1, stride)
-        if not any(is_present(core, record.segment, record.bus, devfn) for devfn in phantoms):
+        ids = (core.access.read(record.segment, record.bus, devfn, 0, 4) for devfn in phantoms)
+        if all(each == 0xFFFFFFFF for each in ids):
             return stride
         stride <<= 1
     return 0
 
 
-def has_extended_space(core: Core, function: Function, record: Record, pcix: int | None) -> bool:
-    """`pci_check_extcfg`: PCIe always may, conventional ones as PCI-X 266 or 533; the dword at
-    0x100 is not all ones, and the space does not repeat every 256 bytes."""
+def has_extended_space(core: Core, record: Record) -> bool:
+    """`pci_check_extcfg`: PCIe and host bridges always may, conventional ones as PCI-X 266 or 533; the
+    dword at 0x100 is not all ones, and the space does not repeat every 256 bytes."""
+    function = function_of(core, record)
     if record.kind in (Kind.LEGACY_BRIDGE, Kind.PCI):
+        pcix = function.capability(CAP_PCIX)
         if pcix is None or not function.read(pcix + 4, 4) & (PCIX_266 | PCIX_533):
             return False
-    elif record.kind not in PCIE_KINDS:
+    elif record.kind is Kind.UNKNOWN:
         return False
     if function.read(0x100, 4) == 0xFFFFFFFF:
         return False

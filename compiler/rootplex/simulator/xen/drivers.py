@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from string import ascii_lowercase, ascii_uppercase
+
 from msgspec import Struct
 
 from rootplex.readers.tree import DtNode
+from rootplex.simulator.xen.errno import Errno
+
+FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class BridgeDriver(Struct, frozen=True):
@@ -34,12 +40,16 @@ BRIDGE_DRIVERS = (
 
 class IommuDriver(Struct, frozen=True):
     """An IOMMU driver. `removes`: it has a remove hook (without one, removing an owned device
-    jumps to address 0, §2.5). `exclusive`: a stream belongs to one function, a second is a BUG."""
+    jumps to address 0, §2.5). `exclusive`: a stream belongs to one function, a second is a BUG.
+    `unknown`: its answer to a device that is behind no IOMMU of its own; `id_mask`: the bits of a
+    stream id that it looks at."""
 
     name: str
     compatible: tuple[str, ...]
     removes: bool
     exclusive: bool
+    unknown: Errno = Errno.ENODEV
+    id_mask: int = 0xFFFFFFFF
 
 
 IOMMU_DRIVERS = (
@@ -49,6 +59,8 @@ IOMMU_DRIVERS = (
         ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500", "cavium,smmu-v2"),
         removes=True,
         exclusive=False,
+        unknown=Errno.ENXIO,
+        id_mask=0x7FFF,
     ),
     IommuDriver(
         "ipmmu-vmsa",
@@ -66,16 +78,30 @@ IOMMU_DRIVERS = (
 )
 
 
+def folded(text: str) -> str:
+    """Without case, as Xen compares compatible strings, device types and node names
+    (`dt_compat_cmp`, `dt_node_cmp`: strcasecmp)."""
+    return text.translate(FOLD)
+
+
+def is_compatible(node: DtNode, compatible: Iterable[str]) -> bool:
+    """Whether any of the node's compatible strings is one of these."""
+    return not {folded(own) for own in node.compatible}.isdisjoint(compatible)
+
+
+def has_device_type(node: DtNode, type_: str) -> bool:
+    """`dt_device_type_is_equal`."""
+    return folded(node.string("device_type") or "") == type_
+
+
 def bridge_driver(node: DtNode) -> BridgeDriver | None:
     """The host bridge driver of a node, by any of its compatible strings; its status is not asked."""
-    names = set(node.compatible)
-    return next((driver for driver in BRIDGE_DRIVERS if names.intersection(driver.compatible)), None)
+    return next((driver for driver in BRIDGE_DRIVERS if is_compatible(node, driver.compatible)), None)
 
 
 def iommu_driver(node: DtNode) -> IommuDriver | None:
     """The IOMMU driver of a node, likewise."""
-    names = set(node.compatible)
-    return next((driver for driver in IOMMU_DRIVERS if names.intersection(driver.compatible)), None)
+    return next((driver for driver in IOMMU_DRIVERS if is_compatible(node, driver.compatible)), None)
 
 
 def is_claimable(node: DtNode) -> bool:

@@ -11,7 +11,7 @@ def xen_groups(core: Core) -> list[list[Record]]:
     group hook (all of Arm) or is off, every function is alone; ACS plays no part anywhere."""
     groups: dict[tuple[int, int], list[Record]] = {}
     for record in core.records:
-        found = None if core.iommu is None else core.iommu.group(core.records, record)
+        found = None if core.iommu is None else core.iommu.group(record.segment, record.bus, record.devfn)
         key = record.rid if found is None or found < 0 else found
         groups.setdefault((record.segment, key), []).append(record)
     return list(groups.values())

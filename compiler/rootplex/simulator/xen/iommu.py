@@ -1,4 +1,4 @@
-"""The IOMMU drivers' hooks for PCI devices: SMMU and IPMMU on Arm (§1.9, §2.5), VT-d and AMD (§2.9)."""
+"""The IOMMU drivers' hooks for PCI devices on Arm: SMMU and IPMMU (§1.9, §2.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimable
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice, stop
-from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, Records, Streams, upstream_bridge
+from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Streams
 from rootplex.source.place import DtPlace, Place
 
 StreamBits = Callable[[HostBridge], int]
@@ -43,8 +43,9 @@ def _map_of(bridge: HostBridge) -> Place | None:
 
 
 class ArmIommu(Struct):
-    """SMMUv3, SMMUv1/2 or IPMMU. `used`: (IOMMU path, stream) → the record that has it. What limits
-    SMMUv1/2 and IPMMU besides (stream matching groups, contexts) is not modelled."""
+    """SMMUv3, SMMUv1/2 or IPMMU. `live`: (IOMMU path, stream) → the record whose translation stands
+    in that stream's entry; a quarantined device has none. What limits SMMUv1/2 and IPMMU besides
+    (stream matching groups, contexts) is not modelled."""
 
     driver: IommuDriver
     driven: frozenset[str]
@@ -52,107 +53,81 @@ class ArmIommu(Struct):
     translate: Translate
     stream_bits: StreamBits
     notices: list[Notice]
-    used: dict[tuple[str, int], Record] = field(default_factory=dict)
+    quarantines: bool = True
+    live: dict[tuple[str, int], Record] = field(default_factory=dict)
 
-    def add(self, record: Record) -> int:
-        """0; -EEXIST (data of an earlier failed add is still attached); -ENODEV (no bridge, no
-        IOMMU that Xen drives); the errors of `streams.translate`; -ERANGE. A stream that another
-        function has on the same SMMUv3 is a BUG."""
+    def add(self, record: Record, devfn: int) -> int:
+        """0; -EEXIST (data of an earlier failed add was still attached; now it is not); -ENODEV, with
+        SMMUv1/2 -ENXIO (no bridge, no IOMMU that Xen drives); the errors of `streams.translate`;
+        -ERANGE. A stream that is live for another function of the same SMMUv3 is a BUG."""
+        if devfn != record.devfn:
+            return 0
         if record.streams is not None:
+            record.streams = None
             return -Errno.EEXIST
         bridge = self.routes.find(record.segment, record.bus)
         if bridge is None:
-            text = f"no bridge for {record.sbdf}"
-            self.notices.append(Notice("no-bridge-for", text))
+            self.notices.append(Notice("no-bridge-for", f"no bridge for {record.sbdf}"))
             return -Errno.ENODEV
         error, record.streams = self.translate(bridge, record)
-        if error or record.streams is None:
+        if error:
             return error
-        iommu, ids = record.streams.iommu, record.streams.ids
-        if iommu is None or iommu not in self.driven:
-            return -Errno.ENODEV
-        if any(stream >> self.stream_bits(bridge) for stream in ids):
+        if record.streams is None or record.streams.iommu not in self.driven:
+            return -self.driver.unknown
+        if any(stream >> self.stream_bits(bridge) for stream in record.streams.ids):
             return -Errno.ERANGE
-        for stream in ids:
-            holder = self.used.setdefault((iommu, stream), record)
-            if holder is not record and self.driver.exclusive:
-                cause = f"stream {stream:#x} of {record.sbdf} is already that of {holder.sbdf}"
-                raise stop("BUG", cause, "§1.9, XP-33", _map_of(bridge))
+        self._attach(record)
         return 0
 
-    def remove(self, record: Record) -> int:
+    def _entries(self, record: Record) -> list[tuple[str, int]]:
+        streams = record.streams
+        if streams is None or streams.iommu is None:
+            return []
+        return [(streams.iommu, stream & self.driver.id_mask) for stream in streams.ids]
+
+    def _attach(self, record: Record) -> None:
+        """`arm_smmu_attach_dev`: write the entries of a device's streams."""
+        self._detach(record)
+        for entry in self._entries(record):
+            holder = self.live.setdefault(entry, record)
+            if holder is not record and self.driver.exclusive:
+                bridge = self.routes.find(record.segment, record.bus)
+                gone = ", which was freed" if holder.freed else ""
+                cause = f"stream {entry[1]:#x} of {record.sbdf} is already that of {holder.sbdf}{gone}"
+                raise stop("BUG", cause, "§1.9, XP-33", None if bridge is None else _map_of(bridge))
+
+    def _detach(self, record: Record) -> None:
+        for entry in self._entries(record):
+            if self.live.get(entry) is record:
+                del self.live[entry]
+
+    def remove(self, record: Record, devfn: int) -> int:
         """0 where the driver has the hook; else the jump to address 0."""
         if not self.driver.removes:
             cause = f"removing {record.sbdf}: the {self.driver.name} driver has no remove hook"
             raise stop("jump to address 0", cause, "§2.5, XP-39")
-        self.used = {stream: holder for stream, holder in self.used.items() if holder is not record}
+        if devfn == record.devfn:
+            self._detach(record)
         return 0
 
-    def assign(self, record: Record, domain: int, relaxed: bool) -> int:
-        """Always 0: the stream is pointed at the new domain's tables."""
+    def quarantine(self, record: Record) -> int:
+        """0: no Arm driver has the hook."""
         return 0
 
-    def reassign(self, record: Record, domain: int) -> int:
+    def assign(self, record: Record, domain: int, devfn: int, relaxed: bool) -> int:
+        """Always 0: the streams are pointed at the new domain's tables, in quarantine at none."""
+        if devfn == record.devfn and domain != DOMID_IO:
+            self._attach(record)
+        elif devfn == record.devfn and self.quarantines:
+            self._detach(record)
+        return 0
+
+    def reassign(self, record: Record, domain: int, devfn: int) -> int:
         """Taking the device back: 0 for Dom0 and the quarantine domain, -EPERM for any other."""
-        return 0 if domain in (DOM0, DOMID_IO) else -Errno.EPERM
+        if domain not in (DOM0, DOMID_IO):
+            return -Errno.EPERM
+        return self.assign(record, domain, devfn, relaxed=False)
 
-    def group(self, records: Records, record: Record) -> int | None:
+    def group(self, segment: int, bus: int, devfn: int) -> int | None:
         """None: no Arm driver has the hook, so Xen has no groups on Arm at all."""
         return None
-
-
-class VtdIommu(Struct):
-    """Intel VT-d. `shared_rmrr`: (segment, rid) of devices that share a reserved region."""
-
-    shared_rmrr: frozenset[tuple[int, int]] = frozenset()
-
-    def add(self, record: Record) -> int:
-        return 0
-
-    def remove(self, record: Record) -> int:
-        return 0
-
-    def assign(self, record: Record, domain: int, relaxed: bool) -> int:
-        """-EPERM for a guest's host bridge, or a shared RMRR that is not relaxed."""
-        guest = domain not in (DOM0, DOMID_IO)
-        if guest and record.kind is Kind.HOST_BRIDGE:
-            return -Errno.EPERM
-        if guest and not relaxed and (record.segment, record.rid) in self.shared_rmrr:
-            return -Errno.EPERM
-        return 0
-
-    def reassign(self, record: Record, domain: int) -> int:
-        return 0
-
-    def group(self, records: Records, record: Record) -> int | None:
-        """The topmost conventional bridge above, else the device itself; -ENODEV for a loop."""
-        reached = upstream_bridge(records, record.segment, record.bus, record.devfn)
-        return -Errno.ENODEV if reached is None else reached[0] << 8 | reached[1]
-
-
-class AmdIommu(Struct):
-    """AMD-Vi with the aliases of its IVRS: (segment, rid) → requestor id. A device that IVRS does
-    not cover (`covered` None: it covers all) has no IOMMU; one marked invalid is refused."""
-
-    requestors: dict[tuple[int, int], int]
-    covered: frozenset[tuple[int, int]] | None = None
-    invalid: frozenset[tuple[int, int]] = frozenset()
-
-    def add(self, record: Record) -> int:
-        """0, -ENODEV (no IOMMU for the device) or -EPERM (IVRS marks it invalid)."""
-        key = (record.segment, record.rid)
-        if self.covered is not None and key not in self.covered:
-            return -Errno.ENODEV
-        return -Errno.EPERM if key in self.invalid else 0
-
-    def remove(self, record: Record) -> int:
-        return 0
-
-    def assign(self, record: Record, domain: int, relaxed: bool) -> int:
-        return self.add(record)
-
-    def reassign(self, record: Record, domain: int) -> int:
-        return 0
-
-    def group(self, records: Records, record: Record) -> int | None:
-        return self.requestors.get((record.segment, record.rid), record.rid)

@@ -22,11 +22,21 @@ from rootplex.simulator.linux.hypervisor import (
 )
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
 from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
+from rootplex.simulator.xen.calls import (
+    ManagePci,
+    ManagePciExt,
+    PciDevice,
+    PciDeviceAdd,
+    PciMmcfgReserved,
+    Structure,
+    filled,
+    given,
+)
 from rootplex.simulator.xen.core import Core, Domain, Options, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.groups import xen_groups
-from rootplex.simulator.xen.hypercalls import BY_NAME, dispatch, fitted
+from rootplex.simulator.xen.hypercalls import BY_NAME, dispatch
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
 from rootplex.simulator.xen.records import DOM0, Leftover, Record
@@ -153,9 +163,9 @@ class Xen:
 
     # Hypercalls
 
-    def call(self, op: str, args: Mapping[str, int] | None, caller: int = DOM0) -> Call:
+    def call(self, op: str, args: Structure | Mapping[str, int] | None, caller: int = DOM0) -> Call:
         """Make any hypercall by name; `args` None is a bad pointer. A crash is a value here."""
-        logged: dict[str, int | str] = dict(args or {})
+        logged: dict[str, int | str] = dict(given(args) if isinstance(args, Structure) else args or {})
         if self.crash is not None:
             return self._log(Call(op, logged, None, self.crash))
         try:
@@ -164,25 +174,35 @@ class Xen:
             self.crash = stopped.crash
             return self._log(Call(op, logged, None, stopped.crash))
         result, devices = answer if isinstance(answer, tuple) else (answer, ())
-        if op not in ADDS or args is None:
-            return self._log(Call(op, logged, result, devices=devices))
-        fields = fitted(BY_NAME[op], args)
-        record = self.core.records.find(fields.get("seg", 0), fields["bus"], fields["devfn"])
+        record = None if op not in ADDS or args is None else self._record_of(op, args)
         if record is None:
-            return self._log(Call(op, logged, result))
+            return self._log(Call(op, logged, result, devices=devices))
         return self._log(Call(op, logged, result, owner=record.owner, leftover=record.leftover))
 
+    def _record_of(self, op: str, args: Structure | Mapping[str, int]) -> Record | None:
+        """What is known of the device that was added."""
+        fields = args if isinstance(args, Structure) else filled(BY_NAME[op].structure, args)
+        match fields:
+            case PciDeviceAdd() | PciDevice():
+                return self.core.records.find(fields.seg, fields.bus, fields.devfn)
+            case ManagePci() | ManagePciExt():
+                return self.core.records.find(0, fields.bus, fields.devfn)
+        return None
+
     def _where(self) -> str:
-        """Whose operations exist: under the 2017 protocol every Arm and RISC-V has arm64's."""
+        """Whose operations exist: under the 2017 protocol every Arm and RISC-V has arm64's, today an
+        arm64 only in a Xen that can be built with PCI there."""
         arch = self.settings.arch
-        return "arm64" if self.discovery is not None and arch != "x86_64" else arch
+        if self.discovery is not None and arch != "x86_64":
+            return "arm64"
+        return "none" if arch == "arm64" and not self.core.version.arm_pci else arch
 
     def _log(self, call: Call) -> Call:
         self.calls.append(call)
         self._trace("hypercall", len(self.calls) - 1, 0, call.result or 0)
         return call
 
-    def _do(self, op: str, args: Mapping[str, int]) -> int:
+    def _do(self, op: str, args: Structure) -> int:
         """A hypercall of Dom0's: its result, or `Stopped`."""
         call = self.call(op, args)
         if call.crash is not None or call.result is None:
@@ -191,21 +211,38 @@ class Xen:
 
     def pci_device_add(self, call: DeviceAdd) -> int:
         flags = FLAG_EXTFN * call.extfn | FLAG_VIRTFN * call.virtfn | FLAG_PXM * (call.pxm is not None)
-        args = {"seg": call.segment, "bus": call.bus, "devfn": call.devfn, "flags": flags}
-        args |= {"physfn_bus": call.physfn[0], "physfn_devfn": call.physfn[1]}
-        return self._do("pci_device_add", args if call.pxm is None else args | {"pxm": call.pxm})
+        args = PciDeviceAdd(
+            seg=call.segment,
+            bus=call.bus,
+            devfn=call.devfn,
+            flags=flags,
+            physfn_bus=call.physfn[0],
+            physfn_devfn=call.physfn[1],
+            pxm=call.pxm,
+        )
+        return self._do("pci_device_add", args)
 
     def manage_pci_add(self, call: DeviceAdd) -> int:
-        args = {"bus": call.bus, "devfn": call.devfn}
         if not call.extfn and not call.virtfn:
-            return self._do("manage_pci_add", args)
-        args |= {"is_extfn": int(call.extfn), "is_virtfn": int(call.virtfn)}
-        args |= {"physfn_bus": call.physfn[0], "physfn_devfn": call.physfn[1]}
+            return self._do("manage_pci_add", ManagePci(bus=call.bus, devfn=call.devfn))
+        args = ManagePciExt(
+            bus=call.bus,
+            devfn=call.devfn,
+            is_extfn=int(call.extfn),
+            is_virtfn=int(call.virtfn),
+            physfn_bus=call.physfn[0],
+            physfn_devfn=call.physfn[1],
+        )
         return self._do("manage_pci_add_ext", args)
 
     def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
-        args = {"address": call.address, "segment": call.segment, "start_bus": call.start_bus}
-        args |= {"end_bus": call.end_bus, "flags": call.flags}
+        args = PciMmcfgReserved(
+            address=call.address,
+            segment=call.segment,
+            start_bus=call.start_bus,
+            end_bus=call.end_bus,
+            flags=call.flags,
+        )
         return self._do("pci_mmcfg_reserved", args)
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:

@@ -38,11 +38,17 @@ class McfgWindows(Struct):
     valid: bool = False
 
     def base_of(self, segment: int, bus: int) -> int | None:
-        """The base (of bus 0) of the first enabled window with this bus."""
+        """The base (of bus 0) of the first window with this bus; None where that one is not enabled,
+        whatever others there are (`get_virt`)."""
         for window in self.windows:
-            if window.enabled and window.segment == segment and window.start <= bus <= window.end:
-                return window.base
+            if window.segment == segment and window.start <= bus <= window.end:
+                return window.base if window.enabled else None
         return None
+
+    @property
+    def state(self) -> tuple[bool, ...]:
+        """Which windows are enabled."""
+        return tuple(window.enabled for window in self.windows)
 
     def fits(self, index: int) -> bool:
         """Whether entry `index` finds room to be mapped: one slot an entry, as large as the

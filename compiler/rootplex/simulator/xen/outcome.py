@@ -8,7 +8,17 @@ from msgspec import Struct
 
 from rootplex.source.place import Place
 
-CrashKind = Literal["panic", "BUG", "assertion", "data abort", "page fault", "jump to address 0"]
+CrashKind = Literal[
+    "panic",
+    "BUG",
+    "assertion",
+    "data abort",
+    "page fault",
+    "general protection fault",
+    "jump to address 0",
+    "endless loop",
+]
+"""How Xen ends; in an `endless loop` it holds its locks and answers nobody any more."""
 
 
 class Crash(Struct, frozen=True):

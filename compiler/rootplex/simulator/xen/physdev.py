@@ -1,69 +1,96 @@
-"""The physdev operations on devices: add, remove, reset, MSI-X, and the older manage calls (§2).
+"""The physdev operations on devices: add, remove, reset, MCFG areas, and the older manage calls (§2).
 
-Each handler takes the shared state and the operation's fields by name, and returns 0 or a negative
+Each handler takes the shared state and the operation's structure, and returns 0 or a negative
 errno. Who may call, and on which architecture, is decided before (`hypercalls`).
 """
 
 from __future__ import annotations
 
+from msgspec import Struct
+
+from rootplex.simulator.xen.calls import (
+    ManagePci,
+    ManagePciExt,
+    PciDevice,
+    PciDeviceAdd,
+    PciDeviceReset,
+    PciMmcfgReserved,
+)
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import (
-    CAP_PCIX,
     EXT_CAP_ACS,
     EXT_CAP_SRIOV,
     Function,
+    extended_capability,
+    free_record,
+    function_of,
     has_extended_space,
     make_record,
 )
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import stop
-from rootplex.simulator.xen.records import DOM0, Record
-
-Args = dict[str, int]
+from rootplex.simulator.xen.records import DOM0, VF_BARS, Record
 
 FLAG_EXTFN, FLAG_VIRTFN, FLAG_PXM = 1, 2, 4
 RESET_FLAGS = 0x3
 ACS_ENABLED = 0x01 | 0x04 | 0x08 | 0x10
 """Source Validation, P2P Request and Completion Redirect, Upstream Forwarding (§4.2)."""
 SRIOV_CONTROL, SRIOV_BARS, VF_ENABLE, VF_MEMORY = 0x08, 0x24, 0x1, 0x8
+MEMORY_MASK = 0xFFFFFFF0
+"""The address bits of a memory BAR's first dword."""
 
 
-def pci_device_add(core: Core, args: Args) -> int:
+class Info(Struct, frozen=True, kw_only=True):
+    """`pci_dev_info`: what a report says of its function. `physfn` is the rid of a VF's PF."""
+
+    extfn: bool = False
+    virtfn: bool = False
+    physfn: int = 0
+
+
+def pci_device_add(core: Core, args: PciDeviceAdd) -> int:
     """`pci_device_add` (25). Errors: -ENODEV (VF without its PF), vPCI's and the IOMMU's."""
-    flags = args["flags"]
-    physfn = (args["physfn_bus"], args["physfn_devfn"]) if flags & FLAG_VIRTFN else None
-    return add(core, args["seg"], args["bus"], args["devfn"], bool(flags & FLAG_EXTFN), physfn)
+    info = Info(
+        extfn=bool(args.flags & FLAG_EXTFN),
+        virtfn=bool(args.flags & FLAG_VIRTFN),
+        physfn=args.physfn_bus << 8 | args.physfn_devfn,
+    )
+    return add(core, args.seg, args.bus, args.devfn, info)
 
 
-def manage_pci_add(core: Core, args: Args) -> int:
+def manage_pci_add(core: Core, args: ManagePci) -> int:
     """`manage_pci_add` (15): segment 0, nothing said about the function."""
-    return add(core, 0, args["bus"], args["devfn"], None, None)
+    return add(core, 0, args.bus, args.devfn, None)
 
 
-def manage_pci_add_ext(core: Core, args: Args) -> int:
+def manage_pci_add_ext(core: Core, args: ManagePciExt) -> int:
     """`manage_pci_add_ext` (20): segment 0; -EINVAL for truth values above 1."""
-    if args["is_extfn"] > 1 or args["is_virtfn"] > 1:
+    if args.is_extfn > 1 or args.is_virtfn > 1:
         return -Errno.EINVAL
-    physfn = (args["physfn_bus"], args["physfn_devfn"]) if args["is_virtfn"] else None
-    return add(core, 0, args["bus"], args["devfn"], bool(args["is_extfn"]), physfn)
+    info = Info(
+        extfn=bool(args.is_extfn),
+        virtfn=bool(args.is_virtfn),
+        physfn=args.physfn_bus << 8 | args.physfn_devfn,
+    )
+    return add(core, 0, args.bus, args.devfn, info)
 
 
-def pci_device_remove(core: Core, args: Args) -> int:
+def pci_device_remove(core: Core, args: PciDevice) -> int:
     """`pci_device_remove` (26)."""
-    return remove(core, args["seg"], args["bus"], args["devfn"])
+    return remove(core, args.seg, args.bus, args.devfn)
 
 
-def manage_pci_remove(core: Core, args: Args) -> int:
+def manage_pci_remove(core: Core, args: ManagePci) -> int:
     """`manage_pci_remove` (16): segment 0."""
-    return remove(core, 0, args["bus"], args["devfn"])
+    return remove(core, 0, args.bus, args.devfn)
 
 
-def pci_device_reset(core: Core, args: Args) -> int:
+def pci_device_reset(core: Core, args: PciDeviceReset) -> int:
     """`pci_device_reset` (32): -EINVAL, -ENODEV, or 0. The lock of an ownerless record's domain
     is at address 0: data abort."""
-    if args["flags"] & ~RESET_FLAGS:
+    if args.flags & ~RESET_FLAGS:
         return -Errno.EINVAL
-    record = core.records.find(args["seg"], args["bus"], args["devfn"])
+    record = core.records.find(args.seg, args.bus, args.devfn)
     if record is None:
         return -Errno.ENODEV
     if record.owner is None:
@@ -75,166 +102,189 @@ def pci_device_reset(core: Core, args: Args) -> int:
     return 0
 
 
-def prepare_msix(core: Core, args: Args) -> int:
-    """`prepare_msix` (30): 0 without MSI; -ENODEV; -EBUSY (vectors in use)."""
-    return _msix(core, args, in_use=0)
-
-
-def release_msix(core: Core, args: Args) -> int:
-    """`release_msix` (31): 0 without MSI; -ENODEV; -EBUSY (none prepared, or vectors in use)."""
-    return _msix(core, args, in_use=1)
-
-
-def restore_msi(core: Core, args: Args) -> int:
-    """`restore_msi` (19) and `restore_msi_ext` (27): -ENODEV for an unknown device."""
-    known = core.records.find(args.get("seg", 0), args["bus"], args["devfn"])
-    return 0 if known is not None else -Errno.ENODEV
-
-
-def pci_mmcfg_reserved(core: Core, args: Args) -> int:
-    """`pci_mmcfg_reserved` (24): `McfgWindows.reserved`, then the known devices of those buses are
-    looked at again for extended configuration space. A PVH Dom0's area is trapped as well."""
-    segment, start, end = args["segment"], args["start_bus"], args["end_bus"]
-    result = core.windows.reserved(args["address"], segment, start, end, args["flags"])
-    known = core.records.segments.get(segment)
-    if result == 0 and known is not None:
+def pci_mmcfg_reserved(core: Core, args: PciMmcfgReserved) -> int:
+    """`pci_mmcfg_reserved` (24): `McfgWindows.reserved`; where it changed anything, the known devices
+    of those buses are looked at again for extended configuration space. A PVH Dom0's area is
+    trapped as well."""
+    start, end = args.start_bus, args.end_bus
+    before = core.windows.state
+    result = core.windows.reserved(args.address, args.segment, start, end, args.flags)
+    changed = result == 0 and core.windows.state != before
+    known = core.records.segments.get(args.segment)
+    if changed and core.version.extended_flag and known is not None:
         for record in known.devices.values():
             if start <= record.bus <= end:
-                function = Function(core, record.segment, record.bus, record.devfn)
-                pcix = dict(function.capabilities()).get(CAP_PCIX)
-                record.extended = has_extended_space(core, function, record, pcix)
-    if result == 0 and args["flags"] and core.trap_area is not None:
-        return core.trap_area(args["address"], segment, start, end)
+                record.extended = has_extended_space(core, record)
+    if result == 0 and args.flags and core.trap_area is not None:
+        return core.trap_area(args.address, args.segment, start, end)
     return result
 
 
-def add(
-    core: Core, segment: int, bus: int, devfn: int, extfn: bool | None, physfn: tuple[int, int] | None
-) -> int:
-    """`pci_add_device` (§2.3). `extfn` None: the caller says nothing about the function. Neither
+def add(core: Core, segment: int, bus: int, devfn: int, info: Info | None) -> int:
+    """`pci_add_device` (§2.3). `info` None: the caller says nothing about the function. Neither
     the function, nor a bridge for it, nor its segment need exist. A record that is made here stays
     after most failures, ownerless."""
     if core.admit is not None and (refused := core.admit(segment, bus, devfn)):
         return refused
+    if info is not None and info.virtfn and not core.version.vf_list:
+        info = _with_its_pf(core, segment, info)
     core.records.segment(segment)
     record = core.records.find(segment, bus, devfn) or make_record(core, segment, bus, devfn)
-    if physfn is not None:
-        parent = core.records.find(segment, *physfn)
-        if parent is None:
-            core.notice("vf-without-pf", f"{record.sbdf}: VF added without its PF")
-            core.records.free(record)
-            return -Errno.ENODEV
-        if record.physfn is None:
-            record.physfn = parent
-            parent.virtual_functions.append(record)
-            if not record.extended:
-                core.notice("vf-without-extended", f"{record.sbdf}: VF without extended configuration space")
-        record.virtfn, record.extfn = True, parent.extfn
-    elif extfn is not None:
-        record.virtfn, record.extfn = False, extfn
-    if physfn is None and record.extended and record.vf_bars is None:
+    if info is not None:
+        record.extfn, record.virtfn, record.physfn_rid = info.extfn, info.virtfn, info.physfn
+        if info.virtfn and core.version.vf_list and (error := _link(core, record)):
+            return error
+    if not record.virtfn and not record.has_first_word:
         _size_vf_bars(core, record)
     if record.owner is None and (error := _own(core, record)):
         return error
     _enable_acs(core, record)
     core.notice("added", f"add {record.kind} {record.sbdf}")
-    for phantom in list(record.functions())[1:]:
+    for phantom in record.phantoms():
         core.notice("added-phantom", f"add phantom function {phantom & 7} of {record.sbdf}")
     return 0
 
 
+def _with_its_pf(core: Core, segment: int, info: Info) -> Info:
+    """4.17: a VF is an extended function if its PF is one; a PF that is not known is added, and
+    nobody asks how that went."""
+    bus, devfn = info.physfn >> 8, info.physfn & 0xFF
+    parent = core.records.find(segment, bus, devfn)
+    if parent is None:
+        add(core, segment, bus, devfn, None)
+    return Info(extfn=parent is not None and parent.extfn, virtfn=True, physfn=info.physfn)
+
+
+def _link(core: Core, record: Record) -> int:
+    """A reported VF and its PF: 0, or -ENODEV without the PF, and the record is freed, though its
+    owner and its VFs may have it in their lists. Linked once, the flag of an extended function
+    taken over; a PF whose own VF BARs were sized looks as if it were linked already."""
+    parent = core.records.find(record.segment, record.physfn_rid >> 8, record.physfn_rid & 0xFF)
+    if parent is None:
+        core.notice("vf-without-pf", f"{record.sbdf}: VF added without its PF")
+        if record.owner is not None:
+            core.notice("freed-while-listed", f"{record.sbdf}: freed while its owner lists it", printed=False)
+        free_record(core, record)
+        return -Errno.ENODEV
+    if not record.has_first_word:
+        record.pf = parent
+        record.extfn = parent.extfn
+        if not record.vf_list.is_empty and parent is not record:
+            core.notice("pf-linked-as-vf", f"{record.sbdf}: a PF with VFs is linked as a VF", printed=False)
+        record.vf_list.add(parent.vf_list)
+    if core.version.extended_flag and not record.extended:
+        core.notice("vf-without-extended", f"{record.sbdf}: VF without extended configuration space")
+    return 0
+
+
 def _own(core: Core, record: Record) -> int:
-    """Make the record Dom0's: vPCI, then the IOMMU; on an error it is ownerless again."""
-    record.owner = DOM0
+    """Make the record Dom0's: vPCI, then the IOMMU; on an error it is ownerless again. Where only a
+    phantom function is refused, the device is Dom0's all the same."""
+    core.give(record, DOM0)
     error = core.vpci.attach(record) if core.vpci is not None else 0
     if error == 0 and core.iommu is not None:
-        error = core.iommu.add(record)
-        if error and core.vpci is not None:
+        error = core.iommu.add(record, record.devfn)
+        if error == 0:
+            for phantom in record.phantoms():
+                core.iommu.add(record, phantom)
+        elif core.vpci is not None:
             core.vpci.detach(record)
     if error:
+        core.take(record)
         record.owner = None
     return error
 
 
 def remove(core: Core, segment: int, bus: int, devfn: int) -> int:
-    """`pci_remove_device` (§2.5): -ENODEV; -EBUSY (VFs are left: they and the PF are marked
-    broken); -EINVAL (ownerless, freed all the same); else freed, with the IOMMU's result."""
+    """`pci_remove_device` (§2.5): -ENODEV; -EBUSY (VFs are left, or it is in a list of VFs without
+    being one: all in the list are marked broken); -EINVAL (ownerless, freed all the same); else
+    freed, with the IOMMU's result."""
     record = core.records.find(segment, bus, devfn)
     if record is None:
         return -Errno.ENODEV
-    if record.virtual_functions:
+    if core.version.vf_list and not record.virtfn and not record.vf_list.is_empty:
         core.notice("pf-with-vfs", f"{record.sbdf}: PF removed while VFs are left")
-        for left in (record, *record.virtual_functions):
+        for left in record.vf_list.members(x86=core.x86):
             left.broken = True
+        record.broken = True
         return -Errno.EBUSY
     if core.vpci is not None:
         core.vpci.detach(record)
-    if record.owner is None:
-        result = -Errno.EINVAL
-    else:
-        result = core.iommu.remove(record) if core.iommu is not None else 0
-    core.records.free(record)
+    if record.owner is not None:
+        core.take(record)
+    result = _take_from_iommu(core, record)
+    free_record(core, record)
     return result
 
 
-def _msix(core: Core, args: Args, in_use: int) -> int:
-    if not core.options.msi:
+def _take_from_iommu(core: Core, record: Record) -> int:
+    """`iommu_remove_device`: phantom functions first; the first error ends it."""
+    if record.owner is None:
+        return -Errno.EINVAL
+    if core.iommu is None or not core.translates(record):
         return 0
-    record = core.records.find(args["seg"], args["bus"], args["devfn"])
-    if record is None:
-        return -Errno.ENODEV
-    if record.msix is None:
-        raise stop("page fault", f"{record.sbdf} has no MSI-X, which nobody checks", "§2.7")
-    if record.msix_used != in_use:
-        return -Errno.EBUSY
-    record.msix_used = 1 - in_use
+    for devfn in (*record.phantoms(), record.devfn):
+        if error := core.iommu.remove(record, devfn):
+            return error
     return 0
 
 
 def _size_vf_bars(core: Core, record: Record) -> None:
     """Size the six VF BARs of a PF whose VFs are off, by writing ones (bytes each, 0 for none)."""
-    function = Function(core, record.segment, record.bus, record.devfn)
-    offset = function.extended_capability(EXT_CAP_SRIOV)
+    offset = extended_capability(core, record, EXT_CAP_SRIOV)
     if offset is None:
         return
+    function = function_of(core, record)
     if function.read(offset + SRIOV_CONTROL, 2) & (VF_ENABLE | VF_MEMORY):
         core.notice("vfs-already-enabled", f"{record.sbdf}: VFs are enabled already")
         return
-    sizes = [0] * 6
     index = 0
-    while index < 6:
+    while index < VF_BARS:
         at = offset + SRIOV_BARS + 4 * index
-        bar = function.read(at, 4)
-        wide = bar & 0x7 == 0x4
-        if bar & 1:
+        if function.read(at, 4) & 1:
             core.notice("vf-io-bar", f"{record.sbdf}: VF BAR {index} in I/O space")
-        elif wide and index == 5:
+            if core.version.vf_io_bar_hangs:
+                cause = f"VF BAR {index} of {record.sbdf} is in I/O space, over which the loop does not step"
+                raise stop("endless loop", cause, "§2.3")
+            index += 1
+            continue
+        last = index == VF_BARS - 1
+        size, taken = _bar_size(function, at, last=last)
+        if last and size is None:
             core.notice("vf-bar-last-slot", f"{record.sbdf}: 64-bit VF BAR in the last slot")
-        else:
-            sizes[index] = _bar_size(function, at, 2 if wide else 1)
-        index += 2 if wide else 1
-    record.vf_bars = tuple(sizes)
+        record.vf_sizes[index] = size or 0
+        index += taken
 
 
-def _bar_size(function: Function, at: int, dwords: int) -> int:
-    """Write ones, read back, restore: the size in bytes that the address bits leave."""
-    mask = 0
-    for index in range(dwords):
-        value = function.read(at + 4 * index, 4)
-        function.write(at + 4 * index, 4, 0xFFFFFFFF)
-        mask |= function.read(at + 4 * index, 4) << 32 * index
-        function.write(at + 4 * index, 4, value)
-    mask &= ~0xF
-    return mask & -mask
+def _bar_size(function: Function, at: int, *, last: bool) -> tuple[int | None, int]:
+    """`pci_size_mem_bar`: write ones, read back, restore; the size in bytes that the address bits
+    leave, and how many BARs it took. None: a 64-bit one in the last slot, which stays all ones."""
+    low = function.read(at, 4)
+    wide = low & 0x6 == 0x4
+    function.write(at, 4, 0xFFFFFFFF)
+    if wide and last:
+        return None, 1
+    high = 0
+    if wide:
+        high = function.read(at + 4, 4)
+        function.write(at + 4, 4, 0xFFFFFFFF)
+    size = function.read(at, 4) & MEMORY_MASK
+    if wide:
+        size |= function.read(at + 4, 4) << 32
+        function.write(at + 4, 4, high)
+    elif size:
+        size |= 0xFFFFFFFF << 32
+    function.write(at, 4, low)
+    return -size & 0xFFFFFFFF_FFFFFFFF, 2 if wide else 1
 
 
 def _enable_acs(core: Core, record: Record) -> None:
     """`pci_enable_acs`: switch on what the capability offers of four bits; never clear any."""
-    if core.iommu is None or not record.extended:
+    if not core.translates(record):
         return
-    function = Function(core, record.segment, record.bus, record.devfn)
-    offset = function.extended_capability(EXT_CAP_ACS)
+    offset = extended_capability(core, record, EXT_CAP_ACS)
     if offset is None:
         return
+    function = function_of(core, record)
     control = function.read(offset + 6, 2)
     function.write(offset + 6, 2, control | function.read(offset + 4, 2) & ACS_ENABLED)

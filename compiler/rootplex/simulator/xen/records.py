@@ -9,7 +9,10 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-DOM0, DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID = 0, 0x7FF0, 0x7FF1, 0x7FF2, 0x7FF4
+from rootplex.simulator.xen.lists import ListHead
+
+DOM0, DOMID_FIRST_RESERVED = 0, 0x7FF0
+DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID = 0x7FF0, 0x7FF1, 0x7FF2, 0x7FF4
 """Domain ids (`public/xen.h`): the quarantine domain is DOMID_IO, hidden devices are DOMID_XEN's."""
 
 Leftover = Literal["clean", "ownerless record", "ownerless record with IOMMU data"]
@@ -29,7 +32,9 @@ class Kind(StrEnum):
 
 
 CONVENTIONAL_BRIDGES = frozenset({Kind.LEGACY_BRIDGE, Kind.PCIE_TO_PCI, Kind.PCI_TO_PCIE})
-PCIE_KINDS = frozenset({Kind.PCIE_ENDPOINT, Kind.PCIE_BRIDGE, Kind.PCIE_TO_PCI, Kind.PCI_TO_PCIE})
+
+VF_BARS = 6
+"""How many BARs an SR-IOV capability gives all virtual functions."""
 
 
 class Streams(Struct):
@@ -41,8 +46,15 @@ class Streams(Struct):
 
 
 class Record(Struct, eq=False):
-    """One `struct pci_dev`. `owner` None: ownerless. `phantom_stride` 0: no phantom functions.
-    `msix_prepared` counts vectors in use. Offsets are of the capability in configuration space."""
+    """One `struct pci_dev`. `owner` None: ownerless. `phantom_stride` 0: no phantom functions. Offsets
+    are of the capability in configuration space.
+
+    `extfn`, `virtfn` and `physfn_rid` are `info`, what the last report said. `pf` is the link to a
+    VF's PF, made once; it lies where the size of the PF's own first VF BAR lies (`vf_sizes[0]`, in
+    bytes), so whoever asks for one may find the other (`has_first_word`). `vf_list` is the list of a
+    PF's VFs, and the entry of a VF in that of its PF. `in_domain` is the entry in the owner's list.
+    `msix_used` counts vectors in use; `freed`: Xen has given the memory back.
+    """
 
     segment: int
     bus: int
@@ -56,19 +68,20 @@ class Record(Struct, eq=False):
     owner: int | None = None
     extfn: bool = False
     virtfn: bool = False
-    physfn: Record | None = None
-    virtual_functions: list[Record] = field(default_factory=list)
-    vf_bars: tuple[int, ...] | None = None
+    physfn_rid: int = 0
+    pf: Record | None = None
+    vf_sizes: list[int] = field(default_factory=lambda: [0] * VF_BARS)
     streams: Streams | None = None
     broken: bool = False
     quarantine: bool = False
-    mask_all: bool = False
+    quarantine_tables: bool = False
     msix_used: int = 0
+    freed: bool = False
+    vf_list: ListHead = field(default_factory=ListHead)
+    in_domain: ListHead = field(default_factory=ListHead)
 
-    @classmethod
-    def unknown(cls, segment: int, rid: int) -> Record:
-        """A stand-in for a device that Xen has no record of: only its address is known."""
-        return cls(segment, rid >> 8, rid & 0xFF, Kind.UNKNOWN)
+    def __post_init__(self) -> None:
+        self.vf_list.owner = self.in_domain.owner = self
 
     @property
     def rid(self) -> int:
@@ -77,6 +90,11 @@ class Record(Struct, eq=False):
     @property
     def sbdf(self) -> str:
         return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
+
+    @property
+    def has_first_word(self) -> bool:
+        """Whether the memory shared by `pf` and `vf_sizes[0]` is other than zero."""
+        return self.pf is not None or self.vf_sizes[0] != 0
 
     @property
     def leftover(self) -> Leftover:
@@ -91,14 +109,34 @@ class Record(Struct, eq=False):
         if self.phantom_stride:
             yield from range(self.devfn + self.phantom_stride, (self.devfn | 7) + 1, self.phantom_stride)
 
+    def phantoms(self) -> Iterator[int]:
+        """The devfns of its phantom functions alone."""
+        found = self.functions()
+        next(found)
+        return found
+
 
 class Segment(Struct):
-    """The bookkeeping of one segment. `upstream`: bus → (bus, devfn) of the conventional bridge
-    above, as that bridge's bus numbers stood when its record was made."""
+    """The bookkeeping of one segment. `upstream` is the bus table: bus → (bus, devfn) of the
+    conventional bridge above, as the bridges' bus numbers stood when their records came and went."""
 
     number: int
     devices: dict[int, Record] = field(default_factory=dict)
     upstream: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def put_below(self, secondary: int, subordinate: int, above: tuple[int, int]) -> None:
+        """The buses of a bridge whose record is made."""
+        for bus in range(secondary, subordinate + 1):
+            self.upstream[bus] = above
+
+    def take_out(self, secondary: int, subordinate: int, bus: int) -> None:
+        """The buses of a bridge on `bus` whose record goes: they get what that bus has."""
+        for below in range(secondary, subordinate + 1):
+            above = self.upstream.get(bus)
+            if above is None:
+                self.upstream.pop(below, None)
+            else:
+                self.upstream[below] = above
 
 
 class Records(Struct):
@@ -118,29 +156,26 @@ class Records(Struct):
     def add(self, record: Record) -> None:
         self.segment(record.segment).devices[record.rid] = record
 
-    def free(self, record: Record) -> None:
-        """Forget a record; its bridge's entries in the bus table and its PF's list go with it."""
-        segment = self.segments[record.segment]
-        del segment.devices[record.rid]
-        if record.kind in CONVENTIONAL_BRIDGES:
-            own = (record.bus, record.devfn)
-            segment.upstream = {bus: above for bus, above in segment.upstream.items() if above != own}
-        if record.physfn is not None:
-            record.physfn.virtual_functions.remove(record)
-
     def __iter__(self) -> Iterator[Record]:
         return (record for segment in self.segments.values() for record in segment.devices.values())
 
 
-def upstream_bridge(records: Records, segment: int, bus: int, devfn: int) -> tuple[int, int] | None:
-    """`find_upstream_bridge` (§2.9, §4.1): the (bus, devfn) reached by climbing the bus table; the
-    device's own where nothing is above. None: unknown segment, or a loop of 256 steps."""
+MAX_BUSES = 256
+
+
+def upstream_bridge(records: Records, segment: int, bus: int, devfn: int) -> tuple[int, int, int] | None:
+    """`find_upstream_bridge` (§2.9, §4.1): the (bus, devfn) reached by climbing the bus table, and the
+    last secondary bus on the way; the device's own with -1 where nothing is above. None: unknown
+    segment, or a loop. A device on bus 0 does not climb; a climb that comes to bus 0 goes on."""
+    if bus == 0:
+        return bus, devfn, -1
     known = records.segments.get(segment)
     if known is None:
         return None
-    here = (bus, devfn)
-    for _ in range(256):
-        if here[0] == 0 or here[0] not in known.upstream:
-            return here
-        here = known.upstream[here[0]]
-    return None
+    secondary = -1
+    for _ in range(MAX_BUSES):
+        if bus not in known.upstream:
+            return bus, devfn, secondary
+        secondary = bus
+        bus, devfn = known.upstream[bus]
+    return None if bus in known.upstream else (bus, devfn, secondary)

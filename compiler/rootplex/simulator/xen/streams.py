@@ -15,51 +15,57 @@ ALL_BITS = 0xFFFFFFFF
 
 
 def translate(tree: Tree, bridge: DtNode, record: Record) -> tuple[int, Streams | None]:
-    """(0, streams), or an error with what is left attached to the device.
+    """(0, streams), or an error; `iommu_add_dt_pci_sideband_ids`.
 
-    Errors: -ENODEV (no property; a phandle of no node; no entry covers the id, which leaves the
-    identity id without an IOMMU), -EINVAL (length zero or not a multiple of 16 bytes), -EFAULT (an
-    entry's base has bits outside the mask).
+    Errors: -EINVAL (length zero or not a multiple of 16 bytes; functions behind different IOMMUs),
+    -EFAULT (an entry's base has bits outside the mask). No error is what leaves the function without
+    streams, or without those of a phantom: no property, a phandle of no node, a disabled IOMMU. An id
+    that no entry covers is taken as it is, behind no IOMMU.
     """
     value = bridge.properties.get("iommu-map")
     if value is None:
-        return -Errno.ENODEV, None
+        return 0, None
     if not value or len(value) % 16:
         return -Errno.EINVAL, None
     words = bridge.cells("iommu-map") or ()
     mask = bridge.u32("iommu-map-mask")
     target: DtNode | None = None
-    ids: list[int] = []
+    made: Streams | None = None
     for devfn in record.functions():
         rid = record.bus << 8 | devfn
-        error, found, stream = _lookup(tree, words, ALL_BITS if mask is None else mask, rid, target)
-        if error:
-            return error, Streams(target.path, tuple(ids)) if target is not None else None
-        ids.append(stream)
-        if found is None:
-            return -Errno.ENODEV, Streams(None, tuple(ids))
-        target = found
-    return 0, Streams(target.path if target is not None else None, tuple(ids))
+        found = _lookup(tree, words, ALL_BITS if mask is None else mask, rid, target)
+        if found is Errno.ENODEV:
+            return 0, made
+        if isinstance(found, Errno):
+            return -found, None
+        target, stream = found
+        if target is not None and not target.is_enabled:
+            continue
+        path = None if target is None else target.path
+        if made is not None and made.iommu != path:
+            return -Errno.EINVAL, None
+        made = Streams(path, (*(() if made is None else made.ids), stream))
+    return 0, made
 
 
 def _lookup(
     tree: Tree, words: tuple[int, ...], mask: int, rid: int, wanted: DtNode | None
-) -> tuple[int, DtNode | None, int]:
-    """(errno, IOMMU node, stream id) of one id; without an entry for it the id itself."""
+) -> tuple[DtNode | None, int] | Errno:
+    """`dt_map_id`: (IOMMU node, stream id) of one id; without an entry for it the id itself."""
     masked = rid & mask
     for at in range(0, len(words), 4):
         base, phandle, output, length = words[at : at + 4]
         if base & ~mask & ALL_BITS:
-            return -Errno.EFAULT, None, 0
-        if not base <= masked < base + length:
+            return Errno.EFAULT
+        if not base <= masked < base + length & ALL_BITS:
             continue
         node = tree.by_phandle.get(phandle)
         if node is None:
-            return -Errno.ENODEV, None, 0
+            return Errno.ENODEV
         if wanted is not None and node is not wanted:
             continue
-        return 0, node, masked - base + output & ALL_BITS
-    return 0, wanted, rid
+        return node, masked - base + output & ALL_BITS
+    return wanted, rid
 
 
 def translate_iort(iort: Iort, record: Record) -> tuple[int, Streams | None]:

@@ -1,0 +1,78 @@
+"""Xen's linked lists (`xen/include/xen/list.h`): a head is a member of its ring like any other.
+
+What a real Xen does with memory that it freed or linked twice depends on who is next to whom, so
+the records' lists are kept as rings and not as Python's lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rootplex.simulator.xen.outcome import stop
+
+if TYPE_CHECKING:
+    from rootplex.simulator.xen.records import Record
+
+LONGEST_WALK = 1 << 20
+"""More steps than there can be members: a walk that takes them never ends."""
+
+
+class ListHead:
+    """`struct list_head` inside a record (`owner`), or the head of a domain's list (None)."""
+
+    __slots__ = ("next", "owner", "prev")
+
+    def __init__(self, owner: Record | None = None) -> None:
+        self.owner = owner
+        self.next: ListHead = self
+        self.prev: ListHead = self
+
+    @property
+    def is_empty(self) -> bool:
+        """`list_empty`."""
+        return self.next is self
+
+    def add(self, head: ListHead) -> None:
+        """`list_add`: become the first after `head`; the neighbours are not looked at."""
+        after = head.next
+        after.prev = self
+        self.next, self.prev = after, head
+        head.next = self
+
+    def delete(self, *, checked: bool) -> None:
+        """`list_del`. A debug build asserts that both neighbours point back."""
+        if checked and (self.next.prev is not self or self.prev.next is not self):
+            gone = next((one for one in (self.next, self.prev) if one.next is POISON), None)
+            what = (
+                "in the list does not point back" if gone is None else f"{_name(gone)} was freed while listed"
+            )
+            cause = f"list_del of {_name(self)}: its neighbour {what}"
+            raise stop("assertion", cause, "§2.3")
+        self.next.prev, self.prev.next = self.prev, self.next
+
+    def poison(self) -> None:
+        """A debug build overwrites memory that is freed."""
+        self.next = self.prev = POISON
+
+    def members(self, *, x86: bool) -> Iterator[Record]:
+        """`list_for_each_entry` from this head. What is walked may have been freed: the end of Xen."""
+        here = self.next
+        steps = 0
+        while here is not self:
+            if here is POISON or here.owner is None or here.next is POISON:
+                cause = "a list is walked through a record that was freed while listed"
+                raise stop("general protection fault" if x86 else "data abort", cause, "§2.3")
+            yield here.owner
+            here = here.next
+            steps += 1
+            if steps > LONGEST_WALK:
+                raise stop("endless loop", f"the list of {_name(self)} does not come back to it", "§2.3")
+
+
+def _name(entry: ListHead) -> str:
+    return "a domain's list" if entry.owner is None else entry.owner.sbdf
+
+
+POISON = ListHead()
+"""What the pointers of freed memory are in a debug build: nothing that can be followed."""
