@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from tests.acpica import compiled
 from tests.boot.ram_topology import FUNCTIONS, GROUPS, RAM, device_tree, memory, name, tables
 
 from rootplex.capture import script
@@ -99,7 +100,7 @@ def test_a_topology_in_ram_is_scanned_and_grouped(
     acpi: list[tuple[str, bytes]] = []
     if firmware == "acpi":
         program("iasl")
-        acpi = tables(compiler(tmp_path), "virt")
+        acpi = tables(compiler, "virt")
         machine += f" -bios {uefi('arm64')}"
         append = "mem=1G acpi=force"
     else:
@@ -128,7 +129,7 @@ def test_a_topology_in_ram_is_grouped_by_vt_d_where_its_one_unit_is(
     (tmp_path / "ram").write_bytes(memory())
     machine = Q35.replace("intremap=on", "intremap=off")
     machine += f" -m 2G -device loader,file={tmp_path}/ram,addr=0x50000000,force-raw=on"
-    acpi = tables(compiler(tmp_path), "q35")
+    acpi = tables(compiler, "q35")
     text = start(tmp_path, kernel("x86_64", "linux-6.1"), machine, "memmap=0x20000000$0x50000000", acpi)
     snapshot = parse_snapshot(text, "console.log")
     shifted = {name((segment + 1, bus, devfn)) for segment, bus, devfn in FUNCTIONS}
@@ -141,13 +142,8 @@ def test_a_topology_in_ram_is_grouped_by_vt_d_where_its_one_unit_is(
     }
 
 
-def compiler(folder: Path) -> Callable[[Path], bytes]:
-    def compiled(source: Path) -> bytes:
-        outcome = runner.run(["iasl", "-p", source.stem, str(source)], cwd=folder)
-        assert outcome.status == 0, outcome.stdout
-        return (folder / f"{source.stem}.aml").read_bytes()
-
-    return compiled
+def compiler(source: Path) -> bytes:
+    return compiled(source.read_text()).data
 
 
 def tree(folder: Path) -> Path:

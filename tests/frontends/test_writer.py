@@ -43,6 +43,10 @@ def remarked(node: Node, draw: st.DataObject) -> Node:
     return Node(node.value, node.place, {}, comment)
 
 
+def test_the_end_of_a_document_is_quoted() -> None:
+    assert load_yaml(to_yaml(tree("...", HERE)), "there").plain() == "..."
+
+
 @given(PLAIN, st.data())
 def test_what_is_written_reads_back(plain: object, data: st.DataObject) -> None:
     document = remarked(tree(plain, HERE), data)

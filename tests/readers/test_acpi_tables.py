@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.readers.acpica import compiled, header, needs_iasl, template
+from tests.acpica import compiled, header, needs_iasl, template
 
 from rootplex.readers.acpi.acpidump import read_tables, tables_of
 from rootplex.readers.acpi.dmar import read_dmar

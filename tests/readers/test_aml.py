@@ -6,7 +6,7 @@ from contextlib import suppress
 from random import Random
 
 from msgspec.structs import replace
-from tests.readers.acpica import compiled, needs_acpiexec
+from tests.acpica import compiled, needs_acpiexec
 
 from rootplex.readers.acpi.acpiexec import plain
 from rootplex.readers.acpi.aml import AcpiHostBridge, Namespace, PrtEntry, evaluate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.readers.acpica import compiled, header, needs_iasl, template
+from tests.acpica import compiled, fields, header, needs_iasl, template
 
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import (
@@ -207,10 +207,13 @@ def test_mappings_in_a_loop_end() -> None:
 
 
 def test_every_node_type_of_iasls_template_is_read() -> None:
-    table = read_iort(compiled(template("IORT")))
-    assert [n.type for n in table.nodes] == [0, 1, 2, 3, 4, 5]
-    assert table.node_count == 6
-    assert table.nodes[1].data.device_name == "\\_SB.PCI0.DEV0"  # type: ignore[union-attr]
+    made = compiled(template("IORT"))
+    table = read_iort(made)
+    assert [n.type for n in table.nodes] == list(range(table.node_count))
+    assert table.node_count in (6, 7)  # later ones have an RMR node too
+    # iasl 20250404 cuts the name in its own example short; what it reads there, we read.
+    (name,) = (each.text for each in fields(made.data) if each.name == "Device Name")
+    assert f'"{table.nodes[1].data.device_name}"' == name  # type: ignore[union-attr]
     assert all("not the start of a node" in problem.text for problem in table.problems)
 
 

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.acpica import compiled
 
 from rootplex.readers.acpi.acpiexec import run_session
-from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.questions import ASKED, LIMIT, ask
 
 MACHINE = """
@@ -35,15 +35,13 @@ DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
             Return (ANSW)
         }
     }
-    Device (\\_SB.DEEP) { Device (ER) { Method (_OSC, 4) { Return (Buffer () { 7 }) } } }
+    Device (\\_SB.DEEP)
+    {
+        Name (_ADR, 0)
+        Device (ER) { Name (_ADR, 0) Method (_OSC, 4) { Return (Buffer () { 7 }) } }
+    }
 }
 """
-
-
-def compiled(asl: str, folder: Path) -> bytes:
-    (folder / "t.asl").write_text(asl)
-    subprocess.run(["iasl", "-p", "t", "t.asl"], cwd=folder, check=True, capture_output=True)
-    return (folder / "t.aml").read_bytes()
 
 
 def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
@@ -52,7 +50,7 @@ def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
     data = bytearray(questions.table.data)
     data[9] = -sum(data) & 0xFF
     (tmp_path / "q.aml").write_bytes(data)
-    compiled(MACHINE, tmp_path)
+    (tmp_path / "t.aml").write_bytes(compiled(MACHINE).data)
     subprocess.run(["iasl", "-e", "t.aml", "-d", "q.aml"], cwd=tmp_path, check=True, capture_output=True)
     text = re.sub(r"//.*|/\*.*?\*/|\s+", "", (tmp_path / "q.dsl").read_text())
     assert 'ToUUID("33db4d5b-1ff7-401c-9657-7441c03dd766")' in text
@@ -62,8 +60,8 @@ def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
     assert "Buffer(0x0C){0x01,0x00,0x00,0x00,0x9F,0x01,0x00,0x00,0xBF,0x00,0x00,0x00}" in text
 
 
-def test_the_methods_get_their_arguments(tmp_path: Path) -> None:
-    machine = read_table(compiled(MACHINE, tmp_path), "t.aml")
+def test_the_methods_get_their_arguments() -> None:
+    machine = compiled(MACHINE)
     questions = ask(["\\_SB.PC00", "\\_SB.DEEP.ER", "\\_SB.NONE"])
     session = run_session([machine, questions.table], [f"All {ASKED}"])
     answers = questions.answers(session.evaluations)
@@ -86,16 +84,14 @@ def test_a_path_longer_than_its_encoding_is_left_out() -> None:
     assert not ask(["\\_SB" + ".DEEP" * 300]).objects
 
 
-def test_many_bridges_are_asked_in_one_table(tmp_path: Path) -> None:
+def test_many_bridges_are_asked_in_one_table() -> None:
     names = [f"P{number:03X}" for number in range(300)]
-    answer = "Method (_OSC, 4) {{ Return (Buffer () {{ {}, {} }}) }}"
+    answer = "Name (_ADR, 0) Method (_OSC, 4) {{ Return (Buffer () {{ {}, {} }}) }}"
     devices = "".join(
         f"Device (\\_SB.{name}) {{ {answer.format(number >> 8, number & 0xFF)} }}\n"
         for number, name in enumerate(names)
     )
-    machine = read_table(
-        compiled(f'DefinitionBlock ("", "SSDT", 2, "TEST", "MANY", 1) {{ {devices} }}', tmp_path), "t.aml"
-    )
+    machine = compiled(f'DefinitionBlock ("", "SSDT", 2, "TEST", "MANY", 1) {{ {devices} }}')
     questions = ask([f"\\_SB.{name}" for name in names])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert [answers[f"\\_SB.{name}._OSC"].value for name in names] == [
@@ -103,49 +99,55 @@ def test_many_bridges_are_asked_in_one_table(tmp_path: Path) -> None:
     ]
 
 
-def test_most_questions_with_the_longest_paths_make_a_table(tmp_path: Path) -> None:
+def test_most_questions_with_the_longest_paths_make_a_table() -> None:
     questions = ask([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
     assert len(questions.objects) == 2 * LIMIT
-    machine = read_table(compiled(MACHINE, tmp_path), "t.aml")
+    machine = compiled(MACHINE)
     session = run_session([machine, questions.table], [f"Find {ASKED}"])
     assert len(session.found) == 2 * LIMIT
 
 
-def test_an_object_of_the_machine_named_as_ours_does_not_answer(tmp_path: Path) -> None:
-    own = "Device (\\RPX0) { Device (Q000) { Method (RPXQ) { Return (Buffer () { 9 }) } } }"
+def test_an_object_of_the_machine_named_as_ours_does_not_answer() -> None:
+    ours = "Device (Q000) { Name (_ADR, 0) Method (RPXQ) { Return (Buffer () { 9 }) } }"
+    own = f"Device (\\RPX0) {{ Name (_ADR, 0) {ours} }}"
     text = MACHINE.replace("Device (\\_SB.DEEP)", f"{own} Device (\\_SB.DEEP)")
-    machine = read_table(compiled(text, tmp_path), "t.aml")
+    machine = compiled(text)
     questions = ask(["\\_SB.DEEP.ER"], [machine])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert answers["\\_SB.DEEP.ER._OSC"].value == b"\7"
 
 
-def test_a_machine_of_32_bit_integers_keeps_them(tmp_path: Path) -> None:
+def test_a_machine_of_32_bit_integers_keeps_them() -> None:
     """ACPI 6.5 §19.6.29: integers are as wide as the DSDT's revision says, whatever other tables say."""
     text = """DefinitionBlock ("", "DSDT", 1, "TEST", "OLD", 1)
     {
-        Device (\\_SB.PC00) { Method (_DSM, 4) { Local0 = 0xFFFFFFFF Local0++ Return (Local0) } }
+        Device (\\_SB.PC00)
+        {
+            Name (_ADR, 0)
+            Method (_DSM, 4) { Local0 = 0xFFFFFFFF Local0++ Return (Local0) }
+        }
     }"""
-    machine = read_table(compiled(text, tmp_path), "t.aml")
+    machine = compiled(text)
     questions = ask(["\\_SB.PC00"], [machine])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert answers["\\_SB.PC00._DSM"].value == 0
 
 
-def test_words_that_a_method_prints_end_no_session(tmp_path: Path) -> None:
+def test_words_that_a_method_prints_end_no_session() -> None:
     talk = r'Debug = "\n- help\n- quit\n"'
     methods = f"Method (_STA) {{ {talk} Return (0xF) }} Method (_OSC, 4) {{ {talk} Return (Arg3) }}"
-    text = f'DefinitionBlock ("", "DSDT", 2, "TEST", "TALK", 1) {{ Device (\\_SB.PC00) {{ {methods} }} }}'
-    machine = read_table(compiled(text, tmp_path), "t.aml")
+    device = f"Device (\\_SB.PC00) {{ Name (_ADR, 0) {methods} }}"
+    text = f'DefinitionBlock ("", "DSDT", 2, "TEST", "TALK", 1) {{ {device} }}'
+    machine = compiled(text)
     session = run_session([machine, ask(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"])
     assert session.evaluations["\\_SB.PC00._STA"].value == 0xF
     assert session.found == {"\\_SB.PC00._OSC"}
 
 
-def test_strings_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_strings_come_back_as_they_were_written() -> None:
     """acpiexec escapes what is not plain text; a backslash of the string's own is no escape."""
     asl = 'DefinitionBlock ("", "SSDT", 2, "TEST", "TEXT", 1) { Name (\\TEXT, "%s") }'
     written = r"\a\b\t\n\v\f\r\x1B\x01\x7F\"b\\x41\\n z"
-    table = read_table(compiled(asl % written, tmp_path), "t.aml")
+    table = compiled(asl % written)
     session = run_session([table], ["All TEXT"])
     assert session.evaluations["\\TEXT"].value == '\a\b\t\n\v\f\r\x1b\x01\x7f"b\\x41\\n z'

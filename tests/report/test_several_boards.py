@@ -44,6 +44,7 @@ def test_of_several_the_expected_findings_are_a_count_and_the_others_are_shown()
     assert render(boards, Sources({}), Style()) == (
         "warning[RPX0205]: what RPX0205 says\n"
         " --> x.yaml:2:1\n"
+        "  = more: rootplex explain RPX0205\n"
         "\n"
         "one: consistent (linux-7.2, dt): 1 warning, 2 expected\n"
         "\n"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.acpica import compiled, header, needs_acpiexec
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
-from tests.readers.acpica import compiled, header, needs_acpiexec
 
 from rootplex.simulator.firmware import AcpiFirmware, acpi_firmware
 from rootplex.simulator.hardware import Hardware

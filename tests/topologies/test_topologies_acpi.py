@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.backends.acpi.acpica import evaluate, names
+from tests.acpica import evaluate, names
 from tests.topologies.bundled import platform_of, with_firmware
 
 from rootplex.backends.acpi.names import RESERVATION, SYSTEM_BUS, bridge_path

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.backends.acpi.acpica import evaluate, fields, names, structures
+from tests.acpica import evaluate, fields, names, structures
 from tests.corpus.board_corpus import FIRMWARES, expected
 from tests.topologies.bundled import platform_of
 

@@ -13,7 +13,7 @@ from rootplex.source.node import Node, Scalar
 from rootplex.source.yaml12 import plain_scalar
 
 WIDTH = 104
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@-]*")
+_PLAIN = re.compile(r"(?!\.\.\.$)[A-Za-z0-9_./][A-Za-z0-9_./+@-]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./+#-]*")
 
 

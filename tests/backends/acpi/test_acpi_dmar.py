@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.acpica import fields
 from tests.backends import platforms
-from tests.backends.acpi.acpica import fields
 from tests.backends.platforms import GIB, device, window
 
 from rootplex.backends.acpi.dmar import dmar
@@ -62,7 +62,7 @@ def drhds(platform: Platform) -> list[dict[str, Any]]:
                 found.append({"scopes": [], "end": each.offset})
             case "Length":
                 found[-1]["end"] += each.number
-            case "Flags" if found:
+            case "Flags" if found and "all" not in found[-1]:  # by later iasls, scopes have some too
                 found[-1]["all"] = each.number == 1
             case "PCI Segment Number":
                 found[-1]["segment"] = each.number

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.acpica import evaluate, names
 from tests.backends import platforms
-from tests.backends.acpi.acpica import evaluate, names
 
 from rootplex.backends.acpi.asl import compile_with_complaints
 from rootplex.backends.acpi.dsdt import dsdt

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from msgspec.structs import replace
+from tests.acpica import Field, fields
 from tests.backends import platforms
-from tests.backends.acpi.acpica import Field, fields
 
 from rootplex.backends.acpi.iort import iort
 from rootplex.backends.artifact import Artifact

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from tests.acpica import Field, fields, structures
 from tests.backends import platforms
-from tests.backends.acpi.acpica import Field, fields, structures
 
 from rootplex.backends.acpi.header import with_fixed_creator
 from rootplex.backends.acpi.mcfg import mcfg

@@ -6,11 +6,11 @@ import struct
 
 import pytest
 from msgspec.structs import replace
+from tests.acpica import evaluate, names
 from tests.backends import platforms
-from tests.backends.acpi.acpica import evaluate, names
 from tests.backends.platforms import GIB, KIB, MIB, device, window
 
-from rootplex.backends.acpi.asl import AslError, compile_asl, compile_with_complaints
+from rootplex.backends.acpi.asl import AslError, Complaint, compile_asl, compile_with_complaints
 from rootplex.backends.acpi.names import bridge_name
 from rootplex.backends.acpi.ssdt import ssdt, ssdt_source
 from rootplex.backends.artifact import Artifact
@@ -90,6 +90,12 @@ def test_objects_have_the_described_values(three: Platform) -> None:
         assert names(aml, name) == {f"\\_SB.{device}.{name}": value for device, value in values.items()}
 
 
+def is_of_the_unknown_uuid(complaint: Complaint) -> bool:
+    """Later iasls than 20200925 look UUIDs up, and do not know the one of external facing ports."""
+    kind, number, words = complaint.kind, complaint.number, complaint.words
+    return (kind, number) == ("remark", 2184) and "efcc06cc-73ac-4bc3-bff0-76143807c389" in words
+
+
 def test_iasl_has_nothing_to_say(three: Platform) -> None:
     deep = device(1, type="root-port", devices=(device(0, type="downstream-port", external_facing=True),))
     platform = platforms.platform(
@@ -101,7 +107,7 @@ def test_iasl_has_nothing_to_say(three: Platform) -> None:
         ),
     )
     aml, complaints = compile_with_complaints(ssdt_source(platform).data.decode(), "ssdt")
-    assert complaints == ()
+    assert [each for each in complaints if not is_of_the_unknown_uuid(each)] == []
     assert sum(aml) & 0xFF == 0
     assert aml[28:36] == b"RPLX\x01\0\0\0"
 
@@ -389,7 +395,7 @@ def test_a_text_that_iasl_refuses_is_kept_with_the_line() -> None:
     with pytest.raises(AslError, match=r"cannot compile mine\.asl: line 3: .* in `Name \(_SEG, \)`") as error:
         compile_asl(text, "mine")
     assert error.value.asl == text
-    assert [(each.kind, each.number) for each in error.value.complaints] == [("error", 6126)]
+    assert {(each.kind, each.number) for each in error.value.complaints} == {("error", 6126)}
 
 
 def test_remarks_are_told_and_do_not_hinder() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.readers.acpica import compiled, needs_acpiexec
+from tests.acpica import compiled, needs_acpiexec
 from tests.simulator.groups.pci_trees import PciTree
 from tests.simulator.routing.routing_firmware import (
     NODE,

@@ -1,14 +1,28 @@
-"""ACPICA as the oracle: tables as `iasl -d` prints them, AML as `acpiexec` evaluates it."""
+"""ACPICA as the oracle: tables that `iasl` made, as `iasl -d` prints them, AML as `acpiexec` evaluates it.
+
+The text of data tables is not the same in every release; what differs stands here and nowhere else.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
+import pytest
+
+from rootplex.readers.acpi.header import Table, read_table
 from rootplex.tools.runner import private_folder, run
 
-_FIELD = re.compile(r"^\[([0-9A-F]+)h [0-9]+\s+(\d+)\]\s+(.*?) : (.*)$")
+needs_iasl = pytest.mark.skipif(shutil.which("iasl") is None, reason="needs iasl")
+needs_acpiexec = pytest.mark.skipif(
+    shutil.which("acpiexec") is None or shutil.which("iasl") is None, reason="needs iasl and acpiexec"
+)
+
+# `[024h 0036   4]` by release 20200925, `[024h 0036 004h]` by 20250404.
+_FIELD = re.compile(r"\[([0-9A-F]+)h [0-9]+ +(?:([0-9]+)|([0-9A-F]+)h)\] +(.*?) : (.*)")
 _RESULT = re.compile(r"^Evaluation of (\S+) (returned object|failed with status|returned no).*$")
 _INTEGER = re.compile(r"\[Integer\] = ([0-9A-F]+)")
 _STRING = re.compile(r'\[String\] Length [0-9A-F]+ = "(.*)"')
@@ -40,8 +54,16 @@ def fields(table: bytes) -> list[Field]:
         text = (folder / "table.dsl").read_text()
     assert "Invalid" not in text
     assert "checksum" not in (outcome.stdout + outcome.stderr).lower()
-    found = (_FIELD.match(line) for line in text.splitlines())
-    return [Field(int(each[1], 16), int(each[2]), each[3].strip(), each[4].strip()) for each in found if each]
+    return [found for line in text.splitlines() if (found := field(line))]
+
+
+def field(line: str) -> Field | None:
+    """The field that a line of a disassembled table holds, if it holds one."""
+    found = _FIELD.fullmatch(line)
+    if found is None:
+        return None
+    offset, decimal, hexadecimal, name, text = found.groups()
+    return Field(int(offset, 16), int(decimal or int(hexadecimal, 16)), name.strip(), text.strip())
 
 
 def structures(listed: list[Field], first: str) -> Iterator[dict[str, Field]]:
@@ -108,3 +130,64 @@ def _object(line: str, lines: Iterator[str]) -> object:
         if len(data) >= length:
             return data
         line = next(lines)
+
+
+def compiled(source: str, name: str = "x") -> Table:
+    """The table that iasl makes of a source: ASL, or the fields of a data table as 20200925 prints them.
+
+    Later ones want a `_HID` or an `_ADR` in every ASL device.
+    """
+    with private_folder() as folder:
+        (folder / "in.asl").write_text(_for_this_iasl(source))
+        outcome = run(["iasl", "-p", "out", "in.asl"], cwd=folder)
+        assert outcome.status == 0, outcome.stdout + outcome.stderr
+        return read_table((folder / "out.aml").read_bytes(), name)
+
+
+@cache
+def template(signature: str) -> str:
+    """The source of iasl's own example of a data table."""
+    with private_folder() as folder:
+        run(["iasl", "-T", signature], cwd=folder)
+        return (folder / f"{signature.lower()}.asl").read_text()
+
+
+def header(signature: str, revision: int = 0) -> str:
+    """The fields of a table header; iasl corrects length and checksum."""
+    return f'''[0004] Signature : "{signature}"
+[0004] Table Length : 00000000
+[0001] Revision : {revision:02X}
+[0001] Checksum : 00
+[0006] Oem ID : "VENDOR"
+[0008] Oem Table ID : "BOARD   "
+[0004] Oem Revision : 00000001
+[0004] Asl Compiler ID : "INTL"
+[0004] Asl Compiler Revision : 20200925
+'''
+
+
+_SINCE = (
+    ("IORT", "DeviceID Valid", r"(.*Proximity Domain Valid : .*\n)", r"\1DeviceID Valid : 0\n"),
+    ("IORT", "Ensured Coherency", r"(.*Device Attribute : .*\n)", r"\1Ensured Coherency of Accesses : 0\n"),
+    (
+        "IORT",
+        "PASID Capabilities",
+        r"\[0003\] +Reserved : 000000\n",
+        "[0002] PASID Capabilities : 0000\n[0001] Reserved : 00\n",
+    ),
+    (
+        "DMAR",
+        "Size (pages, log2)",
+        r"(.*\[Hardware Unit Definition\]\n.*\n\[0001\] +Flags : .*\n)\[0001\] +Reserved : 00\n",
+        r"\1[0001] Size (decoded below) : 00\nSize (pages, log2) : 0\n",
+    ),
+)
+"""What later releases ask for: of which table, how its field is called, after or in place of what, what."""
+
+
+def _for_this_iasl(source: str) -> str:
+    """A source with the fields that the installed iasl wants and 20200925 did not know, all of them 0."""
+    for signature, name, before, after in _SINCE:
+        if f'Signature : "{signature}"' in source and name not in source and name in template(signature):
+            source = re.sub(before, after, source)
+    return source
