@@ -253,8 +253,8 @@ def test_firmware_numbers_are_kept_with_probe_only() -> None:
 
 def test_firmware_numbers_are_kept_on_device_tree_by_6_12() -> None:
     """6.11 took the reassigning out (commit 7246a4520b4b), later kernels have it again; booted as a random
-    topology (seed 2026, number 39) on 6.12, which kept its numbers, and on 7.2, which did not."""
-    expected = {"linux-6.1": (2, 2), "linux-6.12": (9, 9), "linux-7.2": (2, 2)}
+    topology (seed 2026, number 39) on 6.12.95, which kept its numbers, and on 7.2, which did not."""
+    expected = {"linux-6.1": (2, 2), "linux-6.12.95": (9, 9), "linux-6.12": (2, 2), "linux-7.2": (2, 2)}
     found = {kernel: buses(scan(_numbered(FIRMWARE_NUMBERS), kernel=kernel))["b"] for kernel in expected}
     assert found == expected
 
@@ -339,21 +339,132 @@ def test_acs_needs_a_driver_on_the_first_bridge() -> None:
 
 
 def test_acs_from_the_command_line() -> None:
-    """§5.2: config_acs forces bits, the right-most character is bit 0; 6.1 does not know it."""
+    """`__pci_config_acs`: forced bits, the right-most character is bit 0; the others are firmware's, 0 here.
+    6.1 does not know config_acs (booted: h074)."""
     tree: Tree = [("rp", 8, root_port(acs=ACS_FULL))]
     chosen = 'bootargs = "quiet pci=nomsi,config_acs=xxxxx1x@0000:00:01.0";'
-    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0x1F)
+    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0x02)
     assert by_page(scan(tree, chosen=chosen, kernel="linux-6.1"), "rp").acs == (ACS_FULL, 0)
-    chosen = 'bootargs = "pci=disable_acs_redir=pci:1234:0104";'
-    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0x11)
+
+
+@pytest.mark.parametrize(
+    ("device", "named"),
+    [
+        ("pci:1234:0104", True),
+        ("pci:0:0104", True),
+        ("pci:1234:0105", False),
+        ("pci:1234:0104:1:0", False),
+        ("0:00:01.0", True),
+        ("00:02.0;00:01.0", True),
+        ("nonsense;00:01.0", False),
+        ("00:01.0/00.0", False),
+    ],
+)
+def test_what_disable_acs_redir_names(device: str, named: bool) -> None:
+    """`pci_dev_str_match`. Since 6.11 the rest is firmware's; before, it is what the kernel switched on."""
+    tree: Tree = [("rp", 8, root_port(acs=ACS_FULL))]
+    chosen = f'bootargs = "pci=disable_acs_redir={device}";'
+    assert by_page(scan(tree, chosen=chosen), "rp").acs == (ACS_FULL, 0 if named else 0x1D)
+
+
+def test_a_device_is_named_by_the_way_to_it() -> None:
+    function = Page().pcie(0).multifunction().acs(0x5F)
+    tree: Tree = [("rp", 8, root_port(), [("ep", 0, function)])]
+    chosen = 'bootargs = "pci=config_acs=1@00:01.0/0.0";'
+    assert by_page(scan(tree, chosen=chosen), "ep").acs == (0x5F, 0x01)
 
 
 def test_external_facing_port_blocks_translated_requests() -> None:
+    """The port alone: what is behind it is untrusted on x86 only (`arch_pci_dev_is_removable`)."""
     node = Node(children="pcie@8,0 { reg = <0x800 0 0 0 0>; external-facing; };")
     tree: Tree = [("rp", 8, root_port(acs=ACS_FULL), [("dev", 0, Page().pcie(0).multifunction().acs(0x5F))])]
     state = scan(tree, node=node)
     assert by_page(state, "rp").acs == (ACS_FULL, 0x1F)
-    assert by_page(state, "dev").acs == (0x5F, 0x1F)
+    assert by_page(state, "dev").acs == (0x5F, 0x1D)
+
+
+def test_without_ats_translated_requests_are_blocked_everywhere() -> None:
+    state = scan([("rp", 8, root_port(acs=ACS_FULL))], chosen='bootargs = "pci=noats";')
+    assert by_page(state, "rp").acs == (ACS_FULL, 0x1F)
+
+
+def test_bus_0x100_is_bus_0_again() -> None:
+    """Booted with 7.2 (h060, h063, h078): the kernel's stack overflows."""
+    numbered = root_port()
+    numbered.put(0x18, 4, 0x00FF0100, writable=0xFFFFFF)
+    tree: Tree = [("rp", 8, numbered), ("more", 16, root_port())]
+    state = scan(tree, chosen="linux,pci-probe-only = <1>;")
+    assert state.died is not None
+    assert (state.died.kind, state.died.number) == ("endless-scan", 0x100)
+    assert state.died.bridge is by_page(state, "more")
+
+
+def test_buses_go_around_where_no_bus_0_is() -> None:
+    """A host bridge of buses 0xf0-0xff: bus 0x100 is new, and nothing answers there."""
+    numbered = root_port()
+    numbered.put(0x18, 4, 0x00FFF1F0, writable=0xFFFFFF)
+    tree: Tree = [("rp", 8, numbered), ("more", 16, root_port(), [("ep", 0, endpoint())])]
+    node = Node(buses=(0xF0, 0xFF))
+    bridge = {"first_bus": 0xF0, "last_bus": 0xFF}
+    state = scan(tree, node=node, bridge=bridge, chosen="linux,pci-probe-only = <1>;")
+    assert state.died is None
+    assert buses(state) == {"rp": (0xF1, 0xFF), "more": (0, 0)}
+    assert [bus.start for bus in state.buses] == [0xF0, 0xF1, 0x100]
+
+
+@pytest.mark.parametrize(
+    ("total", "offset", "last"), [(255, 0x100, 0xFF), (1, 0xFF00, 1), (288, 0x100, 0xFF)]
+)
+def test_the_last_bus_of_vfs_is_kept_in_8_bits(total: int, offset: int, last: int) -> None:
+    """`max_VF_buses` is a u8, and goes down from all VFs to one: bus 0x100 counts as 0 (h078)."""
+    pf = endpoint().sriov(total=total, offset=offset, stride=0x100)
+    assert buses(scan([("rp", 8, root_port(), [("pf", 0, pf)])])) == {"rp": (1, last)}
+
+
+def test_a_bus_that_two_bridges_lead_to_is_scanned_again() -> None:
+    """Booted with 7.2 (h070): what the second shows there belongs to the bus as it was made first."""
+    numbered = root_port()
+    numbered.put(0x18, 4, 0x00020100, writable=0xFFFFFF)
+    up, down = switch_port(UPSTREAM), switch_port(DOWNSTREAM)
+    tree: Tree = [
+        ("rp1", 8, numbered, [("up", 0, up, [("down", 0, down, [("ep1", 0, endpoint())])])]),
+        ("rp2", 16, root_port(), [("ep2", 0, endpoint())]),
+    ]
+    state = scan(tree, chosen="linux,pci-probe-only = <1>;")
+    assert buses(state) == {"rp1": (1, 2), "up": (2, 3), "down": (3, 3), "rp2": (3, 3)}
+    found = by_page(state, "ep2")
+    assert (found.sbdf, found.parent) == ("0000:03:00.0", by_page(state, "down"))
+    assert "ep1" not in addresses(state)
+
+
+def test_a_hot_plug_port_is_given_the_buses_that_the_command_line_says() -> None:
+    """`pci=hpbussize=` (h071); what is no number is 0, too large is the default."""
+    tree: Tree = [("rp", 8, root_port(hotplug=True)), ("more", 16, root_port())]
+    expected = {"3": (1, 3), "0x10": (1, 0x10), "010": (1, 8), "0x100": (1, 1), "1": (1, 1)}
+    chosen = 'bootargs = "pci=hpbussize={}";'
+    found = {text: buses(scan(tree, chosen=chosen.format(text)))["rp"] for text in expected}
+    assert found == expected
+
+
+def test_all_devices_below_a_port_are_looked_for_where_the_command_line_says_so() -> None:
+    """`pci=pcie_scan_all` (h072)."""
+    tree: Tree = [("rp", 8, root_port(), [("ep", 0, endpoint()), ("odd", 3 << 3, endpoint())])]
+    assert "odd" not in addresses(scan(tree))
+    assert addresses(scan(tree, chosen='bootargs = "pci=pcie_scan_all";'))["odd"] == "01:03.0"
+
+
+def test_ari_is_left_alone_where_the_command_line_says_so() -> None:
+    """`pci=noari` (h073)."""
+    tree: Tree = [
+        (
+            "rp",
+            8,
+            root_port(ari=True),
+            [("ep", 0, endpoint().ari(next_function=9)), ("ep9", 9, endpoint().ari())],
+        )
+    ]
+    assert "ep9" in addresses(scan(tree))
+    assert "ep9" not in addresses(scan(tree, chosen='bootargs = "pci=noari";'))
 
 
 def trees(depth: int = 3) -> st.SearchStrategy[list[Any]]:

@@ -16,6 +16,7 @@ from tests.simulator.xen.xen_machines import case_text, tree_of
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.simulator.linux.profiles import profile
+from rootplex.simulator.linux.state import Death
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
 
@@ -107,7 +108,8 @@ def test_a_xen_that_stops_at_boot_boots_no_dom0(name: str) -> None:
     outcome = booted(name)
     assert outcome.xen.crash is not None
     assert outcome.xen.crash.kind == CASES[name].crash
-    assert (outcome.dom0.died, outcome.dom0.root_bridges) == ("Xen is down", [])
+    assert outcome.dom0.died == Death("hypervisor", "Xen is down")
+    assert outcome.dom0.root_bridges == []
 
 
 def test_linux_takes_one_window_for_one_bridge() -> None:

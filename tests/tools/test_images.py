@@ -70,7 +70,9 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
     ("release", "profile"),
     [
         ("6.1.0-50-cloud-arm64", "linux-6.1"),
-        ("6.12.95+deb12-cloud-arm64", "linux-6.12"),
+        ("6.12.95+deb12-cloud-arm64", "linux-6.12.95"),
+        ("6.12.117+deb13-cloud-arm64", "linux-6.12"),
+        ("6.14.3", "linux-6.12.95"),
         ("7.2.13+deb14-cloud-amd64", "linux-7.2"),
         ("7.0", "linux-7.2"),
         ("6.17.1", None),

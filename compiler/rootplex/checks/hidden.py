@@ -10,9 +10,11 @@ from msgspec import Struct
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
+from rootplex.simulator.linux.command_line import pci_options
 
 LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
-"""Types below which Linux asks for device 0 alone (`pcie_downstream_port`)."""
+"""Types below which Linux asks for device 0 alone (`pcie_downstream_port`), unless its command line says
+`pci=pcie_scan_all`."""
 
 
 class Hidden(Struct, frozen=True):
@@ -33,12 +35,16 @@ class Hidden(Struct, frozen=True):
 
 def hidden(platform: Platform) -> Iterator[Hidden]:
     """The slots of enabled bridges that a scan passes over, from the first bus down."""
+    all_devices = pci_options(platform.bootargs, arch=platform.arch, config_acs=True).scan_all
+    links = frozenset[str]() if all_devices else LINK_ABOVE
     for bridge in platform.host_bridges:
         if bridge.enabled:
-            yield from _on(bridge, None, bridge.devices)
+            yield from _on(bridge, None, bridge.devices, links)
 
 
-def _on(bridge: HostBridge, port: Device | None, devices: Iterable[Device]) -> Iterator[Hidden]:
+def _on(
+    bridge: HostBridge, port: Device | None, devices: Iterable[Device], links: frozenset[str]
+) -> Iterator[Hidden]:
     slots: dict[int, list[Device]] = {}
     for device in devices:
         slots.setdefault(device.dev, []).append(device)
@@ -46,7 +52,7 @@ def _on(bridge: HostBridge, port: Device | None, devices: Iterable[Device]) -> I
         present = tuple(device for device in slot if device.present)
         if not present:
             continue
-        if number and port is not None and port.type in LINK_ABOVE:
+        if number and port is not None and port.type in links:
             yield Hidden("device-number", bridge, port, present)
             continue
         if all(device.fn for device in present):
@@ -54,7 +60,7 @@ def _on(bridge: HostBridge, port: Device | None, devices: Iterable[Device]) -> I
             yield Hidden("function-zero", bridge, port, present, empty)
             continue
         for device in present:
-            yield from _on(bridge, device, device.devices)
+            yield from _on(bridge, device, device.devices, links)
 
 
 def victims(platform: Platform, found: Hidden) -> tuple[str, ...]:

@@ -85,6 +85,7 @@ CHECKS: dict[str, Needs] = {
     "boot.boot_placement": "simulation",
     "boot.function_zero_missing": "description",
     "boot.device_behind_port": "description",
+    "boot.pci_option": "simulation",
     # 04 IOMMU and MSI
     "ids.requesters_left_out": "artifacts",
     "ids.function_without_stream": "simulation",

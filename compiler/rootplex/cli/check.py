@@ -10,7 +10,7 @@ from rootplex.cli.formats import add_format, report_boards
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.settings import Wishes
 
-KERNELS = ("linux-7.2", "linux-6.12", "linux-6.1", "linux-6.1-vanilla", "jgg-v3")
+KERNELS = ("linux-7.2", "linux-6.12", "linux-6.12.95", "linux-6.1", "linux-6.1-vanilla", "jgg-v3")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

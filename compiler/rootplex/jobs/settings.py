@@ -48,6 +48,7 @@ def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Setti
         ),
         boot=None if platform.boot is None else pages.get(platform.boot.device),
         memory=tuple((each.base, each.size) for each in platform.memory),
+        bootargs=platform.bootargs,
     )
 
 

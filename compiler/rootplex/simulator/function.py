@@ -32,8 +32,8 @@ class Bar(Struct, eq=False):
 
 class Sriov(Struct, eq=False):
     """A PF's SR-IOV capability as Dom0 read it: where it is, and how many VFs a driver will enable
-    (what firmware left enabled). `reserve` is the last bus number that its VFs may need. `refused` says
-    why enabling them failed, None where it did not."""
+    (what firmware left enabled). `reserve` is the last bus number that its VFs may need, in 8 bits.
+    `refused` says why enabling them failed, None where it did not."""
 
     capability: int
     total: int
@@ -44,9 +44,14 @@ class Sriov(Struct, eq=False):
 
 
 class Bus(Struct, eq=False):
-    """A bus that Dom0 made; `last` is the end of the bus numbers that it may use. `bridge` is the
-    function above it: None on a root bus and on the virtual bus of SR-IOV VFs (then `virtual` is
-    true and `parent` the PF's bus). `extended`: configuration space beyond 256 bytes can pass."""
+    """A bus that Dom0 made. `number` is what its registers and addresses hold, 8 bits; `start` is what the
+    kernel counts from, larger by a multiple of 0x100 where bus numbers went around. `last` is the end of
+    the bus numbers that it may use, `primary` what the bridge's primary register is given.
+
+    `bridge` is the function above it: None on a root bus and on the virtual bus of SR-IOV VFs (then
+    `virtual` is true and `parent` the PF's bus). `extended`: configuration space beyond 256 bytes can pass.
+    `children` are the buses made below it; `inserted` tells that its numbers are free ones of the
+    parent's (`pci_bus_insert_busn_res`)."""
 
     root: int
     segment: int
@@ -56,11 +61,19 @@ class Bus(Struct, eq=False):
     parent: Bus | None = None
     virtual: bool = False
     extended: bool = True
+    start: int = 0
+    primary: int = 0
+    inserted: bool = False
+    children: list[Bus] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
 
     @property
     def is_root(self) -> bool:
         return self.parent is None
+
+    def at(self, devfn: int) -> Function | None:
+        """The function that was found at a devfn."""
+        return next((function for function in self.functions if function.devfn == devfn), None)
 
 
 class Function(Struct, eq=False):

@@ -37,7 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None
     is the firmware's order. `memory` are (base, size) of RAM where the artifacts do not say it
     (ACPI). `ports_taken`: an x86 kernel is told that its configuration ports are somebody else's
-    (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width.
+    (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width. `bootargs` is the kernel's command
+    line where no device tree says it.
     """
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
@@ -58,3 +59,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     memory: tuple[tuple[int, int], ...] = ()
     ports_taken: bool = False
     address_bits: int = 48
+    bootargs: str | None = None

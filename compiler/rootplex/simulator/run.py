@@ -18,7 +18,7 @@ from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.profiles import profile
-from rootplex.simulator.linux.state import Dom0State
+from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines
@@ -149,7 +149,7 @@ def _dom0(
     """Dom0 boots on what Xen left of its firmware; where Xen is down, it does not boot."""
     state = Dom0State()
     if xen.crash is not None:
-        state.died = "Xen is down"
+        state.died = Death("hypervisor", "Xen is down")
         return state
     tree = xen.dom0_tree
     if isinstance(firmware, DtFirmware) and tree is not None and tree is not firmware.tree:
@@ -158,7 +158,7 @@ def _dom0(
     try:
         boot(firmware, settings, hardware, xen, state)
     except Stopped as stopped:
-        state.died = f"Xen went down: {stopped.crash}"
+        state.died = Death("hypervisor", f"Xen went down: {stopped.crash}")
     return state
 
 

@@ -22,6 +22,11 @@ def the(text: str, code: str) -> Finding:
     return found[0]
 
 
+def arguments(options: str) -> tuple[str, str]:
+    """The change that gives the platform a command line, marked."""
+    return "  firmware: [dt]\n", f'  firmware: [dt]\n  bootargs: "quiet pci={options}"  #<\n'
+
+
 def codes(text: str) -> set[str]:
     return {finding.code for finding in findings_of(text)}
 
@@ -101,3 +106,34 @@ def test_a_device_number_that_hides_a_guests_device() -> None:
     found = the(text + "  guests: [{name: g, devices: [disk]}]\n", "RPX0305")
     assert found.level is Level.ERROR
     assert "it hides disk, which guest g is to have" in found.notes
+
+
+def test_a_device_number_that_the_kernel_is_told_to_look_for() -> None:
+    text = changed(SOUND, (DISK, "          - name: disk\n            dev: 2\n"), arguments("pcie_scan_all"))
+    assert only(findings_of(text), "RPX0305") == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "message", "note"),
+    [
+        (
+            "realloc=on",
+            "'pci=realloc=on' is not simulated",
+            "the kernel heeds it: what depends on it comes out ",
+        ),
+        ("no-ari", "linux-7.2 does not know 'pci=no-ari'", "the kernel ignores it"),
+        ("assign-busses", "linux-7.2 does not know 'pci=assign-busses'", "the kernel ignores it"),
+    ],
+)
+def test_words_of_the_command_line_that_are_not_followed(word: str, message: str, note: str) -> None:
+    text = changed(SOUND, arguments(f"noari,{word}"))
+    found = the(text, "RPX0306")
+    assert (found.message, found.level, found.subject) == (message, Level.WARNING, word)
+    assert found.notes[0].startswith(note)
+
+
+def test_words_of_the_command_line_that_are_followed_or_matter_to_nothing_here() -> None:
+    words = "noari,noats,hpbussize=2,pcie_scan_all,config_acs=x@0:0.0,disable_acs_redir=0:0.0,noaer,ecrc=on"
+    assert only(findings_of(changed(SOUND, arguments(words))), "RPX0306") == ()
+    older = changed(SOUND, arguments("config_acs=x@0:0.0"), ("linux-7.2", "linux-6.1"))
+    assert the(older, "RPX0306").message == "linux-6.1 does not know 'pci=config_acs=x@0:0.0'"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
+HERE = Path(__file__).parent
 XEN = ("discovery: dom0", "discovery: xen")
 ONE, TWO = "    segment: 0\n", "    segment: 1\n"
 NAME_ONE, NAME_TWO = "- name: one\n", "- name: two\n"
@@ -22,6 +25,12 @@ THIRD = """\
     config: {base: 0x60_0000_0000}
     windows: []
 xen:
+"""
+
+LAST_PORT = """\
+    preserve_boot_config: true
+    devices:
+      - {name: last, dev: 2, type: root-port} #<
 """
 
 # What it shows, code, level, changes of the sound platform; the mark is where the finding points.
@@ -126,6 +135,18 @@ FIRES = [
             ("- name: port\n", "- name: port #<\n"),
         ],
     ),
+    (
+        "bus 0x100",
+        "RPX0212",
+        "error",
+        [
+            ("[0, 0x0f]", "[0, 0xff]"),
+            (CONFIG_TWO, "config: {base: 0x50_0000_0000}"),
+            (LABEL_TWO, "preserve_boot_config: true"),
+            ("acs: true", "acs: true\n        bus: [1, 0xff]"),
+            ("    dt: {label: first}\n    devices:\n", LAST_PORT),
+        ],
+    ),
     ("firmware's bus numbers", "RPX0213", "warning", [("acs: true", "acs: true\n        bus: [8, 8] #<")]),
     (
         "probe-only in a node",
@@ -186,3 +207,17 @@ def test_the_notes_of_a_number_taken_twice_tell_of_the_buses() -> None:
     assert "disjoint" in only(findings_of(text), "RPX0202")[0].notes[0]
     shared = text.replace("[0x10, 0x1f]", "[0x08, 0x17]")
     assert only(findings_of(shared), "RPX0202")[0].notes == ("both have buses 0x8-0xf",)
+
+
+def test_what_a_scan_without_end_says() -> None:
+    """Booted with 7.2 (tests/simulator/real_boots): the kernel dies; nothing else is told beside it."""
+    text = (HERE.parents[1] / "simulator" / "real_boots" / "h078.yaml").read_text()
+    (found,) = findings_of(text)
+    assert (found.code, found.message) == (
+        "RPX0212",
+        "'rp2' needs bus 0x100, the last one of 'host1' is 0xff",
+    )
+    assert found.notes == (
+        "Linux takes bus 0x100 for bus 0x0 and scans that one without end: its stack overflows and it dies",
+    )
+    assert found.help == "take fewer buses: firmware's numbers in 'bus', VFs and hot-plug ports reserve them"

@@ -4,7 +4,7 @@ What it finds: a device number other than 0 below a root port, a downstream port
 Why it matters: a link has one device, and kernels ask for device 0 alone. A warning, or an error where that
 hides the boot device or a guest's device.
 Example: `{type: root-port, devices: [{name: disk, dev: 1}]}`.
-What to do: set `dev: 0`.
+What to do: set `dev: 0`; or boot with `pci=pcie_scan_all`, which makes Linux ask for all of them.
 Source: PCI Express Base 6.0 §7.3.1; Linux drivers/pci/probe.c, only_one_child.
 """
 

@@ -23,13 +23,14 @@ RULE = Rule(code="RPX0902", name="dom0-died", level=Level.ERROR, requires=("RPX0
 def check(facts: Facts) -> Iterator[Finding]:
     """What killed Dom0, at the bridge that it was busy with."""
     dom0 = booted(facts).dom0
-    if dom0.died is None:
+    if dom0.died is None or dom0.died.kind == "endless-scan":
         return
     root = dom0.root_bridges[-1] if dom0.root_bridges else None
     subject = None if root is None else bridge_name(facts, root)
+    where = "" if root is None else f" while it scans {subject}"
     yield RULE.finding(
         NOWHERE if root is None else bridge_place(facts, root, "config"),
-        f"Dom0 dies while it scans {subject}: {dom0.died}" if root is not None else f"Dom0 dies: {dom0.died}",
+        f"Dom0 dies{where}: {dom0.died.reason}",
         help="let the firmware give the address at which the host bridge answers",
         subject=subject,
     )

@@ -106,7 +106,7 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
         changes=(),
         compiled=compiled,
         arguments=tuple(artifact.data.decode().splitlines()),
-        append=_append(platform, firmware),
+        append=_append(platform),
         files={**compiled.files, **{file: data for _, file, data in markers}},
         expected=simulated(bare),
         names=_names(platform, compiled, bare),
@@ -142,7 +142,7 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
         changes=made.changes,
         compiled=compiled,
         arguments=tuple(argv),
-        append=(*made.machine.words(made.end), *_append(platform, firmware)),
+        append=(*made.machine.words(made.end), *_append(platform)),
         files={**compiled.files, FILE: text, **{each.file: each.data for each in loaded}},
         expected=simulated(bare),
         names=_names(made.platform, compiled, bare),
@@ -180,11 +180,9 @@ def _boot(
     return bare_metal(artifacts, replace(settings, ports_taken=ports_taken), dt, acpi)
 
 
-def _append(platform: Platform, firmware: Firmware) -> tuple[str, ...]:
-    """What the device tree tells the kernel about PCI; its console and the like are the board's. ACPI has no
-    command line, and its simulation none."""
-    words = (platform.bootargs or "").split() if firmware == "dt" else ()
-    return tuple(word for word in words if word.startswith("pci="))
+def _append(platform: Platform) -> tuple[str, ...]:
+    """What the description tells the kernel about PCI; its console and the like are the board's."""
+    return tuple(word for word in (platform.bootargs or "").split() if word.startswith("pci="))
 
 
 def _names(platform: Platform, compiled: Compiled, bare: Bare) -> dict[str, str]:

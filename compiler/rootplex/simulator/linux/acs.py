@@ -3,82 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Function
+from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Bus, Function
 from rootplex.simulator.linux.access import Accessor
+from rootplex.simulator.linux.command_line import PciOptions
 
 CAPABILITY, CONTROL = 4, 6
 ACS_BITS = 0x7F
+REDIRECT = ACS_RR | ACS_CR | ACS_EC
+"""What `disable_acs_redir` takes away."""
 
 # Not compiled here: few command lines have such an option.
 _ADDRESS = r"(?i)(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])"
-_IDS = r"(?i)pci:([0-9a-f]{1,4}):([0-9a-f]{1,4})"
-
-
-class Override(Struct, frozen=True):
-    """One entry of `pci=disable_acs_redir=` or `pci=config_acs=`: bits to force on and off for a
-    device, given by its address (segment, bus, devfn) or its ids (vendor, device)."""
-
-    on: int
-    off: int
-    address: tuple[int, int, int] | None = None
-    ids: tuple[int, int] | None = None
-
-    def matches(self, function: Function) -> bool:
-        if self.address is not None:
-            return self.address == (function.segment, function.bus.number, function.devfn)
-        return self.ids == (function.vendor, function.device)
-
-
-def overrides(bootargs: str | None, config_acs: bool) -> tuple[Override, ...]:
-    """The kernel's command line. `config_acs`: this kernel knows that option. Entries that do not
-    parse are ignored, as the kernel does."""
-    found: list[Override] = []
-    for argument in (bootargs or "").split():
-        if not argument.startswith("pci="):
-            continue
-        for option in argument.removeprefix("pci=").split(","):
-            name, _, value = option.partition("=")
-            if name == "disable_acs_redir":
-                entries = [_override(0, ACS_RR | ACS_CR | ACS_EC, text) for text in value.split(";")]
-            elif name == "config_acs" and config_acs:
-                entries = [_forced(text) for text in value.split(";")]
-            else:
-                continue
-            found += [entry for entry in entries if entry is not None]
-    return tuple(found)
-
-
-def _forced(text: str) -> Override | None:
-    """`<bits>@<device>`: a string over 0, 1, x; its last character is bit 0."""
-    bits, _, device = text.partition("@")
-    if not bits or len(bits) > 7 or set(bits) - set("01x"):
-        return None
-    on = sum(1 << index for index, bit in enumerate(reversed(bits)) if bit == "1")
-    off = sum(1 << index for index, bit in enumerate(reversed(bits)) if bit == "0")
-    return _override(on, off, device)
-
-
-def _override(on: int, off: int, device: str) -> Override | None:
-    if match := re.fullmatch(_ADDRESS, device):
-        segment, bus, dev, fn = (int(part or "0", 16) for part in match.groups())
-        return Override(on, off, address=(segment, bus, dev << 3 | fn))
-    if match := re.fullmatch(_IDS, device):
-        return Override(on, off, ids=(int(match[1], 16), int(match[2], 16)))
-    return None
+_STEP = r"(?i)([0-9a-f]{1,2})\.([0-7])"
+_IDS = r"(?i)pci((?::[0-9a-f]{1,4}){2}|(?::[0-9a-f]{1,4}){4})"
 
 
 class AcsPolicy(Struct):
-    """The kernel's state: whether anything has asked for ACS yet, and the command line."""
+    """The kernel's state: whether anything has asked for ACS yet, and the command line. `from_firmware`: bits
+    that the command line leaves alone are firmware's, whatever this kernel wants (since 6.11); before, they
+    are what the kernel has switched on."""
 
     requested: bool
-    overrides: tuple[Override, ...] = ()
+    options: PciOptions = PciOptions()
+    from_firmware: bool = True
 
-    def apply(self, access: Accessor, function: Function, *, blocking: bool) -> None:
-        """Bring a function's control register to what this kernel wants, and note it in `acs`.
-        `blocking`: the port faces outward, so Translation Blocking is wanted too."""
+    def apply(self, access: Accessor, function: Function, *, external_facing: bool) -> None:
+        """Bring a function's control register to what this kernel wants, and note it in `acs`. A port that
+        faces outward gets Translation Blocking too, and so does everything without ATS."""
         if not function.acs_capability or function.acs is None:
             return
         bus, devfn, offset = function.bus.number, function.devfn, function.acs_capability
@@ -86,15 +41,86 @@ class AcsPolicy(Struct):
         control = firmware
         if self.requested:
             control |= capability & ACS_REQUIRED
-            if blocking:
+            if external_facing or not self.options.ats:
                 control |= capability & ACS_TB
-        for override in self.overrides:
-            if override.matches(function):
-                control = control & ~override.off | override.on & capability
+        for mask, bits in self._forced(function):
+            control = (firmware if self.from_firmware else control) & ~mask | bits & mask
         if control != firmware:
             access.write(bus, devfn, offset + CONTROL, 2, control)
             control = access.read(bus, devfn, offset + CONTROL, 2)
         function.acs = (capability, control & ACS_BITS)
+
+    def _forced(self, function: Function) -> Iterator[tuple[int, int]]:
+        """(mask, bits under it) of each option that names the function."""
+        options = self.options
+        if options.disable_acs_redir and _first(options.disable_acs_redir.split(";"), function) is not None:
+            yield REDIRECT, 0
+        if options.config_acs:
+            forced = _configured(options.config_acs, function)
+            if forced is not None:
+                yield forced
+
+
+def _configured(text: str, function: Function) -> tuple[int, int] | None:
+    """`<bits>@<device>;…` (`__pci_config_acs`): strings over 0, 1, x whose last character is bit 0. The first
+    entry that names the function counts; one that cannot be read ends the list."""
+    for entry in text.split(";"):
+        flags, at, device = entry.partition("@")
+        if not at or set(flags) - set("01xX"):
+            return None
+        mask = sum(1 << index for index, bit in enumerate(reversed(flags)) if bit in "01")
+        if mask & ~ACS_BITS:
+            return None
+        match _matches(device, function):
+            case None:
+                return None
+            case True:
+                return mask, sum(1 << index for index, bit in enumerate(reversed(flags)) if bit == "1")
+    return None
+
+
+def _first(devices: list[str], function: Function) -> str | None:
+    """The first entry that names the function; none behind one that cannot be read."""
+    for device in devices:
+        match _matches(device, function):
+            case None:
+                return None
+            case True:
+                return device
+    return None
+
+
+def _matches(text: str, function: Function) -> bool | None:
+    """Whether a device string names the function (`pci_dev_str_match`): `[segment:]bus:dev.fn[/dev.fn]*`, or
+    `pci:vendor:device[:subvendor:subdevice]`, where 0 is any. None: it cannot be read."""
+    if text.startswith("pci:"):
+        ids = re.fullmatch(_IDS, text)
+        if ids is None:
+            return None
+        wanted = [int(part, 16) for part in ids[1].split(":")[1:]]
+        own = [function.vendor, function.device, *(function.subsystem or (0, 0))]
+        return all(want in (0, have) for want, have in zip(wanted, own, strict=False))
+    address, *steps = text.split("/")
+    at: Function | None = function
+    for step in reversed(steps):
+        match = re.fullmatch(_STEP, step)
+        if match is None:
+            return None
+        if at is None or at.devfn != _devfn(match[1], match[2]):
+            return False
+        at = at.bus.bridge
+    match = re.fullmatch(_ADDRESS, address)
+    if match is None:
+        return None
+    if at is None:
+        return False
+    bus: Bus = at.bus
+    place = (int(match[1] or "0", 16), int(match[2], 16), _devfn(match[3], match[4]))
+    return place == (bus.segment, bus.number, at.devfn)
+
+
+def _devfn(device: str, function: str) -> int:
+    return int(device, 16) << 3 | int(function, 16)
 
 
 def read(access: Accessor, bus: int, devfn: int, offset: int) -> tuple[int, int]:

@@ -17,7 +17,8 @@ from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux import acs, mcfg_x86, rootbridges_acpi, rootbridges_dt, virtual
-from rootplex.simulator.linux.access import Accessor, accessor
+from rootplex.simulator.linux.access import accessor
+from rootplex.simulator.linux.command_line import pci_options
 from rootplex.simulator.linux.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
 from rootplex.simulator.linux.hypervisor import BareMetal, Hypervisor
 from rootplex.simulator.linux.kernel import Kernel
@@ -26,8 +27,8 @@ from rootplex.simulator.linux.profiles import Profile, profile
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.resources import AddressMap, PortMap
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.linux.scan import Scan, binds_driver
-from rootplex.simulator.linux.state import Dom0State, Event
+from rootplex.simulator.linux.scan import EndlessScanError, Scan, binds_driver
+from rootplex.simulator.linux.state import Death, Dom0State, Event
 
 EEXIST = -17
 BIOS, BIOS_END = 0xA_0000, 0x10_0000
@@ -52,7 +53,6 @@ class Boot(Struct):
     profile: Profile
     state: Dom0State
     root_buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
-    accessors: dict[int, Accessor] = field(default_factory=dict)
 
 
 def boot(
@@ -65,15 +65,20 @@ def boot(
     """Boot Dom0 on what the firmware says; fills and returns `state`.
 
     Without hardware the bridges are found and numbered and nothing is scanned; without a
-    hypervisor it is bare metal. An access that aborts ends the boot (`died`); what a hypervisor
-    raises passes through, and `state` holds what was reached until then. Raises `KeyError` for an
-    unknown kernel.
+    hypervisor it is bare metal. An access that aborts and a scan without end are the boot's end
+    (`died`); what a hypervisor raises passes through, and `state` holds what was reached until then.
+    Raises `KeyError` for an unknown kernel.
     """
     state = Dom0State() if state is None else state
     version = profile(settings.kernel)
     kernel: Kernel | None = None
+    options = pci_options(
+        _command_line(firmware, settings), arch=settings.arch, config_acs=version.config_acs
+    )
+    state.options = options
     if hardware is not None:
         below = BareMetal(hardware) if hypervisor is None else hypervisor
+        asked = _asks_for_acs(firmware, settings, version, below)
         kernel = Kernel(
             version,
             settings,
@@ -81,7 +86,8 @@ def boot(
             below,
             state,
             Registration(below, settings, state),
-            acs.AcsPolicy(_asks_for_acs(firmware, settings, version, below), _overrides(firmware, version)),
+            acs.AcsPolicy(asked, options, from_firmware=version.config_acs),
+            options,
         )
     run = Boot(firmware, kernel, settings, version, state)
     try:
@@ -89,8 +95,9 @@ def boot(
             _probe(run, candidate)
         _read_acs_again(run)
     except BusError as error:
-        state.died = f"external abort: {error}"
-        state.log.append(state.died)
+        _die(state, Death("abort", f"external abort: {error}"))
+    except EndlessScanError as endless:
+        _die(state, Death("endless-scan", str(endless), endless.bridge, endless.number))
     return state
 
 
@@ -130,6 +137,7 @@ def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
         if run.kernel is not None:
             run.kernel.registration.regions = list(probe.regions.regions)
     for bridge, root in rootbridges_acpi.find_bridges(probe):
+        root.reassign = run.state.options.assign_buses
         if probe.is_x86 and root.index == 0:
             root.remarks += probe.regions.remarks
         yield Candidate(
@@ -199,7 +207,7 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
     root = candidate.root
     ports = not run.settings.ports_taken
     access = accessor(root, kernel.hypervisor, kernel.hardware, ports=ports)
-    run.accessors[root.index] = access
+    kernel.accessors[root.index] = access
     kernel.registration.scan_begins(root, access)
     start = len(run.state.functions)
     scan = Scan(kernel, root, access)
@@ -238,15 +246,19 @@ def _asks_for_acs(
     )
 
 
-def _overrides(firmware: DtFirmware | AcpiFirmware, version: Profile) -> tuple[acs.Override, ...]:
-    if isinstance(firmware, DtFirmware):
-        return acs.overrides(firmware.platform.chosen.bootargs, version.config_acs)
-    return ()
+def _command_line(firmware: DtFirmware | AcpiFirmware, settings: Settings) -> str | None:
+    """A device tree has it in /chosen; with ACPI the boot loader gives it."""
+    return firmware.platform.chosen.bootargs if isinstance(firmware, DtFirmware) else settings.bootargs
+
+
+def _die(state: Dom0State, death: Death) -> None:
+    state.died = death
+    state.log.append(death.reason)
 
 
 def _read_acs_again(run: Boot) -> None:
     """ACS as it stands at the end: a hypervisor may have switched on more."""
-    for function in run.state.functions:
-        if function.acs_capability:
-            access = run.accessors[function.root]
+    for function in run.state.functions if run.kernel is not None else ():
+        if function.acs_capability and run.kernel is not None:
+            access = run.kernel.accessors[function.root]
             function.acs = acs.read(access, function.bus.number, function.devfn, function.acs_capability)

@@ -7,7 +7,9 @@ from msgspec import Struct, field
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.acs import AcsPolicy
+from rootplex.simulator.linux.command_line import PciOptions
 from rootplex.simulator.linux.hypervisor import Hypervisor
 from rootplex.simulator.linux.profiles import Profile
 from rootplex.simulator.linux.registration import Registration
@@ -18,7 +20,8 @@ ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
 
 
 class Kernel(Struct):
-    """One Dom0 kernel. `buses` are those that exist, by (segment, number); `mapped` is how much of
+    """One Dom0 kernel. `options` are those of its command line. `accessors` are those of the root bridges
+    scanned so far, by index; `buses` are those that exist, by (segment, number); `mapped` is how much of
     a 32-bit kernel's vmalloc space configuration space has taken, in bytes."""
 
     profile: Profile
@@ -28,6 +31,8 @@ class Kernel(Struct):
     state: Dom0State
     registration: Registration
     acs: AcsPolicy
+    options: PciOptions
+    accessors: dict[int, Accessor] = field(default_factory=dict)
     buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
     mapped: int = 0
 

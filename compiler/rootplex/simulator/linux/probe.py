@@ -16,6 +16,7 @@ from rootplex.simulator.function import (
 )
 from rootplex.simulator.linux import acs, bars, capabilities, sriov
 from rootplex.simulator.linux.access import Accessor
+from rootplex.simulator.linux.command_line import PciOptions
 
 ABSENT = frozenset((0xFFFFFFFF, 0, 0x0000FFFF, 0xFFFF0000))
 RETRY = 0x0001
@@ -123,7 +124,7 @@ def _interrupts(access: Accessor, function: Function, caps: dict[int, int]) -> N
 
 
 def extended_capabilities(
-    access: Accessor, function: Function, policy: acs.AcsPolicy, *, blocking: bool
+    access: Accessor, function: Function, policy: acs.AcsPolicy, options: PciOptions, *, external_facing: bool
 ) -> None:
     """`pci_init_capabilities`: ARI in the port above, SR-IOV, ATS, then ACS by this kernel's rule."""
     if function.config_size < capabilities.CONFIG_SIZE:
@@ -132,8 +133,8 @@ def extended_capabilities(
     found = capabilities.extended(access, number, devfn)
     function.ari_capability = found.get(capabilities.ARI, 0)
     function.ari = bool(function.ari_capability)
-    function.ats = capabilities.ATS in found
-    if devfn == 0 and function.pcie_type is not None and function.physfn is None:
+    function.ats = options.ats and capabilities.ATS in found
+    if options.ari and devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
     if function.physfn is None and function.pcie_type is not None and capabilities.SRIOV in found:
         first = not any(other.sriov is not None for other in function.bus.functions)
@@ -142,7 +143,7 @@ def extended_capabilities(
     if offset is not None:
         function.acs_capability = offset
         function.acs = acs.read(access, number, devfn, offset)
-        policy.apply(access, function, blocking=blocking)
+        policy.apply(access, function, external_facing=external_facing)
 
 
 def _forward_ari(access: Accessor, function: Function) -> None:

@@ -17,7 +17,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     `span` start + 0xff, `byte` 0xff (§1.3). `bridge_probe_only`: the property also counts in the
     bridge's node; `probe_only_assigns`: what firmware left unassigned is assigned (§1.8).
     `reassigns_buses`: bus numbers that firmware left behind a device tree bridge are given anew,
-    unless probe-only (taken out in 6.11 by commit 7246a4520b4b, and back in 7.2).
+    unless probe-only (taken out in 6.11 by commit 7246a4520b4b, and back in 6.12.96 and 7.2).
     `acs_dt`: when ACS is switched on with a device tree: `after-driver` from the first driver's
     bind on, `all` for every device (§5.2). `groups_dt`, `groups_arm_acpi`: groups form when a
     driver binds, or at device add (§5.5). `config_acs`: the boot option is known.
@@ -43,7 +43,6 @@ _6_12 = replace(
     _7_2,
     name="linux-6.12",
     bus_range="span",
-    reassigns_buses=False,
     map_cells=MapCells.ONE,
     acs_dt="after-driver",
     groups_dt="driver-bind",
@@ -54,7 +53,6 @@ _6_1 = replace(
     name="linux-6.1",
     bridge_probe_only=False,
     probe_only_assigns=False,
-    reassigns_buses=True,
     config_acs=False,
 )
 
@@ -63,6 +61,7 @@ PROFILES: dict[str, Profile] = {
     for profile in (
         _7_2,
         _6_12,
+        replace(_6_12, name="linux-6.12.95", reassigns_buses=False),
         _6_1,
         replace(_6_1, name="linux-6.1-vanilla", domains="old"),
         replace(_7_2, name="jgg-v3", grouping="top-down"),

@@ -3,6 +3,10 @@
 A bus is probed whole, slot by slot, before any bridge on it is descended. Bridges that firmware has
 numbered keep their numbers unless all are to be given anew; the others are numbered after them,
 depth first. Nothing checks the root's range: buses beyond it get numbers and nothing answers there.
+
+A bus that several bridges lead to is scanned again for each (`probe.c:pci_scan_bridge_extend`): what is found
+then belongs to the bus as it was made first. Bus numbers are eight bits wide for the search of a bus that
+exists and for its registers, and wider where they are counted: bus 0x100 is bus 0 again.
 """
 
 from __future__ import annotations
@@ -22,6 +26,26 @@ PCI_BRIDGE, EVENT_COLLECTOR = 0x0604, 0x080700
 """The classes that `pcieport` asks for (portdrv.c: `port_pci_ids`), the first with any interface."""
 
 
+UINT = 0xFFFF_FFFF
+"""The kernel counts buses in unsigned integers of 32 bits, which go around."""
+
+MOST_SCANS = 4096
+"""So many buses are scanned at most, again or not: bridges that all lead to one bus, on bus after bus, would
+keep the kernel busy for years."""
+
+
+class EndlessScanError(Exception):
+    """A scan that does not come to an end; the kernel's stack does. `bridge` leads to the bus that is scanned
+    for ever, `number` is what it is called there (beyond 0xff: it went around)."""
+
+    def __init__(self, bridge: Function, number: int) -> None:
+        bus = f"bus {number & 0xFF:#04x}"
+        around = f"bus {number:#x} is {bus} again: " if number > 0xFF else ""
+        super().__init__(f"stack overflow: {around}{bus} is scanned without end")
+        self.bridge = bridge
+        self.number = number
+
+
 class Scan:
     """Scans one root bridge that is up. The bridge's functions go into the kernel's state."""
 
@@ -31,13 +55,20 @@ class Scan:
         self.root = root
         self.access = access
         self.segment = root.segment
-        self._highest: dict[Bus, int] = {}
-        self._untrusted: set[Bus] = set()
+        self._open: set[Bus] = set()
+        self._scans = 0
 
     def run(self) -> Bus:
-        """Scan everything; the root bus."""
+        """Scan everything; the root bus. EndlessScanError where the kernel never returns."""
         root = self.root
-        bus = Bus(root.index, self.segment, root.first_bus, root.last_bus, extended=self.access.extended)
+        bus = Bus(
+            root.index,
+            self.segment,
+            root.first_bus,
+            root.last_bus,
+            extended=self.access.extended,
+            start=root.first_bus,
+        )
         self.add_bus(bus)
         self._scan_child(bus, 0)
         return bus
@@ -46,14 +77,14 @@ class Scan:
 
     def _scan_bus(self, bus: Bus) -> None:
         link = bus.bridge is not None and bus.bridge.pcie_type in probe.PORT_BELOW
-        for dev in range(1 if link else 32):
+        for dev in range(1 if link and not self.kernel.options.scan_all else 32):
             self._scan_slot(bus, dev << 3)
 
     def _scan_slot(self, bus: Bus, first: int) -> None:
         bridge = bus.bridge
         fn = 0
         while True:
-            function = self._scan_function(bus, first + fn)
+            function = bus.at(first + fn) or self._scan_function(bus, first + fn)
             if function is None and fn == 0:
                 return
             if function is not None and fn:
@@ -72,14 +103,16 @@ class Scan:
         """ARI's next function number, 0 where there is none."""
         if not function.ari_capability:
             return 0
-        number, devfn = function.bus.number, function.devfn
-        return self.access.read(number, devfn, function.ari_capability + 4, 2) >> 8
+        access = self._access(function.bus)
+        return access.read(function.bus.number, function.devfn, function.ari_capability + 4, 2) >> 8
 
     def _scan_function(self, bus: Bus, devfn: int) -> Function | None:
-        id = probe.identity(self.access, bus.number, devfn)
+        access = self._access(bus)
+        id = probe.identity(access, bus.number, devfn)
         if id is None:
             return None
-        function = probe.set_up(self.access, bus, devfn, id, self.root.index, self._page(bus, devfn))
+        page = access.page(bus.number, devfn) or ""
+        function = probe.set_up(access, bus, devfn, id, bus.root, page)
         if function is None:
             place = f"{self.segment:04x}:{bus.number:02x}:{devfn >> 3:02x}.{devfn & 7}"
             self.kernel.state.log.append(f"{place}: unknown header type, ignoring device")
@@ -87,29 +120,26 @@ class Scan:
         self.add(function, "device-added")
         return function
 
-    def _page(self, bus: Bus, devfn: int) -> str:
-        return self.access.page(bus.number, devfn) or ""
+    def _access(self, bus: Bus) -> Accessor:
+        """How a bus is reached: another root bridge's, where a bridge of this one leads to it."""
+        return self.access if bus.root == self.root.index else self.kernel.accessors[bus.root]
 
     def add(self, function: Function, kind: Literal["device-added", "virtual-added"]) -> None:
         """Capabilities, then the bus's list, then everyone is told (§4.6)."""
-        bus = function.bus
+        bus, access = function.bus, self._access(function.bus)
+        root = self.kernel.state.root_bridges[bus.root]
         image = self.kernel.hardware.functions.get(function.page)
         if image is not None:
             function.acs_quirk, function.aliases = image.acs_quirk, image.aliases
+        faces_out = bus.bridge is None and function.devfn in root.external_facing
         probe.extended_capabilities(
-            self.access, function, self.kernel.acs, blocking=self._faces_out(function)
+            access, function, self.kernel.acs, self.kernel.options, external_facing=faces_out
         )
         bus.functions.append(function)
         state = self.kernel.state
         state.functions.append(function)
-        result = self.kernel.registration.device_added(function, self.root, self.access)
-        state.events.append(Event(kind, self.root.index, bus, function, result))
-
-    def _faces_out(self, function: Function) -> bool:
-        """Whether Translation Blocking is wanted: an external-facing port, or a device behind one."""
-        if function.bus in self._untrusted:
-            return True
-        return function.bus.bridge is None and function.devfn in self.root.external_facing
+        result = self.kernel.registration.device_added(function, root, access)
+        state.events.append(Event(kind, root.index, bus, function, result))
 
     # Buses (§4.5)
 
@@ -117,15 +147,15 @@ class Scan:
         """A bus comes to be: it is known to the kernel and, on 32 bits, mapped."""
         self.kernel.buses[self.segment, bus.number] = bus
         self.kernel.state.buses.append(bus)
-        bridge = bus.bridge
-        if bridge is not None and self._faces_out(bridge):
-            self._untrusted.add(bus)
+        if bus.parent is not None:
+            bus.parent.children.append(bus)
         self._map(bus)
-        self.kernel.state.events.append(Event("bus-added", self.root.index, bus, bridge))
+        self.kernel.state.events.append(Event("bus-added", bus.root, bus, bus.bridge))
 
     def _map(self, bus: Bus) -> None:
         """A 32-bit kernel maps configuration space bus by bus (§1.6)."""
-        mapped = self.access.inner if isinstance(self.access, WideAccess) else self.access
+        access = self._access(bus)
+        mapped = access.inner if isinstance(access, WideAccess) else access
         if isinstance(mapped, MappedAccess) and not self.kernel.map_bus(
             ECAM_BUS if mapped.extended else CAM_BUS
         ):
@@ -134,53 +164,53 @@ class Scan:
             at = self.root.places.get("config", self.root.places["node"])
             self.root.remark("bus-not-mapped", reason, at)
 
-    def _bus_below(self, bus: Bus, bridge: Function, number: int, last: int) -> Bus:
-        """The bus of a number, made if there is none yet in the segment."""
+    def _bus_below(self, bridge: Function, start: int, last: int, primary: int) -> Bus:
+        """The bus of a number, made below a bridge if there is none yet in the segment."""
+        bus, number = bridge.bus, start & 0xFF
         child = self.kernel.buses.get((self.segment, number))
         if child is None:
-            extended = probe.carries_extended(self.access, bridge)
-            child = Bus(self.root.index, self.segment, number, last, bridge, bus, extended=extended)
+            extended = probe.carries_extended(self._access(bus), bridge)
+            child = Bus(bus.root, self.segment, number, last, bridge, bus, extended=extended)
+            child.start, child.primary = start, primary
+            child.inserted = _is_free(bus, start, last)
             self.add_bus(child)
-        bridge.child_bus = child
+            bridge.child_bus = child
         return child
 
     def _scan_child(self, bus: Bus, available: int) -> int:
-        """Scan a bus and all below; the highest bus number in use. `available`: bus numbers that
-        hot-plug bridges below may share. A bus that another bridge leads to as well has been
-        scanned, or is being scanned, and has nothing new: it is not done again."""
-        if bus in self._highest:
-            return self._highest[bus]
-        self._highest[bus] = bus.number
+        """Scan a bus and all below (`pci_scan_child_bus_extend`); the highest bus number in use.
+        `available`: bus numbers that hot-plug bridges below may share."""
+        self._open.add(bus)
         self._scan_bus(bus)
-        used = vf_buses(bus)
-        highest = bus.number + used
+        used = vf_buses(bus) & UINT
+        highest = (bus.start + used) & UINT
         bridges = [function for function in bus.functions if function.header in (1, 2)]
         hotplug = sum(function.hotplug for function in bridges)
         for bridge in bridges:
             before = highest
-            highest = self._bridge(bus, bridge, highest, 0, first_pass=True)
-            used += 1 + max(highest - before - 1, 0)
+            highest = self._bridge(bridge, highest, 0, first_pass=True)
+            used = (used + 1 + _beyond_one(highest, before)) & UINT
         for bridge in bridges:
             share = 0
             if not hotplug and len(bridges) == 1:
                 share = available
             elif bridge.hotplug:
-                share = available // hotplug
-                # Unsigned in the kernel: what is used up beyond the last one limits nothing.
-                if available >= used - 1:
-                    share = min(share, available - used + 1)
+                share = min(available // hotplug, (available - used + 1) & UINT)
             before = highest
-            highest = self._bridge(bus, bridge, highest, share, first_pass=False)
-            used += max(highest - before - 1, 0)
-        if bus.bridge is not None and bus.bridge.hotplug and highest - bus.number < available:
-            highest = min(bus.number + available, bus.last)
-        self._highest[bus] = highest
+            highest = self._bridge(bridge, highest, share, first_pass=False)
+            used = (used + _beyond_one(highest, before)) & UINT
+        if bus.bridge is not None and bus.bridge.hotplug:
+            used = max(available, (self.kernel.options.hotplug_buses - 1) & UINT)
+            if (highest - bus.start) & UINT < used:
+                highest = min((bus.start + used) & UINT, bus.last)
+        self._open.discard(bus)
         return highest
 
-    def _bridge(self, bus: Bus, bridge: Function, highest: int, available: int, *, first_pass: bool) -> int:
+    def _bridge(self, bridge: Function, highest: int, available: int, *, first_pass: bool) -> int:
         """One bridge in one pass (`pci_scan_bridge_extend`); the highest bus number after it."""
-        number, devfn = bus.number, bridge.devfn
-        value = self.access.read(number, devfn, BUS_NUMBERS, 4)
+        bus, devfn = bridge.bus, bridge.devfn
+        number, access = bus.number, self._access(bridge.bus)
+        value = access.read(number, devfn, BUS_NUMBERS, 4)
         primary, secondary, subordinate = value & 0xFF, value >> 8 & 0xFF, value >> 16 & 0xFF
         if not primary and number and secondary and subordinate:
             primary = number
@@ -190,57 +220,94 @@ class Scan:
         if (secondary or subordinate) and not (anew or broken or cardbus):
             if not first_pass:
                 return highest
-            child = self._bus_below(bus, bridge, secondary, subordinate)
+            child = self._bus_below(bridge, secondary, subordinate, primary)
             bridge.secondary, bridge.subordinate = secondary, subordinate
-            self._scan_child(child, subordinate - secondary)
+            self._scan_below(bridge, child, secondary, subordinate - secondary)
             return max(highest, subordinate)
         if first_pass:
             if anew or broken or cardbus:
-                self.access.write(number, devfn, BUS_NUMBERS, 4, value & 0xFF000000)
+                access.write(number, devfn, BUS_NUMBERS, 4, value & 0xFF000000)
             return highest
         fixed = self._fixed_buses(bridge)
         first = fixed[0] if fixed is not None else highest + 1
-        child = self._bus_below(bus, bridge, first, bus.last)
-        numbers = number & 0xFF | (first & 0xFF) << 8 | (bus.last & 0xFF) << 16
-        self.access.write(number, devfn, BUS_NUMBERS, 4, value & 0xFF000000 | numbers)
+        child = self._bus_below(bridge, first, bus.last, bus.start & 0xFF)
+        numbers = child.primary | (child.start & 0xFF) << 8 | (child.last & 0xFF) << 16
+        access.write(number, devfn, BUS_NUMBERS, 4, value & 0xFF000000 | numbers)
+        bridge.secondary, bridge.subordinate = child.start & 0xFF, child.last & 0xFF
+        if first > self.root.last_bus:
+            self._beyond(bridge, first)
         if cardbus:
             last = first + CARDBUS_RESERVE
         else:
-            last = self._scan_child(child, max(available - 1, 0))
+            last = self._scan_below(bridge, child, first, max(available - 1, 0))
         if fixed is not None:
             last = fixed[1]
-        if child.bridge is bridge:
-            child.last = last
-        bridge.secondary, bridge.subordinate = first, last
-        self.access.write(number, devfn, SUBORDINATE, 1, last & 0xFF)
-        if last > self.root.last_bus:
-            self._beyond(bridge)
+        _end_at(child, last)
+        bridge.subordinate = last & 0xFF
+        access.write(number, devfn, SUBORDINATE, 1, last & 0xFF)
+        if first <= self.root.last_bus < last:
+            self._beyond(bridge, last)
         return last
+
+    def _scan_below(self, bridge: Function, bus: Bus, number: int, available: int) -> int:
+        """Scan the bus that a bridge leads to, by the number that it is called there. One that is being
+        scanned is so for ever: all bridges on the way to here get their numbers again, and this one too."""
+        self._scans += 1
+        if bus in self._open or self._scans > MOST_SCANS:
+            raise EndlessScanError(bridge, number)
+        return self._scan_child(bus, available)
 
     def _fixed_buses(self, bridge: Function) -> tuple[int, int] | None:
         """(secondary, subordinate) that an Enhanced Allocation capability fixes, if one does."""
         if bridge.header != 1:
             return None
-        number, devfn = bridge.bus.number, bridge.devfn
-        offset = capabilities.standard(self.access, number, devfn, 1).get(capabilities.ENHANCED_ALLOCATION)
+        number, devfn, access = bridge.bus.number, bridge.devfn, self._access(bridge.bus)
+        offset = capabilities.standard(access, number, devfn, 1).get(capabilities.ENHANCED_ALLOCATION)
         if offset is None:
             return None
-        buses = self.access.read(number, devfn, offset + 4, 4)
+        buses = access.read(number, devfn, offset + 4, 4)
         secondary, subordinate = buses & 0xFF, buses >> 8 & 0xFF
         return (secondary, subordinate) if 0 < secondary <= subordinate else None
 
-    def _beyond(self, bridge: Function) -> None:
-        reason = (
-            f"devices behind bridge {bridge.sbdf} are unusable: its buses reach {bridge.subordinate:#04x}"
-        )
+    def _beyond(self, bridge: Function, number: int) -> None:
+        reason = f"devices behind bridge {bridge.sbdf} are unusable: its buses reach {number:#04x}"
         at = self.root.places.get("bus_range", self.root.places["node"])
         self.root.remark("buses-beyond-range", reason, at)
         self.kernel.state.log.append(reason)
 
 
+def _beyond_one(highest: int, before: int) -> int:
+    """How many buses more than the one that is counted already a bridge has taken."""
+    gained = (highest - before) & UINT
+    return gained - 1 if gained > 1 else 0
+
+
+def _is_free(parent: Bus, first: int, last: int) -> bool:
+    """Whether numbers can be a child's own: within the parent's, none of them a sister's."""
+    if not parent.start <= first <= last <= parent.last:
+        return False
+    return not any(
+        other.inserted and first <= other.last and other.start <= last for other in parent.children
+    )
+
+
+def _end_at(bus: Bus, last: int) -> None:
+    """Move the end of a bus's numbers (`pci_bus_update_busn_res_end`): not beyond the parent's or a sister's
+    where they are its own."""
+    if bus.start > last:
+        return
+    if bus.inserted and bus.parent is not None:
+        others = (other for other in bus.parent.children if other is not bus and other.inserted)
+        taken = any(bus.start <= other.last and other.start <= last for other in others)
+        if last > bus.parent.last or taken:
+            return
+    bus.last = last
+
+
 def vf_buses(bus: Bus) -> int:
     """How many bus numbers behind its own the VFs on a bus may need (`pci_iov_bus_range`)."""
-    return max((pf.sriov.reserve - bus.number for pf in bus.functions if pf.sriov is not None), default=0)
+    last = max((pf.sriov.reserve for pf in bus.functions if pf.sriov is not None), default=0)
+    return last - bus.number if last else 0
 
 
 def binds_driver(functions: list[Function]) -> bool:

@@ -38,16 +38,19 @@ def initialise(access: Accessor, function: Function, capability: int, *, ari: bo
 
 
 def _last_bus(access: Accessor, function: Function, capability: int, total: int) -> int | None:
-    """The highest bus that any number of VFs needs, or None where they cannot be placed. Offset and
-    stride may follow NumVFs; the ends of its range are asked, between them they are taken to be
-    between."""
-    last = function.bus.number
-    for count in {total, 1}:
+    """The highest bus that any number of VFs needs, or None where they cannot be placed
+    (`compute_max_vf_buses`). Offset and stride may follow NumVFs: they are asked for all VFs and for one.
+    The kernel keeps 8 bits of the highest so far as it goes down from all VFs: bus 0x100 counts as 0."""
+    last = 0
+    for count in (total, 1):
         access.write(function.bus.number, function.devfn, capability + NUM_VFS, 2, count)
         offset, stride = layout(access, function, capability)
         if not offset or (count > 1 and not stride):
             return None
-        last = max(last, function.rid + offset + (count - 1) * stride >> 8)
+        for number in range(count, 0 if count == 1 else 1, -1):
+            bus = function.rid + offset + (number - 1) * stride >> 8
+            if bus > last:
+                last = bus & 0xFF
     return last
 
 

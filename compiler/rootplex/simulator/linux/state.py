@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from rootplex.simulator.function import Bar, Bus, Function
+from rootplex.simulator.linux.command_line import PciOptions
 from rootplex.simulator.linux.rootbridge import RootBridge
 
 EventKind = Literal[
@@ -38,11 +39,22 @@ class Unplaced(Struct, frozen=True):
     reason: str
 
 
+class Death(Struct, frozen=True):
+    """What killed the kernel: an access that aborted, a scan that does not end at the bus that `bridge` leads
+    to (`number`: what it is called there, beyond 0xff where bus numbers went around), or the hypervisor."""
+
+    kind: Literal["abort", "endless-scan", "hypervisor"]
+    reason: str
+    bridge: Function | None = None
+    number: int = 0
+
+
 class Dom0State(Struct):
     """A booted (or dead) Dom0.
 
     `functions` are in the order of discovery, VFs last. `died` says what killed the kernel, None
-    while it lives. `unplaced` lists BARs without an address, `log` the kernel's own complaints.
+    while it lives. `unplaced` lists BARs without an address, `log` the kernel's own complaints. `options` are
+    those of its command line.
     """
 
     root_bridges: list[RootBridge] = field(default_factory=list)
@@ -51,4 +63,5 @@ class Dom0State(Struct):
     events: list[Event] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    died: str | None = None
+    died: Death | None = None
+    options: PciOptions = PciOptions()
