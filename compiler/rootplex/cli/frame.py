@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import atexit
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -17,9 +15,6 @@ from rootplex.cli.status import HANDLED, INTERRUPTED
 from rootplex.source.suggest import advice
 from rootplex.tools.runner import ToolError
 
-COLLECT_AFTER = 200_000
-"""New objects between two searches for cycles: with Python's own 700, a check takes a tenth longer."""
-
 
 class UsageError(Exception):
     """The command cannot do what it was asked; one clear line."""
@@ -27,28 +22,21 @@ class UsageError(Exception):
 
 def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Find the command, run it, and turn whatever stops it into one line and a status."""
-    gc.set_threshold(COLLECT_AFTER)
-    # Python looks for cycles once more on its way out, in all that is about to go: a twentieth of a check.
-    atexit.register(gc.freeze)
     parser = argparse.ArgumentParser(
         prog="rootplex",
         description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
         epilog="'rootplex COMMAND --help' tells more of a command.",
         allow_abbrev=False,
-        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
-    # With the name given, argparse does not make a help formatter to find it.
-    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="rootplex")
+    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = argv[0] if argv and argv[0] in commands else None
     if argv and named is None and not argv[0].startswith("-"):
         return _unknown_command(argv[0], commands)
     chosen: ModuleType | None = None
     for name in commands if named is None else (named,):
         module, help_ = commands[name]
-        sub = below.add_parser(
-            name, help=help_, description=help_, allow_abbrev=False, formatter_class=_formatter
-        )
+        sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
         if name == named:
             chosen = import_module(f"rootplex.cli.{module}")
             chosen.add_arguments(sub)
@@ -61,21 +49,6 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     console = Console.of_process(sys.stdout, sys.stderr, os.environ)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """argparse's own, told the width: it makes one for each option, and would load `shutil` to ask."""
-    return argparse.HelpFormatter(prog, width=_columns() - 2)
-
-
-def _columns() -> int:
-    wanted = os.environ.get("COLUMNS", "")
-    if wanted.isdecimal() and int(wanted):
-        return int(wanted)
-    try:
-        return os.get_terminal_size().columns or 80
-    except OSError:
-        return 80
 
 
 def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:

@@ -1,8 +1,4 @@
-"""Looks known devices and class names up in the catalogue's data files.
-
-Of the models only those that are asked for are parsed, once a process: all of them would take longer
-than a whole description.
-"""
+"""Looks known devices and class names up in the catalogue's data files."""
 
 from __future__ import annotations
 
@@ -26,12 +22,12 @@ def model(name: str) -> Mapping[str, object]:
     in), `properties`, `place` (where it can stand), `since` (the first version with it). KeyError
     where the catalogue does not know it.
     """
-    return _parsed(name)
+    return _models()[name]
 
 
 def names() -> tuple[str, ...]:
     """Every model that the catalogue knows, sorted."""
-    return tuple(sorted(_texts()))
+    return tuple(sorted(_models()))
 
 
 def class_code(name: str) -> int:
@@ -45,25 +41,16 @@ def class_names() -> tuple[str, ...]:
 
 
 @cache
-def _texts() -> Mapping[str, str]:
-    """Each model's paragraph of its file; other paragraphs are comments. A test holds the form."""
-    paragraphs = (each for file in _MODELS for each in _text(file).strip().split("\n\n"))
-    return MappingProxyType({each.partition(":\n")[0]: each for each in paragraphs if each[0] != "#"})
-
-
-@cache
-def _parsed(name: str) -> Mapping[str, object]:
-    return MappingProxyType(cast("dict[str, object]", _read(_texts()[name])[name]))
+def _models() -> Mapping[str, Mapping[str, object]]:
+    models = (cast("dict[str, dict[str, object]]", _read(file)) for file in _MODELS)
+    return MappingProxyType({name: MappingProxyType(each) for file in models for name, each in file.items()})
 
 
 @cache
 def _classes() -> Mapping[str, int]:
-    return MappingProxyType(cast("dict[str, int]", _read(_text(_CLASSES))))
+    return MappingProxyType(cast("dict[str, int]", _read(_CLASSES)))
 
 
-def _text(file: str) -> str:
-    return Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8")
-
-
-def _read(text: str) -> dict[str, object]:
-    return cast("dict[str, object]", load_yaml(text, "catalogue").plain())
+def _read(file: str) -> dict[str, object]:
+    path = Path(__file__).with_name(f"{file}.yaml")
+    return cast("dict[str, object]", load_yaml(path.read_bytes(), path.name).plain())

@@ -41,11 +41,8 @@ class AslError(ToolError):
 
 def render(template: str, **values: object) -> str:
     """The text of `templates/<template>`; a value that the template wants and is not given is an error."""
-    made = environment(_TEMPLATES)
-    made.filters["hex"] = asl_number
-    made.filters["text"] = asl_text
-    made.filters["pnp"] = asl_hardware_id
-    return made.get_template(template).render(values)
+    templates = environment(_TEMPLATES, hex=asl_number, text=asl_text, pnp=asl_hardware_id)
+    return templates.get_template(template).render(values)
 
 
 def asl_number(value: int, digits: int = 0) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from rootplex.backends.acpi.asl import compile_asl
+from msgspec import Struct
+
+from rootplex.backends.acpi.asl import compile_asl, render
 from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba, in_mcfg
 from rootplex.backends.acpi.header import oem_id, oem_table_id
 from rootplex.backends.acpi.names import (
@@ -18,14 +20,14 @@ from rootplex.backends.acpi.names import (
     bridge_path,
     device_name,
 )
-from rootplex.backends.acpi.prt import routes, trigger_fault
+from rootplex.backends.acpi.prt import Route, routes, trigger_fault
 from rootplex.backends.acpi.resources import (
+    Descriptor,
     bridge_descriptors,
     dma_descriptors,
     placed,
     window_faults,
 )
-from rootplex.backends.acpi.ssdt_text import Bridge, Port, Reserved, Ssdt, ssdt_text
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.bridge import HostBridge
@@ -67,6 +69,38 @@ _OBJECTS = {
 }
 
 
+class Reserved(Struct, frozen=True):
+    """One range of ECAM for the PNP0C02."""
+
+    bridge: str
+    first: int
+    last: int
+    length: int
+
+
+class Port(Struct, frozen=True):
+    """A device below a bridge that AML has to name; `number` tells external facing ports apart."""
+
+    device: Device
+    name: str
+    number: int
+    children: tuple[Port, ...]
+
+
+class Bridge(Struct, frozen=True):
+    """What the template wants of one host bridge."""
+
+    bridge: HostBridge
+    name: str
+    uid: int | str
+    cba: int | None
+    crs: tuple[Descriptor, ...]
+    dma: tuple[Descriptor, ...] | None
+    routes: tuple[Route, ...]
+    osc: int
+    ports: tuple[Port, ...]
+
+
 def ssdt(platform: Platform) -> tuple[Artifact, Artifact]:
     """`ssdt.asl` and `ssdt.aml`, with the places of its objects; fails as `ssdt_source`, `compile_asl`."""
     source = ssdt_source(platform)
@@ -97,16 +131,15 @@ def ssdt_source(platform: Platform) -> Artifact:
         for bridge in bridges
     ]
     reserved = _reserved(platform, bridges)
-    text = ssdt_text(
-        Ssdt(
-            platform=platform.name,
-            oem_id=oem_id(platform),
-            oem_table_id=oem_table_id(platform),
-            oem_revision=platform.oem_revision,
-            reservation=RESERVATION,
-            reserved=tuple(span for _, span in reserved),
-            bridges=tuple(described),
-        )
+    text = render(
+        "ssdt.asl.j2",
+        platform=platform.name,
+        oem_id=oem_id(platform),
+        oem_table_id=oem_table_id(platform),
+        oem_revision=platform.oem_revision,
+        reservation=RESERVATION,
+        reserved=[span for _, span in reserved],
+        bridges=described,
     )
     return Artifact("ssdt.asl", text.encode("ascii"), _places(described, reserved))
 

@@ -1,7 +1,6 @@
 """The device tree backend: a platform's node tree, and from it the blob and the text.
 
-`device_tree(platform)` is the door. The text is made only when it is asked for: its template
-engine costs more to load than everything else together.
+`device_tree(platform)` is the door.
 """
 
 from __future__ import annotations
