@@ -7,8 +7,8 @@ Why it matters: the bridge fails in Linux (-EINVAL). Xen ends its whole scan at 
 a word: all later ones are lost. A missing `atu` of an R-Car bridge is a data abort inside Xen.
 Example: `dt: {properties: {reg: false}}`.
 What to do: write `reg`, and the names that the binding asks for.
-Source: Linux drivers/pci/controller/pci-host-common.c, gen_pci_init; Xen xen/arch/arm/pci/pci.c, dt_pci_init,
-and pci-host-common.c, pci_host_common_probe.
+Source: Linux drivers/pci/controller/pci-host-common.c, gen_pci_init (pci_host_common_ecam_create in 7.2); Xen
+xen/arch/arm/pci/pci.c, dt_pci_init, and pci-host-common.c, pci_host_common_probe.
 Sources that prove it: device tree.
 """
 
