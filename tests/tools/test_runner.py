@@ -208,6 +208,12 @@ def test_what_a_program_may_take(tmp_path: Path, text: str, error: str) -> None:
     assert error in outcome.stderr
 
 
+def test_the_memory_of_qemu_is_the_guest_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "qemu-system-x").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert run(["qemu-system-x", "-c", "ulimit -v"], cwd=tmp_path).stdout == "unlimited\n"
+
+
 def test_processor_time_is_limited_in_the_program_itself(tmp_path: Path) -> None:
     """So it ends even where we are gone: what is left of two seconds, and two."""
     words = limited(program("while True: pass"), 0.5)

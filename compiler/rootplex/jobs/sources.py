@@ -11,20 +11,22 @@ from msgspec import Struct
 
 from rootplex.capture.facts import Snapshot
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.archives import is_archive
+from rootplex.readers.files import bytes_of
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
 
 Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci"]
 
-LIMIT = 64 << 20
 _DTB = b"\xd0\x0d\xfe\xed"
-_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _DUMP = re.compile(rb"^[ -~]{1,8}? @ 0x[0-9A-Fa-f]+\s*$", re.MULTILINE)
-_SNAPSHOT = re.compile(rb"\d+/\d+ rootplex-snapshot ")
+_SNAPSHOT = b" rootplex-snapshot "
+_NUMBERED = re.compile(rb"[0-9]{1,9}/[0-9]{1,9}\Z")
 _TABLE = re.compile(rb"[A-Z0-9_]{4}")
-_DTS = re.compile(rb"^\s*/dts-v1/\s*;|^\s*/\s*\{", re.MULTILINE)
+_DTS = re.compile(rb"^[ \t]*+/(?:dts-v1/\s*+;|\s*+\{)", re.MULTILINE)
 _DESCRIPTION = re.compile(rb"^rootplex:", re.MULTILINE)
 _HEADER = 36
+_LONGEST = 19  # of two numbers and the stroke between
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -62,9 +64,7 @@ def read_source(path: Path, name: str) -> Source:
         from rootplex.readers.acpi.acpidump import read_tables
 
         return Source(file=name, kind="acpi", tables=read_tables(path, name).tables)
-    if path.stat().st_size > LIMIT:
-        raise unreadable(name, f"the file is larger than {LIMIT >> 20} MiB")
-    return source_of_bytes(path.read_bytes(), name)
+    return source_of_bytes(bytes_of(path, name), name)
 
 
 def source_of_bytes(data: bytes, name: str) -> Source:
@@ -98,9 +98,9 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
 
     if data.startswith(_DTB):
         return "dtb"
-    if _SNAPSHOT.search(data):
+    if _is_snapshot(data):
         return "snapshot"
-    if data.startswith(_ARCHIVES) or data[257:262] == b"ustar" or _DUMP.search(data[:4096]):
+    if is_archive(data) or _DUMP.search(data[:4096]):
         return "acpi"
     if _is_table(data, whole=whole):
         return "acpi"
@@ -109,6 +109,14 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
     if is_lspci(data[:65536].decode("latin-1")):
         return "lspci"
     return "dts" if _DTS.search(data) else None
+
+
+def _is_snapshot(data: bytes) -> bool:
+    """Whether a line of it is numbered as the capture script's first one."""
+    at = data.find(_SNAPSHOT)
+    while at >= 0 and not _NUMBERED.search(data, max(0, at - _LONGEST), at):
+        at = data.find(_SNAPSHOT, at + 1)
+    return at >= 0
 
 
 def refuse_firmware(data: bytes, name: str) -> None:

@@ -6,9 +6,10 @@ import re
 
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace, Span
-from rootplex.tools.runner import private_folder, run
+from rootplex.tools.runner import TooSlowError, private_folder, run
 
-SIZE_LIMIT = 16 << 20
+SIZE_LIMIT = 8 << 20
+SECONDS = 8.0
 
 _WORD = re.compile(r"/(?:include|incbin)/")
 _TOKEN = re.compile(
@@ -37,7 +38,10 @@ def compile_dts(text: str, file: str) -> bytes:
     text = _alone(text, file)
     with private_folder() as folder:
         command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "out.dtb", "-"]
-        outcome = run(command, cwd=folder, stdin=text.encode())
+        try:
+            outcome = run(command, cwd=folder, stdin=text.encode(), seconds=SECONDS)
+        except TooSlowError as error:
+            raise unreadable(file, str(error)) from None
         blob = folder / "out.dtb"
         if outcome.status == 0 and blob.is_file():
             return blob.read_bytes()

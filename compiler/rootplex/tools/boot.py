@@ -20,13 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from rootplex.tools.runner import OUTPUT_LIMIT, Limits, ToolError, limited
+from rootplex.tools.runner import OUTPUT_LIMIT, QEMU, ToolError, limited
 
 _STEP = 0.05  # seconds between two looks at the console
 _LAST_LINES = 5
 _THREADS = 64  # that may use up processor time at once
-_LIMITS = Limits(memory=None, file=4 * OUTPUT_LIMIT, files=1024)
-"""QEMU's memory is the guest's."""
 
 
 class BootError(ToolError):
@@ -50,7 +48,7 @@ def run(
     used up its seconds before the mark.
     """
     again = () if "-no-reboot" in argv else ("-no-reboot",)
-    command = limited([*argv, *again], seconds * _THREADS, _LIMITS)
+    command = limited([*argv, *again], seconds * _THREADS, QEMU)
     guard = shutil.which("setpriv")
     if guard is not None:
         command = [guard, "--pdeathsig", "KILL", *command]

@@ -49,6 +49,8 @@ class Limits(NamedTuple):
 
 BOUNDED = Limits()
 """For what reads somebody's input."""
+QEMU = Limits(memory=None, file=4 * OUTPUT_LIMIT, files=1024)
+"""Its memory is the guest's."""
 _BLOCK = 512
 """Bytes that `ulimit -f` counts in (POSIX.1-2017, ulimit)."""
 
@@ -86,11 +88,14 @@ def _found(program: str) -> str | None:
     return next((str(path) for path in paths if os.access(path, os.X_OK) and path.is_file()), None)
 
 
-def limited(argv: Sequence[str], seconds: float, limits: Limits = BOUNDED) -> list[str]:
+def limited(argv: Sequence[str], seconds: float, limits: Limits | None = None) -> list[str]:
     """The command that sets the limits and becomes `argv`; ToolError where its program is missing.
 
-    A limit that this machine has lower already stays as it is.
+    Without `limits` they are QEMU's or those of every other program. A limit that this machine has lower
+    already stays as it is.
     """
+    if limits is None:
+        limits = QEMU if Path(argv[0]).name.startswith("qemu-system-") else BOUNDED
     file = OUTPUT_LIMIT if limits.file is None else limits.file
     processor = int(seconds) + 2
     # The hard limit of processor time kills; the soft one before it says why.
@@ -137,7 +142,7 @@ def run(
     seconds: float = 60.0,
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
-    limits: Limits = BOUNDED,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Run a program to its end in `cwd` and return what it left.
 

@@ -6,12 +6,7 @@ too. What is no table in a folder or archive is passed over; a damaged table is 
 
 from __future__ import annotations
 
-import io
-import lzma
 import re
-import tarfile
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,12 +14,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table, split_tables
+from rootplex.readers.archives import FILES_LIMIT, is_archive, members
+from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace
-
-TOTAL_LIMIT = 64 << 20
-FILES_LIMIT = 4096
 
 # These have no table header (ACPI 6.5 §5.2.5.3, §5.2.10) and say nothing of PCI.
 _HEADERLESS = ("RSD PTR", "RSDP", "FACS", "S3PT", "RSDT", "XSDT")
@@ -52,24 +46,20 @@ class TableSet(Struct, frozen=True):
 def read_tables(path: Path, file: str | None = None) -> TableSet:
     """The tables of a file or folder; `file` names it in places, else its path does.
 
-    Unreadable: nothing there, nothing in it that is a table, or more than 64 MiB.
+    Unreadable: nothing there, nothing in it that is a table, or more than 32 MiB.
     """
     name = str(path) if file is None else file
     if path.is_dir():
         return _collected(name, _folder_files(path, name))
     if not path.is_file():
         raise unreadable(name, "no such file")
-    if path.stat().st_size > TOTAL_LIMIT:
-        raise unreadable(name, f"more than {TOTAL_LIMIT >> 20} MiB")
-    return tables_of(path.read_bytes(), name)
+    return tables_of(bytes_of(path, name), name)
 
 
 def tables_of(data: bytes, file: str) -> TableSet:
     """The tables of a file's bytes: a zip or tar archive, acpidump's text, or tables back to back."""
-    if data.startswith(b"PK\x03\x04"):
-        return _collected(file, _zip_files(data, file))
-    if data[257:262] == b"ustar" or data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
-        return _collected(file, _tar_files(data, file))
+    if is_archive(data):
+        return _collected(file, sorted(_named(data, file), key=_natural))
     if _is_dump_text(data):
         return _collected(file, [(file, data)])
     return TableSet(file, split_tables(data, file))
@@ -131,46 +121,23 @@ def _whole_pairs(text: str) -> str:
     return pairs[0] if pairs else ""
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name.lower())]
+def _named(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
+    return ((f"{file}/{name}" if name else file, body) for name, body in members(data, file))
+
+
+def _natural(named: tuple[str, object]) -> list[tuple[int, str]]:
+    """A name's numbers by their value, which may be one of thousands of digits."""
+    parts = re.split(r"([0-9]+)", named[0].lower())
+    numbers = (part.lstrip("0") if at % 2 else part for at, part in enumerate(parts))
+    return [(len(part) if at % 2 else 0, part) for at, part in enumerate(numbers)]
 
 
 def _folder_files(path: Path, file: str) -> Iterator[tuple[str, bytes]]:
-    names = sorted((entry for entry in path.iterdir() if entry.is_file()), key=lambda e: _natural(e.name))
-    left = TOTAL_LIMIT
-    for entry in names[:FILES_LIMIT]:
-        left -= entry.stat().st_size
+    entries = [(entry.name, entry) for entry in path.iterdir() if entry.is_file()]
+    left = LIMIT
+    for name, entry in sorted(entries, key=_natural)[:FILES_LIMIT]:
+        data = bytes_of(entry, f"{file}/{name}")
+        left -= len(data)
         if left < 0:
-            raise unreadable(file, f"more than {TOTAL_LIMIT >> 20} MiB")
-        yield f"{file}/{entry.name}", entry.read_bytes()
-
-
-def _zip_files(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            if len(members) > FILES_LIMIT or sum(info.file_size for info in members) > TOTAL_LIMIT:
-                raise unreadable(file, f"archive of more than {FILES_LIMIT} files or {TOTAL_LIMIT >> 20} MiB")
-            for info in sorted(members, key=lambda info: _natural(info.filename)):
-                with archive.open(info) as stream:
-                    yield f"{file}/{info.filename}", stream.read(info.file_size)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise unreadable(file, f"damaged zip archive: {error}") from None
-
-
-def _tar_files(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
-    files: list[tuple[str, bytes]] = []
-    left = TOTAL_LIMIT
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for count, info in enumerate(archive):
-                left -= info.size
-                if left < 0 or count == FILES_LIMIT:
-                    text = f"archive of more than {FILES_LIMIT} files or {TOTAL_LIMIT >> 20} MiB"
-                    raise unreadable(file, text)
-                stream = archive.extractfile(info) if info.isfile() else None
-                if stream is not None:
-                    files.append((f"{file}/{info.name}", stream.read()))
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        raise unreadable(file, f"damaged tar archive: {error}") from None
-    yield from sorted(files, key=lambda entry: _natural(entry[0]))
+            raise unreadable(file, f"more than {LIMIT >> 20} MiB of tables")
+        yield f"{file}/{name}", data

@@ -104,7 +104,8 @@ def split_tables(data: bytes, file: str) -> tuple[Table, ...]:
     counts: Counter[str] = Counter()
     at = 0
     while at < len(data):
-        table = read_table(data[at : at + SIZE_LIMIT], file)
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        table = read_table(data[at : at + max(length, HEADER_SIZE)], file)
         counts[table.signature] += 1
         found.append(table.numbered(counts[table.signature]))
         at += table.length

@@ -1,0 +1,146 @@
+"""Files out of archives that anyone may have made: zip, tar, and what gzip, bzip2 or xz packed.
+
+What is packed is unpacked through a bounded reader before its headers are looked at, and nothing is
+written anywhere: a member is a name and its bytes. Of tar only the headers that say where files begin are
+read (POSIX.1-2017 pax, "ustar Interchange Format", and GNU's long names); links, devices and sparse files are
+no files.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Callable, Iterator
+
+from rootplex.source.finding import Unreadable, unreadable
+
+UNPACKED_LIMIT = 32 << 20
+"""Bytes of all members together, and of what they are packed into."""
+FILES_LIMIT = 4096
+NAME_LIMIT = 4096
+
+Member = tuple[str, bytes]
+
+_PACKED: dict[bytes, Callable[[io.BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
+    b"\x1f\x8b": lambda data: gzip.GzipFile(fileobj=data),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
+_ZIP = b"PK\x03\x04"
+_ZIP_ENTRY = b"PK\x01\x02"
+_BLOCK = 512
+_FILE_TYPES = b"0\0" + b"7"
+_LONG_NAME, _GLOBAL, _EXTENDED = b"L", b"g", b"x"
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether bytes begin as an archive does, or are packed."""
+    return data.startswith((_ZIP, *_PACKED)) or _is_tar(data)
+
+
+def members(data: bytes, file: str) -> Iterator[Member]:
+    """The files of an archive in its order; what is packed and no archive is one file without a name.
+
+    Unreadable: damaged, packed twice, more than 4,096 files or 32 MiB unpacked, a name that is too long.
+    """
+    if any(data.startswith(magic) for magic in _PACKED):
+        data = _unpacked(data, file)
+        if data.startswith((_ZIP, *_PACKED)):
+            raise unreadable(file, "an archive within an archive", help="unpack it, and give what is in it")
+    if data.startswith(_ZIP):
+        return _zip_members(data, file)
+    return _tar_members(data, file) if _is_tar(data) else iter([("", data)])
+
+
+def _is_tar(data: bytes) -> bool:
+    return data[257:262] == b"ustar"
+
+
+def _unpacked(data: bytes, file: str) -> bytes:
+    opener = next(opener for magic, opener in _PACKED.items() if data.startswith(magic))
+    try:
+        with opener(io.BytesIO(data)) as stream:
+            found = stream.read(UNPACKED_LIMIT + 1)
+    except Exception as error:  # whatever a library makes of hostile bytes
+        raise unreadable(file, f"damaged archive: {_said(error)}") from None
+    if len(found) > UNPACKED_LIMIT:
+        raise _too_large(file)
+    return found
+
+
+def _zip_members(data: bytes, file: str) -> Iterator[Member]:
+    if data.count(_ZIP_ENTRY) > FILES_LIMIT:
+        raise _too_large(file)
+    left = UNPACKED_LIMIT
+    name = ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist():
+                name = info.filename
+                if info.is_dir():
+                    continue
+                with archive.open(info) as stream:
+                    found = stream.read(left + 1)
+                left -= len(found)
+                if left < 0:
+                    raise _too_large(file)
+                yield _plain(name, file), found
+    except Unreadable:
+        raise
+    except Exception as error:
+        where = f" at its member {name[:80]}" if name else ""
+        raise unreadable(file, f"damaged zip archive{where}: {_said(error)}") from None
+
+
+def _tar_members(data: bytes, file: str) -> Iterator[Member]:
+    at, count, long_name = 0, 0, ""
+    while at + _BLOCK <= len(data) and any(head := data[at : at + _BLOCK]):
+        size = _octal(head[124:136])
+        if head[257:262] != b"ustar" or size is None:
+            raise unreadable(file, f"damaged tar archive: no header at byte {at}")
+        start = at + _BLOCK
+        if size > len(data) - start:
+            raise unreadable(file, f"damaged tar archive: the member at byte {at} is cut off")
+        body, kind = data[start : start + size], head[156:157]
+        at = start + -(-size // _BLOCK) * _BLOCK
+        count += 1
+        if count > FILES_LIMIT:
+            raise _too_large(file)
+        if kind in (_GLOBAL, _EXTENDED):
+            continue
+        if kind == _LONG_NAME:
+            long_name = _text(body)
+            continue
+        if kind in _FILE_TYPES:
+            folder = _text(head[345:500]) if head[262:263] == b"\0" else ""  # GNU has times there
+            name = long_name or "/".join(filter(None, (folder, _text(head[:100]))))
+            yield _plain(name, file), body
+        long_name = ""
+
+
+def _octal(field: bytes) -> int | None:
+    """A number of a tar header; None where it is none, or is beyond what octal digits can say."""
+    digits = field.strip(b" \0")
+    return int(digits or b"0", 8) if all(digit in b"01234567" for digit in digits) else None
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _plain(name: str, file: str) -> str:
+    """A member's name that leads to no other place than into the archive."""
+    if len(name) > NAME_LIMIT:
+        raise unreadable(file, f"archive with a name of {len(name)} characters")
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
+
+
+def _too_large(file: str) -> Unreadable:
+    return unreadable(file, f"archive of more than {FILES_LIMIT} files or {UNPACKED_LIMIT >> 20} MiB")
+
+
+def _said(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__

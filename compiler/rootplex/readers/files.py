@@ -1,0 +1,20 @@
+"""A file's bytes, read up to a limit: what is named may be a device, or grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rootplex.source.finding import unreadable
+
+LIMIT = 32 << 20
+"""Of anything that is read: far above what firmware has, and read whole within 300 MB of memory."""
+
+
+def bytes_of(path: Path, file: str, limit: int = LIMIT) -> bytes:
+    """The file's bytes; `file` names it in places. Unreadable where there are more than `limit`, OSError
+    where it cannot be opened or read."""
+    with path.open("rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise unreadable(file, f"the file is larger than {limit >> 20} MiB")
+    return data
