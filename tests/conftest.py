@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from tests.corpus.board_corpus import DUMPS, KERNELS, Corpus, made
+from tests.corpus.board_corpus import KERNELS, Corpus, made
 
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -61,10 +61,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     reasons: dict[object, str] = {}
 
     def file(name: str) -> Path:
-        if name in DUMPS:
-            if not SHARED.is_dir():
-                pytest.skip("needs the reference material beside the checkout (../shared)")
-            return SHARED / "corpus" / "acpi" / f"{name}.acpidump.txt"
         source = KERNELS.get(name, name)
         if source not in reasons:
             try:

@@ -1,7 +1,8 @@
 """The boards whose files the tests read: where a file is had from, and what is known of it.
 
-Device trees are Debian's kernels' and QEMU's own, got at test time; what is in each stands in
-`expected/`, read from dtc's text by another program (`method` and `source` in each file).
+Device trees are Debian's kernels' and QEMU's own, got at test time; ACPI tables are made (`machine_tables`).
+What is in each stands in `expected/`, read from dtc's, iasl's and acpiexec's text by another program
+(`method` and `source` in each file).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.corpus.debian_trees import debian_tree
+from tests.corpus.machine_tables import MACHINES, dumped
 
 from rootplex.frontends.document import Imported
 from rootplex.frontends.writer import to_yaml
@@ -55,14 +57,7 @@ QEMU = {
 """The machine of which QEMU dumps the tree."""
 
 TREES = tuple(sorted((*KERNELS, *QEMU)))
-DUMPS = (
-    "1979FBF2D488",
-    "71656898DEBA",
-    "9C99E007509B",
-    "A82D1C626ADB",
-    "C7F3CC0C50BF",
-    "E5985CCBA349",
-)
+DUMPS = tuple(MACHINES)
 
 
 def made(name: str, folder: Path) -> Path:
@@ -70,6 +65,8 @@ def made(name: str, folder: Path) -> Path:
 
     ToolError, OSError where this machine cannot get it; LookupError where Debian no longer has it.
     """
+    if name in MACHINES:
+        return dumped(name, folder)
     return dumped_by_qemu(name, folder) if name in QEMU else debian_tree(name, *KERNELS[name])
 
 
@@ -77,9 +74,9 @@ def dumped_by_qemu(name: str, folder: Path) -> Path:
     file = folder / f"{name}.dtb"
     if not file.exists():
         machine = f"{QEMU[name]},dumpdtb={file.name}"
-        done = run(
-            ["qemu-system-aarch64", "-M", machine, "-cpu", "cortex-a57", "-display", "none"], cwd=folder
-        )
+        # 8 MiB for translated code, of which there is none
+        settings = ("-cpu", "cortex-a57", "-display", "none", "-accel", "tcg,tb-size=8")
+        done = run(["qemu-system-aarch64", "-M", machine, *settings], cwd=folder)
         if done.status != 0:
             raise ToolError(f"qemu-system-aarch64 dumps no tree: {done.stderr.strip()}")
     return file

@@ -15,7 +15,7 @@ ADDRESS_KINDS = {"Word", "DWord", "QWord", "Extended"}
 @pytest.mark.parametrize("name", DUMPS)
 def test_the_bridges_are_those_of_the_file(corpus: Corpus, name: str) -> None:
     platform = platform_of(corpus(name))
-    known = expected(f"acpi-{name}")
+    known = expected(name)
     source = imported(corpus(name))
     assert [each["path"] for each in known["host_bridges"]] == list(source.bridges)
     for each, bridge in zip(known["host_bridges"], platform.host_bridges, strict=True):
@@ -43,7 +43,7 @@ def _window(window: dict[str, Any]) -> tuple[str, int, int, int]:
 
 @pytest.mark.parametrize("name", DUMPS)
 def test_configuration_space_is_mcfgs_or_the_ports(corpus: Corpus, name: str) -> None:
-    tables = expected(f"acpi-{name}")["mcfg_tables"]
+    tables = expected(name)["mcfg_tables"]
     entries = tables[0]["entries"] if tables else []
     for bridge in platform_of(corpus(name)).host_bridges:
         first = bridge.bus_range.first

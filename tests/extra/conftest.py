@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import SHARED
 from tests.corpus.board_corpus import Corpus
+from tests.corpus.machine_tables import MACHINES
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,8 @@ def corpus() -> Corpus:
     """The files of the boards as they were collected, in place of those that are got or made."""
 
     def file(name: str) -> Path:
-        blob = SHARED / "corpus" / "dtb" / f"{name.replace('qemu-virt', 'qemu-7.2-virt')}.dtb"
-        return blob if blob.exists() else SHARED / "corpus" / "acpi" / f"{name}.acpidump.txt"
+        if name in MACHINES:
+            return SHARED / "corpus" / "acpi" / f"{MACHINES[name].dump}.acpidump.txt"
+        return SHARED / "corpus" / "dtb" / f"{name.replace('qemu-virt', 'qemu-7.2-virt')}.dtb"
 
     return file

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.acpica import compiled, header, needs_iasl, template
+from tests.corpus.board_corpus import DUMPS, Corpus
 
 from rootplex.readers.acpi.acpidump import read_tables, tables_of
 from rootplex.readers.acpi.dmar import read_dmar
@@ -168,13 +169,10 @@ def test_tables_back_to_back() -> None:
     assert [t.name for t in found] == ["SSDT", "MCFG", "SSDT2"]
 
 
-@pytest.mark.shared
 @pytest.mark.skipif(shutil.which("acpixtract") is None, reason="needs acpixtract")
-@pytest.mark.parametrize(
-    "name", ["1979FBF2D488", "71656898DEBA", "9C99E007509B", "A82D1C626ADB", "C7F3CC0C50BF", "E5985CCBA349"]
-)
-def test_a_dump_gives_what_acpixtract_gives(shared: Path, name: str) -> None:
-    dump = shared / "corpus/acpi" / f"{name}.acpidump.txt"
+@pytest.mark.parametrize("name", DUMPS)
+def test_a_dump_gives_what_acpixtract_gives(corpus: Corpus, name: str) -> None:
+    dump = corpus(name)
     with private_folder() as folder:
         run(["acpixtract", "-a", str(dump)], cwd=folder)
         extracted = [path.read_bytes() for path in folder.glob("*.dat")]

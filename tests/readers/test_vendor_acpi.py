@@ -1,32 +1,26 @@
-"""ACPI dumps against `expected/`: MCFG as `iasl -d` shows it, AML as another run of acpiexec did."""
+"""Machines' tables against `expected/`: MCFG as `iasl -d` shows it, AML as another run of acpiexec did."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.corpus.board_corpus import DUMPS, Corpus, expected
 
 from rootplex.readers.acpi.acpidump import TableSet, read_tables
 from rootplex.readers.acpi.aml import Value, evaluate
 from rootplex.readers.acpi.mcfg import read_mcfg
 from rootplex.readers.acpi.resources import Resource
 
-pytestmark = pytest.mark.shared
 
-DUMPS = ("1979FBF2D488", "71656898DEBA", "9C99E007509B", "A82D1C626ADB", "C7F3CC0C50BF", "E5985CCBA349")
-
-
-def load(shared: Path, name: str) -> tuple[TableSet, dict[str, Any]]:
-    tables = read_tables(shared / "corpus/acpi" / f"{name}.acpidump.txt", name)
-    return tables, json.loads((shared / "corpus/expected" / f"acpi-{name}.json").read_text())
+def load(corpus: Corpus, name: str) -> tuple[TableSet, dict[str, Any]]:
+    return read_tables(corpus(name), name), expected(name)
 
 
 @pytest.mark.parametrize("name", DUMPS)
-def test_every_mcfg_is_read_duplicates_too(shared: Path, name: str) -> None:
-    tables, expected = load(shared, name)
+def test_every_mcfg_is_read_duplicates_too(corpus: Corpus, name: str) -> None:
+    tables, known = load(corpus, name)
     mcfgs = [read_mcfg(table) for table in tables.all("MCFG")]
     assert [
         [
@@ -34,7 +28,7 @@ def test_every_mcfg_is_read_duplicates_too(shared: Path, name: str) -> None:
             for e in mcfg.entries
         ]
         for mcfg in mcfgs
-    ] == [table["entries"] for table in expected["mcfg_tables"]]
+    ] == [table["entries"] for table in known["mcfg_tables"]]
 
 
 def integer(value: Value[int]) -> int | None:
@@ -55,8 +49,8 @@ def window(resource: Resource) -> dict[str, Any]:
 
 @pytest.mark.skipif(shutil.which("acpiexec") is None, reason="needs acpiexec")
 @pytest.mark.parametrize("name", DUMPS)
-def test_bridges_are_those_that_acpiexec_shows(shared: Path, name: str) -> None:
-    tables, expected = load(shared, name)
+def test_bridges_are_those_that_acpiexec_shows(corpus: Corpus, name: str) -> None:
+    tables, known = load(corpus, name)
     namespace = evaluate(tables.tables)
     found = []
     for bridge in namespace.bridges:
@@ -77,4 +71,4 @@ def test_bridges_are_those_that_acpiexec_shows(shared: Path, name: str) -> None:
                 "windows": [window(r) for r in template.resources if r.type in ("io", "memory")],
             }
         )
-    assert found == expected["host_bridges"]
+    assert found == known["host_bridges"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.checks.cases import changed, findings_of, given_findings, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
+from tests.corpus.board_corpus import Corpus
 
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.acpidump import read_tables
@@ -68,23 +67,22 @@ def test_segments_that_share_the_base_of_bus_0_are_no_overlap() -> None:
     assert only(findings_of(text), "RPX0103") == ()
 
 
-# What these blocks find in the dumps of the corpus.
+# What these blocks find in the machines of the corpus.
 DUMPS: dict[str, list[tuple[str, str, int]]] = {
-    "1979FBF2D488": [],
-    "71656898DEBA": [],
-    "9C99E007509B": [],
-    "A82D1C626ADB": [],
-    "C7F3CC0C50BF": [("RPX0106", "error", 44), ("RPX0110", "warning", 44)],
-    "E5985CCBA349": [],
+    "proliant-dl165-g7": [],
+    "prime-z690-p": [],
+    "imac11-3": [],
+    "precision-t3600": [],
+    "ideapad-z470": [("RPX0106", "error", 44), ("RPX0110", "warning", 44)],
+    "poweredge-r820": [],
 }
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("name", DUMPS)
-def test_real_dumps(shared: Path, name: str) -> None:
+def test_real_dumps(corpus: Corpus, name: str) -> None:
     """IdeaPad Z470: buses up to 255 run past 4 GiB, over I/O APIC, local APIC and flash. VGA's window,
     which both bridges of the Precision T3600 list, is no overlap."""
-    tables = read_tables(shared / "corpus/acpi" / f"{name}.acpidump.txt", name)
+    tables = read_tables(corpus(name), name)
     table = tables.first("MCFG")
     mcfg = None if table is None else read_mcfg(table)
     acpi = AcpiFirmware(tables.tables, evaluate(tables.tables), mcfg)
