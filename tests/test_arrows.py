@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,20 +31,21 @@ ROOMS = {
 }  # fmt: skip
 
 
-def imported_rooms(file: Path) -> set[str]:
-    """The rooms of ours that a module imports, also inside functions and for typing."""
-    rooms = set()
+def imported_names(file: Path) -> set[str]:
+    """What a module imports, also inside functions and for typing: modules, and names in modules."""
+    names = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "rootplex" and len(parts) > 1 and parts[1] in ROOMS:
-                rooms.add(parts[1])
-    return rooms
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_rooms(file: Path) -> set[str]:
+    """The rooms of ours that a module imports."""
+    parts = (name.split(".") for name in imported_names(file))
+    return {part[1] for part in parts if part[0] == "rootplex" and len(part) > 1 and part[1] in ROOMS}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -64,3 +66,22 @@ def test_every_room_is_on_the_map(checkout: Path) -> None:
         if path.is_dir() and any(path.rglob("*.py"))
     }
     assert folders <= set(ROOMS)
+
+
+def test_no_circle_of_files(checkout: Path) -> None:
+    """The files can be put in an order in which each imports only those before it."""
+    top = checkout / "compiler"
+    modules = {
+        ".".join(file.relative_to(top).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in top.rglob("*.py")
+    }
+    imports = {
+        module: {
+            name if name in modules else name.rpartition(".")[0]
+            for name in imported_names(file)
+            if name.startswith("rootplex")
+        }
+        - {module}
+        for module, file in modules.items()
+    }
+    TopologicalSorter(imports).prepare()  # CycleError names one

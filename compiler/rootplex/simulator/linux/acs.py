@@ -16,10 +16,9 @@ ACS_BITS = 0x7F
 REDIRECT = ACS_RR | ACS_CR | ACS_EC
 """What `disable_acs_redir` takes away."""
 
-# Not compiled here: few command lines have such an option.
-_ADDRESS = r"(?i)(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])"
-_STEP = r"(?i)([0-9a-f]{1,2})\.([0-7])"
-_IDS = r"(?i)pci((?::[0-9a-f]{1,4}){2}|(?::[0-9a-f]{1,4}){4})"
+_ADDRESS = re.compile(r"(?i)(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])")
+_STEP = re.compile(r"(?i)([0-9a-f]{1,2})\.([0-7])")
+_IDS = re.compile(r"(?i)pci((?::[0-9a-f]{1,4}){2}|(?::[0-9a-f]{1,4}){4})")
 
 
 class AcsPolicy(Struct):
@@ -94,7 +93,7 @@ def _matches(text: str, function: Function) -> bool | None:
     """Whether a device string names the function (`pci_dev_str_match`): `[segment:]bus:dev.fn[/dev.fn]*`, or
     `pci:vendor:device[:subvendor:subdevice]`, where 0 is any. None: it cannot be read."""
     if text.startswith("pci:"):
-        ids = re.fullmatch(_IDS, text)
+        ids = _IDS.fullmatch(text)
         if ids is None:
             return None
         wanted = [int(part, 16) for part in ids[1].split(":")[1:]]
@@ -103,13 +102,13 @@ def _matches(text: str, function: Function) -> bool | None:
     address, *steps = text.split("/")
     at: Function | None = function
     for step in reversed(steps):
-        match = re.fullmatch(_STEP, step)
+        match = _STEP.fullmatch(step)
         if match is None:
             return None
         if at is None or at.devfn != _devfn(match[1], match[2]):
             return False
         at = at.bus.bridge
-    match = re.fullmatch(_ADDRESS, address)
+    match = _ADDRESS.fullmatch(address)
     if match is None:
         return None
     if at is None:

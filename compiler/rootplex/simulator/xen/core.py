@@ -97,7 +97,7 @@ class Domain(Struct):
     iommu: bool = True
     dying: bool = False
     crashed: bool = False
-    devices: ListHead = field(default_factory=ListHead)
+    devices: ListHead[Record] = field(default_factory=ListHead)
 
 
 class Core(Struct):

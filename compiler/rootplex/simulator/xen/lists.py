@@ -7,33 +7,40 @@ the records' lists are kept as rings and not as Python's lists.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Generic, Protocol, TypeVar
 
 from rootplex.simulator.xen.outcome import stop
-
-if TYPE_CHECKING:
-    from rootplex.simulator.xen.records import Record
 
 LONGEST_WALK = 1 << 20
 """More steps than there can be members: a walk that takes them never ends."""
 
 
-class ListHead:
+class Listed(Protocol):
+    """What can be in a list: a record, which has an address to be named by."""
+
+    @property
+    def sbdf(self) -> str: ...
+
+
+T = TypeVar("T", bound=Listed)
+
+
+class ListHead(Generic[T]):
     """`struct list_head` inside a record (`owner`), or the head of a domain's list (None)."""
 
     __slots__ = ("next", "owner", "prev")
 
-    def __init__(self, owner: Record | None = None) -> None:
+    def __init__(self, owner: T | None = None) -> None:
         self.owner = owner
-        self.next: ListHead = self
-        self.prev: ListHead = self
+        self.next: ListHead[T] = self
+        self.prev: ListHead[T] = self
 
     @property
     def is_empty(self) -> bool:
         """`list_empty`."""
         return self.next is self
 
-    def add(self, head: ListHead) -> None:
+    def add(self, head: ListHead[T]) -> None:
         """`list_add`: become the first after `head`; the neighbours are not looked at."""
         after = head.next
         after.prev = self
@@ -55,7 +62,7 @@ class ListHead:
         """A debug build overwrites memory that is freed."""
         self.next = self.prev = POISON
 
-    def members(self, *, x86: bool) -> Iterator[Record]:
+    def members(self, *, x86: bool) -> Iterator[T]:
         """`list_for_each_entry` from this head. What is walked may have been freed: the end of Xen."""
         here = self.next
         steps = 0
@@ -70,9 +77,9 @@ class ListHead:
                 raise stop("endless loop", f"the list of {_name(self)} does not come back to it", "§2.3")
 
 
-def _name(entry: ListHead) -> str:
+def _name(entry: ListHead[Any]) -> str:
     return "a domain's list" if entry.owner is None else entry.owner.sbdf
 
 
-POISON = ListHead()
+POISON: ListHead[Any] = ListHead()
 """What the pointers of freed memory are in a debug build: nothing that can be followed."""

@@ -77,8 +77,8 @@ class Record(Struct, eq=False):
     quarantine_tables: bool = False
     msix_used: int = 0
     freed: bool = False
-    vf_list: ListHead = field(default_factory=ListHead)
-    in_domain: ListHead = field(default_factory=ListHead)
+    vf_list: ListHead[Record] = field(default_factory=ListHead)
+    in_domain: ListHead[Record] = field(default_factory=ListHead)
 
     def __post_init__(self) -> None:
         self.vf_list.owner = self.in_domain.owner = self
