@@ -5,7 +5,7 @@ Dom0 reports a device.
 Why it matters: the machine stops. This finding cannot be suppressed.
 Example: `discovery: xen` and `linux,pci-domain` on one host bridge of two.
 What to do: correct what the place shows; the note names the rule.
-Source: xen.md §1 and §2: each rule whose grade is fatal names the function of Xen that stops.
+Source: xen.md §9, where each rule whose grade is fatal names the function of Xen that stops.
 """
 
 from __future__ import annotations
