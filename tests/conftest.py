@@ -47,14 +47,6 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The reference material beside the checkout; the test skips, saying so, where there is none."""
-    if not SHARED.is_dir():
-        pytest.skip("needs the reference material beside the checkout (../shared)")
-    return SHARED
-
-
-@pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """The files of the boards that the tests know; a test skips, with the reason, where one cannot be had."""
     folder = tmp_path_factory.mktemp("corpus")

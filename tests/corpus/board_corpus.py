@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.corpus.debian_trees import debian_tree
 from tests.corpus.machine_tables import MACHINES, dumped
+from tests.corpus.qemu_trees import QEMU, qemu_tree
 
 from rootplex.frontends.document import Imported
 from rootplex.frontends.writer import to_yaml
@@ -25,7 +26,6 @@ from rootplex.jobs.result import Result
 from rootplex.jobs.sources import read_source
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
-from rootplex.tools.runner import ToolError, run
 
 FIRMWARES = Path(__file__).parent / "facts.yaml"
 """What is known of boards from their firmware's sources and trees, DT and ACPI side by side."""
@@ -49,13 +49,6 @@ KERNELS = {
 }
 """The suite and architecture of Debian's kernel that has the tree."""
 
-QEMU = {
-    "qemu-virt-gic-version-2-highmem-off": "virt,gic-version=2,highmem=off",
-    "qemu-virt-gic-version-3": "virt,gic-version=3",
-    "qemu-virt-gic-version-3-iommu-smmuv3": "virt,gic-version=3,iommu=smmuv3",
-}
-"""The machine of which QEMU dumps the tree."""
-
 TREES = tuple(sorted((*KERNELS, *QEMU)))
 DUMPS = tuple(MACHINES)
 
@@ -67,19 +60,7 @@ def made(name: str, folder: Path) -> Path:
     """
     if name in MACHINES:
         return dumped(name, folder)
-    return dumped_by_qemu(name, folder) if name in QEMU else debian_tree(name, *KERNELS[name])
-
-
-def dumped_by_qemu(name: str, folder: Path) -> Path:
-    file = folder / f"{name}.dtb"
-    if not file.exists():
-        machine = f"{QEMU[name]},dumpdtb={file.name}"
-        # 8 MiB for translated code, of which there is none
-        settings = ("-cpu", "cortex-a57", "-display", "none", "-accel", "tcg,tb-size=8")
-        done = run(["qemu-system-aarch64", "-M", machine, *settings], cwd=folder)
-        if done.status != 0:
-            raise ToolError(f"qemu-system-aarch64 dumps no tree: {done.stderr.strip()}")
-    return file
+    return qemu_tree(name, folder) if name in QEMU else debian_tree(name, *KERNELS[name])
 
 
 @cache

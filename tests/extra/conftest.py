@@ -15,6 +15,7 @@ from tests.corpus.machine_tables import MACHINES
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
+    """The reference material."""
     return SHARED
 
 

@@ -9,7 +9,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.corpus.board_corpus import QEMU, TREES, Corpus
+from tests.corpus.board_corpus import TREES, Corpus
+from tests.corpus.qemu_trees import QEMU
 
 from rootplex.readers.dtb import DEPTH_LIMIT, SIZE_LIMIT, read_dtb
 from rootplex.readers.dts import compile_dts

@@ -10,10 +10,10 @@ import pytest
 from tests.backends.devicetree.dtc_text import Properties, phandles, read
 from tests.backends.platforms import host_bridge, platform
 from tests.corpus.board_corpus import Corpus
+from tests.corpus.qemu_trees import dump
 
 from rootplex.backends.devicetree import device_tree
 from rootplex.model.platform import Memory
-from rootplex.tools.runner import run
 
 NAMES = {
     "/intc@8000000": "/interrupt-controller@8000000",
@@ -87,13 +87,8 @@ def test_every_node_is_as_qemu_has_it(corpus: Corpus) -> None:
 def test_the_gic_is_that_of_a_machine_with_el2(tmp_path: Path) -> None:
     """A real Xen reads the GIC's maintenance interrupt, and does not start without."""
     ours = _settled(read(device_tree(platform(host_bridge())).dtb().data))
-    assert ours[GIC] == _theirs(tmp_path, "virtualization=on")[GIC]
-
-
-def _theirs(folder: Path, *switches: str) -> dict[str, Properties]:
-    machine = ",".join(("virt", "gic-version=3", "iommu=smmuv3", *switches, "dumpdtb=dump.dtb"))
-    run(["qemu-system-aarch64", "-M", machine, "-cpu", "cortex-a57", "-display", "none"], cwd=folder)
-    return _settled(read((folder / "dump.dtb").read_bytes()))
+    dump("gic-version=3,iommu=smmuv3,virtualization=on", tmp_path / "el2.dtb")
+    assert ours[GIC] == _settled(read((tmp_path / "el2.dtb").read_bytes()))[GIC]
 
 
 def test_the_machine_has_what_a_boot_needs_and_no_seed() -> None:
