@@ -6,10 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.tools.events import ends_within, told_through
 
 from rootplex.tools import boot
 from rootplex.tools.boot import BootError
@@ -23,21 +23,9 @@ def qemu(folder: Path, script: str) -> list[str]:
     return ["sh", "-c", f"sleep 300 & echo $$ $! > {folder}/pids; {script}"]
 
 
-def alive(pid: int) -> bool:
-    """Whether the process still runs; one that has ended and waits for its parent does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state not in "ZX"
-
-
 def assert_gone(folder: Path) -> None:
     pids = [int(word) for word in (folder / "pids").read_text().split()]
-    deadline = time.monotonic() + 5
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert [pid for pid in pids if alive(pid)] == []
+    assert [pid for pid in pids if not ends_within(5, pid)] == []
 
 
 def test_ends_qemu_at_the_mark_and_returns_the_console(tmp_path: Path) -> None:
@@ -102,19 +90,18 @@ def test_an_error_in_the_progress_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_signal_leaves_no_qemu_behind(tmp_path: Path, number: signal.Signals) -> None:
     if number is signal.SIGKILL and shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed (util-linux)")
-    argv = qemu(tmp_path, "sleep 300")
+    argv = qemu(tmp_path, "echo begun; sleep 300")
     if number is signal.SIGKILL:  # reaches QEMU by the kernel, and QEMU has no children
-        argv = ["sh", "-c", f"echo $$ > {tmp_path}/pids; exec sleep 300"]
+        argv = ["sh", "-c", f"echo $$ > {tmp_path}/pids; echo begun; exec sleep 300"]
     code = (
         "from pathlib import Path; from rootplex.tools import boot\n"
-        f"boot.run({argv!r}, log=Path({str(tmp_path / 'log')!r}), until={MARK!r}, seconds=60)"
+        f"boot.run({argv!r}, log=Path({str(tmp_path / 'log')!r}), until={MARK!r}, seconds=60,\n"
+        f"    progress=Path({str(tmp_path / 'begun')!r}).write_text)"
     )
-    ours = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    with told_through(tmp_path / "begun") as word:
+        ours = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        word()
     try:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text().endswith("\n"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
         ours.send_signal(number)
         assert ours.wait(20) != 0
     finally:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.tools.events import told_through
 
 from rootplex.tools.beside import beside
 from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, limited, path_of, private_folder, run, run_until
@@ -164,11 +165,11 @@ import sys
 from rootplex.tools.beside import beside
 from rootplex.tools.runner import private_folder, run
 
-SLEEPER = "import os, time; open('pid', 'w').write(f'{os.getpid()}\\\\n'); time.sleep(60)"
+SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
 
 def work():
     with private_folder() as folder:
-        run([sys.executable, "-c", SLEEPER], cwd=folder)
+        run([sys.executable, "-c", SLEEPER, sys.argv[1]], cwd=folder)
 
 with beside(work) as begun:
     begun.result()
@@ -177,21 +178,21 @@ with beside(work) as begun:
 
 def test_an_interrupt_leaves_no_program_and_no_folder(tmp_path: Path) -> None:
     """Ctrl-C reaches us alone: what we run has a session of its own."""
-    ours = subprocess.Popen(program(INTERRUPTED), env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=-1)
-    written = ""
-    try:
-        while not written.endswith("\n"):
-            assert ours.poll() is None
-            time.sleep(0.05)
-            written = "".join(file.read_text() for file in tmp_path.glob("*/pid"))
-        ours.send_signal(signal.SIGINT)
-        _, said = ours.communicate(timeout=30)
-    finally:
-        ours.kill()
+    with told_through(tmp_path / "begun") as word:
+        (tmp_path / "tmp").mkdir()
+        environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+        argv = [*program(INTERRUPTED), str(tmp_path / "begun")]
+        ours = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE)
+        try:
+            pid = int(word())
+            ours.send_signal(signal.SIGINT)
+            _, said = ours.communicate(timeout=30)
+        finally:
+            ours.kill()
     assert said.rstrip().endswith(b"KeyboardInterrupt")
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(ProcessLookupError):
-        os.kill(int(written), 0)
+        os.kill(pid, 0)
 
 
 @pytest.mark.parametrize(
