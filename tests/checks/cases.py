@@ -25,11 +25,17 @@ MARK = "#<"
 def findings_of(
     text: str, *, wishes: Wishes | None = None, alter: Callable[[Compiled], Compiled] | None = None
 ) -> tuple[Finding, ...]:
-    """All findings of `check` on a description; those of its own text where it goes no further."""
+    """All findings of `check` on a description, also those that follow from another one; those of its own
+    text where it goes no further."""
     checked = read_checked(text.encode(), FILE)
     if not checked.is_sound:
         return checked.findings
-    return examine(checked, wishes or Wishes(), alter).findings
+    return flat(examine(checked, wishes or Wishes(), alter).findings)
+
+
+def flat(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each finding, and behind it what follows from it."""
+    return tuple(each for finding in findings for each in finding.every)
 
 
 def dts_findings(dts: str, dtc: str) -> tuple[Finding, ...]:
@@ -48,7 +54,7 @@ def given_findings(facts: Facts) -> tuple[Finding, ...]:
     """All findings on artifacts that no description made; bridges are called by their paths."""
     dt = () if facts.dt is None else facts.dt.bridges
     joined = tuple(Joined(bridge.path, dt=bridge) for bridge in dt)
-    return run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts")
+    return flat(run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts"))
 
 
 def only(findings: Iterable[Finding], code: str) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.checks.cases import flat
 from tests.checks.injection import (
     Fault,
     all_faults,
@@ -148,7 +149,7 @@ def _missed(board: Board, faults: Iterator[Fault]) -> Iterator[str]:
     """What is wrong with the findings of each fault, in words; nothing where all is well."""
     for fault in faults:
         wanted = _expected(fault)
-        found = [each for each in board.findings(fault) if each.code in wanted]
+        found = [each for each in flat(board.findings(fault)) if each.code in wanted]
         if not found:
             yield f"{fault.name}: none of {wanted}"
             continue

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from rootplex.checks.registry import CHECKS, ONLY, module_of, modules, rule_of
+from rootplex.checks.rule import ANY, BYTES
 
 HEADINGS = ("What it finds:", "Why it matters:", "Example:", "What to do:", "Source:")
 
@@ -30,12 +32,11 @@ def test_codes_and_names_are_unique_and_ordered() -> None:
     assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", rule.name) for rule in rules)
 
 
-def test_prerequisites_exist_and_come_first() -> None:
-    seen: set[str] = set()
-    for module in modules():
-        rule = rule_of(module)
-        assert set(rule.requires) <= seen, rule.code
-        seen.add(rule.code)
+def test_prerequisites_exist_and_run_in_no_circle() -> None:
+    requires = {rule_of(module).code: set(rule_of(module).requires) for module in modules()}
+    for code, needed in requires.items():
+        assert needed <= requires.keys() | {ANY, BYTES}, code
+    assert list(TopologicalSorter(requires).static_order())
 
 
 def test_every_page_has_its_headings() -> None:

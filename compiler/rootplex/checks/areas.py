@@ -38,11 +38,21 @@ class Area(Struct, frozen=True):
     def size(self) -> int:
         return self.last - self.base + 1
 
+    @property
+    def part(self) -> str:
+        """What a finding about this area alone, and not about the whole bridge, bears on."""
+        return part_of(self.kind, self.owner, self.base)
+
     def overlaps(self, other: Area) -> bool:
         return self.base <= other.last and other.base <= self.last
 
     def __str__(self) -> str:
         return f"{self.what} at {self.base:#x}-{self.last:#x}"
+
+
+def part_of(kind: Kind, owner: str, base: int) -> str:
+    """The area of a bridge at a CPU address, whichever firmware has it."""
+    return f"{kind} of {owner} at {base:#x}"
 
 
 def overlapping(areas: Iterable[Area], others: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
@@ -54,14 +64,30 @@ def overlapping(areas: Iterable[Area], others: Iterable[Area]) -> Iterator[tuple
             yield area, other
 
 
-def colliding(areas: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
-    """Every later area with the first earlier one that it overlaps."""
-    seen: list[Area] = []
-    for area in areas:
-        other = next((each for each in seen if area.overlaps(each)), None)
-        if other is not None:
-            yield area, other
-        seen.append(area)
+MANY = 8
+"""With how many others a finding shows an area to collide."""
+
+
+def colliding(areas: Iterable[Area], *, of_one: bool = True) -> Iterator[tuple[Area, list[Area]]]:
+    """The areas that lie on others, each with those: of two the later one, of several the one that lies on
+    most. `of_one`: also those of one owner."""
+    listed = tuple(areas)
+    order = {id(area): place for place, area in enumerate(listed)}
+    met: dict[int, list[Area]] = {}
+    open_areas: list[Area] = []
+    for area in sorted(listed, key=lambda each: each.base):
+        open_areas = [each for each in open_areas if each.last >= area.base]
+        for other in open_areas[:MANY]:
+            if of_one or other.owner != area.owner:
+                met.setdefault(id(area), []).append(other)
+                met.setdefault(id(other), []).append(area)
+        open_areas.append(area)
+    told: set[int] = set()
+    for area in sorted(listed, key=lambda each: (-len(met.get(id(each), ())), -order[id(each)])):
+        others = [each for each in met.get(id(area), ()) if id(each) not in told]
+        told.add(id(area))
+        if others:
+            yield area, sorted(others, key=lambda each: order[id(each)])
 
 
 def dt_config_areas(facts: Facts) -> Iterator[Area]:

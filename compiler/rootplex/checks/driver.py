@@ -1,4 +1,5 @@
-"""Runs the checks whose needs are met, in order, each after its prerequisites, and places what they find.
+"""Runs the checks whose needs are met, in order, places what they find, and puts what follows from another
+finding under it.
 
 A check names artifact places: a cell of the device tree, bytes of a table. Here they become places of the
 description, where there is one.
@@ -6,39 +7,51 @@ description, where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
+from rootplex.checks.causes import by_cause
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
+from rootplex.checks.rule import Rule
 from rootplex.checks.scope import holds
 from rootplex.source.finding import Finding
 from rootplex.source.place import Span
 
 
 def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tuple[Finding, ...]:
-    """The findings of all checks that need `needs`; `found` is what was found before.
-
-    A check is left out where a code that it requires to be silent has spoken; each sees in `Facts.found`
-    what those before it have said.
-    """
+    """What was found before, `found`, and the findings of all checks that need `needs`; what follows from
+    another one stands under it. Each check sees in `Facts.found` what those before it have said."""
     earlier = tuple(found)
-    spoken = {finding.code for finding in earlier}
-    facts = replace(facts, found=earlier)
-    findings: list[Finding] = []
+    said = tuple(each for finding in earlier for each in finding.every)
+    facts = replace(facts, found=said)
+    new: list[tuple[Finding, Rule]] = []
     for name, needed in CHECKS.items():
         if needed != needs or not _holds(name, facts):
             continue
         module = module_of(name)
-        if spoken.intersection(rule_of(module).requires):
-            continue
-        new = tuple(_placed(module.check(facts), facts))
-        if new:
-            spoken.update(finding.code for finding in new)
-            findings.extend(new)
-            facts = replace(facts, found=(*earlier, *findings))
-    return tuple(findings)
+        rule = rule_of(module)
+        findings = tuple(_placed(module.check(facts), facts))
+        if findings:
+            new += ((finding, rule) for finding in findings)
+            said += findings
+            facts = replace(facts, found=said)
+    return by_cause(earlier, new, _bridge_of(facts))
+
+
+def _bridge_of(facts: Facts) -> Callable[[str], str | None]:
+    """The name of the bridge that a device is below, by the description and by what Dom0 sees."""
+    owners: dict[str, str] = {}
+    if facts.described is not None:
+        owners = {device.name: bridge.name for bridge, device in facts.described.walk() if device.name}
+    if facts.outcome is not None:
+        roots = facts.outcome.dom0.root_bridges
+        for function in facts.outcome.dom0.functions:
+            path = roots[function.root].path
+            joined = facts.joined(path)
+            owners[facts.device_name(function)] = path if joined is None else joined.name
+    return owners.get
 
 
 def _placed(findings: Iterable[Finding], facts: Facts) -> Iterator[Finding]:

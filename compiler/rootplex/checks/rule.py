@@ -9,10 +9,20 @@ from msgspec import Struct
 from rootplex.source.finding import Finding, Level, Related
 from rootplex.source.place import Place
 
+BYTES = "bytes"
+"""In `requires`: every error that the description and the artifacts show before anything is simulated."""
+
+ANY = "any"
+"""In `requires`: every error of another check."""
+
+EVERYTHING = "everything"
+"""What a finding bears on after which nothing else can be relied on."""
+
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One check's data. `requires`: codes after which this check has nothing to say (as dtc's
-    prerequisites). `covers`: rules of the references (`LNX-05`, `XP-12`)."""
+    """One check's data. `requires`: codes whose findings explain this check's on the same subject (as dtc's
+    prerequisites; `BYTES`, `ANY` for many): then it stands under them. `covers`: rules of the references
+    (`LNX-05`, `XP-12`)."""
 
     code: str
     name: str
@@ -30,8 +40,11 @@ class Rule(Struct, frozen=True, kw_only=True):
         notes: Iterable[str] = (),
         help: str | None = None,
         subject: str | None = None,
+        about: Iterable[str] = (),
+        rests_on: Iterable[str] = (),
     ) -> Finding:
-        """A finding of this rule; `level` where it differs from the rule's own."""
+        """A finding of this rule; `level` where it differs from the rule's own, `about` where it bears
+        on more, or on something else, than its subject, `rests_on` where that is not what it rests on."""
         return Finding(
             code=self.code,
             name=self.name,
@@ -42,4 +55,6 @@ class Rule(Struct, frozen=True, kw_only=True):
             notes=tuple(notes),
             help=help,
             subject=subject,
+            about=frozenset(about),
+            rests_on=frozenset(rests_on),
         )

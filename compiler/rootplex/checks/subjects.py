@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
@@ -64,6 +65,11 @@ def device_place(facts: Facts, function: Function, field: str = "") -> Place:
     if described is not None:
         return described.at(field)
     return bridge_place(facts, root_of(facts, function))
+
+
+def map_above(facts: Facts, function: Function, property: str) -> str:
+    """The map of requester ids that a function's ids go through (`causes.map_of`)."""
+    return map_of(bridge_name(facts, root_of(facts, function)), property)
 
 
 def called(facts: Facts, function: Function) -> str:

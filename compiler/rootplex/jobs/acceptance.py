@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
 from rootplex.checks.language.idle_suppression import RULE as IDLE
 from rootplex.checks.registry import needs_of
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding, Level, in_order
 
 PANIC = "RPX0901"
 """The code of a Xen that goes down: it cannot be suppressed."""
@@ -18,10 +20,14 @@ PANIC = "RPX0901"
 def accept(platform: Platform, found: Iterable[Finding], *, simulated: bool = True) -> tuple[Finding, ...]:
     """The findings in order, with `expected` ones marked, suppressed ones taken out, and a finding
     for each expectation and suppression that met nothing. What only a simulation finds is not missed
-    where there was none (`simulated`)."""
-    findings = _suppressed(platform, list(found), simulated=simulated)
+    where there was none (`simulated`).
+
+    An error that follows from an accepted finding is not accepted with it: it is told for itself.
+    """
     expected = set(platform.expect.findings)
-    seen = {finding.code for finding in findings}
+    findings = _suppressed(platform, list(found), simulated=simulated)
+    findings = [each for root in findings for each in (root.accepted() if root.code in expected else (root,))]
+    seen = {each.code for finding in findings for each in finding.every}
     marked = [each.as_expected() if each.code in expected else each for each in findings]
     for i, code in enumerate(platform.expect.findings):
         if code not in seen and (simulated or needs_of(code) != "simulation"):
@@ -32,18 +38,18 @@ def accept(platform: Platform, found: Iterable[Finding], *, simulated: bool = Tr
                     help="take it out of 'expect.findings', or find out why it is gone",
                 )
             )
-    return tuple(sorted(marked, key=Finding.order))
+    return in_order(marked)
 
 
 def _suppressed(platform: Platform, findings: list[Finding], *, simulated: bool) -> list[Finding]:
     for suppression in platform.suppress:
-        met = [
-            finding
-            for finding in findings
-            if finding.code == suppression.code
-            and finding.code != PANIC
-            and suppression.subject in (None, finding.subject)
-        ]
+
+        def is_met(
+            finding: Finding, code: str = suppression.code, at: str | None = suppression.subject
+        ) -> bool:
+            return finding.code == code != PANIC and at in (None, finding.subject)
+
+        met = any(is_met(each) for finding in findings for each in finding.every)
         if not met and (simulated or needs_of(suppression.code) != "simulation"):
             where = "" if suppression.subject is None else f" at '{suppression.subject}'"
             findings.append(
@@ -54,7 +60,11 @@ def _suppressed(platform: Platform, findings: list[Finding], *, simulated: bool)
                     subject=suppression.subject,
                 )
             )
-        findings = [finding for finding in findings if finding not in met]
+        kept: list[Finding] = []
+        for finding in findings:
+            rest = replace(finding, follows=tuple(each for each in finding.follows if not is_met(each)))
+            kept += rest.accepted()[1:] if is_met(finding) else [rest]
+        findings = kept
     return findings
 
 

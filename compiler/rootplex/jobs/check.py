@@ -105,11 +105,10 @@ def examine(
     if settings.firmware == "acpi" and acpi is not None:
         outcome = simulate(artifacts, settings, dt, acpi, trace=wishes.trace)
     facts = facts_of(checked, compiled, dt, acpi)
-    found = checked.findings
-    found += run_checks(facts, "artifacts", found)
+    found = run_checks(facts, "artifacts", checked.findings)
     if outcome is not None:
         facts = replace(facts, outcome=outcome)
-        found += run_checks(facts, "simulation", found)
+        found = run_checks(facts, "simulation", found)
     return Examination(
         platform=platform,
         compiled=compiled,
@@ -131,7 +130,7 @@ def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ..
     artifacts = artifacts_of(compiled)
     dt = read_dt(artifacts, profile(settings.kernel).map_cells)
     facts = facts_of(checked, compiled, dt, read_acpi(artifacts, _paths(compiled)))
-    found = (*checked.findings, *run_checks(facts, "artifacts", checked.findings))
+    found = run_checks(facts, "artifacts", checked.findings)
     return accept(platform, found, simulated=False)
 
 

@@ -31,7 +31,7 @@ class Checked(Struct, frozen=True):
 
 def errors_in(findings: Iterable[Finding]) -> bool:
     """Whether one is of level error."""
-    return any(finding.level is Level.ERROR for finding in findings)
+    return any(each.level is Level.ERROR for finding in findings for each in finding.every)
 
 
 def read_checked(data: bytes, file: str) -> Checked:
@@ -46,7 +46,7 @@ def read_checked(data: bytes, file: str) -> Checked:
     findings = description.findings
     if description.platform is not None:
         facts = Facts(described=description.platform, names=description.names)
-        findings += run_checks(facts, "description", findings)
+        findings = run_checks(facts, "description", findings)
     return Checked(
         description.platform, description.names, findings, is_language=not errors_in(description.findings)
     )

@@ -49,12 +49,12 @@ class Rehearsal(Struct, frozen=True):
     machine: Machine | None
 
 
-def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
-    """Simulate the snapshot's machine and compare."""
+def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[Finding, ...]) -> Rehearsal:
+    """Simulate the snapshot's machine and compare; `found` is what its bytes have shown."""
     platform = _platform(imported)
     place = FilePlace(snapshot.file)
     if platform is None:
-        return _nothing("the snapshot's firmware and functions do not make a whole machine", place)
+        return _nothing("the snapshot's firmware and functions do not make a whole machine", place, found)
     hardware = config_space(platform)
     dt, acpi = facts.dt, facts.acpi
     firmware = "dt" if dt is not None else "acpi"
@@ -70,8 +70,8 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts) -> Rehearsal:
     )
     outcome = simulate(artifacts, settings, dt, acpi)
     names = dict(zip(imported.bridges, (each.name for each in platform.host_bridges), strict=True))
+    found = run_checks(replace(facts, outcome=outcome), "simulation", found)
     named = replace(facts, outcome=outcome, bridges=join_boards(dt, acpi, names))
-    found = run_checks(named, "simulation")
     ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
     if snapshot.hypervisor is None:
         ran = _on_bare_metal(artifacts, settings, dt, acpi)
@@ -90,8 +90,8 @@ def _platform(imported: Imported) -> Platform | None:
     return None if any(each.level is Level.ERROR for each in description.findings) else description.platform
 
 
-def _nothing(why: str, place: Place) -> Rehearsal:
-    return Rehearsal((RULE.finding(place, why, level=Level.NOTE),), None)
+def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> Rehearsal:
+    return Rehearsal((*found, RULE.finding(place, why, level=Level.NOTE)), None)
 
 
 class Ran(Struct, frozen=True):

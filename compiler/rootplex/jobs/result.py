@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding, Level, in_order
 from rootplex.source.place import Place
 
 Verdict: TypeAlias = Literal["consistent", "inconsistent", "unknown"]
@@ -246,7 +246,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def refused(file: str, findings: tuple[Finding, ...], *, platform: str | None = None) -> Result:
     """An input that could be read and is too faulty to go on with; no machine comes of it."""
-    ordered = tuple(sorted(findings, key=Finding.order))
+    ordered = in_order(findings)
     return Result(file=file, platform=platform, verdict="inconsistent", findings=ordered)
 
 

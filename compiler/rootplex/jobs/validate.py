@@ -26,7 +26,7 @@ from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
 from rootplex.simulator.linux.profiles import profile
-from rootplex.source.finding import Finding, Unreadable
+from rootplex.source.finding import Finding, Unreadable, in_order
 
 KERNEL = "linux-7.2"
 
@@ -59,8 +59,8 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
     machine = Machine(bridges=tuple(bridge_of(each) for each in facts.bridges))
     known = False
     if sources[0].snapshot is not None:
-        rehearsal = rehearse(sources[0].snapshot, imports[0], facts)
-        found += rehearsal.findings
+        rehearsal = rehearse(sources[0].snapshot, imports[0], facts, found)
+        found = rehearsal.findings
         machine = rehearsal.machine or machine
         known = rehearsal.machine is not None
     return Result(
@@ -69,7 +69,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
         dom0=KERNEL if firmware is not None else None,
         firmware=firmware,
         verdict=verdict_of(found),
-        findings=tuple(sorted(found, key=Finding.order)),
+        findings=in_order(found),
         not_known=() if known else ("devices",),
         machine=machine,
         sides=Sides(

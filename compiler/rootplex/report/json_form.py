@@ -7,6 +7,7 @@ import json
 import msgspec
 
 from rootplex.jobs.result import Result
+from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding
 
 
@@ -40,7 +41,7 @@ def finding_object(finding: Finding) -> dict[str, object]:
         "message": finding.message,
         "at": finding.at.at(),
         "related": [{"at": related.at.at(), "message": related.message} for related in finding.related],
-        "notes": list(finding.notes),
+        "notes": notes_of(finding),
         "help": finding.help,
         "subject": finding.subject,
         "expected": finding.expected,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from rootplex.jobs.result import Result
+from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding, Level
 
 
@@ -26,7 +27,7 @@ def _suite(result: Result) -> str:
 
 def _case(finding: Finding, suite: str) -> str:
     name = quoteattr(f"{finding.code} {finding.name} {finding.at}")
-    text = escape("\n".join((finding.message, *finding.notes, *([finding.help] if finding.help else []))))
+    text = escape("\n".join((finding.message, *notes_of(finding), *([finding.help] if finding.help else []))))
     if finding.expected:
         inside = f"<skipped message={quoteattr('expected: ' + finding.message)}/>"
     elif finding.level is Level.ERROR:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from rootplex import __version__
 from rootplex.jobs.result import Result
+from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
 
@@ -38,7 +39,7 @@ def render(results: tuple[Result, ...]) -> str:
 
 
 def _result(finding: Finding) -> Json:
-    text = "\n".join((finding.message, *finding.notes, *([finding.help] if finding.help else [])))
+    text = "\n".join((finding.message, *notes_of(finding), *([finding.help] if finding.help else [])))
     found: Json = {
         "ruleId": finding.code,
         "level": finding.level.value,

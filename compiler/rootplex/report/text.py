@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from rootplex.jobs.result import Result
 from rootplex.report import closing, words
+from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
 
@@ -110,7 +111,7 @@ def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
     for i, (at, message) in enumerate(places):
         yield from _excerpt(at, message, sources, style, margin, first=i == 0)
     pad = " " * margin
-    for note in finding.notes:
+    for note in notes_of(finding):
         yield f"{pad} = note: {note}"
     if finding.help is not None:
         yield f"{pad} = help: {finding.help}"

@@ -7,7 +7,7 @@ or full stop; a note adds a fact; the help says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -44,20 +44,50 @@ class Finding(Struct, frozen=True, kw_only=True):
     help: str | None = None
     subject: str | None = None
     expected: bool = False
+    about: frozenset[str] = frozenset()
+    """On what it bears, where that is not the subject alone: bridges, devices, tables, maps (`Rule`)."""
+    rests_on: frozenset[str] = frozenset()
+    """What must be right for it to mean anything; without: what it bears on, and the bridge of a device."""
+    follows: tuple[Finding, ...] = ()
+    """What is wrong only because of this, and goes when this is mended: not reported beside it."""
 
     def as_expected(self) -> Finding:
         """The same finding, accepted by its author."""
         return replace(self, expected=True)
+
+    @property
+    def bears_on(self) -> frozenset[str]:
+        """What it says something about."""
+        return self.about or frozenset(() if self.subject is None else (self.subject,))
+
+    @property
+    def every(self) -> tuple[Finding, ...]:
+        """The finding and all that follows from it."""
+        return (self, *self.follows)
+
+    def accepted(self) -> tuple[Finding, ...]:
+        """The finding, and each error that follows from it: that is not accepted with its cause."""
+        errors = tuple(each for each in self.follows if each.level is Level.ERROR)
+        return (replace(self, follows=tuple(each for each in self.follows if each not in errors)), *errors)
 
     def moved(self, to: Callable[[Place], Place]) -> Finding:
         """The same finding with each of its places as `to` gives it."""
         related = tuple(Related(to(other.at), other.message) for other in self.related)
         return replace(self, at=to(self.at), related=related)
 
+    def settled(self) -> Finding:
+        """The finding as it is reported: as bad as the worst that follows from it."""
+        return replace(self, level=min((each.level for each in self.every), key=list(Level).index))
+
     def order(self) -> tuple[str, int, int, str, str]:
         """The sorting key of reports: file, line, column, code, place."""
         line, column = (self.at.line, self.at.column) if isinstance(self.at, Span) else (0, 0)
         return (self.at.file, line, column, self.code, str(self.at))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings as they are reported, in the order of their causes' places."""
+    return tuple(sorted((each.settled() for each in findings), key=Finding.order))
 
 
 class Unreadable(Exception):  # noqa: N818 - it says what the input is

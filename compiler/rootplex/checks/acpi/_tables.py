@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
+from rootplex.checks.scope import name_of
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template, Value
 from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
@@ -16,6 +17,12 @@ from rootplex.readers.acpi.resources import Resource
 from rootplex.source.place import TablePlace
 
 BUS_SIZE = 1 << 20
+
+_IORT_STEPS = 2
+"""Root complex to SMMU to ITS group."""
+
+SEGMENTS = "segments of IORT"
+"""What a finding about the set of root complexes bears on."""
 
 _ENTRY_FIELDS = {"base": (0, 8), "segment": (8, 2), "start": (10, 1), "end": (11, 1)}
 
@@ -92,6 +99,27 @@ def entry_for(facts: Facts, segment: int, first: int, last: int) -> McfgEntry | 
 def entry_at(facts: Facts, segment: int, bus: int) -> McfgEntry | None:
     """The first entry that holds one bus."""
     return entry_for(facts, segment, bus, bus)
+
+
+def owners_of(facts: Facts, *entries: McfgEntry) -> Iterator[str]:
+    """The names of the bridges that MCFG entries mean."""
+    for joined in facts.bridges:
+        if any(entry in joined.mcfg for entry in entries):
+            yield joined.name
+
+
+def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:
+    """The names of the bridges whose ids come to an IORT node, at once or by way of others."""
+    iort = iort_of(facts)
+    wanted = {node.offset}
+    for _ in range(_IORT_STEPS):
+        nodes = () if iort is None else iort.nodes
+        leading = (each for each in nodes if any(m.output_reference in wanted for m in each.mappings))
+        wanted |= {each.offset for each in leading}
+    segments = {data.segment for each, data in root_complexes(iort) if each.offset in wanted}
+    for bridge in bridges(facts):
+        if segment_of(bridge) in segments:
+            yield name_of(facts, bridge.path)
 
 
 def iort_of(facts: Facts) -> Iort | None:

@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0733",
     name="acpi-buses-overlap",
     level=Level.ERROR,
+    requires=("RPX0202",),
     covers=(
         "LNX-40",
         "XP-05",
@@ -58,6 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 ],
                 help="give them disjoint buses, or segments of their own",
                 subject=name,
+                about=(name, first),
             )
             break
         seen.append((segment, buses, bridge))

@@ -37,6 +37,14 @@ RULE = Rule(
     code="RPX0720",
     name="bridge-without-ecam",
     level=Level.ERROR,
+    requires=(
+        "RPX0713",
+        "RPX0716",
+        "RPX0717",
+        "RPX0718",
+        "RPX0735",
+        "RPX0803",
+    ),
     covers=(
         "LNX-30",
         "LNX-36",
@@ -77,6 +85,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
         notes=notes if x86 else [*notes, "Linux on this architecture does not bring the bridge up"],
         help="add an MCFG entry or _CBA for it, or correct its segment and buses",
         subject=name,
+        rests_on=(name, "MCFG"),
     )
 
 

@@ -31,6 +31,7 @@ RULE = Rule(
     code="RPX0724",
     name="ecam-in-crs-window",
     level=Level.ERROR,
+    requires=("RPX0105",),
     covers=(
         "LNX-33",
         "XP-19",

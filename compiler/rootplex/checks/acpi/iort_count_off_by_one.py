@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from rootplex.checks.acpi._tables import (
+    bridges_of,
     iort_of,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
@@ -32,6 +34,10 @@ RULE = Rule(
     code="RPX0743",
     name="iort-count-off-by-one",
     level=Level.WARNING,
+    requires=(
+        "RPX0745",
+        "RPX0751",
+    ),
     covers=(
         "LNX-42",
         "LNX-44",
@@ -58,4 +64,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"an IORT mapping has {count + 1:#x} ids, one {'more' if more else 'less'} than {whole:#x}",
                 notes=("the field is the number of ids minus one",),
                 help=f"write {whole - 1:#x}",
+                about=with_maps(*bridges_of(facts, node)),
             )

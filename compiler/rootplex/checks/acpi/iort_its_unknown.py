@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
+    bridges_of,
     iort_of,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.controllers import Its
@@ -31,6 +33,7 @@ RULE = Rule(
     code="RPX0748",
     name="iort-its-unknown",
     level=Level.ERROR,
+    requires=("RPX0751",),
 )
 
 
@@ -51,6 +54,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     level=Level.WARNING if frames else Level.ERROR,
                     notes=("the messages go to the GICv2m frame of MADT",) if frames else (_there(known),),
                     help="name an ITS by its id in MADT",
+                    about=with_maps(*bridges_of(facts, node)),
                 )
 
 

@@ -12,14 +12,17 @@ Sources that prove it: IORT.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from rootplex.checks.acpi._tables import (
-    iort_of,
-)
+from rootplex.checks.acpi._tables import bridges, bridges_of, iort_of
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.checks.scope import name_of
+from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.problem import Problem
 from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place, TablePlace
 
 RULE = Rule(
     code="RPX0751",
@@ -30,10 +33,38 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """What the reader of the table met, but for output references, which have a check of their own."""
+    """What the reader of the table met, but for output references, which have a check of their own. A wrong
+    length moves all that is behind it: there it ends."""
     iort = iort_of(facts)
     if iort is None:
         return
+    end = None if not iort.nodes else iort.nodes[-1].place
+    told: Problem | None = None
     for problem in iort.problems:
+        if problem.kind == "length" and told is not None and _is_in(told.place, end):
+            return  # the node before is too long or too short for what it holds
         if problem.kind not in ("checksum", "reference"):
-            yield RULE.finding(problem.place, f"IORT: {problem.text}", help="correct the field")
+            told = problem
+            yield RULE.finding(
+                problem.place,
+                f"IORT: {problem.text}",
+                help="correct the field",
+                about=with_maps(*_misread(facts, iort, problem.place)),
+            )
+        if problem.kind == "length":
+            return
+
+
+def _is_in(place: Place, node: TablePlace | None) -> bool:
+    at = place.offset if isinstance(place, TablePlace) else None
+    if node is None or at is None or node.offset is None:
+        return False
+    return node.offset <= at < node.offset + (node.length or 0)
+
+
+def _misread(facts: Facts, iort: Iort, at: Place) -> Iterable[str]:
+    """The names of the bridges of the node at a place; without one all of them."""
+    offset = at.offset if isinstance(at, TablePlace) else None
+    inside = [each for each in iort.nodes if offset and each.offset <= offset < each.offset + each.length]
+    found = [name for node in inside for name in bridges_of(facts, node)]
+    return found or [name_of(facts, each.path) for each in bridges(facts)]

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
-    iort_of,
-)
+from rootplex.checks.acpi._tables import bridges_of, iort_of
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
@@ -27,6 +26,12 @@ RULE = Rule(
     code="RPX0744",
     name="iort-mappings-overlap",
     level=Level.ERROR,
+    requires=(
+        "RPX0202",
+        "RPX0733",
+        "RPX0743",
+        "RPX0751",
+    ),
     covers=("LNX-42",),
 )
 
@@ -50,6 +55,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     f"ids {this[0]:#x}-{min(this[1], widest[1]):#x} have two mappings in one IORT node",
                     related=[(first.place, "the first, which Linux takes")],
                     help="let every id have one mapping",
+                    about=with_maps(*bridges_of(facts, node)),
                 )
             if widest is None or this[1] > widest[1]:
                 widest = this

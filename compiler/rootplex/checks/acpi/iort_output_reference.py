@@ -16,13 +16,17 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from rootplex.checks.acpi._tables import (
+    bridges_of,
     iort_of,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
     ITS_TYPES,
     SMMU_TYPES,
+    IdMapping,
+    Iort,
     IortNode,
     NodeType,
 )
@@ -32,6 +36,7 @@ RULE = Rule(
     code="RPX0745",
     name="iort-output-reference",
     level=Level.ERROR,
+    requires=("RPX0751",),
     covers=("LNX-43",),
 )
 
@@ -44,24 +49,34 @@ _ALLOWED = {
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Each mapping that ends nowhere, or at a node of another kind."""
+    """The first mapping of each node that ends nowhere, or at a node of another kind, and how many do."""
     iort = iort_of(facts)
     for node in () if iort is None else iort.nodes:
-        for mapping in node.mappings:
-            target = iort.at(mapping.output_reference) if iort is not None else None
-            allowed = _ALLOWED.get(NodeType(node.type)) if node.type in _ALLOWED else None
-            if target is None:
-                text = f"no IORT node starts at {mapping.output_reference:#x}"
-            elif allowed is not None and target.type not in allowed:
-                text = f"an IORT {_kind(node)} leads to a {_kind(target)}"
-            else:
-                continue
-            yield RULE.finding(
-                replace(mapping.place, offset=mapping.offset + 12, length=4),
-                text,
-                notes=("a root complex leads to an SMMU or an ITS group, an SMMU to an ITS group",),
-                help="write the offset of the target node from the start of the table",
-            )
+        wrong = [(each, text) for each in node.mappings if (text := _fault(iort, node, each))]
+        if not wrong:
+            continue
+        mapping, text = wrong[0]
+        more = len(wrong) - 1
+        yield RULE.finding(
+            replace(mapping.place, offset=mapping.offset + 12, length=4),
+            text,
+            notes=(
+                "a root complex leads to an SMMU or an ITS group, an SMMU to an ITS group",
+                *((f"{more} more mapping{'s' if more > 1 else ''} of this node go astray",) if more else ()),
+            ),
+            help="write the offset of the target node from the start of the table",
+            about=with_maps(*bridges_of(facts, node)),
+        )
+
+
+def _fault(iort: Iort | None, node: IortNode, mapping: IdMapping) -> str | None:
+    """What is wrong with where a mapping leads, in words."""
+    target = None if iort is None else iort.at(mapping.output_reference)
+    if target is None:
+        return f"no IORT node starts at {mapping.output_reference:#x}"
+    if node.type in _ALLOWED and target.type not in _ALLOWED[NodeType(node.type)]:
+        return f"an IORT {_kind(node)} leads to a {_kind(target)}"
+    return None
 
 
 def _kind(node: IortNode) -> str:

@@ -19,6 +19,7 @@ from rootplex.checks.acpi._tables import (
     segment_of,
     takes_iort,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import holes, iort_runs
 from rootplex.checks.rule import Rule
@@ -34,7 +35,12 @@ RULE = Rule(
     code="RPX0747",
     name="iort-requesters-left-out",
     level=Level.WARNING,
-    requires=("RPX0401",),
+    requires=(
+        "RPX0401",
+        "RPX0743",
+        "RPX0745",
+        "RPX0751",
+    ),
     covers=("LNX-44",),
 )
 
@@ -61,4 +67,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(buses.at, f"its buses are {buses}")],
             help="map all ids of the bus range, ports included",
             subject=name,
+            about=with_maps(name),
         )

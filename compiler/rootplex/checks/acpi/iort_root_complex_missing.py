@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
+    SEGMENTS,
     bridges,
     iort_of,
     root_complexes,
     segment_of,
     takes_iort,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
@@ -29,6 +31,11 @@ RULE = Rule(
     code="RPX0740",
     name="iort-root-complex-missing",
     level=Level.ERROR,
+    requires=(
+        "RPX0741",
+        "RPX0751",
+        "RPX0801",
+    ),
     covers=(
         "LNX-41",
         "LNX-07",
@@ -60,4 +67,6 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=("its devices have no IOMMU and no ITS",),
             help="add a root complex node for the segment",
             subject=name,
+            about=with_maps(name),
+            rests_on=(*with_maps(name), SEGMENTS),
         )

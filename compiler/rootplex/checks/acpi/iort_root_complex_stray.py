@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
+    bridges_of,
     iort_of,
     root_complexes,
     segment_of,
     takes_iort,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -26,7 +28,10 @@ RULE = Rule(
     code="RPX0742",
     name="iort-root-complex-stray",
     level=Level.WARNING,
-    requires=("RPX0740",),
+    requires=(
+        "RPX0740",
+        "RPX0751",
+    ),
 )
 
 
@@ -44,4 +49,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 iort.place(node, "segment"),
                 f"no host bridge has segment {data.segment} of this IORT root complex",
                 help="correct the segment, or leave the node out",
+                about=with_maps(*bridges_of(facts, node)),
             )

@@ -14,9 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
+    SEGMENTS,
+    bridges_of,
     iort_of,
     root_complexes,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
@@ -44,4 +47,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"IORT has two root complexes of segment {data.segment}",
                 related=[(iort.place(first, "segment"), "the one that Linux takes")],
                 help="make one node with the mappings of both",
+                about=(SEGMENTS, *with_maps(*bridges_of(facts, node))),
             )

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     entries,
     field,
+    owners_of,
     shown,
 )
 from rootplex.checks.facts import Facts
@@ -42,4 +43,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 field(entry, "base"),
                 f"MCFG has base 0 for {shown(entry).partition(' at ')[0]}",
                 help="write the address of bus 0, or leave the entry out",
+                about=owners_of(facts, entry),
             )

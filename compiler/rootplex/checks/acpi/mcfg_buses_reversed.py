@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     entries,
     field,
+    owners_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -42,4 +43,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"before its start {entry.start_bus:#04x}",
                 related=[(field(entry, "start"), "its start")],
                 help="write the first bus as the start",
+                about=owners_of(facts, entry),
             )

@@ -19,6 +19,7 @@ from itertools import combinations
 from rootplex.checks.acpi._tables import (
     entries,
     field,
+    owners_of,
     shown,
 )
 from rootplex.checks.facts import Facts
@@ -29,6 +30,10 @@ RULE = Rule(
     code="RPX0714",
     name="mcfg-entries-overlap",
     level=Level.ERROR,
+    requires=(
+        "RPX0202",
+        "RPX0733",
+    ),
     covers=(
         "LNX-34",
         "XP-48",
@@ -48,4 +53,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(field(first, "start"), shown(first))],
             notes=(f"this entry: {shown(other)}",),
             help="give every segment and bus one entry",
+            about=owners_of(facts, first, other),
         )

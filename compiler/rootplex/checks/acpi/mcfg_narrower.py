@@ -31,6 +31,14 @@ RULE = Rule(
     code="RPX0721",
     name="mcfg-narrower",
     level=Level.ERROR,
+    requires=(
+        "RPX0713",
+        "RPX0716",
+        "RPX0717",
+        "RPX0718",
+        "RPX0735",
+        "RPX0803",
+    ),
     covers=(
         "LNX-09",
         "LNX-30",
@@ -55,4 +63,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(field(entry, "end"), "the entry ends here")],
             help="let the MCFG entry hold all buses of _CRS, or cut _CRS",
             subject=name,
+            rests_on=(name, "MCFG"),
         )

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
+    bridges_of,
     iort_of,
     root_complexes,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
@@ -31,6 +33,10 @@ RULE = Rule(
     code="RPX0746",
     name="smmu-without-its",
     level=Level.WARNING,
+    requires=(
+        "RPX0745",
+        "RPX0751",
+    ),
     covers=("LNX-43",),
 )
 
@@ -53,4 +59,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"the SMMU at {node.data.base:#x} has no mapping to an ITS group",
                 notes=("devices behind it have no MSI",),
                 help="give the SMMU node mappings to the ITS group",
+                about=with_maps(*bridges_of(facts, node)),
             )

@@ -19,7 +19,8 @@ from rootplex.checks.agreement._parties import (
     laid_to,
     said,
 )
-from rootplex.checks.facts import Facts
+from rootplex.checks.causes import map_of
+from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.idfunction import Run, differences, identity, iort_runs
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import root_complex
@@ -31,18 +32,42 @@ TreeRuns: TypeAlias = Callable[[DtHostBridge, int, int], tuple[Run, ...] | None]
 
 class IdMap(Struct, frozen=True, kw_only=True):
     """One kind of map: the description's `key`, what its ids are called, the kinds of controller that
-    the tree's map and IORT lead to, and how the tree's node becomes runs from first to last RID
-    (None: too long to follow)."""
+    the tree's map and IORT lead to, the maps that the ids go through, and how the tree's node becomes runs
+    from first to last RID (None: too long to follow)."""
 
-    key: str
+    key: Literal["iommu", "msi"]
     id_name: Literal["StreamID", "DeviceID"]
     tree_kinds: tuple[str, ...]
     iort_types: Sequence[int]
+    ways: tuple[str, ...]
     tree_runs: TreeRuns
 
 
+class Difference(Struct, frozen=True):
+    """The first stretch of a bridge's requesters for which the maps differ, and how many there are."""
+
+    joined: Joined
+    tree: Run
+    iort: Run
+    count: int
+
+    @property
+    def units(self) -> tuple[object, object] | None:
+        """The two units, where the ids agree and only the unit differs."""
+        alike = self.tree.id == self.iort.id and None not in (self.tree.target, self.iort.target)
+        return (self.tree.target, self.iort.target) if alike else None
+
+
 def map_differences(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
-    """A finding for each bridge whose maps differ: the first stretch, and how many there are."""
+    """A finding for each bridge whose maps differ; one for all that differ in one unit's address."""
+    by_units: dict[object, list[Difference]] = {}
+    for each in _differences(facts, map):
+        by_units.setdefault(each.units or each.joined.name, []).append(each)
+    for first, *others in by_units.values():
+        yield _finding(facts, rule, map, first, [each.joined.name for each in others])
+
+
+def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
     iort = iort_of(facts)
     for joined, dt, acpi in both(facts):
         segment = segment_of(acpi)
@@ -59,23 +84,31 @@ def map_differences(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
         if ours is None or theirs is None:
             continue
         found = list(differences(dt_targets(facts, ours, map.tree_kinds), theirs))
-        if not found:
-            continue
-        mine, other = found[0]
-        by_tree, by_iort = said(mine, map.id_name), said(other, map.id_name)
-        at, related = laid_to(
-            facts,
-            joined,
-            map.key,
-            (mine.at, f"by device tree {by_tree}"),
-            (other.at, f"by IORT {by_iort}"),
-        )
-        yield rule.finding(
-            at,
-            f"requesters {mine.first:#06x}-{mine.last:#06x} of {joined.name} have {by_tree} by device tree "
-            f"and {by_iort} by IORT",
-            related=related,
-            notes=(f"{len(found)} stretches differ",) if len(found) > 1 else (),
-            help="write the same map",
-            subject=joined.name,
-        )
+        if found:
+            yield Difference(joined, *found[0], len(found))
+
+
+def _finding(facts: Facts, rule: Rule, map: IdMap, found: Difference, others: list[str]) -> Finding:
+    name, tree, iort = found.joined.name, found.tree, found.iort
+    by_tree, by_iort = said(tree, map.id_name), said(iort, map.id_name)
+    at, related = laid_to(
+        facts,
+        found.joined,
+        map.key,
+        (tree.at, f"by device tree {by_tree}"),
+        (iort.at, f"by IORT {by_iort}"),
+    )
+    notes = [f"{found.count} stretches differ"] if found.count > 1 else []
+    if others:
+        notes.append(f"it is the same unit for {', '.join(others)}")
+    return rule.finding(
+        at,
+        f"requesters {tree.first:#06x}-{tree.last:#06x} of {name} have {by_tree} by device tree "
+        f"and {by_iort} by IORT",
+        related=related,
+        notes=notes,
+        help="write the same map",
+        subject=name,
+        about=(each for bridge in (name, *others) for each in (bridge, map_of(bridge, f"{map.key}-map"))),
+        rests_on=(map_of(bridge, f"{key}-map") for bridge in (name, *others) for key in map.ways),
+    )

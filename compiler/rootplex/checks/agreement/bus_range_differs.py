@@ -19,6 +19,7 @@ from rootplex.checks.agreement._parties import (
     both,
     laid_to,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import bus_count, buses_of
@@ -55,4 +56,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=related,
             help="write the same range",
             subject=joined.name,
+            about=with_maps(joined.name),
         )

@@ -31,6 +31,10 @@ RULE = Rule(
     code="RPX0802",
     name="config-base-differs",
     level=Level.ERROR,
+    requires=(
+        "RPX0803",
+        "RPX0801",
+    ),
     covers=("LNX-08",),
 )
 

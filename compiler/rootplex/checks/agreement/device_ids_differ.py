@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import takes_iort
 from rootplex.checks.agreement._id_maps import IdMap, map_differences
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.rule import Rule
@@ -26,7 +27,7 @@ RULE = Rule(
     code="RPX0807",
     name="device-ids-differ",
     level=Level.ERROR,
-    requires=("RPX0740",),
+    requires=(*WRONG_MAP, "RPX0801", "RPX0803", "RPX0806"),
     covers=("LNX-47",),
 )
 
@@ -40,7 +41,14 @@ def _tree_runs(bridge: DtHostBridge, first: int, last: int) -> tuple[Run, ...] |
     return (identity(first, last, None, bridge.place()),)
 
 
-MAP = IdMap(key="msi", id_name="DeviceID", tree_kinds=("its",), iort_types=ITS_TYPES, tree_runs=_tree_runs)
+MAP = IdMap(
+    key="msi",
+    id_name="DeviceID",
+    tree_kinds=("its",),
+    iort_types=ITS_TYPES,
+    ways=("msi", "iommu"),
+    tree_runs=_tree_runs,
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

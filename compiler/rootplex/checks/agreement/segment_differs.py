@@ -21,6 +21,7 @@ from rootplex.checks.agreement._parties import (
     laid_to,
 )
 from rootplex.checks.areas import is_present
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges
@@ -33,6 +34,10 @@ RULE = Rule(
     code="RPX0801",
     name="segment-differs",
     level=Level.ERROR,
+    requires=(
+        "RPX0201",
+        "RPX0205",
+    ),
     covers=(
         "LNX-07",
         "XP-07",
@@ -63,6 +68,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 related=[other, *tree],
                 help="write one number everywhere",
                 subject=joined.name,
+                about=with_maps(joined.name),
             )
         if odd or place is None or number == segment:
             continue
@@ -79,6 +85,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=related,
             help="write one number everywhere",
             subject=joined.name,
+            about=with_maps(joined.name),
         )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import takes_iort
 from rootplex.checks.agreement._id_maps import IdMap, map_differences
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.ids._maps import has_placeholders
@@ -27,7 +28,7 @@ RULE = Rule(
     code="RPX0806",
     name="streams-differ",
     level=Level.ERROR,
-    requires=("RPX0740",),
+    requires=(*WRONG_MAP, "RPX0801", "RPX0803"),
     covers=("LNX-47",),
 )
 
@@ -43,6 +44,7 @@ MAP = IdMap(
     id_name="StreamID",
     tree_kinds=("smmu", "smmuv3"),
     iort_types=SMMU_TYPES,
+    ways=("iommu",),
     tree_runs=_tree_runs,
 )
 

@@ -12,7 +12,7 @@ Sources that prove it: device tree and ACPI of one board; descriptors that depen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from rootplex.checks.agreement._parties import (
     both,
     laid_to,
 )
+from rootplex.checks.areas import part_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
@@ -46,6 +47,8 @@ class Window(Struct, frozen=True):
     last: int
     offset: int
     at: Place
+    starts: tuple[int, ...] = ()
+    """Where on the bus it and those joined to it begin."""
 
     def __str__(self) -> str:
         cpu = self.pci + self.offset
@@ -75,7 +78,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for mine in tree:
             if any(mine.key == each.key for each in tables):
                 continue
-            near = next((each for each in unmatched if mine.touches(each)), None)
+            near = _nearest(mine, unmatched)
             if near is not None:
                 unmatched.remove(near)
             elif not certain:
@@ -97,7 +100,29 @@ def _finding(
         text = f"the window {tree} of {joined.name} is missing in _CRS"
     else:
         text = f"the window {tables} of {joined.name} is missing in the device tree"
-    return RULE.finding(at, text, related=related, help="write the same windows", subject=joined.name)
+    parts = {
+        part_of("window", joined.name, start + window.offset)
+        for window in (tree, tables)
+        if window
+        for start in window.starts
+    }
+    return RULE.finding(
+        at,
+        text,
+        related=related,
+        help="write the same windows",
+        subject=joined.name,
+        about=(joined.name, *parts),
+    )
+
+
+def _nearest(window: Window, others: Sequence[Window]) -> Window | None:
+    """Which of the other side's is meant for the same: one that touches it, one of another space at the
+    same addresses, or the only one of its space."""
+    touching = next((each for each in others if window.touches(each)), None)
+    same = next((each for each in others if window.key[1:] == each.key[1:]), None)
+    alike = [each for each in others if each.io == window.io]
+    return touching or same or (alike[0] if len(alike) == 1 else None)
 
 
 def _of_tree(bridge: DtHostBridge) -> Iterator[Window]:
@@ -109,7 +134,9 @@ def _of_tree(bridge: DtHostBridge) -> Iterator[Window]:
             and window.translation == "cpu"
         ):
             last = window.pci + window.size - 1
-            yield Window(window.space == "io", window.pci, last, window.cpu - window.pci, window.place)
+            yield Window(
+                window.space == "io", window.pci, last, window.cpu - window.pci, window.place, (window.pci,)
+            )
 
 
 def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]:
@@ -117,7 +144,9 @@ def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]
         if item.type in ("memory", "io") and item.length and item.producer:
             last = item.minimum + item.length - 1
             offset = item.cpu_minimum - item.minimum
-            yield Window(item.type == "io", item.minimum, last, offset, descriptor(bridge.crs, item))
+            yield Window(
+                item.type == "io", item.minimum, last, offset, descriptor(bridge.crs, item), (item.minimum,)
+            )
 
 
 def _merged(windows: Iterable[Window]) -> list[Window]:
@@ -130,7 +159,7 @@ def _merged(windows: Iterable[Window]) -> list[Window]:
             window.offset,
             window.pci,
         ):
-            found[-1] = replace(last, last=window.last)
+            found[-1] = replace(last, last=window.last, starts=last.starts + window.starts)
         else:
             found.append(window)
     return found

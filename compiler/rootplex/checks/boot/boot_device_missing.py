@@ -14,11 +14,24 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.hidden import hidden
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import absence, function_named, lives
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0301", name="boot-device-missing", level=Level.ERROR)
+RULE = Rule(
+    code="RPX0301",
+    name="boot-device-missing",
+    level=Level.ERROR,
+    requires=(
+        BYTES,
+        "RPX0116",
+        "RPX0117",
+        "RPX0212",
+        "RPX0901",
+        "RPX0902",
+        "RPX0903",
+    ),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -45,4 +46,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=["this entry and all behind it count for nothing"],
                 help="take the bits out of the RID, or into the mask",
                 subject=name,
+                about=(name, map_of(name, map.property)),
             )

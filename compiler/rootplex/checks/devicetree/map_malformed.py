@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
@@ -48,6 +49,7 @@ def _map(name: str, map: RidMap) -> Iterator[Finding]:
             f"{map.property} of '{name}' is malformed",
             notes=[map.invalid],
             subject=name,
+            about=(name, map_of(name, map.property)),
         )
     for entry in map.entries:
         if len(entry.output) > 1 and entry.length > 1:
@@ -57,6 +59,7 @@ def _map(name: str, map: RidMap) -> Iterator[Finding]:
                 f"with {len(entry.output)} output cells",
                 notes=["such an entry can stand for one RID only"],
                 subject=name,
+                about=(name, map_of(name, map.property)),
             )
 
 
@@ -72,4 +75,5 @@ def _as_xen_reads(facts: Facts, name: str, bridge: DtHostBridge) -> Iterator[Fin
             f"iommu-map of '{name}' cannot be read by Xen",
             notes=[map.invalid, "Xen takes four cells an entry, whatever #iommu-cells says"],
             subject=name,
+            about=(name, map_of(name, "iommu-map")),
         )

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -67,6 +68,7 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
     assert facts.dt is not None
     name = name_of(facts, bridge.path)
     marker, what = NEEDED[reference.property]
+    map = "iommu-map" if reference.property == "iommu-map" else "msi-map"
     level, note = Level.ERROR, None
     related = []
     if reference.target is None:
@@ -91,4 +93,6 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
         notes=() if note is None else [note],
         help=f"name an {what} that is there and enabled",
         subject=name,
+        about=(name, map_of(name, map)),
+        rests_on=(map_of(name, map),),
     )

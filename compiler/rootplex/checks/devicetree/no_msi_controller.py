@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -45,4 +46,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=["every device behind it falls back to INTx"],
                 help="name an MSI controller",
                 subject=name,
+                about=(name, map_of(name, "msi-map")),
+                rests_on=(map_of(name, "msi-map"),),
             )

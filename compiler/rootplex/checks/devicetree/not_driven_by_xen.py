@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -35,4 +36,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=[f"its compatible is {', '.join(bridge.compatible) or 'absent'}"]
                 + (["each of its devices is refused (-ENODEV)"] if translated else []),
                 subject=name,
+                about=(name, map_of(name, "iommu-map")),
             )

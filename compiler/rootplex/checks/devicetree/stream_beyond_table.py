@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -42,4 +43,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=[f"its streams end at {(1 << bits) - 1:#x}"],
                 help="map to streams that the unit has",
                 subject=bridge.name,
+                about=(bridge.name, map_of(bridge.name, "iommu-map")),
+                rests_on=(map_of(bridge.name, "iommu-map"),),
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import buses_of, name_of, xen_bridges
@@ -27,7 +28,10 @@ RULE = Rule(
     code="RPX0612",
     name="streams-folded",
     level=Level.WARNING,
-    requires=("RPX0608", "RPX0609"),
+    requires=(
+        "RPX0608",
+        "RPX0609",
+    ),
     covers=("XP-33",),
 )
 
@@ -50,6 +54,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=[f"it takes the bits {lost:#x} away", "Xen stops at the second function of a stream"],
                 help="map every RID to a stream of its own",
                 subject=name,
+                about=(name, map_of(name, "iommu-map")),
+                rests_on=(map_of(name, "iommu-map"),),
             )
         for index, entry in enumerate(entries):
             other = next((each for each in entries[:index] if _overlap(entry, each)), None)
@@ -61,6 +67,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                     notes=["Xen stops at the second function of a stream"],
                     help="map every RID to a stream of its own",
                     subject=name,
+                    about=(name, map_of(name, "iommu-map")),
+                    rests_on=(map_of(name, "iommu-map"),),
                 )
 
 

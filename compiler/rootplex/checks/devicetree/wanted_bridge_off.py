@@ -44,4 +44,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 related=[(at, "it is said here")],
                 help="enable the bridge, or drop the device from the guest",
                 subject=wanted,
+                about=(wanted, bridge.name),
             )

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of, xen_bridges
@@ -49,4 +50,6 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=["other entries name IOMMUs that it drives"] if any(driven) else (),
             help="name SMMUs that Xen drives",
             subject=name,
+            about=(name, map_of(name, "iommu-map")),
+            rests_on=(map_of(name, "iommu-map"),),
         )

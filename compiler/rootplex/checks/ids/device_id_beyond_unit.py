@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import map_above
 from rootplex.model.controllers import Its
 from rootplex.source.finding import Finding, Level
 
@@ -42,4 +43,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(unit.at("device_id_bits"), f"it has {unit.device_id_bits}")],
             help="map to lower DeviceIDs, or correct 'device_id_bits'",
             subject=name,
+            rests_on=(name, map_above(facts, function, "msi-map")),
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import (
     Claim,
@@ -26,6 +27,10 @@ RULE = Rule(
     code="RPX0407",
     name="device-id-of-two-bridges",
     level=Level.ERROR,
+    requires=(
+        "RPX0807",
+        "RPX0806",
+    ),
     covers=("LNX-23",),
 )
 
@@ -42,6 +47,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _finding(first: Claim, other: Claim, low: int, high: int) -> Finding:
+    bridges = (first.bridge, other.bridge)
+    maps = tuple(map_of(each, "msi-map") for each in bridges)
     ids = f"DeviceID {low:#x}" if low == high else f"DeviceIDs {low:#x}-{high:#x}"
     return RULE.finding(
         other.at,
@@ -49,4 +56,6 @@ def _finding(first: Claim, other: Claim, low: int, high: int) -> Finding:
         related=[(first.at, f"the ids of {first.bridge}")],
         help="give each bridge DeviceIDs of its own, by 'msi.map'",
         subject=other.bridge,
+        about=(*bridges, *maps),
+        rests_on=maps,
     )

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import (
     acpi_claims,
 )
 from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import map_above
 from rootplex.readers.ridmap import map_rid
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -26,6 +28,7 @@ RULE = Rule(
     code="RPX0403",
     name="function-without-messages",
     level=Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0807"),
     covers=(
         "LNX-44",
         "XP-36",
@@ -53,6 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
             help="let the map cover this id",
             subject=name,
+            rests_on=(name, map_above(facts, function, "msi-map")),
         )
 
 

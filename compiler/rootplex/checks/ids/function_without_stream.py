@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import (
     acpi_claims,
     units_own,
 )
 from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import map_above
 from rootplex.readers.ridmap import map_rid
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -28,6 +30,7 @@ RULE = Rule(
     code="RPX0402",
     name="function-without-stream",
     level=Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0806"),
     covers=(
         "LNX-20",
         "LNX-44",
@@ -55,6 +58,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
             help="let the map cover this id",
             subject=name,
+            rests_on=(name, map_above(facts, function, "iommu-map")),
         )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of, xen_bridges
@@ -38,4 +39,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=("Xen answers -ENODEV to each of its devices",),
                 help="give the bridge an 'iommu' key, or set 'xen.iommu: false'",
                 subject=name,
+                about=(name, map_of(name, "iommu-map")),
+                rests_on=(map_of(name, "iommu-map"),),
             )

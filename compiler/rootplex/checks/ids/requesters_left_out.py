@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, holes
 from rootplex.checks.ids._maps import (
@@ -32,6 +33,11 @@ RULE = Rule(
     code="RPX0401",
     name="requesters-left-out",
     level=Level.WARNING,
+    requires=(
+        "RPX0608",
+        "RPX0609",
+        "RPX0610",
+    ),
     covers=(
         "LNX-20",
         "XP-30",
@@ -69,6 +75,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
             help="cover the whole bus range, or shorten it",
             subject=name,
+            about=(name, map_of(name, map.property)),
+            rests_on=(map_of(name, map.property),),
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import (
     Claim,
@@ -27,6 +28,7 @@ RULE = Rule(
     code="RPX0405",
     name="stream-of-two-bridges",
     level=Level.ERROR,
+    requires=("RPX0806",),
     covers=(
         "LNX-22",
         "XP-33",
@@ -46,6 +48,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _finding(first: Claim, other: Claim, low: int, high: int) -> Finding:
+    bridges = (first.bridge, other.bridge)
+    maps = tuple(map_of(each, "iommu-map") for each in bridges)
     ids = f"StreamID {low:#x}" if low == high else f"StreamIDs {low:#x}-{high:#x}"
     return RULE.finding(
         other.at,
@@ -53,4 +57,6 @@ def _finding(first: Claim, other: Claim, low: int, high: int) -> Finding:
         related=[(first.at, f"the ids of {first.bridge}")],
         help="give each bridge StreamIDs of its own, by 'iommu.map'",
         subject=other.bridge,
+        about=(*bridges, *maps),
+        rests_on=maps,
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import map_above
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
@@ -21,7 +22,10 @@ RULE = Rule(
     code="RPX0406",
     name="stream-of-two-functions",
     level=Level.ERROR,
-    requires=("RPX0405",),
+    requires=(
+        "RPX0405",
+        "RPX0806",
+    ),
     covers=(
         "LNX-22",
         "XP-33",
@@ -51,4 +55,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=(f"they are {function.sbdf} and {first.sbdf}",),
             help="let every requester id have a StreamID of its own",
             subject=name,
+            rests_on=(name, map_above(facts, function, "iommu-map")),
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import ANY, Rule
 from rootplex.checks.subjects import (
     absence,
     booted,
@@ -33,7 +33,7 @@ from rootplex.simulator.groups.grouping import Group
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR)
+RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, requires=(ANY,))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

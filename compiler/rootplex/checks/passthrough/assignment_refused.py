@@ -13,11 +13,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, called, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0514", name="assignment-refused", level=Level.ERROR)
+RULE = Rule(
+    code="RPX0514",
+    name="assignment-refused",
+    level=Level.ERROR,
+    requires=(
+        BYTES,
+        "RPX0402",
+        "RPX0503",
+        "RPX0901",
+        "RPX0904",
+    ),
+)
 
 MEANINGS = {
     -1: "not permitted (-EPERM)",

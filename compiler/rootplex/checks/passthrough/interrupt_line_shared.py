@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import called, device_place, wish_place, wishes
+from rootplex.checks.subjects import called, device_place, map_above, wish_place, wishes
 from rootplex.simulator.groups.guests import SharedLine
 from rootplex.source.finding import Finding, Level
 
@@ -26,6 +27,7 @@ RULE = Rule(
     code="RPX0509",
     name="interrupt-line-shared",
     level=Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0403", "RPX0407", "RPX0408", "RPX0614", "RPX0746", "RPX0807"),
     covers=("LNX-52", "XP-60"),
 )
 
@@ -62,6 +64,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 ],
                 help="give the device a line of its own or messages, or the whole line to one owner",
                 subject=name,
+                rests_on=(name, map_above(facts, function, "msi-map")) if is_stuck else (),
             )
 
 

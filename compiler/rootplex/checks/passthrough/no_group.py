@@ -15,16 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, called, device_place, wish_place, wishes
+from rootplex.checks.subjects import booted, called, device_place, map_above, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
+
+NO_STREAM = (
+    "RPX0402", "RPX0404", "RPX0405", "RPX0406", "RPX0605", "RPX0606", "RPX0611", "RPX0612", "RPX0613",
+    "RPX0806", "RPX0904",
+)  # fmt: skip
+"""What else tells that the device has no stream, or not one of its own."""
 
 RULE = Rule(
     code="RPX0503",
     name="no-group",
     level=Level.ERROR,
+    requires=(*WRONG_MAP, *NO_STREAM, "RPX0901", "RPX0903"),
     covers=("LNX-51", "XP-56"),
 )
 
@@ -48,4 +56,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 if facts.arch == "x86_64"
                 else "map its requester ids, each to a StreamID of its own",
                 subject=facts.device_name(function),
+                rests_on=(
+                    facts.device_name(function),
+                    map_above(facts, function, "iommu-map"),
+                ),
             )

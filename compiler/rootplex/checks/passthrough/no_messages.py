@@ -13,13 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, device_place, wish_place, wishes
+from rootplex.checks.subjects import booted, device_place, map_above, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0510", name="no-messages", level=Level.WARNING, covers=("LNX-52",))
+RULE = Rule(
+    code="RPX0510",
+    name="no-messages",
+    level=Level.WARNING,
+    requires=(*WRONG_MAP, "RPX0403", "RPX0407", "RPX0408", "RPX0614", "RPX0746", "RPX0807"),
+    covers=("LNX-52",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -56,4 +63,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=notes,
                 help=help_,
                 subject=name,
+                rests_on=(name, map_above(facts, function, "msi-map")),
             )

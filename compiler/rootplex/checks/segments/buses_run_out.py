@@ -20,10 +20,22 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import device_of, name_of
 from rootplex.checks.subjects import bridge_place
+from rootplex.model.device import Device
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0212", name="buses-run-out", level=Level.ERROR, covers=("LNX-55",))
+RULE = Rule(
+    code="RPX0212",
+    name="buses-run-out",
+    level=Level.ERROR,
+    requires=(
+        "RPX0108",
+        "RPX0109",
+        "RPX0210",
+        "RPX0803",
+    ),
+    covers=("LNX-55",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -63,6 +75,7 @@ def _endless(facts: Facts, bridge: Function, number: int) -> Finding:
         notes=["Linux's stack overflows and it dies"],
         help="let no two bridges lead to one bus",
         subject=facts.device_name(bridge),
+        about=_unreached(facts.device_name(bridge), device),
     )
 
 
@@ -80,7 +93,14 @@ def _run_out(facts: Facts, function: Function, needed: int, note: str, help: str
         notes=[note],
         help=help,
         subject=facts.device_name(function),
+        about=_unreached(facts.device_name(function), device),
     )
+
+
+def _unreached(name: str, device: Device | None) -> Iterator[str]:
+    """The function's name and those of what is described below it."""
+    yield name
+    yield from (each.name for each in (() if device is None else device.walk()) if each.name)
 
 
 def _last_bus(function: Function) -> int:

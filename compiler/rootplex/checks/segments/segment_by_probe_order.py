@@ -44,4 +44,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         ],
         help="give every host bridge a segment",
         subject=name,
+        about=(name_of(facts, each.path) for each in bridges),
     )

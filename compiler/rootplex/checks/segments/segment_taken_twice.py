@@ -70,4 +70,5 @@ def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridg
         notes=notes,
         help="give each host bridge a number of its own",
         subject=name,
+        about=(name, other_name),
     )

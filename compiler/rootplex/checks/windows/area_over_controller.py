@@ -34,6 +34,10 @@ RULE = Rule(
     code="RPX0106",
     name="area-over-controller",
     level=Level.ERROR,
+    requires=(
+        "RPX0802",
+        "RPX0804",
+    ),
     covers=("LNX-17", "XP-19"),
 )
 
@@ -65,6 +69,7 @@ def _finding(facts: Facts, area: Area, covered: Sequence[Area], level: Level) ->
         notes=_notes(area, facts),
         help="move it, or cut it where the controller begins",
         subject=area.owner,
+        about=(area.owner, area.part),
     )
 
 

@@ -23,6 +23,12 @@ RULE = Rule(
     code="RPX0107",
     name="area-over-device",
     level=Level.WARNING,
+    requires=(
+        "RPX0101",
+        "RPX0102",
+        "RPX0106",
+        "RPX0111",
+    ),
     covers=("LNX-17", "XP-19"),
 )
 
@@ -37,4 +43,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(device.at, "the device is here")],
             help="leave the device's registers out",
             subject=area.owner,
+            about=(area.part,),
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import WRONG_WINDOW
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import device_of
@@ -20,7 +21,12 @@ from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 
-RULE = Rule(code="RPX0120", name="bar-unplaced", level=Level.ERROR)
+RULE = Rule(
+    code="RPX0120",
+    name="bar-unplaced",
+    level=Level.ERROR,
+    requires=(*WRONG_WINDOW, "RPX0112", "RPX0601", "RPX0603"),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

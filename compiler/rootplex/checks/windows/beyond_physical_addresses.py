@@ -41,4 +41,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{area} lies beyond {bits} address bits",
                 help="correct the address",
                 subject=area.owner,
+                about=(area.owner, area.part),
             )

@@ -26,7 +26,9 @@ from rootplex.checks.scope import (
 )
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0109", name="config-space-unit", level=Level.ERROR, covers=("XP-15",))
+RULE = Rule(
+    code="RPX0109", name="config-space-unit", level=Level.ERROR, requires=("RPX0108",), covers=("XP-15",)
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -24,19 +24,25 @@ RULE = Rule(
     code="RPX0103",
     name="config-spaces-overlap",
     level=Level.ERROR,
+    requires=(
+        "RPX0110",
+        "RPX0802",
+    ),
     covers=("LNX-11", "XP-17"),
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each configuration space that lies on an earlier one."""
-    for area, other in (*colliding(dt_config_areas(facts)), *colliding(_entries(facts))):
+    for area, others in (*colliding(dt_config_areas(facts)), *colliding(_entries(facts))):
         yield RULE.finding(
             area.at,
-            f"{area} overlaps {other}",
-            related=[(other.at, "the other one is here")],
+            f"{area} overlaps {others[0]}",
+            related=[(each.at, "the other one is here") for each in others],
+            notes=[f"it also overlaps {each}" for each in others[1:]],
             help="give each bridge the address of its own first bus",
             subject=area.owner,
+            about=(area.owner, area.part, *(each.owner for each in others)),
         )
 
 

@@ -21,7 +21,9 @@ from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0112", name="no-plain-window", level=Level.WARNING, covers=("LNX-16",))
+RULE = Rule(
+    code="RPX0112", name="no-plain-window", level=Level.WARNING, requires=("RPX0113",), covers=("LNX-16",)
+)
 
 GIB_4 = 1 << 32
 

@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0101",
     name="registers-over-memory",
     level=Level.ERROR,
+    requires=("RPX0802",),
     covers=("LNX-11", "XP-18"),
 )
 
@@ -50,6 +51,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=[f"so does {each}" for each, _ in more],
             help="correct the base of one of the two, or leave the hole out of the memory",
             subject=owner,
+            about=(owner, area.part),
         )
     outside = (area for area in dt_reserved(facts) if not any(area.overlaps(ram) for ram in memory))
     for area, other in overlapping(dt_config_areas(facts), tuple(outside)):
@@ -59,4 +61,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             level=Level.WARNING,
             related=[(other.at, "it is reserved here")],
             subject=area.owner,
+            about=(area.owner, area.part),
         )

@@ -26,6 +26,10 @@ RULE = Rule(
     code="RPX0105",
     name="window-over-config-space",
     level=Level.ERROR,
+    requires=(
+        "RPX0802",
+        "RPX0804",
+    ),
     covers=("LNX-11", "XP-19"),
 )
 
@@ -55,4 +59,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(config.at, "the configuration space is here")],
             help="take the configuration space out of the window",
             subject=window.owner,
+            about=(window.owner, config.owner, window.part),
         )

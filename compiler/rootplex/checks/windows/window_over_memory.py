@@ -19,7 +19,9 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0102", name="window-over-memory", level=Level.ERROR, covers=("LNX-17",))
+RULE = Rule(
+    code="RPX0102", name="window-over-memory", level=Level.ERROR, requires=("RPX0804",), covers=("LNX-17",)
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -35,4 +37,6 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=[f"so does {each}" for each, _ in more],
             help="move the window, or correct the memory",
             subject=owner,
+            about=(owner, area.part),
+            rests_on=(area.part,),
         )

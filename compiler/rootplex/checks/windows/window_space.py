@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.areas import part_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.address import DtWindow
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0113", name="window-space", level=Level.ERROR, covers=("LNX-19",))
+RULE = Rule(code="RPX0113", name="window-space", level=Level.ERROR, requires=("RPX0804",), covers=("LNX-19",))
 
 GIB_4 = 1 << 32
 NARROW = {"io": "an I/O window", "mem32": "a 32-bit memory window"}
@@ -33,6 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         narrow = [window for window in bridge.windows if _is_too_narrow(window)]
         if narrow:
             window, *more = narrow
+            parts = [part_of("window", name, each.cpu) for each in narrow if each.cpu is not None]
             yield RULE.finding(
                 window.place,
                 f"'{name}' has {NARROW[window.space]} at {_span(window)}, beyond 4 GiB",
@@ -42,6 +44,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 ],
                 help="give it the 64-bit memory type (0x03000000 in the first cell)",
                 subject=name,
+                about=(name, *parts),
+                rests_on=parts,
             )
         generic = bridge.controller is not None and bridge.controller.driver == "pci-host-generic"
         for window in bridge.windows if generic else ():

@@ -25,24 +25,31 @@ RULE = Rule(
     code="RPX0104",
     name="windows-overlap",
     level=Level.ERROR,
+    requires=(
+        "RPX0102",
+        "RPX0113",
+        "RPX0804",
+    ),
     covers=("LNX-17", "XP-21"),
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each window that lies on an earlier one."""
-    for area, other in colliding(dt_window_areas(facts)):
-        yield _finding(area, other)
-    for area, other in colliding(acpi_window_areas(facts)):
-        if area.owner != other.owner:
-            yield _finding(area, other)
+    for area, others in colliding(dt_window_areas(facts)):
+        yield _finding(area, others)
+    for area, others in colliding(acpi_window_areas(facts), of_one=False):
+        yield _finding(area, others)
 
 
-def _finding(area: Area, other: Area) -> Finding:
+def _finding(area: Area, others: list[Area]) -> Finding:
     return RULE.finding(
         area.at,
-        f"{area} overlaps {other}",
-        related=[(other.at, "the other window is here")],
+        f"{area} overlaps {others[0]}",
+        related=[(each.at, "the other window is here") for each in others],
+        notes=[f"it also overlaps {each}" for each in others[1:]],
         help="give each window addresses of its own",
         subject=area.owner,
+        about=(area.owner, area.part, *(each.owner for each in others)),
+        rests_on=(area.part, *(each.part for each in others)),
     )

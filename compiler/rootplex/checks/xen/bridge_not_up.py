@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -23,7 +23,14 @@ RULE = Rule(
     code="RPX0903",
     name="bridge-not-up",
     level=Level.ERROR,
-    requires=("RPX0901",),
+    requires=(
+        BYTES,
+        "RPX0116",
+        "RPX0117",
+        "RPX0209",
+        "RPX0901",
+        "RPX0902",
+    ),
 )
 
 

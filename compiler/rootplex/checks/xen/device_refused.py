@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
@@ -24,7 +24,11 @@ RULE = Rule(
     code="RPX0904",
     name="device-refused",
     level=Level.ERROR,
-    requires=("RPX0901",),
+    requires=(
+        BYTES,
+        "RPX0901",
+        "RPX0402",
+    ),
     covers=("XP-29", "XP-30", "XP-41"),
 )
 

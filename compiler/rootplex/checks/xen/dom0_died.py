@@ -13,11 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, EVERYTHING, Rule
 from rootplex.checks.subjects import NOWHERE, booted, bridge_name, bridge_place
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0902", name="dom0-died", level=Level.ERROR, requires=("RPX0901",))
+RULE = Rule(
+    code="RPX0902",
+    name="dom0-died",
+    level=Level.ERROR,
+    requires=(
+        "RPX0901",
+        BYTES,
+    ),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -33,4 +41,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         f"Dom0 dies{where}: {dom0.died.reason}",
         help="let the firmware give the address at which the host bridge answers",
         subject=subject,
+        about=(EVERYTHING, *(() if subject is None else (subject,))),
     )

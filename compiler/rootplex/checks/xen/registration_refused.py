@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.source.finding import Finding, Level
 
@@ -21,7 +21,10 @@ RULE = Rule(
     code="RPX0907",
     name="registration-refused",
     level=Level.ERROR,
-    requires=("RPX0901",),
+    requires=(
+        BYTES,
+        "RPX0901",
+    ),
 )
 
 TOLD_ELSEWHERE = {0, -17, -38}

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -23,7 +23,10 @@ RULE = Rule(
     code="RPX0906",
     name="segment-shared",
     level=Level.ERROR,
-    requires=("RPX0901",),
+    requires=(
+        BYTES,
+        "RPX0901",
+    ),
     covers=("XP-05",),
 )
 

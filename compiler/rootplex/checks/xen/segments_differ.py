@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.source.finding import Finding, Level
 
@@ -22,7 +22,11 @@ RULE = Rule(
     code="RPX0910",
     name="segments-differ",
     level=Level.ERROR,
-    requires=("RPX0901",),
+    requires=(
+        BYTES,
+        "RPX0205",
+        "RPX0901",
+    ),
     covers=("XP-07", "XP-09"),
 )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.references import cited
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import BYTES, EVERYTHING, Rule
 from rootplex.checks.subjects import NOWHERE, booted
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace, Place
@@ -22,7 +22,7 @@ from rootplex.source.place import DtPlace, Place
 RULE = Rule(
     code="RPX0901",
     name="xen-down",
-    level=Level.ERROR,
+    level=Level.ERROR, requires=(BYTES,),
     covers=(
         "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-25", "XP-33",
         "XP-37",
@@ -55,6 +55,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         notes=[_when(facts), _reference(crash.clause)],
         help="correct what the place shows; Xen checks nothing of it",
         subject=subject,
+        about=(EVERYTHING, *(() if subject is None else (subject,))),
     )
 
 
