@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 problem.place,
                 f"IORT: {problem.text}",
                 help="correct the field",
-                about=with_maps(*_misread(facts, iort, problem.place)),
+                about=with_maps(*_misread(facts, iort, problem)),
             )
         if problem.kind == "length":
             return
@@ -62,9 +62,13 @@ def _is_in(place: Place, node: TablePlace | None) -> bool:
     return node.offset <= at < node.offset + (node.length or 0)
 
 
-def _misread(facts: Facts, iort: Iort, at: Place) -> Iterable[str]:
-    """The names of the bridges of the node at a place; without one all of them."""
-    offset = at.offset if isinstance(at, TablePlace) else None
+def _misread(facts: Facts, iort: Iort, problem: Problem) -> Iterable[str]:
+    """The names of the bridges of the node with the problem; where what is behind it cannot be read, and
+    without a node, all of them."""
+    at = problem.place
+    offset = at.offset if isinstance(at, TablePlace) and at.offset else None
+    if iort.node_count != len(iort.nodes):
+        offset = None
     inside = [each for each in iort.nodes if offset and each.offset <= offset < each.offset + each.length]
     found = [name for node in inside for name in bridges_of(facts, node)]
     return found or [name_of(facts, each.path) for each in bridges(facts)]
