@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.boot.booting import SEED, TOPOLOGIES, random_boots, sentence, totals
 
+from rootplex.known.kernels import SUITES, TO_BOOT
 from rootplex.tools import kernels
 
 
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--topologies", type=int, help=f"of each (default: {TOPOLOGIES})")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--profile", choices=tuple(kernels.SUITES), default=kernels.DEFAULT_PROFILE)
+    parser.add_argument("--profile", choices=tuple(SUITES), default=TO_BOOT)
     arguments = parser.parse_args()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     differences, ends = 0, []

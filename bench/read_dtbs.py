@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import dt_firmware
 
 SHOWN = 5

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.dom0_boots import Node, tree
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 
+from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
@@ -30,7 +31,6 @@ from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
-from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.routing.firmware import Firmware
 from rootplex.simulator.routing.stream import StreamRouter
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.corpus.board_corpus import KERNELS, Corpus, made
 
+from rootplex.known.kernels import TO_BOOT
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
@@ -111,4 +112,4 @@ def busybox(kernel: Callable[[Arch, str], Kernel]) -> Path:
     arches: dict[str, Arch] = {"x86_64": "x86_64", "aarch64": "arm64"}
     if platform.machine() not in arches:
         pytest.skip(f"no busybox is installed, and none is fetched for {platform.machine()}")
-    return kernel(arches[platform.machine()], kernels.DEFAULT_PROFILE).busybox
+    return kernel(arches[platform.machine()], TO_BOOT).busybox

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
@@ -13,7 +14,6 @@ from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Hypervisor
-from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.linux.state import Dom0State
 
 ECAM = 0x40_0000_0000

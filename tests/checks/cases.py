@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from rootplex.backends.artifact import Compiled
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts, Joined
+from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import Wishes
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span

@@ -24,13 +24,13 @@ from tests.checks.injection import (
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.checks.driver import run_checks
+from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.check import facts_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.mcfg import read_mcfg
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.source.finding import Finding
 from rootplex.source.place import Span

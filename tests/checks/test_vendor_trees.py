@@ -10,8 +10,8 @@ from tests.checks.cases import dts_findings, given_findings, only
 from tests.corpus.board_corpus import Corpus
 
 from rootplex.checks.facts import Facts
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace

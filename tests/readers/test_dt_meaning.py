@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.address import to_cpu
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.intx import Hop, InterruptMaps, IntxRoute, route_intx, swizzle
-from rootplex.readers.ridmap import MapCells, MapResult, map_rid
+from rootplex.readers.ridmap import MapResult, map_rid
 from rootplex.readers.tree import Tree
 
 pytestmark = pytest.mark.skipif(shutil.which("dtc") is None, reason="needs dtc")

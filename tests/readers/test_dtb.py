@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.corpus.board_corpus import TREES, Corpus
 from tests.corpus.qemu_trees import QEMU
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import DEPTH_LIMIT, SIZE_LIMIT, read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.readers.hostbridge import pci_host_bridges
 from rootplex.readers.platform_dt import read_platform
-from rootplex.readers.ridmap import MapCells
 from rootplex.source.finding import Unreadable
 from rootplex.source.place import Span
 

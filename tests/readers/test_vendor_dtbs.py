@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.corpus.board_corpus import TREES, Corpus, expected
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
-from rootplex.readers.ridmap import MapCells, RidMap
+from rootplex.readers.ridmap import RidMap
 
 
 def as_expected(bridge: DtHostBridge) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from tests.dom0_boots import ECAM, MEMORY, Node, dt_boot
 from tests.hardware_images import Image, endpoint, root_port
 from tests.simulator.xen.xen_machines import case_text, tree_of
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot

@@ -12,9 +12,8 @@ from rootplex.backends.compilation import compile_platform
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.known.kernels import profile, profile_of
 from rootplex.simulator.bare import Bare, bare_metal
-from rootplex.simulator.linux.profiles import profile
-from rootplex.tools.images import profile_of
 
 HERE = Path(__file__).parent / "real_boots"
 CASES = sorted(path.stem for path in HERE.glob("*.yaml"))

@@ -13,9 +13,9 @@ from tests.hardware_images import Image, Page
 from tests.simulator.xen.known_answers import BASE, CASES, SECOND
 from tests.simulator.xen.xen_machines import case_text, tree_of
 
+from rootplex.known.kernels import profile
 from rootplex.simulator.firmware import dt_firmware
 from rootplex.simulator.inputs import Artifacts, Settings
-from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.linux.state import Death
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate

@@ -66,24 +66,6 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
         images.read(tmp_path / "vmlinuz")
 
 
-@pytest.mark.parametrize(
-    ("release", "profile"),
-    [
-        ("6.1.0-50-cloud-arm64", "linux-6.1"),
-        ("6.12.95+deb12-cloud-arm64", "linux-6.12.95"),
-        ("6.12.117+deb13-cloud-arm64", "linux-6.12"),
-        ("6.14.3", "linux-6.12.95"),
-        ("7.2.13+deb14-cloud-amd64", "linux-7.2"),
-        ("7.0", "linux-7.2"),
-        ("6.17.1", None),
-        ("5.10.0-30", None),
-        ("rolling", None),
-    ],
-)
-def test_a_release_has_the_profile_of_its_behaviour(release: str, profile: str | None) -> None:
-    assert images.profile_of(release) == profile
-
-
 @pytest.mark.boot
 @pytest.mark.parametrize("arch", ["arm64", "x86_64"])
 def test_debians_kernel_is_what_its_package_says(kernel: Callable[[Arch, str], Kernel], arch: Arch) -> None:

@@ -17,10 +17,11 @@ from tests.corpus.board_corpus import FIRMWARES, expected
 from tests.topologies.bundled import platform_of
 
 from rootplex.backends.acpi.names import bridge_path
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
-from rootplex.readers.ridmap import MapCells, RidMap
+from rootplex.readers.ridmap import RidMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.settings import Wishes
-
-KERNELS = ("linux-7.2", "linux-6.12", "linux-6.12.95", "linux-6.1", "linux-6.1-vanilla", "jgg-v3")
+from rootplex.known.kernels import PROFILES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a platform description, or - for standard input; of several, the expected findings are a count",
     )
-    parser.add_argument("--dom0", choices=KERNELS, help="Dom0's kernel (default: the description's)")
+    parser.add_argument("--dom0", choices=tuple(PROFILES), help="Dom0's kernel (default: the description's)")
     parser.add_argument(
         "--firmware", choices=("dt", "acpi"), help="boot by this one (default: the description's)"
     )

@@ -8,11 +8,11 @@ import re
 
 from rootplex.checks.references import cited
 from rootplex.checks.registry import modules, rule_of
-from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.requester import requester_of
+from rootplex.known.kernels import PROFILES
 from rootplex.report.requester import lines
 from rootplex.source.suggest import nearest
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
-    parser.add_argument("--dom0", choices=KERNELS, help="with an SBDF: Dom0's kernel")
+    parser.add_argument("--dom0", choices=tuple(PROFILES), help="with an SBDF: Dom0's kernel")
     parser.add_argument("--firmware", choices=("dt", "acpi"), help="with an SBDF: boot by this one")
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.tools.kernels import DEFAULT_PROFILE, SUITES, fetch, unpacked
+from rootplex.known.kernels import SUITES, TO_BOOT
+from rootplex.tools.kernels import fetch, unpacked
 from rootplex.tools.runner import ToolError
 
 ARCHES = ("arm64", "x86_64")
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         choices=tuple(SUITES),
-        default=DEFAULT_PROFILE,
+        default=TO_BOOT,
         help="which kernel (default: %(default)s)",
     )
     parser.add_argument(

@@ -7,18 +7,18 @@ import json
 
 import msgspec
 
-from rootplex.cli.check import KERNELS
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.jobs.check import result_of
 from rootplex.jobs.groups import groups_of
+from rootplex.known.kernels import PROFILES
 from rootplex.report.groups import lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A description, and how Dom0 boots."""
     parser.add_argument("file", metavar="PATH", help="a platform description, or - for standard input")
-    parser.add_argument("--dom0", choices=KERNELS, help="Dom0's kernel (default: the description's)")
+    parser.add_argument("--dom0", choices=tuple(PROFILES), help="Dom0's kernel (default: the description's)")
     parser.add_argument("--firmware", choices=("dt", "acpi"), help="boot by this one")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
 

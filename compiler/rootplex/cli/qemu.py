@@ -21,10 +21,11 @@ from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, prepare, refuse_impossible
 from rootplex.jobs.result import Result, refused, unreadable
+from rootplex.known.kernels import SUITES
 from rootplex.model.bridge import Firmware
 from rootplex.report.boot import as_json, lines
 from rootplex.source.finding import Unreadable
-from rootplex.tools.kernels import SUITES, Kernel
+from rootplex.tools.kernels import Kernel
 
 OUTPUT = "qemu"
 

@@ -14,13 +14,13 @@ from rootplex.frontends.devices import device_list, with_devices
 from rootplex.frontends.devicetree import import_tree
 from rootplex.frontends.document import Imported, Missing, imported, leaf, listing, record, size
 from rootplex.frontends.document import address as written
+from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.readers.acpi.acpiexec import plain
 from rootplex.readers.acpi.header import Table, read_table
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 from rootplex.source.place import FilePlace, Place
-from rootplex.tools.images import profile_of
 
 _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 """Flags of a resource (Linux include/linux/ioport.h)."""
@@ -28,7 +28,6 @@ _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 _BARS = 6
 _IDE = 0x0101
 _RAM = "System RAM"
-_DEFAULT_KERNEL = "linux-7.2"
 
 
 def import_snapshot(snapshot: Snapshot) -> Imported:
@@ -130,7 +129,7 @@ def _is_legacy_ide(class_code: int, index: int) -> bool:
 def _with_kernel(document: Node, snapshot: Snapshot) -> Node:
     """The kernel that ran, where it groups in another way than the language's default one."""
     profile = profile_of(snapshot.release)
-    if profile in (None, _DEFAULT_KERNEL) or not isinstance(document.value, dict):
+    if profile in (None, DEFAULT) or not isinstance(document.value, dict):
         return document
     place = FilePlace(snapshot.file)
     xen = record(

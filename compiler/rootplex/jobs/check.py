@@ -19,10 +19,10 @@ from rootplex.jobs.machine import machine_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
 from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
+from rootplex.known.kernels import profile
 from rootplex.model.platform import Platform
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.backends.artifact import BridgeNames, Compiled
 from rootplex.checks.facts import Joined
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.header import Table, read_table
@@ -13,7 +14,6 @@ from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.mcfg import McfgEntry, read_mcfg
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.inputs import Artifacts, Blob
 

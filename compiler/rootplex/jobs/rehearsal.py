@@ -21,6 +21,7 @@ from rootplex.frontends.document import Imported
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.machine import machine_of
 from rootplex.jobs.result import Machine
+from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.model.platform import Platform
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function as Simulated
@@ -36,9 +37,7 @@ from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
-from rootplex.tools.images import profile_of
 
-_NEWEST = "linux-7.2"
 _SHOWN = 6
 
 
@@ -82,7 +81,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
 
 def kernel_of(release: str) -> str:
     """The profile that is nearest to a kernel's release."""
-    return profile_of(release) or _NEWEST
+    return profile_of(release) or DEFAULT
 
 
 def _platform(imported: Imported) -> Platform | None:

@@ -21,14 +21,12 @@ from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import rehearse
 from rootplex.jobs.result import Ecam, HostBridge, Machine, Numbers, Result, Sides, Window, unreadable
 from rootplex.jobs.sources import Source, read_source, source_of_bytes
+from rootplex.known.kernels import DEFAULT, profile
 from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
-from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Unreadable, in_order
-
-KERNEL = "linux-7.2"
 
 
 def validate_board(board: Board, against: Platform | None = None) -> Result:
@@ -66,7 +64,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
     return Result(
         file=board.items[0].path,
         platform=_text(head, "name"),
-        dom0=KERNEL if firmware is not None else None,
+        dom0=DEFAULT if firmware is not None else None,
         firmware=firmware,
         verdict=verdict_of(found),
         findings=in_order(found),
@@ -85,7 +83,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
 def dt_of(source: Source) -> DtFirmware:
     """The device tree's facts, as the newest kernel reads them."""
     assert source.tree is not None
-    return dt_firmware(source.tree, profile(KERNEL).map_cells)
+    return dt_firmware(source.tree, profile(DEFAULT).map_cells)
 
 
 def _compared(imports: list[Imported], against: Platform) -> tuple[Finding, ...]:

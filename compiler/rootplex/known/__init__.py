@@ -1,1 +1,1 @@
-"""The device catalogue: what known devices say of themselves, as data, and the reader of that data."""
+"""What is known of the world by name: devices (data files and their reader), and Linux's kernels."""

@@ -12,11 +12,12 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
 from rootplex.readers.controllers import Controller, known_controller
 from rootplex.readers.intx import InterruptMap, interrupt_map
 from rootplex.readers.problem import Problem
-from rootplex.readers.ridmap import MapCells, RidMap, rid_map
+from rootplex.readers.ridmap import RidMap, rid_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 

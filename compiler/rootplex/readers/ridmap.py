@@ -7,22 +7,12 @@ Linux 7.2. The caller chooses (`MapCells`). Lookup follows Linux `drivers/of/bas
 
 from __future__ import annotations
 
-from enum import Enum
-
 from msgspec import Struct
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, cells_of
 from rootplex.source.place import DtPlace
-
-
-class MapCells(Enum):
-    """How wide the output specifier of a map entry is."""
-
-    ONE = "one"
-    """One cell, whatever the target says (Linux 6.1 and 6.12, Xen)."""
-    TARGET = "target"
-    """The target's own `#…-cells`, 1 where absent (Linux 7.2)."""
 
 
 class RidMapEntry(Struct, frozen=True):

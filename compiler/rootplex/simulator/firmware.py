@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.header import Table
@@ -14,7 +15,6 @@ from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
-from rootplex.readers.ridmap import MapCells
 from rootplex.readers.tree import Tree
 
 

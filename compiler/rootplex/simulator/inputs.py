@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rootplex.known.kernels import DEFAULT
+
 
 class Blob(Struct, frozen=True):
     """An artifact: the file's name, for places, and its bytes."""
@@ -43,7 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
     firmware: Literal["dt", "acpi"]
-    kernel: str = "linux-7.2"
+    kernel: str = DEFAULT
     xen: str = "xen-unstable"
     bits: Literal[32, 64] = 64
     lpae: bool = False

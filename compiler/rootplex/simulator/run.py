@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from rootplex.known.kernels import profile
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.dom0 import group_streams
@@ -17,7 +18,6 @@ from rootplex.simulator.hardware import BusError, Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
-from rootplex.simulator.linux.profiles import profile
 from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.routing.firmware import Firmware

@@ -14,19 +14,8 @@ from rootplex.tools.runner import ToolError
 
 Arch = Literal["arm64", "x86_64"]
 
-PROFILES = {
-    (6, 1, 0): "linux-6.1",
-    (6, 12, 0): "linux-6.12.95",
-    (6, 12, 96): "linux-6.12",
-    (6, 13, 0): "linux-6.12.95",
-    (7, 0, 0): "linux-7.2",
-}
-"""The profile of a kernel: the last one that starts at or below its version. 6.15 to 6.19 have none."""
-
-_UNKNOWN = range(15, 20)  # 6.x releases whose behaviour nobody has read
 _LIMIT = 256 << 20
 _BANNER = re.compile(rb"Linux version ([0-9][0-9A-Za-z.+~_-]{0,63}) ")
-_RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 class Image(NamedTuple):
@@ -67,15 +56,3 @@ def _x86(image: Path, data: bytes) -> Image:
     if not words:
         raise ToolError(f"{image} is an x86 kernel that names no release")
     return Image("x86_64", words[0].decode("ascii", "replace"))
-
-
-def profile_of(release: str) -> str | None:
-    """The profile that a kernel of this release behaves as (linux.md §10), or None."""
-    match = _RELEASE.match(release)
-    if match is None:
-        return None
-    version = (int(match[1]), int(match[2]), int(match[3] or 0))
-    if version[0] == 6 and version[1] in _UNKNOWN:
-        return None
-    known = [name for start, name in PROFILES.items() if start <= version]
-    return known[-1] if known else None

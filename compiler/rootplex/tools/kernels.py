@@ -18,16 +18,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rootplex.known.kernels import SUITES, TO_BOOT, profile_of
 from rootplex.tools import apt, images
 from rootplex.tools.images import Arch
 from rootplex.tools.runner import ToolError
 
 Progress = Callable[[str], None]
-
-DEFAULT_PROFILE = "linux-6.1"
-
-SUITES = {"linux-6.1": ("bookworm",), "linux-6.12": ("bookworm-backports", "trixie"), "linux-7.2": ("sid",)}
-"""Where Debian holds the kernel of a profile, in the order they are tried."""
 
 _DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64"}
 
@@ -63,7 +59,7 @@ def unpacked(cache: Path, arch: Arch) -> tuple[Kernel, ...]:
     return tuple(sorted(whole, key=lambda kernel: [int(part) for part in re.findall(r"\d+", kernel.release)]))
 
 
-def newest(cache: Path, arch: Arch, profile: str = DEFAULT_PROFILE) -> Kernel:
+def newest(cache: Path, arch: Arch, profile: str = TO_BOOT) -> Kernel:
     """The newest unpacked kernel of a profile; ToolError that says how to get one."""
     for kernel in reversed(unpacked(cache, arch)):
         if kernel.profile == profile:
@@ -83,9 +79,7 @@ def uefi(arch: Arch) -> Path:
     raise ToolError(f"no UEFI firmware for {arch} is installed (on Debian: apt-get install {package})")
 
 
-def fetch(
-    cache: Path, arch: Arch, profile: str = DEFAULT_PROFILE, progress: Progress = lambda _step: None
-) -> Kernel:
+def fetch(cache: Path, arch: Arch, profile: str = TO_BOOT, progress: Progress = lambda _step: None) -> Kernel:
     """Download the profile's newest cloud kernel and a static busybox with apt, and unpack both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
@@ -111,7 +105,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
     source.update()
     package = _image_package(source)
     release = package.removeprefix("linux-image-").removeprefix("linux-binary-")
-    if images.profile_of(release) != profile:
+    if profile_of(release) != profile:
         raise apt.NotOfferedError(f"the suite {source.suite} has {release}, which is not {profile}")
     kernel = _kernel(place / release, arch)
     if kernel.image.is_file() and kernel.busybox.is_file():
@@ -156,7 +150,7 @@ def _image_package(source: apt.Apt) -> str:
 
 
 def _kernel(entry: Path, arch: Arch) -> Kernel:
-    return Kernel(arch, entry.name, images.profile_of(entry.name), entry / "vmlinuz", entry / "busybox")
+    return Kernel(arch, entry.name, profile_of(entry.name), entry / "vmlinuz", entry / "busybox")
 
 
 def _only(tree: Path, pattern: str, package: str) -> Path:

@@ -14,9 +14,9 @@ from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts, Joined
+from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
-from rootplex.readers.ridmap import MapCells
 
 BOTH = ("firmware: [dt]", "firmware: [dt, acpi]")
 LABEL = "dt: {label: second}"

@@ -6,12 +6,12 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import Namespace
 from rootplex.readers.acpi.header import Table, read_table
 from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.readers.ridmap import MapCells
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge

@@ -19,8 +19,9 @@ from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
+from rootplex.formats.devicetree import MapCells
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.ridmap import MapCells, RidMap, rid_map
+from rootplex.readers.ridmap import RidMap, rid_map
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

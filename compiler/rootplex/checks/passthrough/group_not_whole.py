@@ -27,9 +27,9 @@ from rootplex.checks.subjects import (
     wish_place,
     wishes,
 )
+from rootplex.known.kernels import profile
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.groups.guests import Neighbour
-from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 

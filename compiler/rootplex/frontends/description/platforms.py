@@ -7,6 +7,7 @@ from typing import Literal
 from rootplex.frontends.description import controllers
 from rootplex.frontends.description.bridges import U32, Surroundings, build_bridge
 from rootplex.frontends.description.values import Fields
+from rootplex.known.kernels import DEFAULT
 from rootplex.model.numbers import Sbdf
 from rootplex.model.platform import (
     Boot,
@@ -126,7 +127,7 @@ def _xen(fields: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
         dom0=Dom0(
             places=dom0.places(),
             bits=dom0.number("bits", 32, 64) or (32 if arch == "arm" else 64),  # type: ignore[arg-type]
-            kernel=dom0.text("kernel") or "linux-7.2",
+            kernel=dom0.text("kernel") or DEFAULT,
             firmware=dom0.text("firmware") or default_firmware,  # type: ignore[arg-type]
             memory=dom0.number("memory"),
             probe_order=dom0.texts("probe_order"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rootplex.formats.devicetree import MapCells
 from rootplex.frontends.devicetree.bridge import bridge_record
 from rootplex.frontends.devicetree.controllers import ControllerBook
 from rootplex.frontends.document import (
@@ -20,7 +21,6 @@ from rootplex.frontends.document import (
 )
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
-from rootplex.readers.ridmap import MapCells
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node

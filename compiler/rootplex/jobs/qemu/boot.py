@@ -14,6 +14,7 @@ from rootplex.capture.snapshot import parse_snapshot
 from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
+from rootplex.known.kernels import TO_BOOT, profile_of
 from rootplex.model.platform import Arch
 from rootplex.tools import boot, images, initrd, kernels
 from rootplex.tools.kernels import Kernel
@@ -42,7 +43,7 @@ def kernel_for(cache: Path, arch: Arch, wanted: str | None, described: str) -> K
     try:
         return kernels.newest(cache, known, described)
     except ToolError:
-        return kernels.newest(cache, known, kernels.DEFAULT_PROFILE)
+        return kernels.newest(cache, known, TO_BOOT)
 
 
 def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) -> Kernel:
@@ -54,7 +55,7 @@ def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) ->
     found = images.read(image)
     if found.arch != known:
         raise ToolError(f"{image} is a kernel for {found.arch}, and the machine is {known}")
-    profile = wanted or images.profile_of(found.release)
+    profile = wanted or profile_of(found.release)
     if profile is None:
         raise ToolError(
             f"{image} is Linux {found.release}, whose behaviour has no profile (say it with --dom0)"

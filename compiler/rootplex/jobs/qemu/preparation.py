@@ -18,11 +18,11 @@ from rootplex.jobs.qemu.seen import Seen, simulated
 from rootplex.jobs.qemu.synthetic import Change, synthetic
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.known.kernels import profile
 from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
 from rootplex.model.platform import Platform
 from rootplex.simulator.bare import Bare, bare_metal
-from rootplex.simulator.linux.profiles import profile
 from rootplex.source.finding import Finding, Level
 
 MIB = 1 << 20

@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rootplex.known.kernels import profile
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.linux.profiles import profile
 
 
 class Timing(Struct, frozen=True):

@@ -11,6 +11,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from rootplex.known.kernels import Profile, profile
 from rootplex.readers.acpi.iort_facts import NodeType
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
@@ -23,7 +24,6 @@ from rootplex.simulator.linux.domains import DomainNumbers, NewScheme, OldScheme
 from rootplex.simulator.linux.hypervisor import BareMetal, Hypervisor
 from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.placement import Placement
-from rootplex.simulator.linux.profiles import Profile, profile
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.resources import AddressMap, PortMap
 from rootplex.simulator.linux.rootbridge import RootBridge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from rootplex.known.kernels import Profile
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
@@ -11,7 +12,6 @@ from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.acs import AcsPolicy
 from rootplex.simulator.linux.command_line import PciOptions
 from rootplex.simulator.linux.hypervisor import Hypervisor
-from rootplex.simulator.linux.profiles import Profile
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.state import Dom0State
 

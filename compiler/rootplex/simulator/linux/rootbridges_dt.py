@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.known.kernels import Profile
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
@@ -17,7 +18,6 @@ from rootplex.simulator.firmware import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.domains import DomainNumbers, Refused
-from rootplex.simulator.linux.profiles import Profile
 from rootplex.simulator.linux.resources import AddressMap, Claim, PortMap
 from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
