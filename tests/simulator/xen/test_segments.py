@@ -53,7 +53,8 @@ def tree(*bridges: str) -> str:
     gic = """
     gic: intc@8000000 { compatible = "arm,gic-v3"; interrupt-controller; #interrupt-cells = <3>;
         #address-cells = <0>; reg = <0 0x8000000 0 0x10000>; };"""
-    return f"/dts-v1/; / {{ #address-cells = <2>; #size-cells = <2>; {gic} {''.join(bridges)} }};"
+    root = "#address-cells = <2>; #size-cells = <2>; interrupt-parent = <&gic>;"
+    return f"/dts-v1/; / {{ {root} {gic} {''.join(bridges)} }};"
 
 
 def booted(text: str, **settings: Any) -> Xen:

@@ -12,6 +12,7 @@ from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import stop
 
 CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
+PAGE = 4096
 
 
 def ones(size: int) -> int:
@@ -56,7 +57,7 @@ class EcamAccess:
             if register % size or self._outbound is None:
                 return 0 if register % size else ones(size)
             return self._outbound(window.base).read(bus, devfn, register, size)
-        address = mapped(bridge, window, bus, devfn, register, size)
+        address = self._mapped(bridge, window, bus, devfn, register)
         try:
             return self._machine.read(address, size)
         except BusError:
@@ -71,17 +72,24 @@ class EcamAccess:
             if register % size == 0 and self._outbound is not None:
                 self._outbound(window.base).write(bus, devfn, register, size, value)
             return
-        address = mapped(bridge, window, bus, devfn, register, size)
+        address = self._mapped(bridge, window, bus, devfn, register)
         try:
             self._machine.write(address, size, value)
         except BusError:
             raise _abort(bridge, address) from None
 
-
-def mapped(bridge: HostBridge, window: ConfigWindow, bus: int, devfn: int, register: int, size: int) -> int:
-    """The address of a register in a window that Xen has mapped; Xen's data abort outside it."""
-    address = window.address(bus, devfn, register)
-    if address + size > window.base + window.size:
+    def _mapped(self, bridge: HostBridge, window: ConfigWindow, bus: int, devfn: int, register: int) -> int:
+        """The CPU address that an access comes to. Xen maps the bridges' windows one behind the other
+        with a page between (`vm_alloc`), and does not look whether a function lies in its window:
+        beyond it comes the next bridge's, or nothing, which is Xen's data abort."""
+        address = window.address(bus, devfn, register)
+        pages = address // PAGE - window.base // PAGE
+        windows = [one for each in self.routes.bridges for one in each.windows]
+        here = next(index for index, one in enumerate(windows) if one is window)
+        for one in windows[here:]:
+            if 0 <= pages < pages_of(one):
+                return (one.base // PAGE + pages) * PAGE + address % PAGE
+            pages -= pages_of(one) + 1
         raise stop(
             "data abort",
             f"configuration space of {bridge.segment:04x}:{bus:02x} at {address:#x} lies outside the mapped "
@@ -89,7 +97,11 @@ def mapped(bridge: HostBridge, window: ConfigWindow, bus: int, devfn: int, regis
             "§1.5, XP-13",
             bridge.at,
         )
-    return address
+
+
+def pages_of(window: ConfigWindow) -> int:
+    """How many pages a window's mapping has."""
+    return -(-(window.base % PAGE + window.size) // PAGE)
 
 
 def _abort(bridge: HostBridge, address: int) -> Exception:

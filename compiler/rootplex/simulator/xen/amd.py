@@ -51,6 +51,7 @@ class AmdIommu(Struct):
     core: Core
     ivrs: Ivrs
     units: frozenset[tuple[int, int]] = frozenset()
+    relists: bool = False
 
     def unit_of(self, segment: int, rid: int) -> tuple[int, int] | None:
         """`find_iommu_for_device`: a function that the table does not have is taken for one of its

@@ -26,6 +26,7 @@ from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
 from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
 from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
 from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
+from rootplex.simulator.xen.dt_address import Addresses
 from rootplex.simulator.xen.iommu import ArmIommu, driven_iommus
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
@@ -116,7 +117,10 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
             except Stopped as stopped:
                 made.crash = stopped.crash
     elif settings.arch == "arm64" and settings.discovery == "xen":
-        _boot_arm(made, firmware)
+        try:
+            _boot_arm(made, firmware)
+        except Stopped as stopped:
+            made.crash, made.dom0_tree = stopped.crash, None
     return made
 
 
@@ -124,12 +128,13 @@ def _boot_arm(made: Boot, firmware: Firmware) -> None:
     """`pci_init` of the Arm port, and the making of Dom0's tree."""
     core = made.core
     made.scan = Scan()
-    if core.passthrough or core.iommu is not None:
+    strict = core.version.strict_numbers
+    if core.version.arm_pci and (core.passthrough or core.iommu is not None):
         core.records.segment(0)
         if firmware.tree is None:
             core.notices.append(arm_notice())
         else:
-            made.scan = scan_bridges(firmware.tree)
+            made.scan = scan_bridges(firmware.tree, Addresses(firmware.tree, strict=strict))
             core.notices += made.scan.notices
             made.crash = made.scan.crash
             for bridge in made.scan.bridges:
@@ -137,11 +142,12 @@ def _boot_arm(made: Boot, firmware: Firmware) -> None:
     if made.crash is not None or firmware.tree is None:
         return
     rules = Rules(
-        complete=core.passthrough,
+        complete=core.passthrough and core.version.arm_pci,
         vpci=core.settings.vpci,
         address_bits=core.settings.address_bits,
         numbers=made.scan.numbers,
         numbering=made.scan.numbering,
+        strict=strict,
     )
     tree = dom0_tree(firmware.tree, rules)
     if isinstance(tree, Crash):

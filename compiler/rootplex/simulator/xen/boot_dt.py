@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from rootplex.readers.address import DtReg, regs
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
-from rootplex.simulator.xen.outcome import Crash, Notice
+from rootplex.simulator.xen.dt_address import Address, Addresses
+from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.segments import Numbering, number_bridge
 
 PADDR_BITS = 48
@@ -40,9 +40,10 @@ class Probe(Struct):
     node: DtNode
     driver: BridgeDriver
     scan: Scan
+    addresses: Addresses
     start: int = 0
     end: int = 0xFF
-    window: DtReg | None = None
+    window: Address | None = None
     base: int = 0
     size: int = 0
     segment: int = 0
@@ -59,16 +60,19 @@ class Probe(Struct):
         self.scan.notices.append(Notice(slug, text, self.tree.place(self.node, property)))
 
 
-def scan_bridges(tree: Tree) -> Scan:
+def scan_bridges(tree: Tree, addresses: Addresses) -> Scan:
     """`dt_pci_init`: every node in document order; another probe error than "not mine" ends it."""
     scan = Scan()
     for node in tree.walk():
         driver = bridge_driver(node) if is_claimable(node) else None
         if driver is None:
             continue
-        probe = Probe(tree, node, driver, scan)
+        probe = Probe(tree, node, driver, scan, addresses)
         for step in STEPS:
-            step(probe)
+            try:
+                step(probe)
+            except Stopped as stopped:
+                scan.crash = stopped.crash
             if scan.crash is not None:
                 return scan
             if probe.fault is not None:
@@ -94,12 +98,8 @@ def _bus_range(probe: Probe) -> None:
 
 def _window_entry(probe: Probe) -> None:
     """Step 2: which `reg` entry is the window. Step 3: its address, through the buses above."""
-    entries = regs(probe.tree, probe.node)
     named = probe.driver.window
-    if named is None:
-        probe.window = entries[0] if entries else None
-    else:
-        probe.window = next((entry for entry in entries if entry.name == named), None)
+    probe.window = probe.addresses.named(probe.node, named)
     if probe.window is None:
         which = "first reg entry" if named is None else f"reg entry named {named}"
         probe.fail("no-window", f"{probe.node.path}: no {which}", "reg", printed=False)
@@ -115,7 +115,8 @@ def _map_window(probe: Probe) -> None:
     last = probe.base + max(probe.size, 1) - 1
     if last >> PADDR_BITS and probe.window is not None:
         cause = f"configuration window {probe.base:#x}+{probe.size:#x} lies above {PADDR_BITS} address bits"
-        probe.crash(Crash("assertion", cause, "§1.3.4, XP-20", probe.window.place))
+        place = probe.tree.place(probe.node, "reg", probe.window.cell)
+        probe.crash(Crash("assertion", cause, "§1.3.4, XP-20", place))
 
 
 def _say_window(probe: Probe) -> None:
@@ -144,7 +145,7 @@ def _child_window(probe: Probe) -> None:
     name = probe.driver.child
     if name is None:
         return
-    entry = next((entry for entry in regs(probe.tree, probe.node) if entry.name == name), None)
+    entry = probe.addresses.named(probe.node, name)
     if entry is None or entry.cpu is None:
         text = f"{probe.node.path}: no reg entry named {name}"
         probe.fail("no-child-window", text, "reg-names", printed=True)
@@ -160,7 +161,7 @@ def _append(probe: Probe) -> None:
     root = ConfigWindow(probe.base, probe.size, probe.start, probe.end)
     at = probe.tree.place(probe.node)
     probe.scan.bridges.append(HostBridge(probe.node.path, probe.segment, root, probe.child, at=at))
-    names = {entry.name for entry in regs(probe.tree, probe.node)}
+    names = probe.node.strings("reg-names")
     for need in probe.driver.needs:
         if need not in names:
             cause = f"{probe.node.path} has no reg entry named {need}, which the driver does not check"

@@ -60,6 +60,11 @@ class Iommu(Protocol):
     """An IOMMU driver's hooks for PCI, each for one devfn: the record's own or one of its phantoms.
     Results are 0 or a negative errno; a hook that takes Xen down raises `Stopped`."""
 
+    @property
+    def relists(self) -> bool:
+        """Whether a device leaves its owner's list and comes back first in it where the owner stays."""
+        ...
+
     def add(self, record: Record, devfn: int) -> int: ...
 
     def remove(self, record: Record, devfn: int) -> int: ...
@@ -149,6 +154,12 @@ class Core(Struct):
         """Make a domain the owner: the first in its list."""
         record.owner = domain
         record.in_domain.add(self.domains[domain].devices)
+
+    def move(self, record: Record, domain: int) -> None:
+        """Another owner, in whose list the device is the first then."""
+        if record.owner != domain or (self.iommu is not None and self.iommu.relists):
+            self.take(record)
+            self.give(record, domain)
 
     def take(self, record: Record) -> None:
         """Take a record out of its owner's list; `owner` is left to the caller."""

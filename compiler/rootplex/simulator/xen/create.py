@@ -113,10 +113,9 @@ def free_record(core: Core, record: Record) -> None:
     if in_bus_table(core, record):
         function = function_of(core, record)
         segment.take_out(function.read(0x19, 1), function.read(0x1A, 1), record.bus)
-    del segment.devices[record.rid]
     if record.virtfn and core.version.vf_list:
         record.vf_list.delete(checked=core.version.debug)
-    record.freed = True
+    core.records.forget(record)
     if core.version.debug:
         record.vf_list.poison()
         record.in_domain.poison()

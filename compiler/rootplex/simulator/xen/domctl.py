@@ -6,6 +6,7 @@ from rootplex.simulator.xen.calls import AssignDevice, GetDeviceGroup
 from rootplex.simulator.xen.core import Core, Domain
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.msix import is_masked
+from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.records import DOM0, DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_IO, Record
 
 DEV_PCI = 0
@@ -108,15 +109,8 @@ def _translate(core: Core, record: Record, domain: Domain, relaxed: bool) -> tup
         if error := core.iommu.assign(record, domain.number, devfn, relaxed):
             return error, devfn
         if devfn == record.devfn:
-            move(core, record, domain.number)
+            core.move(record, domain.number)
     return 0, record.devfn
-
-
-def move(core: Core, record: Record, domain: int) -> None:
-    """Another owner, the first in whose list the device is then. One that has it already keeps it."""
-    if record.owner != domain:
-        core.take(record)
-        core.give(record, domain)
 
 
 def deassign_device(core: Core, args: AssignDevice) -> int:
@@ -126,9 +120,14 @@ def deassign_device(core: Core, args: AssignDevice) -> int:
         return domain or -Errno.ESRCH
     if error := _refused(args, domain, 0):
         return error
-    record = _record(core, args.machine_sbdf)
-    if record is None or record.owner != domain.number:
+    where = args.machine_sbdf >> 16, args.machine_sbdf & 0xFFFF
+    listed = core.devices_of(domain)
+    record = next((one for one in listed if (one.segment, one.rid) == where), None)
+    if record is None:
         return -Errno.ENODEV
+    if record.owner != domain.number:
+        cause = f"{record.sbdf} is in the list of domain {domain.number} and not its own"
+        raise stop("assertion", f"{cause}: its owner is not locked", "§2.8")
     return deassign(core, record, domain)
 
 
@@ -147,7 +146,7 @@ def deassign(core: Core, record: Record, domain: Domain) -> int:
         core.vpci.detach(record)
     if error := core.iommu.reassign(record, target, record.devfn):
         return error
-    move(core, record, target)
+    core.move(record, target)
     if target == DOM0:
         record.quarantine = False
     return core.vpci.attach(record) if core.vpci is not None and core.version.vpci_follows else 0

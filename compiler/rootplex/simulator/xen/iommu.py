@@ -55,6 +55,7 @@ class ArmIommu(Struct):
     notices: list[Notice]
     quarantines: bool = True
     live: dict[tuple[str, int], Record] = field(default_factory=dict)
+    relists: bool = True
 
     def add(self, record: Record, devfn: int) -> int:
         """0; -EEXIST (data of an earlier failed add was still attached; now it is not); -ENODEV, with

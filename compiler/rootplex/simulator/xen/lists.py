@@ -26,14 +26,16 @@ T = TypeVar("T", bound=Listed)
 
 
 class ListHead(Generic[T]):
-    """`struct list_head` inside a record (`owner`), or the head of a domain's list (None)."""
+    """`struct list_head` inside a record (`owner`), or the head of a domain's list (None). `written`:
+    somebody wrote here after the memory was freed."""
 
-    __slots__ = ("next", "owner", "prev")
+    __slots__ = ("next", "owner", "prev", "written")
 
     def __init__(self, owner: T | None = None) -> None:
         self.owner = owner
         self.next: ListHead[T] = self
         self.prev: ListHead[T] = self
+        self.written = False
 
     @property
     def is_empty(self) -> bool:
@@ -43,6 +45,7 @@ class ListHead(Generic[T]):
     def add(self, head: ListHead[T]) -> None:
         """`list_add`: become the first after `head`; the neighbours are not looked at."""
         after = head.next
+        after.written |= after.next is POISON
         after.prev = self
         self.next, self.prev = after, head
         head.next = self
@@ -61,6 +64,13 @@ class ListHead(Generic[T]):
     def poison(self) -> None:
         """A debug build overwrites memory that is freed."""
         self.next = self.prev = POISON
+        self.written = False
+
+    def reuse(self, owner: T) -> None:
+        """The same memory in a new record. Whoever still points here does not know."""
+        if self.written:
+            raise stop("BUG", f"memory that {_name(self)} had was written after it was freed", "§2.3")
+        self.owner, self.next, self.prev = owner, self, self
 
     def members(self, *, x86: bool) -> Iterator[T]:
         """`list_for_each_entry` from this head. What is walked may have been freed: the end of Xen."""

@@ -118,7 +118,10 @@ def _pf_of(core: Core, record: Record) -> Record | None:
             f"the size {record.vf_sizes[0]:#x}"
         )
         raise stop("page fault", cause, "§2.7")
-    return None if record.pf.freed else record.pf
+    here = record.pf
+    while here.freed and here.heir is not None:
+        here = here.heir
+    return None if here.freed else here
 
 
 def _vf_bar(core: Core, parent: Record, rid: int, index: int) -> int:

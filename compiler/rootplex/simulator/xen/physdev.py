@@ -185,6 +185,7 @@ def _own(core: Core, record: Record) -> int:
     if error == 0 and core.iommu is not None:
         error = core.iommu.add(record, record.devfn)
         if error == 0:
+            core.move(record, DOM0)
             for phantom in record.phantoms():
                 core.iommu.add(record, phantom)
         elif core.vpci is not None:

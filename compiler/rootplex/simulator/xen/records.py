@@ -53,7 +53,7 @@ class Record(Struct, eq=False):
     VF's PF, made once; it lies where the size of the PF's own first VF BAR lies (`vf_sizes[0]`, in
     bytes), so whoever asks for one may find the other (`has_first_word`). `vf_list` is the list of a
     PF's VFs, and the entry of a VF in that of its PF. `in_domain` is the entry in the owner's list.
-    `msix_used` counts vectors in use; `freed`: Xen has given the memory back.
+    `msix_used` counts vectors in use; `freed`: Xen has given the memory back, and it is `heir`'s now.
     """
 
     segment: int
@@ -77,6 +77,7 @@ class Record(Struct, eq=False):
     quarantine_tables: bool = False
     msix_used: int = 0
     freed: bool = False
+    heir: Record | None = None
     vf_list: ListHead[Record] = field(default_factory=ListHead)
     in_domain: ListHead[Record] = field(default_factory=ListHead)
 
@@ -140,9 +141,11 @@ class Segment(Struct):
 
 
 class Records(Struct):
-    """All segments. One that exists is never freed."""
+    """All segments. One that exists is never freed. `memory`: records that were freed and whose memory
+    nobody has yet; the last one's goes first, as Xen's allocator has it among blocks of one size."""
 
     segments: dict[int, Segment] = field(default_factory=dict)
+    memory: list[Record] = field(default_factory=list)
 
     def segment(self, number: int) -> Segment:
         """The segment's bookkeeping, created where it is new."""
@@ -154,7 +157,20 @@ class Records(Struct):
         return None if known is None else known.devices.get(bus << 8 | devfn)
 
     def add(self, record: Record) -> None:
+        """Remember a new record, in memory that was another's where there is such."""
         self.segment(record.segment).devices[record.rid] = record
+        if self.memory:
+            before = self.memory.pop()
+            before.heir = record
+            record.vf_list, record.in_domain = before.vf_list, before.in_domain
+            record.vf_list.reuse(record)
+            record.in_domain.reuse(record)
+
+    def forget(self, record: Record) -> None:
+        """The record's memory is given back."""
+        del self.segments[record.segment].devices[record.rid]
+        record.freed = True
+        self.memory.append(record)
 
     def __iter__(self) -> Iterator[Record]:
         return (record for segment in self.segments.values() for record in segment.devices.values())

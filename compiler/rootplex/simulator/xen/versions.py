@@ -18,6 +18,7 @@ class XenVersion(Struct, frozen=True, kw_only=True):
 
     `debug`: lists are checked (ASSERT in `list_del`) and freed memory is overwritten.
     `arm_pci`: a build for arm64 can have PCI at all (PCI_PASSTHROUGH in `arch/arm/Kconfig`).
+    `strict_numbers`: a device tree number of more than two cells is an assertion (`dt_read_number`).
     `device_reset`: `PHYSDEVOP_pci_device_reset` is known (`pci_physdev_op`).
     `vf_list`: VFs are linked to their PF: a report without its PF is refused, a PF with VFs is not
     removed (`pci_add_device`, `pci_remove_device`). Without it a missing PF is added with its VF.
@@ -35,6 +36,7 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     name: str
     debug: bool = True
     arm_pci: bool = True
+    strict_numbers: bool = True
     device_reset: bool = True
     vf_list: bool = True
     vf_io_bar_hangs: bool = False
@@ -45,7 +47,14 @@ class XenVersion(Struct, frozen=True, kw_only=True):
 
 
 _UNSTABLE = XenVersion(name="xen-unstable")
-_4_20 = replace(_UNSTABLE, name="xen-4.20", debug=False, arm_pci=False, extended_flag=False)
+_4_20 = replace(
+    _UNSTABLE,
+    name="xen-4.20",
+    debug=False,
+    arm_pci=False,
+    strict_numbers=False,
+    extended_flag=False,
+)
 _4_17 = replace(
     _4_20,
     name="xen-4.17",

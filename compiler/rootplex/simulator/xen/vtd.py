@@ -48,6 +48,7 @@ class VtdIommu(Struct):
     regions: tuple[Region, ...] = ()
     shared: frozenset[tuple[int, int]] = frozenset()
     contexts: dict[tuple[Unit, int], int] = field(default_factory=dict)
+    relists: bool = False
 
     def unit_of(self, record: Record) -> Unit | None:
         """`acpi_find_matched_drhd_unit`: a VF is found by its PF, an extended function as function 0
