@@ -57,9 +57,10 @@ def unpacked(text: str) -> bytes:
 
 
 class Recorded:
-    """Configuration pages by rid behind ECAM `windows` (base, size, first bus), and x86's ports. What can be
-    written: the command register, a bridge's bus numbers, and 64-bit BARs of known size. On arm64 (`routed`) what
-    is not on bus 0 answers only while a bridge leads there. `memory` (base, size) reads as zeros."""
+    """Configuration pages by rid behind ECAM `windows` (base, size, first bus), and x86's ports. What can
+    be written: the command register, a bridge's bus numbers, and 64-bit BARs of known size. On arm64
+    (`routed`) what is not on bus 0 answers only while a bridge leads there. `memory` (base, size) reads
+    as zeros."""
 
     def __init__(self, facts: Json) -> None:
         self.routed = facts["arch"] == "arm"
