@@ -114,7 +114,9 @@ def run_session(
             raise _too_slow(source) from None
         except ToolError as error:
             raise unreadable(source, f"the AML could not be evaluated: {error}") from None
-    before, begun, answers = printed.partition(first)
+    # It prompts before its second thread is ready, and a line of that one may end amid the echo of the first
+    # word; but not amid its answer, which has the word in capitals.
+    before, begun, answers = printed.partition(f"{first.upper()}: ")
     if not begun:
         complaints = (line for line in before.splitlines() if "Error" in line or "Could not" in line)
         raise unreadable(
