@@ -15,8 +15,8 @@ from rootplex.checks.rule import ANY, BYTES, EVERYTHING, Rule
 from rootplex.source.finding import Finding, Level
 
 WRONG_MAP = (
-    "RPX0401", "RPX0608", "RPX0609", "RPX0610", "RPX0740", "RPX0741", "RPX0742", "RPX0743", "RPX0744",
-    "RPX0745", "RPX0747", "RPX0748", "RPX0751",
+    "RPX0401", "RPX0608", "RPX0609", "RPX0610", "RPX0619", "RPX0620", "RPX0740", "RPX0741", "RPX0742",
+    "RPX0743", "RPX0744", "RPX0745", "RPX0747", "RPX0748", "RPX0751",
 )  # fmt: skip
 """In `requires`: what can be wrong with a map of requester ids, by device tree or by IORT."""
 

@@ -128,6 +128,8 @@ CHECKS: dict[str, Needs] = {
     "devicetree.interrupt_map_pins": "artifacts",
     "devicetree.interrupt_map_buses": "artifacts",
     "devicetree.interrupt_not_spi": "artifacts",
+    "devicetree.controller_lost": "artifacts",
+    "devicetree.arguments_missing": "artifacts",
     # 07 ACPI
     "acpi.acpi_ecam_base_below_zero": "reading",
     "acpi.acpi_window_beyond_64_bits": "reading",

@@ -25,7 +25,8 @@ Listing: TypeAlias = Literal["absent", "empty", "entries"]
 
 
 class PhandleRef(Struct, frozen=True):
-    """A reference with arguments, as in `msi-parent` and `iommus`; `target` None: no such node."""
+    """A reference with arguments, as in `msi-parent` and `iommus`; `target` None: no such node. `lacking`
+    counts the argument cells that the target asks for and the property does not have."""
 
     phandle: int
     target: str | None
@@ -33,6 +34,7 @@ class PhandleRef(Struct, frozen=True):
     arguments: tuple[int, ...]
     cell: int
     place: DtPlace
+    lacking: int = 0
 
 
 class DtHostBridge(Struct, frozen=True, kw_only=True):
@@ -184,6 +186,7 @@ def phandle_refs(tree: Tree, node: DtNode, property: str, cells_name: str) -> It
             arguments=cells[at + 1 : at + 1 + width],
             cell=at,
             place=tree.place(node, property, at),
+            lacking=max(0, at + 1 + width - len(cells)),
         )
         if target is None:
             return

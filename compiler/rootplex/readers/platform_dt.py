@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.readers.address import DtReg, is_pci_bus, reg_problems, regs
 from rootplex.readers.problem import Problem
+from rootplex.readers.reach import unreachable
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
-ControllerKind: TypeAlias = Literal["gic", "its", "msi", "smmu", "smmuv3", "iommu", "interrupt"]
+ControllerKind: TypeAlias = Literal["gic", "its", "v2m", "msi", "smmu", "smmuv3", "iommu", "interrupt"]
 
 
 class DtController(Struct, frozen=True):
@@ -27,6 +30,8 @@ class DtController(Struct, frozen=True):
     cells: dict[str, int]
     """Those present of `#msi-cells`, `#iommu-cells`, `#interrupt-cells`, `#address-cells`."""
     place: DtPlace
+    unreachable: Problem | None = None
+    """Why no driver comes up for it, at the place to mend; None where one can."""
 
 
 class DtArea(Struct, frozen=True):
@@ -72,12 +77,12 @@ def read_platform(tree: Tree) -> DtPlatform:
     controllers: list[DtController] = []
     problems: list[Problem] = []
     for node in tree.walk():
-        if node.parent is None or _without_cpu_addresses(node):
+        if node.parent is None or is_pci_bus(node.parent):
             continue
         kind = _kind(node)
-        if kind is not None:
+        if kind in ARM_KINDS or (kind is not None and not _without_sizes(node)):
             controllers.append(_controller(tree, node, kind))
-        if "reg" not in node.properties:
+        if "reg" not in node.properties or _without_sizes(node):
             continue
         problems.extend(reg_problems(tree, node))
         found = _areas(tree, node)
@@ -91,7 +96,7 @@ def read_platform(tree: Tree) -> DtPlatform:
         compatible=tree.root.compatible,
         memory=tuple(memory),
         reserved=_reserved(tree),
-        controllers=tuple(controllers),
+        controllers=tuple(_with_their_gic(controllers)),
         areas=tuple(areas),
         chosen=Chosen(
             probe_only=chosen.u32("linux,pci-probe-only") if chosen else None,
@@ -109,9 +114,12 @@ _KINDS: tuple[tuple[str, ControllerKind], ...] = (
     (r"arm,smmu-v3.*", "smmuv3"),
     (r".*\bsmmu.*|arm,mmu-\d+", "smmu"),
     (r"arm,gic-v[35]-its.*", "its"),
-    (r"arm,gic-v2m-frame", "msi"),
+    (r"arm,gic-v2m-frame", "v2m"),
     (r"arm,gic.*|arm,cortex-a\d+-gic|arm,(arm1176jzf|arm11mp|eb11mp|pl390).*-gic|qcom,msm-.*gic2?", "gic"),
 )
+
+
+ARM_KINDS: tuple[ControllerKind, ...] = ("gic", "its", "v2m", "smmu", "smmuv3")
 
 
 def _kind(node: DtNode) -> ControllerKind | None:
@@ -132,23 +140,37 @@ _CELL_COUNTS = ("#msi-cells", "#iommu-cells", "#interrupt-cells", "#address-cell
 
 def _controller(tree: Tree, node: DtNode, kind: ControllerKind) -> DtController:
     counts = {name: value for name in _CELL_COUNTS if (value := node.u32(name)) is not None}
+    blocks = regs(tree, node)
     return DtController(
         kind=kind,
         path=node.path,
         compatible=node.compatible,
         phandle=node.phandle,
         enabled=node.is_enabled,
-        regs=regs(tree, node),
+        regs=blocks,
         cells=counts,
         place=tree.place(node),
+        unreachable=unreachable(tree, node, kind, blocks),
     )
 
 
-def _without_cpu_addresses(node: DtNode) -> bool:
-    """Whether `reg` of this node is no address of the CPU: below a PCI bus, or where sizes have
-    no cells (CPUs, I2C, ports)."""
-    bus = node.parent
-    return bus is not None and (is_pci_bus(bus) or bus.size_cells == 0)
+def _with_their_gic(controllers: list[DtController]) -> Iterator[DtController]:
+    """The drivers of ITSs and GICv2m frames start from their GIC's; where one frame fails, that of all
+    frames gives up (`gicv2m_of_init`)."""
+    lost = {each.path: each.unreachable for each in controllers if each.unreachable is not None}
+    frame = next((lost[each.path] for each in controllers if each.kind == "v2m" and each.path in lost), None)
+    for each in controllers:
+        if each.kind in ("its", "v2m"):
+            above = lost.get(each.path.rpartition("/")[0])
+            each = replace(
+                each, unreachable=above or each.unreachable or (each.kind == "v2m" and frame) or None
+            )
+        yield each
+
+
+def _without_sizes(node: DtNode) -> bool:
+    """Whether `reg` of this node is no address of the CPU, since sizes have no cells (CPUs, I2C, ports)."""
+    return node.parent is not None and node.parent.size_cells == 0
 
 
 def _areas(tree: Tree, node: DtNode) -> list[DtArea]:

@@ -37,6 +37,11 @@ class DtFacts(Struct, frozen=True, dict=True):
     def controller(self, path: str) -> DtController | None:
         return self._controllers.get(path)
 
+    def lost(self, path: str) -> str | None:
+        """Why no driver comes up for the controller at a path; None where one can."""
+        found = self._controllers.get(path)
+        return None if found is None or found.unreachable is None else found.unreachable.text
+
     def unit(self, path: str) -> Unit:
         """An IOMMU or MSI controller by its node path."""
         found = self._controllers.get(path)
@@ -44,10 +49,7 @@ class DtFacts(Struct, frozen=True, dict=True):
             node = self.firmware.tree.by_path[path]
             other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
             return Unit(other, path, None, self.firmware.tree.place(node))
-        kind = _UNIT_KINDS[found.kind]
-        if kind == "msi" and "arm,gic-v2m-frame" in found.compatible:
-            kind = "v2m"
-        return Unit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
+        return Unit(_UNIT_KINDS[found.kind], path, found.regs[0].cpu if found.regs else None, found.place)
 
     @cached_property
     def _by_path(self) -> dict[str, DtHostBridge]:
@@ -125,6 +127,7 @@ _UNIT_KINDS: dict[ControllerKind, UnitKind] = {
     "smmu": "smmu-v2",
     "iommu": "iommu",
     "its": "its",
+    "v2m": "v2m",
     "msi": "msi",
     "gic": "msi",
     "interrupt": "msi",

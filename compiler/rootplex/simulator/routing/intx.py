@@ -101,6 +101,10 @@ class _DtPins:
             return IntxRoute(
                 function, function.pin, found.pin, None, None, None, steps, found.reason, found.place
             )
+        lost = None if found.controller is None else self.facts.lost(found.controller)
+        if lost is not None:
+            reason = f"no driver comes up for its controller, {lost}"
+            return IntxRoute(function, function.pin, found.pin, None, None, None, steps, reason, found.place)
         irq = self._number(found.controller, found.specifier)
         return IntxRoute(
             function, function.pin, pin, found.controller, found.specifier, irq, steps, None, found.place

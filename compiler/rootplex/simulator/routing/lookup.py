@@ -27,7 +27,7 @@ class Lookup(Struct, frozen=True):
 
 def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
     """A requester id through a map property of a device tree (Linux `of_map_id`). A map whose
-    target is disabled leads nowhere."""
+    target is disabled, or has no driver, leads nowhere."""
     result = map_rid(map, rid)
     entry = result.entry
     if entry is None or result.id is None or entry.target is None:
@@ -38,6 +38,9 @@ def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
     if not entry.target_enabled:
         reason = f"{map.property}: {entry.target} is disabled"
         return Lookup(None, None, steps, reason, entry.place)
+    lost = facts.lost(entry.target)
+    if lost is not None:
+        return Lookup(None, None, steps, f"{map.property}: no driver comes up, {lost}", entry.place)
     return Lookup(facts.unit(entry.target), result.id, steps, None, entry.place)
 
 

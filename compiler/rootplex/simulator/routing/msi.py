@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
 from rootplex.readers.acpi.madt import Madt
+from rootplex.readers.hostbridge import PhandleRef
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -70,14 +71,28 @@ def _by_device_tree(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
         if bridge.has_msi_parent:
             reason = "msi-parent of the host bridge is empty"
         return Lookup(None, None, (), reason, bridge.place())
-    parent = bridge.msi_parent[0]
-    if parent.target is None or not parent.target_enabled:
-        what = (
-            f"no node has phandle {parent.phandle:#x}" if parent.target is None else "its target is disabled"
-        )
-        return left_out or Lookup(None, None, (), f"msi-parent: {what}", parent.place)
-    steps = (Step(f"msi-parent {parent.target}", rid, rid, parent.place),)
-    return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
+    reason, place = "", None
+    for parent in bridge.msi_parent:
+        fault = _fault(facts, parent)
+        if fault is None and parent.target is not None:
+            steps = (Step(f"msi-parent {parent.target}", rid, rid, parent.place),)
+            return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
+        reason, place = (reason, place) if place else (f"msi-parent: {fault}", parent.place)
+        if parent.target is None or parent.lacking:
+            break
+    return left_out or Lookup(None, None, (), reason, place)
+
+
+def _fault(facts: DtFacts, parent: PhandleRef) -> str | None:
+    """Why Linux finds no MSI domain behind an entry of `msi-parent` (`of_phandle_iterator_next`)."""
+    if parent.target is None:
+        return f"no node has phandle {parent.phandle:#x}"
+    if parent.lacking:
+        return f"{parent.lacking} cells of its specifier are missing"
+    if not parent.target_enabled:
+        return "its target is disabled"
+    lost = facts.lost(parent.target)
+    return None if lost is None else f"no driver comes up, {lost}"
 
 
 def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:

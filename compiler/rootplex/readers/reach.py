@@ -1,0 +1,58 @@
+"""Whether a driver finds the registers of a controller: without them it does not come up, and what is mapped
+to the controller is lost.
+
+Linux `drivers/of/address.c:of_address_to_resource`, as `irq-gic-v3-its.c:its_of_probe`,
+`irq-gic-v2m.c:gicv2m_of_init` and the SMMU drivers ask it (linux.md §1.10, §1.11).
+"""
+
+from __future__ import annotations
+
+from rootplex.readers.address import DtReg, is_pci_bus
+from rootplex.readers.problem import Problem
+from rootplex.readers.tree import DtNode, Tree
+
+SMMU_V3_SIZE = 0x20000
+ONE_PAGE = "cavium,cn9900-smmu-v3"
+"""An SMMUv3 with one page of registers, of half the size (`arm_smmu_resource_size`)."""
+
+
+def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) -> Problem | None:
+    """Why the first register block of a controller cannot be found, at the place to mend; None where it can
+    be, or where the controller's kind is not known to need one."""
+    bus = node.parent
+    if bus is None or is_pci_bus(bus):
+        return None
+    known = kind in ("gic", "its", "v2m", "smmu", "smmuv3")
+    if "reg" not in node.properties:
+        if known or "@" in node.name:
+            return Problem("size", tree.place(node), f"{node.path} has no reg")
+        return None
+    if known and not bus.address_cells:
+        text = f"an address on {bus.path} has no cells, so {node.path} has none"
+        return Problem("cells", tree.place(bus, "#address-cells"), text)
+    if not regs:
+        length, whole = len(node.properties["reg"]), 4 * (bus.address_cells + bus.size_cells)
+        text = f"{node.path} has a reg of {length} bytes, and an entry has {whole}"
+        return Problem("size", tree.place(node, "reg"), text)
+    first = regs[0]
+    if first.cpu is None and first.translation == "none" and (known or "simple-bus" in bus.compatible):
+        return _untranslated(tree, node, first)
+    if kind == "smmuv3" and first.size < (SMMU_V3_SIZE >> (ONE_PAGE in node.compatible)):
+        text = f"{node.path} has {first.size:#x} bytes of registers, fewer than an SMMUv3 has"
+        return Problem("length", first.place, text)
+    return None
+
+
+def _untranslated(tree: Tree, node: DtNode, reg: DtReg) -> Problem:
+    """The bus that an address does not come through: one without `ranges`, one of cell counts by which
+    nothing is translated, or one whose `ranges` leave it out."""
+    for bus in node.ancestors():
+        if bus.parent is None:
+            break
+        if "ranges" not in bus.properties:
+            return Problem("reference", tree.place(bus), f"{bus.path} has no ranges")
+        if not bus.size_cells:
+            return Problem("cells", tree.place(bus, "#size-cells"), f"a size on {bus.path} has no cells")
+    return Problem(
+        "reference", reg.place, f"{node.path} at {reg.address:#x} is in no ranges of the buses above"
+    )

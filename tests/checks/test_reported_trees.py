@@ -1,0 +1,153 @@
+"""Device trees that people reported, or that dtc and a booted kernel judge otherwise (`tests/cases`): what is
+said of each, and of its siblings; and that the simulation follows."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from tests.checks.cases import changed, dts_findings
+from tests.checks.two_bridges import SOUND
+
+from rootplex.backends.artifact import Compiled
+from rootplex.jobs.check import examine, result_of
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.result import Device, Result
+from rootplex.jobs.settings import Wishes
+from rootplex.source.place import DtPlace
+
+GIC_BELOW, ITS_BELOW = (
+    "/interrupt-controller@fe600000",
+    "/interrupt-controller@fe600000/msi-controller@fe660000",
+)
+GIC, ITS = "/interrupt-controller@8000000", "/interrupt-controller@8000000/msi-controller@8080000"
+PCIE = "/soc/pcie@40000000"
+BELOW = "reports/dt/its-below-gic-without-ranges.dts"
+PARENT = "conformance/msi-parent-arg-missing.dts"
+OPEN = "interrupt-controller; #address-cells"
+T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
+T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
+
+Told = tuple[str, str, str, str | None]
+"""Code, level, node and property of one finding."""
+
+# What is said of a case with some text changed: all of it above a note, and notes of the listed codes.
+CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
+    ("the GIC has no ranges", BELOW, [], [("RPX0619", "error", GIC_BELOW, None)]),
+    ("it has", BELOW, [(OPEN, f"ranges; {OPEN}")], []),
+    ("the ITS is not within them", BELOW,
+     [(OPEN, f"ranges = <0 0xfe700000 0 0xfe700000 0 0x10000>; {OPEN}")],
+     [("RPX0619", "error", ITS_BELOW, "reg")]),
+    ("its sizes have no cells", BELOW,
+     [(f"{OPEN} = <2>; #size-cells = <2>;", f"ranges; {OPEN} = <2>; #size-cells = <0>;")],
+     [("RPX0619", "error", GIC_BELOW, "#size-cells")]),
+    ("addresses have none", BELOW,
+     [(f"{OPEN} = <2>;", f"ranges; {OPEN} = <0>;")],
+     [("RPX0619", "error", GIC_BELOW, "#address-cells")]),
+    ("a frame of a GICv2m", BELOW,
+     [("arm,gic-v3-its", "arm,gic-v2m-frame")], [("RPX0619", "error", GIC_BELOW, None)]),
+    ("nobody leads there", BELOW, [("msi-map = <0 &its 0 0x1000>;", "")], []),
+    ("it is disabled", BELOW,
+     [("its: msi-controller@fe660000 {", 'its: msi-controller@fe660000 { status = "disabled";')],
+     [("RPX0610", "warning", "/pcie@fe150000", "msi-map")]),
+    ("the argument is missing", PARENT, [], [("RPX0620", "error", PCIE, "msi-parent")]),
+    ("it is there", PARENT, [("<&its>", "<&its 0>")], []),
+    ("none is asked for", PARENT, [("#msi-cells = <1>;", "")], []),
+    ("two are asked for", PARENT, [("#msi-cells = <1>", "#msi-cells = <2>"), ("<&its>", "<&its 0>")],
+     [("RPX0620", "error", PCIE, "msi-parent")]),
+    ("the map counts first", PARENT, [("<&its>;", "<&its>; msi-map = <0 &its 0 0x10000>;")],
+     [("RPX0620", "warning", PCIE, "msi-parent")]),
+    ("the SMMU's own", PARENT,
+     [("msi-parent = <&its>", "msi-map = <0 &its 0 0x10000>"),
+      ("#iommu-cells = <1>;", "#iommu-cells = <1>; msi-parent = <&its>;")],
+     [("RPX0620", "warning", "/iommu@9050000", "msi-parent")]),
+    ("QEMU's: no argument", "conformance/qemu-T1-msi-parent-arg-missing.dts", [],
+     [("RPX0620", "error", "/pcie@4010000000", "msi-parent")]),
+    ("QEMU's: no ranges", T4, [], [("RPX0619", "error", GIC, None)]),
+    ("QEMU's: a short reg", "conformance/qemu-T5-its-reg-short.dts", [], [("RPX0619", "error", ITS, "reg")]),
+    ("QEMU's: an SMMU without reg", T6, [], [("RPX0619", "error", "/iommu@9050000", None)]),
+    ("an SMMU of one page", "conformance/qemu-T5-its-reg-short.dts",
+     [("reg = <0x0 0x8080000 0x0>", "reg = <0x0 0x8080000 0x0 0x20000>"),
+      ("reg = <0x0 0x9050000 0x0 0x20000>", "reg = <0x0 0x9050000 0x0 0x10000>")],
+     [("RPX0619", "error", "/iommu@9050000", "reg")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def dtc(program: Callable[[str], str]) -> str:
+    return program("dtc")
+
+
+@pytest.mark.parametrize(("file", "changes", "told"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_what_is_said_of_a_tree(
+    checkout: Path, dtc: str, file: str, changes: list[tuple[str, str]], told: list[Told]
+) -> None:
+    text = (checkout / "tests" / "cases" / file).read_text(encoding="utf-8")
+    listed = {code for code, level, *_ in told if level == "note"}
+    found: list[Told] = []
+    for each in dts_findings(changed(text, *changes), dtc):
+        if str(each.level) != "note" or each.code in listed:
+            assert isinstance(each.at, DtPlace)
+            found.append((each.code, str(each.level), each.at.node, each.at.property))
+    assert sorted(found, key=str) == sorted(told, key=str)
+
+
+def dtc_of(dtc: str, given: str, wanted: str, data: bytes) -> bytes:
+    argv = [dtc, "-q", "-q", "-I", given, "-O", wanted]
+    return subprocess.run(argv, input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def examined(dtc: str, *changes: tuple[str, str]) -> Result:
+    """`check` of the sound description, with its device tree changed as text."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        name = f"{compiled.name}.dtb"
+        source = changed(dtc_of(dtc, "dtb", "dts", compiled.files[name]).decode(), *changes)
+        return replace(compiled, files={**compiled.files, name: dtc_of(dtc, "dts", "dtb", source.encode())})
+
+    return result_of(examine(read_checked(SOUND.encode(), "case.yaml"), Wishes(), alter), "case.yaml")
+
+
+def card(result: Result) -> Device:
+    assert result.machine is not None
+    return next(each for each in result.machine.devices if each.name == "card")
+
+
+MSI_MAP = "msi-map = <0x1000 0x02 0x1000 0x1000>"
+ITS_REG = "reg = <0x00 0x8080000 0x00 0x20000>;"
+SMMU_REG = "reg = <0x00 0x9050000 0x00 0x20000>;"
+GIC_REG = "reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00 0x200000>;"
+
+# What is changed, the code of the one error, and whether the function still has messages, a pin, a group.
+LOST: list[tuple[str, tuple[str, str], str, tuple[bool, bool, bool]]] = [
+    ("no argument", (MSI_MAP, "msi-parent = <0x02>"), "RPX0620", (False, True, True)),
+    ("a GIC without ranges", ("ranges;", ""), "RPX0619", (False, True, True)),
+    ("a short ITS", (ITS_REG, "reg = <0x00 0x8080000>;"), "RPX0619", (False, True, True)),
+    ("no SMMU", (SMMU_REG, ""), "RPX0619", (True, True, False)),
+    ("no GIC", (GIC_REG, "reg = <0x00>;"), "RPX0619", (False, False, True)),
+]
+
+
+def has(result: Result) -> tuple[bool, bool, bool]:
+    found = card(result)
+    return found.msi is not None, found.intx is not None, found.group is not None
+
+
+def test_an_argument_and_a_first_parent_that_does_not_come_up_cost_nothing(dtc: str) -> None:
+    """Linux takes the first entry of `msi-parent` that has a domain."""
+    assert has(examined(dtc)) == (True, True, True)
+    assert has(examined(dtc, (MSI_MAP, "msi-parent = <0x02 0x00>"))) == (True, True, True)
+    assert has(examined(dtc, (MSI_MAP, "msi-parent = <0x03 0x02 0x00>"))) == (True, True, True)
+
+
+@pytest.mark.parametrize(("change", "code", "left"), [c[1:] for c in LOST], ids=[c[0] for c in LOST])
+def test_what_hangs_on_a_lost_controller_is_lost(
+    dtc: str, change: tuple[str, str], code: str, left: tuple[bool, bool, bool]
+) -> None:
+    """Booted: no MSIs, or no group, for any function; one error says so."""
+    result = examined(dtc, change)
+    assert has(result) == left
+    assert [each.code for each in result.findings if str(each.level) == "error"] == [code]
