@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
@@ -125,24 +127,40 @@ def reason_places(facts: Facts, reasons: tuple[Reason, ...]) -> list[tuple[Place
     return list(found.items())
 
 
-def absence(facts: Facts, name: str) -> tuple[str, list[tuple[Place, str]]]:
-    """Why Dom0 does not see a device of the description: the reason, and the places that show it."""
+class Absence(Struct, frozen=True):
+    """Why Dom0 does not see a device of the description: the reason, the places that show it, and the bridge
+    that is not there, if it is that."""
+
+    reason: str
+    places: list[tuple[Place, str]]
+    bridge: str | None = None
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """What a finding about the device that is missing bears on."""
+        return (name,) if self.bridge is None else (name, self.bridge)
+
+
+def absence(facts: Facts, name: str) -> Absence:
+    """Why a device of the description is not among Dom0's functions."""
     found = owner_of(facts, name)
     outcome = booted(facts)
     if found is None:
-        return f"nothing is called {name}", []
+        return Absence(f"nothing is called {name}", [])
     bridge, device = found
     seen = bridge.as_seen_by(outcome.settings.firmware)
     if seen is None or not seen.enabled:
         at = (seen or bridge).at("enabled")
-        return f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")]
+        return Absence(
+            f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")], bridge.name
+        )
     root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
     if root is None:
-        return f"Dom0 finds no host bridge {bridge.name}", [(bridge.at("name"), "it is described here")]
+        places: list[tuple[Place, str]] = [(bridge.at("name"), "it is described here")]
+        return Absence(f"Dom0 finds no host bridge {bridge.name}", places, bridge.name)
     if root.fault is not None:
-        place = root.fault.at
-        return f"its host bridge {bridge.name} does not come up: {root.fault.reason}", [(place, "see here")]
-    return _lost_on_the_way(facts, bridge, device)
+        reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
+        return Absence(reason, [(root.fault.at, "see here")], bridge.name)
+    return Absence(*_lost_on_the_way(facts, bridge, device))
 
 
 def _lost_on_the_way(facts: Facts, bridge: HostBridge, device: Device) -> tuple[str, list[tuple[Place, str]]]:

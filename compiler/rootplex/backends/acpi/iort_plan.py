@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.backends.acpi.idmap import RUNS_LIMIT, Run, TooManyRuns, common, runs, without
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
@@ -81,8 +82,24 @@ def plan(bridges: Iterable[HostBridge], units: frozenset[str], controllers: froz
     return Plan(
         tuple(root_complexes),
         {unit: _expanded(steps.get(unit, ()), unit, faults) for unit in sorted(units)},
-        tuple(faults),
+        _causes(faults),
     )
+
+
+def _causes(faults: Sequence[Finding]) -> tuple[Finding, ...]:
+    """One fault for all StreamIDs of an entry that have two DeviceIDs; that also makes maps long, which is
+    no fault of its own then."""
+    twice: dict[Place, list[Finding]] = {}
+    for fault in faults:
+        if fault.code == "RPX0706":
+            twice.setdefault(fault.at, []).append(fault)
+    if not twice:
+        return tuple(faults)
+    others = [fault for fault in faults if fault.code not in ("RPX0706", "RPX0707")]
+    for first, *more in twice.values():
+        notes = (f"so would {len(more)} more StreamIDs",) if more else ()
+        others.append(replace(first, notes=(*first.notes, *notes)))
+    return tuple(others)
 
 
 def _maps(

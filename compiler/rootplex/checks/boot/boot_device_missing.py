@@ -27,6 +27,7 @@ RULE = Rule(
         "RPX0116",
         "RPX0117",
         "RPX0212",
+        "RPX0805",
         "RPX0901",
         "RPX0902",
         "RPX0903",
@@ -45,12 +46,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     if any(device.name == name for each in hidden(described) for device in each.devices):
         return
-    reason, related = absence(facts, name)
+    missing = absence(facts, name)
     yield RULE.finding(
         described.boot.at("device"),
         f"Dom0 does not see the boot device {name}",
-        related=related,
-        notes=[reason],
+        related=missing.places,
+        notes=[missing.reason],
         help="take away what is in the way, or boot from another device",
         subject=name,
+        about=missing.of(name),
     )

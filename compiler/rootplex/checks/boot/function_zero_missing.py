@@ -17,7 +17,15 @@ from rootplex.checks.hidden import hidden, victims
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0304", name="function-zero-missing", level=Level.WARNING)
+RULE = Rule(
+    code="RPX0304",
+    name="function-zero-missing",
+    level=Level.WARNING,
+    requires=(
+        "RPX0020",
+        "RPX0021",
+    ),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -15,7 +15,11 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import map_above
 from rootplex.model.controllers import Its
+from rootplex.model.platform import Platform
+from rootplex.readers.acpi.iort import ItsGroup
+from rootplex.simulator.routing.routes import MsiRoute, Unit
 from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
 
 RULE = Rule(
     code="RPX0408",
@@ -26,22 +30,37 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Each function beyond the device table."""
+    """One finding for each entry of a map that leads beyond the device table, at the first function."""
     outcome = facts.outcome
     if outcome is None or facts.described is None:
         return
-    units = {each.base: each for each in facts.described.msi_controllers if isinstance(each, Its)}
+    beyond: dict[tuple[Place, Its], list[MsiRoute]] = {}
     for function, route in outcome.messages.items():
-        base = None if route.controller is None else route.controller.base
-        unit = None if base is None else units.get(base)
+        unit = None if route.controller is None else _described(facts, facts.described, route.controller)
         if unit is None or not (function.msi or function.msix) or route.id < 1 << unit.device_id_bits:
             continue
-        name = facts.device_name(function)
+        beyond.setdefault((route.place or unit.at(), unit), []).append(route)
+    for (at, unit), (first, *more) in beyond.items():
+        name = facts.device_name(first.function)
+        others = ", ".join(facts.device_name(each.function) for each in more)
         yield RULE.finding(
-            route.place or unit.at(),
-            f"DeviceID {route.id:#x} of '{name}' has more bits than {unit.name}",
+            at,
+            f"DeviceID {first.id:#x} of '{name}' has more bits than {unit.name}",
             related=[(unit.at("device_id_bits"), f"it has {unit.device_id_bits}")],
+            notes=[f"so have those of {others}"] if others else (),
             help="map to lower DeviceIDs, or correct 'device_id_bits'",
             subject=name,
-            rests_on=(name, map_above(facts, function, "msi-map")),
+            about=(facts.device_name(each.function) for each in (first, *more)),
+            rests_on=(map_above(facts, first.function, "msi-map"),),
         )
+
+
+def _described(facts: Facts, platform: Platform, unit: Unit) -> Its | None:
+    """The description's ITS: by its address, or where no MADT tells that by the id that IORT names."""
+    described = [each for each in platform.msi_controllers if isinstance(each, Its)]
+    if unit.base is not None:
+        return next((each for each in described if each.base == unit.base), None)
+    iort = None if facts.acpi is None else facts.acpi.iort
+    node = next((each for each in (iort.nodes if iort else ()) if each.place == unit.place), None)
+    ids = node.data.ids if node is not None and isinstance(node.data, ItsGroup) else ()
+    return next((each for each in described if each.id in ids[:1]), None)

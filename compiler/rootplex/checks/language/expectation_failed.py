@@ -83,14 +83,15 @@ def _numbering(function: Function) -> list[str]:
 
 
 def _missing(facts: Facts, name: str, at: Place) -> Finding:
-    reason, related = absence(facts, name)
+    missing = absence(facts, name)
     return RULE.finding(
         at,
         f"Dom0 does not see {name}",
-        related=related,
-        notes=[reason],
+        related=missing.places,
+        notes=[missing.reason],
         help="take away what is in the way, or correct what is expected",
         subject=name,
+        about=missing.of(name),
     )
 
 

@@ -26,9 +26,11 @@ RULE = Rule(
         "RPX0116",
         "RPX0117",
         "RPX0212",
+        "RPX0805",
         "RPX0901",
         "RPX0902",
         "RPX0903",
+        "RPX0301",
     ),
 )
 
@@ -43,12 +45,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         for i, name in enumerate(guest.devices):
             if name in unseen or function_named(facts, name) is not None:
                 continue
-            reason, related = absence(facts, name)
+            missing = absence(facts, name)
             yield RULE.finding(
                 guest.at(f"devices.{i}"),
                 f"guest {guest.name} is to have {name}, which Dom0 does not see",
-                related=related,
-                notes=[reason],
+                related=missing.places,
+                notes=[missing.reason],
                 help="take away what is in the way, or take the device from the list",
                 subject=name,
+                about=missing.of(name),
             )

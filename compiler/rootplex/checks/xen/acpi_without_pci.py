@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import EVERYTHING, Rule
 from rootplex.checks.subjects import booted
 from rootplex.model.controllers import SmmuV3
 from rootplex.source.finding import Finding, Level
@@ -44,4 +44,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         related=[(units[0].at("kind"), "needs a Xen without ACPI")] if units else [],
         notes=notes,
         help="boot by device tree, or set 'discovery: dom0'",
+        about=(EVERYTHING,),
     )

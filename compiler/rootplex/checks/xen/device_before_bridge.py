@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, root_of
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -29,27 +29,43 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """One finding a host bridge that is registered in the end; the others are told elsewhere."""
+    """One finding a host bridge that is registered in the end, or one for all where one key says when; the
+    others are told elsewhere."""
     outcome = booted(facts)
+    at = registers_place(facts)
     early: dict[int, list[Function]] = {}
     for function, why in refused_by_protocol(facts).items():
         root = outcome.dom0.root_bridges[function.root]
         is_inside = root.first_bus <= function.bus.number <= root.effective_end
         if why == "unowned-bus" and root.registration == 0 and is_inside:
-            early.setdefault(function.root, []).append(function)
-    for index, functions in early.items():
-        root = outcome.dom0.root_bridges[index]
-        name = bridge_name(facts, root)
-        count = len(functions)
-        whose = "a device reaches Xen" if count == 1 else f"{count} devices reach Xen"
-        yield RULE.finding(
-            registers_place(facts) or bridge_place(facts, root),
-            f"{whose} before the host bridge {name} is registered",
-            related=[(bridge_place(facts, root), f"{name} is registered {outcome.settings.registers}")],
-            notes=[f"refused: {listed(facts, functions)}"],
-            help="register host bridges before they are scanned: 'registers: before-scan'",
-            subject=name,
-        )
+            early.setdefault(function.root if at is None else 0, []).append(function)
+    for functions in early.values():
+        yield _finding(facts, at, functions)
+
+
+def _finding(facts: Facts, at: Place | None, functions: list[Function]) -> Finding:
+    roots = {each.root: root_of(facts, each) for each in functions}
+    names = [bridge_name(facts, root) for root in roots.values()]
+    count = len(functions)
+    whose = "a device reaches Xen" if count == 1 else f"{count} devices reach Xen"
+    bridges = f"the host bridge {names[0]} is" if len(names) == 1 else f"the host bridges {_list(names)} are"
+    when = booted(facts).settings.registers
+    return RULE.finding(
+        at or bridge_place(facts, root_of(facts, functions[0])),
+        f"{whose} before {bridges} registered",
+        related=[
+            (bridge_place(facts, root), f"{bridge_name(facts, root)} is registered {when}")
+            for root in roots.values()
+        ],
+        notes=[f"refused: {listed(facts, functions)}"],
+        help="register host bridges before they are scanned: 'registers: before-scan'",
+        subject=names[0],
+        about=names,
+    )
+
+
+def _list(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def registers_place(facts: Facts) -> Place | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
+from rootplex.checks.rule import EVERYTHING, Rule
 from rootplex.checks.subjects import booted
 from rootplex.source.finding import Finding, Level
 
@@ -22,7 +22,10 @@ RULE = Rule(
     code="RPX0913",
     name="io-virtualisation-off",
     level=Level.ERROR,
-    requires=("RPX0901", "RPX0911"),
+    requires=(
+        "RPX0901",
+        "RPX0911",
+    ),
     covers=("XP-38",),
 )
 
@@ -40,4 +43,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         "guests are to have devices, and Xen drives no IOMMU",
         related=[] if first is None else [(first.at("kind"), f"{first.name} is none that Xen drives")],
         help="describe an SMMU with stage 2 or another IOMMU that Xen has a driver for",
+        about=(EVERYTHING,),
     )

@@ -24,7 +24,10 @@ RULE = Rule(
     code="RPX0908",
     name="late-registration",
     level=Level.WARNING,
-    requires=("RPX0901",),
+    requires=(
+        "RPX0901",
+        "RPX0905",
+    ),
 )
 
 
