@@ -21,6 +21,9 @@ WRONG_MAP = (
 """In `requires`: what can be wrong with a map of requester ids, by device tree or by IORT."""
 
 
+MCFG_UNUSABLE = ("RPX0713", "RPX0714", "RPX0716", "RPX0717", "RPX0718", "RPX0735")
+"""In `requires`: what can be wrong with MCFG, so that a bridge's entry is not found."""
+
 WRONG_WINDOW = (
     "RPX0101", "RPX0102", "RPX0104", "RPX0105", "RPX0106", "RPX0111", "RPX0113", "RPX0115", "RPX0724",
     "RPX0804",
@@ -28,10 +31,15 @@ WRONG_WINDOW = (
 """In `requires`: what can be wrong with a window of a bridge."""
 
 
+def property_of(bridge: str, property: str) -> str:
+    """What a finding about one property of a bridge's node bears on, and not on the whole bridge."""
+    return f"{property} of {bridge}"
+
+
 def map_of(bridge: str, property: str) -> str:
     """What a finding about one map of requester ids bears on, by the name that a device tree has for it
     (`iommu-map`, `msi-map`), whichever firmware has the map."""
-    return f"{property} of {bridge}"
+    return property_of(bridge, property)
 
 
 def with_maps(*bridges: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from rootplex.checks.acpi._tables import (
     segment_of,
     shown,
 )
+from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
@@ -37,14 +38,7 @@ RULE = Rule(
     code="RPX0720",
     name="bridge-without-ecam",
     level=Level.ERROR,
-    requires=(
-        "RPX0713",
-        "RPX0716",
-        "RPX0717",
-        "RPX0718",
-        "RPX0735",
-        "RPX0803",
-    ),
+    requires=(*MCFG_UNUSABLE, "RPX0803"),
     covers=(
         "LNX-30",
         "LNX-36",

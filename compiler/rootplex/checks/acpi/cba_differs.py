@@ -28,6 +28,7 @@ RULE = Rule(
     code="RPX0727",
     name="cba-differs",
     level=Level.ERROR,
+    requires=("RPX0802",),
     covers=("LNX-08",),
 )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     bridges,
 )
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
@@ -41,4 +42,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=("a device above it may have one",) if nested else ("no device below it gets any DMA",),
                 help="add _CCA: 1 where DMA is coherent, 0 where not",
                 subject=name,
+                about=with_maps(name),
             )

@@ -19,8 +19,10 @@ from rootplex.checks.acpi._tables import (
     descriptor,
     entries,
     field,
+    owners_of,
     shown,
 )
+from rootplex.checks.areas import part_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
@@ -31,7 +33,12 @@ RULE = Rule(
     code="RPX0724",
     name="ecam-in-crs-window",
     level=Level.ERROR,
-    requires=("RPX0105",),
+    requires=(
+        "RPX0105",
+        "RPX0106",
+        "RPX0804",
+        "RPX0101",
+    ),
     covers=(
         "LNX-33",
         "XP-19",
@@ -57,7 +64,16 @@ def check(facts: Facts) -> Iterator[Finding]:
                 related=[(field(entry, "base"), shown(entry))],
                 help="take the configuration space out of the window",
                 subject=name,
+                about=(name, part_of("window", name, low)),
+                rests_on=_parts(facts, name, low, entry),
             )
+
+
+def _parts(facts: Facts, name: str, low: int, entry: McfgEntry) -> Iterator[str]:
+    """The window, and the configuration space that the entry gives a bridge."""
+    yield part_of("window", name, low)
+    for owner in owners_of(facts, entry):
+        yield part_of("config", owner, entry.base + entry.start_bus * BUS_SIZE)
 
 
 def _meets(entry: McfgEntry, low: int, high: int) -> bool:

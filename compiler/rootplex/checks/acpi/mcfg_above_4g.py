@@ -49,5 +49,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 related=[(mcfg.table.place(8, 1), "the table's revision")],
                 notes=("Linux and Xen discard the whole table",),
                 help="make the table's revision 1, or put ECAM below 4 GiB",
-                about=("MCFG",),
+                about=("MCFG", *(each.name for each in facts.bridges)),
             )

@@ -53,5 +53,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(field(first, "start"), shown(first))],
             notes=(f"this entry: {shown(other)}",),
             help="give every segment and bus one entry",
-            about=owners_of(facts, first, other),
+            about=("MCFG", *owners_of(facts, first, other)),
         )

@@ -49,5 +49,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         text,
         notes=(f"44 + 16 n bytes are n entries; this is 44 + {table.length - 44}",),
         help="make the table's length that of its entries",
-        about=("MCFG",),
+        about=("MCFG", *(each.name for each in facts.bridges)),
     )

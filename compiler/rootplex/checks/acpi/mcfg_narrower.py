@@ -22,6 +22,7 @@ from rootplex.checks.acpi._tables import (
     field,
     segment_of,
 )
+from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
@@ -31,14 +32,7 @@ RULE = Rule(
     code="RPX0721",
     name="mcfg-narrower",
     level=Level.ERROR,
-    requires=(
-        "RPX0713",
-        "RPX0716",
-        "RPX0717",
-        "RPX0718",
-        "RPX0735",
-        "RPX0803",
-    ),
+    requires=(*MCFG_UNUSABLE, "RPX0803"),
     covers=(
         "LNX-09",
         "LNX-30",

@@ -17,6 +17,7 @@ from rootplex.checks.acpi._tables import (
     BUS_SIZE,
     entries,
     field,
+    owners_of,
     shown,
 )
 from rootplex.checks.facts import Facts
@@ -45,4 +46,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"ECAM of {shown(entry)} ends at {end - 1:#x}, over the firmware's flash",
                 related=[(field(entry, "base"), "its base")],
                 help="cut the bus range to what fits below I/O APIC, local APIC and flash",
+                about=owners_of(facts, entry),
             )

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     entries,
     field,
+    owners_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -40,4 +41,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "MCFG has no entry of segment 0",
             notes=("the legacy ports reach segment 0 only",),
             help="give the bridge of the legacy devices segment 0",
+            about=owners_of(facts, *found),
         )

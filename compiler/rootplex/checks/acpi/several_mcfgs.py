@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(tables[0].place(), "; ".join(map(shown, first.entries)) or "no entry")],
             notes=(f"this one: {'; '.join(map(shown, other.entries)) or 'no entry'}",),
             help="leave one MCFG",
-            about=("MCFG",),
+            about=("MCFG", *(each.name for each in facts.bridges)),
         )
 
 

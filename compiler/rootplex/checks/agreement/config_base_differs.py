@@ -32,8 +32,9 @@ RULE = Rule(
     name="config-base-differs",
     level=Level.ERROR,
     requires=(
-        "RPX0803",
+        "RPX0717",
         "RPX0801",
+        "RPX0803",
     ),
     covers=("LNX-08",),
 )

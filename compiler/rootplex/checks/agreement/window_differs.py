@@ -25,6 +25,7 @@ from rootplex.checks.agreement._parties import (
     laid_to,
 )
 from rootplex.checks.areas import part_of
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
@@ -36,6 +37,11 @@ RULE = Rule(
     code="RPX0804",
     name="window-differs",
     level=Level.ERROR,
+    requires=(
+        "RPX0601",
+        "RPX0603",
+        "RPX0711",
+    ),
 )
 
 
@@ -113,6 +119,7 @@ def _finding(
         help="write the same windows",
         subject=joined.name,
         about=(joined.name, *parts),
+        rests_on=(property_of(joined.name, "ranges"),),
     )
 
 

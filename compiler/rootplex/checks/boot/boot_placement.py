@@ -26,6 +26,17 @@ RULE = Rule(
     code="RPX0302",
     name="boot-placement",
     level=Level.ERROR,
+    requires=(
+        "RPX0713",
+        "RPX0714",
+        "RPX0716",
+        "RPX0717",
+        "RPX0718",
+        "RPX0720",
+        "RPX0735",
+        "RPX0801",
+        "RPX0202",
+    ),
     covers=("LNX-36", "XP-43"),
 )
 
@@ -56,6 +67,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         notes=[f"the placement is {described.boot.placement}"],
         help=help,
         subject=device.name,
+        rests_on=(device.label, bridge.name, "MCFG"),
     )
 
 

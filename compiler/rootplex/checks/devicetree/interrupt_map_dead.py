@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -21,7 +22,7 @@ from rootplex.readers.intx import InterruptMap, InterruptMapEntry
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0615", name="interrupt-map-dead", level=Level.ERROR)
+RULE = Rule(code="RPX0615", name="interrupt-map-dead", level=Level.ERROR, requires=("RPX0601",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -37,6 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"interrupt-map of '{name}' cannot be read to its end",
                 notes=[problem.text],
                 subject=name,
+                rests_on=(property_of(name, "interrupt-map"),),
             )
         yield from _dead(facts.dt.tree, name, map)
 
@@ -55,6 +57,7 @@ def _dead(tree: Tree, name: str, map: InterruptMap) -> Iterator[Finding]:
         notes=[why],
         help="name an enabled interrupt controller",
         subject=name,
+        rests_on=(property_of(name, "interrupt-map"),),
     )
 
 

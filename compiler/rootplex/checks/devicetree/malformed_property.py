@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -29,6 +30,13 @@ RULE = Rule(
 # What cannot be read where these are malformed makes the bridge useless; of the others it is less.
 VITAL = {"reg", "ranges", "#address-cells", "linux,pci-domain"}
 LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask"}
+WINDOWS = {"ranges", "dma-ranges"}
+NEEDS_CELLS = {
+    "#address-cells": ("ranges", "dma-ranges", "interrupt-map"),
+    "#size-cells": ("ranges", "dma-ranges"),
+}
+"""What cannot be read where the number of cells is wrong."""
+
 SIZE_CELLS = 2
 
 
@@ -36,9 +44,12 @@ def check(facts: Facts) -> Iterator[Finding]:
     """What the reader could not cut, of enabled bridges."""
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
+        has_cells = bridge.ranges != "entries" or bridge.node.size_cells == SIZE_CELLS
         for problem in bridge.problems:
             place = problem.place
             if not isinstance(place, DtPlace) or place.node != bridge.path:
+                continue
+            if place.property in WINDOWS and not has_cells:
                 continue
             if place.property in VITAL or place.property in LESSER:
                 yield RULE.finding(
@@ -47,10 +58,18 @@ def check(facts: Facts) -> Iterator[Finding]:
                     level=Level.ERROR if place.property in VITAL else Level.WARNING,
                     notes=[problem.text],
                     subject=name,
+                    about=_unread(name, place.property),
                 )
-        if bridge.ranges == "entries" and bridge.node.size_cells != SIZE_CELLS:
+        if not has_cells:
             yield RULE.finding(
                 bridge.place("#size-cells"),
                 f"#size-cells of '{name}' is {bridge.node.size_cells}, a PCI bus has {SIZE_CELLS}",
                 subject=name,
+                about=_unread(name, "#size-cells"),
             )
+
+
+def _unread(name: str, property: str) -> tuple[str, ...]:
+    """What is lost with a property: the bridge itself with one that it cannot do without."""
+    lost = tuple(property_of(name, each) for each in NEEDS_CELLS.get(property, (property,)))
+    return (name, *lost) if property in VITAL or property in NEEDS_CELLS else lost

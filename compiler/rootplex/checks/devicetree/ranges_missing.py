@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of
@@ -38,4 +39,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=["Xen panics over it while it builds Dom0"] if port else ["no BAR below can be placed"],
             help="describe the windows",
             subject=name,
+            about=(name, property_of(name, "ranges")),
         )

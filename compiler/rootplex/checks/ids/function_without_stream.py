@@ -30,7 +30,7 @@ RULE = Rule(
     code="RPX0402",
     name="function-without-stream",
     level=Level.ERROR,
-    requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0806"),
+    requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
     covers=(
         "LNX-20",
         "LNX-44",

@@ -62,4 +62,5 @@ def _finding(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how
         notes=() if other is not None else ["Xen drives no host bridge of this platform"],
         help="give every host bridge a segment",
         subject=name,
+        rests_on=(name_of(facts, each.path) for each in dt_bridges(facts)),
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.areas import is_present
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
@@ -22,7 +23,15 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
 RULE = Rule(
-    code="RPX0112", name="no-plain-window", level=Level.WARNING, requires=("RPX0113",), covers=("LNX-16",)
+    code="RPX0112",
+    name="no-plain-window",
+    level=Level.WARNING,
+    requires=(
+        "RPX0113",
+        "RPX0601",
+        "RPX0603",
+    ),
+    covers=("LNX-16"),
 )
 
 GIB_4 = 1 << 32
@@ -57,4 +66,5 @@ def _finding(at: Place, name: str) -> Finding:
         notes=["32-bit BARs cannot be placed"],
         help="add a mem32 window",
         subject=name,
+        rests_on=(name, property_of(name, "ranges")),
     )

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0115", name="unusable-window", level=Level.WARNING)
+RULE = Rule(code="RPX0115", name="unusable-window", level=Level.WARNING, requires=("RPX0601",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -36,4 +37,4 @@ def check(facts: Facts) -> Iterator[Finding]:
                 )
             else:
                 continue
-            yield RULE.finding(window.place, message, subject=name)
+            yield RULE.finding(window.place, message, subject=name, rests_on=(property_of(name, "ranges"),))

@@ -15,13 +15,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.areas import part_of
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.address import DtWindow
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0113", name="window-space", level=Level.ERROR, requires=("RPX0804",), covers=("LNX-19",))
+RULE = Rule(
+    code="RPX0113",
+    name="window-space",
+    level=Level.ERROR,
+    requires=(
+        "RPX0601",
+        "RPX0804",
+    ),
+    covers=("LNX-19"),
+)
 
 GIB_4 = 1 << 32
 NARROW = {"io": "an I/O window", "mem32": "a 32-bit memory window"}
@@ -45,7 +55,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 help="give it the 64-bit memory type (0x03000000 in the first cell)",
                 subject=name,
                 about=(name, *parts),
-                rests_on=parts,
+                rests_on=(property_of(name, "ranges"), *parts),
             )
         generic = bridge.controller is not None and bridge.controller.driver == "pci-host-generic"
         for window in bridge.windows if generic else ():
@@ -56,6 +66,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     notes=[f"the first cell is {window.phys_hi:#010x}: space 0"],
                     help="take the entry out; configuration space stands in reg",
                     subject=name,
+                    rests_on=(property_of(name, "ranges"),),
                 )
 
 
