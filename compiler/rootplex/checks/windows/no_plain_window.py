@@ -31,7 +31,7 @@ RULE = Rule(
         "RPX0601",
         "RPX0603",
     ),
-    covers=("LNX-16"),
+    covers=("LNX-16",),
 )
 
 GIB_4 = 1 << 32

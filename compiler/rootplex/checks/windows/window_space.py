@@ -30,7 +30,7 @@ RULE = Rule(
         "RPX0601",
         "RPX0804",
     ),
-    covers=("LNX-19"),
+    covers=("LNX-19",),
 )
 
 GIB_4 = 1 << 32
