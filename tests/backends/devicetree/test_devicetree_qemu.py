@@ -38,7 +38,7 @@ GIC = "/interrupt-controller@8000000"
 SEEDS = {"kaslr-seed", "rng-seed"}
 
 SINCE: dict[str, Properties] = {
-    "/": {"dma-coherent": ()},
+    "/": {"dma-coherent": b""},
     "/aliases": {"serial0": ("/pl011@9000000",)},
 }
 """What QEMU 10 says and 7.2, which the tree follows, does not."""
