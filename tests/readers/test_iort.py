@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.acpica import compiled, fields, header, needs_iasl, template
 
+from rootplex.formats.acpi import IortType
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import (
     ITS_TYPES,
@@ -14,7 +15,6 @@ from rootplex.readers.acpi.iort import (
     Iort,
     IortNode,
     ItsGroup,
-    NodeType,
     RootComplex,
     SmmuV3,
     map_id,
@@ -116,7 +116,7 @@ def through(mappings: list[Mapping], *, flags: int = 0) -> tuple[Iort, IortNode]
 def test_nodes_and_fields() -> None:
     table, rc = through([(0, 0xFFFF, 0, SMMU_AT)])
     assert table.problems == ()
-    assert [n.type for n in table.nodes] == [NodeType.ITS_GROUP, NodeType.SMMU_V3, NodeType.SMMU_V3, 2]
+    assert [n.type for n in table.nodes] == [IortType.ITS_GROUP, IortType.SMMU_V3, IortType.SMMU_V3, 2]
     assert [n.offset for n in table.nodes][:3] == [ITS_AT, SMMU_AT, SECOND_SMMU_AT]
     assert table.nodes[0].data == ItsGroup((7,))
     assert rc.data == RootComplex(

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, OSC_DEFAULT, ROOT_BRIDGE
 from rootplex.model.device import Device, Pin, Space
 from rootplex.model.numbers import BUS_SIZE, BusRange, Region
 from rootplex.model.part import Part
@@ -136,9 +137,9 @@ class AcpiView(Override, frozen=True, kw_only=True):
     `mcfg` True, False, or the bus range of the entry; `osc` the granted features."""
 
     uid: int | str | None = None
-    hid: str = "PNP0A08"
-    cid: tuple[str, ...] = ("PNP0A03",)
-    osc: tuple[str, ...] = ("pme", "aer", "capability", "ltr")
+    hid: str = EXPRESS_ROOT_BRIDGE
+    cid: tuple[str, ...] = (ROOT_BRIDGE,)
+    osc: tuple[str, ...] = OSC_DEFAULT
     mcfg: bool | BusRange = True
     cba: bool = False
 

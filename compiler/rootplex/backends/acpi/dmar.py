@@ -11,21 +11,29 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from rootplex.backends.acpi.header import TableWriter
-from rootplex.backends.acpi.layouts import DMAR_DRHD, DMAR_HEAD, DMAR_SCOPE, size_of
 from rootplex.backends.artifact import Artifact
+from rootplex.formats.acpi import (
+    DMAR_DRHD,
+    DMAR_HEAD,
+    DMAR_HOP,
+    DMAR_INTERRUPT_REMAPPING,
+    DMAR_SCOPE,
+    DRHD_INCLUDE_PCI_ALL,
+    DmarType,
+    ScopeType,
+    size_of,
+)
 from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
 
 _REVISION = 1
-_INTERRUPT_REMAPPING = 1 << 0
-_INCLUDE_PCI_ALL = 1 << 0
-_ENDPOINT, _SUB_HIERARCHY, _IO_APIC = 1, 2, 3
+_SCOPE = (*DMAR_SCOPE, *DMAR_HOP)
 _LEAST_WIDTH = 39  # bits of the smallest second-level table that VT-d has
 
 # The requester id that QEMU's IO-APIC writes with (include/hw/i386/x86-iommu, pseudo bus 0xff).
-_QEMU_IO_APIC = {"type": _IO_APIC, "enumeration_id": 0, "start_bus": 0xFF}
+_QEMU_IO_APIC = {"type": ScopeType.IO_APIC, "enumeration_id": 0, "start_bus": 0xFF}
 
 
 class _Scope(Struct, frozen=True):
@@ -55,7 +63,7 @@ def dmar(platform: Platform) -> Artifact | None:
     table = TableWriter(platform, "DMAR", _REVISION)
     table.put(
         DMAR_HEAD,
-        {"host_address_width": _address_width(platform) - 1, "flags": _INTERRUPT_REMAPPING},
+        {"host_address_width": _address_width(platform) - 1, "flags": DMAR_INTERRUPT_REMAPPING},
     )
     for drhd in sorted(drhds, key=lambda drhd: drhd.takes_all):
         _put(table, drhd)
@@ -86,7 +94,7 @@ def _functions(bridge: HostBridge) -> Iterator[_Scope]:
     for device in bridge.devices:
         if device.present:
             values = {
-                "type": _SUB_HIERARCHY if device.is_bridge else _ENDPOINT,
+                "type": ScopeType.BRIDGE if device.is_bridge else ScopeType.ENDPOINT,
                 "start_bus": bridge.bus_range.first,
                 "device": device.devfn >> 3,
                 "function": device.devfn & 7,
@@ -115,13 +123,13 @@ def _address_width(platform: Platform) -> int:
 def _put(table: TableWriter, drhd: _Drhd) -> None:
     unit = drhd.unit
     values = {
-        "type": 0,
-        "length": size_of(DMAR_DRHD) + len(drhd.scopes) * size_of(DMAR_SCOPE),
-        "flags": _INCLUDE_PCI_ALL if drhd.takes_all else 0,
+        "type": DmarType.DRHD,
+        "length": size_of(DMAR_DRHD) + len(drhd.scopes) * size_of(_SCOPE),
+        "flags": DRHD_INCLUDE_PCI_ALL if drhd.takes_all else 0,
         "segment": drhd.segment,
         "base": unit.base,
     }
     places = {"segment": drhd.segment_source, "base": unit.at("base")}
     table.put(DMAR_DRHD, values, whole=unit.at(), places=places)
     for scope in drhd.scopes:
-        table.put(DMAR_SCOPE, {**scope.values, "length": size_of(DMAR_SCOPE)}, whole=scope.source)
+        table.put(_SCOPE, {**scope.values, "length": size_of(_SCOPE)}, whole=scope.source)

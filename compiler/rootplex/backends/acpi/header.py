@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rootplex.backends.acpi.layouts import HEADER, Layout, offset_of, size_of
 from rootplex.backends.artifact import Artifact, PlaceMap
+from rootplex.formats.acpi import HEADER, Layout, offset_of, size_of
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
 

@@ -11,42 +11,45 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.backends.acpi.header import TableWriter
 from rootplex.backends.acpi.iort_plan import Mapping, Plan, RootComplex, plan
-from rootplex.backends.acpi.layouts import (
+from rootplex.backends.artifact import Artifact
+from rootplex.backends.refusal import CannotCompile
+from rootplex.formats.acpi import (
     HEADER,
+    IORT_ATS,
+    IORT_CPM,
+    IORT_DACS,
     IORT_HEAD,
+    IORT_ITS,
     IORT_ITS_GROUP,
     IORT_MAPPING,
+    IORT_PRI,
     IORT_ROOT_COMPLEX,
-    IORT_SMMU_V2,
-    IORT_SMMU_V2_CONTEXT,
+    IORT_SINGLE_MAPPING,
+    IORT_SMMU,
+    IORT_SMMU_CONTEXT,
     IORT_SMMU_V3,
+    IORT_V2_COHERENT_WALK,
+    IORT_V3_COHERENT,
+    IORT_V3_DEVICE_ID_VALID,
+    IortType,
     Layout,
     offset_of,
     size_of,
 )
-from rootplex.backends.artifact import Artifact
-from rootplex.backends.refusal import CannotCompile
 from rootplex.model.controllers import Its, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
 
 _REVISION = 5
-_ITS_GROUP = {"type": 0, "revision": 1}
-_ROOT_COMPLEX = {"type": 2, "revision": 4}
-_SMMU_V2 = {"type": 3, "revision": 3}
-_SMMU_V3 = {"type": 4, "revision": 5}
+_ITS_GROUP = {"type": IortType.ITS_GROUP, "revision": 1}
+_ROOT_COMPLEX = {"type": IortType.ROOT_COMPLEX, "revision": 4}
+_SMMU_V2 = {"type": IortType.SMMU, "revision": 3}
+_SMMU_V3 = {"type": IortType.SMMU_V3, "revision": 5}
 
 _SPI_BASE = 32
-_SINGLE_MAPPING = 1 << 0
-_COHERENT_PATH = 1 << 0  # memory access flags: CPM
-_COHERENT_DEVICE = 1 << 1  # DACS
-_ATS = 1 << 0
-_PRI = 1 << 1
 _ADDRESS_SIZE_LIMIT = 64
 _V2_MODEL = 1  # generic SMMUv2
 # Both units walk their tables coherently, as QEMU's does and as the device tree says (`dma-coherent`).
-_V2_COHERENT_WALK = 1 << 1
-_V3_COHERENT = 1 << 0
-_V3_DEVICE_ID_VALID = 1 << 4
+_V2_FLAGS, _V3_FLAGS = IORT_V2_COHERENT_WALK, IORT_V3_COHERENT
 
 
 def iort(platform: Platform) -> Artifact | None:
@@ -108,8 +111,9 @@ class _Writer:
 
     def _its_group(self, its: Its) -> None:
         self._nodes[its.name] = self._table.offset
-        values = self._begin(IORT_ITS_GROUP, _ITS_GROUP, 0) | {"its_count": 1, "its_id": its.id}
-        self._table.put(IORT_ITS_GROUP, values, whole=its.at(), places={"its_id": its.at("id")})
+        layout = (*IORT_ITS_GROUP, *IORT_ITS)
+        values = self._begin(layout, _ITS_GROUP, 0) | {"count": 1, "id": its.id}
+        self._table.put(layout, values, whole=its.at(), places={"id": its.at("id")})
 
     def _smmu_v3(self, unit: SmmuV3, mappings: tuple[Mapping, ...]) -> None:
         self._nodes[unit.name] = self._table.offset
@@ -117,14 +121,14 @@ class _Writer:
         lines = {
             "event_gsiv": ("eventq", unit.eventq),
             "pri_gsiv": ("priq", unit.priq),
-            "gerror_gsiv": ("gerror", unit.gerror),
+            "gerr_gsiv": ("gerror", unit.gerror),
             "sync_gsiv": ("cmdq_sync", unit.cmdq_sync),
         }
         values = self._begin(IORT_SMMU_V3, _SMMU_V3, len(mappings) + len(own))
         values |= {
             "base": unit.base,
-            "flags": _V3_COHERENT | (_V3_DEVICE_ID_VALID if own else 0),
-            "device_id_mapping": len(mappings) if own else 0,
+            "flags": _V3_FLAGS | (IORT_V3_DEVICE_ID_VALID if own else 0),
+            "device_id_mapping_index": len(mappings) if own else 0,
         }
         values |= {name: 0 if line is None else _SPI_BASE + line for name, (_, line) in lines.items()}
         places = {name: unit.at(f"interrupts.{key}") for name, (key, _) in lines.items()}
@@ -145,16 +149,16 @@ class _Writer:
         self._nodes[unit.name] = self._table.offset
         lines = [_SPI_BASE + line for line in unit.interrupts]
         contexts = lines[1:] or lines
-        extra = len(contexts) * size_of(IORT_SMMU_V2_CONTEXT)
-        values = self._begin(IORT_SMMU_V2, _SMMU_V2, len(mappings), extra)
+        extra = len(contexts) * size_of(IORT_SMMU_CONTEXT)
+        values = self._begin(IORT_SMMU, _SMMU_V2, len(mappings), extra)
         values |= {
             "base": unit.base,
             "span": unit.size,
             "model": _V2_MODEL,
-            "flags": _V2_COHERENT_WALK,
-            "global_interrupt_offset": offset_of(IORT_SMMU_V2, "global_gsiv"),
+            "flags": _V2_FLAGS,
+            "global_interrupt_offset": offset_of(IORT_SMMU, "global_gsiv"),
             "context_interrupt_count": len(contexts),
-            "context_interrupt_offset": size_of(IORT_SMMU_V2),
+            "context_interrupt_offset": size_of(IORT_SMMU),
             "global_gsiv": lines[0] if lines else 0,
         }
         places = {
@@ -162,28 +166,29 @@ class _Writer:
             "span": unit.at("size"),
             "global_gsiv": unit.at("interrupts.0"),
         }
-        self._table.put(IORT_SMMU_V2, values, whole=unit.at(), places=places)
+        self._table.put(IORT_SMMU, values, whole=unit.at(), places=places)
         for line in contexts:
-            self._table.put(IORT_SMMU_V2_CONTEXT, {"gsiv": line}, whole=unit.at("interrupts"))
+            self._table.put(IORT_SMMU_CONTEXT, {"gsiv": line}, whole=unit.at("interrupts"))
         self._mappings(mappings)
 
     def _root_complex(self, it: RootComplex) -> None:
         first, iommu = it.bridges[0], it.iommu
+        ats, pri = (False, False) if iommu is None else (iommu.ats, iommu.pri)
         values = self._begin(IORT_ROOT_COMPLEX, _ROOT_COMPLEX, len(it.mappings))
         values |= {
             "cache_coherency": 1 if it.coherent else 0,
-            "memory_access_flags": _COHERENT_PATH | _COHERENT_DEVICE if it.coherent else 0,
-            "ats": (_ATS if iommu and iommu.ats else 0) | (_PRI if iommu and iommu.pri else 0),
+            "memory_flags": IORT_CPM | IORT_DACS if it.coherent else 0,
+            "ats_attribute": (IORT_ATS if ats else 0) | (IORT_PRI if pri else 0),
             "segment": it.segment,
             "address_size_limit": _ADDRESS_SIZE_LIMIT,
         }
         places = {
             "segment": first.at("segment"),
             "cache_coherency": first.at("dma_coherent"),
-            "memory_access_flags": first.at("dma_coherent"),
+            "memory_flags": first.at("dma_coherent"),
         }
         if iommu is not None:
-            places["ats"] = iommu.at("ats")
+            places["ats_attribute"] = iommu.at("ats")
         self._table.put(IORT_ROOT_COMPLEX, values, whole=first.at(), places=places)
         self._mappings(it.mappings)
 
@@ -194,6 +199,6 @@ class _Writer:
                 "id_count": it.count - 1,
                 "output_base": it.output,
                 "output_reference": self._nodes[it.target],
-                "flags": _SINGLE_MAPPING if it.single else 0,
+                "flags": IORT_SINGLE_MAPPING if it.single else 0,
             }
             self._table.put(IORT_MAPPING, values, whole=it.source)

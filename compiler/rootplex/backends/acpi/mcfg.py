@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, in_mcfg
 from rootplex.backends.acpi.header import TableWriter
-from rootplex.backends.acpi.layouts import MCFG_ENTRY, MCFG_HEAD
 from rootplex.backends.artifact import Artifact
+from rootplex.formats.acpi import MCFG_ENTRY, MCFG_HEAD
 from rootplex.model.bridge import HostBridge
 from rootplex.model.numbers import BusRange
 from rootplex.model.platform import Platform
@@ -32,15 +32,15 @@ def mcfg(platform: Platform) -> Artifact | None:
             {
                 "base": base_of_bus_0(bridge),
                 "segment": bridge.segment or 0,
-                "first_bus": buses.first,
-                "last_bus": buses.last,
+                "start_bus": buses.first,
+                "end_bus": buses.last,
             },
             whole=bridge.at(),
             places={
                 "base": bridge.at("config.base"),
                 "segment": bridge.at("segment"),
-                "first_bus": place,
-                "last_bus": place,
+                "start_bus": place,
+                "end_bus": place,
             },
         )
     return table.finish("mcfg.aml")

@@ -30,6 +30,7 @@ from rootplex.backends.acpi.resources import (
 )
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.refusal import CannotCompile
+from rootplex.formats.acpi import DSM_UUID, OSC_CONTROLS, OSC_UUID
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.numbers import BusRange
@@ -38,17 +39,6 @@ from rootplex.source.finding import Finding
 
 SIGNATURE = "SSDT"
 _RESERVED_SIZE = 46  # a QWord address descriptor
-
-# Control field of _OSC (PCI Firmware 3.3 table 4-7).
-OSC_CONTROLS = {
-    "hotplug": 1 << 0,
-    "shpc": 1 << 1,
-    "pme": 1 << 2,
-    "aer": 1 << 3,
-    "capability": 1 << 4,
-    "ltr": 1 << 5,
-    "dpc": 1 << 7,
-}
 
 # Where each object of a host bridge was written, by its path in the language; `acpi.` is the acpi key's.
 _OBJECTS = {
@@ -138,6 +128,8 @@ def ssdt_source(platform: Platform) -> Artifact:
         oem_table_id=oem_table_id(platform),
         oem_revision=platform.oem_revision,
         reservation=RESERVATION,
+        osc_uuid=OSC_UUID,
+        dsm_uuid=DSM_UUID,
         reserved=[span for _, span in reserved],
         bridges=described,
     )

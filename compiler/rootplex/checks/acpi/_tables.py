@@ -9,6 +9,7 @@ from msgspec import Struct
 from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import name_of
+from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template, Value
 from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
@@ -23,8 +24,6 @@ _IORT_STEPS = 2
 
 SEGMENTS = "segments of IORT"
 """What a finding about the set of root complexes bears on."""
-
-_ENTRY_FIELDS = {"base": (0, 8), "segment": (8, 2), "start": (10, 1), "end": (11, 1)}
 
 
 class Buses(Struct, frozen=True):
@@ -78,9 +77,9 @@ def entries(facts: Facts) -> tuple[McfgEntry, ...]:
 
 
 def field(entry: McfgEntry, name: str) -> TablePlace:
-    """The place of one field of an MCFG entry: base, segment, start, end."""
-    offset, length = _ENTRY_FIELDS[name]
-    return TablePlace(entry.place.file, entry.place.table, entry.offset + offset, length)
+    """The place of one field of an MCFG entry, by its name in `MCFG_ENTRY`."""
+    offset, length = entry.offset + offset_of(MCFG_ENTRY, name), dict(MCFG_ENTRY)[name]
+    return TablePlace(entry.place.file, entry.place.table, offset, length)
 
 
 def shown(entry: McfgEntry) -> str:

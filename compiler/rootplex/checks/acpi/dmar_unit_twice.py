@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.acpi import DMAR_DRHD
 from rootplex.readers.acpi.dmar import Drhd, read_dmar
+from rootplex.readers.acpi.fields import place_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -26,9 +26,6 @@ RULE = Rule(
     name="dmar-unit-twice",
     level=Level.ERROR,
 )
-
-
-SEGMENT_AT = 6  # of a DRHD structure
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -41,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
     def segment(unit: Drhd) -> Place:
         assert unit.place.offset is not None
-        return replace(unit.place, offset=unit.place.offset + SEGMENT_AT, length=2)
+        return place_of(table, unit.place.offset, DMAR_DRHD, "segment")
 
     first: dict[int, Drhd] = {}
     for unit in read_dmar(table).drhds:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from rootplex.checks.acpi._tables import (
     bridges_of,
     iort_of,
@@ -23,6 +21,8 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.acpi import IORT_MAPPING
+from rootplex.readers.acpi.fields import place_of
 from rootplex.readers.acpi.iort import (
     RootComplex,
     Smmu,
@@ -48,7 +48,9 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each mapping of a root complex or SMMU that ends beside a bus boundary."""
     iort = iort_of(facts)
-    for node in () if iort is None else iort.nodes:
+    if iort is None:
+        return
+    for node in iort.nodes:
         if not isinstance(node.data, RootComplex | Smmu | SmmuV3):
             continue
         for mapping in node.mappings:
@@ -60,7 +62,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             more = count & 0xFF == 0
             whole = count if more else count + 2
             yield RULE.finding(
-                replace(mapping.place, offset=mapping.offset + 4, length=4),
+                place_of(iort.table, mapping.offset, IORT_MAPPING, "id_count"),
                 f"an IORT mapping has {count + 1:#x} ids, one {'more' if more else 'less'} than {whole:#x}",
                 notes=("the field is the number of ids minus one",),
                 help=f"write {whole - 1:#x}",

@@ -22,7 +22,9 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.acpi import IORT_ITS, IORT_ITS_GROUP, size_of
 from rootplex.model.controllers import Its
+from rootplex.readers.acpi.fields import place_of
 from rootplex.readers.acpi.iort import (
     ItsGroup,
 )
@@ -48,8 +50,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for node in iort.nodes:
         for index, id in enumerate(node.data.ids if isinstance(node.data, ItsGroup) else ()):
             if id not in known:
+                at = node.offset + size_of(IORT_ITS_GROUP, *(IORT_ITS,) * index)
                 yield RULE.finding(
-                    iort.table.place(node.offset + 20 + 4 * index, 4),
+                    place_of(iort.table, at, IORT_ITS, "id"),
                     f"IORT names ITS {id}, which is not there",
                     level=Level.WARNING if frames else Level.ERROR,
                     notes=("the messages go to the GICv2m frame of MADT",) if frames else (_there(known),),

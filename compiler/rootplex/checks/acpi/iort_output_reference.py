@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from rootplex.checks.acpi._tables import (
     bridges_of,
     iort_of,
@@ -22,13 +20,14 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.acpi import IORT_MAPPING, IortType
+from rootplex.readers.acpi.fields import place_of
 from rootplex.readers.acpi.iort import (
     ITS_TYPES,
     SMMU_TYPES,
     IdMapping,
     Iort,
     IortNode,
-    NodeType,
 )
 from rootplex.source.finding import Finding, Level
 
@@ -42,23 +41,25 @@ RULE = Rule(
 
 
 _ALLOWED = {
-    NodeType.ROOT_COMPLEX: (*SMMU_TYPES, *ITS_TYPES),
-    NodeType.SMMU: ITS_TYPES,
-    NodeType.SMMU_V3: ITS_TYPES,
+    IortType.ROOT_COMPLEX: (*SMMU_TYPES, *ITS_TYPES),
+    IortType.SMMU: ITS_TYPES,
+    IortType.SMMU_V3: ITS_TYPES,
 }
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """The first mapping of each node that ends nowhere, or at a node of another kind, and how many do."""
     iort = iort_of(facts)
-    for node in () if iort is None else iort.nodes:
+    if iort is None:
+        return
+    for node in iort.nodes:
         wrong = [(each, text) for each in node.mappings if (text := _fault(iort, node, each))]
         if not wrong:
             continue
         mapping, text = wrong[0]
         more = len(wrong) - 1
         yield RULE.finding(
-            replace(mapping.place, offset=mapping.offset + 12, length=4),
+            place_of(iort.table, mapping.offset, IORT_MAPPING, "output_reference"),
             text,
             notes=(
                 "a root complex leads to an SMMU or an ITS group, an SMMU to an ITS group",
@@ -74,15 +75,15 @@ def _fault(iort: Iort | None, node: IortNode, mapping: IdMapping) -> str | None:
     target = None if iort is None else iort.at(mapping.output_reference)
     if target is None:
         return f"no IORT node starts at {mapping.output_reference:#x}"
-    if node.type in _ALLOWED and target.type not in _ALLOWED[NodeType(node.type)]:
+    if node.type in _ALLOWED and target.type not in _ALLOWED[IortType(node.type)]:
         return f"an IORT {_kind(node)} leads to a {_kind(target)}"
     return None
 
 
 def _kind(node: IortNode) -> str:
-    known = [each.value for each in NodeType]
+    known = [each.value for each in IortType]
     return (
-        NodeType(node.type).name.lower().replace("_", " ")
+        IortType(node.type).name.lower().replace("_", " ")
         if node.type in known
         else f"node of type {node.type}"
     )

@@ -38,10 +38,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     for entry in entries(facts):
         if entry.start_bus > entry.end_bus:
             yield RULE.finding(
-                field(entry, "end"),
+                field(entry, "end_bus"),
                 f"an MCFG entry of segment {entry.segment} ends at bus {entry.end_bus:#04x}, "
                 f"before its start {entry.start_bus:#04x}",
-                related=[(field(entry, "start"), "its start")],
+                related=[(field(entry, "start_bus"), "its start")],
                 help="write the first bus as the start",
                 about=owners_of(facts, entry),
             )

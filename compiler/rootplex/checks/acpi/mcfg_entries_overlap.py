@@ -48,9 +48,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first.segment != other.segment or low > high:
             continue
         yield RULE.finding(
-            field(other, "start"),
+            field(other, "start_bus"),
             f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",
-            related=[(field(first, "start"), shown(first))],
+            related=[(field(first, "start_bus"), shown(first))],
             notes=(f"this entry: {shown(other)}",),
             help="give every segment and bus one entry",
             about=("MCFG", *owners_of(facts, first, other)),

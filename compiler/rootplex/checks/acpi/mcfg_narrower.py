@@ -54,7 +54,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             buses.at,
             f"{name} has buses {buses}, its MCFG entry {entry.start_bus:#04x}-{entry.end_bus:#04x}",
             level=Level.WARNING if facts.arch == "x86_64" else Level.ERROR,
-            related=[(field(entry, "end"), "the entry ends here")],
+            related=[(field(entry, "end_bus"), "the entry ends here")],
             help="let the MCFG entry hold all buses of _CRS, or cut _CRS",
             subject=name,
             rests_on=(name, "MCFG"),

@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         end = entry.base + (entry.end_bus + 1) * BUS_SIZE
         if first < GIB_4 and end > FLASH:
             yield RULE.finding(
-                field(entry, "end"),
+                field(entry, "end_bus"),
                 f"ECAM of {shown(entry)} ends at {end - 1:#x}, over the firmware's flash",
                 related=[(field(entry, "base"), "its base")],
                 help="cut the bus range to what fits below I/O APIC, local APIC and flash",

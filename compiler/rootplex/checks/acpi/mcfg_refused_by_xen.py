@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if entry is None:
             continue
         yield RULE.finding(
-            field(entry, "end"),
+            field(entry, "end_bus"),
             f"Xen refuses the ECAM region that Dom0 reports for segment {segment}, bus {start:#04x}",
             notes=(f"pci_mmcfg_reserved gives {call.result}", f"MCFG: {shown(entry)}"),
             help="let MCFG and the motherboard resources say the same",

@@ -22,6 +22,7 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
+from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, ROOT_BRIDGE
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -37,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for bridge in bridges(facts):
         name = name_of(facts, bridge.path)
         at = replace(bridge.place, path=f"{bridge.path}._CID")
-        if "PNP0A03" not in (bridge.hid, *bridge.cids):
+        if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
             yield RULE.finding(
                 at,
                 f"{name} is {bridge.hid}, without PNP0A03 among its ids",
@@ -45,7 +46,11 @@ def check(facts: Facts) -> Iterator[Finding]:
                 help="add PNP0A03 to 'acpi.cid'",
                 subject=name,
             )
-        elif facts.described is not None and bridge.hid != "PNP0A08" and _has_ecam(facts, bridge.path):
+        elif (
+            facts.described is not None
+            and bridge.hid != EXPRESS_ROOT_BRIDGE
+            and _has_ecam(facts, bridge.path)
+        ):
             yield RULE.finding(
                 replace(at, path=f"{bridge.path}._HID"),
                 f"{name} has ECAM and is {bridge.hid}, not PNP0A08",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, OSC_CONTROLS, OSC_DEFAULT, ROOT_BRIDGE
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.acpi.ids import iommu_of, msi_of
 from rootplex.frontends.acpi.intx import intx_of
@@ -21,11 +22,7 @@ _PORTS = (0xCF8, 8)
 """Configuration mechanism 1 of the PC: address register and data register (PCI 3.0 §3.2.2.3.2)."""
 
 _ADDRESS_KINDS = frozenset({"Word", "DWord", "QWord", "Extended"})
-_HID, _CID = "PNP0A08", ["PNP0A03"]
 _HID_FORM = re.compile(r"([A-Z]{3}|[A-Z0-9]{4})[0-9A-F]{4}")
-_OSC_WORDS = {0: "hotplug", 1: "shpc", 2: "pme", 3: "aer", 4: "capability", 5: "ltr", 7: "dpc"}
-"""Control bits of `_OSC` (PCI Firmware 3.3, table 4-6)."""
-_OSC_DEFAULT = {"pme", "aer", "capability", "ltr"}
 
 
 def bridge_record(bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> Node:
@@ -222,14 +219,14 @@ class _Bridge:
             self.missing("acpi.uid", f"_UID: {uid.reason}", uid.place)
         ids = [each for each in (bridge.hid, *bridge.cids) if each is not None]
         if all(_HID_FORM.fullmatch(each) for each in ids):
-            if bridge.hid is not None and bridge.hid != _HID:
+            if bridge.hid is not None and bridge.hid != EXPRESS_ROOT_BRIDGE:
                 self.acpi["hid"] = leaf(bridge.hid, bridge.place)
-            if bridge.cids and list(bridge.cids) != _CID:
+            if bridge.cids and list(bridge.cids) != [ROOT_BRIDGE]:
                 self.acpi["cid"] = tree(list(bridge.cids), bridge.place)
         osc = bridge.osc
         if osc.known is not None and len(osc.known) >= 3:
-            granted = [word for bit, word in _OSC_WORDS.items() if osc.known[2] >> bit & 1]
-            if set(granted) != _OSC_DEFAULT:
+            granted = [word for word, bit in OSC_CONTROLS.items() if osc.known[2] & bit]
+            if set(granted) != set(OSC_DEFAULT):
                 self.acpi["osc"] = tree(granted, osc.place)
         elif osc.state == "unknown":
             self.missing("acpi.osc", f"_OSC: {osc.reason}", osc.place)

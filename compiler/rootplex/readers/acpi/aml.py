@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, ROOT_BRIDGE
 from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, Session, budget, run_session
 from rootplex.readers.acpi.aml_facts import (
     AcpiDevice,
@@ -48,7 +49,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-HOST_BRIDGE_IDS = frozenset({"PNP0A03", "PNP0A08"})
+HOST_BRIDGE_IDS = frozenset({ROOT_BRIDGE, EXPRESS_ROOT_BRIDGE})
 MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 
 _EVERYWHERE = ("_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_PRT")

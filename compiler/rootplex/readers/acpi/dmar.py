@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-import struct
-
 from msgspec import Struct
 
+from rootplex.formats.acpi import (
+    DMAR_ANDD,
+    DMAR_ATSR,
+    DMAR_DRHD,
+    DMAR_HEAD,
+    DMAR_RHSA,
+    DMAR_RMRR,
+    DMAR_SATC,
+    DMAR_SCOPE,
+    DMAR_STRUCTURE,
+    DRHD_INCLUDE_PCI_ALL,
+    HEADER,
+    DmarType,
+    Layout,
+    size_of,
+)
+from rootplex.readers.acpi.fields import read_fields
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
 
 class DeviceScope(Struct, frozen=True):
-    """A device named by its path: `type` 1 endpoint, 2 bridge (with all below), 3 I/O APIC,
-    4 HPET, 5 namespace device; `path` the (device, function) of each hop from `start_bus`."""
+    """A device named by its path: `type` a `ScopeType`; `path` the (device, function) of each hop from
+    `start_bus`."""
 
     type: int
     flags: int
@@ -34,8 +49,8 @@ class Drhd(Struct, frozen=True):
 
     @property
     def include_all(self) -> bool:
-        """Bit 0 of the flags."""
-        return bool(self.flags & 1)
+        """INCLUDE_PCI_ALL."""
+        return bool(self.flags & DRHD_INCLUDE_PCI_ALL)
 
 
 class Rmrr(Struct, frozen=True):
@@ -97,17 +112,16 @@ class Dmar(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-STRUCTURES_AT = 48
-_SCOPE = struct.Struct("<BBBxBB")
-# Type to the format of its fields after the (type, length) header, which ends where scopes start.
-_FORMATS = {
-    0: struct.Struct("<4xBxHQ"),
-    1: struct.Struct("<4x2xHQQ"),
-    2: struct.Struct("<4xBxH"),
-    3: struct.Struct("<4x4xQI"),
-    4: struct.Struct("<4x3xB"),
-    5: struct.Struct("<4xBxH"),
+STRUCTURES_AT = size_of(HEADER, DMAR_HEAD)
+_LAYOUTS: dict[int, Layout] = {
+    DmarType.DRHD: DMAR_DRHD,
+    DmarType.RMRR: DMAR_RMRR,
+    DmarType.ATSR: DMAR_ATSR,
+    DmarType.RHSA: DMAR_RHSA,
+    DmarType.ANDD: DMAR_ANDD,
+    DmarType.SATC: DMAR_SATC,
 }
+_LEAST = size_of(DMAR_STRUCTURE)
 
 
 def read_dmar(table: Table) -> Dmar:
@@ -118,7 +132,8 @@ def read_dmar(table: Table) -> Dmar:
         text = f"{table.length} bytes, {STRUCTURES_AT} precede the structures"
         problems.append(Problem("size", table.place(4, 4), text))
     else:
-        width, flags = table.data[36] + 1, table.data[37]
+        head = read_fields(DMAR_HEAD, table.data, size_of(HEADER))
+        width, flags = head["host_address_width"] + 1, head["flags"]
     drhds: list[Drhd] = []
     rmrrs: list[Rmrr] = []
     atsrs: list[Atsr] = []
@@ -127,41 +142,39 @@ def read_dmar(table: Table) -> Dmar:
     satcs: list[Satc] = []
     at = STRUCTURES_AT
     while at < table.length:
-        type, length = struct.unpack_from("<HH", table.data, at) if at + 4 <= table.length else (0, 0)
-        if length < 4 or at + length > table.length:
-            text = f"structure of {length} bytes, {table.length - at} are left"
-            problems.append(Problem("length", table.place(at), text))
-            break
-        place = table.place(at, length)
-        format = _FORMATS.get(type)
-        if format is not None and length < format.size:
+        left = table.length - at
+        own = read_fields(DMAR_STRUCTURE, table.data, at) if left >= _LEAST else {"type": 0, "length": 0}
+        type, length = own["type"], own["length"]
+        if not _LEAST <= length <= left:
             problems.append(
-                Problem("length", place, f"structure of type {type} has {length} bytes, not {format.size}")
+                Problem("length", table.place(at), f"structure of {length} bytes, {left} are left")
             )
-        elif format is not None:
-            fields = format.unpack_from(table.data, at)
-            start, end = at + format.size, at + length
+            break
+        place, layout = table.place(at, length), _LAYOUTS.get(type)
+        if layout is not None and length < (size := size_of(layout)):
+            text = f"structure of type {type} has {length} bytes, not {size}"
+            problems.append(Problem("length", place, text))
+        elif layout is not None:
+            it = read_fields(layout, table.data, at)
+            start, end = at + size_of(layout), at + length
             match type:
-                case 0:
-                    flags_, segment, base = fields
+                case DmarType.DRHD:
                     scopes = _scopes(table, start, end, problems)
-                    drhds.append(Drhd(flags_, segment, base, scopes, place))
-                case 1:
-                    segment, base, limit = fields
+                    drhds.append(Drhd(it["flags"], it["segment"], it["base"], scopes, place))
+                case DmarType.RMRR:
                     scopes = _scopes(table, start, end, problems)
-                    rmrrs.append(Rmrr(segment, base, limit, scopes, place))
-                case 2:
-                    flags_, segment = fields
-                    atsrs.append(Atsr(flags_, segment, _scopes(table, start, end, problems), place))
-                case 3:
-                    base, proximity_domain = fields
-                    rhsas.append(Rhsa(base, proximity_domain, place))
-                case 4:
+                    rmrrs.append(Rmrr(it["segment"], it["base"], it["limit"], scopes, place))
+                case DmarType.ATSR:
+                    scopes = _scopes(table, start, end, problems)
+                    atsrs.append(Atsr(it["flags"], it["segment"], scopes, place))
+                case DmarType.RHSA:
+                    rhsas.append(Rhsa(it["base"], it["proximity_domain"], place))
+                case DmarType.ANDD:
                     name = table.data[start:end].partition(b"\0")[0].decode("latin-1")
-                    andds.append(Andd(fields[0], name, place))
-                case 5:
-                    flags_, segment = fields
-                    satcs.append(Satc(flags_, segment, _scopes(table, start, end, problems), place))
+                    andds.append(Andd(it["number"], name, place))
+                case DmarType.SATC:
+                    scopes = _scopes(table, start, end, problems)
+                    satcs.append(Satc(it["flags"], it["segment"], scopes, place))
         at += length
     return Dmar(
         table=table,
@@ -179,20 +192,20 @@ def read_dmar(table: Table) -> Dmar:
 
 def _scopes(table: Table, start: int, end: int, problems: list[Problem]) -> tuple[DeviceScope, ...]:
     found = []
-    at = start
+    at, head = start, size_of(DMAR_SCOPE)
     while at < end:
         length = table.data[at + 1] if at + 1 < end else 0
-        if length < _SCOPE.size or at + length > end:
-            problems.append(
-                Problem("length", table.place(at), f"device scope of {length} bytes, {end - at} are left")
-            )
+        if not head <= length <= end - at:
+            text = f"device scope of {length} bytes, {end - at} are left"
+            problems.append(Problem("length", table.place(at), text))
             break
-        type, _, flags, enumeration_id, start_bus = _SCOPE.unpack_from(table.data, at)
-        hops = table.data[at + _SCOPE.size : at + length]
+        it = read_fields(DMAR_SCOPE, table.data, at)
+        hops = table.data[at + head : at + length]
         path = tuple(zip(hops[::2], hops[1::2], strict=False))
         place = table.place(at, length)
         if not path or len(hops) % 2:
             problems.append(Problem("size", place, f"a path of {len(hops)} bytes is not a number of hops"))
-        found.append(DeviceScope(type, flags, enumeration_id, start_bus, path, place))
+        scope = DeviceScope(it["type"], it["flags"], it["enumeration_id"], it["start_bus"], path, place)
+        found.append(scope)
         at += length
     return tuple(found)

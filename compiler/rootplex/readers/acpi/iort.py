@@ -5,9 +5,29 @@ The facts are in `iort_facts`, the translation of ids in `iort_ids`; both are of
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
+from rootplex.formats.acpi import (
+    HEADER,
+    IORT_HEAD,
+    IORT_ITS,
+    IORT_ITS_GROUP,
+    IORT_IWB,
+    IORT_MAPPING,
+    IORT_NAMED_COMPONENT,
+    IORT_NODE,
+    IORT_PMCG,
+    IORT_RMR,
+    IORT_RMR_DESCRIPTOR,
+    IORT_ROOT_COMPLEX,
+    IORT_SMMU,
+    IORT_SMMU_V3,
+    IortType,
+    Layout,
+    offset_of,
+    size_of,
+)
+from rootplex.readers.acpi.fields import fitting, place_of, read_fields
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort_facts import (
     IdMapping,
@@ -19,7 +39,6 @@ from rootplex.readers.acpi.iort_facts import (
     Iwb,
     NamedComponent,
     NodeData,
-    NodeType,
     Pmcg,
     Rmr,
     RmrDescriptor,
@@ -43,7 +62,6 @@ __all__ = [
     "Iwb",
     "NamedComponent",
     "NodeData",
-    "NodeType",
     "Pmcg",
     "Rmr",
     "RmrDescriptor",
@@ -57,94 +75,44 @@ __all__ = [
     "special_index",
 ]
 
-NODES_AT = 36
-_NODE = struct.Struct("<BHBIII")
-_MAPPING = struct.Struct("<5I")
+NODES_AT = size_of(HEADER)
+_LEAST = size_of(HEADER, IORT_HEAD)
+_NODE_SIZE, _MAPPING_SIZE = size_of(IORT_NODE), size_of(IORT_MAPPING)
+_RMR_SIZE, _ITS_SIZE = size_of(IORT_RMR_DESCRIPTOR), size_of(IORT_ITS)
 
-# Every field by its offset in the node, from which it is read and in which places point: name,
-# offset, format. A field that does not fit into the node is left out (None in the facts).
-_HEADER_FIELDS = (
-    ("type", 0, "<B"),
-    ("length", 1, "<H"),
-    ("revision", 3, "<B"),
-    ("identifier", 4, "<I"),
-    ("mapping_count", 8, "<I"),
-    ("mapping_offset", 12, "<I"),
-)
-_MEMORY_FIELDS = (("cache_coherency", 0, "<I"), ("allocation_hints", 4, "<B"), ("memory_flags", 7, "<B"))
-
-
-def _shifted(fields: tuple[tuple[str, int, str], ...], by: int) -> tuple[tuple[str, int, str], ...]:
-    return tuple((name, offset + by, format) for name, offset, format in fields)
-
-
-# Type to its fields, and how many bytes a node of it has at least.
-_FIELDS: dict[int, tuple[int, tuple[tuple[str, int, str], ...]]] = {
-    NodeType.ITS_GROUP: (20, (("count", 16, "<I"),)),
-    NodeType.NAMED_COMPONENT: (
-        29,
-        (("flags", 16, "<I"), *_shifted(_MEMORY_FIELDS, 20), ("address_size_limit", 28, "<B")),
-    ),
-    NodeType.ROOT_COMPLEX: (
-        32,
-        (
-            *_shifted(_MEMORY_FIELDS, 16),
-            ("ats_attribute", 24, "<I"),
-            ("segment", 28, "<I"),
-            ("address_size_limit", 32, "<B"),
-            ("pasid_capabilities", 33, "<H"),
-        ),
-    ),
-    NodeType.SMMU: (40, (("base", 16, "<Q"), ("span", 24, "<Q"), ("model", 32, "<I"), ("flags", 36, "<I"))),
-    NodeType.SMMU_V3: (
-        60,
-        (
-            ("base", 16, "<Q"),
-            ("flags", 24, "<I"),
-            ("vatos", 32, "<Q"),
-            ("model", 40, "<I"),
-            ("event_gsiv", 44, "<I"),
-            ("pri_gsiv", 48, "<I"),
-            ("gerr_gsiv", 52, "<I"),
-            ("sync_gsiv", 56, "<I"),
-            ("proximity_domain", 60, "<I"),
-            ("device_id_mapping_index", 64, "<I"),
-        ),
-    ),
-    NodeType.PMCG: (
-        32,
-        (
-            ("base", 16, "<Q"),
-            ("overflow_gsiv", 24, "<I"),
-            ("node_reference", 28, "<I"),
-            ("base_page1", 32, "<Q"),
-        ),
-    ),
-    NodeType.RMR: (28, (("flags", 16, "<I"), ("count", 20, "<I"), ("descriptors_offset", 24, "<I"))),
-    NodeType.IWB: (26, (("base", 16, "<Q"), ("index", 24, "<H"))),
+# Type to its layout, and how many bytes a node of it has at least: later fields are of later revisions.
+_LAYOUTS: dict[int, tuple[Layout, int]] = {
+    IortType.ITS_GROUP: (IORT_ITS_GROUP, size_of(IORT_ITS_GROUP)),
+    IortType.NAMED_COMPONENT: (IORT_NAMED_COMPONENT, size_of(IORT_NAMED_COMPONENT)),
+    IortType.ROOT_COMPLEX: (IORT_ROOT_COMPLEX, offset_of(IORT_ROOT_COMPLEX, "address_size_limit")),
+    IortType.SMMU: (IORT_SMMU, offset_of(IORT_SMMU, "global_interrupt_offset")),
+    IortType.SMMU_V3: (IORT_SMMU_V3, offset_of(IORT_SMMU_V3, "proximity_domain")),
+    IortType.PMCG: (IORT_PMCG, offset_of(IORT_PMCG, "base_page1")),
+    IortType.RMR: (IORT_RMR, size_of(IORT_RMR)),
+    IortType.IWB: (IORT_IWB, size_of(IORT_IWB)),
 }
-_RMR_DESCRIPTOR = struct.Struct("<QQI")
 
 
 def read_iort(table: Table) -> Iort:
     """All nodes, in table order. Reading ends where a node cannot be one, with a problem."""
     problems = list(table.problems)
     data = table.data
-    if table.length < NODES_AT + 12:
-        text = f"{table.length} bytes, the header of IORT has {NODES_AT + 12}"
+    if table.length < _LEAST:
+        text = f"{table.length} bytes, the header of IORT has {_LEAST}"
         return Iort(table, 0, 0, (), (*problems, Problem("size", table.place(4, 4), text)))
-    node_count, node_offset = struct.unpack_from("<II", data, NODES_AT)
+    head = read_fields(IORT_HEAD, data, NODES_AT)
+    node_count, node_offset = head["node_count"], head["node_offset"]
     nodes: list[IortNode] = []
     at = node_offset
     for index in range(node_count):
-        if at + _NODE.size > table.length:
+        if at + _NODE_SIZE > table.length:
             text = f"node {index} of {node_count} at {at:#x} lies beyond the table's {table.length:#x} bytes"
-            problems.append(Problem("count", table.place(NODES_AT, 4), text))
+            problems.append(Problem("count", place_of(table, NODES_AT, IORT_HEAD, "node_count"), text))
             break
-        length = int.from_bytes(data[at + 1 : at + 3], "little")
-        if length < _NODE.size or at + length > table.length:
+        length = read_fields(IORT_NODE, data, at)["length"]
+        if length < _NODE_SIZE or at + length > table.length:
             text = f"node {index} has a length of {length}, {table.length - at} bytes are left"
-            problems.append(Problem("length", table.place(at + 1, 2), text))
+            problems.append(Problem("length", place_of(table, at, IORT_NODE, "length"), text))
             break
         nodes.append(_node(table, at, length, problems))
         at += length
@@ -153,43 +121,43 @@ def read_iort(table: Table) -> Iort:
         for mapping in node.mappings:
             if mapping.output_reference not in starts:
                 text = f"output reference {mapping.output_reference:#x} is not the start of a node"
-                problems.append(Problem("reference", table.place(mapping.offset + 12, 4), text))
+                problems.append(
+                    Problem(
+                        "reference", place_of(table, mapping.offset, IORT_MAPPING, "output_reference"), text
+                    )
+                )
     return Iort(table, node_count, node_offset, tuple(nodes), tuple(problems))
 
 
 def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNode:
     body = table.data[at : at + length]
-    type, _, revision, identifier, mapping_count, mapping_offset = _NODE.unpack_from(body)
-    minimum, specific = _FIELDS.get(type, (0, ()))
+    values = read_fields(IORT_NODE, body)
+    type, mapping_count, mapping_offset = values["type"], values["mapping_count"], values["mapping_offset"]
+    layout, minimum = _LAYOUTS.get(type, (IORT_NODE, 0))
     # What older revisions lack is where their mappings begin.
     end = mapping_offset if mapping_count and minimum <= mapping_offset <= length else length
-    values: dict[str, int] = {}
-    places: dict[str, tuple[int, int]] = {}
-    for name, offset, format in (*_HEADER_FIELDS, *specific):
-        size = struct.calcsize(format)
-        if offset + size <= end:
-            (values[name],) = struct.unpack_from(format, body, offset)
-            places[name] = (at + offset, size)
-    data: NodeData = Unknown(body[_NODE.size :])
-    if type in _FIELDS and length >= minimum:
+    layout = fitting(layout, end)
+    values = read_fields(layout, body)
+    data: NodeData = Unknown(body[_NODE_SIZE:])
+    if type in _LAYOUTS and length >= minimum:
         data = _data(type, values, body, at)
         problems.extend(_excess(type, values, table, at, length))
-    elif type in _FIELDS:
-        text = f"{NodeType(type).name} node of {length} bytes, it has at least {minimum}"
-        problems.append(Problem("length", table.place(at + 1, 2), text))
+    elif type in _LAYOUTS:
+        text = f"{IortType(type).name} node of {length} bytes, it has at least {minimum}"
+        problems.append(Problem("length", place_of(table, at, IORT_NODE, "length"), text))
     else:
-        problems.append(Problem("type", table.place(at, 1), f"unknown node type {type}"))
+        problems.append(Problem("type", place_of(table, at, IORT_NODE, "type"), f"unknown node type {type}"))
     return IortNode(
         offset=at,
         type=type,
         length=length,
-        revision=revision,
-        identifier=identifier,
+        revision=values["revision"],
+        identifier=values["identifier"],
         mapping_count=mapping_count,
         mapping_offset=mapping_offset,
         mappings=_mappings(table, at, length, mapping_count, mapping_offset, problems),
         data=data,
-        fields=places,
+        fields={name: (at + offset_of(layout, name), size) for name, size in layout},
         place=table.place(at, length),
     )
 
@@ -201,40 +169,40 @@ def _mappings(
         return ()
     if offset == 0:
         text = f"{count} mappings, but no offset of the mapping array"
-        problems.append(Problem("count", table.place(node + 12, 4), text))
+        problems.append(Problem("count", place_of(table, node, IORT_NODE, "mapping_offset"), text))
         return ()
     start = node + offset
-    fitting = max(0, min(count, (table.length - start) // _MAPPING.size))
-    inside = max(0, (length - offset) // _MAPPING.size)
+    fitting = max(0, min(count, (table.length - start) // _MAPPING_SIZE))
+    inside = max(0, (length - offset) // _MAPPING_SIZE)
     if count > inside:
         text = f"{count} mappings at {offset:#x} of the node, but only {inside} fit into its {length} bytes"
-        problems.append(Problem("count", table.place(node + 8, 4), text))
+        problems.append(Problem("count", place_of(table, node, IORT_NODE, "mapping_count"), text))
     found = []
     for index in range(fitting):
-        at = start + index * _MAPPING.size
-        fields = _MAPPING.unpack_from(table.data, at)
-        input_base, id_count, output_base, output_reference, flags = fields
-        place = table.place(at, _MAPPING.size)
-        found.append(IdMapping(index, input_base, id_count, output_base, output_reference, flags, at, place))
+        at = start + index * _MAPPING_SIZE
+        fields = read_fields(IORT_MAPPING, table.data, at)
+        found.append(IdMapping(index=index, **fields, offset=at, place=table.place(at, _MAPPING_SIZE)))
     return tuple(found)
 
 
 def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
     """The fields of a node of a known type that is long enough for it."""
     match type:
-        case NodeType.ITS_GROUP:
-            count = min(values["count"], (len(body) - 20) // 4)
-            return ItsGroup(struct.unpack_from(f"<{count}I", body, 20))
-        case NodeType.NAMED_COMPONENT:
+        case IortType.ITS_GROUP:
+            start = size_of(IORT_ITS_GROUP)
+            count = min(values["count"], (len(body) - start) // _ITS_SIZE)
+            offsets = range(start, start + count * _ITS_SIZE, _ITS_SIZE)
+            return ItsGroup(tuple(read_fields(IORT_ITS, body, offset)["id"] for offset in offsets))
+        case IortType.NAMED_COMPONENT:
             return NamedComponent(
                 flags=values["flags"],
                 cache_coherency=values["cache_coherency"],
                 allocation_hints=values["allocation_hints"],
                 memory_flags=values["memory_flags"],
                 address_size_limit=values["address_size_limit"],
-                device_name=_text(body[29:]),
+                device_name=_text(body[size_of(IORT_NAMED_COMPONENT) :]),
             )
-        case NodeType.ROOT_COMPLEX:
+        case IortType.ROOT_COMPLEX:
             return RootComplex(
                 cache_coherency=values["cache_coherency"],
                 allocation_hints=values["allocation_hints"],
@@ -244,9 +212,9 @@ def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
                 address_size_limit=values.get("address_size_limit"),
                 pasid_capabilities=values.get("pasid_capabilities"),
             )
-        case NodeType.SMMU:
+        case IortType.SMMU:
             return Smmu(values["base"], values["span"], values["model"], values["flags"])
-        case NodeType.SMMU_V3:
+        case IortType.SMMU_V3:
             return SmmuV3(
                 base=values["base"],
                 flags=values["flags"],
@@ -259,43 +227,43 @@ def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
                 proximity_domain=values.get("proximity_domain"),
                 device_id_mapping_index=values.get("device_id_mapping_index"),
             )
-        case NodeType.PMCG:
+        case IortType.PMCG:
             return Pmcg(
                 base=values["base"],
                 overflow_gsiv=values["overflow_gsiv"],
                 node_reference=values["node_reference"],
                 base_page1=values.get("base_page1"),
             )
-        case NodeType.RMR:
+        case IortType.RMR:
             start = values["descriptors_offset"]
-            count = max(0, min(values["count"], (len(body) - start) // _RMR_DESCRIPTOR.size))
-            offsets = range(start, start + count * _RMR_DESCRIPTOR.size, _RMR_DESCRIPTOR.size)
+            count = max(0, min(values["count"], (len(body) - start) // _RMR_SIZE))
+            offsets = range(start, start + count * _RMR_SIZE, _RMR_SIZE)
             return Rmr(
                 values["flags"],
                 tuple(_rmr_descriptor(body, offset, at) for offset in offsets),
             )
-        case NodeType.IWB:
-            return Iwb(values["base"], values["index"], _text(body[26:]))
-    return Unknown(body[_NODE.size :])
+        case IortType.IWB:
+            return Iwb(values["base"], values["index"], _text(body[size_of(IORT_IWB) :]))
+    return Unknown(body[_NODE_SIZE:])
 
 
 def _excess(type: int, values: dict[str, int], table: Table, at: int, length: int) -> Iterator[Problem]:
     """Counts of a node that say more than its length has room for."""
-    if type == NodeType.ITS_GROUP and values["count"] > (fitting := (length - 20) // 4):
-        yield Problem(
-            "count", table.place(at + 16, 4), f"{values['count']} ITS ids, {fitting} fit into the node"
-        )
-    if type == NodeType.RMR:
-        room = max(0, length - values["descriptors_offset"]) // _RMR_DESCRIPTOR.size
+    if type == IortType.ITS_GROUP and values["count"] > (
+        room := (length - size_of(IORT_ITS_GROUP)) // _ITS_SIZE
+    ):
+        place = place_of(table, at, IORT_ITS_GROUP, "count")
+        yield Problem("count", place, f"{values['count']} ITS ids, {room} fit into the node")
+    if type == IortType.RMR:
+        room = max(0, length - values["descriptors_offset"]) // _RMR_SIZE
         if values["count"] > room:
-            yield Problem(
-                "count", table.place(at + 20, 4), f"{values['count']} ranges, {room} fit into the node"
-            )
+            place = place_of(table, at, IORT_RMR, "count")
+            yield Problem("count", place, f"{values['count']} ranges, {room} fit into the node")
 
 
 def _rmr_descriptor(body: bytes, offset: int, node: int) -> RmrDescriptor:
-    base, length, _ = _RMR_DESCRIPTOR.unpack_from(body, offset)
-    return RmrDescriptor(base, length, node + offset)
+    it = read_fields(IORT_RMR_DESCRIPTOR, body, offset)
+    return RmrDescriptor(it["base"], it["length"], node + offset)
 
 
 def _text(body: bytes) -> str:

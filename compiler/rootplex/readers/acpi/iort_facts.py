@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from rootplex.formats.acpi import IORT_SINGLE_MAPPING
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-
-
-class NodeType(IntEnum):
-    """The node types; others are kept with their number."""
-
-    ITS_GROUP = 0
-    NAMED_COMPONENT = 1
-    ROOT_COMPLEX = 2
-    SMMU = 3
-    SMMU_V3 = 4
-    PMCG = 5
-    RMR = 6
-    IWB = 7
 
 
 class IdMapping(Struct, frozen=True):
@@ -40,8 +27,8 @@ class IdMapping(Struct, frozen=True):
 
     @property
     def single(self) -> bool:
-        """Bit 0: the mapping takes any input id to `output_base`."""
-        return bool(self.flags & 1)
+        """The mapping takes any input id to `output_base`."""
+        return bool(self.flags & IORT_SINGLE_MAPPING)
 
 
 class ItsGroup(Struct, frozen=True):

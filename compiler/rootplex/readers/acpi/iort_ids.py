@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rootplex.formats.acpi import IORT_V3_DEVICE_ID_VALID, IortType
 from rootplex.readers.acpi.iort_facts import (
     IdMapping,
     IdResult,
     IdStep,
     Iort,
     IortNode,
-    NodeType,
     Pmcg,
     RootComplex,
     SmmuV3,
 )
 from rootplex.readers.problem import Problem
 
-SMMU_TYPES = (NodeType.SMMU, NodeType.SMMU_V3)
-ITS_TYPES = (NodeType.ITS_GROUP,)
-_SINGLE_TYPES = (NodeType.NAMED_COMPONENT, NodeType.ROOT_COMPLEX, NodeType.IWB)
+SMMU_TYPES = (IortType.SMMU, IortType.SMMU_V3)
+ITS_TYPES = (IortType.ITS_GROUP,)
+_SINGLE_TYPES = (IortType.NAMED_COMPONENT, IortType.ROOT_COMPLEX, IortType.IWB)
 _U32 = 0xFFFFFFFF
-_DEVICE_ID_INDEX_VALID = 0x10
 
 
 def root_complex(iort: Iort, segment: int) -> IortNode | None:
@@ -42,7 +41,7 @@ def special_index(node: IortNode) -> int | None:
         if node.revision < 5:
             if data.event_gsiv and data.pri_gsiv and data.gerr_gsiv and data.sync_gsiv:
                 return None
-        elif not data.flags & _DEVICE_ID_INDEX_VALID:
+        elif not data.flags & IORT_V3_DEVICE_ID_VALID:
             return None
         index = data.device_id_mapping_index
         return index if index is not None and index < node.mapping_count else None

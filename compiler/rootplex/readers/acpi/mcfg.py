@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-
 from msgspec import Struct
 
+from rootplex.formats.acpi import HEADER, MCFG_ENTRY, MCFG_HEAD, size_of
+from rootplex.readers.acpi.fields import read_fields
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
@@ -33,8 +33,8 @@ class Mcfg(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-ENTRIES_AT = 44
-_ENTRY = struct.Struct("<QHBBI")
+ENTRIES_AT = size_of(HEADER, MCFG_HEAD)
+_ENTRY_SIZE = size_of(MCFG_ENTRY)
 
 
 def read_mcfg(table: Table) -> Mcfg:
@@ -45,13 +45,13 @@ def read_mcfg(table: Table) -> Mcfg:
             Problem("size", table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries")
         )
         return Mcfg(table, (), 0, tuple(problems))
-    count, remainder = divmod(table.length - ENTRIES_AT, _ENTRY.size)
+    count, remainder = divmod(table.length - ENTRIES_AT, _ENTRY_SIZE)
     entries = []
     for index in range(count):
-        offset = ENTRIES_AT + index * _ENTRY.size
-        base, segment, start_bus, end_bus, reserved = _ENTRY.unpack_from(table.data, offset)
-        place = table.place(offset, _ENTRY.size)
-        entries.append(McfgEntry(index, base, segment, start_bus, end_bus, reserved, offset, place))
+        offset = ENTRIES_AT + index * _ENTRY_SIZE
+        fields = read_fields(MCFG_ENTRY, table.data, offset)
+        place = table.place(offset, _ENTRY_SIZE)
+        entries.append(McfgEntry(index=index, **fields, offset=offset, place=place))
     if remainder:
         at = table.length - remainder
         problems.append(

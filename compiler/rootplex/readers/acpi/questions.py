@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rootplex.formats.acpi import DSM_UUID, OSC_UUID
 from rootplex.readers.acpi.acpiexec import Evaluation
 from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table
 
@@ -23,10 +25,8 @@ ASKED = "RPXQ"
 _ROOMS = tuple(f"RPX{digit:X}" for digit in range(16))
 """Names for the device that holds ours; the first that is in no other table is taken."""
 
-# The arguments of a first query: UUID (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.5 and §4.6), revision,
+# The arguments of a first query: UUID, revision,
 # and for _OSC the query flag, all that Linux may support and all that it may ask for.
-_OSC_UUID = bytes.fromhex("5b4ddb33f71f1c4096577441c03dd766")
-_DSM_UUID = bytes.fromhex("d037c9e553357a4d9117ea4d19c3434d")
 _OSC_CELLS = struct.pack("<3I", 1, 0x19F, 0xBF)
 
 _PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3}){0,29}")
@@ -53,8 +53,8 @@ def _name(path: str) -> bytes:
 
 _BYTE_1, _BYTE_3, _BYTE_5 = b"\x0a\x01", b"\x0a\x03", b"\x0a\x05"
 _ARGUMENTS = {
-    "_OSC": _buffer(_OSC_UUID) + _BYTE_1 + _BYTE_3 + _buffer(_OSC_CELLS),
-    "_DSM": _buffer(_DSM_UUID) + _BYTE_1 + _BYTE_5 + _packaged(b"\x12", b"\x01\x00"),
+    "_OSC": _buffer(UUID(OSC_UUID).bytes_le) + _BYTE_1 + _BYTE_3 + _buffer(_OSC_CELLS),
+    "_DSM": _buffer(UUID(DSM_UUID).bytes_le) + _BYTE_1 + _BYTE_5 + _packaged(b"\x12", b"\x01\x00"),
 }
 
 

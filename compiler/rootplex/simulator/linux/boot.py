@@ -11,8 +11,8 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from rootplex.formats.acpi import IortType
 from rootplex.known.kernels import Profile, profile
-from rootplex.readers.acpi.iort_facts import NodeType
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
@@ -237,11 +237,11 @@ def _asks_for_acs(
         return not settings.vpci
     if firmware.iort is None:
         return False
-    smmus = {node.offset for node in firmware.iort.nodes if node.type in (NodeType.SMMU, NodeType.SMMU_V3)}
+    smmus = {node.offset for node in firmware.iort.nodes if node.type in (IortType.SMMU, IortType.SMMU_V3)}
     return any(
         mapping.output_reference in smmus
         for node in firmware.iort.nodes
-        if node.type == NodeType.ROOT_COMPLEX
+        if node.type == IortType.ROOT_COMPLEX
         for mapping in node.mappings
     )
 

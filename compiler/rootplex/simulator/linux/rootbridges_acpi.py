@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rootplex.formats.acpi import ROOT_BRIDGE
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
@@ -24,7 +25,6 @@ from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBr
 from rootplex.source.place import Place
 
 EIO, EBUSY, ENODEV, EINVAL = -5, -16, -19, -22
-ROOT_ID = "PNP0A03"
 CF8, CFF = 0xCF8, 0xCFF
 ADDRESS_SPACES = ("Word", "DWord", "QWord", "Extended")
 
@@ -55,8 +55,8 @@ def find_bridges(probe: AcpiProbe) -> Iterator[tuple[AcpiHostBridge, RootBridge]
             if value.state != "absent":
                 places[name] = value.place
         root = RootBridge(index, bridge.path, places, reassign=False)
-        if ROOT_ID not in (bridge.hid, *bridge.cids):
-            root.fail(ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_ID}", bridge.place)
+        if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
+            root.fail(ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_BRIDGE}", bridge.place)
         yield bridge, root
 
 

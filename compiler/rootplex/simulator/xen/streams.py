@@ -6,7 +6,8 @@ that name another IOMMU than the first function's are passed over.
 
 from __future__ import annotations
 
-from rootplex.readers.acpi.iort import Iort, NodeType, RootComplex, map_id
+from rootplex.formats.acpi import IortType
+from rootplex.readers.acpi.iort import Iort, RootComplex, map_id
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import Record, Streams
@@ -81,7 +82,7 @@ def translate_iort(iort: Iort, record: Record) -> tuple[int, Streams | None]:
     ids: list[int] = []
     for devfn in record.functions():
         for root in roots[:1]:
-            found = map_id(iort, root, record.bus << 8 | devfn, (NodeType.SMMU, NodeType.SMMU_V3))
+            found = map_id(iort, root, record.bus << 8 | devfn, (IortType.SMMU, IortType.SMMU_V3))
             if found.node is not None:
                 target = found.node.offset
                 ids.append(found.id)

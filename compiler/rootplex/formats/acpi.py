@@ -1,0 +1,203 @@
+"""The fields of ACPI structures, in order: name and bytes; and the numbers that stand in them.
+
+Sources: ACPI 6.5 §5.2.6 (header); PCI Firmware 3.3 §4.1.2 (MCFG), table 4-7 (`_OSC`); Arm DEN 0049E.e §3
+(IORT); Intel VT-d 4.1 §8 (DMAR).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypeAlias
+
+Layout: TypeAlias = tuple[tuple[str, int], ...]
+
+HEADER: Layout = (
+    ("signature", 4),
+    ("length", 4),
+    ("revision", 1),
+    ("checksum", 1),
+    ("oem_id", 6),
+    ("oem_table_id", 8),
+    ("oem_revision", 4),
+    ("creator_id", 4),
+    ("creator_revision", 4),
+)
+
+ROOT_BRIDGE, EXPRESS_ROOT_BRIDGE = "PNP0A03", "PNP0A08"
+"""The `_HID`s of a PCI host bridge, and of one with extended configuration space."""
+
+OSC_UUID = "33db4d5b-1ff7-401c-9657-7441c03dd766"
+DSM_UUID = "e5c937d0-3553-4d7a-9117-ea4d19c3434d"
+"""What a host bridge's `_OSC` and `_DSM` are called with (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.6)."""
+
+OSC_CONTROLS = {
+    "hotplug": 1 << 0,
+    "shpc": 1 << 1,
+    "pme": 1 << 2,
+    "aer": 1 << 3,
+    "capability": 1 << 4,
+    "ltr": 1 << 5,
+    "dpc": 1 << 7,
+}
+"""The control field of a host bridge's `_OSC`: what an operating system asks for."""
+
+OSC_DEFAULT = ("pme", "aer", "capability", "ltr")
+
+MCFG_HEAD: Layout = (("reserved", 8),)
+MCFG_ENTRY: Layout = (("base", 8), ("segment", 2), ("start_bus", 1), ("end_bus", 1), ("reserved", 4))
+
+
+class IortType(IntEnum):
+    """The types of IORT's nodes."""
+
+    ITS_GROUP = 0
+    NAMED_COMPONENT = 1
+    ROOT_COMPLEX = 2
+    SMMU = 3
+    SMMU_V3 = 4
+    PMCG = 5
+    RMR = 6
+    IWB = 7
+
+
+IORT_HEAD: Layout = (("node_count", 4), ("node_offset", 4), ("reserved", 4))
+IORT_NODE: Layout = (
+    ("type", 1),
+    ("length", 2),
+    ("revision", 1),
+    ("identifier", 4),
+    ("mapping_count", 4),
+    ("mapping_offset", 4),
+)
+_MEMORY: Layout = (
+    ("cache_coherency", 4),
+    ("allocation_hints", 1),
+    ("memory_reserved", 2),
+    ("memory_flags", 1),
+)
+IORT_ITS_GROUP: Layout = (*IORT_NODE, ("count", 4))
+IORT_ITS: Layout = (("id", 4),)
+IORT_NAMED_COMPONENT: Layout = (*IORT_NODE, ("flags", 4), *_MEMORY, ("address_size_limit", 1))
+IORT_ROOT_COMPLEX: Layout = (
+    *IORT_NODE,
+    *_MEMORY,
+    ("ats_attribute", 4),
+    ("segment", 4),
+    ("address_size_limit", 1),
+    ("pasid_capabilities", 2),
+    ("reserved", 1),
+    ("flags", 4),
+)
+IORT_SMMU: Layout = (
+    *IORT_NODE,
+    ("base", 8),
+    ("span", 8),
+    ("model", 4),
+    ("flags", 4),
+    ("global_interrupt_offset", 4),
+    ("context_interrupt_count", 4),
+    ("context_interrupt_offset", 4),
+    ("pmu_interrupt_count", 4),
+    ("pmu_interrupt_offset", 4),
+    ("global_gsiv", 4),
+    ("global_interrupt_flags", 4),
+    ("configuration_gsiv", 4),
+    ("configuration_interrupt_flags", 4),
+)
+IORT_SMMU_CONTEXT: Layout = (("gsiv", 4), ("flags", 4))
+IORT_SMMU_V3: Layout = (
+    *IORT_NODE,
+    ("base", 8),
+    ("flags", 4),
+    ("reserved", 4),
+    ("vatos", 8),
+    ("model", 4),
+    ("event_gsiv", 4),
+    ("pri_gsiv", 4),
+    ("gerr_gsiv", 4),
+    ("sync_gsiv", 4),
+    ("proximity_domain", 4),
+    ("device_id_mapping_index", 4),
+)
+IORT_PMCG: Layout = (
+    *IORT_NODE,
+    ("base", 8),
+    ("overflow_gsiv", 4),
+    ("node_reference", 4),
+    ("base_page1", 8),
+)
+IORT_RMR: Layout = (*IORT_NODE, ("flags", 4), ("count", 4), ("descriptors_offset", 4))
+IORT_RMR_DESCRIPTOR: Layout = (("base", 8), ("length", 8), ("reserved", 4))
+IORT_IWB: Layout = (*IORT_NODE, ("base", 8), ("index", 2))
+IORT_MAPPING: Layout = (
+    ("input_base", 4),
+    ("id_count", 4),
+    ("output_base", 4),
+    ("output_reference", 4),
+    ("flags", 4),
+)
+
+IORT_SINGLE_MAPPING = 1 << 0
+IORT_CPM, IORT_DACS = 1 << 0, 1 << 1
+"""Memory flags: a coherent path to memory, and device attributes that say so."""
+IORT_ATS, IORT_PRI = 1 << 0, 1 << 1
+IORT_V2_COHERENT_WALK = 1 << 1
+IORT_V3_COHERENT, IORT_V3_DEVICE_ID_VALID = 1 << 0, 1 << 4
+
+
+class DmarType(IntEnum):
+    """The types of DMAR's structures."""
+
+    DRHD = 0
+    RMRR = 1
+    ATSR = 2
+    RHSA = 3
+    ANDD = 4
+    SATC = 5
+
+
+class ScopeType(IntEnum):
+    """What a device scope of DMAR names; a bridge stands for everything below it."""
+
+    ENDPOINT = 1
+    BRIDGE = 2
+    IO_APIC = 3
+    HPET = 4
+    NAMESPACE = 5
+
+
+DMAR_HEAD: Layout = (("host_address_width", 1), ("flags", 1), ("reserved", 10))
+DMAR_STRUCTURE: Layout = (("type", 2), ("length", 2))
+DMAR_DRHD: Layout = (*DMAR_STRUCTURE, ("flags", 1), ("size", 1), ("segment", 2), ("base", 8))
+DMAR_RMRR: Layout = (*DMAR_STRUCTURE, ("reserved", 2), ("segment", 2), ("base", 8), ("limit", 8))
+DMAR_ATSR: Layout = (*DMAR_STRUCTURE, ("flags", 1), ("reserved", 1), ("segment", 2))
+DMAR_RHSA: Layout = (*DMAR_STRUCTURE, ("reserved", 4), ("base", 8), ("proximity_domain", 4))
+DMAR_ANDD: Layout = (*DMAR_STRUCTURE, ("reserved", 3), ("number", 1))
+DMAR_SATC: Layout = DMAR_ATSR
+DMAR_SCOPE: Layout = (
+    ("type", 1),
+    ("length", 1),
+    ("flags", 1),
+    ("reserved", 1),
+    ("enumeration_id", 1),
+    ("start_bus", 1),
+)
+DMAR_HOP: Layout = (("device", 1), ("function", 1))
+
+DMAR_INTERRUPT_REMAPPING = 1 << 0
+DRHD_INCLUDE_PCI_ALL = 1 << 0
+
+
+def size_of(*layouts: Layout) -> int:
+    """Bytes of structures that follow each other."""
+    return sum(size for layout in layouts for _, size in layout)
+
+
+def offset_of(layout: Layout, name: str) -> int:
+    """Where the field `name` begins in its structure; ValueError for no such field."""
+    offset = 0
+    for field, size in layout:
+        if field == name:
+            return offset
+        offset += size
+    raise ValueError(f"no field {name!r}")
