@@ -10,13 +10,57 @@ from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.simulator.firmware import DtFirmware, dt_firmware
+from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
-from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.hypervisor import (
+    ConfigSpace,
+    DeviceAdd,
+    HostBridgeAdd,
+    Hypervisor,
+    Machine,
+    MmcfgReserved,
+)
 from rootplex.simulator.linux.state import Dom0State
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.xen.machine import Xen
 
 ECAM = 0x40_0000_0000
+
+
+class Willing:
+    """A hypervisor that lets every access through and answers every call with 0."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.read = machine.read
+        self.write = machine.write
+        self.port_read = machine.port_read
+        self.port_write = machine.port_write
+
+    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
+        return 0
+
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+        return 0
+
+    def pci_device_add(self, call: DeviceAdd) -> int:
+        return 0
+
+    def manage_pci_add(self, call: DeviceAdd) -> int:
+        return 0
+
+
+def xen_of(outcome: Outcome) -> Xen:
+    """The hypervisor of a boot that has one."""
+    assert outcome.xen is not None
+    return outcome.xen
+
+
+def xen_groups_of(outcome: Outcome) -> Grouping:
+    """The partition of a boot's Xen."""
+    assert outcome.xen_groups is not None
+    return outcome.xen_groups
 
 
 def pair(value: int) -> str:

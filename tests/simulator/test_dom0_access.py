@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.dom0_boots import ECAM, Node, dt_boot
+from tests.dom0_boots import ECAM, Node, Willing, dt_boot
 from tests.hardware_images import ACS_FULL, Image, Page, Tree, endpoint, root_port
 
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.linux.access import MappedAccess, WideAccess
-from rootplex.simulator.linux.hypervisor import BareMetal, ConfigSpace, HostBridgeAdd
+from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
 
 TREE: Tree = [("rp", 0, root_port(acs=ACS_FULL), [("ep", 0, endpoint().msix(4))]), ("other", 8, endpoint())]
 
@@ -48,7 +48,7 @@ def test_windowed_bridge_through_index_and_data() -> None:
     node = Node(base=base, size=0x1000, buses=(0, 0x1F), compatible="acme,windowed")
     hardware = image.hardware()
 
-    class Recorder(BareMetal):
+    class Recorder(Willing):
         calls: list[HostBridgeAdd]
         config: ConfigSpace
 
@@ -91,7 +91,7 @@ def test_wide_writes_merge() -> None:
     page.put(0x06, 2, 0xF910)
     page.w1c = [[6, 2, 0xF900]]
     hardware = Image().bridge(base=ECAM).function("f", page).hardware()
-    access = WideAccess(MappedAccess(BareMetal(hardware), hardware, ECAM, 0, 255, 20), True, True)
+    access = WideAccess(MappedAccess(hardware, hardware, ECAM, 0, 255, 20), True, True)
     assert access.read(0, 0, 6, 2) == 0xF910
     access.write(0, 0, 4, 2, 6)
     assert access.read(0, 0, 4, 2) == 6
@@ -101,7 +101,7 @@ def test_wide_writes_merge() -> None:
 
 def test_reads_outside_the_buses_make_no_access() -> None:
     hardware: Hardware = Image().bridge(base=ECAM).function("f", Page()).hardware()
-    access = MappedAccess(BareMetal(hardware), hardware, ECAM, 0, 3, 20)
+    access = MappedAccess(hardware, hardware, ECAM, 0, 3, 20)
     assert access.read(4, 0, 0, 2) == 0xFFFF
     access.write(4, 0, 4, 2, 6)
     assert hardware.bridges["h0"].counters.reads == 0

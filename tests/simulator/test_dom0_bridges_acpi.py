@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.acpica import compiled, header, needs_acpiexec
+from tests.dom0_boots import Willing
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 
 from rootplex.simulator.firmware import AcpiFirmware, acpi_firmware
@@ -14,7 +15,6 @@ from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import (
-    BareMetal,
     ConfigSpace,
     DeviceAdd,
     HostBridgeAdd,
@@ -281,7 +281,7 @@ def test_firmware_bus_numbers_are_kept() -> None:
     assert state.functions[0].acs == (ACS_FULL, 0), "no IORT mapping asks for ACS"
 
 
-class Recorder(BareMetal):
+class Recorder(Willing):
     """Notes hypercalls; `results` answers them by name."""
 
     def __init__(self, hardware: Hardware, **results: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.dom0_boots import ECAM, Node, dt_boot
+from tests.dom0_boots import ECAM, Node, Willing, dt_boot
 from tests.hardware_images import (
     ACS_FULL,
     DOWNSTREAM,
@@ -297,7 +297,8 @@ def test_enhanced_allocation_fixes_bus_numbers() -> None:
 
 def test_order_of_events() -> None:
     """§4.6: a bus is probed whole before any bridge on it is descended."""
-    state = scan(SWITCH)
+    hardware = Image().bridge(base=ECAM).tree(SWITCH).hardware()
+    state = dt_boot([Node()], hardware, hypervisor=Willing(hardware))
     added = [event.function.page for event in state.events if event.kind == "device-added" and event.function]
     assert added == ["RP0", "RP1", "USP", "D0", "D1", "A", "B"]
     kinds = [event.kind for event in state.events]

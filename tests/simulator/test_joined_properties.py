@@ -13,6 +13,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.dom0_boots import xen_groups_of, xen_of
 
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
@@ -165,7 +166,7 @@ class Booted:
         outcome = examined.outcome
         assert outcome is not None
         assert outcome.dom0.died is None
-        assert outcome.xen.crash is None
+        assert xen_of(outcome).crash is None
         self.functions: list[Function] = list(outcome.dom0.functions)
         self.names = {function.page: examined.facts.pages[function.page] for function in self.functions}
         self.addresses = {self.names[function.page]: function.sbdf for function in self.functions}
@@ -173,7 +174,7 @@ class Booted:
         self.partitions = {
             "linux": outcome.linux,
             "safe": outcome.safe,
-            "xen": outcome.xen_groups,
+            "xen": xen_groups_of(outcome),
         }
 
     def named(self, grouping: Grouping) -> set[frozenset[str]]:

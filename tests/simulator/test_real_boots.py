@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rootplex.backends.compilation import compile_platform
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, settings_of
 from rootplex.known.kernels import profile, profile_of
-from rootplex.simulator.bare import Bare, bare_metal
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.run import simulate
 
 HERE = Path(__file__).parent / "real_boots"
 CASES = sorted(path.stem for path in HERE.glob("*.yaml"))
 
 
-def boot(name: str, truth: dict[str, Any]) -> Bare:
+def boot(name: str, truth: dict[str, Any]) -> Outcome:
     """The platform on the kernel that really booted it."""
     checked = read_checked((HERE / f"{name}.yaml").read_bytes(), f"{name}.yaml")
     assert checked.platform is not None
@@ -28,14 +30,14 @@ def boot(name: str, truth: dict[str, Any]) -> Bare:
     wishes = Wishes(firmware=truth["firmware"], kernel=profile_of(truth["kernel"]))
     settings = settings_of(checked.platform, compiled, wishes)
     dt = read_dt(artifacts, profile(settings.kernel).map_cells)
-    return bare_metal(artifacts, settings, dt, read_acpi(artifacts))
+    return simulate(artifacts, replace(settings, hypervisor=None), dt, read_acpi(artifacts))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_simulation_is_what_a_real_linux_saw(name: str) -> None:
     truth = json.loads((HERE / f"{name}.json").read_text())
-    bare = boot(name, truth)
-    kernel = bare.kernel
+    outcome = boot(name, truth)
+    kernel, grouping = outcome.dom0, outcome.linux
     if "dies" in truth:
         assert kernel.died is not None
         return
@@ -53,9 +55,9 @@ def test_the_simulation_is_what_a_real_linux_saw(name: str) -> None:
         for function in kernel.functions
     } == truth["devices"]
     assert {f.sbdf: list(f.acs) for f in kernel.functions if f.acs is not None} == truth["acs"]
-    groups = [sorted(function.sbdf for function in group.members) for group in bare.groups.groups]
+    groups = [sorted(function.sbdf for function in group.members) for group in grouping.groups]
     assert sorted(groups) == sorted(truth["groups"])
-    assert sorted(reason.function.sbdf for reason in bare.groups.ungrouped) == sorted(truth["no_group"])
+    assert sorted(reason.function.sbdf for reason in grouping.ungrouped) == sorted(truth["no_group"])
     roots = [root for root in kernel.root_bridges if root.is_up]
     bridges = [{"bus_range": [root.first_bus, root.last_bus], "segment": root.segment} for root in roots]
     assert bridges == truth["bridges"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from tests.dom0_boots import xen_of
 from tests.hardware_images import Image, Page
 from tests.simulator.xen.known_answers import BASE, CASES, SECOND
 from tests.simulator.xen.xen_machines import case_text, tree_of
@@ -87,7 +88,7 @@ def booted(name: str) -> Outcome:
 def test_dom0_on_xen(name: str, answer: Linux) -> None:
     outcome = booted(name)
     dom0 = outcome.dom0
-    assert outcome.xen.crash is None
+    assert xen_of(outcome).crash is None
     up = tuple((each.segment, each.first_bus, each.effective_end) for each in dom0.root_bridges if each.is_up)
     failed = tuple(each.fault.errno for each in dom0.root_bridges if each.fault is not None)
     refused = tuple(each.result for each in dom0.events if each.kind == "device-added" and each.result)
@@ -99,15 +100,16 @@ def test_dom0_on_xen(name: str, answer: Linux) -> None:
     )
     if answer.seen and not answer.refused:
         assert all(
-            outcome.xen.segment_of(each.path) == each.segment for each in dom0.root_bridges if each.is_up
+            xen_of(outcome).segment_of(each.path) == each.segment for each in dom0.root_bridges if each.is_up
         )
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.crash is not None])
 def test_a_xen_that_stops_at_boot_boots_no_dom0(name: str) -> None:
     outcome = booted(name)
-    assert outcome.xen.crash is not None
-    assert outcome.xen.crash.kind == CASES[name].crash
+    crash = xen_of(outcome).crash
+    assert crash is not None
+    assert crash.kind == CASES[name].crash
     assert outcome.dom0.died == Death("hypervisor", "Xen is down")
     assert outcome.dom0.root_bridges == []
 
@@ -120,7 +122,7 @@ def test_linux_takes_one_window_for_one_bridge() -> None:
 
 def test_the_trimmed_window_hides_what_would_crash_xen() -> None:
     """d2: Linux stays within 16 buses; a report of bus 0x10 by hand takes Xen down."""
-    xen = booted("d2").xen
+    xen = xen_of(booted("d2"))
     assert xen.crash is None
     call = xen.call("pci_device_add", {"seg": 0, "bus": 0x10, "devfn": 0, "flags": 0})
     assert call.crash is not None

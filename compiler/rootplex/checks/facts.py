@@ -7,6 +7,7 @@ ones and vendors' alike, so a check on them holds for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -17,6 +18,7 @@ from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
+from rootplex.simulator.inputs import Settings
 from rootplex.simulator.outcome import Outcome
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
@@ -45,8 +47,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     A check is called only where what it needs is there (`Needs` in the registry). `names` are all names that
     the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a
     hardware page, `devices` the description's device. `source` gives the description's place for an
-    artifact's, where there is a description; the driver places findings by it. `found` is what earlier
-    checks have said.
+    artifact's, where there is a description; the driver places findings by it. `hypervisor` is None on bare
+    metal, `settings` how the machine is simulated, where it is. `found` is what earlier checks have said.
     """
 
     described: Platform | None = None
@@ -54,6 +56,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     pages: Mapping[str, str] = field(default_factory=dict)
     devices: Mapping[str, Device] = field(default_factory=dict)
     arch: str = "arm64"
+    hypervisor: Literal["xen"] | None = "xen"
+    settings: Settings | None = None
     dt: DtFirmware | None = None
     acpi: AcpiFirmware | None = None
     bridges: tuple[Joined, ...] = ()

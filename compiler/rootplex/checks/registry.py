@@ -95,6 +95,7 @@ CHECKS: dict[str, Needs] = {
     "ids.stream_of_two_functions": "simulation",
     "ids.device_id_of_two_bridges": "artifacts",
     "ids.device_id_beyond_unit": "simulation",
+    "ids.group_over_two_iommus": "simulation",
     # 05 groups and passthrough
     "passthrough.guest_device_missing": "simulation",
     "passthrough.bridge_assigned": "simulation",
@@ -109,6 +110,7 @@ CHECKS: dict[str, Needs] = {
     "passthrough.vfs_not_enabled": "simulation",
     "passthrough.vpci_limits": "simulation",
     "passthrough.assignment_refused": "simulation",
+    "passthrough.group_by_chance": "simulation",
     # 06 device tree
     "devicetree.malformed_property": "artifacts",
     "devicetree.device_type_missing": "artifacts",
@@ -214,9 +216,9 @@ CHECKS: dict[str, Needs] = {
     "xen.bus_table_empty": "simulation",
 }
 
-Scope: TypeAlias = Literal["x86", "arm-32", "today-port", "undescribed"]
-"""For which platforms: of an architecture; a description that asks for today's Arm port of Xen; or a
-board without a description."""
+Scope: TypeAlias = Literal["x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed"]
+"""For which platforms: of an architecture; with Xen below Linux, and not on bare metal; both; a description
+that asks for today's Arm port of Xen; or a board without a description."""
 
 ONLY: dict[str, Scope] = {
     "windows.config_space_not_ecam": "undescribed",
@@ -230,13 +232,24 @@ ONLY: dict[str, Scope] = {
     "acpi.mcfg_above_4g": "x86",
     "acpi.mcfg_past_4g": "x86",
     "acpi.segment_zero_missing": "x86",
-    "acpi.cba_unknown_to_xen": "x86",
-    "acpi.mcfg_beyond_xen_slot": "x86",
+    "acpi.cba_unknown_to_xen": "x86-xen",
+    "acpi.mcfg_beyond_xen_slot": "x86-xen",
+    "acpi.mcfg_refused_by_xen": "xen",
     "acpi.dmar_unit_twice": "x86",
+    "passthrough.vpci_limits": "xen",
+    "passthrough.assignment_refused": "xen",
+    "xen.xen_down": "xen",
+    "xen.device_refused": "xen",
+    "xen.device_before_bridge": "xen",
+    "xen.segment_shared": "xen",
+    "xen.registration_refused": "xen",
+    "xen.late_registration": "xen",
+    "xen.accesses_forwarded": "xen",
+    "xen.segments_differ": "xen",
     "xen.acpi_without_pci": "today-port",
-    "xen.xen_32_bit": "arm-32",
+    "xen.xen_32_bit": "arm-32-xen",
     "xen.io_virtualisation_off": "today-port",
-    "xen.bus_table_empty": "x86",
+    "xen.bus_table_empty": "x86-xen",
 }
 """The checks that hold for some platforms only."""
 

@@ -22,6 +22,8 @@ _OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
 def is_today_port(facts: Facts) -> bool:
     """Whether the rules of today's Arm port of Xen hold: only where the description asks for it."""
     described = facts.described
+    if facts.hypervisor is None:
+        return False
     return described is not None and described.arch == "arm64" and described.xen.discovery == "xen"
 
 
@@ -30,6 +32,12 @@ def holds(scope: Scope, facts: Facts) -> bool:
     match scope:
         case "x86":
             return facts.arch == "x86_64"
+        case "xen":
+            return facts.hypervisor == "xen"
+        case "x86-xen":
+            return facts.hypervisor == "xen" and facts.arch == "x86_64"
+        case "arm-32-xen":
+            return facts.hypervisor == "xen" and holds("arm-32", facts)
         case "arm-32":
             return facts.described is not None and facts.described.arch == "arm"
         case "today-port":

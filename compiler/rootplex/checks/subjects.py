@@ -16,6 +16,7 @@ from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.xen.machine import Xen
 from rootplex.source.place import FilePlace, Place
 
 NOWHERE: Place = FilePlace("<none>")
@@ -27,10 +28,17 @@ def booted(facts: Facts) -> Outcome:
     return facts.outcome
 
 
+def xen_of(facts: Facts) -> Xen:
+    """The hypervisor; only checks of the scope `xen` may ask for it."""
+    xen = booted(facts).xen
+    assert xen is not None
+    return xen
+
+
 def lives(facts: Facts) -> bool:
     """Whether Xen and Dom0 came through the boot; if not, that alone is told."""
     outcome = booted(facts)
-    return outcome.xen.crash is None and outcome.dom0.died is None
+    return (outcome.xen is None or outcome.xen.crash is None) and outcome.dom0.died is None
 
 
 def root_of(facts: Facts, function: Function) -> RootBridge:

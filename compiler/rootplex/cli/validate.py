@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from rootplex.cli.compile import _jobs
 from rootplex.cli.console import Console
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "an ACPI dump are taken for one board",
     )
     parser.add_argument("--against", metavar="FILE", help="a platform description to compare the board with")
+    parser.add_argument(
+        "--bare-metal", action="store_true", help="judge as Linux without Xen (default: as under Xen)"
+    )
     parser.add_argument("-j", "--jobs", type=_jobs, default=1, metavar="N", help="validate N boards at once")
     add_format(parser)
 
@@ -44,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except Unreadable as error:
         raise UsageError(str(error)) from None
     results = []
-    for i, result in enumerate(_results(boards, against, arguments.jobs)):
+    for i, result in enumerate(_results(boards, against, arguments.bare_metal, arguments.jobs)):
         console.progress(f"validated {i + 1} of {len(boards)}: {result.file}")
         results.append(result)
     if len(results) > 1:
@@ -67,9 +71,12 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
     return checked.platform
 
 
-def _results(boards: Sequence[Board], against: Platform | None, workers: int) -> Iterable[Result]:
+def _results(
+    boards: Sequence[Board], against: Platform | None, bare_metal: bool, workers: int
+) -> Iterable[Result]:
+    validate = partial(validate_board, against=against, bare_metal=bare_metal)
     if workers == 1 or len(boards) == 1:
-        yield from (validate_board(board, against) for board in boards)
+        yield from map(validate, boards)
         return
     with ProcessPoolExecutor(min(workers, len(boards))) as pool:
-        yield from pool.map(validate_board, boards, [against] * len(boards))
+        yield from pool.map(validate, boards)

@@ -104,7 +104,7 @@ def examine(
         acpi = reading.result()
     if settings.firmware == "acpi" and acpi is not None:
         outcome = simulate(artifacts, settings, dt, acpi, trace=wishes.trace)
-    facts = facts_of(checked, compiled, dt, acpi)
+    facts = facts_of(checked, compiled, dt, acpi, settings)
     found = run_checks(facts, "artifacts", checked.findings)
     if outcome is not None:
         facts = replace(facts, outcome=outcome)
@@ -129,7 +129,7 @@ def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ..
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
     dt = read_dt(artifacts, profile(settings.kernel).map_cells)
-    facts = facts_of(checked, compiled, dt, read_acpi(artifacts, _paths(compiled)))
+    facts = facts_of(checked, compiled, dt, read_acpi(artifacts, _paths(compiled)), settings)
     found = run_checks(facts, "artifacts", checked.findings)
     return accept(platform, found, simulated=False)
 
@@ -139,7 +139,13 @@ def _paths(compiled: Compiled) -> list[str]:
     return [each.path for each in compiled.bridges if each.path is not None]
 
 
-def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: AcpiFirmware | None) -> Facts:
+def facts_of(
+    checked: Checked,
+    compiled: Compiled,
+    dt: DtFirmware | None,
+    acpi: AcpiFirmware | None,
+    settings: Settings | None = None,
+) -> Facts:
     """The compiled bytes read back, joined by the names that the compiler gave."""
     platform = checked.platform
     assert platform is not None
@@ -153,6 +159,8 @@ def facts_of(checked: Checked, compiled: Compiled, dt: DtFirmware | None, acpi: 
         pages=names_of(platform, compiled),
         devices=devices_of(platform, compiled),
         arch=platform.arch,
+        hypervisor="xen" if settings is None else settings.hypervisor,
+        settings=settings,
         dt=dt,
         acpi=acpi,
         bridges=join_named(compiled.bridges, dt, acpi),

@@ -18,7 +18,8 @@ def groups_of(facts: Facts, outcome: Outcome) -> Groups:
     """The groups with the chain of reasons."""
     settings, linux = outcome.settings, outcome.linux
     owners = {function: view.name for view in outcome.guests for function in view.functions}
-    alone = outcome.xen_groups.algorithm == "xen-arm"
+    xen = outcome.xen_groups
+    alone = xen is not None and xen.algorithm == "xen-arm"
     return Groups(
         kernel=settings.kernel,
         firmware=settings.firmware,
@@ -27,7 +28,7 @@ def groups_of(facts: Facts, outcome: Outcome) -> Groups:
         without=tuple(_without(reason, facts) for reason in linux.ungrouped),
         hazards=tuple(reason.text for reason in linux.hazards),
         safe=_differing(outcome.safe, linux, facts),
-        xen=() if alone else _differing(outcome.xen_groups, linux, facts),
+        xen=None if xen is None else () if alone else _differing(xen, linux, facts),
         xen_alone=alone,
         guests=guests_of(facts, outcome),
     )

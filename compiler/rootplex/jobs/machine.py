@@ -53,14 +53,20 @@ def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
         ),
         groups=tuple(_group(group, owners) for group in outcome.linux.groups),
         safe=tuple(tuple(each.sbdf for each in group.members) for group in outcome.safe.groups),
-        xen=Xen(
-            groups=tuple(tuple(each.sbdf for each in group.members) for group in outcome.xen_groups.groups),
-            outcome=outcome.xen.outcome,
-            hypercalls=tuple(
-                Hypercall(op=call.op, args=dict(call.args), result=call.result) for call in outcome.xen.calls
-            ),
-        ),
+        xen=_xen(outcome),
         boot=boot_of(platform, facts, outcome),
+    )
+
+
+def _xen(outcome: Outcome) -> Xen | None:
+    if outcome.xen is None or outcome.xen_groups is None:
+        return None
+    return Xen(
+        groups=tuple(tuple(each.sbdf for each in group.members) for group in outcome.xen_groups.groups),
+        outcome=outcome.xen.outcome,
+        hypercalls=tuple(
+            Hypercall(op=call.op, args=dict(call.args), result=call.result) for call in outcome.xen.calls
+        ),
     )
 
 
@@ -129,16 +135,20 @@ def _numbers(joined: Joined | None, root: RootBridge | None, facts: Facts, outco
 
 
 def xen_segment(root: RootBridge, outcome: Outcome) -> int | None:
-    """The segment under which Xen knows a bridge: by its own scan, a registration, or MCFG (x86)."""
-    own = outcome.xen.segment_of(root.path)
+    """The segment under which Xen knows a bridge: by its own scan, a registration, or MCFG (x86).
+    None where there is no Xen."""
+    xen = outcome.xen
+    if xen is None:
+        return None
+    own = xen.segment_of(root.path)
     if own is not None:
         return own
-    discovery = outcome.xen.discovery
+    discovery = xen.discovery
     for each in () if discovery is None else discovery.registrations:
         bridge = each.bridge
         if bridge.segment == root.segment and bridge.root.holds_bus(root.first_bus):
             return bridge.segment
-    for call in outcome.xen.calls:
+    for call in xen.calls:
         args = call.args
         if call.op == "pci_mmcfg_reserved" and call.result == 0 and args.get("segment") == root.segment:
             return root.segment

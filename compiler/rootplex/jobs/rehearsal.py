@@ -23,17 +23,9 @@ from rootplex.jobs.machine import machine_of
 from rootplex.jobs.result import Machine
 from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.model.platform import Platform
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function as Simulated
-from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Group as Together
-from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
-from rootplex.simulator.linux.boot import boot
-from rootplex.simulator.linux.hypervisor import BareMetal
-from rootplex.simulator.linux.state import Dom0State
-from rootplex.simulator.routing.firmware import Firmware as Routes
-from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -63,6 +55,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
         kernel=kernel_of(snapshot.release),
         iommu=bool(platform.iommus),
         memory=tuple((each.base, each.size) for each in platform.memory),
+        hypervisor=facts.hypervisor,
     )
     artifacts = Artifacts(
         config=Blob(snapshot.file, hardware.config.data), pages=Blob(snapshot.file, hardware.pages.data)
@@ -70,11 +63,9 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
     outcome = simulate(artifacts, settings, dt, acpi)
     names = dict(zip(imported.bridges, (each.name for each in platform.host_bridges), strict=True))
     found = run_checks(replace(facts, outcome=outcome), "simulation", found)
-    named = replace(facts, outcome=outcome, bridges=join_boards(dt, acpi, names))
+    named = replace(facts, outcome=outcome, settings=settings, bridges=join_boards(dt, acpi, names))
     ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
-    if snapshot.hypervisor is None:
-        ran = _on_bare_metal(artifacts, settings, dt, acpi)
-    if outcome.dom0.died is None or snapshot.hypervisor is None:
+    if outcome.dom0.died is None:
         found += tuple(_compared(snapshot, ran))
     return Rehearsal(found, machine_of(platform, named, outcome))
 
@@ -98,22 +89,6 @@ class Ran(Struct, frozen=True):
 
     functions: tuple[Simulated, ...]
     groups: tuple[Together, ...]
-
-
-def _on_bare_metal(
-    artifacts: Artifacts, settings: Settings, dt: DtFirmware | None, acpi: AcpiFirmware | None
-) -> Ran:
-    """The same kernel without Xen below it, as the snapshot's ran: Xen changes ACS bits, for one."""
-    assert artifacts.config is not None
-    assert artifacts.pages is not None
-    hardware = Hardware(read_image(artifacts.config, artifacts.pages))
-    state = Dom0State()
-    firmware = dt or acpi
-    assert firmware is not None
-    boot(firmware, settings, hardware, BareMetal(hardware), state)
-    streams = StreamRouter(state, Routes.of(dt, acpi), settings.firmware)
-    groups = group_streams(state, streams.streams, settings)
-    return Ran(tuple(state.functions), groups.groups)
 
 
 def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rootplex.backends.refusal import CannotCompile
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts, Joined
@@ -29,11 +31,12 @@ from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
 from rootplex.source.finding import Finding, Unreadable, in_order
 
 
-def validate_board(board: Board, against: Platform | None = None) -> Result:
-    """One board's result; never raises for what the files hold (OSError where they cannot be opened)."""
+def validate_board(board: Board, against: Platform | None = None, bare_metal: bool = False) -> Result:
+    """One board's result; never raises for what the files hold (OSError where they cannot be opened). It is
+    judged as under Xen, unless it is to run on bare metal, or is a snapshot of a machine that did."""
     try:
         sources = [_read(item) for item in board.items]
-        return _validated(board, sources, against)
+        return _validated(board, sources, against, bare_metal=bare_metal)
     except Unreadable as error:
         return unreadable(board.items[0].path, error.findings)
 
@@ -44,20 +47,30 @@ def _read(item: Item) -> Source:
     return read_source(Path(item.path), item.path)
 
 
-def _validated(board: Board, sources: list[Source], against: Platform | None) -> Result:
+def _validated(board: Board, sources: list[Source], against: Platform | None, *, bare_metal: bool) -> Result:
     imports = [import_source(source) for source in sources]
     dt = next((dt_of(source) for source in sources if source.tree is not None), None)
     acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
     firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
     head = imports[0].document.get("platform")
-    facts = Facts(arch=_text(head, "arch") or "arm64", dt=dt, acpi=acpi, bridges=join_boards(dt, acpi))
+    snapshot = sources[0].snapshot
+    bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
+    facts = Facts(
+        arch=_text(head, "arch") or "arm64",
+        hypervisor=None if bare_metal else "xen",
+        dt=dt,
+        acpi=acpi,
+        bridges=join_boards(dt, acpi),
+    )
     found = run_checks(facts, "artifacts")
     differing = None if against is None else _compared(imports, against)
     found += differing or ()
     machine = Machine(bridges=tuple(bridge_of(each) for each in facts.bridges))
     known = False
-    if sources[0].snapshot is not None:
-        rehearsal = rehearse(sources[0].snapshot, imports[0], facts, found)
+    if bare_metal:
+        machine = replace(machine, xen=None)
+    if snapshot is not None:
+        rehearsal = rehearse(snapshot, imports[0], facts, found)
         found = rehearsal.findings
         machine = rehearsal.machine or machine
         known = rehearsal.machine is not None
@@ -66,6 +79,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None) ->
         platform=_text(head, "name"),
         dom0=DEFAULT if firmware is not None else None,
         firmware=firmware,
+        hypervisor=facts.hypervisor,
         verdict=verdict_of(found),
         findings=in_order(found),
         not_known=() if known else ("devices",),

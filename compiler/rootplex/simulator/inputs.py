@@ -34,7 +34,8 @@ class GuestWish(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """How the machine is run: the language's `xen` key with names replaced by artifact places.
+    """How the machine is run: the language's `xen` key (or `linux` and `guests`, without a hypervisor) with
+    names replaced by artifact places. What is only Xen's counts where there is one.
 
     `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None
     is the firmware's order. `memory` are (base, size) of RAM where the artifacts do not say it
@@ -45,6 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
     firmware: Literal["dt", "acpi"]
+    hypervisor: Literal["xen"] | None = "xen"
     kernel: str = DEFAULT
     xen: str = "xen-unstable"
     bits: Literal[32, 64] = 64
@@ -62,3 +64,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     ports_taken: bool = False
     address_bits: int = 48
     bootargs: str | None = None
+
+    @property
+    def role(self) -> Literal["bare-metal", "arm", "pv", "pvh"]:
+        """What the kernel is to the hypervisor. On x86 Xen's Dom0 is PVH where it has vPCI."""
+        if self.hypervisor is None:
+            return "bare-metal"
+        if self.arch != "x86_64":
+            return "arm"
+        return "pvh" if self.vpci else "pv"

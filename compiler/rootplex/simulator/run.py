@@ -1,4 +1,5 @@
-"""One simulated boot, from artifact bytes to an outcome: hardware, Xen, Dom0, groups, routes, guests."""
+"""One simulated boot, from artifact bytes to an outcome: hardware, Xen or none, Linux, groups, routes,
+guests."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def simulate(
     *,
     trace: bool = False,
 ) -> Outcome:
-    """Boot Xen and Dom0 on the firmware that `settings` names, and group, route and assign.
+    """Boot Linux, with Xen below it or on bare metal, on the firmware that `settings` names, and group, route
+    and assign.
 
     `dt` and `acpi` are the artifacts read; without hardware no function is found. ValueError where
     the named firmware is not there. `Unreadable` where the hardware image is malformed.
@@ -68,19 +70,19 @@ def simulate(
     if firmware is None:
         raise ValueError(f"there is no {settings.firmware} firmware")
     hardware = _hardware(artifacts, settings)
-    xen = _xen(settings, hardware or Nothing(), hardware, dt, acpi)
+    xen = None if settings.hypervisor is None else _xen(settings, hardware or Nothing(), hardware, dt, acpi)
     lines: list[str] = []
     if trace and hardware is not None:
         heard = Trace()
         heard.listen(hardware, xen)
         lines = heard.lines
-    state = _dom0(xen, settings, hardware, firmware)
+    state = _kernel(xen, settings, hardware, firmware)
     routes = Firmware.of(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
     messages = MsiRouter(state, routes, settings.firmware, settings.arch)
     pins = IntxRouter(state, routes, settings.firmware)
     found = state.functions
-    linux = group_streams(state, streams.streams, settings, _stream_bits(hardware))
+    linux = group_streams(state, streams.streams, settings, _stream_bits(hardware), streams.units)
     safe = safe_groups(found, streams.streams if settings.iommu else None)
     intx = {function: route for function in found if (route := pins.route(function)) is not None}
     shared = shared_lines(intx.values())
@@ -94,13 +96,14 @@ def simulate(
         roles={} if settings.boot is None else {settings.boot: "boot"},
     )
     guests = guest_views(settings.guests, platform)
-    _assign(xen, settings.guests, found)
+    if xen is not None:
+        _assign(xen, settings.guests, found)
     return Outcome(
         settings=settings,
         firmware=firmware,
         dom0=state,
         linux=linux,
-        xen_groups=_xen_groups(settings, found),
+        xen_groups=None if xen is None else _xen_groups(settings, found),
         safe=safe,
         streams={function: streams.streams(function) for function in found},
         messages={function: messages.route(function) for function in found},
@@ -108,6 +111,7 @@ def simulate(
         lines=shared,
         guests=guests,
         xen=xen,
+        hardware=hardware,
         trace=tuple(lines),
     )
 
@@ -143,11 +147,13 @@ def _xen(
     return Xen(settings, machine, firmware, wiring=wiring)
 
 
-def _dom0(
-    xen: Xen, settings: Settings, hardware: Hardware | None, firmware: DtFirmware | AcpiFirmware
+def _kernel(
+    xen: Xen | None, settings: Settings, hardware: Hardware | None, firmware: DtFirmware | AcpiFirmware
 ) -> Dom0State:
-    """Dom0 boots on what Xen left of its firmware; where Xen is down, it does not boot."""
+    """Linux boots on what Xen left of its firmware; where Xen is down, it does not boot."""
     state = Dom0State()
+    if xen is None:
+        return boot(firmware, settings, hardware, None, state)
     if xen.crash is not None:
         state.died = Death("hypervisor", "Xen is down")
         return state

@@ -15,11 +15,12 @@ class Trace:
         self.lines: list[str] = []
         self.xen: Xen | None = None
 
-    def listen(self, hardware: Hardware, xen: Xen) -> None:
+    def listen(self, hardware: Hardware, xen: Xen | None) -> None:
         """Hear what both do from now on."""
         self.xen = xen
         hardware.tracer = self._hardware
-        xen.tracer = self._xen
+        if xen is not None:
+            xen.tracer = self._xen
 
     def _line(self, text: str) -> None:
         if len(self.lines) < MAX_LINES:

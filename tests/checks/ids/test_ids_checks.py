@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
 from rootplex.jobs.settings import Wishes
+from rootplex.source.finding import Level
 
 BOTH = ("firmware: [dt]", "firmware: [dt, acpi]")
 XEN = ("discovery: dom0", "discovery: xen")
@@ -101,3 +104,44 @@ def test_device_id_beyond_the_its() -> None:
     assert [each.subject for each in only(findings_of(text), "RPX0408")] == ["card"]
     text = changed(SOUND, (ITS, "{name: its, kind: arm-gic-v3-its, base: 0x808_0000, device_id_bits: 13}"))
     assert not only(findings_of(text), "RPX0408")
+
+
+BOOTS = Path(__file__).parents[2] / "simulator" / "real_boots"
+
+
+def test_a_group_over_two_smmus_names_both_hops() -> None:
+    """Booted with 7.2 (h094), which gives up the second; 6.12 leaves out the function that would join."""
+    text = (BOOTS / "h094.yaml").read_text()
+    (found,) = findings_of(text)
+    assert (found.code, found.level, found.subject) == ("RPX0409", Level.ERROR, "ep1")
+    assert found.message == "'ep1' behind smmu1 has to share a group with 'rp1' behind smmu0"
+    assert found.notes == (
+        "they are 0000:01:00.0 and 0000:00:01.0: nothing isolates them from each other",
+        "linux-7.2 gives up smmu1 with all behind it (-22): 2 functions are in no group",
+    )
+    assert found.help == "map both to one SMMU, or let the port between them isolate (acs)"
+    lines = text.splitlines()
+    assert "smmu1" in lines[(line_of(found.at) or 0) - 1]
+    assert [related.message for related in found.related] == ["'rp1' goes to smmu0 here"]
+    older = only(findings_of(text, wishes=Wishes(kernel="linux-6.12")), "RPX0409")
+    assert [each.notes[1] for each in older] == ["linux-6.12 leaves 0000:01:00.0 without a group (-22)"]
+
+
+def test_a_port_that_isolates_lets_two_smmus_be() -> None:
+    text = (BOOTS / "h094.yaml").read_text()
+    assert (
+        only(findings_of(text.replace('id: "1234:330c"', 'id: "1234:330c"\n    acs: true')), "RPX0409") == ()
+    )
+
+
+def test_what_a_kernel_does_with_a_stream_beyond_the_table() -> None:
+    """Booted with 7.2 (h090)."""
+    text = (BOOTS / "h090.yaml").read_text()
+    notes = {
+        kernel: only(findings_of(text, wishes=Wishes(kernel=kernel)), "RPX0613")[0].notes[1]
+        for kernel in ("linux-7.2", "linux-6.12")
+    }
+    assert notes == {
+        "linux-7.2": "for one such function linux-7.2 gives up 'smmu' (-34): nothing behind it has a group",
+        "linux-6.12": "linux-6.12 leaves such a function without a group (-34)",
+    }

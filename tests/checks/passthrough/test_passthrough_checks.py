@@ -292,3 +292,25 @@ def test_a_place_is_related_once() -> None:
 def test_cards_behind_ports_of_their_own_are_sound_on_every_kernel(kernel: str) -> None:
     text = platform(port(1, NIC) + "\n" + port(2, DISK), guests("nic", "disk", mark=False))
     assert codes(text, Wishes(kernel=kernel)) <= {"RPX0506"}
+
+
+DISKS = port(
+    1,
+    "{name: br, dev: 0, type: pcie-to-pci-bridge, devices: ["
+    "{name: one, dev: 1, type: pci, class: nvme}, {name: two, dev: 2, type: pci, class: nvme}]}",
+)
+
+
+def test_which_disk_has_a_group_is_left_to_chance() -> None:
+    """6.x probes NVMe functions all at once; 7.2 groups before."""
+    text = platform(DISKS)
+    (found,) = only(findings_of(text, wishes=Wishes(kernel="linux-6.12")), "RPX0515")
+    assert (found.message, found.level) == ("it is left to chance which has a group: one, two", Level.NOTE)
+    assert found.notes == ("linux-6.12 probes them all at once, and one gets the StreamID that they share",)
+    assert (
+        found.help == "put them behind ports of their own, or take a kernel that groups as devices are found"
+    )
+    assert only(findings_of(text), "RPX0515") == ()
+    wanted = text + guests("one", mark=False)
+    (found,) = only(findings_of(wanted, wishes=Wishes(kernel="linux-6.12")), "RPX0515")
+    assert found.level is Level.WARNING

@@ -12,6 +12,7 @@ from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pc
 from rootplex.simulator.function import PCIE_TO_PCI, Function
 from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group_streams
+from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import bind_order, timing
@@ -168,13 +169,13 @@ KNOBS: list[
     ("linux-6.1-vanilla", "dt", "arm", "linux", "driver-bind", False),
     ("linux-6.12", "dt", "arm64", "linux", "driver-bind", False),
     ("linux-6.12", "acpi", "arm64", "linux", "driver-bind", False),
-    ("linux-6.1", "acpi", "x86_64", "linux", "discovery", True),
-    ("linux-6.12", "acpi", "x86_64", "linux", "discovery", True),
-    ("linux-7.2", "dt", "arm64", "linux", "discovery", True),
-    ("linux-7.2", "acpi", "arm64", "linux", "discovery", True),
-    ("linux-7.2", "acpi", "x86_64", "linux", "discovery", True),
-    ("jgg-v3", "dt", "arm64", "jgg-v3", "discovery", True),
-    ("jgg-v3", "acpi", "x86_64", "jgg-v3", "discovery", True),
+    ("linux-6.1", "acpi", "x86_64", "linux", "registration", True),
+    ("linux-6.12", "acpi", "x86_64", "linux", "registration", True),
+    ("linux-7.2", "dt", "arm64", "linux", "registration", True),
+    ("linux-7.2", "acpi", "arm64", "linux", "registration", True),
+    ("linux-7.2", "acpi", "x86_64", "linux", "registration", True),
+    ("jgg-v3", "dt", "arm64", "jgg-v3", "registration", True),
+    ("jgg-v3", "acpi", "x86_64", "jgg-v3", "registration", True),
 ]
 
 
@@ -228,3 +229,93 @@ def test_disks_come_first_then_bridges_then_the_others_by_address() -> None:
     tree.bridge("PCI", second, 0, type=PCIE_TO_PCI)
     order = ["DISK", "RP0", "RP1", "EC", "PCI", "NIC"]
     assert order == [f.page for f in bind_order(tree.functions)]
+
+
+@dataclass
+class ByBus:
+    """Requester ids to units by bus number; every id is itself."""
+
+    units: Mapping[int, Unit]
+
+    def __call__(self, function: Function) -> DeviceStreams:
+        unit = self.units[function.bus.number]
+        routes = tuple(
+            StreamRoute(function, owner, rid, unit, rid, (), None, HERE)
+            for owner, rid in dma_aliases(function)
+        )
+        return DeviceStreams(function, routes, unit, None, HERE)
+
+
+ONE, TWO = Unit("smmu-v3", "/smmu@1", 0x1000, HERE), Unit("smmu-v3", "/smmu@2", 0x2000, HERE)
+
+
+def two_ports() -> PciTree:
+    """A root port that does not isolate and one that does, an endpoint behind each."""
+    tree = PciTree()
+    for number, acs in ((1, None), (2, FULL)):
+        below = tree.bridge(f"RP{number}", tree.root, number, acs=acs)
+        tree.add(f"EP{number}", below, 0)
+    return tree
+
+
+def of_kernel(tree: PciTree, streams: ByBus, kernel: str, *, bits: int = 32) -> Grouping:
+    settings = Settings(arch="arm64", firmware="dt", kernel=kernel)
+    return group_streams(Scanned(tree.functions), streams, settings, lambda function: bits, (ONE, TWO))
+
+
+def test_a_group_over_two_smmus_costs_the_second_one() -> None:
+    """-22: 7.2 gives up the SMMU that comes later with all its functions, 6.12 leaves out the one that would
+    join (booted with 7.2: h094)."""
+    tree = two_ports()
+    streams = ByBus({0: ONE, 1: TWO, 2: TWO})
+    grouping = of_kernel(tree, streams, "linux-7.2")
+    assert partition("{RP1} {RP2}") == pages(grouping)
+    (refusal,) = grouping.refusals
+    assert (refusal.function, refusal.other, refusal.unit) == (tree["EP1"], tree["RP1"], TWO)
+    assert (refusal.errno, refusal.unit_lost) == (-22, True)
+    assert {(r.function, r.kind) for r in grouping.ungrouped} == {
+        (tree["EP1"], "unit-lost"),
+        (tree["EP2"], "unit-lost"),
+    }
+    older = of_kernel(tree, streams, "linux-6.12")
+    assert partition("{RP1} {RP2} {EP2}") == pages(older)
+    assert [(r.function, r.unit_lost) for r in older.refusals] == [(tree["EP1"], False)]
+
+
+def test_a_port_behind_an_smmu_that_comes_later_has_no_group_yet() -> None:
+    """The endpoint is grouped when the first SMMU registers, its port with the second."""
+    tree = two_ports()
+    grouping = of_kernel(tree, ByBus({0: TWO, 1: ONE, 2: ONE}), "linux-7.2")
+    assert partition("{RP1} {EP1} {RP2} {EP2}") == pages(grouping)
+    assert grouping.refusals == ()
+    assert [reason.function for reason in grouping.hazards] == [tree["RP1"]]
+
+
+def test_a_stream_beyond_the_table_costs_the_whole_smmu() -> None:
+    """-34 (booted with 7.2: h090); 6.12 leaves out that function alone."""
+    tree = two_ports()
+    streams = ByBus({0: ONE, 1: TWO, 2: ONE})
+    grouping = of_kernel(tree, streams, "linux-7.2", bits=9)
+    assert partition("{EP1}") == pages(grouping)
+    assert [(r.function, r.stream, r.errno, r.unit_lost) for r in grouping.refusals] == [
+        (tree["EP2"], 0x200, -34, True)
+    ]
+    assert partition("{RP1} {RP2}") == pages(of_kernel(tree, streams, "linux-6.12", bits=9))
+
+
+def test_which_of_two_disks_gets_the_one_stream_is_not_told() -> None:
+    """Older kernels probe NVMe functions all at once: behind a PCIe-to-PCI bridge one of them gets its id."""
+    tree = PciTree()
+    conventional = pci_bridge(tree)
+    for name in ("P1", "P2"):
+        tree[name].class_code = 0x010802
+    tree.add("P3", conventional, 5, type=None)
+    grouping = of_kernel(tree, ByBus({0: ONE, 1: ONE, 2: ONE}), "linux-6.12")
+    assert partition("{RP} {BR}") == pages(grouping)
+    assert {(r.function, r.kind) for r in grouping.ungrouped} == {
+        (tree["P1"], "undetermined"),
+        (tree["P2"], "undetermined"),
+        (tree["P3"], "refused"),
+    }
+    newer = of_kernel(tree, ByBus({0: ONE, 1: ONE, 2: ONE}), "linux-7.2")
+    assert partition("{RP} {BR,P1}") == pages(newer)

@@ -20,6 +20,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.checks.subjects import xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -33,7 +34,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each refused report."""
     outcome = facts.outcome
-    for call in () if outcome is None else outcome.xen.calls:
+    for call in () if outcome is None else xen_of(facts).calls:
         if call.op != "pci_mmcfg_reserved" or (call.result or 0) >= 0:
             continue
         segment, start = _number(call.args.get("segment")), _number(call.args.get("start_bus"))

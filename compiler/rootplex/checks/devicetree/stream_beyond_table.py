@@ -18,7 +18,10 @@ from collections.abc import Iterator
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.simulator.groups.timing import timing
 from rootplex.source.finding import Finding, Level
+
+ERANGE = -34
 
 RULE = Rule(code="RPX0613", name="stream-beyond-table", level=Level.ERROR, covers=("XP-34",))
 
@@ -40,9 +43,20 @@ def check(facts: Facts) -> Iterator[Finding]:
                 entry.at("id"),
                 f"'{bridge.name}' maps RIDs to streams up to {last:#x}, '{entry.target}' has {bits} bits",
                 level=Level.ERROR if bridge.iommu.wrote("map") else Level.WARNING,
-                notes=[f"its streams end at {(1 << bits) - 1:#x}"],
+                notes=[f"its streams end at {(1 << bits) - 1:#x}", *_consequence(facts, entry.target)],
                 help="map to streams that the unit has",
                 subject=bridge.name,
                 about=(bridge.name, map_of(bridge.name, "iommu-map")),
                 rests_on=(map_of(bridge.name, "iommu-map"),),
             )
+
+
+def _consequence(facts: Facts, unit: str) -> Iterator[str]:
+    """What the kernel does with a function that has such a stream."""
+    if facts.settings is None:
+        return
+    kernel = facts.settings.kernel
+    if timing(facts.settings).order == "registration":
+        yield f"for one such function {kernel} gives up '{unit}' ({ERANGE}): nothing behind it has a group"
+    else:
+        yield f"{kernel} leaves such a function without a group ({ERANGE})"

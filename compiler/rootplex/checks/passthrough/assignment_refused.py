@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, called, wish_place, wishes
+from rootplex.checks.subjects import called, wish_place, wishes, xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -54,7 +54,6 @@ HELPS = {
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Every assign call that failed; not where the device's own trouble is told already."""
-    outcome = booted(facts)
     told = {each.subject for each in facts.found if each.level is Level.ERROR}
     domains = _domains(facts)
     for guest, view in wishes(facts):
@@ -63,7 +62,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             result = next(
                 (
                     call.result
-                    for call in outcome.xen.calls
+                    for call in xen_of(facts).calls
                     if call.op == "assign_device"
                     and call.args.get("machine_sbdf") == sbdf
                     and call.args.get("domain") == domains.get(guest.name)
@@ -83,4 +82,4 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _domains(facts: Facts) -> dict[str, int]:
-    return {domain.name: number for number, domain in booted(facts).xen.core.domains.items()}
+    return {domain.name: number for number, domain in xen_of(facts).core.domains.items()}

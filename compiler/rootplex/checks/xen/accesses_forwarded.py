@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import (
-    booted,
     bridge_name,
     bridge_place,
     described_bridge,
     root_of,
     wish_place,
     wishes,
+    xen_of,
 )
 from rootplex.source.finding import Finding, Level
 
@@ -36,7 +36,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One note a guest and bridge."""
-    discovery = booted(facts).xen.discovery
+    discovery = xen_of(facts).discovery
     if discovery is None:
         return
     made = {(each.bridge.segment, each.bridge.root.start): each for each in discovery.registrations}

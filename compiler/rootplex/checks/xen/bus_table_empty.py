@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, called, device_place, wish_place, wishes
+from rootplex.checks.subjects import called, device_place, wish_place, wishes, xen_of
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.xen import is_conventional_bridge
 from rootplex.source.finding import Finding, Level
@@ -30,8 +30,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Guests' devices on a bus that Xen's table does not have."""
-    outcome = booted(facts)
-    segments = outcome.xen.core.records.segments
+    segments = xen_of(facts).core.records.segments
     for guest, view in wishes(facts):
         for function in view.functions:
             bridge = _conventional_above(function)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes, xen_of
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 from rootplex.source.finding import Finding, Level
@@ -94,7 +94,7 @@ def listed(facts: Facts, functions: list[Function]) -> str:
 def refused_by_protocol(facts: Facts) -> dict[Function, str]:
     """The devices that the 2017 protocol did not let in, with why: `unowned-bus`, `shared-bus`."""
     outcome = booted(facts)
-    discovery = outcome.xen.discovery
+    discovery = xen_of(facts).discovery
     if discovery is None:
         return {}
     at = {(function.segment, function.rid): function for function in outcome.dom0.functions}

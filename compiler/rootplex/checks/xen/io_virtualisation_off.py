@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import EVERYTHING, Rule
-from rootplex.checks.subjects import booted
+from rootplex.checks.subjects import xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     described = facts.platform
     if not described.xen.guests or not described.xen.iommu:
         return
-    if booted(facts).xen.core.iommu is not None:
+    if xen_of(facts).core.iommu is not None:
         return
     first = described.iommus[0] if described.iommus else None
     yield RULE.finding(

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, xen_of
 from rootplex.checks.xen.device_before_bridge import registers_place
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
@@ -34,7 +34,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Registrations with accesses before them, and how many."""
     outcome = booted(facts)
-    discovery = outcome.xen.discovery
+    discovery = xen_of(facts).discovery
     for made in () if discovery is None else discovery.registrations:
         root = registered_root(outcome.dom0.root_bridges, made.bridge.segment, made.bridge.root.start)
         if not made.is_late or not made.kind.trapped or root is None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -35,7 +35,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Bridges that were refused for themselves, unless an error speaks of them already."""
     outcome = booted(facts)
     told = {each.subject for each in facts.found if each.level is Level.ERROR}
-    refusals = () if outcome.xen.discovery is None else outcome.xen.discovery.refusals
+    discovery = xen_of(facts).discovery
+    refusals = () if discovery is None else discovery.refusals
     for root in outcome.dom0.root_bridges:
         name = bridge_name(facts, root)
         if root.registration is None or root.registration in TOLD_ELSEWHERE or name in told:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.subjects import booted, bridge_name, bridge_place, xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Bridges that are up and that Xen knows by another number."""
     outcome = booted(facts)
     for root in outcome.dom0.root_bridges:
-        known = outcome.xen.segment_of(root.path)
+        known = xen_of(facts).segment_of(root.path)
         if not root.is_up or known is None or root.segment is None or known == root.segment:
             continue
         name = bridge_name(facts, root)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.references import cited
 from rootplex.checks.rule import BYTES, EVERYTHING, Rule
-from rootplex.checks.subjects import NOWHERE, booted
+from rootplex.checks.subjects import NOWHERE, xen_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace, Place
 
@@ -41,8 +41,7 @@ KINDS = {
 
 def check(facts: Facts) -> Iterator[Finding]:
     """The crash, if there was one."""
-    outcome = booted(facts)
-    crash = outcome.xen.crash
+    crash = xen_of(facts).crash
     if crash is None:
         return
     place = crash.at
@@ -73,7 +72,7 @@ def _reference(clause: str) -> str:
 
 
 def _when(facts: Facts) -> str:
-    calls = booted(facts).xen.calls
+    calls = xen_of(facts).calls
     if calls and calls[-1].crash is not None:
         return f"this happens when Dom0 calls {calls[-1].op}"
     return "this happens before Dom0 runs"

@@ -22,7 +22,8 @@ from rootplex.known.kernels import profile
 from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
 from rootplex.model.platform import Platform
-from rootplex.simulator.bare import Bare, bare_metal
+from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 
 MIB = 1 << 20
@@ -96,7 +97,7 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
 def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
     artifact, _ = arguments(platform)
     compiled = compile_platform(platform)
-    bare = _boot(platform, compiled, firmware, kernel)
+    booted = _boot(platform, compiled, firmware, kernel)
     markers = _markers(platform, compiled)
     return Preparation(
         platform=platform,
@@ -108,21 +109,22 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
         arguments=tuple(artifact.data.decode().splitlines()),
         append=_append(platform),
         files={**compiled.files, **{file: data for _, file, data in markers}},
-        expected=simulated(bare),
-        names=_names(platform, compiled, bare),
+        expected=simulated(booted),
+        names=_names(platform, compiled, booted),
         own=_own(platform),
-        disks=_at(bare, {page: data for page, file, data in markers if page}),
+        disks=_at(booted, {page: data for page, file, data in markers if page}),
     )
 
 
 def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
     made = synthetic(platform)
     compiled = compile_platform(made.platform)
-    bare = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
-    by_ports = tuple(_by_ports(made.platform, compiled, bare))
+    booted = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
+    by_ports = tuple(_by_ports(made.platform, compiled, booted))
     if by_ports:
         raise CannotCompile(by_ports)
-    loaded = stretches(artifacts_of(compiled), bare.hardware)
+    assert booted.hardware is not None
+    loaded = stretches(artifacts_of(compiled), booted.hardware)
     machine = MACHINES[made.platform.base]
     options = [*machine.options, *made.machine.machine_options]
     options += machine.with_iommu if made.platform.iommus else ()
@@ -144,17 +146,17 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
         arguments=tuple(argv),
         append=(*made.machine.words(made.end), *_append(platform)),
         files={**compiled.files, FILE: text, **{each.file: each.data for each in loaded}},
-        expected=simulated(bare),
-        names=_names(made.platform, compiled, bare),
+        expected=simulated(booted),
+        names=_names(made.platform, compiled, booted),
         own={},
         disks={},
     )
 
 
-def _by_ports(platform: Platform, compiled: Compiled, bare: Bare) -> Iterator[Finding]:
+def _by_ports(platform: Platform, compiled: Compiled, booted: Outcome) -> Iterator[Finding]:
     """The bridges that an x86 kernel reaches through ports, where QEMU's own functions answer."""
     names = {each.path: each.name for each in compiled.bridges}
-    for root in bare.kernel.root_bridges:
+    for root in booted.dom0.root_bridges:
         if root.config is not None and root.config.kind == "ports":
             bridge = next(each for each in platform.host_bridges if each.name == names[root.path])
             yield Finding(
@@ -171,13 +173,13 @@ def _by_ports(platform: Platform, compiled: Compiled, bare: Bare) -> Iterator[Fi
 
 def _boot(
     platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str, *, ports_taken: bool = False
-) -> Bare:
+) -> Outcome:
     artifacts = artifacts_of(compiled)
     wanted = replace(artifacts, tables=()) if firmware == "dt" else replace(artifacts, dtb=None)
     dt = read_dt(wanted, profile(kernel).map_cells)
     acpi = read_acpi(wanted, [each.path for each in compiled.bridges if each.path is not None])
     settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
-    return bare_metal(artifacts, replace(settings, ports_taken=ports_taken), dt, acpi)
+    return simulate(artifacts, replace(settings, hypervisor=None, ports_taken=ports_taken), dt, acpi)
 
 
 def _append(platform: Platform) -> tuple[str, ...]:
@@ -185,11 +187,11 @@ def _append(platform: Platform) -> tuple[str, ...]:
     return tuple(word for word in (platform.bootargs or "").split() if word.startswith("pci="))
 
 
-def _names(platform: Platform, compiled: Compiled, bare: Bare) -> dict[str, str]:
+def _names(platform: Platform, compiled: Compiled, booted: Outcome) -> dict[str, str]:
     """SBDF to the description's name."""
     names = {(bridge.name, device.key): device.name for bridge, device in platform.walk() if device.name}
     found = {}
-    for function in bare.kernel.functions:
+    for function in booted.dom0.functions:
         name = names.get(compiled.pages[function.page])
         if name is not None:
             found[function.sbdf] = name
@@ -210,10 +212,10 @@ def _markers(platform: Platform, compiled: Compiled) -> list[tuple[str | None, s
     return found
 
 
-def _at(bare: Bare, markers: Mapping[str, bytes]) -> dict[str, bytes]:
+def _at(booted: Outcome, markers: Mapping[str, bytes]) -> dict[str, bytes]:
     return {
         function.sbdf: markers[function.page][:64].rstrip(b"\0")
-        for function in bare.kernel.functions
+        for function in booted.dom0.functions
         if function.page in markers
     }
 

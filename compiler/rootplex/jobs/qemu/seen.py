@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from rootplex.capture.facts import Function as BootedFunction
 from rootplex.capture.facts import Resource, Snapshot
-from rootplex.simulator.bare import Bare
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
+from rootplex.simulator.outcome import Outcome
 
 SECONDARY = 0x19
 IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000
@@ -87,14 +87,14 @@ class Seen(Struct, frozen=True):
         return frozenset(self.functions) - frozenset().union(*self.groups)
 
 
-def simulated(bare: Bare) -> Seen:
+def simulated(outcome: Outcome) -> Seen:
     """The simulation's view."""
-    roots = [root for root in bare.kernel.root_bridges if root.is_up and root.segment is not None]
+    roots = [root for root in outcome.dom0.root_bridges if root.is_up and root.segment is not None]
     return Seen(
         # On x86 a second bridge of the same first bus adds nothing to the one that is there.
         {f"{root.segment:04x}:{root.first_bus:02x}": _root(root) for root in reversed(roots)},
-        {function.sbdf: _simulated(function) for function in bare.kernel.functions},
-        frozenset(frozenset(each.sbdf for each in group.members) for group in bare.groups.groups),
+        {function.sbdf: _simulated(function) for function in outcome.dom0.functions},
+        frozenset(frozenset(each.sbdf for each in group.members) for group in outcome.linux.groups),
     )
 
 

@@ -1,74 +1,193 @@
-"""Which functions an IOMMU takes, and what its driver merges by stream (linux.md §1.10, §5.1)."""
+"""Which functions an IOMMU takes, and what its driver merges by stream (linux-pci §1.10, §5.1).
+
+Where groups exist without any driver, functions come to an IOMMU when its own driver registers it
+(`iommu.c:iommu_device_register`, `bus_iommu_probe`): one that it cannot take ends the registration, and the
+whole IOMMU is given up. Where groups wait for a driver, and for virtual functions, that function alone is
+left out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.reason import Reason
-from rootplex.simulator.routing.routes import DeviceStreams
+from rootplex.simulator.groups.reason import Reason, ReasonKind
+from rootplex.simulator.routing.routes import DeviceStreams, Unit
+
+ERANGE, EINVAL = -34, -22
 
 StreamKey: TypeAlias = tuple[str, int]
 """(name of the unit, StreamID)."""
 
+SMMUS = frozenset({"smmu-v2", "smmu-v3"})
+"""Units whose driver shares no translations with another unit of its kind (`smmu_domain->smmu != smmu`)."""
 
-class Admission(Struct, frozen=True):
-    """`taken`: the functions that have an IOMMU, each with the stream-map entries by which its
-    driver merges (SMMUv2; else none). `left`: the others, each with the reason why."""
+
+class Refusal(Struct, frozen=True, eq=False):
+    """A function that a unit's driver cannot take, with a negative errno: its StreamID is beyond the table
+    (`stream`), or its group is that of `other`, which is behind another unit. `unit_lost`: the unit is given
+    up with it."""
+
+    function: Function
+    unit: Unit
+    errno: int
+    text: str
+    stream: int | None = None
+    other: Function | None = None
+    other_unit: Unit | None = None
+    unit_lost: bool = False
+
+
+class Admission(Struct, frozen=True, eq=False):
+    """`taken`: the functions that have an IOMMU, each with the stream-map entries by which its driver merges
+    (SMMUv2; else none). `left`: the others, each with the reason why. `units`: the IOMMU of each function
+    that has one. `refusals`: what drivers could not take."""
 
     taken: dict[Function, tuple[StreamKey, ...]]
     left: tuple[Reason, ...] = ()
+    units: Mapping[Function, Unit] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
 
     @classmethod
     def all_of(cls, functions: Iterable[Function]) -> Admission:
         """Every function has an IOMMU, and none shares a stream."""
         return cls(dict.fromkeys(functions, ()))
 
+    def crossing(self, function: Function, first: Function) -> Refusal | None:
+        """What keeps a function out of the group that was made for `first`: translations that are another
+        SMMU's. `attach_dev` answers -EINVAL."""
+        own, other = self.units.get(function), self.units.get(first)
+        if own is None or other is None or own.name == other.name or not {own.kind, other.kind} <= SMMUS:
+            return None
+        text = (
+            f"{function.sbdf}, behind {own.name}, would join the group of {first.sbdf}, behind {other.name}"
+        )
+        return Refusal(function, own, EINVAL, text, other=first, other_unit=other)
+
 
 def admit(
     order: Iterable[Function],
     streams: Callable[[Function], DeviceStreams],
     stream_bits: Callable[[Function], int] | None = None,
+    *,
+    whole_units: bool = False,
+    asynchronous: Collection[Function] = (),
+    lost: Sequence[Refusal] = (),
 ) -> Admission:
     """What happens when functions come to their IOMMUs in this order. `stream_bits`: how many bits
-    of StreamID the SMMU of a function has (None: enough).
+    of StreamID the SMMU of a function has (None: enough). `whole_units`: they come as the IOMMU registers.
+    `asynchronous`: functions that come in no certain order. `lost`: units given up for another reason.
 
-    SMMUv3 refuses a function with a StreamID beyond its stream table, or one that another function
-    already has (all its aliases count; a StreamID that it repeats itself does not), and does not
-    keep the StreamIDs of a refused one (`arm_smmu_insert_master`). SMMUv2 takes it and merges later
-    (`arm_smmu_device_group`). VT-d takes whatever is in its scope.
-    """
-    taken: dict[Function, tuple[StreamKey, ...]] = {}
-    left = []
-    owners: dict[StreamKey, Function] = {}
+    SMMUv3 refuses a function with a StreamID that another function already has (all its aliases count; one
+    that it repeats itself does not), or beyond its stream table, and does not keep the StreamIDs of a
+    refused one (`arm_smmu_insert_master`). SMMUv2 takes it and merges later (`arm_smmu_device_group`). VT-d
+    takes whatever is in its scope."""
+    here = _Arrivals(streams, stream_bits, whole_units, {each.unit.name: each for each in lost})
+    order = list(order)
+    here.asynchronous = frozenset(asynchronous)
+    here.undetermined = _contested(here.asynchronous, streams)
     for function in order:
+        here.take(function)
+    return here.admission(order)
+
+
+def _contested(
+    functions: Collection[Function], streams: Callable[[Function], DeviceStreams]
+) -> set[StreamKey]:
+    """The StreamIDs of SMMUv3 that several of the functions have: one of them gets it."""
+    users: Counter[StreamKey] = Counter()
+    for function in functions:
         device = streams(function)
+        if device.unit is not None and device.unit.kind == "smmu-v3":
+            users.update(set(_keys(device, device.unit)))
+    return {key for key, count in users.items() if count > 1}
+
+
+def _keys(device: DeviceStreams, unit: Unit) -> tuple[StreamKey, ...]:
+    return tuple((unit.name, route.id) for route in device.routes if route.id is not None)
+
+
+class _Arrivals:
+    """Functions arriving, one after the other."""
+
+    def __init__(
+        self,
+        streams: Callable[[Function], DeviceStreams],
+        stream_bits: Callable[[Function], int] | None,
+        whole_units: bool,
+        lost: dict[str, Refusal],
+    ) -> None:
+        self._streams = streams
+        self._bits = stream_bits
+        self._whole_units = whole_units
+        self._lost = lost
+        self._taken: dict[Function, tuple[StreamKey, ...]] = {}
+        self._units: dict[Function, Unit] = {}
+        self._left: dict[Function, Reason] = {}
+        self._owners: dict[StreamKey, Function] = {}
+        self._refusals: list[Refusal] = []
+        self.asynchronous: frozenset[Function] = frozenset()
+        self.undetermined: set[StreamKey] = set()
+
+    def take(self, function: Function) -> None:
+        device = self._streams(function)
         unit = device.unit
         if unit is None:
-            text = f"{function.sbdf} has no IOMMU: {device.reason}"
-            left.append(Reason(function, text, "no-iommu"))
-            continue
-        keys = tuple((unit.name, route.id) for route in device.routes if route.id is not None)
-        if unit.kind == "smmu-v3":
-            bits = 32 if stream_bits is None else stream_bits(function)
-            beyond = next((key for key in keys if key[1] >> bits), None)
-            if beyond is not None:
-                text = f"{function.sbdf} is refused by {unit.name}: StreamID {beyond[1]:#x} is beyond "
-                left.append(Reason(function, text + f"its {bits} bits", "refused"))
-                continue
-            clash = next((key for key in keys if owners.get(key, function) is not function), None)
-            if clash is not None:
-                left.append(_refused(function, owners[clash], clash))
-                continue
-            owners.update(dict.fromkeys(keys, function))
-        taken[function] = keys if unit.kind == "smmu-v2" else ()
-    return Admission(taken, tuple(left))
+            self._leave(function, f"has no IOMMU: {device.reason}", "no-iommu")
+            return
+        self._units[function] = unit
+        keys = _keys(device, unit)
+        if unit.kind == "smmu-v3" and not self._insert(function, unit, keys):
+            return
+        self._taken[function] = keys if unit.kind == "smmu-v2" else ()
 
+    def _insert(self, function: Function, unit: Unit, keys: tuple[StreamKey, ...]) -> bool:
+        """Put the StreamIDs of a function into the unit's tree; False where that fails."""
+        contested = self.undetermined.intersection(keys) if function in self.asynchronous else ()
+        clash = next((key for key in keys if self._owners.get(key, function) is not function), None)
+        if contested:
+            self._owners.update((key, function) for key in keys if key not in self._owners)
+            stream = min(contested)[1]
+            text = (
+                f"shares StreamID {stream:#x} of {unit.name} with others that are probed at the same time: "
+            )
+            self._leave(
+                function,
+                text + "which of them gets it, and a group, differs from boot to boot",
+                "undetermined",
+            )
+            return False
+        if clash is not None:
+            text = f"is refused by {unit.name}: {self._owners[clash].sbdf} already has StreamID {clash[1]:#x}"
+            self._leave(function, text, "refused")
+            return False
+        bits = 32 if self._bits is None else self._bits(function)
+        beyond = next((key[1] for key in keys if key[1] >> bits), None)
+        if beyond is not None:
+            text = f"is refused by {unit.name}: StreamID {beyond:#x} is beyond its {bits} bits"
+            self._leave(function, text, "refused")
+            lost = self._whole_units and function.physfn is None
+            whole = f"{function.sbdf} {text}"
+            refusal = Refusal(function, unit, ERANGE, whole, stream=beyond, unit_lost=lost)
+            self._refusals.append(refusal)
+            if lost:
+                self._lost.setdefault(unit.name, refusal)
+            return False
+        self._owners.update(dict.fromkeys(keys, function))
+        return True
 
-def _refused(function: Function, owner: Function, key: StreamKey) -> Reason:
-    unit, stream = key
-    text = f"{function.sbdf} is refused by {unit}: {owner.sbdf} already has StreamID {stream:#x}"
-    return Reason(function, text, "refused")
+    def _leave(self, function: Function, text: str, kind: ReasonKind) -> None:
+        self._left[function] = Reason(function, f"{function.sbdf} {text}", kind)
+
+    def admission(self, order: Iterable[Function]) -> Admission:
+        """The end, once it is known which units were given up."""
+        for function, unit in self._units.items():
+            refusal = self._lost.get(unit.name)
+            if refusal is not None and self._taken.pop(function, None) is not None:
+                text = f"has no IOMMU: {unit.name} is given up ({refusal.errno}), since {refusal.text}"
+                self._leave(function, text, "unit-lost")
+        left = tuple(self._left[function] for function in order if function in self._left)
+        return Admission(self._taken, left, self._units, tuple(self._refusals))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import Function
+from rootplex.simulator.groups.admission import Refusal
 from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.groups.reason import Reason
 
@@ -28,6 +29,10 @@ class Assembly:
         self.number[function] = group
         self._members[group].append(function)
 
+    def first(self, group: int) -> Function | None:
+        """The member that a group was made for."""
+        return next(iter(self._members[group]), None)
+
     def because(self, group: int, reasons: Iterable[Reason]) -> None:
         """Note why the group holds what it holds."""
         self._reasons[group].update(dict.fromkeys(reasons))
@@ -44,6 +49,7 @@ class Assembly:
         discovery: Sequence[Function],
         ungrouped: Iterable[Reason] = (),
         hazards: Iterable[Reason] = (),
+        refusals: Iterable[Refusal] = (),
     ) -> Grouping:
         """The finished partition; `discovery` gives the order of members."""
         place = {function: index for index, function in enumerate(discovery)}
@@ -51,5 +57,6 @@ class Assembly:
             Group(number, tuple(sorted(members, key=place.__getitem__)), tuple(self._reasons[number]))
             for number, members in enumerate(self._members)
         )
+        left = tuple(sorted(ungrouped, key=lambda reason: place[reason.function]))
         by_function = {function: groups[number] for function, number in self.number.items()}
-        return Grouping(algorithm, groups, tuple(ungrouped), tuple(hazards), by_function)
+        return Grouping(algorithm, groups, left, tuple(hazards), tuple(refusals), by_function)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.admission import admit
+from rootplex.simulator.groups.admission import Refusal, admit
 from rootplex.simulator.groups.grouping import Grouping, Scan
 from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
-from rootplex.simulator.groups.timing import bind_order, timing
+from rootplex.simulator.groups.timing import asynchronous, bind_order, registration_order, timing
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.routes import DeviceStreams
+from rootplex.simulator.routing.routes import DeviceStreams, Unit
 from rootplex.simulator.routing.stream import StreamRouter
 
 
@@ -20,7 +22,7 @@ def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:
     """The groups of a Dom0 that booted by `settings.firmware`; they are written into the functions
     (`group`, `group_at_boot`) too."""
     router = StreamRouter(scan, firmware, settings.firmware)
-    return group_streams(scan, router.streams, settings)
+    return group_streams(scan, router.streams, settings, units=router.units)
 
 
 def group_streams(
@@ -28,18 +30,49 @@ def group_streams(
     streams: Callable[[Function], DeviceStreams],
     settings: Settings,
     stream_bits: Callable[[Function], int] | None = None,
+    units: Sequence[Unit] = (),
 ) -> Grouping:
-    """The same with the way from functions to IOMMUs given, and the width of their StreamIDs."""
+    """The same with the way from functions to IOMMUs given, the width of their StreamIDs, and the IOMMUs in
+    the order in which they register."""
     when = timing(settings)
     discovery = scan.functions
-    order = bind_order(discovery) if when.order == "driver-bind" else discovery
-    admission = admit(order, streams, stream_bits)
-    if when.algorithm == "jgg-v3":
-        grouping = jgg_groups(discovery, admission)
-    else:
-        grouping = linux_groups(discovery, admission, order=order)
+    whole_units = when.order == "registration"
+    order = registration_order(discovery, streams, units) if whole_units else bind_order(discovery)
+    lost: list[Refusal] = []
+    while True:
+        admission = admit(
+            order,
+            streams,
+            stream_bits,
+            whole_units=whole_units,
+            asynchronous=() if whole_units else asynchronous(discovery),
+            lost=lost,
+        )
+        if when.algorithm == "jgg-v3":
+            grouping = jgg_groups(discovery, admission)
+        else:
+            grouping = linux_groups(discovery, admission, order=order)
+        fatal = _fatal(grouping, units) if whole_units else None
+        if fatal is None:
+            break
+        # The unit is given up, and everything is as if it had never been there.
+        lost.append(fatal)
+    if lost:
+        grouping = replace(grouping, refusals=(*grouping.refusals, *lost))
     for function in discovery:
         own = grouping.of(function)
         function.group = None if own is None else own.id
         function.group_at_boot = own is not None and when.at_boot
     return grouping
+
+
+def _fatal(grouping: Grouping, units: Sequence[Unit]) -> Refusal | None:
+    """The first refusal by which a unit that registers is given up: of two units the one that comes later."""
+    for refusal in grouping.refusals:
+        if refusal.unit_lost or refusal.stream is not None or refusal.function.physfn is not None:
+            continue
+        place = {unit.name: index for index, unit in enumerate(units)}
+        one, other = refusal.unit, refusal.other_unit
+        later = max((one, other or one), key=lambda unit: place.get(unit.name, -1))
+        return replace(refusal, unit=later if other else one, unit_lost=True)
+    return None

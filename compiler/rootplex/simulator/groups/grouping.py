@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from rootplex.simulator.function import Function
+from rootplex.simulator.groups.admission import Refusal
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.linux.rootbridge import RootBridge
 
@@ -37,12 +38,14 @@ class Grouping(Struct, frozen=True):
     """All groups of one party. `algorithm` is `linux`, `jgg-v3`, `xen-arm`, `xen-vtd`, `xen-amd`
     or `safe`. `ungrouped` are the functions without a group, each once, with the reason why.
     `hazards` are groups that came out too small by the order of events (the function is the
-    bridge without a group)."""
+    bridge without a group). `refusals`: functions that an IOMMU's driver could not take, in part with all
+    others of that unit."""
 
     algorithm: str
     groups: tuple[Group, ...]
     ungrouped: tuple[Reason, ...] = ()
     hazards: tuple[Reason, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     by_function: Mapping[Function, Group] = field(default_factory=dict)
 
     def of(self, function: Function) -> Group | None:

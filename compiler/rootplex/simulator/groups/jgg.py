@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import DOWNSTREAM, PCIE_TO_PCI, ROOT_PORT, UPSTREAM, Bus, Function
 from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
-from rootplex.simulator.groups.admission import Admission
+from rootplex.simulator.groups.admission import Admission, Refusal
 from rootplex.simulator.groups.assembly import Assembly
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
@@ -52,6 +52,7 @@ class _Pass:
         self._made = Assembly()
         self._shared: set[int] = set()
         self._deferred: list[Reason] = []
+        self._refusals: list[Refusal] = []
         self._buses = _by_bus(functions)
         self._bus_groups: dict[Bus, int | None] = {}
 
@@ -72,12 +73,23 @@ class _Pass:
             self._take_isolated(taken)
             return
         for function in taken:
+            self._put(function, group)
+
+    def _put(self, function: Function, group: int) -> None:
+        first = self._made.first(group)
+        crossing = None if first is None else self._admission.crossing(function, first)
+        if crossing is None:
             self._made.put(function, group)
+        else:
+            self._deferred.append(Reason(function, crossing.text, "refused"))
+            self._refusals.append(crossing)
 
     def finish(self, discovery: Sequence[Function]) -> Grouping:
         for group, function in self._made.singles():
             self._made.because(group, [alone_reason(function, self._acs)])
-        return self._made.grouping("jgg-v3", discovery, (*self._admission.left, *self._deferred))
+        ungrouped = (*self._admission.left, *self._deferred)
+        refusals = (*self._admission.refusals, *self._refusals)
+        return self._made.grouping("jgg-v3", discovery, ungrouped, refusals=refusals)
 
     def _bus_group(self, bus: Bus, bridge: Function) -> int | None:
         """The one group of all functions on a bus; None: the bus is isolated."""
@@ -140,7 +152,7 @@ class _Pass:
                         reasons[reason] = None
             group = self._made.new()
             for member in component:
-                self._made.put(member, group)
+                self._put(member, group)
             if len(component) > 1:
                 self._share(group, reasons)
 

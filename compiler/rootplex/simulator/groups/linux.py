@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
-from rootplex.simulator.groups.admission import Admission, StreamKey
+from rootplex.simulator.groups.admission import EINVAL, Admission, Refusal, StreamKey
 from rootplex.simulator.groups.assembly import Assembly
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
@@ -50,6 +50,7 @@ class _Pass:
         self._hazards: dict[Function, Reason] = {}
         self._stream_groups: dict[StreamKey, tuple[int, Function]] = {}
         self._refused: list[Reason] = []
+        self._refusals: list[Refusal] = []
         self._port_reasons: dict[Function, Reason] = {}
         self._bridge_aliases: dict[Bus, tuple[tuple[Function, int], ...]] = {}
 
@@ -60,7 +61,7 @@ class _Pass:
         if len(shared) > 1:
             # arm_smmu_device_group answers -EINVAL: the device stays without a group.
             text = f"{function.sbdf} is refused: its StreamIDs belong to {len(shared)} groups"
-            self._refused.append(Reason(function, text, "refused"))
+            self._refuse(Refusal(function, self._admission.units[function], EINVAL, text))
             return
         reasons: list[Reason] = []
         if shared:
@@ -69,6 +70,11 @@ class _Pass:
         else:
             found = self._find(function, reasons)
             group = self._made.new() if found is None else found
+        first = self._made.first(group)
+        crossing = None if first is None else self._admission.crossing(function, first)
+        if crossing is not None:
+            self._refuse(crossing)
+            return
         self._made.put(function, group)
         self._made.because(group, reasons)
         for key in keys:
@@ -78,7 +84,12 @@ class _Pass:
         for group, function in self._made.singles():
             self._made.because(group, [alone_reason(function, self._acs)])
         ungrouped = (*self._admission.left, *self._refused)
-        return self._made.grouping("linux", discovery, ungrouped, self._hazards.values())
+        refusals = (*self._admission.refusals, *self._refusals)
+        return self._made.grouping("linux", discovery, ungrouped, self._hazards.values(), refusals)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused.append(Reason(refusal.function, refusal.text, "refused"))
+        self._refusals.append(refusal)
 
     def _find(self, function: Function, reasons: list[Reason]) -> int | None:
         """The group a function joins, None for a new one; why, into `reasons`."""

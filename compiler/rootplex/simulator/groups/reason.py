@@ -23,6 +23,8 @@ ReasonKind: TypeAlias = Literal[
     "isolated",  # what is above isolates: the function stands alone
     "no-iommu",  # no group: no IOMMU translates the function
     "refused",  # no group: the IOMMU's driver refuses the function
+    "unit-lost",  # no group: the IOMMU's driver gave the whole unit up
+    "undetermined",  # whether it has a group differs from boot to boot
     "deferred",  # no group: the bridge above has none
     "order",  # grouped too finely: a bridge above that does not isolate has no group
     "xen",  # what Xen goes by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -10,17 +10,18 @@ from msgspec import Struct
 from rootplex.known.kernels import profile
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
+from rootplex.simulator.routing.routes import DeviceStreams, Unit
 
 
 class Timing(Struct, frozen=True):
-    """`order`: functions are grouped as they are discovered, or as drivers come to them (`bind_order`).
-    `at_boot`: groups exist without any driver.
+    """`order`: functions are grouped as their IOMMU registers (`registration_order`), or as drivers come to
+    them (`bind_order`). `at_boot`: groups exist without any driver.
 
     In every one of them the scan is over by then, so that a function number above 0 makes a device
     multi-function whatever header bit 7 says (see `Acs`)."""
 
     algorithm: Literal["linux", "jgg-v3"]
-    order: Literal["discovery", "driver-bind"]
+    order: Literal["registration", "driver-bind"]
     at_boot: bool
 
 
@@ -32,13 +33,34 @@ def timing(settings: Settings) -> Timing:
     at_boot = settings.arch == "x86_64" or late == "device-add"
     return Timing(
         algorithm="jgg-v3" if kernel.grouping == "top-down" else "linux",
-        order="discovery" if at_boot else "driver-bind",
+        order="registration" if at_boot else "driver-bind",
         at_boot=at_boot,
     )
 
 
 NVME, PCI_BRIDGE, EVENT_COLLECTOR = 0x010802, 0x0604, 0x080700
 """Classes that drivers of every kernel ask for: `nvme` and `pcieport`."""
+
+
+def registration_order(
+    discovery: Sequence[Function], streams: Callable[[Function], DeviceStreams], units: Sequence[Unit]
+) -> list[Function]:
+    """Functions in the order in which they come to their IOMMUs where each goes through all of them as its
+    driver registers it: unit by unit (`units`), in order of discovery; virtual functions when they are made,
+    last."""
+    place = {unit.name: index for index, unit in enumerate(units)}
+
+    def key(function: Function) -> tuple[bool, int]:
+        unit = streams(function).unit
+        return function.physfn is not None, len(place) if unit is None else place.get(unit.name, len(place))
+
+    return sorted(discovery, key=key)
+
+
+def asynchronous(discovery: Sequence[Function]) -> list[Function]:
+    """The functions whose driver probes them all at once, in no certain order: `nvme` asks for that
+    (`PROBE_PREFER_ASYNCHRONOUS`)."""
+    return [function for function in discovery if function.class_code == NVME and function.physfn is None]
 
 
 def bind_order(discovery: Sequence[Function]) -> list[Function]:
@@ -51,7 +73,7 @@ def bind_order(discovery: Sequence[Function]) -> list[Function]:
     user space asks for them, behind all ports.
     """
     offered = _offered(discovery)
-    disks = [each for each in discovery if each.class_code == NVME and each.physfn is None]
+    disks = asynchronous(discovery)
     ports = [function for function in offered if _is_ports(function)]
     early = {*disks, *ports}
     rest = [function for function in discovery if function not in early]

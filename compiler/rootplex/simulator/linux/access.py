@@ -1,7 +1,7 @@
 """Configuration accesses as Dom0's host bridge drivers make them (linux.md §1.6, §1.7, §1.13, §2.4).
 
 An accessor turns (bus, devfn, register) into accesses at CPU addresses or ports, and every one of
-those goes through the hypervisor. What a driver knows not to be there reads all ones without an
+those goes through the machine. What a driver knows not to be there reads all ones without an
 access. A driver that knows of special hardware knows what the hardware image says of its bridge.
 """
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from rootplex.simulator.hardware.bridges import HostBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
-from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.rootbridge import RootBridge
 
 ECAM_SHIFT, CAM_SHIFT, PEM_SHIFT = 20, 16, 24
@@ -41,10 +41,10 @@ class MappedAccess:
     `unmapped` buses that a 32-bit kernel found no room to map."""
 
     def __init__(
-        self, hypervisor: Hypervisor, hardware: Hardware, base: int, first: int, last: int, shift: int
+        self, machine: Machine, hardware: Hardware, base: int, first: int, last: int, shift: int
     ) -> None:
-        self._read = hypervisor.read
-        self._write = hypervisor.write
+        self._read = machine.read
+        self._write = machine.write
         self._hardware = hardware
         self.base = base
         self.first = first
@@ -111,8 +111,8 @@ class WindowedAccess:
 
     extended = True
 
-    def __init__(self, hypervisor: Hypervisor, hardware: Hardware, bridge: HostBridge, base: int) -> None:
-        self._hypervisor = hypervisor
+    def __init__(self, machine: Machine, hardware: Hardware, bridge: HostBridge, base: int) -> None:
+        self._machine = machine
         self._hardware = hardware
         self._bridge = bridge.image.id
         self.base = base
@@ -121,13 +121,13 @@ class WindowedAccess:
     def read(self, bus: int, devfn: int, register: int, size: int) -> int:
         if not self.first <= bus <= self.last:
             return SIZE_MASK[size]
-        self._hypervisor.write(self.base, 4, bus << 20 | devfn << 12 | register & 0xFFC)
-        return self._hypervisor.read(self.base + 4 + (register & 3), size)
+        self._machine.write(self.base, 4, bus << 20 | devfn << 12 | register & 0xFFC)
+        return self._machine.read(self.base + 4 + (register & 3), size)
 
     def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None:
         if self.first <= bus <= self.last:
-            self._hypervisor.write(self.base, 4, bus << 20 | devfn << 12 | register & 0xFFC)
-            self._hypervisor.write(self.base + 4 + (register & 3), size, value)
+            self._machine.write(self.base, 4, bus << 20 | devfn << 12 | register & 0xFFC)
+            self._machine.write(self.base + 4 + (register & 3), size, value)
 
     def page(self, bus: int, devfn: int) -> str | None:
         return self._hardware.page_at(self._bridge, bus, devfn)
@@ -138,9 +138,9 @@ class PortAccess:
     (`arch/x86/pci/common.c:raw_pci_read`)."""
 
     def __init__(
-        self, hypervisor: Hypervisor, hardware: Hardware, segment: int, ecam: MappedAccess | None, last: int
+        self, machine: Machine, hardware: Hardware, segment: int, ecam: MappedAccess | None, last: int
     ) -> None:
-        self._hypervisor = hypervisor
+        self._machine = machine
         self._hardware = hardware
         self._ports = segment == 0
         self.ecam = ecam
@@ -149,17 +149,17 @@ class PortAccess:
 
     def _select(self, bus: int, devfn: int, register: int) -> int:
         address = PORT_ENABLE | bus << 16 | devfn << 8 | register & 0xFC
-        self._hypervisor.port_write(CONFIG_ADDRESS, 4, address)
+        self._machine.port_write(CONFIG_ADDRESS, 4, address)
         return CONFIG_DATA + (register & 3)
 
     def read(self, bus: int, devfn: int, register: int, size: int) -> int:
         if self._ports and register < 256 and bus < 256:
-            return self._hypervisor.port_read(self._select(bus, devfn, register), size)
+            return self._machine.port_read(self._select(bus, devfn, register), size)
         return SIZE_MASK[size] if self.ecam is None else self.ecam.read(bus, devfn, register, size)
 
     def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None:
         if self._ports and register < 256 and bus < 256:
-            self._hypervisor.port_write(self._select(bus, devfn, register), size, value)
+            self._machine.port_write(self._select(bus, devfn, register), size, value)
         elif self.ecam is not None:
             self.ecam.write(bus, devfn, register, size, value)
 
@@ -217,7 +217,7 @@ _WIDE_ACCESSORS: dict[str, tuple[bool, bool, bool]] = {
 }
 
 
-def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, *, ports: bool = True) -> Accessor:
+def accessor(root: RootBridge, machine: Machine, hardware: Hardware, *, ports: bool = True) -> Accessor:
     """The accessor of a root bridge that is up. `ports`: whether an x86 kernel has its configuration ports.
 
     A `generic` driver makes plain accesses whatever the hardware is. Any other driver is one for
@@ -228,15 +228,15 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, *, po
     assert config is not None
     bridge = hardware.bridge_at(config.base)
     if config.kind == "windowed" and bridge is not None:
-        return _by_sizes(_windowed(root, hypervisor, hardware, bridge), bridge)
+        return _by_sizes(_windowed(root, machine, hardware, bridge), bridge)
     if config.kind == "ports":
-        return PortAccess(hypervisor, hardware, root.segment or 0, None, root.last_bus)
+        return PortAccess(machine, hardware, root.segment or 0, None, root.last_bus)
     shift = CAM_SHIFT if config.kind == "cam" else ECAM_SHIFT
     if config.accessor == "thunder-pem":
         shift = PEM_SHIFT
-    mapped = MappedAccess(hypervisor, hardware, config.base, root.first_bus, root.effective_end, shift)
+    mapped = MappedAccess(machine, hardware, config.base, root.first_bus, root.effective_end, shift)
     if config.accessor == "x86":
-        return PortAccess(hypervisor, hardware, root.segment or 0, mapped, root.last_bus) if ports else mapped
+        return PortAccess(machine, hardware, root.segment or 0, mapped, root.last_bus) if ports else mapped
     if config.accessor == "generic":
         return mapped
     if config.accessor == "dw-ecam":
@@ -249,14 +249,14 @@ def accessor(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, *, po
     return mapped if bridge is None else _by_sizes(mapped, bridge)
 
 
-def _windowed(root: RootBridge, hypervisor: Hypervisor, hardware: Hardware, bridge: HostBridge) -> Accessor:
+def _windowed(root: RootBridge, machine: Machine, hardware: Hardware, bridge: HostBridge) -> Accessor:
     """A driver that moves a window: by the hardware's index and data registers, or over the ECAM
     that the hardware has behind that window."""
     image = bridge.image
     if image.kind == "windowed":
-        return WindowedAccess(hypervisor, hardware, bridge, image.base)
+        return WindowedAccess(machine, hardware, bridge, image.base)
     shift = CAM_SHIFT if image.kind == "cam" else ECAM_SHIFT
-    mapped = MappedAccess(hypervisor, hardware, image.base, image.first_bus, image.last_bus, shift)
+    mapped = MappedAccess(machine, hardware, image.base, image.first_bus, image.last_bus, shift)
     mapped.know(bridge=bridge)
     return mapped
 

@@ -21,7 +21,7 @@ from rootplex.simulator.linux import acs, mcfg_x86, rootbridges_acpi, rootbridge
 from rootplex.simulator.linux.access import accessor
 from rootplex.simulator.linux.command_line import pci_options
 from rootplex.simulator.linux.domains import DomainNumbers, NewScheme, OldScheme, reserved_domains
-from rootplex.simulator.linux.hypervisor import BareMetal, Hypervisor
+from rootplex.simulator.linux.hypervisor import Hypervisor
 from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.placement import Placement
 from rootplex.simulator.linux.registration import Registration
@@ -77,15 +77,15 @@ def boot(
     )
     state.options = options
     if hardware is not None:
-        below = BareMetal(hardware) if hypervisor is None else hypervisor
-        asked = _asks_for_acs(firmware, settings, version, below)
+        below = hardware if hypervisor is None else hypervisor
+        asked = _asks_for_acs(firmware, settings, version)
         kernel = Kernel(
             version,
             settings,
             hardware,
             below,
             state,
-            Registration(below, settings, state),
+            Registration(hypervisor, settings, state),
             acs.AcsPolicy(asked, options, from_firmware=version.config_acs),
             options,
         )
@@ -206,7 +206,7 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
     """Scan, place, let drivers bind: what follows once the bridge is up."""
     root = candidate.root
     ports = not run.settings.ports_taken
-    access = accessor(root, kernel.hypervisor, kernel.hardware, ports=ports)
+    access = accessor(root, kernel.machine, kernel.hardware, ports=ports)
     kernel.accessors[root.index] = access
     kernel.registration.scan_begins(root, access)
     start = len(run.state.functions)
@@ -224,17 +224,15 @@ def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
             virtual.enable(scan, function)
 
 
-def _asks_for_acs(
-    firmware: DtFirmware | AcpiFirmware, settings: Settings, version: Profile, hypervisor: Hypervisor
-) -> bool:
+def _asks_for_acs(firmware: DtFirmware | AcpiFirmware, settings: Settings, version: Profile) -> bool:
     """Whether something has called `pci_request_acs` before the first scan (§5.2)."""
     if isinstance(firmware, DtFirmware):
         return version.acs_dt == "all"
     if settings.arch == "x86_64":
-        if isinstance(hypervisor, BareMetal):
+        if settings.role == "bare-metal":
             return firmware.has_table("DMAR", "IVRS")
-        # A PV Dom0 asks at its start of day; a PVH one, which vPCI needs, never does.
-        return not settings.vpci
+        # A PV Dom0 asks at its start of day, a PVH one never.
+        return settings.role == "pv"
     if firmware.iort is None:
         return False
     smmus = {node.offset for node in firmware.iort.nodes if node.type in (IortType.SMMU, IortType.SMMU_V3)}

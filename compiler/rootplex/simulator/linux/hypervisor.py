@@ -3,7 +3,7 @@
 `Hypervisor` is everything Dom0 can do to the world: memory-mapped and port accesses (all of its
 configuration accesses pass here, so this is where traps sit), and the hypercalls of
 `drivers/xen/pci.c` with the host bridge registration of the 2017 design. Hypercalls answer 0 or a
-negative errno. `BareMetal` is no hypervisor at all.
+negative errno. Without a hypervisor a kernel's accesses go to the `Machine`.
 """
 
 from __future__ import annotations
@@ -56,33 +56,6 @@ class ConfigSpace(Protocol):
     def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None: ...
 
 
-class Hypervisor(Protocol):
-    """The calls that a booting Dom0 makes.
-
-    `read`/`write` take CPU physical addresses and sizes 1, 2, 4; they raise `BusError`
-    (`simulator.hardware`) for what aborts in Dom0. `port_*` are x86 I/O ports.
-    """
-
-    def read(self, address: int, size: int) -> int: ...
-
-    def write(self, address: int, size: int, value: int) -> None: ...
-
-    def port_read(self, port: int, size: int) -> int: ...
-
-    def port_write(self, port: int, size: int, value: int) -> None: ...
-
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int: ...
-
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int: ...
-
-    def pci_device_add(self, call: DeviceAdd) -> int: ...
-
-    def manage_pci_add(self, call: DeviceAdd) -> int:
-        """`manage_pci_add` (plain) or `_ext` (VF or extended function): segment 0 only, used
-        for good after `pci_device_add` once answered -ENOSYS."""
-        ...
-
-
 class Machine(Protocol):
     """The hardware as a CPU sees it (`simulator.hardware.Hardware` is one)."""
 
@@ -95,23 +68,20 @@ class Machine(Protocol):
     def port_write(self, port: int, size: int, value: int) -> None: ...
 
 
-class BareMetal:
-    """No hypervisor: accesses go to the hardware, hypercalls are not made (0, nothing happens)."""
+class Hypervisor(Machine, Protocol):
+    """The calls that a booting Dom0 makes.
 
-    def __init__(self, machine: Machine) -> None:
-        self.read = machine.read
-        self.write = machine.write
-        self.port_read = machine.port_read
-        self.port_write = machine.port_write
+    `read`/`write` take CPU physical addresses and sizes 1, 2, 4; they raise `BusError`
+    (`simulator.hardware`) for what aborts in Dom0. `port_*` are x86 I/O ports.
+    """
 
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
-        return 0
+    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int: ...
 
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
-        return 0
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int: ...
 
-    def pci_device_add(self, call: DeviceAdd) -> int:
-        return 0
+    def pci_device_add(self, call: DeviceAdd) -> int: ...
 
     def manage_pci_add(self, call: DeviceAdd) -> int:
-        return 0
+        """`manage_pci_add` (plain) or `_ext` (VF or extended function): segment 0 only, used
+        for good after `pci_device_add` once answered -ENOSYS."""
+        ...

@@ -11,7 +11,7 @@ from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.acs import AcsPolicy
 from rootplex.simulator.linux.command_line import PciOptions
-from rootplex.simulator.linux.hypervisor import Hypervisor
+from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.state import Dom0State
 
@@ -20,14 +20,15 @@ ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
 
 
 class Kernel(Struct):
-    """One Dom0 kernel. `options` are those of its command line. `accessors` are those of the root bridges
+    """One Dom0 kernel. `options` are those of its command line. `machine` is what is below: the
+    hardware, or a hypervisor. `accessors` are those of the root bridges
     scanned so far, by index; `buses` are those that exist, by (segment, number); `mapped` is how much of
     a 32-bit kernel's vmalloc space configuration space has taken, in bytes."""
 
     profile: Profile
     settings: Settings
     hardware: Hardware
-    hypervisor: Hypervisor
+    machine: Machine
     state: Dom0State
     registration: Registration
     acs: AcsPolicy

@@ -20,12 +20,13 @@ ECAM_SHIFT = 20
 
 
 class Registration:
-    """Makes the hypercalls in Linux's order and notes their results in the state's events."""
+    """Makes the hypercalls in Linux's order and notes their results in the state's events; none on bare
+    metal."""
 
-    def __init__(self, hypervisor: Hypervisor, settings: Settings, state: Dom0State) -> None:
+    def __init__(self, hypervisor: Hypervisor | None, settings: Settings, state: Dom0State) -> None:
         self._hypervisor = hypervisor
         self._state = state
-        self._when = settings.registers if settings.discovery == "dom0" else None
+        self._when = settings.registers if hypervisor is not None and settings.discovery == "dom0" else None
         self._legacy = False
         self._told_regions = False
         self._registered: set[int] = set()
@@ -41,11 +42,14 @@ class Registration:
             self._register(root, access)
 
     def device_added(self, function: Function, root: RootBridge, access: Accessor) -> int:
-        """Report one function (`xen_add_device`); 0 or a negative errno, after which Linux keeps it."""
+        """Report one function (`xen_add_device`); 0 or a negative errno, after which Linux keeps it. On bare
+        metal there is nobody to tell: 0."""
+        if self._hypervisor is None:
+            return 0
         if not self._told_regions:
             self._told_regions = True
-            self._tell_regions(root)
-        result = self._add(_device(function, root))
+            self._tell_regions(self._hypervisor, root)
+        result = self._add(self._hypervisor, _device(function, root))
         if result:
             text = f"{function.sbdf}: Failed to add - passthrough or MSI/MSI-X might fail! ({result})"
             self._state.log.append(text)
@@ -53,18 +57,18 @@ class Registration:
             self._register(root, access)
         return result
 
-    def _add(self, call: DeviceAdd) -> int:
+    def _add(self, hypervisor: Hypervisor, call: DeviceAdd) -> int:
         if not self._legacy:
-            result = self._hypervisor.pci_device_add(call)
+            result = hypervisor.pci_device_add(call)
             if result != ENOSYS:
                 return result
             self._legacy = True
         # The older calls know no segment.
-        return ENOSYS if call.segment else self._hypervisor.manage_pci_add(call)
+        return ENOSYS if call.segment else hypervisor.manage_pci_add(call)
 
-    def _tell_regions(self, root: RootBridge) -> None:
+    def _tell_regions(self, hypervisor: Hypervisor, root: RootBridge) -> None:
         for region in self.regions:
-            result = self._hypervisor.pci_mmcfg_reserved(
+            result = hypervisor.pci_mmcfg_reserved(
                 MmcfgReserved(
                     address=region.base,
                     segment=region.segment,
@@ -79,6 +83,7 @@ class Registration:
     def _register(self, root: RootBridge, access: Accessor) -> None:
         if root.index in self._registered or root.config is None or root.segment is None:
             return
+        assert self._hypervisor is not None
         self._registered.add(root.index)
         kind = root.config.kind
         last = root.effective_end if kind in ("ecam", "cam") else root.last_bus

@@ -32,7 +32,7 @@ class DmarScopes:
         self._rest: dict[int, _Claim] = {}
         self._claims: dict[Function, _Claim | None] = {}
         self._clash = _registers_taken(dmar)
-        for order, drhd in enumerate(dmar.drhds):
+        for order, drhd in enumerate(registered(dmar)):
             for scope in drhd.scopes:
                 function = _named(drhd, scope, at) if scope.type in (1, 2) else None
                 if function is not None:
@@ -50,9 +50,7 @@ class DmarScopes:
             return Lookup(None, None, (), reason, self._dmar.table.place(0))
         place = claim.drhd.place if claim.scope is None else claim.scope.place
         text = "DMAR: the unit that takes all the rest" if claim.scope is None else "DMAR device scope"
-        base = claim.drhd.base
-        unit = Unit("vt-d", f"VT-d unit at {base:#x}", base, claim.drhd.place)
-        return Lookup(unit, rid, (Step(text, rid, rid, place),), None, place)
+        return Lookup(vtd_unit(claim.drhd), rid, (Step(text, rid, rid, place),), None, place)
 
     def _claim(self, function: Function) -> _Claim | None:
         """The first unit that names the function or a bridge above it."""
@@ -68,6 +66,18 @@ class DmarScopes:
                 best = own
             self._claims[passed] = best
         return best
+
+
+def registered(dmar: Dmar) -> list[Drhd]:
+    """The units in Linux's order (`dmar_register_drhd_unit`): the last one of the table first, those that
+    take all the rest at the end."""
+    named = [drhd for drhd in dmar.drhds if not drhd.include_all]
+    return [*reversed(named), *(drhd for drhd in dmar.drhds if drhd.include_all)]
+
+
+def vtd_unit(drhd: Drhd) -> Unit:
+    """The unit that a DRHD stands for."""
+    return Unit("vt-d", f"VT-d unit at {drhd.base:#x}", drhd.base, drhd.place)
 
 
 def _registers_taken(dmar: Dmar) -> Drhd | None:

@@ -12,16 +12,18 @@ from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit
-from rootplex.simulator.routing.scopes import DmarScopes
+from rootplex.simulator.routing.scopes import DmarScopes, registered, vtd_unit
 
 NO_FIRMWARE = "there is no such firmware"
 
 
 class StreamRouter:
-    """The streams of every function by one firmware, each worked out once."""
+    """The streams of every function by one firmware, each worked out once. `units` are its IOMMUs in the
+    order in which Linux registers them."""
 
     def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
         self._find = _finder(scan, firmware, source)
+        self.units = _units(firmware, source)
         self._found: dict[tuple[int, int, Function | None], Lookup] = {}
         self._by_function: dict[Function, DeviceStreams] = {}
         self._by_owner = source == "acpi" and firmware.acpi is not None and firmware.acpi.dmar is not None
@@ -90,6 +92,27 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     if acpi.dmar is not None:
         return DmarScopes(acpi.dmar, scan.functions).lookup
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
+
+
+IOMMU_KINDS = frozenset({"smmuv3", "smmu", "iommu"})
+DRIVERS = ("smmu-v2", "smmu-v3")
+"""IOMMU drivers in link order (`drivers/iommu/arm/Makefile`); others come behind them."""
+
+
+def _units(firmware: Firmware, source: Source) -> tuple[Unit, ...]:
+    """Driver by driver, a driver's units as its devices were made: nodes in document order, IORT's in the
+    table's."""
+    found: list[Unit] = []
+    if source == "dt" and firmware.dt is not None:
+        controllers = firmware.dt.firmware.platform.controllers
+        found = [firmware.dt.unit(each.path) for each in controllers if each.kind in IOMMU_KINDS]
+    elif source == "acpi" and firmware.acpi is not None:
+        acpi = firmware.acpi
+        if acpi.dmar is not None:
+            return tuple(map(vtd_unit, registered(acpi.dmar)))
+        if acpi.iort is not None:
+            found = [smmu_unit(node) for node in acpi.iort.nodes if node.type in SMMU_TYPES]
+    return tuple(sorted(found, key=lambda unit: DRIVERS.index(unit.kind) if unit.kind in DRIVERS else 2))
 
 
 def _nowhere(function: Function, rid: int) -> Lookup:
