@@ -28,11 +28,16 @@ PCIE = "/soc/pcie@40000000"
 BELOW = "reports/dt/its-below-gic-without-ranges.dts"
 PARENT = "conformance/msi-parent-arg-missing.dts"
 OPEN = "interrupt-controller; #address-cells"
+MONACO = "reports/dt/monaco-iommu-map-4-cells.dts"
+WRAPS = "conformance/iommu-map-wraps-32bit.dts"
+SHARED_IDS = "reports/dt/msi-ids-of-impossible-requesters.dts"
 T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
 T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
 
 Told = tuple[str, str, str, str | None]
 """Code, level, node and property of one finding."""
+ECAM = "/pcie@1f0000000"
+NO_PLAIN: Told = ("RPX0112", "warning", ECAM, "ranges")
 
 # What is said of a case with some text changed: all of it above a note, and notes of the listed codes.
 CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
@@ -73,6 +78,29 @@ CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
      [("reg = <0x0 0x8080000 0x0>", "reg = <0x0 0x8080000 0x0 0x20000>"),
       ("reg = <0x0 0x9050000 0x0 0x20000>", "reg = <0x0 0x9050000 0x0 0x10000>")],
      [("RPX0619", "error", "/iommu@9050000", "reg")]),
+    ("entries of four cells at two", MONACO, [],
+     [("RPX0608", "note", "/pci@1c00000", "iommu-map"), ("RPX0401", "note", "/pci@1c00000", "iommu-map")]),
+    ("of five", MONACO,
+     [("0x0000 0x1>", "0x0000 0 0x1>"), ("0x0001 0x1>", "0x0001 0 0x1>")],
+     [("RPX0401", "note", "/pci@1c00000", "iommu-map")]),
+    ("of four that stand for more", MONACO, [("0x0000 0x1>", "0x0000 0x2>"), ("0x0001 0x1>", "0x0001 0x2>")],
+     [("RPX0608", "error", "/pci@1c00000", "iommu-map")]),
+    ("ids past 32 bits", WRAPS, [], [("RPX0608", "error", PCIE, "iommu-map")]),
+    ("to the last id", WRAPS, [("0xffffff00 0x10000", "0xffff0000 0x10000")], []),
+    ("DeviceIDs past 32 bits", WRAPS,
+     [("0xffffff00 0x10000", "0 0x10000"), ("&its 0 0x10000", "&its 0xfffffff0 0x10000")],
+     [("RPX0608", "error", PCIE, "msi-map")]),
+    ("ids of requesters that cannot be", SHARED_IDS, [],
+     [("RPX0401", "note", ECAM, "msi-map"), NO_PLAIN]),
+    ("that can", SHARED_IDS,
+     [("fsl,ls1028a-pcie", "rockchip,rk3588-pcie"), ("&its 0x17 0xe", "&its 0x107 0xe")],
+     [("RPX0407", "error", ECAM, "msi-map"), NO_PLAIN]),
+    ("that can, of device 0", SHARED_IDS,
+     [("fsl,ls1028a-pcie", "rockchip,rk3588-pcie"), ("&its 0x17 0xe", "&its 7 0xe")],
+     [("RPX0407", "error", ECAM, "msi-map"), NO_PLAIN]),
+    ("that can, where U-Boot writes the maps", SHARED_IDS, [("&its 0x17 0xe", "&its 7 0xe")],
+     [("RPX0407", "note", ECAM, "msi-map"), ("RPX0401", "note", ECAM, "msi-map"),
+      NO_PLAIN]),
 ]  # fmt: skip
 
 

@@ -2,7 +2,10 @@
 
 What it finds: an `iommu-map` or `msi-map` that its reader refuses: one that is not a whole number of entries.
 An entry has 4 cells in Xen and in Linux before 7.2; in 7.2 it has 3 and the target's `#iommu-cells`
-(`#msi-cells`). Also a range of several RIDs whose target takes more than one output cell.
+(`#msi-cells`). Also a range of several RIDs whose target takes more than one output cell, and one whose ids
+run past 32 bits.
+Entries of 4 cells at a target of two (all of length 1, to one target) are a note: Linux takes them for ids of
+one cell.
 Why it matters: the map counts for nothing (-EINVAL), so no device behind the bridge is translated, or gets
 MSIs; or its cells are shifted and mean other devices.
 Example: `dt: {properties: {iommu-map: [0, 1, 0]}}`.
@@ -23,6 +26,8 @@ from rootplex.formats.devicetree import MapCells
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMap, rid_map
 from rootplex.source.finding import Finding, Level
+
+LAST_ID = 0xFFFFFFFF
 
 RULE = Rule(
     code="RPX0608",
@@ -52,7 +57,34 @@ def _map(name: str, map: RidMap) -> Iterator[Finding]:
             subject=name,
             about=(name, map_of(name, map.property)),
         )
+        return
+    for problem in map.problems:
+        if problem.kind == "cells":
+            yield RULE.finding(
+                problem.place,
+                f"{map.property} of '{name}' has entries of 4 cells at a target of more",
+                level=Level.NOTE,
+                notes=[
+                    problem.text,
+                    "Linux tolerates it (of_check_bad_map); another reader cuts entries of 5",
+                ],
+                help="write the specifier in as many cells as the target asks for",
+                subject=name,
+            )
     for entry in map.entries:
+        if len(entry.output) == 1 and entry.length and entry.out_base + entry.length - 1 > LAST_ID:
+            wrapped = entry.rid_base + LAST_ID + 1 - entry.out_base
+            yield RULE.finding(
+                entry.place,
+                f"{map.property} of '{name}' has an entry whose ids run past 32 bits",
+                notes=[
+                    f"{entry.length:#x} ids from {entry.out_base:#x} on: RID {wrapped:#x} gets 0 again",
+                    "the kernel adds without a look at the carry",
+                ],
+                help="let the ids begin lower, or the entry be shorter",
+                subject=name,
+                about=(name, map_of(name, map.property)),
+            )
         if len(entry.output) > 1 and entry.length > 1:
             yield RULE.finding(
                 entry.place,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
@@ -59,6 +60,38 @@ def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
     return () if bus_count(bridge) is None else dt_runs(map, first, last) or ()
 
 
+def possible(bridge: DtHostBridge, runs: Iterable[Run]) -> Iterator[Run]:
+    """The parts of runs that a requester can have: on the first bus of many controllers only device 0
+    answers (linux.md §1.13)."""
+    first, last = dt_buses(bridge)
+    devices = None if bridge.controller is None else bridge.controller.first_bus_devices
+    ranges = [(first << 8, last << 8 | 0xFF)]
+    if devices is not None:
+        ranges = [(first << 8 | device << 3, first << 8 | device << 3 | 7) for device in devices]
+        ranges.append((first + 1 << 8, last << 8 | 0xFF))
+    for run in runs:
+        for low, high in ranges:
+            if max(run.first, low) <= min(run.last, high):
+                yield run.part(max(run.first, low), min(run.last, high))
+
+
+LOADER_FILLS = re.compile(r"fsl,(ls1028a|ls1088a|ls208\da|lx2160a|lx2160ar2)-pcie")
+"""Bridges for which U-Boot writes `msi-map` and `iommu-map` (drivers/pci/pcie_layerscape_fixup.c)."""
+
+
+def filled_by_loader(facts: Facts, bridges: Iterable[str]) -> bool:
+    """Whether a boot loader is known to write the maps of one of these bridges, called by their names."""
+    if has_placeholders(facts):
+        return True
+    named = set(bridges)
+    return any(
+        LOADER_FILLS.fullmatch(each)
+        for bridge in enabled_bridges(facts)
+        if name_of(facts, bridge.path) in named
+        for each in bridge.compatible
+    )
+
+
 def units_own(bridge: DtHostBridge, map: RidMap) -> frozenset[int]:
     """The requester ids of IOMMUs that are themselves functions of the bridge to which the map leads
     (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux.md §1.9)."""
@@ -79,7 +112,7 @@ def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
         if map is None and kind == "msi" and bus_count(bridge) is not None:
             parents = [each for each in bridge.msi_parent if each.target is not None]
             runs = tuple(identity(*dt_buses(bridge), each.target, each.place) for each in parents[:1])
-        for run in runs:
+        for run in possible(bridge, runs):
             unit = known.get(str(run.target))
             if unit is not None and run.target is not None:
                 low, high = run.ids

@@ -2,9 +2,11 @@
 
 What it finds: requester ids of an enabled bridge's buses that its `iommu-map` or `msi-map` does not cover,
 after masking. An IOMMU that is itself a function of the bridge (virtio-iommu) must be left out: it does not
-translate itself.
+translate itself. What no requester can be is left out too: on the first bus of many controllers only device 0
+answers.
 Why it matters: a device that gets such an id has no IOMMU group, or no MSI. Maps that only a boot loader
-fills in (one id for all bridges) are a note.
+fills in (one id for all bridges) are a note, and so are a vendor's that list functions one by one, or those
+of a single bus: they name what is on the board.
 Example: a mask 0x31f that folds 64 of 256 buses onto RID 0x300, which no entry covers.
 What to do: cover the whole bus range: ports, VFs and aliases (`secondary << 8`) too.
 Source: Linux drivers/of/base.c, of_map_id, and drivers/iommu/of_iommu.c, of_pci_iommu_init; Xen
@@ -14,7 +16,7 @@ Sources that prove it: device tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
@@ -22,11 +24,14 @@ from rootplex.checks.idfunction import Run, holes
 from rootplex.checks.ids._maps import (
     enabled_maps,
     has_placeholders,
+    possible,
     runs_of,
     units_own,
 )
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import buses_of, dt_bridges, name_of
+from rootplex.checks.scope import bus_count, buses_of, dt_bridges, name_of
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import RidMap
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -62,7 +67,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if any(entry.rid_base & ~map.mask for entry in map.entries):
             continue
-        left = [run for run in _left(runs_of(bridge, map)) if not _is_own(run, units_own(bridge, map))]
+        left = _left(possible(bridge, runs_of(bridge, map)))
+        left = tuple(run for run in left if not _is_own(run, units_own(bridge, map)))
         if not left:
             continue
         name = name_of(facts, bridge.path)
@@ -71,6 +77,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield RULE.finding(
             map.place,
             f"{map.property} of {name} covers no requester {shown}{', …' if len(left) > 3 else ''}",
+            level=Level.NOTE if facts.described is None and _lists_functions(bridge, map) else None,
             related=[(bridge.place("bus-range"), f"its buses are {_shown(buses_of(bridge))}")],
             notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
             help="cover the whole bus range, or shorten it",
@@ -80,7 +87,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _left(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+def _lists_functions(bridge: DtHostBridge, map: RidMap) -> bool:
+    """Whether a map seems to name the functions of a board: one by one, or of one bus."""
+    return bus_count(bridge) == 1 or all(entry.length == 1 for entry in map.entries)
+
+
+def _left(runs: Iterable[Run]) -> tuple[Run, ...]:
     return holes(runs)
 
 
