@@ -1,5 +1,6 @@
 """One fault in turn into every field that a second artifact contradicts: found, at its own line of the
-description or its counterpart's. Hashes and the manifest are not consulted: only the bytes are given."""
+description or its counterpart's, and by one error at most. Hashes and the manifest are not
+consulted: only the bytes are given."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.mcfg import read_mcfg
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
-from rootplex.source.finding import Finding
+from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
 
 # Which finding a fault gives; the first pattern that matches its name holds. Any of the codes will do.
@@ -149,7 +150,11 @@ def _missed(board: Board, faults: Iterator[Fault]) -> Iterator[str]:
     """What is wrong with the findings of each fault, in words; nothing where all is well."""
     for fault in faults:
         wanted = _expected(fault)
-        found = [each for each in flat(board.findings(fault)) if each.code in wanted]
+        reported = board.findings(fault)
+        errors = [each.code for each in reported if each.settled().level is Level.ERROR]
+        if len(errors) > 1:
+            yield f"{fault.name}: one cause and {len(errors)} errors, {errors}"
+        found = [each for each in flat(reported) if each.code in wanted]
         if not found:
             yield f"{fault.name}: none of {wanted}"
             continue

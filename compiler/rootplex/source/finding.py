@@ -86,8 +86,9 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings as they are reported, in the order of their causes' places."""
-    return tuple(sorted((each.settled() for each in findings), key=Finding.order))
+    """The findings as they are reported, each once, in the order of their places."""
+    settled = dict.fromkeys(each.settled() for each in findings)
+    return tuple(sorted(settled, key=Finding.order))
 
 
 class Unreadable(Exception):  # noqa: N818 - it says what the input is

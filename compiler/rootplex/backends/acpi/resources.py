@@ -79,18 +79,20 @@ def window_faults(bridge: HostBridge) -> Iterator[Finding]:
     """One finding for each window that reaches beyond the 64 bits of a descriptor."""
     windows: tuple[Window | DmaWindow, ...] = (*bridge.windows, *(bridge.dma_windows or ()))
     for window in windows:
-        for side, base in (("pci", window.pci), ("cpu", window.cpu)):
-            if base + window.size > _SPACE_END:
-                yield Finding(
-                    code="RPX0702",
-                    name="acpi-window-beyond-64-bits",
-                    level=Level.ERROR,
-                    message=f"a window of {bridge.name} ends beyond the 64-bit address space",
-                    at=window.at(side),
-                    notes=(f"{side} {base:#x} and size {window.size:#x} end at {base + window.size:#x}",),
-                    help="make the window smaller, or put it lower",
-                    subject=bridge.name,
-                )
+        sides = (("pci", window.pci), ("cpu", window.cpu))
+        beyond = [(side, base) for side, base in sides if base + window.size > _SPACE_END]
+        if beyond:
+            side, base = beyond[0]
+            yield Finding(
+                code="RPX0702",
+                name="acpi-window-beyond-64-bits",
+                level=Level.ERROR,
+                message=f"a window of {bridge.name} ends beyond the 64-bit address space",
+                at=window.at(side),
+                notes=(f"{side} {base:#x} and size {window.size:#x} end at {base + window.size:#x}",),
+                help="make the window smaller, or put it lower",
+                subject=bridge.name,
+            )
 
 
 def _window(window: Window, *, port_io: bool) -> Descriptor:

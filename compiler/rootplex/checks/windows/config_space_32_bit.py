@@ -64,4 +64,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         level=Level.ERROR if is_full else Level.WARNING,
         notes=[f"{present // MIB} buses are there, the bus ranges allow for {possible // MIB}"],
         help="shorten the bus ranges, or raise vmalloc",
+        about=(name_of(facts, root.path) for root in ecam.values()),
     )

@@ -1,0 +1,561 @@
+"""Faults to plant in bundled topologies, one cause each, and what else is an error then and why."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.checks.altered import with_bytes, with_cell
+
+from rootplex.backends.artifact import Compiled
+from rootplex.jobs.settings import Wishes
+
+Alter = Callable[[Compiled], Compiled]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """One fault: text of a topology that is replaced (`changes`), or bytes of what it compiles to (`alter`).
+
+    `code` is the one error that comes; `others` are errors of their own, each with the reason why.
+    """
+
+    code: str
+    what: str
+    changes: tuple[tuple[str, str], ...] = ()
+    alter: Alter | None = None
+    board: str = "qemu-virt-three-segments"
+    tail: str = ""
+    acpi: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wishes(self) -> Wishes:
+        return Wishes(firmware="acpi") if self.acpi else Wishes()
+
+
+def cell(bridge: str, property: str, index: int, value: int) -> Alter:
+    """One cell of a bridge's node set."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        node = {each.name: each.node for each in compiled.bridges}[bridge]
+        assert node is not None
+        return with_cell(compiled, node, property, index, value)
+
+    return alter
+
+
+def table(file: str, offset: int, data: bytes) -> Alter:
+    """Some bytes of a table set."""
+    return lambda compiled: with_bytes(compiled, file, offset, data)
+
+
+def renamed(name: bytes, new: bytes, bridge: int) -> Alter:
+    """One object of a bridge's device called otherwise, so that it is not there."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        data = compiled.files["ssdt.aml"]
+        at = data.index(name, data.index(b"PC0%d" % bridge))
+        return with_bytes(compiled, "ssdt.aml", at, new)
+
+    return alter
+
+
+# Pieces of the topologies.
+SECOND = "  - name: second\n"
+SEGMENT_0, SEGMENT_1, SEGMENT_2 = "    segment: 0\n", "    segment: 1\n", "    segment: 2\n"
+CONFIG = "0x40_1400_0000"
+WINDOW = "      - {space: mem32, pci: 0x2000_0000, size: 256MiB}\n"
+WIDE = "      - {space: mem64, pci: 0xa0_0000_0000, size: 128GiB}\n"
+BUSES = "bus_range: [0x40, 0x7f]"
+DEVICES = "    devices:\n      - name: rp1\n"
+MAPS = "    msi: {controller: its}\n    iommu: {unit: smmu}\n" + DEVICES
+DISK = '{name: disk1, dev: 0, model: "qemu:nvme"}'
+GUEST = "    - {name: storage, devices: [disk1]}\n"
+DT_ONLY = ("  arch: arm64\n", "  arch: arm64\n  firmware: [dt]\n")
+NO_IOMMU = (MAPS, MAPS.replace("    iommu: {unit: smmu}\n", ""))
+NO_MSI = (MAPS, MAPS.replace("    msi: {controller: its}\n", ""))
+THIRD = "    devices:\n      - name: rp2\n"
+OTHER_IOMMU = """\
+iommus:
+  - {name: other, kind: dt-node, compatible: "vendor,iommu", base: 0x9050_0000, size: 128KiB, cells: 1}
+"""
+ENTRY = 44 + 16
+"""The second entry of MCFG."""
+
+
+def maps(msi: str = "", iommu: str = "") -> tuple[str, str]:
+    """The second bridge's maps with more keys."""
+    text = MAPS.replace("its}", f"its, {msi}}}") if msi else MAPS
+    return MAPS, text.replace("smmu}", f"smmu, {iommu}}}") if iommu else text
+
+
+def config(keys: str) -> tuple[str, str]:
+    """The second bridge's configuration space with more keys."""
+    return f"{{base: {CONFIG}}}", f"{{base: {CONFIG}, {keys}}}"
+
+
+def xen(keys: str) -> tuple[str, str]:
+    """Xen with more keys."""
+    return "xen:\n", f"xen:\n  {keys}\n"
+
+
+TODAY = xen("discovery: xen")
+
+
+def disk(keys: str) -> tuple[str, str]:
+    """The second bridge's disk with other keys than number and model."""
+    return DISK, DISK.replace("dev: 0,", f"{keys},") if "dev:" in keys else DISK.replace("}", f", {keys}}}")
+
+
+def acpi(keys: str) -> tuple[str, str]:
+    """The second bridge with an override of what ACPI says."""
+    return SECOND, f"{SECOND}    acpi: {{{keys}}}\n"
+
+
+def property(name: str, value: str) -> tuple[str, str]:
+    """The second bridge's node with a property of its own."""
+    return DEVICES, f'    dt: {{properties: {{"{name}": {value}}}}}\n{DEVICES}'
+
+
+PLANTS = (
+    # 00 language
+    Plant(code="RPX0003", what="a misspelt key", changes=((SEGMENT_1, "    segmnt: 1\n"),)),
+    Plant(code="RPX0004", what="no config", changes=(("    config: {base: 0x40_1400_0000}\n", ""),)),
+    Plant(code="RPX0006", what="a segment of 17 bits", changes=((SEGMENT_1, "    segment: 70000\n"),)),
+    Plant(code="RPX0007", what="an unknown controller", changes=((MAPS, MAPS.replace("its", "itz")),)),
+    Plant(code="RPX0007", what="an unknown device", changes=((GUEST, GUEST.replace("disk1", "disk7")),)),
+    Plant(code="RPX0008", what="one name for two ports", changes=(("- name: rp1\n", "- name: rp0\n"),)),
+    Plant(
+        code="RPX0009",
+        what="a root port below a root port",
+        changes=((DISK, "{name: disk1, dev: 0, type: root-port}"),),
+    ),
+    Plant(code="RPX0020", what="two devices of one number", changes=(("pxb2, dev: 2", "pxb2, dev: 1"),)),
+    Plant(code="RPX0021", what="function 9 without ARI", changes=(disk("dev: 0, fn: 9"),)),
+    Plant(
+        code="RPX0022",
+        what="a BAR of 20 KiB",
+        changes=(disk("bars: [{index: 0, space: mem64, size: 0x5000}]"),),
+    ),
+    Plant(code="RPX0023", what="reversed buses", changes=((BUSES, "bus_range: [0x7f, 0x40]"),)),
+    Plant(
+        code="RPX0024",
+        what="a slot of an endpoint",
+        changes=(disk("slot: 7"),),
+    ),
+    Plant(
+        code="RPX0025",
+        what="VFs that are the PF",
+        changes=(disk("sriov: {total: 4, offset: 0, stride: 1, vf_id: 1}"),),
+    ),
+    Plant(code="RPX0040", what="an expectation that nothing meets", tail="  findings: [RPX0101]\n"),
+    Plant(code="RPX0042", what="an address that is not", changes=(("0002:81:00.0", "0002:82:00.0"),)),
+    # 01 windows and ECAM
+    Plant(code="RPX0101", what="ECAM in RAM", changes=((CONFIG, "0x5000_0000"),)),
+    Plant(code="RPX0102", what="a window in RAM", changes=(("pci: 0x2000_0000", "pci: 0x5000_0000"),)),
+    Plant(code="RPX0103", what="ECAM of two bridges", changes=((CONFIG, "0x40_1200_0000"),)),
+    Plant(code="RPX0103", what="the same ECAM", changes=((CONFIG, "0x40_1000_0000"),), acpi=True),
+    Plant(code="RPX0104", what="one window on another", changes=(("pci: 0x2000_0000", "pci: 0x1800_0000"),)),
+    Plant(
+        code="RPX0104",
+        what="one window on another, by ACPI",
+        changes=(("pci: 0x2000_0000", "pci: 0x1800_0000"),),
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0105",
+        what="a window over ECAM",
+        changes=((WIDE, WIDE.replace("0xa0_0000_0000, size: 128GiB", "0x40_0000_0000, size: 32GiB")),),
+    ),
+    Plant(
+        code="RPX0106",
+        what="a window over the GIC",
+        changes=((WINDOW, WINDOW.replace("0x2000_0000, size: 256MiB", "0x800_0000, size: 128MiB")),),
+    ),
+    Plant(code="RPX0106", what="ECAM over the GIC", changes=((CONFIG, "0x700_0000"),)),
+    Plant(
+        code="RPX0106",
+        what="ECAM over an I/O APIC",
+        board="q35",
+        changes=(("base: 0xb000_0000", "base: 0xf000_0000"),),
+    ),
+    Plant(
+        code="RPX0108",
+        what="ECAM of one bus",
+        changes=(config("size: 1MiB"),),
+    ),
+    Plant(
+        code="RPX0108",
+        what="ECAM that ends in a bus",
+        changes=(TODAY, config("size: 0x3f8_0000")),
+    ),
+    Plant(code="RPX0110", what="ECAM off a page", changes=((CONFIG, "0x40_1400_0800"),)),
+    Plant(code="RPX0111", what="ECAM beyond 52 bits", changes=((CONFIG, "0x20_0040_1400_0000"),)),
+    Plant(code="RPX0112", what="no window for 32-bit BARs", changes=((WINDOW, ""),)),
+    Plant(
+        code="RPX0113",
+        what="a 32-bit window above 4 GiB",
+        changes=(("pci: 0x2000_0000", "pci: 0x1_2000_0000"),),
+    ),
+    Plant(
+        code="RPX0116",
+        what="ECAM above 4 GiB for a 32-bit Dom0",
+        board="qemu-virt-32",
+        changes=(("0x3f00_0000", "0x40_1000_0000"),),
+    ),
+    Plant(
+        code="RPX0116",
+        what="no room to map ECAM",
+        board="qemu-virt-32",
+        changes=(("memory: 512MiB", "memory: 512MiB, vmalloc: 1MiB"),),
+    ),
+    Plant(
+        code="RPX0118",
+        what="access sizes that a plain bridge has not",
+        changes=(config("sizes: [4]"),),
+    ),
+    Plant(
+        code="RPX0120",
+        what="a BAR larger than the window",
+        changes=(disk("bars: [{index: 0, space: mem32, size: 512MiB}]"),),
+    ),
+    # 02 segments and buses
+    Plant(code="RPX0201", what="one bridge without a segment", changes=((SEGMENT_1, ""),)),
+    Plant(code="RPX0201", what="the same by ACPI", changes=((SEGMENT_1, ""),), acpi=True),
+    Plant(code="RPX0201", what="the same for today's Xen", changes=((SEGMENT_1, ""), TODAY)),
+    Plant(code="RPX0201", what="the first without, for today's Xen", changes=((SEGMENT_0, ""), TODAY)),
+    Plant(code="RPX0202", what="a segment of two bridges", changes=((SEGMENT_1, SEGMENT_0),)),
+    Plant(code="RPX0202", what="another two", changes=((SEGMENT_2, SEGMENT_0),)),
+    Plant(code="RPX0202", what="the same by ACPI", changes=((SEGMENT_1, SEGMENT_0),), acpi=True),
+    Plant(code="RPX0202", what="the same for today's Xen", changes=((SEGMENT_1, SEGMENT_0), TODAY)),
+    Plant(
+        code="RPX0202",
+        what="a segment of two bridges with the same buses",
+        changes=((SEGMENT_1, SEGMENT_0), (BUSES, "bus_range: [0, 0x3f]")),
+        others={
+            "RPX0405": "with segments of their own the two would still give their ids to one SMMU",
+            "RPX0407": "so it is with the ITS: each map must be written",
+        },
+    ),
+    Plant(
+        code="RPX0202",
+        what="the same for a kernel that takes both",
+        changes=((SEGMENT_1, SEGMENT_0), xen("dom0: {kernel: linux-6.1-vanilla}")),
+    ),
+    Plant(code="RPX0204", what="a segment of 17 bits", alter=cell("second", "linux,pci-domain", 0, 0x10001)),
+    Plant(
+        code="RPX0205", what="no segments at all", changes=((SEGMENT_0, ""), (SEGMENT_1, ""), (SEGMENT_2, ""))
+    ),
+    Plant(code="RPX0210", what="reversed buses", alter=cell("second", "bus-range", 0, 0x80)),
+    Plant(code="RPX0210", what="buses beyond 0xff", alter=cell("second", "bus-range", 1, 0x17F)),
+    Plant(code="RPX0212", what="too few buses", changes=((BUSES, "bus_range: [0x40, 0x40]"),)),
+    Plant(code="RPX0212", what="too few by ACPI", changes=((BUSES, "bus_range: [0x40, 0x40]"),), acpi=True),
+    # 03 boot
+    Plant(
+        code="RPX0301",
+        what="an empty slot",
+        changes=(("{name: disk0, dev: 0,", "{name: disk0, dev: 0, present: false,"),),
+    ),
+    Plant(
+        code="RPX0302",
+        what="a boot device on segment 2",
+        changes=(
+            ("boot: {device: disk0}", "boot: {device: disk2, placement: segment-zero}"),
+            ('  boot: "0000:01:00.0"', '  boot: "0002:81:00.0"'),
+        ),
+    ),
+    Plant(code="RPX0304", what="a guest's device without function 0", changes=(disk("dev: 0, fn: 1"),)),
+    Plant(code="RPX0305", what="a guest's device as device 1", changes=(disk("dev: 1"),)),
+    # 04 IOMMU and MSI
+    Plant(
+        code="RPX0401",
+        what="a hole in iommu-map",
+        changes=(maps(iommu="map: [{rid: 0x4000, id: 0x4000, count: 0x100}]"),),
+    ),
+    Plant(
+        code="RPX0401",
+        what="a hole in iommu-map, by ACPI",
+        changes=(maps(iommu="map: [{rid: 0x4000, id: 0x4000, count: 0x100}]"),),
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0401",
+        what="a hole in msi-map",
+        changes=(maps(msi="map: [{rid: 0x4000, id: 0x4000, count: 0x100}]"),),
+    ),
+    Plant(
+        code="RPX0404",
+        what="no iommu-map for today's Xen",
+        changes=(TODAY, NO_IOMMU),
+    ),
+    Plant(
+        code="RPX0405",
+        what="StreamIDs of two bridges",
+        changes=(DT_ONLY, maps(iommu="map: [{rid: 0x4000, id: 0, count: 0x4000}]")),
+    ),
+    Plant(
+        code="RPX0407",
+        what="DeviceIDs of two bridges",
+        changes=(maps(msi="map: [{rid: 0x4000, id: 0, count: 0x4000}]"),),
+    ),
+    Plant(
+        code="RPX0408",
+        what="DeviceIDs of 17 bits",
+        changes=(maps(msi="map: [{rid: 0x4000, id: 0x14000, count: 0x4000}]"),),
+    ),
+    Plant(
+        code="RPX0408",
+        what="DeviceIDs of 17 bits, by ACPI",
+        changes=(maps(msi="map: [{rid: 0x4000, id: 0x14000, count: 0x4000}]"),),
+        acpi=True,
+    ),
+    # 05 groups and passthrough
+    Plant(code="RPX0501", what="an empty slot", changes=(disk("present: false"),)),
+    Plant(code="RPX0502", what="a port for a guest", changes=((GUEST, GUEST.replace("disk1", "rp1")),)),
+    Plant(
+        code="RPX0503",
+        what="no IOMMU before the bridge",
+        changes=(NO_IOMMU,),
+    ),
+    Plant(
+        code="RPX0504",
+        what="a second function",
+        changes=((DISK, f'{DISK}\n          - {{name: extra, dev: 0, fn: 1, model: "qemu:nvme"}}'),),
+    ),
+    Plant(
+        code="RPX0505",
+        what="the boot device for a guest",
+        changes=((GUEST, GUEST.replace("disk1", "disk0")),),
+    ),
+    Plant(code="RPX0509", what="a pin and no messages", changes=(disk("msix: 0, pin: A"),)),
+    Plant(
+        code="RPX0512",
+        what="VFs beyond the buses",
+        changes=(disk("ari: true, sriov: {total: 255, offset: 0x4000, stride: 1, vf_id: 1, enabled: 4}"),),
+    ),
+    Plant(
+        code="RPX0513",
+        what="a BAR of less than a page for vPCI",
+        changes=(xen("vpci: true"), disk("bars: [{index: 0, space: mem32, size: 256}]")),
+    ),
+    Plant(
+        code="RPX0514",
+        what="one device for two guests",
+        changes=((GUEST, GUEST + GUEST.replace("storage", "more")),),
+    ),
+    Plant(code="RPX0514", what="Xen's IOMMU off", changes=(xen("iommu: false"),)),
+    # 06 device tree
+    Plant(code="RPX0601", what="a domain of two cells", changes=(property("linux,pci-domain", "[1, 2]"),)),
+    Plant(code="RPX0601", what="two address cells", alter=cell("second", "#address-cells", 0, 2)),
+    Plant(code="RPX0601", what="one size cell", alter=cell("second", "#size-cells", 0, 1)),
+    Plant(code="RPX0602", what="another device type", changes=(TODAY, property("device_type", "pcx"))),
+    Plant(code="RPX0604", what="no reg", changes=(property("reg", "[]"),)),
+    Plant(
+        code="RPX0605",
+        what="a bridge that Xen does not drive",
+        changes=(TODAY, config('compatible: "vendor,pcie"')),
+    ),
+    Plant(
+        code="RPX0606",
+        what="a guest's bridge switched off",
+        changes=((SECOND, f"{SECOND}    enabled: false\n"),),
+    ),
+    Plant(code="RPX0608", what="three cells of iommu-map", changes=(property("iommu-map", "[1, 2, 3]"),)),
+    Plant(
+        code="RPX0609",
+        what="a RID that the mask cuts",
+        changes=(maps(iommu="mask: 0x7fff, map: [{rid: 0xc000, id: 0x4000, count: 0x4000}]"),),
+    ),
+    Plant(code="RPX0610", what="msi-map to nowhere", alter=cell("second", "msi-map", 1, 0x7777)),
+    Plant(code="RPX0610", what="iommu-map to nowhere", alter=cell("second", "iommu-map", 1, 0x7777)),
+    Plant(
+        code="RPX0610",
+        what="iommu-map to nowhere, for today's Xen",
+        changes=(TODAY,),
+        alter=cell("second", "iommu-map", 1, 0x7777),
+    ),
+    Plant(
+        code="RPX0611",
+        what="an IOMMU that Xen does not drive",
+        changes=(
+            TODAY,
+            DT_ONLY,
+            (
+                "host_bridges:\n",
+                OTHER_IOMMU + "host_bridges:\n",
+            ),
+            (MAPS, MAPS.replace("smmu", "other")),
+        ),
+    ),
+    Plant(
+        code="RPX0613",
+        what="streams of 17 bits",
+        changes=(maps(iommu="map: [{rid: 0x4000, id: 0x14000, count: 0x4000}]"),),
+    ),
+    Plant(
+        code="RPX0614",
+        what="no MSI controller",
+        changes=(NO_MSI,),
+    ),
+    Plant(code="RPX0615", what="interrupt-map to nowhere", alter=cell("second", "interrupt-map", 4, 0x7777)),
+    Plant(
+        code="RPX0618",
+        what="a PPI for today's Xen",
+        changes=(TODAY,),
+        alter=cell("second", "interrupt-map", 7, 1),
+    ),
+    # 07 ACPI
+    Plant(
+        code="RPX0701",
+        what="ECAM below that of bus 0",
+        changes=((CONFIG, "0x300_0000"),),
+    ),
+    Plant(
+        code="RPX0702",
+        what="a window beyond 64 bits",
+        changes=((WIDE, WIDE.replace("0xa0_0000_0000", "0xffff_ffff_0000_0000")),),
+    ),
+    Plant(
+        code="RPX0703",
+        what="edges of INTx",
+        changes=(("irqs: [3, 4, 5, 6]}", "irqs: [3, 4, 5, 6], trigger: edge-rising}"),),
+    ),
+    Plant(
+        code="RPX0704",
+        what="coherence of one segment",
+        changes=(
+            (SEGMENT_2, SEGMENT_1),
+            (THIRD, "    dma_coherent: false\n" + THIRD),
+        ),
+    ),
+    Plant(
+        code="RPX0705",
+        what="ATS of one segment",
+        changes=(
+            (SEGMENT_2, SEGMENT_1),
+            ("smmu}\n" + THIRD, "smmu, ats: true}\n" + THIRD),
+        ),
+    ),
+    Plant(
+        code="RPX0706",
+        what="streams with two DeviceIDs",
+        changes=(maps(iommu="map: [{rid: 0x4000, id: 0, count: 0x4000}]"),),
+    ),
+    Plant(code="RPX0706", what="streams folded by a mask", changes=(maps(iommu="mask: 0xff00"),)),
+    Plant(
+        code="RPX0708",
+        what="ids of 33 bits",
+        changes=(maps(iommu="map: [{rid: 0x4000, id: 0xffff_f000, count: 0x4000}]"),),
+    ),
+    Plant(code="RPX0710", what="no PNP0A03", changes=(acpi("hid: PNP0A08, cid: []"),), acpi=True),
+    Plant(code="RPX0711", what="no _CRS", alter=renamed(b"_CRS", b"_CRX", 1), acpi=True),
+    Plant(
+        code="RPX0713",
+        what="half an entry",
+        alter=table("mcfg.aml", 4, struct.pack("<I", 44 + 40)),
+        acpi=True,
+    ),
+    Plant(code="RPX0713", what="no entry", alter=table("mcfg.aml", 4, struct.pack("<I", 44)), acpi=True),
+    Plant(
+        code="RPX0714",
+        what="buses twice",
+        alter=table("mcfg.aml", ENTRY + 8, struct.pack("<HBB", 0, 0, 0x3F)),
+        acpi=True,
+    ),
+    Plant(code="RPX0717", what="an entry at 0", alter=table("mcfg.aml", ENTRY, bytes(8)), acpi=True),
+    Plant(
+        code="RPX0718",
+        what="ECAM above 4 GiB in an old table",
+        board="q35",
+        changes=(("base: 0xb000_0000", "base: 0x10_0000_0000"),),
+        alter=table("mcfg.aml", 8, b"\0"),
+    ),
+    Plant(code="RPX0720", what="no MCFG entry", changes=(acpi("mcfg: false"),), acpi=True),
+    Plant(code="RPX0721", what="a narrow MCFG entry", changes=(acpi("mcfg: [0x40, 0x5f]"),), acpi=True),
+    Plant(
+        code="RPX0724",
+        what="a window over ECAM",
+        board="q35",
+        changes=(("base: 0xb000_0000", "base: 0xe000_0000"),),
+    ),
+    Plant(code="RPX0725", what="no segment 0", board="q35", changes=((SEGMENT_0, SEGMENT_1),)),
+    Plant(code="RPX0731", what="no _CCA", alter=renamed(b"_CCA", b"_CCX", 1), acpi=True),
+    Plant(code="RPX0735", what="reversed buses", alter=table("mcfg.aml", ENTRY + 10, b"\x7f\x40"), acpi=True),
+    # 08 device tree against ACPI
+    Plant(code="RPX0801", what="another _SEG", changes=(acpi("segment: 5"),)),
+    Plant(code="RPX0801", what="no _SEG", changes=(acpi("segment: none"),), acpi=True),
+    Plant(code="RPX0801", what="another domain", alter=cell("second", "linux,pci-domain", 0, 7)),
+    Plant(code="RPX0801", what="_SEG not there", alter=renamed(b"_SEG", b"_SEX", 1), acpi=True),
+    Plant(code="RPX0802", what="another base", changes=(acpi("config: {base: 0x40_1410_0000}"),), acpi=True),
+    Plant(code="RPX0802", what="another reg", alter=cell("second", "reg", 1, 0x14100000)),
+    Plant(code="RPX0803", what="other buses", changes=(acpi("bus_range: [0x40, 0x5f]"),), acpi=True),
+    Plant(code="RPX0804", what="another window", alter=cell("second", "ranges", 2, 0x21000000)),
+    Plant(code="RPX0805", what="on in one alone", changes=(acpi("enabled: false"),), acpi=True),
+    Plant(code="RPX0808", what="coherence", changes=(property("dma-coherent", "false"),)),
+    Plant(code="RPX0810", what="another line", alter=cell("second", "interrupt-map", 8, 9)),
+    # 09 Xen
+    Plant(
+        code="RPX0905",
+        what="a late registration",
+        changes=(xen("dom0: {registers: after-scan}"),),
+    ),
+    Plant(
+        code="RPX0911",
+        what="today's Xen by ACPI",
+        changes=(xen("discovery: xen\n  dom0: {firmware: acpi}"),),
+    ),
+    Plant(
+        code="RPX0912",
+        what="today's Xen on 32 bits",
+        board="qemu-virt-32",
+        changes=(("  dom0: {memory: 512MiB}", "  discovery: xen\n  dom0: {memory: 512MiB}"),),
+    ),
+)
+
+NOT_PLANTED = {
+    "RPX0001": "nothing is read, so nothing else is said",
+    "RPX0005": "a kind of YAML node in another's place: the rest of the file goes unread with it",
+    **dict.fromkeys(
+        ("RPX0010", "RPX0011", "RPX0012", "RPX0013", "RPX0014", "RPX0015", "RPX0016", "RPX0017"),
+        "what `qemu` refuses: one list, made by one function",
+    ),
+    "RPX0109": "follows from RPX0108 where the size is too small, and is alone where it is not",
+    "RPX0117": "no bundled board has a bridge whose driver is 64-bit only",
+    "RPX0207": "follows from RPX0201 wherever Linux minds, too",
+    "RPX0208": "needs a bridge that Xen drives and one that it does not, which is RPX0605",
+    "RPX0209": "follows from RPX0202: the two say it of firmware and of what Dom0 did",
+    "RPX0402": "follows from RPX0401, RPX0747 or the fault of the map",
+    "RPX0403": "follows from RPX0401, RPX0747 or the fault of the map",
+    "RPX0406": "follows from RPX0405 or RPX0612",
+    "RPX0707": "a mask that scatters ids also gives streams two DeviceIDs (RPX0706) on this board",
+    "RPX0709": "a board without a base: no other check runs",
+    "RPX0510": "of warning level where the device can do with its pin, else it follows from a map's fault",
+    "RPX0603": "a backend always writes ranges",
+    "RPX0619": "no description has a controller without registers, the trees of the standards' tools have",
+    "RPX0620": "so it is with a reference that lacks its arguments",
+    "RPX0716": "a compiled platform has one MCFG: the vendors' dumps show it",
+    "RPX0719": "with a description the I/O APIC is below, too (RPX0106)",
+    "RPX0723": "a backend always reserves ECAM: the faults of single bytes show it",
+    "RPX0727": "the device tree contradicts one of the two, which is RPX0802",
+    "RPX0729": "Xen refuses what other checks show",
+    "RPX0730": "no bundled x86 board has two entries",
+    "RPX0733": "with a device tree it is RPX0202",
+    "RPX0734": "an object that cannot be evaluated: tests of AML have it",
+    **dict.fromkeys(
+        ("RPX0740", "RPX0741", "RPX0744", "RPX0745", "RPX0748", "RPX0751", "RPX0806", "RPX0807"),
+        "the faults of single bytes have it: `test_injection` asks for one error of each",
+    ),
+    "RPX0755": "no bundled board has a unit of two segments",
+    "RPX0890": "`validate --against` alone: what it compares is no cause of anything",
+    "RPX0901": "a crash follows from what the bytes show",
+    "RPX0902": "so does a Dom0 that dies",
+    "RPX0903": "a bridge that does not come up follows from what the bytes show",
+    "RPX0904": "follows from a map's fault",
+    "RPX0906": "follows from RPX0202",
+    "RPX0907": "follows from what the bytes show of configuration space",
+    "RPX0910": "follows from RPX0205",
+    "RPX0913": "follows from RPX0911, or no bundled board has an IOMMU that Xen does not drive",
+}
+"""The codes of errors without a plant, with the reason why."""
