@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
+    "report": ("report", "boards as one page, or as a picture: topology, groups, addresses, findings"),
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),

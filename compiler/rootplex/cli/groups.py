@@ -12,6 +12,7 @@ from rootplex.cli.examined import examined
 from rootplex.jobs.check import result_of
 from rootplex.jobs.groups import groups_of
 from rootplex.known.kernels import PROFILES
+from rootplex.report import terminal_tree
 from rootplex.report.groups import lines
 
 
@@ -21,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dom0", choices=tuple(PROFILES), help="Dom0's kernel (default: the description's)")
     parser.add_argument("--firmware", choices=("dt", "acpi"), help="boot by this one")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
+    parser.add_argument(
+        "--tree", action="store_true", help="the topology as a tree, each function with its group"
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -28,6 +32,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)
     if examination is None:
         return 1
+    if arguments.tree:
+        for line in terminal_tree.lines(result_of(examination, arguments.file)):
+            console.print(line)
+        return 0
     if arguments.format == "json":
         machine = msgspec.to_builtins(result_of(examination, arguments.file).machine)
         wanted = {key: machine[key] for key in ("groups", "safe", "xen")}

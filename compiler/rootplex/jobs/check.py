@@ -17,7 +17,7 @@ from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.guests import guests_of
 from rootplex.jobs.machine import machine_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
-from rootplex.jobs.result import Result, refused, unreadable
+from rootplex.jobs.result import Result, Stretch, refused, unreadable
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.known.kernels import profile
 from rootplex.model.platform import Platform
@@ -190,6 +190,7 @@ def result_of(examination: Examination, file: str) -> Result:
         findings=findings,
         machine=machine_of(platform, facts, outcome),
         guests=guests_of(facts, outcome),
+        memory=tuple(Stretch(base=each.base, size=each.size) for each in platform.memory),
         simulated=True,
         trace=outcome.trace,
     )

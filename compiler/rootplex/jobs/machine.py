@@ -259,7 +259,9 @@ def _group(group: Grouped, owners: Mapping[str, str]) -> Group:
         id=group.id,
         members=tuple(function.sbdf for function in group.members),
         guest=alone,
-        why=tuple(Why(sbdf=reason.function.sbdf, text=reason.text) for reason in group.reasons),
+        why=tuple(
+            Why(sbdf=reason.function.sbdf, text=reason.text, kind=reason.kind) for reason in group.reasons
+        ),
     )
 
 

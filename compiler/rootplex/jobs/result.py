@@ -127,10 +127,12 @@ class Device(Struct, frozen=True, kw_only=True, rename={"class_code": "class"}):
 
 
 class Why(Struct, frozen=True, kw_only=True):
-    """One fact about one function, that makes a group what it is."""
+    """One fact about one function, that makes a group what it is; `kind` is its kind in a word
+    (`simulator.groups.reason`)."""
 
     sbdf: str
     text: str
+    kind: str
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -177,6 +179,13 @@ class Machine(Struct, frozen=True, kw_only=True):
     boot: Boot | None = None
 
 
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A stretch of addresses."""
+
+    base: int
+    size: int
+
+
 class Named(Struct, frozen=True, kw_only=True):
     """A function and what the description calls it."""
 
@@ -212,7 +221,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """One platform's findings, and the machine behind them.
 
     `not_known`: what could not be looked at (`devices`: there was no hardware to simulate), though the rest
-    was judged. `unreadable`: the input could not be read at all. `simulated`: the machine is a simulated one.
+    was judged. `memory`: RAM as the description or the tree has it. `unreadable`: the input could not be read
+    at all. `simulated`: the machine is a simulated one.
     `sides`: of a board that was validated; `against` the description that it was held against, `matches`
     whether nothing differs.
     """
@@ -227,6 +237,7 @@ class Result(Struct, frozen=True, kw_only=True):
     not_known: tuple[str, ...] = ()
     machine: Machine = Machine()
     guests: tuple[Guest, ...] = ()
+    memory: tuple[Stretch, ...] = ()
     simulated: bool = False
     sides: Sides | None = None
     against: str | None = None

@@ -21,7 +21,17 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import rehearse
-from rootplex.jobs.result import Ecam, HostBridge, Machine, Numbers, Result, Sides, Window, unreadable
+from rootplex.jobs.result import (
+    Ecam,
+    HostBridge,
+    Machine,
+    Numbers,
+    Result,
+    Sides,
+    Stretch,
+    Window,
+    unreadable,
+)
 from rootplex.jobs.sources import Source, read_source, source_of_bytes
 from rootplex.known.kernels import DEFAULT, profile
 from rootplex.model.platform import Platform
@@ -84,6 +94,10 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         findings=in_order(found),
         not_known=() if known else ("devices",),
         machine=machine,
+        memory=()
+        if dt is None
+        else tuple(Stretch(base=each.base, size=each.size) for each in dt.platform.memory),
+        simulated=known,
         sides=Sides(
             files=tuple(item.path for item in board.items),
             in_both=sum(1 for _ in facts.pairs()),

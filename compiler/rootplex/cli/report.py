@@ -1,0 +1,88 @@
+"""`rootplex report`: boards as one page, or as a picture alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rootplex.cli.console import Console
+from rootplex.cli.files import read_input, refuse_loss, write_file
+from rootplex.cli.frame import UsageError
+from rootplex.jobs.boards import boards_of
+from rootplex.jobs.check import Unjudged, check_text
+from rootplex.jobs.result import Result, exit_status
+from rootplex.jobs.settings import Wishes
+from rootplex.jobs.sources import kind_of
+from rootplex.jobs.validate import validate_board
+from rootplex.known.kernels import PROFILES
+from rootplex.report import graph, page, svg
+from rootplex.source.finding import Unreadable
+
+PICTURES: dict[str, Callable[[Result], str]] = {"svg": svg.render, "dot": graph.dot, "mermaid": graph.mermaid}
+MARKS = {"html": page.MARK, "svg": "<svg xmlns=", "dot": "digraph ", "mermaid": "flowchart "}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Boards, and where to write."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="platform descriptions, device trees, ACPI dumps or folders of tables, snapshots",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there (default: standard output)")
+    parser.add_argument(
+        "--format", choices=("html", *PICTURES), default="html", help="the page, or the picture alone"
+    )
+    parser.add_argument("--dom0", choices=tuple(PROFILES), help="of descriptions: Dom0's kernel")
+    parser.add_argument("--firmware", choices=("dt", "acpi"), help="of descriptions: boot by this one")
+    parser.add_argument("--trace", action="store_true", help="with every configuration access and call")
+    parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 too")
+    parser.add_argument("--force", action="store_true", help="replace FILE though it is not ours")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Write the page; the exit status is `check`'s."""
+    if arguments.output is not None:
+        refuse_loss(Path(arguments.output), MARKS[arguments.format].encode(), force=arguments.force)
+    wishes = Wishes(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)
+    texts: dict[str, str] = {}
+    try:
+        results = list(_results(arguments.paths, wishes, texts, console))
+    except (Unreadable, Unjudged) as error:
+        raise UsageError(str(error)) from None
+    if arguments.format != "html" and len(results) != 1:
+        raise UsageError(f"a picture is of one board, and these are {len(results)}: name one, or make a page")
+    text = (
+        page.render(results, texts) if arguments.format == "html" else PICTURES[arguments.format](results[0])
+    )
+    if arguments.output is None:
+        console.write(text)
+    else:
+        write_file(Path(arguments.output), text.encode())
+        console.print(f"{', '.join(arguments.paths)} -> {arguments.output}")
+    return exit_status(tuple(results), strict=arguments.strict)
+
+
+def _results(
+    paths: Sequence[str], wishes: Wishes, texts: dict[str, str], console: Console
+) -> Iterator[Result]:
+    """The results of descriptions, then those of the boards that firmware's files make."""
+    given: dict[str, bytes] = {}
+    firmware = []
+    for path in paths:
+        console.progress(f"examining {path}")
+        if path != "-" and Path(path).is_dir():
+            firmware.append(path)
+            continue
+        label, data = read_input(path)
+        if kind_of(data) is None:
+            texts[label] = data.decode("utf-8", "replace")
+            yield check_text(data, label, wishes)
+        elif path == "-":
+            given[label] = data
+        else:
+            firmware.append(path)
+    if firmware or given:
+        yield from map(validate_board, boards_of(firmware, given))

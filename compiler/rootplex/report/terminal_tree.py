@@ -1,0 +1,38 @@
+"""The picture for a terminal: a tree of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rootplex.jobs.result import Result
+from rootplex.report.picture import Row, picture_of
+
+
+def lines(result: Result) -> Iterator[str]:
+    """Segments, bridges and functions, each with its group, guest and what lets requests through."""
+    for segment in picture_of(result):
+        yield segment.title
+        for tree in segment.trees:
+            yield f"  {tree.title}"
+            yield from _rows(tree.rows, "  ")
+
+
+def _rows(rows: Sequence[Row], indent: str) -> Iterator[str]:
+    for i, row in enumerate(rows):
+        last = i + 1 == len(rows)
+        yield f"{indent}{'└─' if last else '├─'} {_text(row)}"
+        yield from _rows(row.below, indent + ("   " if last else "│  "))
+
+
+def _text(row: Row) -> str:
+    parts = [row.label, row.type]
+    if row.buses is not None:
+        parts.append(f"to {row.buses}")
+    parts.append("no group" if row.group is None else f"group {row.group}")
+    if row.guest is not None:
+        parts.append(f"guest {row.guest}")
+    if row.is_boot:
+        parts.append("boot")
+    if row.missing:
+        parts.append("does not isolate")
+    return ", ".join(parts)
