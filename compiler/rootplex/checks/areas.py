@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, na
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.madt import read_madt
+from rootplex.readers.first import First
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.place import Place, TablePlace
 
@@ -58,10 +59,14 @@ def part_of(kind: Kind, owner: str, base: int) -> str:
 def overlapping(areas: Iterable[Area], others: Iterable[Area]) -> Iterator[tuple[Area, Area]]:
     """Each area with the first of the others that it overlaps; at most one pair an area."""
     candidates = tuple(others)
+    first = _first_of(candidates)
     for area in areas:
-        other = next((each for each in candidates if each is not area and area.overlaps(each)), None)
-        if other is not None:
-            yield area, other
+        index = first.within(area.base, area.last)
+        if index is not None and candidates[index] is area:
+            overlapped = (each is not area and area.overlaps(each) for each in candidates)
+            index = next((at for at, found in enumerate(overlapped) if found), None)
+        if index is not None:
+            yield area, candidates[index]
 
 
 MANY = 8
@@ -88,6 +93,10 @@ def colliding(areas: Iterable[Area], *, of_one: bool = True) -> Iterator[tuple[A
         told.add(id(area))
         if others:
             yield area, sorted(others, key=lambda each: order[id(each)])
+
+
+def _first_of(areas: Sequence[Area]) -> First:
+    return First([(area.base, max(0, area.size)) for area in areas])
 
 
 def dt_config_areas(facts: Facts) -> Iterator[Area]:

@@ -7,6 +7,7 @@ ones and vendors' alike, so a check on them holds for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct, field
@@ -41,7 +42,7 @@ def unmapped(place: Place) -> Place:
     return place
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, dict=True):
     """The facts about one platform, as far as they are known.
 
     A check is called only where what it needs is there (`Needs` in the registry). `names` are all names that
@@ -77,12 +78,15 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     def joined(self, path: str) -> Joined | None:
         """The bridge at a device tree path or an AML path."""
-        for each in self.bridges:
-            if (each.dt is not None and each.dt.path == path) or (
-                each.acpi is not None and each.acpi.path == path
-            ):
-                return each
-        return None
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> dict[str, Joined]:
+        sides = ((side.path, each) for each in self.bridges for side in (each.dt, each.acpi) if side)
+        found: dict[str, Joined] = {}
+        for path, each in sides:
+            found.setdefault(path, each)
+        return found
 
     def pairs(self) -> Iterator[tuple[Joined, DtHostBridge, AcpiHostBridge]]:
         """The bridges that both firmwares have and enable."""

@@ -7,7 +7,7 @@ same, so ids rise with the RID or stay.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -69,11 +69,12 @@ def dt_runs(map: RidMap, first_bus: int, last_bus: int) -> tuple[Run, ...] | Non
         block = mask & -mask or RIDS
     if (high + 1 - low) // block > RUNS_LIMIT:
         return None
-    edges = sorted({edge for e in map.entries for edge in (e.rid_base, e.rid_base + e.length)})
+    edges = map.first.edges
     runs: list[Run] = []
     for start in range(low - low % block, high + 1, block):
         masked = start & map.mask
-        inner = [] if constant else [edge - masked for edge in edges if masked < edge < masked + block]
+        above, end = bisect_right(edges, masked), bisect_left(edges, masked + block)
+        inner = () if constant else (edge - masked for edge in edges[above:end])
         for offset, end in pairwise([0, *inner, block]):
             first, last = max(start + offset, low), min(start + end - 1, high)
             if first <= last:

@@ -116,7 +116,4 @@ def is_endpoint(node: DtNode) -> bool:
 
 def device_of(facts: Facts, function: Function) -> Device | None:
     """The description's device behind a function; None where it has no name, or there is none."""
-    name = facts.pages.get(function.page)
-    if name is None or facts.described is None:
-        return None
-    return next((device for _, device in facts.described.walk() if device.name == name), None)
+    return facts.devices.get(function.page)

@@ -7,9 +7,10 @@ Linux 7.2. The caller chooses (`MapCells`). Lookup follows Linux `drivers/of/bas
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rootplex.formats.devicetree import MapCells
+from rootplex.readers.first import First
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, cells_of
 from rootplex.source.place import DtPlace
@@ -52,6 +53,10 @@ class RidMap(Struct, frozen=True):
     invalid: str | None
     place: DtPlace
     problems: tuple[Problem, ...] = ()
+    first: First = field(default_factory=lambda: First([]))
+    """Which entry holds a RID."""
+    stop: int | None = None
+    """The first entry that ends every search that comes to it, whatever it covers."""
 
 
 class MapResult(Struct, frozen=True):
@@ -136,16 +141,24 @@ def rid_map(tree: Tree, node: DtNode, property: str, cells: MapCells) -> RidMap 
         at += 3 + width
     if invalid:
         problems.insert(0, Problem("size", place, invalid))
+    full = _FULL_MASK if mask is None else mask
+    stops = (
+        index
+        for index, entry in enumerate(entries)
+        if (cells is MapCells.TARGET and entry.target is None) or entry.rid_base & ~full
+    )
     return RidMap(
         node=node.path,
         property=property,
         cells=cells,
-        mask=_FULL_MASK if mask is None else mask,
+        mask=full,
         mask_present=mask is not None,
         entries=tuple(entries),
         invalid=invalid,
         place=place,
         problems=tuple(problems),
+        stop=next(stops, None),
+        first=First([(entry.rid_base, entry.length) for entry in entries]),
     )
 
 
@@ -176,15 +189,17 @@ def map_rid(map: RidMap, rid: int) -> MapResult:
     ) -> MapResult:
         return MapResult(rid, masked, entry, output, error, reason, place)
 
-    for entry in map.entries:
+    index = map.first.of(masked)
+    stop = map.stop
+    if stop is not None and (index is None or stop <= index):
+        entry = map.entries[stop]
         if map.cells is MapCells.TARGET and entry.target is None:
             reason = f"no node has phandle {entry.phandle:#x}"
             return result(entry.place, entry=entry, error="ENODEV", reason=reason)
-        if entry.rid_base & ~map.mask:
-            reason = f"rid base {entry.rid_base:#x} has bits outside the mask {map.mask:#x}"
-            return result(entry.place, entry=entry, error="EFAULT", reason=reason)
-        if not entry.rid_base <= masked < entry.rid_base + entry.length:
-            continue
+        reason = f"rid base {entry.rid_base:#x} has bits outside the mask {map.mask:#x}"
+        return result(entry.place, entry=entry, error="EFAULT", reason=reason)
+    if index is not None:
+        entry = map.entries[index]
         if entry.target is None:
             reason = f"no node has phandle {entry.phandle:#x}"
             return result(entry.place, entry=entry, error="ENODEV", reason=reason)

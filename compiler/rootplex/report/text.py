@@ -41,7 +41,9 @@ class Sources:
         """Line `number` (from 1) of a file, or None where it is not known."""
         if file not in self._texts:
             return None
-        lines = self._lines.setdefault(file, self._texts[file].split("\n"))
+        if file not in self._lines:
+            self._lines[file] = self._texts[file].split("\n")
+        lines = self._lines[file]
         return _printable(lines[number - 1]) if 0 < number <= len(lines) else None
 
 

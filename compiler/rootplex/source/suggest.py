@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 MANY = 12
+LONGEST = 64
+"""Characters of a word that may be a misspelt one; no word that is known has half as many."""
 
 
 MEANT = {
@@ -28,6 +30,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     words = sorted(known)
     if MEANT.get(word) in words:
         return MEANT[word]
+    if len(word) > LONGEST:
+        return None
     found = difflib.get_close_matches(word, words, n=1, cutoff=0.61)
     return found[0] if found else None
 

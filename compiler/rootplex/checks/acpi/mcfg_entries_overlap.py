@@ -14,7 +14,6 @@ Sources that prove it: MCFG.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 
 from rootplex.checks.acpi._tables import (
     entries,
@@ -24,6 +23,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -42,11 +42,17 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Each later entry that shares buses with an earlier one."""
-    for first, other in combinations(entries(facts), 2):
-        low, high = max(first.start_bus, other.start_bus), min(first.end_bus, other.end_bus)
-        if first.segment != other.segment or low > high:
+    """Each later entry that shares buses with an earlier one, with the first such."""
+    owners: dict[tuple[int, int], McfgEntry] = {}
+    for other in entries(facts):
+        buses = [(other.segment, bus) for bus in range(other.start_bus, other.end_bus + 1)]
+        earlier = [owners[bus] for bus in buses if bus in owners]
+        for bus in buses:
+            owners.setdefault(bus, other)
+        if not earlier:
             continue
+        first = min(earlier, key=lambda each: each.index)
+        low, high = max(first.start_bus, other.start_bus), min(first.end_bus, other.end_bus)
         yield RULE.finding(
             field(other, "start_bus"),
             f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",

@@ -13,6 +13,7 @@ Sources that prove it: device tree and ACPI of one board; descriptors that depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,6 +44,9 @@ RULE = Rule(
         "RPX0711",
     ),
 )
+
+NEAR = 64
+"""How many windows one is held against to find the one that was meant: no bridge has as many."""
 
 
 class Window(Struct, frozen=True):
@@ -80,17 +84,18 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         certain = len(template.certain) == len(template.resources)
         tree, tables = _merged(_of_tree(dt)), _merged(_of_template(acpi, template))
-        unmatched = [each for each in tables if each.key not in {window.key for window in tree}]
+        here, there = {each.key for each in tree}, {each.key for each in tables}
+        unmatched = {each.key: each for each in tables if each.key not in here}
         for mine in tree:
-            if any(mine.key == each.key for each in tables):
+            if mine.key in there:
                 continue
-            near = _nearest(mine, unmatched)
+            near = _nearest(mine, tuple(islice(unmatched.values(), NEAR)))
             if near is not None:
-                unmatched.remove(near)
+                del unmatched[near.key]
             elif not certain:
                 continue
             yield _finding(facts, joined, mine, near, acpi.crs.place)
-        for theirs in unmatched:
+        for theirs in unmatched.values():
             yield _finding(facts, joined, None, theirs, dt.place("ranges"))
 
 

@@ -89,10 +89,12 @@ def without(document: Node, found: Iterable[Violation]) -> Node | None:
     meant: dict[Path, str] = {}
     for violation in found:
         path = violation.path
-        near = nearest(str(document.find(path).value), violation.allowed)
+        near = None
+        if violation.kind == "not-allowed":
+            near = nearest(str(document.find(path).value), violation.allowed)
         if violation.kind == "unknown-key" and violation.key is not None:
             gone.add((*path, violation.key))
-        elif violation.kind == "not-allowed" and near is not None:
+        elif near is not None:
             meant[path] = near
         elif path and path[-1] in _IDENTITY:
             gone.add(path[:-1])

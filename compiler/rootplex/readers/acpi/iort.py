@@ -91,6 +91,9 @@ _LAYOUTS: dict[int, tuple[Layout, int]] = {
     IortType.RMR: (IORT_RMR, size_of(IORT_RMR)),
     IortType.IWB: (IORT_IWB, size_of(IORT_IWB)),
 }
+NODES_LIMIT = 4096
+MAPPINGS_LIMIT = 4096
+"""Of a table; real ones have a tenth of them."""
 
 
 def read_iort(table: Table) -> Iort:
@@ -104,7 +107,12 @@ def read_iort(table: Table) -> Iort:
     node_count, node_offset = head["node_count"], head["node_offset"]
     nodes: list[IortNode] = []
     at = node_offset
+    room = MAPPINGS_LIMIT
     for index in range(node_count):
+        if index == NODES_LIMIT:
+            text = f"{node_count} nodes, of which {NODES_LIMIT} are read"
+            problems.append(Problem("count", place_of(table, NODES_AT, IORT_HEAD, "node_count"), text))
+            break
         if at + _NODE_SIZE > table.length:
             text = f"node {index} of {node_count} at {at:#x} lies beyond the table's {table.length:#x} bytes"
             problems.append(Problem("count", place_of(table, NODES_AT, IORT_HEAD, "node_count"), text))
@@ -114,7 +122,8 @@ def read_iort(table: Table) -> Iort:
             text = f"node {index} has a length of {length}, {table.length - at} bytes are left"
             problems.append(Problem("length", place_of(table, at, IORT_NODE, "length"), text))
             break
-        nodes.append(_node(table, at, length, problems))
+        nodes.append(_node(table, at, length, room, problems))
+        room -= len(nodes[-1].mappings)
         at += length
     starts = {node.offset for node in nodes}
     for node in nodes:
@@ -129,7 +138,7 @@ def read_iort(table: Table) -> Iort:
     return Iort(table, node_count, node_offset, tuple(nodes), tuple(problems))
 
 
-def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNode:
+def _node(table: Table, at: int, length: int, room: int, problems: list[Problem]) -> IortNode:
     body = table.data[at : at + length]
     values = read_fields(IORT_NODE, body)
     type, mapping_count, mapping_offset = values["type"], values["mapping_count"], values["mapping_offset"]
@@ -155,7 +164,7 @@ def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNo
         identifier=values["identifier"],
         mapping_count=mapping_count,
         mapping_offset=mapping_offset,
-        mappings=_mappings(table, at, length, mapping_count, mapping_offset, problems),
+        mappings=_mappings(table, at, length, mapping_count, mapping_offset, room, problems),
         data=data,
         fields={name: (at + offset_of(layout, name), size) for name, size in layout},
         place=table.place(at, length),
@@ -163,7 +172,7 @@ def _node(table: Table, at: int, length: int, problems: list[Problem]) -> IortNo
 
 
 def _mappings(
-    table: Table, node: int, length: int, count: int, offset: int, problems: list[Problem]
+    table: Table, node: int, length: int, count: int, offset: int, room: int, problems: list[Problem]
 ) -> tuple[IdMapping, ...]:
     if count == 0:
         return ()
@@ -177,8 +186,11 @@ def _mappings(
     if count > inside:
         text = f"{count} mappings at {offset:#x} of the node, but only {inside} fit into its {length} bytes"
         problems.append(Problem("count", place_of(table, node, IORT_NODE, "mapping_count"), text))
+    if fitting > room:
+        text = f"{count} mappings, and {MAPPINGS_LIMIT} of all nodes together are read"
+        problems.append(Problem("count", place_of(table, node, IORT_NODE, "mapping_count"), text))
     found = []
-    for index in range(fitting):
+    for index in range(min(fitting, room)):
         at = start + index * _MAPPING_SIZE
         fields = read_fields(IORT_MAPPING, table.data, at)
         found.append(IdMapping(index=index, **fields, offset=at, place=table.place(at, _MAPPING_SIZE)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from rootplex.formats.acpi import IORT_SINGLE_MAPPING
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.first import First
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -29,6 +31,16 @@ class IdMapping(Struct, frozen=True):
     def single(self) -> bool:
         """The mapping takes any input id to `output_base`."""
         return bool(self.flags & IORT_SINGLE_MAPPING)
+
+    @property
+    def last(self) -> int:
+        """The last input id, which may wrap round."""
+        return self.input_base + self.id_count & 0xFFFFFFFF
+
+    @property
+    def length(self) -> int:
+        """How many input ids there are; none where the last one wraps round."""
+        return max(0, self.last - self.input_base + 1)
 
 
 class ItsGroup(Struct, frozen=True):
@@ -128,7 +140,7 @@ class Unknown(Struct, frozen=True):
 NodeData: TypeAlias = ItsGroup | NamedComponent | RootComplex | Smmu | SmmuV3 | Pmcg | Rmr | Iwb | Unknown
 
 
-class IortNode(Struct, frozen=True):
+class IortNode(Struct, frozen=True, dict=True):
     """One node, at `offset` from the table's start. `mappings` are those that lie inside the table
     (Linux reads on beyond the node, which is a problem here); `mapping_count` and `mapping_offset`
     are as stored. `fields` gives each field of `data` and of
@@ -146,8 +158,18 @@ class IortNode(Struct, frozen=True):
     fields: dict[str, tuple[int, int]]
     place: TablePlace
 
+    @cached_property
+    def first(self) -> First:
+        """Which of the mappings that are not single covers an id first."""
+        return First([(each.input_base, 0 if each.single else each.length) for each in self.mappings])
 
-class Iort(Struct, frozen=True):
+    @cached_property
+    def singles(self) -> tuple[IdMapping, ...]:
+        """The mappings that take any id."""
+        return tuple(each for each in self.mappings if each.single)
+
+
+class Iort(Struct, frozen=True, dict=True):
     """The whole table. `node_count` and `node_offset` are as stored."""
 
     table: Table
@@ -158,7 +180,11 @@ class Iort(Struct, frozen=True):
 
     def at(self, offset: int) -> IortNode | None:
         """The node that starts at an offset from the table's start."""
-        return next((node for node in self.nodes if node.offset == offset), None)
+        return self._by_offset.get(offset)
+
+    @cached_property
+    def _by_offset(self) -> dict[int, IortNode]:
+        return {node.offset: node for node in self.nodes}
 
     def place(self, node: IortNode, field: str | None = None) -> TablePlace:
         """The place of a node, or of one field of it (a name in `node.fields`)."""
@@ -181,10 +207,9 @@ class IdStep(Struct, frozen=True):
 
 class IdResult(Struct, frozen=True):
     """Where an id ends. `node` is the first node of a wanted type and `id` the id there; on failure
-    `node` is None, `id` the input id and `reason` says why. `complaints` are what Linux would log."""
+    `node` is None, `id` the input id and `reason` says why."""
 
     node: IortNode | None
     id: int
     steps: tuple[IdStep, ...]
     reason: str | None
-    complaints: tuple[Problem, ...] = ()

@@ -15,12 +15,13 @@ from rootplex.readers.acpi.iort_facts import (
     RootComplex,
     SmmuV3,
 )
-from rootplex.readers.problem import Problem
 
 SMMU_TYPES = (IortType.SMMU, IortType.SMMU_V3)
 ITS_TYPES = (IortType.ITS_GROUP,)
 _SINGLE_TYPES = (IortType.NAMED_COMPONENT, IortType.ROOT_COMPLEX, IortType.IWB)
 _U32 = 0xFFFFFFFF
+_DEPTH = 64
+"""Nodes that an id may pass; a real one passes three."""
 
 
 def root_complex(iort: Iort, segment: int) -> IortNode | None:
@@ -59,20 +60,19 @@ def map_id(iort: Iort, node: IortNode, id: int, wanted: Sequence[int]) -> IdResu
     """
     original = id
     steps: list[IdStep] = []
-    complaints: list[Problem] = []
 
     def failed(reason: str) -> IdResult:
-        return IdResult(None, original, tuple(steps), reason, tuple(complaints))
+        return IdResult(None, original, tuple(steps), reason)
 
     at = node
-    for _ in range(len(iort.nodes) + 1):
+    for _ in range(_DEPTH):
         if at.type in wanted:
-            return IdResult(at, id, tuple(steps), None, tuple(complaints))
+            return IdResult(at, id, tuple(steps), None)
         if not at.mappings:
             return failed(f"node at {at.offset:#x} has no mapping")
         if at.mappings[0].output_reference == 0:
             return failed(f"the first mapping of the node at {at.offset:#x} has no output reference")
-        step = _step(at, id, complaints)
+        step = _step(at, id)
         if step is None:
             return failed(f"no mapping of the node at {at.offset:#x} covers {id:#x}")
         steps.append(step)
@@ -84,32 +84,26 @@ def map_id(iort: Iort, node: IortNode, id: int, wanted: Sequence[int]) -> IdResu
     return failed("the mappings form a loop")
 
 
-def _step(node: IortNode, id: int, complaints: list[Problem]) -> IdStep | None:
+def _step(node: IortNode, id: int) -> IdStep | None:
     """The mapping of one node that an id takes; None where there is none."""
     skip = special_index(node)
+    singles = node.singles if node.type in _SINGLE_TYPES else ()
+    single = next((each for each in singles if each.index != skip), None)
     seam: IdMapping | None = None
-    for mapping in node.mappings:
-        if mapping.index == skip:
+    at = node.first.of(id)
+    for mapping in node.mappings[len(node.mappings) if at is None else at :]:
+        if single is not None and single.index < mapping.index:
+            break
+        if mapping.index == skip or mapping.single or not mapping.input_base <= id <= mapping.last:
             continue
-        if mapping.single:
-            if node.type in _SINGLE_TYPES:
-                return IdStep(node.offset, mapping, id, mapping.output_base, seam=False)
-            complaints.append(
-                Problem("mapping", mapping.place, f"single mapping in a node of type {node.type}")
-            )
+        if seam is not None and id != mapping.input_base:
             continue
-        last = mapping.input_base + mapping.id_count & _U32
-        if not mapping.input_base <= id <= last:
-            continue
-        if seam is not None:
-            text = f"{id:#x} is covered twice, by mappings {seam.index} and {mapping.index}"
-            complaints.append(Problem("mapping", mapping.place, text))
-            if id != mapping.input_base:
-                continue
-        if mapping.id_count > 0 and id == last:
+        if mapping.id_count > 0 and id == mapping.last:
             seam = mapping
             continue
         return IdStep(node.offset, mapping, id, _output(mapping, id), seam=False)
+    if single is not None:
+        return IdStep(node.offset, single, id, single.output_base, seam=False)
     if seam is None or seam.output_reference == 0:
         return None
     return IdStep(node.offset, seam, id, _output(seam, id), seam=True)

@@ -35,6 +35,8 @@ class Mcfg(Struct, frozen=True):
 
 ENTRIES_AT = size_of(HEADER, MCFG_HEAD)
 _ENTRY_SIZE = size_of(MCFG_ENTRY)
+ENTRIES_LIMIT = 4096
+"""Real tables have up to 40."""
 
 
 def read_mcfg(table: Table) -> Mcfg:
@@ -47,7 +49,10 @@ def read_mcfg(table: Table) -> Mcfg:
         return Mcfg(table, (), 0, tuple(problems))
     count, remainder = divmod(table.length - ENTRIES_AT, _ENTRY_SIZE)
     entries = []
-    for index in range(count):
+    if count > ENTRIES_LIMIT:
+        text = f"{count} entries, of which {ENTRIES_LIMIT} are read"
+        problems.append(Problem("size", table.place(4, 4), text))
+    for index in range(min(count, ENTRIES_LIMIT)):
         offset = ENTRIES_AT + index * _ENTRY_SIZE
         fields = read_fields(MCFG_ENTRY, table.data, offset)
         place = table.place(offset, _ENTRY_SIZE)

@@ -1,0 +1,147 @@
+"""Twice as much of anything takes about twice as long: entries, windows, findings, lines, digits.
+
+Time is that of this processor, the least of three; between the two sizes stands a factor of four, which
+quadratic time would take sixteen times as long for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.check import check_text
+from rootplex.jobs.result import Result
+from rootplex.jobs.settings import Wishes
+from rootplex.jobs.sources import kind_of
+from rootplex.jobs.validate import validate_board
+from rootplex.readers.acpi.header import HEADER_SIZE
+from rootplex.readers.dts import compile_dts
+from rootplex.report import text
+from rootplex.tools.runner import private_folder, run
+
+CASES = Path(__file__).parent / "cases"
+GROWTH = 4
+MOST = 8.0
+"""The factor that n log n stays below, with the noise of other people's work."""
+LEAST_SECONDS = 0.02
+"""Below it nothing can be measured, and nothing is lost."""
+
+TREE = """/dts-v1/; / { #address-cells = <2>; #size-cells = <2>; compatible = "a,b"; model = "x";
+memory@0 { device_type = "memory"; reg = <0 0 0 0x40000000>; };
+its: its@8080000 { compatible = "arm,gic-v3-its"; reg = <0 0x8080000 0 0x20000>;
+    msi-controller; #msi-cells = <1>; };
+smmu: iommu@9050000 { compatible = "arm,smmu-v3"; reg = <0 0x9050000 0 0x20000>; #iommu-cells = <1>; };
+pcie@4010000000 { compatible = "pci-host-ecam-generic"; device_type = "pci";
+    #address-cells = <3>; #size-cells = <2>;
+reg = <0x40 0x10000000 0 0x10000000>; bus-range = <0 255>; linux,pci-domain = <0>; dma-coherent; MORE }; };"""
+TABLES = """DefinitionBlock ("", "DSDT", 2, "ROOTPX", "SIZES", 1) {{ Scope (\\_SB) {{ Device (PCI0) {{
+Name (_HID, EisaId ("PNP0A08")) Name (_CID, EisaId ("PNP0A03")) Name (_SEG, 0) Name (_BBN, 0)
+Name (_CRS, ResourceTemplate () {{
+    WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode, 0, 0, 0xff, 0, 0x100)
+{windows} }}) }} }} }}"""
+RANGES = "ranges = <0x02000000 0 0x50000000 0x80 0 0 0x08000000>; "
+
+
+def seconds(call: Callable[[], object]) -> float:
+    def once() -> float:
+        begun = time.process_time()
+        call()
+        return time.process_time() - begun
+
+    return min(once() for _ in range(3))
+
+
+def grows_evenly(made: Callable[[int], Callable[[], object]], size: int) -> None:
+    small, large = seconds(made(size)), seconds(made(size * GROWTH))
+    assert large < MOST * max(small, LEAST_SECONDS), (small, large)
+
+
+def validated(*items: bytes) -> Result:
+    return validate_board(Board(tuple(Item(f"x{at}", None, data) for at, data in enumerate(items))))
+
+
+def tree(more: str) -> bytes:
+    return compile_dts(TREE.replace("MORE", more), "x.dts")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"1", b"\n", b" ", b"1/1 rootplex-snapshot", b"/", b"/\n", b"00:00.0 x\n00: 00\n", b"A @ 0x0", b"\t/"],
+)
+def test_guessing_what_a_file_is(unit: bytes) -> None:
+    grows_evenly(lambda size: lambda: kind_of(unit * size), 20_000)
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="needs dtc")
+@pytest.mark.parametrize(
+    ("more", "entry"),
+    [
+        ("msi-map = <ENTRIES>;", "{at:#x} &its {at:#x} 1"),
+        ("msi-map = <ENTRIES>;", "{at:#x} &its 0 0x8000"),
+        ("msi-map-mask = <0xff00>; msi-map = <ENTRIES>;", "{page:#x} &its {at:#x} 0x100"),
+        ("iommu-map = <ENTRIES>; msi-parent = <&its>;", "{twice:#x} &smmu {thrice:#x} 1"),
+        ("msi-parent = <&its>; dma-ranges = <ENTRIES>;", "0x2000000 0 {page:#x} 0 {page:#x} 0 0x80"),
+        ("msi-parent = <&its>; ranges = <ENTRIES>;", "0x2000000 0 {page:#x} 0x80 {page:#x} 0 0x80"),
+    ],
+)
+def test_entries_of_a_map(more: str, entry: str) -> None:
+    def made(size: int) -> Callable[[], object]:
+        entries = (entry.format(at=n, twice=2 * n, thrice=3 * n, page=n << 8) for n in range(size))
+        blob = tree(
+            (RANGES if "dma" in more or "ranges" not in more else "")
+            + more.replace("ENTRIES", " ".join(entries))
+        )
+        return lambda: validated(blob)
+
+    grows_evenly(made, 1_000)
+
+
+@pytest.mark.skipif(
+    shutil.which("iasl") is None or shutil.which("acpiexec") is None, reason="needs acpica-tools"
+)
+def test_windows_that_differ() -> None:
+    def made(size: int) -> Callable[[], object]:
+        ranges = ", ".join(f"<0x2000000 0 {n << 13:#x} 0x80 {n << 14:#x} 0 0x1000>" for n in range(1, size))
+        line = (
+            "QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,"
+            " 0, {0:#x}, {1:#x}, 0, 0x1000)"
+        )
+        windows = " ".join(
+            line.format(1 << 40 | n << 13, (1 << 40 | n << 13) + 0xFFF) for n in range(1, size)
+        )
+        with private_folder() as folder:
+            (folder / "x.asl").write_text(TABLES.format(windows=windows))
+            assert run(["iasl", "-p", "x", "x.asl"], cwd=folder).status == 0
+            aml = (folder / "x.aml").read_bytes()
+        assert len(aml) > HEADER_SIZE
+        blob = tree(f"msi-parent = <&its>; ranges = {ranges};")
+        return lambda: validated(blob, aml)
+
+    grows_evenly(made, 250)
+
+
+@pytest.mark.parametrize("line", ["unknown{}: 1\n", "host_bridgez{}: [1]\n"])
+def test_findings_and_the_text_about_them(line: str) -> None:
+    head = (CASES / "unknown-500.yaml").read_text().partition("k0:")[0]
+
+    def made(size: int) -> Callable[[], object]:
+        whole = head + "".join(line.format(n) for n in range(size))
+
+        def call() -> None:
+            result = check_text(whole.encode(), "x.yaml", Wishes())
+            assert len(result.findings) == size
+            text.render((result,), text.Sources({"x.yaml": whole}), text.Style())
+
+        return call
+
+    grows_evenly(made, 500)
+
+
+def test_five_hundred_unknown_keys_take_no_seconds() -> None:
+    data = (CASES / "unknown-500.yaml").read_bytes()
+    assert seconds(lambda: check_text(data, "x.yaml", Wishes())) < 1
