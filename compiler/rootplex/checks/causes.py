@@ -8,6 +8,7 @@ with a device says nothing of its bridge. A note is no cause of anything worse.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from msgspec.structs import replace
 
@@ -65,7 +66,7 @@ def by_cause(
     every = [(replace(each, follows=()), None) for root in earlier for each in root.every]
     every += new
     roots = [index for index, root in enumerate(earlier) for _ in root.every]
-    starts = [roots.index(index) for index in range(len(earlier))]
+    starts = [0, *accumulate(len(root.every) for root in earlier)]
     root_of = {i: starts[root] for i, root in enumerate(roots)}
     first_new = len(root_of)
     root_of |= {i: i for i in range(first_new, len(every))}
@@ -75,16 +76,23 @@ def by_cause(
             i = root_of[i]
         return i
 
+    # of a rule once: a rule may have thousands of findings
+    candidates: dict[str, list[int]] = {}
     for i in range(first_new, len(every)):
         finding, rule = every[i]
         assert rule is not None
+        if rule.code not in candidates:
+            every_one = {ANY, BYTES} & set(rule.requires)
+            candidates[rule.code] = [
+                j for j, (other, _) in enumerate(every) if every_one or other.code in rule.requires
+            ]
         cause = next(
             (
                 j
-                for j, (other, its) in enumerate(every)
+                for j in candidates[rule.code]
                 if top(j) != i
-                and _is_required(finding, rule, other, its, early=j < first_new)
-                and _meet(other, finding, bridge_of)
+                and _is_required(finding, rule, every[j][0], every[j][1], early=j < first_new)
+                and _meet(every[j][0], finding, bridge_of)
             ),
             None,
         )
