@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from rootplex.model.bridge import (
     AcpiView,
@@ -163,9 +163,9 @@ def device(dev: int = 0, fn: int = 0, **overrides: Any) -> Device:
         "properties": (),
         "devices": (),
     }
-    for each in fields(Device):
-        if each.name != "places":
-            values.setdefault(each.name, None)
+    for name in Device.__struct_fields__:
+        if name != "places":
+            values.setdefault(name, None)
     return Device(**(values | overrides))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, TypeVar, get_args, get_type_hints
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 U8 = Annotated[int, 8]
 U16 = Annotated[int, 16]
@@ -107,7 +106,7 @@ def widths(structure: type[Structure]) -> dict[str, int]:
     """The fields of a structure and their widths in bits, in order."""
     if structure not in _WIDTHS:
         hints = get_type_hints(structure, include_extras=True)
-        _WIDTHS[structure] = {each.name: get_args(hints[each.name])[1] for each in fields(structure)}
+        _WIDTHS[structure] = {name: get_args(hints[name])[1] for name in structure.__struct_fields__}
     return _WIDTHS[structure]
 
 
@@ -120,5 +119,5 @@ def filled(structure: type[S], args: Mapping[str, int]) -> S:
 
 def given(args: Structure) -> dict[str, int]:
     """The fields as one says them; optional ones only where they are there."""
-    values = ((each.name, getattr(args, each.name)) for each in fields(args))
+    values = ((name, getattr(args, name)) for name in args.__struct_fields__)
     return {name: value for name, value in values if value is not None}
