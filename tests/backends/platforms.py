@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.bridge import (
     AcpiView,
     ConfigSpace,
@@ -24,7 +25,7 @@ from rootplex.model.bridge import (
 )
 from rootplex.model.controllers import GicV3, Its, SmmuV3
 from rootplex.model.device import BRIDGE_TYPES, Bar, Device
-from rootplex.model.numbers import BUS_SIZE, BusRange, Region
+from rootplex.model.numbers import BusRange, Region
 from rootplex.model.part import Places
 from rootplex.model.platform import Dom0, Expect, Memory, Platform, Xen
 from rootplex.source.place import Span

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import Scope
+from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.device import Device
 from rootplex.readers.address import DtReg
 from rootplex.readers.hostbridge import CONFIG_REG_NAMES, DtHostBridge
@@ -90,7 +91,7 @@ def config_layout(bridge: DtHostBridge) -> int | None:
     controller = bridge.controller
     if controller is None or controller.driver in _OTHER_LAYOUT:
         return None
-    return {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}.get(controller.layout)
+    return BUS_SIZE.get(controller.layout)
 
 
 def windowed_by_description(facts: Facts) -> frozenset[str]:

@@ -1,8 +1,64 @@
-"""What a device tree of PCI is made of, by name."""
+"""The properties and compatible strings of PCI in a device tree: what they are called, and their form."""
 
 from __future__ import annotations
 
 from enum import Enum
+
+GENERIC_ECAM, GENERIC_CAM = "pci-host-ecam-generic", "pci-host-cam-generic"
+GENERIC = {"ecam": GENERIC_ECAM, "quirk": GENERIC_ECAM, "cam": GENERIC_CAM}
+"""The compatible of a host bridge that needs no driver of its own, by its kind of configuration space."""
+
+
+MADE = frozenset(
+    {
+        "compatible", "device_type", "reg", "reg-names", "bus-range", "linux,pci-domain", "numa-node-id",
+        "#address-cells", "#size-cells", "#interrupt-cells", "ranges", "dma-ranges", "dma-coherent",
+        "interrupt-map", "interrupt-map-mask", "msi-map", "msi-map-mask", "msi-parent", "iommu-map",
+        "iommu-map-mask", "ats-supported", "linux,pci-probe-only", "status", "phandle", "linux,phandle",
+        "name", "dma-noncoherent",
+    }
+)  # fmt: skip
+"""Made by us: properties of a host bridge that the language has keys for, and what `dtc` puts there."""
+
+FIXED_CELLS = {
+    "linux,pci-domain": 1,
+    "bus-range": 2,
+    "iommu-map-mask": 1,
+    "msi-map-mask": 1,
+    "numa-node-id": 1,
+    "linux,pci-probe-only": 1,
+}
+"""Properties of a host bridge that have a fixed number of cells, and that number."""
+
+VITAL = {"reg", "ranges", "#address-cells", "linux,pci-domain"}
+LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask"}
+"""Where one of these is malformed, what cannot be read makes the bridge useless; with the lesser it loses
+something."""
+
+DECIMAL_BELOW = {
+    "#address-cells": 10,
+    "#clock-cells": 10,
+    "#global-interrupts": 1000,
+    "#gpio-cells": 10,
+    "#interrupt-cells": 10,
+    "#iommu-cells": 10,
+    "#msi-cells": 10,
+    "#redistributor-regions": 1000,
+    "#size-cells": 10,
+    "arm,msi-base-spi": 1024,
+    "arm,msi-num-spis": 1024,
+    "bank-width": 10,
+    "clock-frequency": 1 << 32,
+    "gpios": 10,
+    "interrupt-map": 1024,
+    "interrupt-map-mask": 10,
+    "interrupts": 1024,
+    "linux,code": 1024,
+    "linux,pci-domain": 1 << 32,
+    "linux,pci-probe-only": 10,
+    "numa-node-id": 1 << 32,
+}
+"""Property → the numbers below this are written in decimal (an interrupt map's SPIs, not its devices)."""
 
 
 class MapCells(Enum):

@@ -10,19 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
+from rootplex.formats.pci import ACS_BITS, Capability, ExtendedCapability, PcieType
 from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
-_TYPES = {
-    0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",
-    7: "pcie-to-pci-bridge", 8: "pci-to-pcie-bridge", 9: "integrated-endpoint", 10: "event-collector",
-}  # fmt: skip
+_TYPES = {type.value: type.word for type in PcieType}
 _PORTS = ("root-port", "downstream-port")
 _BRIDGES = (*_PORTS, "upstream-port", "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge")
-_ACS = ("sv", "tb", "rr", "cr", "uf", "ec", "dt")
-_PM, _MSI, _SSVID, _PCIE, _MSIX, _AF = 0x01, 0x05, 0x0D, 0x10, 0x11, 0x13
-_X_ACS, _X_ARI, _X_ATS, _X_SRIOV = 0x0D, 0x0E, 0x0F, 0x10
 _HOST_BRIDGE_CLASS = 0x0600
 
 
@@ -66,7 +61,7 @@ class Config(Struct, frozen=True):
     @property
     def type(self) -> str:
         """The language's word."""
-        at = self.capabilities.get(_PCIE)
+        at = self.capabilities.get(Capability.EXPRESS)
         if at is not None:
             return _TYPES.get(self.number(at + 2, 2) >> 4 & 0xF, "endpoint")
         if self.header == 1:
@@ -117,7 +112,7 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
         "class": Hex(config.number(9, 3)),
         **_pcie(config, kind),
         **_interrupts(config),
-        "pm": True if _PM in config.capabilities else None,
+        "pm": True if Capability.POWER_MANAGEMENT in config.capabilities else None,
         "bars": _bars(fact.bars, place),
         "sriov": _sriov(config),
         "bus": [Hex(bus) for bus in config.buses] if config.buses and kind in _BRIDGES else None,
@@ -131,7 +126,7 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
 
 
 def _subsystem(config: Config) -> str | None:
-    at = config.capabilities.get(_SSVID)
+    at = config.capabilities.get(Capability.SUBSYSTEM)
     if config.header == 0:
         at = 0x28
     if at is None:
@@ -142,11 +137,11 @@ def _subsystem(config: Config) -> str | None:
 
 def _pcie(config: Config, kind: str) -> dict[str, object]:
     out: dict[str, object] = {}
-    at = config.capabilities.get(_PCIE)
-    acs = config.extended.get(_X_ACS)
+    at = config.capabilities.get(Capability.EXPRESS)
+    acs = config.extended.get(ExtendedCapability.ACS)
     if acs is not None:
         bits = config.number(acs + 4, 2)
-        out["acs"] = [word for bit, word in enumerate(_ACS) if bits >> bit & 1]
+        out["acs"] = [word for word, bit in ACS_BITS.items() if bits & bit]
     if at is not None and kind in _PORTS:
         if not config.number(at + 0x24, 4) >> 5 & 1:
             out["ari"] = False
@@ -154,11 +149,11 @@ def _pcie(config: Config, kind: str) -> dict[str, object]:
             slot = config.number(at + 0x14, 4)
             out["slot"] = slot >> 19 or None
             out["hotplug"] = True if slot >> 6 & 1 else None
-    elif _X_ARI in config.extended:
+    elif ExtendedCapability.ARI in config.extended:
         out["ari"] = True
-    if _X_ATS in config.extended:
+    if ExtendedCapability.ATS in config.extended:
         out["ats"] = True
-    advanced = config.capabilities.get(_AF)
+    advanced = config.capabilities.get(Capability.ADVANCED_FEATURES)
     resets = at is not None and config.number(at + 4, 4) >> 28 & 1
     if resets or (advanced is not None and config.number(advanced + 3, 1) & 2):
         out["flr"] = True
@@ -167,7 +162,7 @@ def _pcie(config: Config, kind: str) -> dict[str, object]:
 
 def _interrupts(config: Config) -> dict[str, object]:
     out: dict[str, object] = {}
-    msi, msix = config.capabilities.get(_MSI), config.capabilities.get(_MSIX)
+    msi, msix = config.capabilities.get(Capability.MSI), config.capabilities.get(Capability.MSIX)
     if msi is not None:
         out["msi"] = 1 << min(config.number(msi + 2, 2) >> 1 & 7, 5)
     if msix is not None:
@@ -199,7 +194,7 @@ def _bars(bars: Sequence[BarFact] | None, place: Place) -> Node | None:
 
 
 def _sriov(config: Config) -> dict[str, object] | None:
-    at = config.extended.get(_X_SRIOV)
+    at = config.extended.get(ExtendedCapability.SRIOV)
     if at is None:
         return None
     found: dict[str, object] = {

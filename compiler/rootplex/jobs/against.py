@@ -14,6 +14,7 @@ from rootplex.backends.acpi.idmap import TooManyRuns, runs
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.checks.boards.description_differs import RULE
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.description.reading import description_of
 from rootplex.frontends.devicetree import import_tree
@@ -27,8 +28,6 @@ from rootplex.readers.acpi.header import read_table
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Finding, unreadable
 from rootplex.source.place import FilePlace, Place
-
-_BUS = 1 << 20
 
 
 class Side(Struct, frozen=True):
@@ -101,7 +100,7 @@ def _traits(bridge: HostBridge) -> Traits:
     first = bridge.bus_range.first
     base = bridge.config.base
     return Traits(
-        config=frozenset({base, base - first * _BUS}) if bridge.config.wrote("base") else frozenset(),
+        config=frozenset({base, base - first * ECAM_BUS}) if bridge.config.wrote("base") else frozenset(),
         buses=(first, bridge.bus_range.last),
         windows=frozenset((window.cpu, window.size) for window in bridge.windows),
         segment=bridge.segment,

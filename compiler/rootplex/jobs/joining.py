@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rootplex.checks.facts import Joined
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.jobs.readback import Pair, with_entries
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
-
-_BUS = 1 << 20
 
 
 class Traits(Struct, frozen=True):
@@ -81,7 +80,7 @@ def dt_traits(bridge: DtHostBridge) -> Traits:
     cells = bridge.bus_range or ()
     first, last = (cells[0], cells[1]) if len(cells) >= 2 else (0, 0xFF)
     reg = bridge.config_reg
-    config = {reg.cpu, reg.cpu - first * _BUS} if reg is not None and reg.cpu is not None else set()
+    config = {reg.cpu, reg.cpu - first * ECAM_BUS} if reg is not None and reg.cpu is not None else set()
     return Traits(
         config=frozenset(config),
         buses=(first, last),

@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 from msgspec.structs import replace
 
 from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, OSC_DEFAULT, ROOT_BRIDGE
+from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.device import Device, Pin, Space
-from rootplex.model.numbers import BUS_SIZE, BusRange, Region
+from rootplex.model.numbers import BusRange, Region
 from rootplex.model.part import Part
 
 ConfigKind: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]

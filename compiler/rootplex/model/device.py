@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from rootplex.formats.pci import PcieType
 from rootplex.model.part import Part
 
 DeviceType: TypeAlias = Literal[
@@ -13,11 +14,7 @@ DeviceType: TypeAlias = Literal[
     "pci-bridge", "pci", "host-bridge-function",
 ]  # fmt: skip
 
-PCIE_TYPE: dict[DeviceType, int] = {
-    "endpoint": 0, "legacy-endpoint": 1, "root-port": 4, "upstream-port": 5,
-    "downstream-port": 6, "pcie-to-pci-bridge": 7, "pci-to-pcie-bridge": 8,
-    "integrated-endpoint": 9, "event-collector": 10,
-}  # fmt: skip
+PCIE_TYPE: dict[str, int] = {type.word: type.value for type in PcieType}
 """Device/Port Type of the PCIe capability (PCIe 6.0 §7.5.3.2); the other types have none."""
 
 BRIDGE_TYPES: frozenset[DeviceType] = frozenset(

@@ -11,9 +11,6 @@ from msgspec import Struct
 
 _SBDF = re.compile(r"([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
 
-BUS_SIZE = {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}
-"""Bytes of configuration space a bus takes, by kind of host bridge (linux.md §1.6)."""
-
 
 class Sbdf(Struct, frozen=True, order=True):
     """One function's address: segment, bus, and devfn (device << 3 | function)."""

@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import GENERIC_CAM, GENERIC_ECAM
+
 Layout: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
 
 
@@ -34,8 +36,8 @@ _FIRST: tuple[int, ...] | None = (0,)
 # driver, kinds ("cam" beside A, B, C for the CAM layout), devices on the first bus, compatibles;
 # {a b c} in a compatible stands for each of the words.
 _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] = (
-    ("pci-host-generic", "", _ANY, ("pci-host-ecam-generic",)),
-    ("pci-host-generic", "cam", _ANY, ("pci-host-cam-generic",)),
+    ("pci-host-generic", "", _ANY, (GENERIC_ECAM,)),
+    ("pci-host-generic", "cam", _ANY, (GENERIC_CAM,)),
     (
         "pci-host-generic",
         "C",

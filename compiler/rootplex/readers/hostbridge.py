@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.formats.devicetree import MapCells
+from rootplex.formats.devicetree import FIXED_CELLS, MapCells
 from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
 from rootplex.readers.controllers import Controller, known_controller
 from rootplex.readers.intx import InterruptMap, interrupt_map
@@ -226,19 +226,8 @@ def _children(node: DtNode) -> dict[int, DtNode]:
     return found
 
 
-# Properties of a fixed number of cells, and that number.
-_FIXED = {
-    "linux,pci-domain": 1,
-    "bus-range": 2,
-    "iommu-map-mask": 1,
-    "msi-map-mask": 1,
-    "numa-node-id": 1,
-    "linux,pci-probe-only": 1,
-}
-
-
 def _short_properties(tree: Tree, node: DtNode) -> Iterator[Problem]:
-    for name, count in _FIXED.items():
+    for name, count in FIXED_CELLS.items():
         value = node.properties.get(name)
         if value is not None and len(value) != 4 * count:
             yield Problem(

@@ -15,7 +15,7 @@ from rootplex.readers.reach import unreachable
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
-ControllerKind: TypeAlias = Literal["gic", "its", "v2m", "msi", "smmu", "smmuv3", "iommu", "interrupt"]
+ControllerKind: TypeAlias = Literal["gic", "its", "v2m", "msi", "smmu-v2", "smmu-v3", "iommu", "interrupt"]
 
 
 class DtController(Struct, frozen=True):
@@ -111,15 +111,15 @@ def read_platform(tree: Tree) -> DtPlatform:
 
 # The first pattern that one of a node's compatible strings matches names its kind.
 _KINDS: tuple[tuple[str, ControllerKind], ...] = (
-    (r"arm,smmu-v3.*", "smmuv3"),
-    (r".*\bsmmu.*|arm,mmu-\d+", "smmu"),
+    (r"arm,smmu-v3.*", "smmu-v3"),
+    (r".*\bsmmu.*|arm,mmu-\d+", "smmu-v2"),
     (r"arm,gic-v[35]-its.*", "its"),
     (r"arm,gic-v2m-frame", "v2m"),
     (r"arm,gic.*|arm,cortex-a\d+-gic|arm,(arm1176jzf|arm11mp|eb11mp|pl390).*-gic|qcom,msm-.*gic2?", "gic"),
 )
 
 
-ARM_KINDS: tuple[ControllerKind, ...] = ("gic", "its", "v2m", "smmu", "smmuv3")
+ARM_KINDS: tuple[ControllerKind, ...] = ("gic", "its", "v2m", "smmu-v2", "smmu-v3")
 
 
 def _kind(node: DtNode) -> ControllerKind | None:

@@ -22,7 +22,7 @@ def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) ->
     bus = node.parent
     if bus is None or is_pci_bus(bus):
         return None
-    known = kind in ("gic", "its", "v2m", "smmu", "smmuv3")
+    known = kind in ("gic", "its", "v2m", "smmu-v2", "smmu-v3")
     if "reg" not in node.properties:
         if known or "@" in node.name:
             return Problem("size", tree.place(node), f"{node.path} has no reg")
@@ -37,7 +37,7 @@ def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) ->
     first = regs[0]
     if first.cpu is None and first.translation == "none" and (known or "simple-bus" in bus.compatible):
         return _untranslated(tree, node, first)
-    if kind == "smmuv3" and first.size < (SMMU_V3_SIZE >> (ONE_PAGE in node.compatible)):
+    if kind == "smmu-v3" and first.size < (SMMU_V3_SIZE >> (ONE_PAGE in node.compatible)):
         text = f"{node.path} has {first.size:#x} bytes of registers, fewer than an SMMUv3 has"
         return Problem("length", first.place, text)
     return None

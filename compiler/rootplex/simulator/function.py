@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
+from rootplex.formats.pci import ACS_BITS, PcieType
+
+ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = ACS_BITS.values()
 """ACS capability and control bits (PCIe 6.0 §7.7.11)."""
 
 ACS_REQUIRED = ACS_SV | ACS_RR | ACS_CR | ACS_UF
 """What Linux wants on for isolation (`REQ_ACS_FLAGS`)."""
 
-ROOT_PORT, UPSTREAM, DOWNSTREAM, PCIE_TO_PCI, PCI_TO_PCIE, INTEGRATED, EVENT_COLLECTOR = 4, 5, 6, 7, 8, 9, 10
-"""PCIe Device/Port Types (PCIe 6.0 §7.5.3.2); endpoint 0, legacy endpoint 1."""
+ROOT_PORT, UPSTREAM, DOWNSTREAM = PcieType.ROOT_PORT, PcieType.UPSTREAM_PORT, PcieType.DOWNSTREAM_PORT
+PCIE_TO_PCI, PCI_TO_PCIE = PcieType.PCIE_TO_PCI_BRIDGE, PcieType.PCI_TO_PCIE_BRIDGE
+INTEGRATED, EVENT_COLLECTOR = PcieType.INTEGRATED_ENDPOINT, PcieType.EVENT_COLLECTOR
 
 
 class Bar(Struct, eq=False):

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rootplex.backends.refusal import CannotCompile
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.model.bridge import HostBridge
-from rootplex.model.numbers import BUS_SIZE
 from rootplex.source.finding import Finding, Level, Related
-
-_BUS = BUS_SIZE["ecam"]
 
 
 def base_of_bus_0(bridge: HostBridge) -> int:
     """What MCFG and `_CBA` hold; below zero where no table can hold it."""
-    return bridge.config.base - bridge.bus_range.first * _BUS
+    return bridge.config.base - bridge.bus_range.first * ECAM_BUS
 
 
 def in_mcfg(bridge: HostBridge) -> bool:
@@ -55,6 +53,6 @@ def _below_zero(bridge: HostBridge) -> Finding:
             f"MCFG and _CBA hold the base of bus 0: {bridge.config.base:#x} - {first:#x} × 1 MiB",
             "a device tree can say it, ACPI cannot",
         ),
-        help=f"put the configuration space at {first * _BUS:#x} or above, or begin the bus range lower",
+        help=f"put the configuration space at {first * ECAM_BUS:#x} or above, or begin the bus range lower",
         subject=bridge.name,
     )

@@ -11,8 +11,6 @@ from rootplex.backends.configspace.page import Bits, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
 from rootplex.model.device import Bar
 
-POWER_MANAGEMENT, MSI, SUBSYSTEM, EXPRESS, MSIX = 0x01, 0x05, 0x0D, 0x10, 0x11
-
 SUBSYSTEM_TABLE: Table = (Register("vendor", 4, 2), Register("device", 6, 2))
 
 POWER_TABLE: Table = (

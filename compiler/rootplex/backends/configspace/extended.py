@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from rootplex.backends.configspace.page import Bits, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
+from rootplex.formats.pci import ACS_BITS
 
-AER, ACS, ARI, ATS, SRIOV = 0x01, 0x0D, 0x0E, 0x0F, 0x10
-
-ACS_BIT = {"sv": 0x01, "tb": 0x02, "rr": 0x04, "cr": 0x08, "uf": 0x10, "ec": 0x20, "dt": 0x40}
 EGRESS_VECTOR_BITS = 32  # one bit a port number or function: what a vector of one dword holds
 
 # DLP, poisoned, flow control, completion timeout, completer abort, unexpected completion, receiver
@@ -65,7 +63,7 @@ _ROOT = frozenset({"root-port", "event-collector"})
 
 
 def acs_bits(shape: Shape) -> int:
-    return sum(ACS_BIT[bit] for bit in set(shape.acs or ()))
+    return sum(ACS_BITS[bit] for bit in set(shape.acs or ()))
 
 
 def acs_size(shape: Shape) -> int:
@@ -87,7 +85,7 @@ def write_aer(page: Page, at: int, shape: Shape) -> None:
 def write_acs(page: Page, at: int, shape: Shape) -> None:
     """What the capability offers can be switched on, and is off after reset."""
     bits = acs_bits(shape)
-    vector = EGRESS_VECTOR_BITS << 8 if bits & ACS_BIT["ec"] else 0
+    vector = EGRESS_VECTOR_BITS << 8 if bits & ACS_BITS["ec"] else 0
     page.write(at, ACS_TABLE, capabilities=bits | vector, control=Bits(0, bits))
     if vector:
         page.write(at, EGRESS_TABLE)

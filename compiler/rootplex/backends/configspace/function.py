@@ -10,12 +10,13 @@ from rootplex.backends.configspace import express, extended, virtual
 from rootplex.backends.configspace.header import write_header
 from rootplex.backends.configspace.page import CONVENTIONAL, PAGE, Page
 from rootplex.backends.configspace.shape import Shape
+from rootplex.formats.pci import Capability, ExtendedCapability
 from rootplex.model.device import PCIE_TYPE, PORT_TYPES
 
 FIRST, FIRST_EXTENDED = 0x40, 0x100
 
 
-class Capability(NamedTuple):
+class Entry(NamedTuple):
     """An entry of a capability list; `size` is rounded up to dwords."""
 
     id: int
@@ -39,15 +40,15 @@ def virtual_page(shape: Shape) -> Page:
     """The pages that every VF of a function of this shape has."""
     page = Page()
     own = virtual.shape_of_virtual(shape)
-    listed = [Capability(standard.EXPRESS, express.SIZE, virtual.write_express)]
+    listed = [Entry(Capability.EXPRESS, express.SIZE, virtual.write_express)]
     if own.msix:
-        listed.append(Capability(standard.MSIX, 0x0C, standard.write_msix))
+        listed.append(Entry(Capability.MSIX, 0x0C, standard.write_msix))
     virtual.write_header(page, own, write_capabilities(page, own, listed))
-    write_extended(page, own, [each for each in _extended(own) if each.id != extended.AER])
+    write_extended(page, own, [each for each in _extended(own) if each.id != ExtendedCapability.AER])
     return page
 
 
-def write_capabilities(page: Page, shape: Shape, listed: list[Capability]) -> int:
+def write_capabilities(page: Page, shape: Shape, listed: list[Entry]) -> int:
     """Write the list from 0x40 on; returns where it begins, 0 for an empty one."""
     at = FIRST
     for n, each in enumerate(listed):
@@ -59,7 +60,7 @@ def write_capabilities(page: Page, shape: Shape, listed: list[Capability]) -> in
     return FIRST if listed else 0
 
 
-def write_extended(page: Page, shape: Shape, listed: list[Capability]) -> None:
+def write_extended(page: Page, shape: Shape, listed: list[Entry]) -> None:
     """Write the list from 0x100 on; an empty one is a dword of zeros (PCIe 6.0 §7.6.3)."""
     at = FIRST_EXTENDED
     for n, each in enumerate(listed):
@@ -70,31 +71,31 @@ def write_extended(page: Page, shape: Shape, listed: list[Capability]) -> None:
         at = behind
 
 
-def _standard(shape: Shape) -> list[Capability]:
+def _standard(shape: Shape) -> list[Entry]:
     listed = []
     if shape.is_bridge and shape.subsystem is not None:
-        listed.append(Capability(standard.SUBSYSTEM, 0x08, standard.write_subsystem))
+        listed.append(Entry(Capability.SUBSYSTEM, 0x08, standard.write_subsystem))
     if shape.pm:
-        listed.append(Capability(standard.POWER_MANAGEMENT, 0x08, standard.write_power))
+        listed.append(Entry(Capability.POWER_MANAGEMENT, 0x08, standard.write_power))
     if shape.msi:
-        listed.append(Capability(standard.MSI, 0x0E, standard.write_msi))
+        listed.append(Entry(Capability.MSI, 0x0E, standard.write_msi))
     if shape.msix:
-        listed.append(Capability(standard.MSIX, 0x0C, standard.write_msix))
+        listed.append(Entry(Capability.MSIX, 0x0C, standard.write_msix))
     if shape.type in PCIE_TYPE:
-        listed.append(Capability(standard.EXPRESS, express.SIZE, express.write_express))
+        listed.append(Entry(Capability.EXPRESS, express.SIZE, express.write_express))
     return listed
 
 
-def _extended(shape: Shape) -> list[Capability]:
+def _extended(shape: Shape) -> list[Entry]:
     if shape.type not in PCIE_TYPE:
         return []
-    listed = [Capability(extended.AER, extended.AER_SIZE, extended.write_aer, version=2)]
+    listed = [Entry(ExtendedCapability.AER, extended.AER_SIZE, extended.write_aer, version=2)]
     if shape.acs is not None:
-        listed.append(Capability(extended.ACS, extended.acs_size(shape), extended.write_acs))
+        listed.append(Entry(ExtendedCapability.ACS, extended.acs_size(shape), extended.write_acs))
     if shape.ari and shape.type not in PORT_TYPES:
-        listed.append(Capability(extended.ARI, 0x08, extended.write_ari))
+        listed.append(Entry(ExtendedCapability.ARI, 0x08, extended.write_ari))
     if shape.ats:
-        listed.append(Capability(extended.ATS, 0x08, extended.write_ats))
+        listed.append(Entry(ExtendedCapability.ATS, 0x08, extended.write_ats))
     if shape.sriov is not None:
-        listed.append(Capability(extended.SRIOV, extended.SRIOV_SIZE, extended.write_sriov))
+        listed.append(Entry(ExtendedCapability.SRIOV, extended.SRIOV_SIZE, extended.write_sriov))
     return listed

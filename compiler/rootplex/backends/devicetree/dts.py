@@ -12,35 +12,11 @@ from msgspec import Struct
 
 from rootplex.backends.devicetree.tree import Node, Part, Property, Ref, Tree, Word
 from rootplex.backends.text import environment as text_environment
+from rootplex.formats.devicetree import DECIMAL_BELOW
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _WIDTH = 100
 _TAB = 8
-
-_DECIMAL_BELOW = {
-    "#address-cells": 10,
-    "#clock-cells": 10,
-    "#global-interrupts": 1000,
-    "#gpio-cells": 10,
-    "#interrupt-cells": 10,
-    "#iommu-cells": 10,
-    "#msi-cells": 10,
-    "#redistributor-regions": 1000,
-    "#size-cells": 10,
-    "arm,msi-base-spi": 1024,
-    "arm,msi-num-spis": 1024,
-    "bank-width": 10,
-    "clock-frequency": 1 << 32,
-    "gpios": 10,
-    "interrupt-map": 1024,
-    "interrupt-map-mask": 10,
-    "interrupts": 1024,
-    "linux,code": 1024,
-    "linux,pci-domain": 1 << 32,
-    "linux,pci-probe-only": 10,
-    "numa-node-id": 1 << 32,
-}
-"""Property → the numbers below this are written in decimal (an interrupt map's SPIs, not its devices)."""
 
 _ROW_A_LINE = frozenset({"dma-ranges", "interrupt-map", "iommu-map", "msi-map", "ranges"})
 """Properties that are tables: read by rows."""
@@ -109,7 +85,7 @@ def _part(name: str, part: Part, tree: Tree) -> str:
 def _cell(name: str, cell: Word, tree: Tree) -> str:
     if isinstance(cell.value, Ref):
         return f"&{tree.labels[cell.value.key]}"
-    if cell.value < _DECIMAL_BELOW.get(name, 0):
+    if cell.value < DECIMAL_BELOW.get(name, 0):
         return str(cell.value)
     return f"{cell.value:#x}"
 

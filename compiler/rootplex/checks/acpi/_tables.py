@@ -17,8 +17,6 @@ from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.readers.acpi.resources import Resource
 from rootplex.source.place import TablePlace
 
-BUS_SIZE = 1 << 20
-
 _IORT_STEPS = 2
 """Root complex to SMMU to ITS group."""
 

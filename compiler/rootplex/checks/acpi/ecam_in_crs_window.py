@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
-    BUS_SIZE,
     bridges,
     descriptor,
     entries,
@@ -26,6 +25,7 @@ from rootplex.checks.areas import part_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.finding import Finding, Level
 
@@ -73,9 +73,9 @@ def _parts(facts: Facts, name: str, low: int, entry: McfgEntry) -> Iterator[str]
     """The window, and the configuration space that the entry gives a bridge."""
     yield part_of("window", name, low)
     for owner in owners_of(facts, entry):
-        yield part_of("config", owner, entry.base + entry.start_bus * BUS_SIZE)
+        yield part_of("config", owner, entry.base + entry.start_bus * ECAM_BUS)
 
 
 def _meets(entry: McfgEntry, low: int, high: int) -> bool:
-    first, end = entry.base + entry.start_bus * BUS_SIZE, entry.base + (entry.end_bus + 1) * BUS_SIZE
+    first, end = entry.base + entry.start_bus * ECAM_BUS, entry.base + (entry.end_bus + 1) * ECAM_BUS
     return low < end and first < high

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
-    BUS_SIZE,
     bridges,
     buses_of,
     entries,
@@ -27,6 +26,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.readers.acpi.aml_facts import AcpiDevice
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.finding import Finding, Level
@@ -52,7 +52,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     devices = space.motherboard if x86 else (*space.motherboard, *space.consumers)
     ranges, certain = _consumed(devices)
     for entry, first, last in _regions(facts, x86):
-        low, high = entry.base + first * BUS_SIZE, entry.base + (last + 1) * BUS_SIZE
+        low, high = entry.base + first * ECAM_BUS, entry.base + (last + 1) * ECAM_BUS
         held = any(base <= low and high <= end for base, end in ranges)
         if held:
             continue

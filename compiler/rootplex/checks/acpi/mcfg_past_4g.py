@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
-    BUS_SIZE,
     entries,
     field,
     owners_of,
@@ -22,6 +21,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -38,8 +38,8 @@ FLASH, GIB_4 = 0xFF000000, 1 << 32
 def check(facts: Facts) -> Iterator[Finding]:
     """Each entry that runs into the fixed addresses below 4 GiB."""
     for entry in entries(facts):
-        first = entry.base + entry.start_bus * BUS_SIZE
-        end = entry.base + (entry.end_bus + 1) * BUS_SIZE
+        first = entry.base + entry.start_bus * ECAM_BUS
+        end = entry.base + (entry.end_bus + 1) * ECAM_BUS
         if first < GIB_4 and end > FLASH:
             yield RULE.finding(
                 field(entry, "end_bus"),

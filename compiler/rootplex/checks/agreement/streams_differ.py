@@ -42,7 +42,7 @@ def _tree_runs(bridge: DtHostBridge, first: int, last: int) -> tuple[Run, ...] |
 MAP = IdMap(
     key="iommu",
     id_name="StreamID",
-    tree_kinds=("smmu", "smmuv3"),
+    tree_kinds=("smmu-v2", "smmu-v3"),
     iort_types=SMMU_TYPES,
     ways=("iommu",),
     tree_runs=_tree_runs,

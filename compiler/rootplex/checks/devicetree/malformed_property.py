@@ -17,6 +17,7 @@ from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.formats.devicetree import LESSER, VITAL
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
@@ -27,9 +28,6 @@ RULE = Rule(
     covers=("LNX-19",),
 )
 
-# What cannot be read where these are malformed makes the bridge useless; of the others it is less.
-VITAL = {"reg", "ranges", "#address-cells", "linux,pci-domain"}
-LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask"}
 WINDOWS = {"ranges", "dma-ranges"}
 NEEDS_CELLS = {
     "#address-cells": ("ranges", "dma-ranges", "interrupt-map"),

@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal["iommu", "msi"]
 
 class Claim(Struct, frozen=True):
     """Ids `first` to `last` of a unit that the requesters of a bridge get. `kind` is the unit's:
-    `smmuv3`, `smmu`, `its`, …; `unit` tells units of one firmware apart."""
+    `smmu-v3`, `smmu-v2`, `its`, …; `unit` tells units of one firmware apart."""
 
     bridge: str
     kind: str
@@ -139,7 +139,7 @@ def acpi_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
 
 def _unit(node: IortNode) -> tuple[str, object, str]:
     if isinstance(node.data, SmmuV3 | Smmu):
-        kind = "smmuv3" if isinstance(node.data, SmmuV3) else "smmu"
+        kind = "smmu-v3" if isinstance(node.data, SmmuV3) else "smmu-v2"
         return kind, node.offset, f"the SMMU at {node.data.base:#x}"
     return "its", node.offset, f"the ITS group at IORT+{node.offset:#x}"
 

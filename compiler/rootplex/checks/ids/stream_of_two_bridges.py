@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each pair of bridges with ids in common, by device tree or by IORT."""
     found: set[frozenset[str]] = set()
     for claims in (dt_claims(facts, "iommu"), acpi_claims(facts, "iommu")):
-        for first, other, low, high in shared(claims, "smmuv3"):
+        for first, other, low, high in shared(claims, "smmu-v3"):
             pair = frozenset((first.bridge, other.bridge))
             if pair not in found:
                 found.add(pair)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import called, wish_place, wishes, xen_of
+from rootplex.formats.errno import Errno, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -34,21 +35,23 @@ RULE = Rule(
 )
 
 MEANINGS = {
-    -1: "not permitted (-EPERM)",
-    -9: "the device is broken (-EBADF)",
-    -16: "another guest has it (-EBUSY)",
-    -18: "the guest cannot take devices (-EXDEV)",
-    -19: "Xen does not know the device (-ENODEV)",
-    -22: "invalid (-EINVAL)",
-    -28: "no slot is free (-ENOSPC)",
-    -95: "there is no IOMMU, or vPCI cannot carry it (-EOPNOTSUPP)",
+    -Errno.EPERM: "not permitted",
+    -Errno.EBADF: "the device is broken",
+    -Errno.EBUSY: "another guest has it",
+    -Errno.EXDEV: "the guest cannot take devices",
+    -Errno.ENODEV: "Xen does not know the device",
+    -Errno.EINVAL: "invalid",
+    -Errno.ENOSPC: "no slot is free",
+    -Errno.EOPNOTSUPP: "there is no IOMMU, or vPCI cannot carry it",
 }
 
 
 HELPS = {
-    -16: "give the device to one guest",
-    -19: "let Dom0 report the device: 'rootplex check --trace' shows each hypercall with its result",
-    -95: "put the device behind an IOMMU that Xen drives",
+    -Errno.EBUSY: "give the device to one guest",
+    -Errno.ENODEV: (
+        "let Dom0 report the device: 'rootplex check --trace' shows each hypercall with its result"
+    ),
+    -Errno.EOPNOTSUPP: "put the device behind an IOMMU that Xen drives",
 }
 
 
@@ -75,7 +78,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield RULE.finding(
                 wish_place(facts, guest, function),
                 f"Xen refuses to give {called(facts, function)} to guest {guest.name}",
-                notes=[MEANINGS.get(result, f"the result is {result}")],
+                notes=[_meaning(result)],
                 help=HELPS.get(result),
                 subject=name,
             )
@@ -83,3 +86,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _domains(facts: Facts) -> dict[str, int]:
     return {domain.name: number for number, domain in xen_of(facts).core.domains.items()}
+
+
+def _meaning(result: int) -> str:
+    return f"{MEANINGS[result]} ({name_of(result)})" if result in MEANINGS else f"the result is {result}"

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.devicetree import GENERIC
 from rootplex.model.bridge import ConfigSpace
 from rootplex.source.finding import Finding, Level
 
@@ -26,7 +27,7 @@ RULE = Rule(
     covers=("LNX-57", "XP-61"),
 )
 
-PLAIN = {"pci-host-ecam-generic", "pci-host-cam-generic"}
+PLAIN = frozenset(GENERIC.values())
 ALL_SIZES = {1, 2, 4}
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes, xen_of
+from rootplex.formats.errno import Errno, name_of
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 from rootplex.source.finding import Finding, Level
@@ -33,18 +34,15 @@ RULE = Rule(
 )
 
 MEANINGS = {
-    -2: "no such entry (-ENOENT)",
-    -12: "out of memory (-ENOMEM)",
-    -14: "the map's id-base has bits outside its mask (-EFAULT)",
-    -17: "an earlier attempt left its IOMMU data (-EEXIST)",
-    -19: "no bridge of its bus, no IOMMU that Xen drives, or a VF without its PF (-ENODEV)",
-    -22: "invalid (-EINVAL)",
-    -34: "its StreamID is beyond the stream table (-ERANGE)",
-    -95: "PCI passthrough and IOMMU are both off, or the header has no known type (-EOPNOTSUPP)",
+    -Errno.ENOENT: "no such entry",
+    -Errno.ENOMEM: "out of memory",
+    -Errno.EFAULT: "the map's id-base has bits outside its mask",
+    -Errno.EEXIST: "an earlier attempt left its IOMMU data",
+    -Errno.ENODEV: "no bridge of its bus, no IOMMU that Xen drives, or a VF without its PF",
+    -Errno.EINVAL: "invalid",
+    -Errno.ERANGE: "its StreamID is beyond the stream table",
+    -Errno.EOPNOTSUPP: "PCI passthrough and IOMMU are both off, or the header has no known type",
 }
-
-ENOSYS = -38
-"""No PCI in this Xen at all: told by `xen-32-bit`."""
 
 MANY = 6
 """How many devices a message names."""
@@ -61,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         function = event.function
         if event.kind not in ("device-added", "virtual-added") or function is None or not event.result:
             continue
-        if function in late or event.result == ENOSYS:
+        if function in late or event.result == -Errno.ENOSYS:
             continue
         if function not in guests and not _wants_all(outcome.settings):
             continue
@@ -74,7 +72,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield RULE.finding(
             bridge_place(facts, root),
             f"Xen does not take {len(functions)} device{'s' if len(functions) > 1 else ''} of {name}",
-            notes=[MEANINGS.get(result, f"the result is {result}"), f"refused: {listed(facts, functions)}"],
+            notes=[_meaning(result), f"refused: {listed(facts, functions)}"],
             help="map every requester id of the bridge to an IOMMU that Xen drives",
             subject=name,
         )
@@ -104,3 +102,7 @@ def refused_by_protocol(facts: Facts) -> dict[Function, str]:
         if each.what == "device" and function is not None:
             found[function] = each.why
     return found
+
+
+def _meaning(result: int) -> str:
+    return f"{MEANINGS[result]} ({name_of(result)})" if result in MEANINGS else f"the result is {result}"

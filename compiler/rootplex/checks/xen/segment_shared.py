@@ -16,6 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import booted, bridge_name, bridge_place
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
+from rootplex.formats.errno import Errno
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 
@@ -30,15 +31,13 @@ RULE = Rule(
     covers=("XP-05",),
 )
 
-EEXIST = -17
-
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges that were answered -EEXIST."""
     roots = booted(facts).dom0.root_bridges
     shared = [function for function, why in refused_by_protocol(facts).items() if why == "shared-bus"]
     for root in roots:
-        if root.registration != EEXIST:
+        if root.registration != -Errno.EEXIST:
             continue
         name = bridge_name(facts, root)
         owner = next((each for each in roots if each.registration == 0 and _overlap(each, root)), None)

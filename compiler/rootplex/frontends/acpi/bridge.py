@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, OSC_CONTROLS, OSC_DEFAULT, ROOT_BRIDGE
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.acpi.ids import iommu_of, msi_of
 from rootplex.frontends.acpi.intx import intx_of
@@ -16,7 +17,6 @@ from rootplex.readers.acpi.resources import Resource
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
-_BUS = 1 << 20
 _FOUR_GIB = 1 << 32
 _PORTS = (0xCF8, 8)
 """Configuration mechanism 1 of the PC: address register and data register (PCI 3.0 §3.2.2.3.2)."""
@@ -150,7 +150,7 @@ class _Bridge:
 
     def ecam(self, base: int, first: int, place: Place, remark: str) -> Node:
         """ECAM in the language's terms: the base is that of the first bus."""
-        return record(place, {"base": leaf(address(base + first * _BUS), place)}, remark)
+        return record(place, {"base": leaf(address(base + first * ECAM_BUS), place)}, remark)
 
     def entry(self, buses: tuple[int, int]) -> McfgEntry | None:
         """The MCFG entry of the first bus, as Linux looks it up (`pci_mcfg_lookup`)."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import GENERIC
+from rootplex.formats.pci import BUS_SIZE
 from rootplex.frontends.description.devices import build_devices, properties_of
 from rootplex.frontends.description.values import U64, Fields
 from rootplex.model.bridge import (
@@ -24,16 +26,11 @@ from rootplex.model.bridge import (
     Window,
 )
 from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Iommu
-from rootplex.model.numbers import BUS_SIZE, BusRange
+from rootplex.model.numbers import BusRange
 from rootplex.model.part import Places
 from rootplex.source.node import Node
 
 _ALL_SIZES = (1, 2, 4)
-_GENERIC = {
-    "ecam": ("pci-host-ecam-generic",),
-    "quirk": ("pci-host-ecam-generic",),
-    "cam": ("pci-host-cam-generic",),
-}
 _IDS_PER_BUS = 256
 U32 = (1 << 32) - 1
 
@@ -116,7 +113,7 @@ def _config(fields: Fields, buses: BusRange) -> ConfigSpace:
         sizes=fields.numbers("sizes", 1, 8) or _ALL_SIZES,
         sizes_root_bus=fields.numbers("sizes_root_bus", 1, 8),
         special=tuple(_special(each, buses) for each in fields.maps("special")),
-        compatible=_texts_or(fields, "compatible", _GENERIC.get(kind, ())),
+        compatible=_texts_or(fields, "compatible", (GENERIC[kind],) if kind in GENERIC else ()),
         registers=registers,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.formats.devicetree import GENERIC
+from rootplex.formats.pci import BUS_SIZE
 from rootplex.frontends.devicetree.controllers import ControllerBook, interrupt_parent
 from rootplex.frontends.devicetree.ids import iommu_of, msi_of
 from rootplex.frontends.devicetree.intx import intx_of
@@ -12,9 +14,6 @@ from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listi
 from rootplex.readers.address import DtReg, DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.node import Node
-
-_BUS = {"ecam": 1 << 20, "quirk": 1 << 20, "cam": 1 << 16}
-_GENERIC = {"ecam": "pci-host-ecam-generic", "quirk": "pci-host-ecam-generic", "cam": "pci-host-cam-generic"}
 
 
 def bridge_record(bridge: DtHostBridge, name: str, book: ControllerBook, *, preserve: bool) -> Node:
@@ -109,7 +108,7 @@ class _Bridge:
         }
         fields |= self._config_base(kind)
         compatible = list(bridge.compatible)
-        if compatible != [_GENERIC.get(kind)]:
+        if compatible != [GENERIC.get(kind)]:
             fields["compatible"] = tree(
                 compatible[0] if len(compatible) == 1 else compatible, bridge.place("compatible")
             )
@@ -123,7 +122,7 @@ class _Bridge:
             self.missing("config.base", why, "reg")
             return {}
         first, last = self._buses()
-        needed = (last - first + 1) * _BUS.get(kind, 0)
+        needed = (last - first + 1) * BUS_SIZE.get(kind, 0)
         return {
             "base": leaf(address(reg.cpu), reg.place),
             "size": None if reg.size == needed else leaf(size(reg.size), reg.place),

@@ -9,20 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from rootplex.formats.devicetree import MADE
 from rootplex.frontends.document import Hex, Missing, tree
 from rootplex.readers.tree import DtNode, Tree, cells_of
 from rootplex.source.node import Node
-
-MADE = frozenset(
-    {
-        "compatible", "device_type", "reg", "reg-names", "bus-range", "linux,pci-domain", "numa-node-id",
-        "#address-cells", "#size-cells", "#interrupt-cells", "ranges", "dma-ranges", "dma-coherent",
-        "interrupt-map", "interrupt-map-mask", "msi-map", "msi-map-mask", "msi-parent", "iommu-map",
-        "iommu-map-mask", "ats-supported", "linux,pci-probe-only", "status", "phandle", "linux,phandle",
-        "name", "dma-noncoherent",
-    }
-)  # fmt: skip
-"""What the language has keys for, and what `dtc` puts there."""
 
 _NAME = re.compile(r"[a-zA-Z0-9,._+?#-]{1,31}")
 _NUMBERS = re.compile(

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.backends.refusal import CannotCompile
+from rootplex.formats.devicetree import GENERIC
 from rootplex.frontends.description.controllers import (
     BUILT_IN_INTERRUPT_CONTROLLERS,
     BUILT_IN_IOMMUS,
@@ -26,7 +27,6 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
 ALL_SIZES = (1, 2, 4)
-GENERIC = {"ecam": "pci-host-ecam-generic", "cam": "pci-host-cam-generic"}
 
 
 class Change(Struct, frozen=True):

@@ -12,6 +12,7 @@ from functools import partial
 from msgspec import Struct, field
 
 from rootplex.formats.acpi import IortType
+from rootplex.formats.errno import Errno
 from rootplex.known.kernels import Profile, profile
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
@@ -30,7 +31,6 @@ from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.scan import EndlessScanError, Scan, binds_driver
 from rootplex.simulator.linux.state import Death, Dom0State, Event
 
-EEXIST = -17
 BIOS, BIOS_END = 0xA_0000, 0x10_0000
 
 
@@ -187,7 +187,7 @@ def _register_bus(run: Boot, root: RootBridge) -> bool:
         if run.settings.arch == "x86_64":
             root.remark("bus-already-scanned", reason, at, where)
             return False
-        root.fail(EEXIST, "bus-exists", reason, at, where)
+        root.fail(-Errno.EEXIST, "bus-exists", reason, at, where)
         return True
     for other_bus in run.root_buses.values():
         same = other_bus.segment == root.segment

@@ -5,15 +5,13 @@ PCI Local Bus 3.0 §6.7 (standard list), PCIe 6.0 §7.6.3 (extended list).
 
 from __future__ import annotations
 
+from rootplex.formats.pci import Capability
 from rootplex.simulator.linux.access import Accessor
 
 STATUS, CAP_LIST_BIT, CAP_POINTER, CARDBUS_POINTER = 0x06, 0x10, 0x34, 0x14
 STANDARD_STEPS, EXTENDED_STEPS = 48, 480
 EXTENDED_START, CONFIG_SIZE = 0x100, 4096
 
-MSI, PCIX, SUBSYSTEM, EXPRESS, MSIX = 0x05, 0x07, 0x0D, 0x10, 0x11
-ACS, ARI, ATS, SRIOV, ENHANCED_ALLOCATION = 0x0D, 0x0E, 0x0F, 0x10, 0x14
-"""Capability ids: standard in the first line and EA, extended ACS, ARI, ATS, SR-IOV."""
 
 ALL_ONES = 0xFFFFFFFF
 PCIX_FAST = 0xC0000000
@@ -61,8 +59,8 @@ def config_size(
     PCIe functions always; then 0x100 must not read all ones nor repeat the header."""
     if not reach:
         return 256
-    if class_code >> 8 != 0x0600 and EXPRESS not in caps:
-        pcix = caps.get(PCIX)
+    if class_code >> 8 != 0x0600 and Capability.EXPRESS not in caps:
+        pcix = caps.get(Capability.PCIX)
         if pcix is None or not access.read(bus, devfn, pcix + 4, 4) & PCIX_FAST:
             return 256
     if access.read(bus, devfn, EXTENDED_START, 4) == ALL_ONES or _repeats(access, bus, devfn):

@@ -11,9 +11,9 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from rootplex.formats.errno import Errno
 from rootplex.readers.tree import Tree
 
-EINVAL, ENOSPC = -22, -28
 WIDTH = 0xFFFF
 """Linux cuts `linux,pci-domain` to 16 bits."""
 
@@ -49,7 +49,7 @@ class NewScheme:
             number = domain & WIDTH
             if number in self._static:
                 return Refused(
-                    ENOSPC, "domain-taken", f"domain {number:#x} already belongs to another bridge"
+                    -Errno.ENOSPC, "domain-taken", f"domain {number:#x} already belongs to another bridge"
                 )
             self._static.add(number)
             return number
@@ -74,7 +74,7 @@ class OldScheme:
             self._mode = wanted
         if self._mode != wanted:
             reason = "linux,pci-domain is on some bridges only, and this kernel takes all or none"
-            return Refused(EINVAL, "domain-inconsistent", reason)
+            return Refused(-Errno.EINVAL, "domain-inconsistent", reason)
         if domain is not None:
             return domain & WIDTH
         self._counter += 1

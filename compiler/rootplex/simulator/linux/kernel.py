@@ -15,9 +15,6 @@ from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.state import Dom0State
 
-ECAM_BUS, CAM_BUS = 1 << 20, 1 << 16
-"""Bytes that a 32-bit kernel maps for each bus that exists."""
-
 
 class Kernel(Struct):
     """One Dom0 kernel. `options` are those of its command line. `machine` is what is below: the

@@ -6,14 +6,8 @@ of accesses is Linux's in the large: id, header, BARs and windows, capabilities,
 
 from __future__ import annotations
 
-from rootplex.simulator.function import (
-    DOWNSTREAM,
-    PCI_TO_PCIE,
-    ROOT_PORT,
-    UPSTREAM,
-    Bus,
-    Function,
-)
+from rootplex.formats.pci import Capability, ExtendedCapability
+from rootplex.simulator.function import DOWNSTREAM, PCI_TO_PCIE, ROOT_PORT, UPSTREAM, Bus, Function
 from rootplex.simulator.linux import acs, bars, capabilities, sriov
 from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.command_line import PciOptions
@@ -63,7 +57,7 @@ def set_up(access: Accessor, bus: Bus, devfn: int, id: int, root: int, page: str
     function.config_size = capabilities.config_size(
         access, number, devfn, function.class_code, caps, bus.extended and access.extended
     )
-    _express(access, function, caps.get(capabilities.EXPRESS))
+    _express(access, function, caps.get(Capability.EXPRESS))
     base_class = function.class_code >> 8
     if (header == 0 and base_class == CLASS_BRIDGE) or (header == 2 and base_class != CLASS_CARDBUS):
         function.class_code = 0
@@ -101,7 +95,7 @@ def _header(access: Accessor, function: Function, caps: dict[int, int]) -> None:
         subsystem = access.read(number, devfn, SUBSYSTEM, 4)
     elif header == 1:
         function.windows = bars.bridge_windows(access, number, devfn)
-        offset = caps.get(capabilities.SUBSYSTEM)
+        offset = caps.get(Capability.SUBSYSTEM)
         subsystem = 0 if offset is None else access.read(number, devfn, offset + 4, 4)
     else:
         return
@@ -117,9 +111,9 @@ def _interrupts(access: Accessor, function: Function, caps: dict[int, int]) -> N
     function.disintx = bool((access.read(number, devfn, COMMAND, 2) ^ command) & DISABLE_INTX)
     if function.disintx:
         access.write(number, devfn, COMMAND, 2, command)
-    if (offset := caps.get(capabilities.MSI)) is not None:
+    if (offset := caps.get(Capability.MSI)) is not None:
         function.msi = 1 << (access.read(number, devfn, offset + 2, 2) >> 1 & 7)
-    if (offset := caps.get(capabilities.MSIX)) is not None:
+    if (offset := caps.get(Capability.MSIX)) is not None:
         function.msix = (access.read(number, devfn, offset + 2, 2) & 0x7FF) + 1
 
 
@@ -131,15 +125,15 @@ def extended_capabilities(
         return
     number, devfn = function.bus.number, function.devfn
     found = capabilities.extended(access, number, devfn)
-    function.ari_capability = found.get(capabilities.ARI, 0)
+    function.ari_capability = found.get(ExtendedCapability.ARI, 0)
     function.ari = bool(function.ari_capability)
-    function.ats = options.ats and capabilities.ATS in found
+    function.ats = options.ats and ExtendedCapability.ATS in found
     if options.ari and devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
-    if function.physfn is None and function.pcie_type is not None and capabilities.SRIOV in found:
+    if function.physfn is None and function.pcie_type is not None and ExtendedCapability.SRIOV in found:
         first = not any(other.sriov is not None for other in function.bus.functions)
-        sriov.initialise(access, function, found[capabilities.SRIOV], ari=first and function.under_ari)
-    offset = found.get(capabilities.ACS)
+        sriov.initialise(access, function, found[ExtendedCapability.SRIOV], ari=first and function.under_ari)
+    offset = found.get(ExtendedCapability.ACS)
     if offset is not None:
         function.acs_capability = offset
         function.acs = acs.read(access, number, devfn, offset)
@@ -169,7 +163,7 @@ def carries_extended(access: Accessor, bridge: Function) -> bool:
     if bridge.pcie_type in (ROOT_PORT, UPSTREAM, DOWNSTREAM):
         return True
     caps = capabilities.standard(access, bridge.bus.number, bridge.devfn, bridge.header)
-    offset = caps.get(capabilities.PCIX)
+    offset = caps.get(Capability.PCIX)
     if offset is None:
         return False
     return bool(access.read(bridge.bus.number, bridge.devfn, offset + 4, 4) & capabilities.PCIX_FAST)

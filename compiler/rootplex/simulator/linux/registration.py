@@ -7,6 +7,7 @@ added. Under the 2017 design each host bridge is registered too, at the moment t
 
 from __future__ import annotations
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.access import Accessor
@@ -15,7 +16,6 @@ from rootplex.simulator.linux.mcfg_x86 import Region
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Dom0State, Event
 
-ENOSYS = -38
 ECAM_SHIFT = 20
 
 
@@ -60,11 +60,11 @@ class Registration:
     def _add(self, hypervisor: Hypervisor, call: DeviceAdd) -> int:
         if not self._legacy:
             result = hypervisor.pci_device_add(call)
-            if result != ENOSYS:
+            if result != -Errno.ENOSYS:
                 return result
             self._legacy = True
         # The older calls know no segment.
-        return ENOSYS if call.segment else hypervisor.manage_pci_add(call)
+        return -Errno.ENOSYS if call.segment else hypervisor.manage_pci_add(call)
 
     def _tell_regions(self, hypervisor: Hypervisor, root: RootBridge) -> None:
         for region in self.regions:
@@ -77,7 +77,7 @@ class Registration:
                 )
             )
             self._state.events.append(Event("mmcfg-reserved", root.index, result=result))
-            if result not in (0, ENOSYS):
+            if result not in (0, -Errno.ENOSYS):
                 self._state.log.append(f"Failed to report MMCONFIG reservation state ({result})")
 
     def _register(self, root: RootBridge, access: Accessor) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rootplex.formats.acpi import ROOT_BRIDGE
+from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
@@ -24,7 +25,6 @@ from rootplex.simulator.linux.resources import AddressMap, PortMap
 from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
 
-EIO, EBUSY, ENODEV, EINVAL = -5, -16, -19, -22
 CF8, CFF = 0xCF8, 0xCFF
 ADDRESS_SPACES = ("Word", "DWord", "QWord", "Extended")
 
@@ -56,7 +56,7 @@ def find_bridges(probe: AcpiProbe) -> Iterator[tuple[AcpiHostBridge, RootBridge]
                 places[name] = value.place
         root = RootBridge(index, bridge.path, places, reassign=False)
         if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
-            root.fail(ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_BRIDGE}", bridge.place)
+            root.fail(-Errno.ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_BRIDGE}", bridge.place)
         yield bridge, root
 
 
@@ -70,7 +70,7 @@ def bring_up(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None
     """Fill the bridge up to the point where its bus would be registered, or fail it."""
     if bridge.segment.state == "failed":
         reason = f"_SEG cannot be evaluated: {bridge.segment.reason}"
-        root.fail(ENODEV, "segment-failed", reason, bridge.segment.place)
+        root.fail(-Errno.ENODEV, "segment-failed", reason, bridge.segment.place)
         return
     segment = (bridge.segment.value or 0) & 0xFFFF
     root.segment = segment
@@ -107,7 +107,7 @@ def _bus_range(bridge: AcpiHostBridge, root: RootBridge) -> None:
     root.first_bus, root.last_bus, root.effective_end = first, last, last
     if not 0 <= first <= last:
         reason = f"bus range {first:#x}-{last:#x} runs backwards"
-        root.fail(EINVAL, "bus-range-reversed", reason, root.places["bus_range"])
+        root.fail(-Errno.EINVAL, "bus-range-reversed", reason, root.places["bus_range"])
 
 
 def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
@@ -137,7 +137,7 @@ def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, prob
     clash = probe.addresses.claim(start, size, "configuration space", root.path, at)
     if clash is not None:
         overlap = f"overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
-        root.fail(EBUSY, "config-clash", f"{start:#x}-{start + size - 1:#x} {overlap}", at, clash.at)
+        root.fail(-Errno.EBUSY, "config-clash", f"{start:#x}-{start + size - 1:#x} {overlap}", at, clash.at)
 
 
 def _first_entry(probe: AcpiProbe, segment: int, first: int, last: int) -> McfgEntry | None:
@@ -154,7 +154,7 @@ def _no_ecam(root: RootBridge, segment: int, probe: AcpiProbe) -> None:
     near = next((entry for entry in mcfg.entries if entry.segment == segment), None) if mcfg else None
     at = root.places.get("segment", root.places["node"])
     reason = f"no ECAM region for segment {segment:#x}, buses {root.first_bus:#x}-{root.last_bus:#x}"
-    root.fail(ENODEV, "ecam-not-found", reason, at if near is None else near.place, at)
+    root.fail(-Errno.ENODEV, "ecam-not-found", reason, at if near is None else near.place, at)
 
 
 def _is_consumed(start: int, size: int, namespace: Namespace) -> bool:
@@ -175,7 +175,7 @@ def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: A
         where = root.places.get("segment", root.places["node"])
         if segment:
             reason = f"no ECAM for segment {segment:#x}, which the ports do not reach"
-            root.fail(EIO, "ecam-not-found", reason, where)
+            root.fail(-Errno.EIO, "ecam-not-found", reason, where)
             return
         root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", where)
         root.config = ConfigRegion("ports", 0, 0, "x86")

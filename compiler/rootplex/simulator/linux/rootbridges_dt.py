@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import GENERIC_CAM, GENERIC_ECAM
+from rootplex.formats.errno import Errno
 from rootplex.known.kernels import Profile
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
@@ -22,12 +24,10 @@ from rootplex.simulator.linux.resources import AddressMap, Claim, PortMap
 from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
 from rootplex.source.place import Place
 
-EBUSY, ENODEV, EINVAL = -16, -19, -22
 GIB_4 = 1 << 32
 
-GENERIC = {"pci-host-ecam-generic": "generic", "pci-host-cam-generic": "generic"}
 DW_ECAM = ("snps,dw-pcie-ecam", "marvell,armada8k-pcie-ecam", "socionext,synquacer-pcie-ecam")
-ACCESSORS = {**GENERIC, **dict.fromkeys(DW_ECAM, "dw-ecam")}
+ACCESSORS = {GENERIC_ECAM: "generic", GENERIC_CAM: "generic", **dict.fromkeys(DW_ECAM, "dw-ecam")}
 """The compatible strings of `pci-host-generic`, with how it makes accesses (§1.1)."""
 
 NO_BUS_MAP_DRIVERS = frozenset(
@@ -99,10 +99,13 @@ def bring_up(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     if root.is_up and config is None:
         at = root.places.get("config", node.place())
         if not node.regs or node.regs[0].cpu is None:
-            root.fail(EINVAL, "config-missing", "reg gives no configuration space", at)
+            root.fail(-Errno.EINVAL, "config-missing", "reg gives no configuration space", at)
         else:
             root.fail(
-                ENODEV, "no-driver", f"no driver for {', '.join(node.compatible)}", node.place("compatible")
+                -Errno.ENODEV,
+                "no-driver",
+                f"no driver for {', '.join(node.compatible)}",
+                node.place("compatible"),
             )
     if root.is_up and config is not None and reg is not None:
         root.config = config
@@ -157,7 +160,7 @@ def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[Confi
         reg = node.regs[0] if node.regs else None
         if reg is None or reg.cpu is None:
             return None, None
-        kind = "cam" if generic == "pci-host-cam-generic" else "ecam"
+        kind = "cam" if generic == GENERIC_CAM else "ecam"
         return ConfigRegion(kind, reg.cpu, reg.size, ACCESSORS[generic]), reg
     hardware = probe.hardware
     for reg in node.regs:
@@ -189,7 +192,7 @@ def _config_window(root: RootBridge, reg: DtReg, probe: DtProbe) -> None:
     at = root.places.get("bus_range", reg.place)
     if root.first_bus > root.last_bus:
         reason = f"bus range {root.first_bus:#x}-{root.last_bus:#x} runs backwards"
-        root.fail(EINVAL, "bus-range-reversed", reason, at)
+        root.fail(-Errno.EINVAL, "bus-range-reversed", reason, at)
         return
     if config.kind in SHIFT:
         capacity = config.size >> SHIFT[config.kind]
@@ -200,17 +203,19 @@ def _config_window(root: RootBridge, reg: DtReg, probe: DtProbe) -> None:
     clash = probe.addresses.claim(config.base, config.size, "configuration space", root.path, reg.place)
     if clash is not None:
         if config.size == 0:
-            root.fail(EBUSY, "config-empty", "the configuration space has size 0", reg.place)
+            root.fail(-Errno.EBUSY, "config-empty", "the configuration space has size 0", reg.place)
         else:
-            root.fail(EBUSY, "config-clash", _clash(config.base, config.size, clash), reg.place, clash.at)
+            root.fail(
+                -Errno.EBUSY, "config-clash", _clash(config.base, config.size, clash), reg.place, clash.at
+            )
         return
     if probe.settings.bits == 32:
         if not probe.settings.lpae and config.base + config.size > GIB_4:
             reason = f"configuration space at {config.base:#x} lies beyond 4 GiB and this kernel has no LPAE"
-            root.fail(EINVAL, "config-above-4g", reason, reg.place)
+            root.fail(-Errno.EINVAL, "config-above-4g", reason, reg.place)
         elif config.accessor == "dw-ecam" or config.accessor in NO_BUS_MAP_DRIVERS:
             reason = "the driver maps no bus by itself, which a 32-bit kernel needs"
-            root.fail(EINVAL, "no-bus-map", reason, root.places["node"])
+            root.fail(-Errno.EINVAL, "no-bus-map", reason, root.places["node"])
 
 
 def _clash(base: int, size: int, clash: Claim) -> str:
@@ -250,7 +255,7 @@ def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
             continue
         clash = probe.addresses.claim(host.cpu, host.size, "window", root.path, host.at)
         if clash is not None:
-            root.fail(EBUSY, "window-clash", _clash(host.cpu, host.size, clash), host.at, clash.at)
+            root.fail(-Errno.EBUSY, "window-clash", _clash(host.cpu, host.size, clash), host.at, clash.at)
             return
     if not any(host.space == "mem" and not host.prefetchable for host in windows):
         reason = "no window that is not prefetchable: 32-bit BARs have no place"

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.linux import capabilities, probe
 from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
-from rootplex.simulator.linux.kernel import CAM_BUS, ECAM_BUS, Kernel
+from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Event
 
@@ -156,9 +157,9 @@ class Scan:
         """A 32-bit kernel maps configuration space bus by bus (§1.6)."""
         access = self._access(bus)
         mapped = access.inner if isinstance(access, WideAccess) else access
-        if isinstance(mapped, MappedAccess) and not self.kernel.map_bus(
-            ECAM_BUS if mapped.extended else CAM_BUS
-        ):
+        if not isinstance(mapped, MappedAccess):
+            return
+        if not self.kernel.map_bus(ECAM_BUS if mapped.extended else CAM_BUS):
             mapped.leave_unmapped(bus.number)
             reason = f"no address space left to map bus {bus.number:#04x}: nothing answers there"
             at = self.root.places.get("config", self.root.places["node"])
@@ -262,7 +263,7 @@ class Scan:
         if bridge.header != 1:
             return None
         number, devfn, access = bridge.bus.number, bridge.devfn, self._access(bridge.bus)
-        offset = capabilities.standard(access, number, devfn, 1).get(capabilities.ENHANCED_ALLOCATION)
+        offset = capabilities.standard(access, number, devfn, 1).get(Capability.ENHANCED_ALLOCATION)
         if offset is None:
             return None
         buses = access.read(number, devfn, offset + 4, 4)

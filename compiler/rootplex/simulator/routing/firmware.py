@@ -13,7 +13,7 @@ from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import Iort
 from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.platform_dt import ControllerKind, DtController
+from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.routes import Unit, UnitKind
@@ -49,7 +49,8 @@ class DtFacts(Struct, frozen=True, dict=True):
             node = self.firmware.tree.by_path[path]
             other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
             return Unit(other, path, None, self.firmware.tree.place(node))
-        return Unit(_UNIT_KINDS[found.kind], path, found.regs[0].cpu if found.regs else None, found.place)
+        kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
+        return Unit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
 
     @cached_property
     def _by_path(self) -> dict[str, DtHostBridge]:
@@ -120,15 +121,3 @@ class Firmware(Struct, frozen=True):
     @classmethod
     def of(cls, dt: DtFirmware | None = None, acpi: AcpiFirmware | None = None) -> Firmware:
         return cls(None if dt is None else DtFacts(dt), None if acpi is None else AcpiFacts(acpi))
-
-
-_UNIT_KINDS: dict[ControllerKind, UnitKind] = {
-    "smmuv3": "smmu-v3",
-    "smmu": "smmu-v2",
-    "iommu": "iommu",
-    "its": "its",
-    "v2m": "v2m",
-    "msi": "msi",
-    "gic": "msi",
-    "interrupt": "msi",
-}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function, kind_of
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.records import DOM0, Kind, Record
 from rootplex.simulator.xen.vtd import HEADER_BRIDGE, present_on

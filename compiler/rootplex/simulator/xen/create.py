@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.formats.pci import Capability, PcieType
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.records import CONVENTIONAL_BRIDGES, Kind, Record
 
-CAP_MSI, CAP_PCIX, CAP_PCIE, CAP_MSIX = 0x05, 0x07, 0x10, 0x11
-EXT_CAP_ACS, EXT_CAP_SRIOV = 0x000D, 0x0010
 CLASS_HOST, CLASS_BRIDGE, CLASS_NOTHING = 0x0600, 0x0604, 0xFFFF
 CAPABILITY_LIMIT = 48
 """How many links of the capability list are followed (`pci_find_next_cap`)."""
 EXTENDED_LIMIT = (4096 - 256) // 8
-PORT_KINDS = {7: Kind.PCIE_TO_PCI, 8: Kind.PCI_TO_PCIE}
+PORT_KINDS: dict[int, Kind] = {
+    PcieType.PCIE_TO_PCI_BRIDGE: Kind.PCIE_TO_PCI,
+    PcieType.PCI_TO_PCIE_BRIDGE: Kind.PCI_TO_PCIE,
+}
 PCIX_266, PCIX_533 = 0x40000000, 0x80000000
 
 
@@ -89,10 +91,10 @@ def make_record(core: Core, segment: int, bus: int, devfn: int) -> Record:
     function = Function(core, segment, bus, devfn)
     record = Record(segment, bus, devfn, Kind.UNKNOWN)
     if core.x86:
-        record.msi, record.msix = function.capability(CAP_MSI), function.capability(CAP_MSIX)
+        record.msi, record.msix = function.capability(Capability.MSI), function.capability(Capability.MSIX)
         _clear_stale_msix(function, record)
     core.records.add(record)
-    record.pcie = function.capability(CAP_PCIE)
+    record.pcie = function.capability(Capability.EXPRESS)
     record.kind = kind_of(function)
     if in_bus_table(core, record):
         secondary, subordinate = function.read(0x19, 1), function.read(0x1A, 1)
@@ -130,7 +132,7 @@ def in_bus_table(core: Core, record: Record) -> bool:
 
 def kind_of(function: Function) -> Kind:
     """`pdev_type`, from the class and the PCIe capability's port type."""
-    pcie = function.capability(CAP_PCIE)
+    pcie = function.capability(Capability.EXPRESS)
     match function.read(0x0A, 2):
         case 0x0604 if pcie is None:
             return Kind.LEGACY_BRIDGE
@@ -176,7 +178,7 @@ def has_extended_space(core: Core, record: Record) -> bool:
     dword at 0x100 is not all ones, and the space does not repeat every 256 bytes."""
     function = function_of(core, record)
     if record.kind in (Kind.LEGACY_BRIDGE, Kind.PCI):
-        pcix = function.capability(CAP_PCIX)
+        pcix = function.capability(Capability.PCIX)
         if pcix is None or not function.read(pcix + 4, 4) & (PCIX_266 | PCIX_533):
             return False
     elif record.kind is Kind.UNKNOWN:

@@ -13,11 +13,11 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
 from rootplex.simulator.xen.core import Tracer
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.traps import Handler, handler_of
 from rootplex.source.place import Place
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.calls import AssignDevice, GetDeviceGroup
 from rootplex.simulator.xen.core import Core, Domain
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.msix import is_masked
 from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.records import DOM0, DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_IO, Record

@@ -7,8 +7,9 @@ from string import ascii_lowercase, ascii_uppercase
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import GENERIC_ECAM
+from rootplex.formats.errno import Errno
 from rootplex.readers.tree import DtNode
-from rootplex.simulator.xen.errno import Errno
 
 FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
 
@@ -26,7 +27,7 @@ class BridgeDriver(Struct, frozen=True):
 
 
 BRIDGE_DRIVERS = (
-    BridgeDriver("pci-host-generic", ("pci-host-ecam-generic",)),
+    BridgeDriver("pci-host-generic", (GENERIC_ECAM,)),
     BridgeDriver("pci-host-zynqmp", ("xlnx,nwl-pcie-2.11",), window="cfg"),
     BridgeDriver(
         "pci-host-rcar4",
@@ -55,7 +56,7 @@ class IommuDriver(Struct, frozen=True):
 IOMMU_DRIVERS = (
     IommuDriver("smmu-v3", ("arm,smmu-v3",), removes=False, exclusive=True),
     IommuDriver(
-        "smmu",
+        "smmu-v2",
         ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500", "cavium,smmu-v2"),
         removes=True,
         exclusive=False,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen import domctl, msix, physdev
 from rootplex.simulator.xen.calls import (
     AssignDevice,
@@ -24,7 +25,6 @@ from rootplex.simulator.xen.calls import (
     filled,
 )
 from rootplex.simulator.xen.core import Core
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import DOM0
 
 X86 = frozenset({"x86_64"})

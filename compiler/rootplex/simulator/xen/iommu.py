@@ -7,10 +7,10 @@ from collections.abc import Callable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rootplex.formats.errno import Errno
 from rootplex.readers.tree import Tree
 from rootplex.simulator.xen.bridges import HostBridge, Routes
 from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimable
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice, stop
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Streams
 from rootplex.source.place import DtPlace, Place

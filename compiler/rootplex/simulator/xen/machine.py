@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from rootplex.formats.errno import Errno
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
@@ -34,7 +35,6 @@ from rootplex.simulator.xen.calls import (
 )
 from rootplex.simulator.xen.core import Core, Domain, Options, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.groups import xen_groups
 from rootplex.simulator.xen.hypercalls import BY_NAME, dispatch
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.mcfg import Mcfg
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.source.place import Place
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from rootplex.formats.errno import Errno
+from rootplex.formats.pci import ExtendedCapability
 from rootplex.simulator.xen.calls import ManagePci, PciDevice
 from rootplex.simulator.xen.core import Core
-from rootplex.simulator.xen.create import EXT_CAP_SRIOV, Function, extended_capability, function_of
-from rootplex.simulator.xen.errno import Errno
+from rootplex.simulator.xen.create import Function, extended_capability, function_of
 from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.physdev import SRIOV_BARS, SRIOV_CONTROL, VF_ENABLE, VF_MEMORY
 from rootplex.simulator.xen.records import VF_BARS, Record
@@ -126,7 +127,7 @@ def _pf_of(core: Core, record: Record) -> Record | None:
 
 def _vf_bar(core: Core, parent: Record, rid: int, index: int) -> int:
     """The VF's part of its PF's VF BAR; 0 where VFs or their memory are off, or it is none of them."""
-    offset = extended_capability(core, parent, EXT_CAP_SRIOV)
+    offset = extended_capability(core, parent, ExtendedCapability.SRIOV)
     if offset is None or index >= VF_BARS:
         return 0
     function = function_of(core, parent)

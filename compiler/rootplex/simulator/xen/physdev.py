@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from rootplex.formats.errno import Errno
+from rootplex.formats.pci import ExtendedCapability
 from rootplex.simulator.xen.calls import (
     ManagePci,
     ManagePciExt,
@@ -18,8 +20,6 @@ from rootplex.simulator.xen.calls import (
 )
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import (
-    EXT_CAP_ACS,
-    EXT_CAP_SRIOV,
     Function,
     extended_capability,
     free_record,
@@ -27,7 +27,6 @@ from rootplex.simulator.xen.create import (
     has_extended_space,
     make_record,
 )
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.records import DOM0, VF_BARS, Record
 
@@ -232,7 +231,7 @@ def _take_from_iommu(core: Core, record: Record) -> int:
 
 def _size_vf_bars(core: Core, record: Record) -> None:
     """Size the six VF BARs of a PF whose VFs are off, by writing ones (bytes each, 0 for none)."""
-    offset = extended_capability(core, record, EXT_CAP_SRIOV)
+    offset = extended_capability(core, record, ExtendedCapability.SRIOV)
     if offset is None:
         return
     function = function_of(core, record)
@@ -283,7 +282,7 @@ def _enable_acs(core: Core, record: Record) -> None:
     """`pci_enable_acs`: switch on what the capability offers of four bits; never clear any."""
     if not core.translates(record):
         return
-    offset = extended_capability(core, record, EXT_CAP_ACS)
+    offset = extended_capability(core, record, ExtendedCapability.ACS)
     if offset is None:
         return
     function = function_of(core, record)

@@ -7,9 +7,9 @@ that name another IOMMU than the first function's are passed over.
 from __future__ import annotations
 
 from rootplex.formats.acpi import IortType
+from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.iort import Iort, RootComplex, map_id
 from rootplex.readers.tree import DtNode, Tree
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import Record, Streams
 
 ALL_BITS = 0xFFFFFFFF

@@ -15,10 +15,10 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge
-from rootplex.simulator.xen.errno import Errno
 
 SIZES = (1, 2, 4, 8)
 CONFIG_SPACE = 4096

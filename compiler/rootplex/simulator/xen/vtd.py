@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
+from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function, is_present, kind_of
-from rootplex.simulator.xen.errno import Errno
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, upstream_bridge
 
 ENDPOINT, BRIDGE, IOAPIC, HPET = 1, 2, 3, 4

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from rootplex.simulator.xen.errno import Errno
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
 
 COMMAND, HEADER_TYPE, FIRST_BAR = 0x04, 0x0E, 0x10

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rootplex.simulator.xen.errno import Errno
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.vpci.header import Header
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from rootplex.simulator.xen.errno import Errno
+from rootplex.formats.errno import Errno
 
 CONFIG_SPACE = 4096
 

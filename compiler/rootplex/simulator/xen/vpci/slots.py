@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from rootplex.simulator.xen.errno import Errno
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.records import Record
 
 SLOTS = 32

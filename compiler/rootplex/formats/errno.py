@@ -1,4 +1,4 @@
-"""Xen's error numbers (`xen/include/public/errno.h`), by name."""
+"""The error numbers of Linux and Xen (`xen/include/public/errno.h`), by name, wherever this runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Errno(IntEnum):
-    """Positive, as in the header; hypercalls return them negated."""
+    """Positive, as in the header; kernels and hypercalls return them negated."""
 
     EPERM = 1
     ENOENT = 2
