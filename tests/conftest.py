@@ -59,7 +59,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
             try:
                 return made(name, folder)
             except (ToolError, OSError) as error:
-                reasons[source] = f"no file of {name}: {error}"
+                reasons[source] = f"a board's file cannot be had: {error}"
         pytest.skip(reasons[source])
 
     return file
