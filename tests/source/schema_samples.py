@@ -10,8 +10,8 @@ import yaml
 # The keys of the language's page, copied by hand, in its order. "" is the top level.
 OVERRIDES = "segment bus_range config windows enabled present"
 KEYS = {
-    "": "rootplex platform memory interrupt_controllers msi_controllers iommus host_bridges boot xen expect"
-    " suppress",
+    "": "rootplex platform memory interrupt_controllers msi_controllers iommus host_bridges boot xen linux"
+    " guests expect suppress",
     "platform": "name title arch vendor model compatible firmware base oem bootargs console",
     "memory": "base size",
     "arm-gic-v3": "name kind distributor redistributors enabled",
@@ -49,6 +49,7 @@ KEYS = {
     "boot": "device placement",
     "xen": "discovery pci_passthrough iommu vpci dom0 guests",
     "dom0": "bits kernel firmware memory probe_order registers lpae vmalloc",
+    "linux": "kernel firmware probe_order",
     "guest": "name devices",
     "expect": "addresses segments groups isolated shared boot findings when",
     "expect_when": "firmware kernels addresses segments groups isolated shared boot findings",
@@ -103,6 +104,13 @@ SAMPLES = [
         yaml.safe_load(text)
         for text in (
             PLATFORM + BRIDGE,
+            PLATFORM
+            + BRIDGE
+            + """
+xen: false
+linux: {kernel: linux-6.12, firmware: dt, probe_order: [main]}
+guests: [{name: g, devices: [nic]}]
+""",
             """
 rootplex: 1
 platform: {name: x, title: X, arch: arm, vendor: ACME, model: X1, compatible: ["acme,x1"], firmware: [dt],

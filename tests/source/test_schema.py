@@ -141,7 +141,7 @@ FAULTS: list[tuple[str, str, tuple[str | int, ...], str | None, str]] = [
      "missing key 'platform' in a platform description"),
     (PLATFORM + BRIDGE + "boots: {}", "unknown-key", (), "boots",
      "unknown key 'boots' in a platform description"),
-    (PLATFORM + BRIDGE + "xen:", "wrong-type", ("xen",), None, "expected a mapping, found nothing"),
+    (PLATFORM + BRIDGE + "xen:", "wrong-type", ("xen",), None, "expected a mapping or false, found nothing"),
     (PLATFORM + "host_bridges: []", "out-of-range", ("host_bridges",), None,
      "'host_bridges' needs at least 1 entry, found 0"),
     (BRIDGE + "rootplex: 2\nplatform: {name: x, arch: arm64}", "not-allowed", ("rootplex",), None,

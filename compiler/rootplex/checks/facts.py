@@ -72,6 +72,11 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         assert self.described is not None
         return self.described
 
+    @property
+    def host(self) -> str:
+        """What messages call the system that owns what no guest has."""
+        return "the host" if self.hypervisor is None else "Dom0"
+
     def device_name(self, function: Function) -> str:
         """What messages call a function: the author's name for it, else its SBDF."""
         return self.pages.get(function.page) or function.sbdf

@@ -279,3 +279,16 @@ def _needs() -> dict[str, Needs]:
 def needs_of(code: str) -> Needs | None:
     """What the check with this code needs; None where no finding has it."""
     return _needs().get(code)
+
+
+@cache
+def _xens() -> frozenset[str]:
+    return frozenset(rule_of(module_of(name)).code for name, scope in ONLY.items() if scope in _WITH_XEN)
+
+
+_WITH_XEN: frozenset[Scope] = frozenset({"xen", "x86-xen", "arm-32-xen", "today-port"})
+
+
+def is_of_xen(code: str) -> bool:
+    """Whether the check with this code holds only where Xen is below Linux."""
+    return code in _xens()

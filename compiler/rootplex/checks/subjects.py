@@ -164,7 +164,7 @@ def absence(facts: Facts, name: str) -> Absence:
     root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
     if root is None:
         places: list[tuple[Place, str]] = [(bridge.at("name"), "it is described here")]
-        return Absence(f"Dom0 finds no host bridge {bridge.name}", places, bridge.name)
+        return Absence(f"{facts.host} finds no host bridge {bridge.name}", places, bridge.name)
     if root.fault is not None:
         reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
         return Absence(reason, [(root.fault.at, "see here")], bridge.name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
+from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, check_text
-from rootplex.jobs.settings import Wishes
-from rootplex.known.kernels import PROFILES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a platform description, or - for standard input; of several, the expected findings are a count",
     )
-    parser.add_argument("--dom0", choices=tuple(PROFILES), help="Dom0's kernel (default: the description's)")
-    parser.add_argument(
-        "--firmware", choices=("dt", "acpi"), help="boot by this one (default: the description's)"
-    )
+    add_boot(parser)
     parser.add_argument("--vpci", action="store_true", default=None, help="switch Xen's vPCI on")
     parser.add_argument(
         "--trace", action="store_true", help="print every configuration access, trap, forward and hypercall"
@@ -33,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every file; the report on standard output, a trace before it."""
-    wishes = Wishes(
-        firmware=arguments.firmware, kernel=arguments.dom0, vpci=arguments.vpci, trace=arguments.trace
-    )
+    if arguments.bare_metal and arguments.vpci:
+        raise UsageError("--vpci is a switch of Xen's, and --bare-metal is without Xen")
+    wishes = wishes_of(arguments)
     results = []
     texts = {}
     unjudged = False

@@ -10,21 +10,18 @@ from rootplex.jobs.check import Examination, Unjudged, examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import refused
 from rootplex.jobs.settings import Wishes
-from rootplex.model.bridge import Firmware
 from rootplex.report import short
 from rootplex.source.finding import Unreadable
 
 
-def examined(
-    name: str, firmware: Firmware | None, kernel: str | None, console: Console
-) -> Examination | None:
+def examined(name: str, wishes: Wishes, console: Console) -> Examination | None:
     """The examination with an outcome; None, with the findings on standard error, where the
     description has errors that leave nothing to show."""
     label, data = read_input(name)
     try:
         checked = read_checked(data, label)
         if checked.is_sound:
-            return examine(checked, Wishes(firmware=firmware, kernel=kernel))
+            return examine(checked, wishes)
         findings = checked.findings
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None

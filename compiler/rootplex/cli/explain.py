@@ -8,11 +8,11 @@ import re
 
 from rootplex.checks.references import cited
 from rootplex.checks.registry import modules, rule_of
+from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.requester import requester_of
-from rootplex.known.kernels import PROFILES
 from rootplex.report.requester import lines
 from rootplex.source.suggest import nearest
 
@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
-    parser.add_argument("--dom0", choices=tuple(PROFILES), help="with an SBDF: Dom0's kernel")
-    parser.add_argument("--firmware", choices=("dt", "acpi"), help="with an SBDF: boot by this one")
+    add_boot(parser, "with a function: ")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -73,7 +72,7 @@ def _page(what: str, console: Console) -> int:
 def _way(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.file is None:
         raise UsageError(f"name the description in which {arguments.what} is")
-    examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)
+    examination = examined(arguments.file, wishes_of(arguments), console)
     if examination is None:
         return 1
     assert examination.outcome is not None
@@ -84,7 +83,7 @@ def _way(arguments: argparse.Namespace, console: Console) -> int:
     sbdf = named.get(arguments.what, arguments.what.lower())
     if sbdf not in functions:
         seen = ", ".join((*list(named)[:6], *list(functions)[:6]))
-        raise UsageError(f"Dom0 sees no function {arguments.what}; it sees: {seen}")
+        raise UsageError(f"{examination.facts.host} sees no function {arguments.what}; it sees: {seen}")
     for line in lines(requester_of(examination.facts, examination.outcome, sbdf)):
         console.print(line)
     return 0

@@ -7,11 +7,11 @@ import json
 
 import msgspec
 
+from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.jobs.check import result_of
 from rootplex.jobs.groups import groups_of
-from rootplex.known.kernels import PROFILES
 from rootplex.report import terminal_tree
 from rootplex.report.groups import lines
 
@@ -19,8 +19,7 @@ from rootplex.report.groups import lines
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A description, and how Dom0 boots."""
     parser.add_argument("file", metavar="PATH", help="a platform description, or - for standard input")
-    parser.add_argument("--dom0", choices=tuple(PROFILES), help="Dom0's kernel (default: the description's)")
-    parser.add_argument("--firmware", choices=("dt", "acpi"), help="boot by this one")
+    add_boot(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
     parser.add_argument(
         "--tree", action="store_true", help="the topology as a tree, each function with its group"
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the groups."""
-    examination = examined(arguments.file, arguments.firmware, arguments.dom0, console)
+    examination = examined(arguments.file, wishes_of(arguments), console)
     if examination is None:
         return 1
     if arguments.tree:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
 from rootplex.checks.language.idle_suppression import RULE as IDLE
-from rootplex.checks.registry import needs_of
+from rootplex.checks.registry import is_of_xen, needs_of
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, in_order
@@ -17,20 +17,26 @@ PANIC = "RPX0901"
 """The code of a Xen that goes down: it cannot be suppressed."""
 
 
-def accept(platform: Platform, found: Iterable[Finding], *, simulated: bool = True) -> tuple[Finding, ...]:
+def accept(
+    platform: Platform, found: Iterable[Finding], *, simulated: bool = True, bare_metal: bool = False
+) -> tuple[Finding, ...]:
     """The findings in order, with `expected` ones marked, suppressed ones taken out, and a finding
     for each expectation and suppression that met nothing. What only a simulation finds is not missed
-    where there was none (`simulated`).
+    where there was none (`simulated`), nor what only Xen shows on bare metal.
 
     An error that follows from an accepted finding is not accepted with it: it is told for itself.
     """
     expected = set(platform.expect.findings)
-    findings = _suppressed(platform, list(found), simulated=simulated)
+
+    def is_missed(code: str) -> bool:
+        return (simulated or needs_of(code) != "simulation") and not (bare_metal and is_of_xen(code))
+
+    findings = _suppressed(platform, list(found), is_missed)
     findings = [each for root in findings for each in (root.accepted() if root.code in expected else (root,))]
     seen = {each.code for finding in findings for each in finding.every}
     marked = [each.as_expected() if each.code in expected else each for each in findings]
     for i, code in enumerate(platform.expect.findings):
-        if code not in seen and (simulated or needs_of(code) != "simulation"):
+        if code not in seen and is_missed(code):
             marked.append(
                 ABSENT.finding(
                     platform.expect.at(f"findings.{i}"),
@@ -41,7 +47,9 @@ def accept(platform: Platform, found: Iterable[Finding], *, simulated: bool = Tr
     return in_order(marked)
 
 
-def _suppressed(platform: Platform, findings: list[Finding], *, simulated: bool) -> list[Finding]:
+def _suppressed(
+    platform: Platform, findings: list[Finding], is_missed: Callable[[str], bool]
+) -> list[Finding]:
     for suppression in platform.suppress:
 
         def is_met(
@@ -50,7 +58,7 @@ def _suppressed(platform: Platform, findings: list[Finding], *, simulated: bool)
             return finding.code == code != PANIC and at in (None, finding.subject)
 
         met = any(is_met(each) for finding in findings for each in finding.every)
-        if not met and (simulated or needs_of(suppression.code) != "simulation"):
+        if not met and is_missed(suppression.code):
             where = "" if suppression.subject is None else f" at '{suppression.subject}'"
             findings.append(
                 IDLE.finding(

@@ -75,7 +75,13 @@ def unsound(checked: Checked, file: str) -> Result:
 
 def _of_platform(platform: Platform, result: Result) -> Result:
     dom0 = platform.xen.dom0
-    return replace(result, platform=platform.name, dom0=dom0.kernel, firmware=dom0.firmware)
+    return replace(
+        result,
+        platform=platform.name,
+        dom0=dom0.kernel,
+        firmware=dom0.firmware,
+        hypervisor=platform.hypervisor,
+    )
 
 
 def examine(
@@ -83,11 +89,13 @@ def examine(
 ) -> Examination:
     """Compile, read back, simulate. `alter` puts other bytes in place of the compiled ones, to see
     what a fault in them does. CannotCompile where a backend refuses, Unjudged where the firmware that is
-    asked for is not made of this description."""
+    asked for is not made of this description, or vPCI is and there is no Xen."""
     platform = checked.platform
     assert platform is not None
     if wishes.firmware is not None and wishes.firmware not in platform.firmware:
         raise Unjudged(f"{platform.file} is not compiled for {wishes.firmware}")
+    if wishes.vpci and platform.hypervisor is None:
+        raise Unjudged(f"{platform.file} is without Xen, which vPCI is a switch of")
     compiled = compile_platform(platform, simulated_only=True)
     if alter is not None:
         compiled = alter(compiled)
@@ -115,7 +123,7 @@ def examine(
         settings=settings,
         facts=facts,
         outcome=outcome,
-        findings=accept(platform, found),
+        findings=accept(platform, found, bare_metal=settings.hypervisor is None),
     )
 
 
@@ -178,6 +186,7 @@ def result_of(examination: Examination, file: str) -> Result:
             platform=platform.name,
             dom0=settings.kernel,
             firmware=settings.firmware,
+            hypervisor=settings.hypervisor,
             verdict=verdict_of(findings, judged=False),
             findings=findings,
         )
@@ -186,6 +195,7 @@ def result_of(examination: Examination, file: str) -> Result:
         platform=platform.name,
         dom0=settings.kernel,
         firmware=settings.firmware,
+        hypervisor=settings.hypervisor,
         verdict=verdict_of(findings),
         findings=findings,
         machine=machine_of(platform, facts, outcome),

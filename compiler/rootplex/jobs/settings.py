@@ -17,19 +17,23 @@ class Wishes(Struct, frozen=True, kw_only=True):
 
     firmware: Firmware | None = None
     kernel: str | None = None
+    bare_metal: bool = False
     vpci: bool | None = None
     trace: bool = False
 
 
 def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Settings:
-    """The description's settings with names replaced by paths and page ids."""
+    """The description's settings with names replaced by paths and page ids. Without a hypervisor `xen` tells
+    of its kernel and guests alone."""
     dom0, xen = platform.xen.dom0, platform.xen
     firmware = wishes.firmware or dom0.firmware
     paths = {each.name: each.node if firmware == "dt" else each.path for each in compiled.bridges}
     pages = pages_of(platform, compiled)
+    bare = wishes.bare_metal or platform.hypervisor is None
     return Settings(
         arch=platform.arch,
         firmware=firmware,
+        hypervisor=None if bare else "xen",
         kernel=wishes.kernel or dom0.kernel,
         bits=dom0.bits,
         lpae=dom0.lpae,
@@ -40,7 +44,7 @@ def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Setti
         registers=dom0.registers,
         discovery=xen.discovery,
         pci_passthrough=xen.pci_passthrough,
-        iommu=xen.iommu and bool(platform.iommus),
+        iommu=(bare or xen.iommu) and bool(platform.iommus),
         vpci=xen.vpci if wishes.vpci is None else wishes.vpci,
         guests=tuple(
             GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))

@@ -56,6 +56,9 @@ class Guest(Part, frozen=True, kw_only=True):
 
 
 class Xen(Part, frozen=True, kw_only=True):
+    """Dom0 and the guests, with Xen's switches. Without a hypervisor `dom0` is Linux on bare metal, and the
+    guests are its own."""
+
     discovery: Literal["dom0", "xen"]
     pci_passthrough: bool
     iommu: bool
@@ -114,7 +117,8 @@ class Suppression(Part, frozen=True, kw_only=True):
 
 
 class Platform(Part, frozen=True, kw_only=True):
-    """One description, all defaults filled in. `file` is where it was read from."""
+    """One description, all defaults filled in. `file` is where it was read from; `hypervisor` is None on
+    bare metal."""
 
     file: str
     name: str
@@ -136,6 +140,7 @@ class Platform(Part, frozen=True, kw_only=True):
     iommus: tuple[Iommu, ...]
     host_bridges: tuple[HostBridge, ...]
     boot: Boot | None
+    hypervisor: Literal["xen"] | None
     xen: Xen
     expect: Expect
     suppress: tuple[Suppression, ...]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rootplex.jobs.result import Boot, Guest, HostBridge, Machine, Named, Result, Sides, Wish
 from rootplex.report.words import columns, counted, size
 
 COLUMNS = {"dt": "DT", "mcfg": "MCFG", "seg": "_SEG", "iort": "IORT", "xen": "Xen", "dom0": "Dom0"}
+BARE_COLUMNS = {key: text for key, text in COLUMNS.items() if key != "xen"} | {"dom0": "Linux"}
 UNKNOWN = "-"
 
 _COMES_TO: dict[Wish, str] = {
@@ -31,20 +32,20 @@ def lines(result: Result) -> Iterator[str]:
         if len(result.sides.files) > 1:
             yield from (f"from {file}" for file in result.sides.files)
     elif result.simulated:
-        yield from _table(machine.bridges)
+        yield from _table(machine.bridges, COLUMNS if result.hypervisor else BARE_COLUMNS)
         yield from _boot(machine.boot)
         yield _groups(machine)
         yield from (guest_line(guest) for guest in result.guests)
 
 
-def _table(bridges: Sequence[HostBridge]) -> Iterator[str]:
-    rows = [("bridge", "buses", *COLUMNS.values())]
-    rows += [_row(bridge) for bridge in bridges]
+def _table(bridges: Sequence[HostBridge], named: Mapping[str, str]) -> Iterator[str]:
+    rows = [("bridge", "buses", *named.values())]
+    rows += [_row(bridge, named) for bridge in bridges]
     yield from columns(rows)
 
 
-def _row(bridge: HostBridge) -> tuple[str, ...]:
-    numbers = (_segment(getattr(bridge.numbers, key)) for key in COLUMNS)
+def _row(bridge: HostBridge, named: Mapping[str, str]) -> tuple[str, ...]:
+    numbers = (_segment(getattr(bridge.numbers, key)) for key in named)
     return (_name(bridge), _buses(bridge), *numbers)
 
 

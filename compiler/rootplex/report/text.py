@@ -64,7 +64,8 @@ def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
 
 def closing_line(result: Result, style: Style) -> str:
     """`two-segments: consistent (linux-7.2, dt)`, then counts, what is not known, and what stands below."""
-    how = ", ".join(part for part in (result.dom0, result.firmware) if part)
+    where = "bare metal" if result.hypervisor is None else None
+    how = ", ".join(part for part in (result.dom0, where, result.firmware) if part)
     line = f"{result.platform or result.file}: {style.paint(result.verdict, _VERDICTS[result.verdict])}"
     line += f" ({how})" if how else ""
     said = "; ".join(_said(result))

@@ -26,7 +26,13 @@ def expected(types: str | list[str], schema: Schema) -> str:
     if "pattern" in schema and "array" not in types:
         return f"{with_article(noun(schema))} ({_form(schema)})"
     names = [types] if isinstance(types, str) else types
-    return " or ".join(TYPES[name] for name in names)
+    said = TYPES | ({"boolean": "false"} if _takes_no_true(schema) else {})
+    return " or ".join(said[name] for name in names)
+
+
+def _takes_no_true(schema: Schema) -> bool:
+    """Whether of the two only `false` is allowed, beside something else."""
+    return any(rule.get("then", {}).get("enum") == [False] for rule in schema.get("allOf", ()))
 
 
 def malformed(value: object, schema: Schema) -> str:

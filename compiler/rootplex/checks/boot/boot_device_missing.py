@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     missing = absence(facts, name)
     yield RULE.finding(
         described.boot.at("device"),
-        f"Dom0 does not see the boot device {name}",
+        f"{facts.host} does not see the boot device {name}",
         related=missing.places,
         notes=[missing.reason],
         help="take away what is in the way, or boot from another device",

@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if bridge is None or node is None:
                 continue
             off = not (node.enabled and node.ancestors_enabled)
-            if not off and not node.xen_passthrough:
+            if not off and (facts.hypervisor is None or not node.xen_passthrough):
                 continue
             at: Place = node.place("status" if off else "xen,passthrough")
             why = "is disabled" if off else "is taken from Dom0 by xen,passthrough"

@@ -86,7 +86,7 @@ def _missing(facts: Facts, name: str, at: Place) -> Finding:
     missing = absence(facts, name)
     return RULE.finding(
         at,
-        f"Dom0 does not see {name}",
+        f"{facts.host} does not see {name}",
         related=missing.places,
         notes=[missing.reason],
         help="take away what is in the way, or correct what is expected",
@@ -106,7 +106,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
                 at,
                 f"{name} is expected to have segment {number} and has none: it does not come up",
                 related=[] if fault is None else [(fault.at, fault.reason)],
-                notes=["Dom0 does not find it" if fault is None else fault.reason],
+                notes=[f"{facts.host} does not find it" if fault is None else fault.reason],
                 help="take away what keeps the bridge down, or correct what is expected",
                 subject=name,
             )

@@ -36,7 +36,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 wish_place(facts, guest, function),
                 f"guest {guest.name} is to have {name}, {kind}",
                 related=[(device_place(facts, function, "type"), f"{function.sbdf} is {kind}")],
-                help="take it from the list; it stays in Dom0 when what is behind it goes to a guest",
+                help="take it from the list; "
+                f"it stays in {facts.host} when what is behind it goes to a guest",
                 subject=name,
             )
 

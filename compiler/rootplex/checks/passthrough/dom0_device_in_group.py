@@ -47,7 +47,7 @@ def role_of(facts: Facts, function: Function) -> str | None:
         return "the boot device"
     kind = CONSOLE_CLASSES.get(function.class_code >> 8)
     wished = {device for guest in described.xen.guests for device in guest.devices}
-    return f"a console of Dom0's ({kind})" if kind is not None and name not in wished else None
+    return f"a console of {facts.host}'s ({kind})" if kind is not None and name not in wished else None
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     wish_place(facts, guest, function),
                     f"guest {guest.name} is to have {called(facts, function)}, {role}",
                     related=[(device_place(facts, function), "it is described here")],
-                    help="leave it to Dom0",
+                    help=f"leave it to {facts.host}",
                     subject=facts.device_name(function),
                 )
         for each in view.blockers:
@@ -77,6 +77,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                     *reason_places(facts, each.group.reasons),
                 ],
                 notes=chain(each.group.reasons),
-                help="separate them where the notes say, or leave the group to Dom0",
+                help=f"separate them where the notes say, or leave the group to {facts.host}",
                 subject=facts.device_name(own),
             )

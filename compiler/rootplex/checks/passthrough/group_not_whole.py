@@ -68,7 +68,9 @@ def others(facts: Facts, neighbours: Iterable[Neighbour]) -> str:
     """`disk (0000:01:00.0), which stays in Dom0, is`, and so on."""
     said = []
     for each in neighbours:
-        where = "which stays in Dom0" if each.owner is None else f"which guest {each.owner} is to have"
+        where = (
+            f"which stays in {facts.host}" if each.owner is None else f"which guest {each.owner} is to have"
+        )
         said.append(f"{called(facts, each.function)}, {where},")
     return f"{' and '.join(said)} {'is' if len(said) == 1 else 'are'}"
 
@@ -86,5 +88,5 @@ def _late_acs(facts: Facts, group: Group) -> Iterator[str]:
         return
     if settings.firmware == "dt" and profile(settings.kernel).acs_dt != "all":
         yield f"on a device tree {settings.kernel} can switch ACS on too late; 7.0 and later do not"
-    elif settings.arch == "x86_64" and settings.vpci:
+    elif settings.role == "pvh":
         yield "a PVH Dom0 does not ask for ACS: the firmware must have switched it on"

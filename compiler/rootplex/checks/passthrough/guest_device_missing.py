@@ -48,7 +48,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             missing = absence(facts, name)
             yield RULE.finding(
                 guest.at(f"devices.{i}"),
-                f"guest {guest.name} is to have {name}, which Dom0 does not see",
+                f"guest {guest.name} is to have {name}, which {facts.host} does not see",
                 related=missing.places,
                 notes=[missing.reason],
                 help="take away what is in the way, or take the device from the list",

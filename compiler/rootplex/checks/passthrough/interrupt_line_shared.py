@@ -76,6 +76,6 @@ def _line(shared: SharedLine) -> str:
 
 def _others(facts: Facts, shared: SharedLine) -> str:
     return ", ".join(
-        f"{called(facts, function)} of {'Dom0' if owner is None else f'guest {owner}'}"
+        f"{called(facts, function)} of {facts.host if owner is None else f'guest {owner}'}"
         for function, owner in shared.others
     )

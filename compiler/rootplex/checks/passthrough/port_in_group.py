@@ -32,7 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             names = ", ".join(called(facts, each.function) for each in ports)
             yield RULE.finding(
                 wish_place(facts, guest, own),
-                f"the group of {facts.device_name(own)} holds {names}, which can stay in Dom0",
+                f"the group of {facts.device_name(own)} holds {names}, which can stay in {facts.host}",
                 related=reason_places(facts, group.reasons),
                 notes=chain(group.reasons),
                 subject=facts.device_name(own),

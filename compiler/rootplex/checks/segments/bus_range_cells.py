@@ -46,7 +46,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             message = f"the bus-range of '{name}' runs backwards, from {cells[0]:#x} to {cells[1]:#x}"
         elif cells[1] > 0xFF:
             message = f"the bus-range of '{name}' ends at {cells[1]:#x}, beyond 0xff"
-            notes.append(f"Xen takes it as {cells[0] & 0xFF:#x}-{cells[1] & 0xFF:#x}")
+            if facts.hypervisor is not None:
+                notes.append(f"Xen takes it as {cells[0] & 0xFF:#x}-{cells[1] & 0xFF:#x}")
         else:
             continue
         yield RULE.finding(

@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         root = facts.outcome.dom0.root_bridges[function.root]
         yield RULE.finding(
             device.at("bus"),
-            f"{device.name} leads to bus {function.secondary:#x} in Dom0, "
+            f"{device.name} leads to bus {function.secondary:#x} in {facts.host}, "
             f"firmware had left {device.bus[0]:#x}",
             notes=[f"a device tree kernel numbers the buses of '{name_of(facts, root.path)}' anew"],
             help="keep the firmware's numbers with preserve_boot_config on every bridge, or drop 'bus'",

@@ -41,9 +41,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             name = name_of(facts, root.path)
             yield RULE.finding(
                 root.fault.at,
-                f"the configuration space of '{name}' is out of a 32-bit Dom0's reach",
+                f"the configuration space of '{name}' is out of a 32-bit {_kernel(facts)}'s reach",
                 notes=[root.fault.reason],
-                help="move it below 4 GiB, or give Dom0 LPAE",
+                help=f"move it below 4 GiB, or give {facts.host} LPAE",
                 subject=name,
             )
     roots = [root for root in outcome.dom0.root_bridges if root.is_up and root.config is not None]
@@ -59,10 +59,14 @@ def check(facts: Facts) -> Iterator[Finding]:
     needed = present if is_full else possible
     yield RULE.finding(
         at,
-        f"a 32-bit Dom0 has {budget // MIB} MiB to map the configuration space of "
+        f"a 32-bit {_kernel(facts)} has {budget // MIB} MiB to map the configuration space of "
         f"{needed // MIB} buses, 1 MiB each",
         level=Level.ERROR if is_full else Level.WARNING,
         notes=[f"{present // MIB} buses are there, the bus ranges allow for {possible // MIB}"],
         help="shorten the bus ranges, or raise vmalloc",
         about=(name_of(facts, root.path) for root in ecam.values()),
     )
+
+
+def _kernel(facts: Facts) -> str:
+    return "kernel" if facts.hypervisor is None else "Dom0"

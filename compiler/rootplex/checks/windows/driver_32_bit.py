@@ -32,6 +32,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 root.fault.at,
                 f"the driver of '{name}' does not work on a 32-bit kernel",
                 notes=[root.fault.reason, f"it binds to {', '.join(root.compatible)}"],
-                help="run a 64-bit Dom0",
+                help="run a 64-bit kernel" if facts.hypervisor is None else "run a 64-bit Dom0",
                 subject=name,
             )

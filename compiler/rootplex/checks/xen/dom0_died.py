@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     where = "" if root is None else f" while it scans {subject}"
     yield RULE.finding(
         NOWHERE if root is None else bridge_place(facts, root, "config"),
-        f"Dom0 dies{where}: {dom0.died.reason}",
+        f"{facts.host} dies{where}: {dom0.died.reason}",
         help="let the firmware give the address at which the host bridge answers",
         subject=subject,
         about=(EVERYTHING, *(() if subject is None else (subject,))),

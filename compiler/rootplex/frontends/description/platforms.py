@@ -65,7 +65,8 @@ def build_platform(top: Fields, file: str) -> Platform:
             build_bridge(fields, index, around) for index, fields in enumerate(top.maps("host_bridges"))
         ),
         boot=_boot(top.map("boot")),
-        xen=_xen(top.map("xen") or Fields(Node({}, top.node.place), top.faults), arch, firmware),
+        hypervisor=None if _is_off(top.get("xen")) else "xen",
+        xen=_linux(top, arch, firmware) if _is_off(top.get("xen")) else _xen(top, arch, firmware),
         expect=_expect(top.map("expect")),
         suppress=tuple(
             Suppression(
@@ -113,32 +114,73 @@ def _boot(fields: Fields | None) -> Boot | None:
     )
 
 
-def _xen(fields: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
-    dom0 = fields.map("dom0") or Fields(Node({}, fields.node.place), fields.faults)
-    registers: Literal["before-scan", "after-scan", "after-first-device"]
-    registers = dom0.text("registers") or "before-scan"  # type: ignore[assignment]
-    default_firmware = "dt" if "dt" in firmware else "acpi"
+def _is_off(xen: Node | None) -> bool:
+    """`xen: false`: there is no hypervisor."""
+    return xen is not None and xen.value is False
+
+
+def _linux(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
+    """Linux on bare metal: `linux` and `guests` stand at the top."""
+    linux = top.map("linux") or _nothing(top)
+    return Xen(
+        places=top.places(),
+        discovery="dom0",
+        pci_passthrough=True,
+        iommu=True,
+        vpci=False,
+        dom0=_dom0(linux, arch, firmware),
+        guests=_guests(top),
+    )
+
+
+def _nothing(fields: Fields) -> Fields:
+    """A map without keys, where the author wrote none."""
+    return Fields(Node({}, fields.node.place), fields.faults)
+
+
+def _xen(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
+    for key, below in (("linux", "xen.dom0"), ("guests", "xen.guests")):
+        node = top.get(key)
+        if node is not None:
+            top.faults.value(
+                node.place,
+                f"'{key}' at the top is for a machine without Xen",
+                help=f"write it as {below}, or say 'xen: false'",
+            )
+    fields = top.map("xen") or _nothing(top)
     return Xen(
         places=fields.places(),
         discovery=fields.text("discovery") or "dom0",  # type: ignore[arg-type]
         pci_passthrough=fields.flag("pci_passthrough", default=True),
         iommu=fields.flag("iommu", default=True),
         vpci=fields.flag("vpci", default=False),
-        dom0=Dom0(
-            places=dom0.places(),
-            bits=dom0.number("bits", 32, 64) or (32 if arch == "arm" else 64),  # type: ignore[arg-type]
-            kernel=dom0.text("kernel") or DEFAULT,
-            firmware=dom0.text("firmware") or default_firmware,  # type: ignore[arg-type]
-            memory=dom0.number("memory"),
-            probe_order=dom0.texts("probe_order"),
-            registers=registers,
-            lpae=dom0.flag("lpae", default=False),
-            vmalloc=dom0.number("vmalloc") or _VMALLOC,
-        ),
-        guests=tuple(
-            Guest(places=each.places(), name=each.text("name") or "", devices=each.texts("devices") or ())
-            for each in fields.maps("guests")
-        ),
+        dom0=_dom0(fields.map("dom0") or _nothing(fields), arch, firmware),
+        guests=_guests(fields),
+    )
+
+
+def _dom0(fields: Fields, arch: str, firmware: tuple[str, ...]) -> Dom0:
+    """The kernel that owns the machine: Dom0's, or Linux's own."""
+    registers: Literal["before-scan", "after-scan", "after-first-device"]
+    registers = fields.text("registers") or "before-scan"  # type: ignore[assignment]
+    default_firmware = "dt" if "dt" in firmware else "acpi"
+    return Dom0(
+        places=fields.places(),
+        bits=fields.number("bits", 32, 64) or (32 if arch == "arm" else 64),  # type: ignore[arg-type]
+        kernel=fields.text("kernel") or DEFAULT,
+        firmware=fields.text("firmware") or default_firmware,  # type: ignore[arg-type]
+        memory=fields.number("memory"),
+        probe_order=fields.texts("probe_order"),
+        registers=registers,
+        lpae=fields.flag("lpae", default=False),
+        vmalloc=fields.number("vmalloc") or _VMALLOC,
+    )
+
+
+def _guests(fields: Fields) -> tuple[Guest, ...]:
+    return tuple(
+        Guest(places=each.places(), name=each.text("name") or "", devices=each.texts("devices") or ())
+        for each in fields.maps("guests")
     )
 
 

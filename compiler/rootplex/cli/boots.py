@@ -1,0 +1,34 @@
+"""How a command is asked to boot: arguments that `check`, `groups` and `explain` share."""
+
+from __future__ import annotations
+
+import argparse
+
+from rootplex.jobs.settings import Wishes
+from rootplex.known.kernels import PROFILES
+
+
+def add_boot(parser: argparse.ArgumentParser, where: str = "") -> None:
+    """The kernel, its firmware, and whether there is a hypervisor; `where` begins each help text."""
+    parser.add_argument(
+        "--dom0",
+        choices=tuple(PROFILES),
+        help=f"{where}Dom0's kernel, or Linux's (default: the description's)",
+    )
+    parser.add_argument(
+        "--firmware", choices=("dt", "acpi"), help=f"{where}boot by this one (default: the description's)"
+    )
+    parser.add_argument(
+        "--bare-metal", action="store_true", help=f"{where}Linux without Xen below it (as with 'xen: false')"
+    )
+
+
+def wishes_of(arguments: argparse.Namespace) -> Wishes:
+    """What the arguments ask beside the description."""
+    return Wishes(
+        firmware=arguments.firmware,
+        kernel=arguments.dom0,
+        bare_metal=arguments.bare_metal,
+        vpci=getattr(arguments, "vpci", None),
+        trace=getattr(arguments, "trace", False),
+    )
