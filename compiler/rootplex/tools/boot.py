@@ -1,6 +1,6 @@
 """Running QEMU to a mark on its console, and never leaving it behind.
 
-The console goes to a file, so that it is there to read whatever happens. QEMU is ended when the
+The console goes to a file as it comes, so that it is there to read whatever happens. QEMU is ended when the
 mark has come, at the time limit, and on the way out of every error: an interrupt, SIGTERM and
 SIGHUP included. Where `setpriv` is there (util-linux), the kernel ends it even if this process is
 killed outright. It runs in a session of its own: an interrupt at the terminal reaches us first.
@@ -9,6 +9,7 @@ killed outright. It runs in a session of its own: an interrupt at the terminal r
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,6 @@ from typing import IO
 
 from rootplex.tools.runner import OUTPUT_LIMIT, QEMU, ToolError, limited
 
-_STEP = 0.05  # seconds between two looks at the console
 _LAST_LINES = 5
 _THREADS = 64  # that may use up processor time at once
 
@@ -53,18 +53,21 @@ def run(
     if guard is not None:
         command = [guard, "--pdeathsig", "KILL", *command]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink, log.open("rb") as console, _signals_raise():
+    with log.open("wb", buffering=0) as sink, _signals_raise():
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=sink,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            bufsize=0,
             start_new_session=True,
         )
         try:
-            failure = _watch(process, console, until, seconds, progress)
+            failure = _watch(process, sink, until, seconds, progress)
         finally:
             _end(process)
+            assert process.stdout is not None
+            process.stdout.close()
     text = log.read_bytes().decode("utf-8", "replace")
     if failure is None:
         return text
@@ -75,7 +78,7 @@ def run(
 
 def _watch(
     process: subprocess.Popen[bytes],
-    console: IO[bytes],
+    log: IO[bytes],
     until: str,
     seconds: float,
     progress: Callable[[str], None] | None,
@@ -83,9 +86,16 @@ def _watch(
     """None when the mark has come, else what happened instead."""
     mark, pending, length = until.encode(), b"", 0
     deadline = time.monotonic() + seconds
+    late = f"did not come to its end within {seconds:g} seconds"
+    assert process.stdout is not None
+    watched = select.poll()
+    watched.register(process.stdout, select.POLLIN)
     while True:
-        status = process.poll()  # before reading, so that no last line is missed
-        chunk = console.read(1 << 20)
+        left = deadline - time.monotonic()
+        if left <= 0 or not watched.poll(left * 1000):
+            return late
+        chunk = process.stdout.read(1 << 16)
+        log.write(chunk)
         length += len(chunk)
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
@@ -95,12 +105,11 @@ def _watch(
                 return None
         if length > OUTPUT_LIMIT:
             return f"printed more than {OUTPUT_LIMIT >> 20} MiB"
-        if time.monotonic() > deadline:
-            return f"did not come to its end within {seconds:g} seconds"
         if not chunk:
-            if status is not None:
-                return f"stopped before its end: QEMU left with status {status}"
-            time.sleep(_STEP)
+            try:
+                return f"stopped before its end: QEMU left with status {process.wait(left)}"
+            except subprocess.TimeoutExpired:
+                return late
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
