@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import pytest
 from tests.boot.booting import boot, figures_of
+from tests.topologies.test_readme import block
 
 from rootplex.backends.qemu import arguments
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.qemu.preparation import prepare
+from rootplex.jobs.qemu.preparation import on_qemu, prepare
 from rootplex.model.bridge import Firmware
 from rootplex.model.platform import Platform
 from rootplex.source.shipped import shipped_folder
@@ -107,3 +108,14 @@ def test_disks_on_three_segments_are_read(
         f"{place}:00.0": f"rootplex qemu-virt-three-segments {disk}"
         for place, disk in (("0000:01", "disk0"), ("0001:41", "disk1"), ("0002:81", "disk2"))
     }, text
+
+
+def test_the_readmes_example_boots_as_it_stands(tmp_path: Path, kernel: Kernels, machine: Machine) -> None:
+    """Once mended; its ports are given by type alone."""
+    machine("arm64", "dt")
+    mended = block("yaml").replace("    acpi: {segment: 2}", "    #")
+    platform, changes = on_qemu(read_checked(mended.encode(), "two-segments.yaml"), in_memory=False)
+    booted = kernel("arm64", "linux-7.2")
+    compared, text = boot(prepare(platform, "dt", "linux-7.2", changes=changes), booted, tmp_path)
+    assert compared.agreed, text
+    assert 2 == compared.figures.bridges

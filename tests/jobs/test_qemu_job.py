@@ -18,7 +18,8 @@ from rootplex.jobs.qemu.streams import translated
 from rootplex.model.bridge import IdMapEntry
 from rootplex.model.numbers import BusRange
 from rootplex.source.shipped import shipped_folder
-from rootplex.tools import runner
+from rootplex.tools import kernels, runner
+from rootplex.tools.runner import ToolError
 
 TOPOLOGIES = shipped_folder("topologies")
 
@@ -237,6 +238,10 @@ def test_a_machine_without_a_kernel_to_boot_is_refused(
 def test_without_a_kernel_it_says_how_to_get_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def refuse(*_: object) -> kernels.Kernel:
+        raise ToolError("no mirror")
+
+    monkeypatch.setattr(kernels, "fetch", refuse)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = str(TOPOLOGIES / "qemu-virt.yaml")
     assert main(["qemu", file, "-o", str(tmp_path), "--boot"]) == 2

@@ -79,7 +79,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def test_a_kernel_is_unpacked_whole_and_found_again(machine: Machine) -> None:
     kernel = machine.fetch()
-    assert kernel == kernels.newest(machine.cache, "arm64")
+    assert kernel == kernels.newest(machine.cache, "arm64", "linux-6.1")
     assert (kernel.release, kernel.profile) == (RELEASE, "linux-6.1")
     assert kernel.image.read_bytes() == machine.image.read_bytes()
     assert kernel.busybox.stat().st_size == 100000
@@ -177,4 +177,4 @@ def test_kernels_are_ordered_by_release(tmp_path: Path) -> None:
         "6.1.0-50-x",
         "6.12.1-x",
     ]
-    assert kernels.newest(tmp_path, "arm64").release == "6.1.0-50-x"
+    assert kernels.newest(tmp_path, "arm64", "linux-6.1").release == "6.1.0-50-x"

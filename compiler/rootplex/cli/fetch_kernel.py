@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.known.kernels import SUITES, TO_BOOT
+from rootplex.known.kernels import DEFAULT, SUITES
+from rootplex.tools.images import Arch
 from rootplex.tools.kernels import fetch, unpacked
 from rootplex.tools.runner import ToolError
 
-ARCHES = ("arm64", "x86_64")
+ARCHES: tuple[Arch, ...] = ("arm64", "x86_64")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         choices=tuple(SUITES),
-        default=TO_BOOT,
-        help="which kernel (default: %(default)s)",
+        help=f"which kernel (default: {DEFAULT}, as a description's; else the newest that is offered)",
     )
     parser.add_argument(
         "--all", action="store_true", help="every kernel that this machine's mirror offers, for both machines"
@@ -34,23 +34,25 @@ def cache_of(console: Console) -> Path:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Fetch what was asked for. With --all, what is not offered is told; at least one must come."""
+    """Fetch what was asked for; at least one must come, and what is not offered is told."""
     cache = cache_of(console)
-    wanted = [(arguments.arch, arguments.profile)]
+    newest_first = (DEFAULT, *(name for name in reversed(SUITES) if name != DEFAULT))
+    refusals = []
     if arguments.all:
         wanted = [(arch, profile) for arch in ARCHES for profile in SUITES]
-    refusals = []
+    else:
+        profiles = newest_first if arguments.profile is None else (arguments.profile,)
+        wanted = [(arch, profile) for arch in ARCHES if arch == arguments.arch for profile in profiles]
     for arch, profile in wanted:
         have = [kernel for kernel in unpacked(cache, arch) if kernel.profile == profile]
-        if have:
-            console.print(f"{arch} {profile}: {have[-1].release} is there")
-            continue
         try:
-            kernel = fetch(cache, arch, profile, progress=console.progress)
+            kernel = have[-1] if have else fetch(cache, arch, profile, progress=console.progress)
         except ToolError as refusal:
             refusals.append(f"{arch} {profile}: {refusal}")
             continue
-        console.print(f"{arch} {profile}: {kernel.release}, {kernel.image}")
+        console.print(f"{arch} {profile}: {kernel.release}, {'is there' if have else kernel.image}")
+        if not arguments.all:
+            break
     for line in refusals:
         console.err.write(f"rootplex: {line}\n")
     return 2 if len(refusals) == len(wanted) else 0

@@ -19,7 +19,7 @@ from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.qemu.boot import LOG, comparison, kernel_for, kernel_of_image
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
-from rootplex.jobs.qemu.preparation import Preparation, prepare, refuse_impossible
+from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
 from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.known.kernels import SUITES
 from rootplex.model.bridge import Firmware
@@ -67,12 +67,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     platform = checked.platform
     if platform is None or not checked.is_sound:
         return _refused(unsound(checked, label), text, arguments, console)
+    platform, changes = on_qemu(checked, in_memory=arguments.synthetic)
     firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
     try:
         refuse_impossible(platform, firmware, in_memory=arguments.synthetic)
         kernel = _kernel(checked, arguments, console) if arguments.boot else None
         profile = kernel.profile if kernel is not None else arguments.dom0
-        made = prepare(platform, firmware, profile or platform.xen.dom0.kernel, in_memory=arguments.synthetic)
+        made = prepare(
+            platform,
+            firmware,
+            profile or platform.xen.dom0.kernel,
+            in_memory=arguments.synthetic,
+            changes=changes,
+        )
     except CannotCompile as refusal:
         result = refused(label, refusal.findings, platform=platform.name)
         return _refused(result, text, arguments, console)
@@ -95,7 +102,10 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
     cache = cache_of(console)
     if arguments.kernel is not None:
         return kernel_of_image(cache, arch, arguments.kernel, arguments.dom0)
-    return kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel)
+    chosen = kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel, console.progress)
+    if chosen.instead is not None:
+        console.err.write(f"rootplex: {chosen.instead}\n")
+    return chosen.kernel
 
 
 def _boot(

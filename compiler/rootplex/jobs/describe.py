@@ -12,6 +12,7 @@ from rootplex.frontends.description.reading import read_description
 from rootplex.jobs.sources import refuse_firmware
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, Unreadable
+from rootplex.source.node import Node
 
 
 class Checked(Struct, frozen=True):
@@ -20,6 +21,7 @@ class Checked(Struct, frozen=True):
     platform: Platform | None
     names: frozenset[str]
     findings: tuple[Finding, ...]
+    document: Node
     is_language: bool = True
     """Whether it is of the language at all: reading it met no error."""
 
@@ -48,7 +50,11 @@ def read_checked(data: bytes, file: str) -> Checked:
         facts = Facts(described=description.platform, names=description.names)
         findings = run_checks(facts, "description", findings)
     return Checked(
-        description.platform, description.names, findings, is_language=not errors_in(description.findings)
+        description.platform,
+        description.names,
+        findings,
+        description.node,
+        is_language=not errors_in(description.findings),
     )
 
 

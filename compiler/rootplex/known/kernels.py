@@ -88,7 +88,7 @@ DEFAULT = _7_2.name
 """Dom0's kernel where a description names none."""
 
 TO_BOOT = _6_1.name
-"""The kernel that is fetched and booted where none is asked for."""
+"""The kernel that random topologies are booted on: the oldest, which every mirror of Debian offers."""
 
 SUITES = {name: profile.suites for name, profile in reversed(PROFILES.items()) if profile.suites}
 """Where Debian holds the kernel of a profile."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rootplex.known.kernels import SUITES, TO_BOOT, profile_of
+from rootplex.known.kernels import SUITES, profile_of
 from rootplex.tools import apt, images
 from rootplex.tools.images import Arch
 from rootplex.tools.runner import ToolError
@@ -59,7 +59,7 @@ def unpacked(cache: Path, arch: Arch) -> tuple[Kernel, ...]:
     return tuple(sorted(whole, key=lambda kernel: [int(part) for part in re.findall(r"\d+", kernel.release)]))
 
 
-def newest(cache: Path, arch: Arch, profile: str = TO_BOOT) -> Kernel:
+def newest(cache: Path, arch: Arch, profile: str) -> Kernel:
     """The newest unpacked kernel of a profile; ToolError that says how to get one."""
     for kernel in reversed(unpacked(cache, arch)):
         if kernel.profile == profile:
@@ -79,7 +79,7 @@ def uefi(arch: Arch) -> Path:
     raise ToolError(f"no UEFI firmware for {arch} is installed (on Debian: apt-get install {package})")
 
 
-def fetch(cache: Path, arch: Arch, profile: str = TO_BOOT, progress: Progress = lambda _step: None) -> Kernel:
+def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = lambda _step: None) -> Kernel:
     """Download the profile's newest cloud kernel and a static busybox with apt, and unpack both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no

@@ -14,7 +14,7 @@ from rootplex.capture.snapshot import parse_snapshot
 from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
-from rootplex.known.kernels import TO_BOOT, profile_of
+from rootplex.known.kernels import profile_of
 from rootplex.model.platform import Arch
 from rootplex.tools import boot, images, initrd, kernels
 from rootplex.tools.kernels import Kernel
@@ -34,16 +34,37 @@ class Boot(Struct, frozen=True):
     disks: Mapping[str, bytes]
 
 
-def kernel_for(cache: Path, arch: Arch, wanted: str | None, described: str) -> Kernel:
-    """The unpacked kernel of the profile `wanted`; without one of the description's profile, else of the
-    default one. ToolError that says how to get one."""
+class Chosen(Struct, frozen=True):
+    """The kernel to boot, and a line that says so where it is not the described one."""
+
+    kernel: Kernel
+    instead: str | None = None
+
+
+def kernel_for(
+    cache: Path,
+    arch: Arch,
+    wanted: str | None,
+    described: str,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> Chosen:
+    """The unpacked kernel of the profile `wanted`. Without one that of the description's profile, unpacked or
+    fetched; where it cannot be had, the newest that is there. ToolError that says how to get one."""
     known = _arch(arch)
     if wanted is not None:
-        return kernels.newest(cache, known, wanted)
+        return Chosen(kernels.newest(cache, known, wanted))
+    there = [each for each in kernels.unpacked(cache, known) if each.profile is not None]
+    mine = [each for each in there if each.profile == described]
+    if mine:
+        return Chosen(mine[-1])
     try:
-        return kernels.newest(cache, known, described)
-    except ToolError:
-        return kernels.newest(cache, known, TO_BOOT)
+        return Chosen(kernels.fetch(cache, known, described, progress))
+    except ToolError as refusal:
+        if not there:
+            how = f"rootplex fetch-kernel --arch {known} gets one"
+            raise ToolError(f"no kernel is unpacked ({how}), and none can be fetched: {refusal}") from None
+    newest = there[-1]
+    return Chosen(newest, f"{described} is not to be had: {newest.release} boots, as {newest.profile}")
 
 
 def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) -> Kernel:

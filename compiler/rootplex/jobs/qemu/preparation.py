@@ -13,6 +13,9 @@ from rootplex.backends.qemu import arguments, disks
 from rootplex.backends.qemu.arguments import FILE
 from rootplex.backends.qemu.machines import MACHINES
 from rootplex.backends.refusal import CannotCompile
+from rootplex.frontends.description.reading import description_of
+from rootplex.jobs.describe import Checked
+from rootplex.jobs.qemu.generic import with_models
 from rootplex.jobs.qemu.memory import stretches
 from rootplex.jobs.qemu.seen import Seen, simulated
 from rootplex.jobs.qemu.synthetic import Change, synthetic
@@ -61,14 +64,37 @@ class Preparation(Struct, frozen=True, kw_only=True):
         return tuple((name, self.files[name]) for name in TABLES if name in self.files)
 
 
-def prepare(platform: Platform, firmware: Firmware, kernel: str, *, in_memory: bool = False) -> Preparation:
+def on_qemu(checked: Checked, *, in_memory: bool) -> tuple[Platform, tuple[Change, ...]]:
+    """The platform that QEMU is to have: `in_memory` as it is described, else with a model of QEMU's for each
+    device that has none; and what that changes."""
+    assert checked.platform is not None
+    if in_memory:
+        return checked.platform, ()
+    document, changes = with_models(checked.document)
+    if not changes:
+        return checked.platform, ()
+    platform = description_of(document, checked.platform.file).platform
+    assert platform is not None
+    return platform, changes
+
+
+def prepare(
+    platform: Platform,
+    firmware: Firmware,
+    kernel: str,
+    *,
+    in_memory: bool = False,
+    changes: tuple[Change, ...] = (),
+) -> Preparation:
     """The description on QEMU's own devices, or `in_memory` as configuration space in guest memory.
 
-    `kernel` names the profile that is simulated. CannotCompile where QEMU cannot be told of it, or a
-    backend refuses; the findings have places and reasons.
+    `kernel` names the profile that is simulated, `changes` what the platform has otherwise than described.
+    CannotCompile where QEMU cannot be told of it, or a backend refuses; the findings have places and reasons.
     """
     refuse_impossible(platform, firmware, in_memory=in_memory)
-    return _in_memory(platform, firmware, kernel) if in_memory else _direct(platform, firmware, kernel)
+    if in_memory:
+        return _in_memory(platform, firmware, kernel)
+    return _direct(platform, firmware, kernel, changes)
 
 
 def refuse_impossible(platform: Platform, firmware: Firmware, *, in_memory: bool) -> None:
@@ -94,7 +120,7 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
     )
 
 
-def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
+def _direct(platform: Platform, firmware: Firmware, kernel: str, changes: tuple[Change, ...]) -> Preparation:
     artifact, _ = arguments(platform)
     compiled = compile_platform(platform)
     booted = _boot(platform, compiled, firmware, kernel)
@@ -104,7 +130,7 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
         firmware=firmware,
         profile=kernel,
         synthetic=False,
-        changes=(),
+        changes=changes,
         compiled=compiled,
         arguments=tuple(artifact.data.decode().splitlines()),
         append=_append(platform),
