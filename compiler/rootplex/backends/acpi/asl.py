@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -73,8 +74,10 @@ def compile_asl(asl: str, name: str) -> bytes:
     return compile_with_complaints(asl, name)[0]
 
 
+@lru_cache(maxsize=16)
 def compile_with_complaints(asl: str, name: str) -> tuple[bytes, tuple[Complaint, ...]]:
-    """As `compile_asl`, with the warnings and remarks that did not keep it from being compiled."""
+    """As `compile_asl`, with the warnings and remarks that did not keep it from being compiled.
+    The same text gives the same: a process that stays runs `iasl` once."""
     with private_folder() as folder:
         (folder / "block.asl").write_text(asl, encoding="ascii")
         outcome = run(["iasl", "-vi", "-p", "block", "block.asl"], cwd=folder, seconds=_SECONDS)

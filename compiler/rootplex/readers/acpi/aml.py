@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import TypeVar
 
 from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, ROOT_BRIDGE
@@ -72,7 +73,13 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
     aml += [table for table in tables if table.signature in ("SSDT", "PSDT")]
     if not aml:
         raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
-    guesses = _likely_bridges(aml) if bridges is None else tuple(bridges)
+    return _evaluated(tuple(aml), None if bridges is None else tuple(bridges))
+
+
+@lru_cache(maxsize=4)
+def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Namespace:
+    """The same bytes say the same: a process that stays asks the interpreter once."""
+    guesses = _likely_bridges(aml) if bridges is None else bridges
     listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
     questions = ask(guesses, aml)
     until = budget()
