@@ -39,11 +39,15 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
+    class Full(io.BytesIO):
+        write = full
+
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space") as caught:
         write_folder(tmp_path / "board", {"board.dts": b"x"})
     assert caught.value.filename == str(tmp_path / "board" / "board.dts")
-    monkeypatch.setattr("os.fdopen", full)
+    monkeypatch.undo()
+    monkeypatch.setattr("rootplex.cli.files.Path.open", lambda *_: Full())
     with pytest.raises(OSError, match="No space") as caught:
         write_file(tmp_path / "x.yaml", b"x")
     assert caught.value.filename == str(tmp_path / "x.yaml")

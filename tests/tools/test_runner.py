@@ -114,6 +114,7 @@ def test_a_private_folder_is_ours_alone_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").touch()

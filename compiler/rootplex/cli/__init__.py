@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from rootplex.cli.status import INTERRUPTED
+from rootplex.tools.signals import end_at_once, handled_by
 
 # Command → (module, one line of help). Modules are imported when their command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -25,12 +26,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status (0, 1 findings, 2 could not do its work)."""
+    """Run the command line; the exit status (0, 1 findings, 2 could not do its work).
+
+    Without `argv` the process is ours, and signals end it: at once while there is nothing to undo, then as
+    `leaving` says.
+    """
+    if argv is None:
+        handled_by(end_at_once)
     try:
+        if argv is None:
+            from rootplex.tools import leaving
+
+            leaving.install()
         from rootplex.cli.frame import run
 
         return run(sys.argv[1:] if argv is None else list(argv), COMMANDS)
     except KeyboardInterrupt:
-        # While modules are loaded; a command at work is interrupted in the frame.
+        # Where the process is not ours; a command at work is interrupted in the frame.
         os.write(2, b"rootplex: interrupted\n")
         return INTERRUPTED

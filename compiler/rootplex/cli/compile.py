@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,7 +15,8 @@ from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import add_format, rendered
-from rootplex.cli.frame import UsageError
+from rootplex.cli.frame import UsageError, told
+from rootplex.cli.workers import mapped
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.check import artifact_findings, unsound
 from rootplex.jobs.describe import read_checked
@@ -64,12 +63,14 @@ class Job(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """What became of it: the folder written (None: none) with so many files, or left as it was."""
+    """What became of it: the folder written (None: none) with so many files, or left as it was. `failed`
+    says why it could not be written at all."""
 
     result: Result
     folder: str | None = None
     files: int = 0
     skipped: bool = False
+    failed: str | None = None
 
     @property
     def told(self) -> str:
@@ -82,13 +83,16 @@ class Done(Struct, frozen=True):
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Compile every file; one line each on success, the findings as `check` has them."""
-    jobs = [
-        Job(*read_input(name), arguments.output, arguments.force, arguments.despite_errors)
-        for name in arguments.files
-    ]
     results: list[Result] = []
+    jobs: list[Job] = []
+    for name in arguments.files:
+        try:
+            jobs.append(Job(*read_input(name), arguments.output, arguments.force, arguments.despite_errors))
+        except (OSError, UsageError) as error:
+            results.append(unreadable(name, ()))
+            console.err.write(f"rootplex: {told(error)}\n")
     folders: dict[str, str] = {}
-    for i, done in enumerate(_compiled(jobs, arguments.jobs)):
+    for i, done in enumerate(mapped(compile_one, jobs, arguments.jobs)):
         result = done.result
         console.progress(f"compiled {i + 1} of {len(jobs)}: {result.file}")
         first = result.file if done.folder is None else folders.setdefault(done.folder, result.file)
@@ -98,6 +102,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 "of them"
             )
         results.append(result)
+        if done.failed is not None:
+            console.err.write(f"rootplex: {done.failed}\n")
         if arguments.format == "text" and done.folder is not None:
             console.print(done.told)
         elif arguments.format == "text" and result.verdict == "inconsistent":
@@ -119,17 +125,16 @@ def _status(results: list[Result], *, strict: bool) -> int:
     return int(any(result.count(level) for result in results for level in levels))
 
 
-def _compiled(jobs: list[Job], workers: int) -> Iterable[Done]:
-    if workers == 1 or len(jobs) == 1:
-        yield from map(compile_one, jobs)
-        return
-    with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
-        yield from pool.map(compile_one, jobs)
-
-
 def compile_one(job: Job) -> Done:
     """One description, read, compiled, checked as far as that goes without a simulation, and written whole;
     with an error that its author does not expect nothing is written."""
+    try:
+        return _compile(job)
+    except (OSError, UsageError) as error:
+        return Done(unreadable(job.name, ()), failed=told(error))
+
+
+def _compile(job: Job) -> Done:
     try:
         checked = read_checked(job.data, job.name)
     except Unreadable as error:

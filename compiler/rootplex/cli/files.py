@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rootplex.cli.frame import UsageError
+from rootplex.tools import leaving
+from rootplex.tools.exchange import exchange
 
-MAX_INPUT = 64 << 20
+MAX_INPUT = 32 << 20
 
 MANIFEST = "manifest.json"
 """A folder that has it is ours, with all that is in it."""
@@ -57,17 +59,20 @@ def refuse_loss(path: Path, mark: bytes, *, force: bool) -> None:
     raise UsageError(f"{path} is there and is not ours: name another file by -o, or replace it by --force")
 
 
+def _beside(path: Path) -> Path:
+    """A name that nothing has, in the same folder: what is renamed may not move to another file system."""
+    return path.parent / f".{path.name}.{os.urandom(8).hex()}"
+
+
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with _named(path), os.fdopen(handle, "wb") as file:
+    fresh = _beside(path)
+    with leaving.passing(fresh), _named(path):
+        with leaving.step():
+            file = fresh.open("xb")
+        with file:
             file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        fresh.replace(path)
 
 
 def _strangers(folder: Path, ours: Collection[str]) -> list[str]:
@@ -80,32 +85,59 @@ def _strangers(folder: Path, ours: Collection[str]) -> list[str]:
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """A folder with exactly these files in place of what was there, all of them or none.
 
-    The new folder is made beside the old one and takes its place by two renames. `UsageError` where
-    the old one is not ours and something else is in it, a description perhaps.
+    The new folder is made beside the old one, and the two change places in one step. Where the file
+    system cannot do that, file takes the place of file, the manifest's the last: until then it tells that
+    the files are not its own. `UsageError` where the old one is not ours and something else is in it, a
+    description perhaps.
     """
+    folder = Path(os.path.realpath(folder))
     if others := _strangers(folder, files):
         raise UsageError(
             f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        fresh.chmod(0o755)
+    fresh = _beside(folder)
+    with leaving.passing(fresh):
+        with leaving.step():
+            fresh.mkdir()
         for name, data in files.items():
             with _named(folder / name):
                 (fresh / name).write_bytes(data)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            folder.replace(old / folder.name)
-            try:
-                fresh.replace(folder)
-            except OSError:
-                (old / folder.name).replace(folder)
-                raise
-            finally:
-                shutil.rmtree(old, ignore_errors=True)
-        else:
-            fresh.replace(folder)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
+        if not _placed(fresh, folder):
+            _placed_by_file(fresh, folder, files)
+
+
+def _placed(fresh: Path, folder: Path) -> bool:
+    """Whether the new folder stands in the old one's place; another process may make and take away folders
+    of the same name meanwhile."""
+    while True:
+        try:
+            return exchange(fresh, folder)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                return _renamed(fresh, folder)
+
+
+def _renamed(fresh: Path, folder: Path) -> bool:
+    try:
+        fresh.rename(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError from None
         raise
+    return True
+
+
+def _placed_by_file(fresh: Path, folder: Path, files: Mapping[str, bytes]) -> None:
+    """One after the other, while no other process of ours does the same below this parent."""
+    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(parent, fcntl.LOCK_EX)
+        folder.mkdir(exist_ok=True)
+        for name in sorted(files, key=lambda name: name == MANIFEST):
+            (fresh / name).replace(folder / name)
+        for entry in folder.iterdir():
+            if entry.name not in files:
+                leaving.remove(entry)
+    finally:
+        os.close(parent)

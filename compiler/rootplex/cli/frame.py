@@ -66,19 +66,26 @@ def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Consol
     try:
         status = command.run(arguments, console)
         console.out.flush()
-    except (UsageError, ToolError) as error:
+    except ToolError as error:
         return _stopped(console, str(error))
     except BrokenPipeError:
         # The reader of a pipe went away: that is its right. Nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return HANDLED
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        return _stopped(console, f"{name}{error.strerror or error}")
+    except (OSError, UsageError) as error:
+        return _stopped(console, told(error))
     except KeyboardInterrupt:
         return _stopped(console, "interrupted", INTERRUPTED)
     assert isinstance(status, int)
     return status
+
+
+def told(error: OSError | UsageError) -> str:
+    """An error in one line, with the file that it is about."""
+    if isinstance(error, UsageError):
+        return str(error)
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}"
 
 
 def _stopped(console: Console, message: str, status: int = HANDLED) -> int:

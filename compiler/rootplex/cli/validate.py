@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from rootplex.cli.compile import _jobs
@@ -12,6 +11,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
+from rootplex.cli.workers import mapped
 from rootplex.jobs.boards import Board, boards_of
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import Result
@@ -75,8 +75,4 @@ def _results(
     boards: Sequence[Board], against: Platform | None, bare_metal: bool, workers: int
 ) -> Iterable[Result]:
     validate = partial(validate_board, against=against, bare_metal=bare_metal)
-    if workers == 1 or len(boards) == 1:
-        yield from map(validate, boards)
-        return
-    with ProcessPoolExecutor(min(workers, len(boards))) as pool:
-        yield from pool.map(validate, boards)
+    yield from mapped(validate, boards, workers)

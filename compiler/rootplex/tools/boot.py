@@ -1,8 +1,8 @@
 """Running QEMU to a mark on its console, and never leaving it behind.
 
 The console goes to a file as it comes, so that it is there to read whatever happens. QEMU is ended when the
-mark has come, at the time limit, and on the way out of every error: an interrupt, SIGTERM and
-SIGHUP included. Where `setpriv` is there (util-linux), the kernel ends it even if this process is
+mark has come, at the time limit, on the way out of every error, and by an interrupt, SIGTERM and
+SIGHUP (`leaving`). Where `setpriv` is there (util-linux), the kernel ends it even if this process is
 killed outright. It runs in a session of its own: an interrupt at the terminal reaches us first.
 """
 
@@ -13,14 +13,12 @@ import select
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
+from rootplex.tools import leaving
 from rootplex.tools.runner import OUTPUT_LIMIT, QEMU, ToolError, limited
 
 _LAST_LINES = 5
@@ -53,19 +51,23 @@ def run(
     if guard is not None:
         command = [guard, "--pdeathsig", "KILL", *command]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb", buffering=0) as sink, _signals_raise():
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,
-        )
+    with log.open("wb", buffering=0) as sink, leaving.installed():
+        with leaving.step():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                start_new_session=True,
+            )
+            leaving.begun(process.pid)
         try:
             failure = _watch(process, sink, until, seconds, progress)
         finally:
-            _end(process)
+            with leaving.step():
+                _end(process)
+                leaving.ended(process.pid)
             assert process.stdout is not None
             process.stdout.close()
     text = log.read_bytes().decode("utf-8", "replace")
@@ -117,24 +119,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP leave through the `finally`s, as an interrupt does.
-
-    Only the main thread may set handlers; elsewhere the caller's main thread has to.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -9,9 +9,9 @@ before an interruption is used again. The UEFI firmware for an ACPI boot is the 
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from rootplex.known.kernels import SUITES, profile_of
-from rootplex.tools import apt, images
+from rootplex.tools import apt, images, leaving
 from rootplex.tools.images import Arch
 from rootplex.tools.runner import ToolError
 
@@ -119,9 +119,10 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
         base.update()
     packages += base.download(["busybox-static"])
     progress(f"unpacking {release}")
-    with tempfile.TemporaryDirectory(dir=place, prefix=".new-") as name:
-        tree, whole = Path(name, "tree"), Path(name, "whole")
-        whole.mkdir()
+    fresh = place / f".new-{os.urandom(8).hex()}"
+    with leaving.passing(fresh):
+        tree, whole = fresh / "tree", fresh / "whole"
+        whole.mkdir(parents=True)
         for deb in packages:
             apt.unpack(deb, tree)
         _only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")

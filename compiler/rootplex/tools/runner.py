@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import get_ident
 from typing import IO, NamedTuple
 
+from rootplex.tools import leaving
+
 # Debian's package for each program, for the message that says how to get it.
 PACKAGES = {
     "iasl": "acpica-tools",
@@ -109,30 +111,11 @@ def limited(argv: Sequence[str], seconds: float, limits: Limits | None = None) -
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A folder nobody else can read or write, gone at the end: `iasl -p` deletes files on failure."""
-    folder = _new_folder()
-    try:
+    folder = Path(tempfile.gettempdir(), f"rootplex-{os.urandom(8).hex()}")
+    with leaving.passing(folder):
+        with leaving.step():
+            folder.mkdir(mode=0o700)
         yield folder
-    finally:
-        _remove(folder)
-
-
-def _new_folder() -> Path:
-    # `tempfile` only where it has to look for a place: its import takes longer than iasl needs for a table.
-    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"rootplex-{os.urandom(8).hex()}")
-    try:
-        folder.mkdir(mode=0o700)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="rootplex-"))
-    return folder
-
-
-def _remove(folder: Path) -> None:
-    for entry in list(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
-            _remove(entry)
-        else:
-            entry.unlink()
-    folder.rmdir()
 
 
 def run(
@@ -222,16 +205,20 @@ def _started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program as a session of its own, ended where it has not at the end."""
     env = {"PATH": os.defpath, **os.environ, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
-    process = subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-    )
+    with leaving.step():
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+        leaving.begun(process.pid)
     _RUNNING[get_ident()] = process
     try:
         yield process
     finally:
         del _RUNNING[get_ident()]
-        _end(process)
-        process.wait()
+        with leaving.step():
+            _end(process)
+            process.wait()
+            leaving.ended(process.pid)
 
 
 def end_program(thread: int) -> None:
