@@ -258,6 +258,7 @@ def platform(*bridges: HostBridge, **overrides: Any) -> Platform:
         "iommus": (smmu(built_in=built_in),),
         "host_bridges": numbered(bridges or (host_bridge(),)),
         "boot": None,
+        "hypervisor": "xen",
         "xen": xen(),
         "expect": Expect(),
         "suppress": (),
