@@ -221,6 +221,7 @@ def xen(**overrides: Any) -> Xen:
         vmalloc=240 * MIB,
     )
     values: dict[str, Any] = {
+        "version": "xen-unstable",
         "discovery": "dom0",
         "pci_passthrough": True,
         "iommu": True,

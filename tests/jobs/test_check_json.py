@@ -44,7 +44,7 @@ def test_keys(answer: dict[str, Any]) -> None:
     assert all(list(device) == DEVICE for device in answer["devices"])
     assert list(answer["devices"][3]["bars"][0]) == BAR
     assert list(answer["groups"][0]) == ["id", "members", "guest", "why"]
-    assert list(answer["xen"]) == ["groups", "outcome", "hypercalls"]
+    assert list(answer["xen"]) == ["groups", "outcome", "hypercalls", "version"]
     assert list(answer["boot"]) == ["device", "sbdf", "reachable_by"]
 
 
@@ -54,3 +54,19 @@ def test_controllers_go_by_their_names(answer: dict[str, Any]) -> None:
     assert disk["intx"] == {"pin": "A", "controller": "gic", "irq": 5}
     assert disk["stream"] == {"unit": "smmu", "id": 0x100}
     assert disk["msi"] == {"controller": "its", "id": 0x100}
+
+
+@pytest.mark.parametrize(
+    ("described", "asked", "version"),
+    [
+        ("", None, "xen-unstable"),
+        ("  version: xen-4.17\n", None, "xen-4.17"),
+        ("  version: xen-4.17\n", "xen-4.20", "xen-4.20"),
+    ],
+)
+def test_which_xen(checkout: Path, described: str, asked: str | None, version: str) -> None:
+    """The command line's, else the description's, else the reference's."""
+    text = (checkout / "topologies" / "q35.yaml").read_text(encoding="utf-8")
+    described_so = text.replace("\nxen:\n", f"\nxen:\n{described}")
+    result = check_text(described_so.encode(), "q35.yaml", Wishes(xen=asked))
+    assert json.loads(render((result,)))["xen"]["version"] == version

@@ -47,7 +47,7 @@ KEYS = {
     "bar": "index space size prefetchable",
     "sriov": "total offset stride vf_id enabled",
     "boot": "device placement",
-    "xen": "discovery pci_passthrough iommu vpci dom0 guests",
+    "xen": "version discovery pci_passthrough iommu vpci dom0 guests",
     "dom0": "bits kernel firmware memory probe_order registers lpae vmalloc",
     "linux": "kernel firmware probe_order",
     "guest": "name devices",
@@ -189,6 +189,7 @@ host_bridges:
             + """
 boot: {device: disk, placement: any}
 xen:
+  version: xen-4.17
   discovery: xen
   pci_passthrough: true
   iommu: true

@@ -6,10 +6,11 @@ import argparse
 
 from rootplex.jobs.settings import Wishes
 from rootplex.known.kernels import PROFILES
+from rootplex.known.xen import VERSIONS
 
 
 def add_boot(parser: argparse.ArgumentParser, where: str = "") -> None:
-    """The kernel, its firmware, and whether there is a hypervisor; `where` begins each help text."""
+    """The kernel, its firmware, and which hypervisor there is, if any; `where` begins each help text."""
     parser.add_argument(
         "--dom0",
         choices=tuple(PROFILES),
@@ -17,6 +18,9 @@ def add_boot(parser: argparse.ArgumentParser, where: str = "") -> None:
     )
     parser.add_argument(
         "--firmware", choices=("dt", "acpi"), help=f"{where}boot by this one (default: the description's)"
+    )
+    parser.add_argument(
+        "--xen-version", choices=tuple(VERSIONS), help=f"{where}which Xen (default: the description's)"
     )
     parser.add_argument(
         "--bare-metal", action="store_true", help=f"{where}Linux without Xen below it (as with 'xen: false')"
@@ -28,6 +32,7 @@ def wishes_of(arguments: argparse.Namespace) -> Wishes:
     return Wishes(
         firmware=arguments.firmware,
         kernel=arguments.dom0,
+        xen=arguments.xen_version,
         bare_metal=arguments.bare_metal,
         vpci=getattr(arguments, "vpci", None),
         trace=getattr(arguments, "trace", False),

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every file; the report on standard output, a trace before it."""
     if arguments.bare_metal and arguments.vpci:
         raise UsageError("--vpci is a switch of Xen's, and --bare-metal is without Xen")
+    if arguments.bare_metal and arguments.xen_version:
+        raise UsageError("--xen-version names a Xen, and --bare-metal is without Xen")
     wishes = wishes_of(arguments)
     results = []
     texts = {}

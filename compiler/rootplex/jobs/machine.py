@@ -67,6 +67,7 @@ def _xen(outcome: Outcome) -> Xen | None:
         hypercalls=tuple(
             Hypercall(op=call.op, args=dict(call.args), result=call.result) for call in outcome.xen.calls
         ),
+        version=outcome.settings.xen,
     )
 
 

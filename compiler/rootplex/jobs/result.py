@@ -153,11 +153,13 @@ class Hypercall(Struct, frozen=True, kw_only=True):
 
 
 class Xen(Struct, frozen=True, kw_only=True):
-    """What Xen made of the machine: its partition, how its boot ended, what it was asked."""
+    """What Xen made of the machine: its partition, how its boot ended, what it was asked; and which Xen
+    it is, None where none ran."""
 
     groups: tuple[tuple[str, ...], ...] = ()
     outcome: str = "not run"
     hypercalls: tuple[Hypercall, ...] = ()
+    version: str | None = None
 
 
 class Boot(Struct, frozen=True, kw_only=True):

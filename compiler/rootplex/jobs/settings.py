@@ -18,6 +18,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     firmware: Firmware | None = None
     kernel: str | None = None
     bare_metal: bool = False
+    xen: str | None = None
     vpci: bool | None = None
     trace: bool = False
 
@@ -35,6 +36,7 @@ def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Setti
         firmware=firmware,
         hypervisor=None if bare else "xen",
         kernel=wishes.kernel or dom0.kernel,
+        xen=wishes.xen or xen.version,
         bits=dom0.bits,
         lpae=dom0.lpae,
         vmalloc=dom0.vmalloc,

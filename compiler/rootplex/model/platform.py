@@ -59,6 +59,7 @@ class Xen(Part, frozen=True, kw_only=True):
     """Dom0 and the guests, with Xen's switches. Without a hypervisor `dom0` is Linux on bare metal, and the
     guests are its own."""
 
+    version: str
     discovery: Literal["dom0", "xen"]
     pci_passthrough: bool
     iommu: bool

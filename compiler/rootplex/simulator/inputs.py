@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from rootplex.known.kernels import DEFAULT
+from rootplex.known.xen import DEFAULT as DEFAULT_XEN
 
 
 class Blob(Struct, frozen=True):
@@ -37,18 +38,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How the machine is run: the language's `xen` key (or `linux` and `guests`, without a hypervisor) with
     names replaced by artifact places. What is only Xen's counts where there is one.
 
-    `boot` is the page id of the boot device. `probe_order` lists DT node paths (or AML paths); None
-    is the firmware's order. `memory` are (base, size) of RAM where the artifacts do not say it
-    (ACPI). `ports_taken`: an x86 kernel is told that its configuration ports are somebody else's
-    (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width. `bootargs` is the kernel's command
-    line where no device tree says it.
+    `kernel` and `xen` name the profiles of Linux and of Xen. `boot` is the page id of the boot device.
+    `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are (base,
+    size) of RAM where the artifacts do not say it (ACPI). `ports_taken`: an x86 kernel is told that its
+    configuration ports are somebody else's (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width.
+    `bootargs` is the kernel's command line where no device tree says it.
     """
 
     arch: Literal["arm64", "arm", "x86_64", "riscv64"]
     firmware: Literal["dt", "acpi"]
     hypervisor: Literal["xen"] | None = "xen"
     kernel: str = DEFAULT
-    xen: str = "xen-unstable"
+    xen: str = DEFAULT_XEN
     bits: Literal[32, 64] = 64
     lpae: bool = False
     vmalloc: int = 240 << 20

@@ -21,7 +21,7 @@ from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.routing.firmware import Firmware
+from rootplex.simulator.routing.firmware import AcpiFacts, Firmware
 from rootplex.simulator.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.routing.msi import MsiRouter
 from rootplex.simulator.routing.stream import StreamRouter
@@ -142,7 +142,7 @@ def _xen(
     if settings.firmware == "dt" and dt is not None:
         firmware = XenFirmware(tree=dt.tree, memory=dt.platform.memory)
     elif settings.firmware == "acpi" and acpi is not None:
-        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort)
+        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=AcpiFacts(acpi).dmar)
     wiring = Wiring() if hardware is None else wiring_of(hardware)
     return Xen(settings, machine, firmware, wiring=wiring)
 

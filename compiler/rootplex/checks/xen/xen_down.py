@@ -24,8 +24,8 @@ RULE = Rule(
     name="xen-down",
     level=Level.ERROR, requires=(BYTES,),
     covers=(
-        "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-25", "XP-33",
-        "XP-37",
+        "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-24", "XP-25",
+        "XP-33", "XP-37",
     ),
 )  # fmt: skip
 
@@ -35,7 +35,9 @@ KINDS = {
     "assertion": "Xen stops with a failed assertion",
     "data abort": "Xen takes a data abort",
     "page fault": "Xen takes a page fault",
+    "general protection fault": "Xen takes a general protection fault",
     "jump to address 0": "Xen jumps to address 0",
+    "endless loop": "Xen stays in a loop for ever",
 }
 
 

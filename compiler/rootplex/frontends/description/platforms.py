@@ -8,6 +8,7 @@ from rootplex.frontends.description import controllers
 from rootplex.frontends.description.bridges import U32, Surroundings, build_bridge
 from rootplex.frontends.description.values import Fields
 from rootplex.known.kernels import DEFAULT
+from rootplex.known.xen import DEFAULT as DEFAULT_XEN
 from rootplex.model.numbers import Sbdf
 from rootplex.model.platform import (
     Boot,
@@ -124,6 +125,7 @@ def _linux(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
     linux = top.map("linux") or _nothing(top)
     return Xen(
         places=top.places(),
+        version=DEFAULT_XEN,
         discovery="dom0",
         pci_passthrough=True,
         iommu=True,
@@ -150,6 +152,7 @@ def _xen(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
     fields = top.map("xen") or _nothing(top)
     return Xen(
         places=fields.places(),
+        version=fields.text("version") or DEFAULT_XEN,
         discovery=fields.text("discovery") or "dom0",  # type: ignore[arg-type]
         pci_passthrough=fields.flag("pci_passthrough", default=True),
         iommu=fields.flag("iommu", default=True),

@@ -17,6 +17,8 @@ from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FirmwareName, Func
 
 CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
 PORT_ENABLE = 1 << 31
+SIZES = (1, 2, 4)
+"""What a configuration access can have, in bytes."""
 
 
 class BusError(Exception):
@@ -33,11 +35,12 @@ Tracer = Callable[[str, int, int, int], None]
 
 
 class Hardware:
-    """All host bridges of an image. `read` and `write` take CPU physical addresses, sizes 1, 2, 4.
+    """All host bridges of an image. `read` and `write` take CPU physical addresses, sizes 1, 2, 4, 8: a
+    configuration access has at most four bytes, so eight are two of four, the lower first.
 
     `firmware` is what the machine was started with: a bridge's configuration space that this firmware
     sets up is there, ahead of the bridge's own. Raises `BusError` where no bridge decodes, and for an
-    access that crosses a 32-bit cell.
+    access that is not aligned to its size and crosses a 32-bit cell, or has another size.
     """
 
     def __init__(self, image: Image, firmware: FirmwareName | None = None) -> None:
@@ -102,14 +105,16 @@ class Hardware:
         index = bisect_right(self._starts, address) - 1
         if index < 0 or address + size > self._ends[index]:
             raise BusError(address, size)
-        if (address & 3) + size > 4:
+        if size not in SIZES or (address & 3) + size > 4:
             raise BusError(address, size, "an access across 32 bits")
         decoder, self._origin = self._decoders[index]
         self._start, self._end = self._starts[index], self._ends[index]
         self._read, self._write = decoder.read, decoder.write
 
     def read(self, address: int, size: int) -> int:
-        if not self._start <= address < self._end or address & (size - 1):
+        if size == 8 and not address & 7:
+            return self.read(address, 4) | self.read(address + 4, 4) << 32
+        if not self._start <= address < self._end or address & (size - 1) or size > 4:
             self._decode(address, size)
         value = self._read(address - self._origin, size)
         if self.tracer is not None:
@@ -117,7 +122,11 @@ class Hardware:
         return value
 
     def write(self, address: int, size: int, value: int) -> None:
-        if not self._start <= address < self._end or address & (size - 1):
+        if size == 8 and not address & 7:
+            self.write(address, 4, value & 0xFFFFFFFF)
+            self.write(address + 4, 4, value >> 32)
+            return
+        if not self._start <= address < self._end or address & (size - 1) or size > 4:
             self._decode(address, size)
         if self.tracer is not None:
             self.tracer("write", address, size, value)
@@ -125,7 +134,10 @@ class Hardware:
 
     def port_read(self, port: int, size: int) -> int:
         """x86 ports: 0xcf8 (32 bits) and 0xcfc-0xcff; every other port reads all ones. Ports know
-        no segment: a bus belongs to the first bridge of the image that has it."""
+        no segment: a bus belongs to the first bridge of the image that has it. No port has other sizes
+        than 1, 2 and 4: they read all ones too."""
+        if size not in SIZES:
+            return (1 << 8 * size) - 1
         if port == CONFIG_ADDRESS and size == 4:
             return self._port_address
         target = self._port_target(port, size)
@@ -135,6 +147,8 @@ class Hardware:
         return value
 
     def port_write(self, port: int, size: int, value: int) -> None:
+        if size not in SIZES:
+            return
         if self.tracer is not None:
             self.tracer("port-write", port, size, value)
         if port == CONFIG_ADDRESS and size == 4:

@@ -70,8 +70,16 @@ class Boot(Struct):
     crash: Crash | None = None
 
 
-def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Options, wiring: Wiring) -> Boot:
-    """Boot Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on."""
+def boot(
+    settings: Settings,
+    machine: Machine,
+    firmware: Firmware,
+    options: Options,
+    wiring: Wiring,
+    with_vpci: Callable[[Core], None] | None = None,
+) -> Boot:
+    """Boot Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on. `with_vpci`
+    switches vPCI on in the state, before any device is known."""
     notices: list[Notice] = []
     routes = Routes()
     windows, segments = McfgWindows(), tuple[int, ...]()
@@ -107,12 +115,14 @@ def boot(settings: Settings, machine: Machine, firmware: Firmware, options: Opti
     )
     for number in segments:
         core.records.segment(number)
+    if with_vpci is not None:
+        with_vpci(core)
     made = Boot(core, None, firmware.tree, discovery)
     if settings.arch == "x86_64":
         if settings.iommu:
             try:
                 core.iommu = x86_iommu(core, firmware.dmar)
-                if discovery is None:
+                if core.iommu is not None and discovery is None:
                     scan_segments(core)
             except Stopped as stopped:
                 made.crash = stopped.crash

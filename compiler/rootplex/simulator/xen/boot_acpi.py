@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootplex.known.xen import version
 from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.simulator.inputs import Settings
@@ -11,7 +12,6 @@ from rootplex.simulator.xen.create import is_present, make_record
 from rootplex.simulator.xen.mcfg import McfgWindows, ReservedCheck, read_windows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_XEN, Record
-from rootplex.simulator.xen.versions import version
 from rootplex.simulator.xen.vtd import VtdIommu, assumed_units, units_of
 
 Areas = tuple[tuple[int, int], ...]
@@ -62,9 +62,11 @@ def x86_windows(
     return windows, tuple(dict.fromkeys((0, *segments))), notices
 
 
-def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu:
-    """The driver, from the firmware's table or from what is there."""
+def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu | None:
+    """The driver, from the firmware's table or from what is there. None: the table has no unit."""
     options = core.options
+    if dmar is not None and not dmar.drhds:
+        return None
     if options.x86_iommu == "vtd":
         units, regions = (assumed_units(core), ()) if dmar is None else units_of(core, dmar)
         return VtdIommu(core, units, regions, options.shared_rmrr)
@@ -98,15 +100,19 @@ def scan_segments(core: Core) -> None:
 
 
 def _set_up_for_dom0(core: Core, record: Record) -> None:
-    """A hidden device stays Xen's, but is translated for Dom0."""
+    """`setup_one_hwdom_device`: the IOMMU, then vPCI where that took it. A hidden device stays Xen's,
+    but is set up for Dom0."""
     assert core.iommu is not None
     hidden = record.owner == DOMID_XEN
     if hidden:
         record.owner = DOM0
     else:
         core.give(record, DOM0)
-    for devfn in record.functions():
-        if core.iommu.add(record, devfn) and devfn == record.devfn:
-            break
+    error = core.iommu.add(record, record.devfn)
+    if error == 0:
+        for phantom in record.phantoms():
+            core.iommu.add(record, phantom)
+        if core.vpci is not None:
+            core.vpci.attach(record)
     if hidden:
         record.owner = DOMID_XEN

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
+from rootplex.known.xen import XenVersion, version
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.access import ConfigAccess
 from rootplex.simulator.xen.bridges import Routes
@@ -14,7 +15,6 @@ from rootplex.simulator.xen.lists import ListHead
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Notice
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
-from rootplex.simulator.xen.versions import XenVersion, version
 from rootplex.source.place import Place
 
 Tracer = Callable[[str, int, int, int], None]

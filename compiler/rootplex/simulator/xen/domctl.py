@@ -38,6 +38,16 @@ def _refused(args: AssignDevice, domain: Domain | None, flags: int) -> int:
     return -Errno.EINVAL if args.flags & ~flags else 0
 
 
+def without_pci(core: Core, args: AssignDevice | GetDeviceGroup) -> int:
+    """Any of these in a Xen for Arm that was built without PCI: -ESRCH, -EOPNOTSUPP; then -ENODEV, for
+    only device tree nodes are known, and -ENOSYS for the group query (`iommu_do_dt_domctl`)."""
+    special = DOMID_IO if isinstance(args, AssignDevice) else DOMID_INVALID
+    domain = _target(core, args.domain, special)
+    if isinstance(domain, int):
+        return domain
+    return -Errno.ENODEV if isinstance(args, AssignDevice) else -Errno.ENOSYS
+
+
 def test_assign_device(core: Core, args: AssignDevice) -> int:
     """`test_assign_device` (45): 0 where the device is Dom0's or in quarantine, else -EINVAL for
     an unknown one and one in use alike. The domain may be none."""

@@ -31,9 +31,12 @@ X86 = frozenset({"x86_64"})
 BOTH = frozenset({"x86_64", "arm64"})
 """Hypervisors with PCI: a 32-bit Arm Xen and one for RISC-V have none at all (§1.1)."""
 
+WITHOUT_PCI = frozenset({"arm", "arm64-without-pci"})
+
 PHYSDEV: Literal[33] = 33
 DOMCTL: Literal[36] = 36
 Answer = int | tuple[int, tuple[int, ...]]
+Handler = Callable[[Core, Any], Answer]
 
 
 class Operation(Struct, frozen=True):
@@ -45,7 +48,7 @@ class Operation(Struct, frozen=True):
     name: str
     structure: type[Structure]
     where: frozenset[str]
-    handler: Callable[[Core, Any], Answer]
+    handler: Handler
     switch: bool = False
 
 
@@ -80,7 +83,8 @@ def dispatch(
     -EOPNOTSUPP (switched off), -EFAULT (bad pointer).
     """
     operation = BY_NAME.get(name)
-    if operation is None or not _exists(core, operation, where):
+    handler = None if operation is None else _handler(core, operation, where)
+    if operation is None or handler is None:
         return -Errno.ENOSYS
     if caller != DOM0:
         return -Errno.EPERM
@@ -88,12 +92,13 @@ def dispatch(
         return -Errno.EOPNOTSUPP
     if args is None:
         return -Errno.EFAULT
-    if isinstance(args, Structure):
-        return operation.handler(core, args)
-    return operation.handler(core, filled(operation.structure, args))
+    return handler(core, args if isinstance(args, Structure) else filled(operation.structure, args))
 
 
-def _exists(core: Core, operation: Operation, where: str) -> bool:
+def _handler(core: Core, operation: Operation, where: str) -> Handler | None:
+    """What does the operation in this Xen; None: there is no such operation."""
     if operation.name == "pci_device_reset" and not core.version.device_reset:
-        return False
-    return where in operation.where
+        return None
+    if where in operation.where:
+        return operation.handler
+    return domctl.without_pci if operation.hypercall == DOMCTL and where in WITHOUT_PCI else None

@@ -90,17 +90,24 @@ class Xen:
         self._machine = machine
         self._port_address = 0
         self._traps = Traps()
+        self.vpci: Vpci | None = None
         self.boot: Boot = boot(
-            settings, machine, firmware or Firmware(), options or Options(), wiring or Wiring()
+            settings,
+            machine,
+            firmware or Firmware(),
+            options or Options(),
+            wiring or Wiring(),
+            self._with_vpci if settings.vpci else None,
         )
         self.crash: Crash | None = self.boot.crash
-        self.vpci: Vpci | None = None
         if settings.vpci:
-            self.vpci = Vpci(self.core, self._bar_is_valid)
-            self.core.vpci = self.vpci
-            self.core.trap_area = self._traps.register_area
             for bridge in self.core.routes.bridges:
                 self._traps.place(bridge)
+
+    def _with_vpci(self, core: Core) -> None:
+        """Switch vPCI on before any device is known."""
+        core.vpci = self.vpci = Vpci(core, self._bar_is_valid)
+        core.trap_area = self._traps.register_area
 
     @property
     def core(self) -> Core:
@@ -195,7 +202,7 @@ class Xen:
         arch = self.settings.arch
         if self.discovery is not None and arch != "x86_64":
             return "arm64"
-        return "none" if arch == "arm64" and not self.core.version.arm_pci else arch
+        return "arm64-without-pci" if arch == "arm64" and not self.core.version.arm_pci else arch
 
     def _log(self, call: Call) -> Call:
         self.calls.append(call)
@@ -357,7 +364,7 @@ class Xen:
     def _bar_is_valid(self, record: Record, start: int, end: int) -> bool:
         """`pci_check_bar` on Arm (§1.8): the pages lie in one `ranges` window of the bridge that
         the device is routed to. x86 asks nothing."""
-        if self.core.x86:
+        if self.settings.arch == "x86_64":
             return True
         bridge = self.core.routes.find(record.segment, record.bus)
         tree = self.dom0_tree

@@ -38,7 +38,7 @@ class Vpci(Struct):
 
     core: Core
     bar_check: BarCheck
-    devices: dict[int, Device] = field(default_factory=dict)
+    devices: dict[Record, Device] = field(default_factory=dict)
     slots: dict[int, Slots] = field(default_factory=dict)
     mappings: dict[int, Mappings] = field(default_factory=dict)
 
@@ -59,7 +59,7 @@ class Vpci(Struct):
             registers,
             function,
             self.mappings.setdefault(owner, Mappings()),
-            id(record),
+            record,
             guest,
             lambda start, end: self.bar_check(record, start, end),
             lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
@@ -74,7 +74,7 @@ class Vpci(Struct):
         if not guest:
             for offset in [at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR]:
                 ResizableBars(registers, function, header, offset).set_up()
-        self.devices[id(record)] = Device(registers, header, capabilities)
+        self.devices[record] = Device(registers, header, capabilities)
         return 0
 
     def _emulate_interrupts(
@@ -95,9 +95,9 @@ class Vpci(Struct):
 
     def detach(self, record: Record) -> None:
         """`vpci_deassign_device`: emulation, mappings and virtual slot are gone."""
-        self.devices.pop(id(record), None)
+        self.devices.pop(record, None)
         for mappings in self.mappings.values():
-            mappings.drop(id(record))
+            mappings.drop(record)
         for slots in self.slots.values():
             slots.take_back(record)
 
@@ -105,7 +105,7 @@ class Vpci(Struct):
         record = self.core.records.find(segment, bus, devfn)
         if record is None or record.owner not in (DOM0, DOMID_XEN):
             return None
-        return self.devices.get(id(record))
+        return self.devices.get(record)
 
     def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
         """Dom0's read: emulated for what it owns, else the hardware's through Xen's own routing."""
@@ -138,4 +138,4 @@ class Vpci(Struct):
     def _guest_device(self, domain: int, devfn: int) -> Device | None:
         slots = self.slots.get(domain)
         record = None if slots is None else slots.find(0, 0, devfn)
-        return None if record is None else self.devices.get(id(record))
+        return None if record is None else self.devices.get(record)

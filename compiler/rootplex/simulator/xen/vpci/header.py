@@ -6,7 +6,7 @@ has a command register and BAR addresses of its own, and its mappings must fit t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
 
@@ -38,9 +38,9 @@ class Mappings(Struct):
     """What is mapped into one domain: (host area, guest base) by device. First come, first served:
     what another device has mapped already is left out."""
 
-    areas: dict[int, list[Area]] = field(default_factory=dict)
+    areas: dict[Hashable, list[Area]] = field(default_factory=dict)
 
-    def put(self, device: int, wanted: list[Area]) -> list[Area]:
+    def put(self, device: Hashable, wanted: list[Area]) -> list[Area]:
         """Map a device's areas; what was left of them."""
         others = [area for key, areas in self.areas.items() if key != device for area in areas]
         left = list(wanted)
@@ -49,7 +49,7 @@ class Mappings(Struct):
         self.areas[device] = left
         return left
 
-    def drop(self, device: int) -> None:
+    def drop(self, device: Hashable) -> None:
         self.areas.pop(device, None)
 
 
@@ -84,7 +84,7 @@ class Header(Struct):
     registers: Registers
     space: Space
     mappings: Mappings
-    device: int
+    device: Hashable
     guest: bool
     valid: Callable[[int, int], bool]
     say: Callable[[str, str], None]

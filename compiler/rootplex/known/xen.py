@@ -1,4 +1,4 @@
-"""Which Xen: what differs between its versions, as data.
+"""The Xen hypervisors that we know: what differs between their versions, as data.
 
 | profile | what it is | read in |
 |---|---|---|
