@@ -55,6 +55,15 @@ def test_groups_are_compared_as_sets() -> None:
     ]
 
 
+def test_a_group_that_the_booted_machine_cannot_have_is_said_and_not_agreed() -> None:
+    described = frozenset({frozenset(BOTH)})
+    compared = compare(ALONE, ALONE, {}, real_bars=True, described=described, because="another IOMMU")
+    (line,) = (line for line in compared.lines if line.state == "not shown")
+    assert ("0000:00:01.0 0000:01:00.0", None, "another IOMMU") == (line.simulated, line.booted, line.reason)
+    assert (True, 1) == (compared.agreed, compared.figures.not_shown)
+    assert 0 == compare(ALONE, ALONE, {}, real_bars=True, described=ALONE.groups).figures.not_shown
+
+
 def test_a_function_without_a_group_is_counted_apart_and_never_agreed() -> None:
     less = seen(BOTH, {"0000:00:01.0"})
     compared = compare(less, less, {}, real_bars=True)

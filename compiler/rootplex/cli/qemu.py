@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             firmware,
             profile or platform.xen.dom0.kernel,
             in_memory=arguments.synthetic,
+            described=checked.platform,
             changes=changes,
         )
     except CannotCompile as refusal:

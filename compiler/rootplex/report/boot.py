@@ -11,7 +11,13 @@ from rootplex.jobs.qemu.comparison import Comparison, Line
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.report.words import FIRMWARE, counted
 
-WORDS = {"agreed": "agreed", "differs": "DIFFERS", "qemu": "QEMU's own", "apart": "apart"}
+WORDS = {
+    "agreed": "agreed",
+    "differs": "DIFFERS",
+    "qemu": "QEMU's own",
+    "apart": "apart",
+    "not shown": "not shown",
+}
 
 
 def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[str]:
@@ -27,17 +33,24 @@ def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[s
     counts = {"host bridge": figures.bridges, "function": figures.functions, "group": figures.groups}
     sum_ = ", ".join(counted(number, what) for what, number in counts.items())
     sum_ += f" ({figures.large_groups} of two or more), {figures.without_group} functions without a group"
-    yield f"{sum_}: " + (f"{figures.differences} differences" if figures.differences else "all agreed")
+    agreed = "all that was compared agreed" if figures.not_shown else "all agreed"
+    end = counted(figures.differences, "difference") if figures.differences else agreed
+    if figures.not_shown:
+        end += f"; {counted(figures.not_shown, 'group')} of the description cannot be shown by this machine"
+    yield f"{sum_}: {end}"
 
 
 def _line(line: Line, preparation: Preparation) -> Iterator[str]:
     name = preparation.names.get(line.subject)
     subject = line.subject if name is None else f"{line.subject} ({name})"
-    head = f"{WORDS[line.state]:11} {line.what:11} {subject}"
+    head = f"{WORDS.get(line.state, line.state):11} {line.what:11} {subject}"
     if line.state == "differs":
         yield head
         yield f"    simulated: {line.simulated if line.simulated is not None else 'not there'}"
         yield f"    booted:    {line.booted if line.booted is not None else 'not there'}"
+    elif line.state == "not shown":
+        yield f"{head}: {line.simulated}"
+        yield f"    {line.reason}"
     else:
         yield head if line.booted is None else f"{head}: {line.booted}"
 

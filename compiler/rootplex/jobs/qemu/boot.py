@@ -152,4 +152,6 @@ def comparison(preparation: Preparation, found: Boot) -> Comparison:
         real_bars=not preparation.synthetic,
         disks=preparation.disks,
         read=found.disks,
+        described=preparation.described,
+        because=preparation.because,
     )

@@ -6,30 +6,33 @@ itself are named as QEMU's own where the description leaves them out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
 
-State = Literal["agreed", "differs", "qemu", "apart"]
+State = Literal["agreed", "differs", "qemu", "apart", "not shown"]
 What = Literal["host bridge", "windows", "function", "bus numbers", "BARs", "group", "no group", "disk"]
 
 
 class Line(Struct, frozen=True):
-    """One thing: what it is, whose, and what each side says of it (None: it does not know it)."""
+    """One thing: what it is, whose, and what each side says of it (None: it does not know it). What the
+    machine that booted cannot show has the `reason`."""
 
     what: What
     subject: str
     simulated: str | None
     booted: str | None
     state: State
+    reason: str | None = None
 
 
 class Figures(Struct, frozen=True):
     """How much was compared. `groups` are those of the boot, `large_groups` with two members or more;
-    `differences` lines that differ; `without_group` functions that neither side gave a group."""
+    `differences` lines that differ; `without_group` functions that neither side gave a group; `not_shown`
+    groups of the description that the machine which booted cannot have."""
 
     bridges: int
     functions: int
@@ -37,6 +40,7 @@ class Figures(Struct, frozen=True):
     large_groups: int
     without_group: int
     differences: int
+    not_shown: int = 0
 
 
 class Comparison(Struct, frozen=True):
@@ -58,9 +62,12 @@ def compare(
     real_bars: bool,
     disks: Mapping[str, bytes] | None = None,
     read: Mapping[str, bytes] | None = None,
+    described: Collection[frozenset[str]] = (),
+    because: str = "",
 ) -> Comparison:
     """`own`: SBDF of functions that QEMU adds by itself, and their ids. `real_bars`: the machine's BARs
-    can be sized. `disks`: the marker at the start of each disk by SBDF; `read`: what the kernel read."""
+    can be sized. `disks`: the marker at the start of each disk by SBDF; `read`: what the kernel read.
+    `described`: the groups of the machine as it is described; `because`: why another one booted."""
     added = {
         sbdf
         for sbdf, function in booted.functions.items()
@@ -71,6 +78,8 @@ def compare(
     here = frozenset(group - added for group in booted.groups) - {frozenset()}
     lines += _groups(simulated, here, booted.without_group - added)
     lines += _disks(disks or {}, read or {})
+    hidden = [group for group in sorted(described, key=sorted) if group not in simulated.groups]
+    lines += [Line("group", min(group), _members(group), None, "not shown", because) for group in hidden]
     figures = Figures(
         bridges=len(booted.bridges),
         functions=len(booted.functions),
@@ -78,6 +87,7 @@ def compare(
         large_groups=sum(len(group) > 1 for group in here),
         without_group=len(booted.without_group & simulated.without_group),
         differences=sum(line.state == "differs" for line in lines),
+        not_shown=len(hidden),
     )
     return Comparison(tuple(lines), figures)
 

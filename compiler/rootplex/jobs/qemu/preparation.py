@@ -24,6 +24,7 @@ from rootplex.jobs.settings import Wishes, settings_of
 from rootplex.known.kernels import profile
 from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
+from rootplex.model.controllers import AmdIommu, IntelVtd, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
@@ -40,6 +41,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
     `platform` is what is booted, `arguments` QEMU's without kernel and console, `files` what they name and
     the artifacts. `append` are words for the kernel's command line. `expected` is the simulation's view,
     `own` the functions QEMU adds (SBDF to ids), `disks` the marker at the start of each NVMe disk by SBDF.
+    `described` are the groups of the machine as it is described, `because` why it is another one that boots.
     """
 
     platform: Platform
@@ -55,6 +57,8 @@ class Preparation(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
     own: Mapping[str, str]
     disks: Mapping[str, bytes]
+    described: frozenset[frozenset[str]]
+    because: str
 
     @property
     def tables(self) -> tuple[tuple[str, bytes], ...]:
@@ -84,17 +88,18 @@ def prepare(
     kernel: str,
     *,
     in_memory: bool = False,
+    described: Platform | None = None,
     changes: tuple[Change, ...] = (),
 ) -> Preparation:
     """The description on QEMU's own devices, or `in_memory` as configuration space in guest memory.
 
-    `kernel` names the profile that is simulated, `changes` what the platform has otherwise than described.
+    `kernel` names the profile that is simulated, `changes` what the platform has otherwise than `described`.
     CannotCompile where QEMU cannot be told of it, or a backend refuses; the findings have places and reasons.
     """
     refuse_impossible(platform, firmware, in_memory=in_memory)
     if in_memory:
         return _in_memory(platform, firmware, kernel)
-    return _direct(platform, firmware, kernel, changes)
+    return _direct(platform, firmware, kernel, described or platform, changes)
 
 
 def refuse_impossible(platform: Platform, firmware: Firmware, *, in_memory: bool) -> None:
@@ -120,7 +125,9 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
     )
 
 
-def _direct(platform: Platform, firmware: Firmware, kernel: str, changes: tuple[Change, ...]) -> Preparation:
+def _direct(
+    platform: Platform, firmware: Firmware, kernel: str, described: Platform, changes: tuple[Change, ...]
+) -> Preparation:
     artifact, _ = arguments(platform)
     compiled = compile_platform(platform)
     booted = _boot(platform, compiled, firmware, kernel)
@@ -139,6 +146,8 @@ def _direct(platform: Platform, firmware: Firmware, kernel: str, changes: tuple[
         names=_names(platform, compiled, booted),
         own=_own(platform),
         disks=_at(booted, {page: data for page, file, data in markers if page}),
+        described=_groups(described, firmware, kernel) if changes else frozenset(),
+        because="QEMU's devices stand in, as the changes above say",
     )
 
 
@@ -176,7 +185,31 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
         names=_names(made.platform, compiled, booted),
         own={},
         disks={},
+        described=_groups(platform, firmware, kernel),
+        because=_because(platform, made.platform),
     )
+
+
+def _groups(platform: Platform, firmware: Firmware, kernel: str) -> frozenset[frozenset[str]]:
+    """The groups of the machine as it is described, simulated by the same kernel."""
+    compiled = compile_platform(platform, simulated_only=True)
+    return simulated(_boot(platform, compiled, firmware, kernel)).groups
+
+
+_KINDS: dict[type, str] = {
+    SmmuV3: "SMMUv3", SmmuV2: "SMMUv2", IntelVtd: "VT-d", AmdIommu: "AMD IOMMU",
+}  # fmt: skip
+
+
+def _because(described: Platform, booted: Platform) -> str:
+    """Why groups can be otherwise on the machine that stands in."""
+    kinds, others = (
+        " and ".join(sorted({_KINDS.get(type(each), "another IOMMU") for each in platform.iommus}))
+        for platform in (described, booted)
+    )
+    if kinds != others:
+        return f"QEMU's {others or 'machine without an IOMMU'} stands in for {kinds}, and groups otherwise"
+    return "QEMU's one unit and its ids stand in for those that are described, as the changes above say"
 
 
 def _by_ports(platform: Platform, compiled: Compiled, booted: Outcome) -> Iterator[Finding]:
