@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from rootplex import __version__
 from rootplex.backends.compilation import compile_platform, manifest
+from rootplex.backends.qemu import arguments
 from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
@@ -26,6 +27,7 @@ from rootplex.report.words import counted
 from rootplex.source.finding import Finding, Level, Unreadable
 from rootplex.tools.versions import iasl_version
 
+NO_DEVICE = "RPX0015"
 DESPITE = "(--despite-errors writes it all the same)"
 
 
@@ -64,13 +66,14 @@ class Job(Struct, frozen=True):
 
 class Done(Struct, frozen=True):
     """What became of it: the folder written (None: none) with so many files, or left as it was. `failed`
-    says why it could not be written at all."""
+    says why it could not be written at all, `left_out` names devices that QEMU's arguments lack."""
 
     result: Result
     folder: str | None = None
     files: int = 0
     skipped: bool = False
     failed: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
@@ -78,6 +81,8 @@ class Done(Struct, frozen=True):
         errors = self.result.count(Level.ERROR)
         how = "unchanged" if self.skipped else f"{self.files} files"
         how += f", despite {counted(errors, 'error')}" if errors else ""
+        if self.left_out:
+            how += f"; QEMU's arguments are without {', '.join(self.left_out)}"
         return f"{self.result.file} -> {self.folder} ({how})"
 
 
@@ -157,7 +162,15 @@ def _compile(job: Job) -> Done:
     despite = [each.code for each in findings if each.level is Level.ERROR and not each.expected]
     files = {**compiled.files, MANIFEST: manifest(job.data, compiled.files, versions, despite)}
     write_folder(folder, files)
-    return Done(result, str(folder), len(files))
+    return Done(result, str(folder), len(files), left_out=_left_out(platform))
+
+
+def _left_out(platform: Platform) -> tuple[str, ...]:
+    """Devices that QEMU has not; none where the platform is no machine of its."""
+    if platform.base == "none":
+        return ()
+    _, refused = arguments(platform)
+    return tuple(dict.fromkeys(each.subject for each in refused if each.subject and each.code == NO_DEVICE))
 
 
 def _result(job: Job, platform: Platform, findings: tuple[Finding, ...]) -> Result:
