@@ -31,6 +31,10 @@ OPEN = "interrupt-controller; #address-cells"
 MONACO = "reports/dt/monaco-iommu-map-4-cells.dts"
 WRAPS = "conformance/iommu-map-wraps-32bit.dts"
 SHARED_IDS = "reports/dt/msi-ids-of-impossible-requesters.dts"
+OLD_DW = "reports/dt/ranges-first-entry-is-config.dts"
+DMA = "conformance/parent-dma-ranges-malformed.dts"
+CELLS = "conformance/address-cells-two-cells.dts"
+PORT, NIC = f"{PCIE}/pcie@1,0", f"{PCIE}/pcie@1,0/ethernet@0,0"
 T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
 T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
 
@@ -101,6 +105,51 @@ CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
     ("that can, where U-Boot writes the maps", SHARED_IDS, [("&its 0x17 0xe", "&its 7 0xe")],
      [("RPX0407", "note", ECAM, "msi-map"), ("RPX0401", "note", ECAM, "msi-map"),
       NO_PLAIN]),
+    ("configuration space in ranges", OLD_DW, [], [("RPX0604", "error", "/pcie@fe260000", "ranges")]),
+    ("a DesignWare bridge without config", OLD_DW,
+     [("<0x00000800 0 0x00000000 3 0x00000000 0 0x800000>, ", "")],
+     [("RPX0604", "error", "/pcie@fe260000", "reg-names")]),
+    ("with it", OLD_DW,
+     [("<0x00000800 0 0x00000000 3 0x00000000 0 0x800000>, ", ""),
+      ("<0 0xfe260000 0 0x10000>;", "<0 0xfe260000 0 0x10000>, <3 0 0 0x800000>;"),
+      ('"dbi", "apb"', '"dbi", "apb", "config"')], []),
+    ("another vendor's", OLD_DW,
+     [("rockchip,rk3568-pcie", "fsl,imx8mq-pcie")], [("RPX0604", "error", "/pcie@fe260000", "ranges")]),
+    ("dma-ranges of the bus above", DMA, [], [("RPX0601", "warning", "/soc", "dma-ranges")]),
+    ("whole ones", DMA, [("dma-ranges = <0 0 0 0 0x1>", "dma-ranges = <0 0 0 0 0x1 0>")], []),
+    ("its ranges", DMA,
+     [("dma-ranges = <0 0 0 0 0x1>;", ""), ("ranges = <0 0 0 0 0x1 0>;", "ranges = <0 0 0 0 0x1 0 0>;")],
+     [("RPX0601", "error", "/soc", "ranges")]),
+    ("cells of two cells", CELLS, [], [("RPX0601", "warning", PCIE, "#address-cells")]),
+    ("of one", CELLS, [("<3 3>", "<3>")], []),
+    ("sizes of two cells", CELLS, [("<3 3>; #size-cells = <2>", "<3>; #size-cells = <2 2>")],
+     [("RPX0601", "warning", PCIE, "#size-cells")]),
+    ("on the bus above", CELLS,
+     [("<3 3>", "<3>"), ('"simple-bus"; #address-cells = <2>', '"simple-bus"; #address-cells = <2 2>')],
+     [("RPX0601", "warning", "/soc", "#address-cells")]),
+    ("of none", CELLS, [("<3 3>; #size-cells = <2>", "<3>; #size-cells")],
+     [("RPX0601", "error", PCIE, "#size-cells")]),
+    *[
+        (what, PARENT, [("<&its>", "<&its 0>"), change], [("RPX0621", "warning", node, property)])
+        for what, change, node, property in [
+            ("a reg of another device", ("<0x800 0 0 0 0>", "<0x1000 0 0 0 0>"), PORT, "reg"),
+            ("a short reg", ("<0x10000 0 0 0 0>", "<0x10000>"), NIC, "reg"),
+            ("no reg", ("reg = <0x10000 0 0 0 0>;", ""), NIC, None),
+            ("an address of memory", ("<0x800 0 0 0 0>", "<0x02000800 0 0 0 0>"), PORT, "reg"),
+            ("a register", ("<0x10000 0 0 0 0>", "<0x10010 0 0 0 0>"), NIC, "reg"),
+            ("a bus beyond", ("<0x10000 0 0 0 0>", "<0x20000 0 0 0 0>"), NIC, "reg"),
+            ("a port without ranges", ("ranges; bus-range = <1 1>", "bus-range = <1 1>"), PORT, None),
+            ("a port of two address cells",
+             ("0 0>; #address-cells = <3>", "0 0>; #address-cells = <2>"), PORT, "#address-cells"),
+            ("buses that run backwards",
+             ("ranges; bus-range = <1 1>", "ranges; bus-range = <2 1>"), PORT, "bus-range"),
+            ("one device twice",
+             ("nic: ethernet", "ethernet@0 { reg = <0x10000 0 0 0 0>; }; nic: ethernet"), NIC, "reg"),
+        ]
+    ],
+    ("a controller below a bridge is no function", PARENT,
+     [("<&its>", "<&its 0>"),
+      ("rp: pcie", "legacy { interrupt-controller; #interrupt-cells = <1>; }; rp: pcie")], []),
 ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ FAULTS: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("RPX0108", "warning", "/soc/pcie@940000000", "reg"),
         ("RPX0108", "warning", "/soc/pcie@9c0000000", "reg"),
     ],
-    "juno-r2": [("RPX0113", "error", "/pcie@40000000", "ranges")],
+    "juno-r2": [("RPX0113", "warning", "/pcie@40000000", "ranges")],
     "qemu-virt-gic-version-2-highmem-off": [],
     "qemu-virt-gic-version-3-iommu-smmuv3": [],
     "qemu-virt-gic-version-3": [],

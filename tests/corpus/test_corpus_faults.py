@@ -17,7 +17,7 @@ FAULTS = (
     ("ac5x-rd-carrier-cn9131", "RPX0101", "error", "/cp1/pcie@f4600000:reg[4]"),
     ("ac5x-rd-carrier-cn9131", "RPX0102", "error", "/cp0/pcie@f2600000:ranges[0]"),
     ("ac5x-rd-carrier-cn9131", "RPX0102", "error", "/cp1/pcie@f4600000:ranges[0]"),
-    ("juno-r2", "RPX0113", "error", "/pcie@40000000:ranges[14]"),
+    ("juno-r2", "RPX0113", "warning", "/pcie@40000000:ranges[14]"),
     ("zynqmp-zcu102-rev1.0", "RPX0108", "warning", "/axi/pcie@fd0e0000:reg[8]"),
     ("jh7110-starfive-visionfive-2-v1.3b", "RPX0108", "warning", "/soc/pcie@940000000:reg[0]"),
     ("jh7110-starfive-visionfive-2-v1.3b", "RPX0108", "warning", "/soc/pcie@9c0000000:reg[0]"),

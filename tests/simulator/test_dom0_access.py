@@ -109,5 +109,5 @@ def test_reads_outside_the_buses_make_no_access() -> None:
 
 def test_driver_that_moves_a_window_is_not_limited_by_its_reg() -> None:
     """fsl,lx2160a-pcie (§1.13, kind B): 8 KiB of `reg`, and buses beyond them are reached."""
-    node = Node(size=8 << 10, compatible="fsl,lx2160a-pcie")
+    node = Node(size=8 << 10, compatible="fsl,lx2160a-pcie", extra='reg-names = "config_axi_slave";')
     assert pages(node, {}) == ["rp", "other", "ep"]

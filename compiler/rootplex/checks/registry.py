@@ -132,6 +132,7 @@ CHECKS: dict[str, Needs] = {
     "devicetree.interrupt_not_spi": "artifacts",
     "devicetree.controller_lost": "artifacts",
     "devicetree.arguments_missing": "artifacts",
+    "devicetree.child_node": "artifacts",
     # 07 ACPI
     "acpi.acpi_ecam_base_below_zero": "reading",
     "acpi.acpi_window_beyond_64_bits": "reading",

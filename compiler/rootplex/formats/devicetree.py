@@ -30,8 +30,8 @@ FIXED_CELLS = {
 }
 """Properties of a host bridge that have a fixed number of cells, and that number."""
 
-VITAL = {"reg", "ranges", "#address-cells", "linux,pci-domain"}
-LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask"}
+VITAL = {"reg", "ranges", "#address-cells", "#size-cells", "linux,pci-domain"}
+LESSER = {"dma-ranges", "numa-node-id", "iommu-map-mask", "msi-map-mask", "#interrupt-cells"}
 """Where one of these is malformed, what cannot be read makes the bridge useless; with the lesser it loses
 something."""
 

@@ -206,6 +206,32 @@ def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
     return tuple(found)
 
 
+COUNTS = ("#address-cells", "#size-cells", "#interrupt-cells")
+
+
+def count_problems(tree: Tree, node: DtNode) -> Iterator[Problem]:
+    """Cell counts of a node that are not one cell: one too short says nothing, of more the first counts."""
+    for name in COUNTS:
+        length = len(node.properties.get(name, bytes(4)))
+        if length < 4:
+            yield Problem(
+                "cut-off", tree.place(node, name), f"{length} bytes are no cell, and it counts for nothing"
+            )
+        elif length > 4:
+            yield Problem(
+                "size", tree.place(node, name), f"{length} bytes where 4 are expected: the first cell counts"
+            )
+
+
+def bus_problems(tree: Tree, bus: DtNode) -> Iterator[Problem]:
+    """What is malformed in a bus on the way to the CPU: its cell counts, `ranges`, `dma-ranges`."""
+    yield from count_problems(tree, bus)
+    if bus.parent is not None:
+        width = bus.address_cells + bus.parent.address_cells + bus.size_cells
+        for property in ("ranges", "dma-ranges"):
+            yield from ragged(tree, bus, property, width)
+
+
 def window_problems(tree: Tree, node: DtNode, property: str) -> Iterator[Problem]:
     """What is malformed in a PCI host's `ranges` or `dma-ranges`."""
     bus = node.parent

@@ -28,6 +28,8 @@ class Controller(Struct, frozen=True):
     layout: Layout
     first_bus_devices: tuple[int, ...] | None = None
     """Device numbers that answer on the first bus; None: any."""
+    config_block: str | None = None
+    """The name in `reg-names` by which the driver looks for configuration space; None: not by name."""
 
 
 _ANY: tuple[int, ...] | None = None
@@ -145,6 +147,16 @@ _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] =
 )
 
 
+# Drivers that end where `platform_get_resource_byname` finds no block of that name (Linux 7.2).
+_CONFIG_BLOCKS = {
+    **dict.fromkeys(("pcie-designware", "pci-keystone", "pci-meson", "pcie-al"), "config"),
+    **dict.fromkeys(("pcie-cadence", "pcie-plda", "pcie-xilinx-cpm", "pcie-xilinx-nwl", "pci-xgene"), "cfg"),
+    "pci-sky1": "cfg",
+    "pci-tegra": "cs",
+    "pcie-mobiveil": "config_axi_slave",
+}
+
+
 def known_controller(compatible: Iterable[str]) -> Controller | None:
     """What is known of the first known one of a node's compatible strings."""
     known = _by_compatible()
@@ -160,7 +172,8 @@ def _by_compatible() -> dict[str, Controller]:
             layout = "windowed" if "B" in kinds else "quirk"
         for name in names:
             for compatible in _expanded(name):
-                found[compatible] = Controller(compatible, driver, layout, first_bus_devices)
+                block = _CONFIG_BLOCKS.get(driver)
+                found[compatible] = Controller(compatible, driver, layout, first_bus_devices, block)
     return found
 
 

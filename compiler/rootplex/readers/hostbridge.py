@@ -13,9 +13,17 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.formats.devicetree import FIXED_CELLS, MapCells
-from rootplex.readers.address import DtReg, DtWindow, reg_problems, regs, window_problems, windows
+from rootplex.readers.address import (
+    DtReg,
+    DtWindow,
+    count_problems,
+    reg_problems,
+    regs,
+    window_problems,
+    windows,
+)
 from rootplex.readers.controllers import Controller, known_controller
-from rootplex.readers.intx import InterruptMap, interrupt_map
+from rootplex.readers.intx import InterruptMap, devfn_of, interrupt_map
 from rootplex.readers.problem import Problem
 from rootplex.readers.ridmap import RidMap, rid_map
 from rootplex.readers.tree import DtNode, Tree
@@ -91,6 +99,12 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
         return next((reg for reg in self.regs if reg.name == name), None)
 
     @property
+    def missing_block(self) -> str | None:
+        """The name that the controller's driver looks for and `reg-names` does not have; None: none."""
+        name = None if self.controller is None else self.controller.config_block
+        return None if name is None or self.reg_named(name) is not None else name
+
+    @property
     def config_reg(self) -> DtReg | None:
         """The `reg` entry that the controller's configuration space lies in: the one named for
         it where names are given, else the first."""
@@ -130,6 +144,7 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
     msi_map = _nearest_msi_map(tree, node, map_cells)
     msi_parent = tuple(phandle_refs(tree, node, "msi-parent", "#msi-cells"))
     problems = [
+        *count_problems(tree, node),
         *reg_problems(tree, node),
         *window_problems(tree, node, "ranges"),
         *window_problems(tree, node, "dma-ranges"),
@@ -220,9 +235,9 @@ def _dma_coherent(node: DtNode) -> bool | None:
 def _children(node: DtNode) -> dict[int, DtNode]:
     found: dict[int, DtNode] = {}
     for child in node.children:
-        address = child.u32("reg")
-        if address is not None:
-            found.setdefault(address >> 8 & 0xFF, child)
+        devfn = devfn_of(child)
+        if devfn is not None:
+            found.setdefault(devfn, child)
     return found
 
 

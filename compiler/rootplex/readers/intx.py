@@ -152,11 +152,20 @@ class InterruptMaps(Struct, frozen=True):
         return self._known[node.path]
 
 
+PCI_ADDRESS = 20
+"""Bytes of a function's address in `reg`: five cells (PCI Bus Binding to IEEE 1275, §4.1.1)."""
+
+
+def devfn_of(node: DtNode) -> int | None:
+    """The function that a child node is for: bits 15:8 of the first `reg` cell, whatever its bus. None
+    without five cells (Linux `of_pci_get_devfn`)."""
+    reg = node.properties.get("reg", b"")
+    return None if len(reg) < PCI_ADDRESS else reg[2]
+
+
 def child_at(node: DtNode, devfn: int) -> DtNode | None:
-    """The child node for a function: by bits 15:8 of its first `reg` cell, whatever its bus."""
-    return next(
-        (c for c in node.children if (r := c.u32("reg")) is not None and r >> 8 & 0xFF == devfn), None
-    )
+    """The child node for a function."""
+    return next((child for child in node.children if devfn_of(child) == devfn), None)
 
 
 def swizzle(pin: int, hop: Hop) -> int:

@@ -1,11 +1,13 @@
 """malformed-property
 
-What it finds: a property of a host bridge that is not a whole number of entries or has the wrong length, and
-cell counts that a PCI bus cannot have (`#address-cells` must be 3, `#size-cells` 2).
+What it finds: a property of a host bridge, or of a bus above it, that is not a whole number of entries or has
+the wrong length, and cell counts that a PCI bus cannot have (`#address-cells` must be 3, `#size-cells` 2).
 Why it matters: what cannot be cut into entries is not read: no windows, no configuration space, no number.
+Of a cell count of several cells the first is taken; `dma-ranges` without a whole entry leave DMA unlimited.
 Example: `dt: {properties: {ranges: [0x02000000, 0, 0x10000000]}}`.
 What to do: count the cells: PCI address 3, CPU address as the parent says, size 2.
-Source: Devicetree Specification 0.4 §2.3; Linux drivers/of/address.c, of_pci_range_parser_init.
+Source: Devicetree Specification 0.4 §2.3; Linux drivers/of/address.c, of_pci_range_parser_init and
+of_dma_get_range; dtc's checks address_cells_is_cell, ranges_format and dma_ranges_format.
 Sources that prove it: device tree.
 """
 
@@ -18,6 +20,9 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.formats.devicetree import LESSER, VITAL
+from rootplex.readers.address import COUNTS, bus_problems
+from rootplex.readers.problem import Problem
+from rootplex.readers.tree import DtNode
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
@@ -39,7 +44,8 @@ SIZE_CELLS = 2
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """What the reader could not cut, of enabled bridges."""
+    """What the reader could not cut, of enabled bridges and of the buses above them."""
+    told: set[DtNode] = set()
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
         has_cells = bridge.ranges != "entries" or bridge.node.size_cells == SIZE_CELLS
@@ -50,14 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if place.property in WINDOWS and not has_cells:
                 continue
             if place.property in VITAL or place.property in LESSER:
-                yield RULE.finding(
-                    place,
-                    f"{place.property} of '{name}' is malformed",
-                    level=Level.ERROR if place.property in VITAL else Level.WARNING,
-                    notes=[problem.text],
-                    subject=name,
-                    about=_unread(name, place.property),
-                )
+                yield _finding(problem, place, f"'{name}'", name)
         if not has_cells:
             yield RULE.finding(
                 bridge.place("#size-cells"),
@@ -65,6 +64,25 @@ def check(facts: Facts) -> Iterator[Finding]:
                 subject=name,
                 about=_unread(name, "#size-cells"),
             )
+        for bus in bridge.node.ancestors():
+            if bus not in told and facts.dt is not None:
+                told.add(bus)
+                for problem in bus_problems(facts.dt.tree, bus):
+                    assert isinstance(problem.place, DtPlace)
+                    yield _finding(problem, problem.place, f"{bus.path}, the bus above '{name}',", name)
+
+
+def _finding(problem: Problem, place: DtPlace, whose: str, name: str) -> Finding:
+    property = place.property or ""
+    is_read = problem.kind == "size" and property in COUNTS
+    return RULE.finding(
+        place,
+        f"{property} of {whose} is malformed",
+        level=Level.WARNING if is_read or property in LESSER else Level.ERROR,
+        notes=[problem.text],
+        subject=name,
+        about=() if is_read else _unread(name, property),
+    )
 
 
 def _unread(name: str, property: str) -> tuple[str, ...]:

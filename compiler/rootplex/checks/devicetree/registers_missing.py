@@ -1,13 +1,15 @@
 """registers-missing
 
-What it finds: an enabled host bridge whose configuration space cannot be found: no `reg`, an address that
-does not come through the `ranges` of the buses above, or, for a bridge that today's Arm port of Xen drives, a
-`reg-names` entry that its driver needs.
+What it finds: an enabled host bridge whose configuration space cannot be found: no `reg`, no block of the
+name that its driver looks for (`config` of a DesignWare bridge; that the first entry of `ranges` is
+configuration space, as in old trees, is of no use), an address that does not come through the `ranges` of the
+buses above, or, for a bridge that today's Arm port of Xen drives, a `reg-names` entry that its driver needs.
 Why it matters: the bridge fails in Linux (-EINVAL). Xen ends its whole scan at the first such bridge, without
 a word: all later ones are lost. A missing `atu` of an R-Car bridge is a data abort inside Xen.
 Example: `dt: {properties: {reg: false}}`.
 What to do: write `reg`, and the names that the binding asks for.
-Source: Linux drivers/pci/controller/pci-host-common.c, gen_pci_init (pci_host_common_ecam_create in 7.2); Xen
+Source: Linux drivers/pci/controller/pci-host-common.c, gen_pci_init (pci_host_common_ecam_create in 7.2), and
+drivers/pci/controller/dwc/pcie-designware-host.c, dw_pcie_host_get_resources; Xen
 xen/arch/arm/pci/pci.c, dt_pci_init, and pci-host-common.c, pci_host_common_probe.
 Sources that prove it: device tree.
 """
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import config_layout, enabled_bridges, is_today_port, name_of, xen_bridges
+from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -35,7 +38,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
         reg = bridge.config_reg
-        if reg is None and config_layout(bridge) is not None:
+        if bridge.missing_block is not None:
+            yield _unnamed(bridge, name, bridge.missing_block)
+        elif reg is None and config_layout(bridge) is not None:
             yield RULE.finding(
                 bridge.place("reg" if "reg" in bridge.node.properties else None),
                 f"'{name}' has no reg, and its configuration space cannot be found",
@@ -51,6 +56,23 @@ def check(facts: Facts) -> Iterator[Finding]:
             )
     if is_today_port(facts):
         yield from _named(facts)
+
+
+def _unnamed(bridge: DtHostBridge, name: str, block: str) -> Finding:
+    """The driver ends (-ENODEV, "missing config reg space")."""
+    old = next((window for window in bridge.windows if window.space == "config"), None)
+    driver = "" if bridge.controller is None else bridge.controller.driver
+    notes = [f"its driver {driver} looks for it by name, and ends without it"]
+    if old is not None:
+        notes.append("its first kernels read it from ranges, and none does any more")
+    property = next((each for each in ("reg-names", "reg") if each in bridge.node.properties), None)
+    return RULE.finding(
+        bridge.place(property) if old is None else old.place,
+        f"'{name}' has no register block named {block} for its configuration space",
+        notes=notes,
+        help=f"write configuration space into reg, and {block} at its place in reg-names",
+        subject=name,
+    )
 
 
 def _named(facts: Facts) -> Iterator[Finding]:

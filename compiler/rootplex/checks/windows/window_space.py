@@ -2,8 +2,9 @@
 
 What it finds: a window whose space type cannot be: 32-bit memory or I/O that reaches beyond 4 GiB on the PCI
 side, or the type of configuration space, where the driver reads no such entry.
-Why it matters: a reader that believes the type cuts the addresses to 32 bits; Linux drops the distinction, so
-a test with Linux alone does not show the fault. An entry of configuration type is no window at all.
+Why it matters: a reader that believes the type cuts the addresses to 32 bits. Of memory Linux drops the
+distinction (a warning), so a test with Linux alone does not show the fault; I/O has no more than 32 bits. An
+entry of configuration type is no window at all.
 Example: `{space: mem32, pci: 0x40_0000_0000, size: 4GiB, prefetchable: true}` (0x42000000 for 0x43000000).
 What to do: make it `mem64`.
 Source: PCI Bus Binding to IEEE 1275 §2.2.1.1 (phys.hi); Linux drivers/of/address.c, of_bus_pci_get_flags.
@@ -48,8 +49,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield RULE.finding(
                 window.place,
                 f"'{name}' has {NARROW[window.space]} at {_span(window)}, beyond 4 GiB",
+                level=Level.ERROR if any(each.space == "io" for each in narrow) else Level.WARNING,
                 notes=[
                     f"the first cell is {window.phys_hi:#010x}",
+                    *["Linux takes memory of either width alike"] * (window.space == "mem32"),
                     *(f"so it is with {NARROW[each.space]} at {_span(each)}" for each in more),
                 ],
                 help="give it the 64-bit memory type (0x03000000 in the first cell)",

@@ -98,7 +98,10 @@ def bring_up(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     _windows(node, root, probe)
     if root.is_up and config is None:
         at = root.places.get("config", node.place())
-        if not node.regs or node.regs[0].cpu is None:
+        if node.missing_block is not None:
+            reason = f"its driver finds no register block named {node.missing_block}"
+            root.fail(-Errno.ENODEV, "config-missing", reason, at)
+        elif not node.regs or node.regs[0].cpu is None:
             root.fail(-Errno.EINVAL, "config-missing", "reg gives no configuration space", at)
         else:
             root.fail(
@@ -162,6 +165,8 @@ def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[Confi
             return None, None
         kind = "cam" if generic == GENERIC_CAM else "ecam"
         return ConfigRegion(kind, reg.cpu, reg.size, ACCESSORS[generic]), reg
+    if node.missing_block is not None:
+        return None, None
     hardware = probe.hardware
     for reg in node.regs:
         if hardware is None or reg.cpu is None:
