@@ -85,10 +85,55 @@ class Finding(Struct, frozen=True, kw_only=True):
         return (self.at.file, line, column, self.code, str(self.at))
 
 
+class Rule(Struct, frozen=True, kw_only=True):
+    """A kind of finding: its code and name stand here, and whoever finds one names its rule.
+
+    `requires`: codes whose findings explain this rule's on the same subject (as dtc's prerequisites; words
+    of `checks.rule` for many): then it stands under them. `covers`: rules of the references (`LNX-05`)."""
+
+    code: str
+    name: str
+    level: Level
+    requires: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+
+    def finding(
+        self,
+        at: Place,
+        message: str,
+        *,
+        level: Level | None = None,
+        related: Iterable[tuple[Place, str]] = (),
+        notes: Iterable[str] = (),
+        help: str | None = None,
+        subject: str | None = None,
+        about: Iterable[str] = (),
+        rests_on: Iterable[str] = (),
+    ) -> Finding:
+        """A finding of this rule; `level` where it differs from the rule's own, `about` where it bears
+        on more, or on something else, than its subject, `rests_on` where that is not what it rests on."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            level=level or self.level,
+            message=message,
+            at=at,
+            related=tuple(Related(place, text) for place, text in related),
+            notes=tuple(notes),
+            help=help,
+            subject=subject,
+            about=frozenset(about),
+            rests_on=frozenset(rests_on),
+        )
+
+
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings as they are reported, each once, in the order of their places."""
     settled = dict.fromkeys(each.settled() for each in findings)
     return tuple(sorted(settled, key=Finding.order))
+
+
+UNREADABLE = Rule(code="RPX0001", name="unreadable-input", level=Level.ERROR)
 
 
 class Unreadable(Exception):  # noqa: N818 - it says what the input is
@@ -102,15 +147,4 @@ class Unreadable(Exception):  # noqa: N818 - it says what the input is
 def unreadable(place: Place | str, message: str, *, help: str | None = None) -> Unreadable:
     """The error for a file or blob that cannot be read: finding RPX0001 at its place."""
     at = FilePlace(place) if isinstance(place, str) else place
-    return Unreadable(
-        (
-            Finding(
-                code="RPX0001",
-                name="unreadable-input",
-                level=Level.ERROR,
-                message=message,
-                at=at,
-                help=help,
-            ),
-        )
-    )
+    return Unreadable((UNREADABLE.finding(at, message, help=help),))

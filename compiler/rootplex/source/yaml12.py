@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import yaml
 from msgspec import Struct, field
 
-from rootplex.source.finding import Finding, Level, Related, Unreadable
+from rootplex.source.finding import UNREADABLE, Finding, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
 
@@ -173,7 +173,7 @@ class _Composer:
                 _finding(
                     place,
                     f"the key {name!r} is here a second time in the same map",
-                    related=(Related(top.keys[name], "first written here"),),
+                    related=((top.keys[name], "first written here"),),
                     help="keep one of the two",
                 )
             )
@@ -258,7 +258,7 @@ def _unparsed(file: str, mark: _Mark, began: _Mark, message: str) -> Finding:
         else Span(file, each.line + 1, each.column + 1, each.line + 1, each.column + 2)
         for each in (mark, began)
     )
-    related = () if began is None or start == at else (Related(start, "this began here"),)
+    related = () if began is None or start == at else ((start, "this began here"),)
     return _finding(at, message, related=related, help=_yaml_help(message))
 
 
@@ -267,17 +267,9 @@ def _yaml_help(message: str) -> str | None:
 
 
 def _finding(
-    place: Place, message: str, *, related: tuple[Related, ...] = (), help: str | None = None
+    place: Place, message: str, *, related: tuple[tuple[Place, str], ...] = (), help: str | None = None
 ) -> Finding:
-    return Finding(
-        code="RPX0001",
-        name="unreadable-input",
-        level=Level.ERROR,
-        message=message,
-        at=place,
-        related=related,
-        help=help,
-    )
+    return UNREADABLE.finding(place, message, related=related, help=help)
 
 
 def _refused(file: str, line: int, column: int, message: str) -> Unreadable:

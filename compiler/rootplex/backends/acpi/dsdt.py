@@ -11,7 +11,8 @@ from rootplex.backends.acpi.header import oem_id, oem_table_id
 from rootplex.backends.artifact import Artifact
 from rootplex.backends.refusal import CannotCompile
 from rootplex.model.platform import Platform
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding
+from rootplex.source.rules import NO_STUB_DSDT
 
 _TEMPLATES = {"arm64": "dsdt-virt.asl.j2", "x86_64": "dsdt-q35.asl.j2"}
 
@@ -33,12 +34,9 @@ def dsdt(platform: Platform) -> tuple[Artifact, Artifact]:
 
 def _no_stub(platform: Platform) -> Finding:
     known = " and ".join(sorted(_TEMPLATES))
-    return Finding(
-        code="RPX0709",
-        name="acpi-no-stub-dsdt",
-        level=Level.ERROR,
-        message=f"there is no stub DSDT for {platform.arch}",
-        at=platform.at("platform.arch"),
+    return NO_STUB_DSDT.finding(
+        platform.at("platform.arch"),
+        f"there is no stub DSDT for {platform.arch}",
         notes=(f"QEMU's machines have one for {known}",),
         help="leave acpi out of the platform's firmware, or write base: none",
         subject=platform.name,

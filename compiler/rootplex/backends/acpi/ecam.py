@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from rootplex.backends.refusal import CannotCompile
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.model.bridge import HostBridge
-from rootplex.source.finding import Finding, Level, Related
+from rootplex.source.finding import Finding
+from rootplex.source.rules import ECAM_BASE_BELOW_ZERO
 
 
 def base_of_bus_0(bridge: HostBridge) -> int:
@@ -42,13 +43,10 @@ def check_bases(bridges: Iterable[HostBridge]) -> None:
 
 def _below_zero(bridge: HostBridge) -> Finding:
     first = bridge.bus_range.first
-    return Finding(
-        code="RPX0701",
-        name="acpi-ecam-base-below-zero",
-        level=Level.ERROR,
-        message=f"the configuration space of bus 0 of {bridge.name} would lie below address 0",
-        at=bridge.at("config.base"),
-        related=(Related(bridge.at("bus_range"), f"the first bus is {first:#04x}"),),
+    return ECAM_BASE_BELOW_ZERO.finding(
+        bridge.at("config.base"),
+        f"the configuration space of bus 0 of {bridge.name} would lie below address 0",
+        related=((bridge.at("bus_range"), f"the first bus is {first:#04x}"),),
         notes=(
             f"MCFG and _CBA hold the base of bus 0: {bridge.config.base:#x} - {first:#x} × 1 MiB",
             "a device tree can say it, ACPI cannot",

@@ -14,8 +14,15 @@ from msgspec.structs import replace
 
 from rootplex.backends.acpi.idmap import RUNS_LIMIT, Run, TooManyRuns, common, runs, without
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
-from rootplex.source.finding import Finding, Level, Related
+from rootplex.source.finding import Finding, Rule
 from rootplex.source.place import Place
+from rootplex.source.rules import (
+    ATS_DIFFERS,
+    COHERENCE_DIFFERS,
+    DEVICE_ID_NOT_A_FUNCTION,
+    ID_BEYOND_32_BITS,
+    MAP_TOO_LONG,
+)
 
 _ID_END = 1 << 32
 
@@ -91,11 +98,13 @@ def _causes(faults: Sequence[Finding]) -> tuple[Finding, ...]:
     no fault of its own then."""
     twice: dict[Place, list[Finding]] = {}
     for fault in faults:
-        if fault.code == "RPX0706":
+        if fault.code == DEVICE_ID_NOT_A_FUNCTION.code:
             twice.setdefault(fault.at, []).append(fault)
     if not twice:
         return tuple(faults)
-    others = [fault for fault in faults if fault.code not in ("RPX0706", "RPX0707")]
+    others = [
+        fault for fault in faults if fault.code not in (DEVICE_ID_NOT_A_FUNCTION.code, MAP_TOO_LONG.code)
+    ]
     for first, *more in twice.values():
         notes = (f"so would {len(more)} more StreamIDs",) if more else ()
         others.append(replace(first, notes=(*first.notes, *notes)))
@@ -125,12 +134,9 @@ def _runs(
     for run in found:
         if run.of(run.end - 1) >= _ID_END:
             faults.append(
-                Finding(
-                    code="RPX0708",
-                    name="iort-id-beyond-32-bits",
-                    level=Level.ERROR,
-                    message=f"an id of {bridge.name} has more than 32 bits",
-                    at=run.source,
+                ID_BEYOND_32_BITS.finding(
+                    run.source,
+                    f"an id of {bridge.name} has more than 32 bits",
                     notes=(f"RID {run.end - 1:#x} becomes {run.of(run.end - 1):#x}",),
                     help="begin the ids lower, or map fewer requester ids",
                     subject=bridge.name,
@@ -213,7 +219,7 @@ def _agree(bridges: Sequence[HostBridge], segment: int, faults: list[Finding]) -
             said = "coherent" if other.dma_coherent else "not coherent"
             faults.append(
                 _differs(
-                    ("RPX0704", "iort-coherence-differs"),
+                    COHERENCE_DIFFERS,
                     f"DMA of {other.name} is {said}, unlike that of {first.name} in the same segment",
                     (other, other.at("dma_coherent")),
                     (first, first.at("dma_coherent")),
@@ -227,7 +233,7 @@ def _agree(bridges: Sequence[HostBridge], segment: int, faults: list[Finding]) -
                 said = "may" if getattr(theirs, key) else "may not"
                 faults.append(
                     _differs(
-                        ("RPX0705", "iort-ats-differs"),
+                        ATS_DIFFERS,
                         f"{other.name} {said} use {word}, unlike {first.name} in the same segment",
                         (other, theirs.at(key)),
                         (first, mine.at(key)),
@@ -237,19 +243,16 @@ def _agree(bridges: Sequence[HostBridge], segment: int, faults: list[Finding]) -
 
 
 def _differs(
-    code: tuple[str, str],
+    rule: Rule,
     message: str,
     other: tuple[HostBridge, Place],
     first: tuple[HostBridge, Place],
     segment: int,
 ) -> Finding:
-    return Finding(
-        code=code[0],
-        name=code[1],
-        level=Level.ERROR,
-        message=message,
-        at=other[1],
-        related=(Related(first[1], f"{first[0].name} says otherwise"),),
+    return rule.finding(
+        other[1],
+        message,
+        related=((first[1], f"{first[0].name} says otherwise"),),
         notes=(f"IORT has one root complex node for all of segment {segment}",),
         help="say the same for both bridges, or give them segments of their own",
         subject=other[0].name,
@@ -261,13 +264,10 @@ def _not_a_function(bridge: HostBridge, unit: str, stream: int, first: Run, seco
         pair = f"{first.id:#x} and {first.of(first.end - 1):#x}"
     else:
         pair = f"{first.of(stream):#x} at {first.target} and {second.of(stream):#x} at {second.target}"
-    related = () if first is second else (Related(first.source, "the other DeviceID comes from here"),)
-    return Finding(
-        code="RPX0706",
-        name="iort-device-id-not-a-function",
-        level=Level.ERROR,
-        message=f"StreamID {stream:#x} of {unit} would have two DeviceIDs, {pair}",
-        at=second.source,
+    related = () if first is second else ((first.source, "the other DeviceID comes from here"),)
+    return DEVICE_ID_NOT_A_FUNCTION.finding(
+        second.source,
+        f"StreamID {stream:#x} of {unit} would have two DeviceIDs, {pair}",
         related=related,
         notes=("in IORT the DeviceID of a device behind an SMMU is made from its StreamID",),
         help="let requester ids that share a StreamID share their DeviceID, or give them different StreamIDs",
@@ -276,12 +276,9 @@ def _not_a_function(bridge: HostBridge, unit: str, stream: int, first: Run, seco
 
 
 def _too_long(name: str, at: Place, note: str) -> Finding:
-    return Finding(
-        code="RPX0707",
-        name="iort-map-too-long",
-        level=Level.ERROR,
-        message=f"the id map of {name} would need more than {RUNS_LIMIT} IORT mappings",
-        at=at,
+    return MAP_TOO_LONG.finding(
+        at,
+        f"the id map of {name} would need more than {RUNS_LIMIT} IORT mappings",
         notes=(note, "IORT has no mask: every run of ids is a mapping of its own"),
         help="keep the low bits in the mask, or describe fewer buses",
         subject=name,

@@ -11,8 +11,9 @@ from msgspec import Struct
 from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.controllers import DtNode, GicV2, GicV3, IoApic
 from rootplex.model.platform import Platform
-from rootplex.source.finding import Finding, Level, Related
+from rootplex.source.finding import Finding
 from rootplex.source.place import Place
+from rootplex.source.rules import INTERRUPT_TRIGGER
 
 _DEVICES = 32
 _PINS = "ABCD"
@@ -60,13 +61,10 @@ def trigger_fault(platform: Platform, bridge: HostBridge) -> Finding | None:
     implied = "level-low" if isinstance(controller, IoApic) else "level-high"
     if bridge.intx.trigger == implied:
         return None
-    return Finding(
-        code="RPX0703",
-        name="acpi-interrupt-trigger",
-        level=Level.ERROR,
-        message=f"the INTx lines of {bridge.name} are {bridge.intx.trigger}, which _PRT cannot say",
-        at=bridge.intx.at("trigger"),
-        related=(Related(controller.at(), "the interrupt controller"),),
+    return INTERRUPT_TRIGGER.finding(
+        bridge.intx.at("trigger"),
+        f"the INTx lines of {bridge.name} are {bridge.intx.trigger}, which _PRT cannot say",
+        related=((controller.at(), "the interrupt controller"),),
         notes=(f"a _PRT entry with a plain interrupt number is {implied} on this controller",),
         help=f"write {implied}, or leave acpi out of the platform's firmware",
         subject=bridge.name,

@@ -12,8 +12,9 @@ from typing import Literal
 from msgspec import Struct
 
 from rootplex.model.bridge import DmaWindow, HostBridge, Window
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding
 from rootplex.source.place import Place
+from rootplex.source.rules import WINDOW_BEYOND_64_BITS
 
 _SPACE_END = 1 << 64
 _SIZES = {"Word": 16, "DWord": 26, "QWord": 46}
@@ -83,12 +84,9 @@ def window_faults(bridge: HostBridge) -> Iterator[Finding]:
         beyond = [(side, base) for side, base in sides if base + window.size > _SPACE_END]
         if beyond:
             side, base = beyond[0]
-            yield Finding(
-                code="RPX0702",
-                name="acpi-window-beyond-64-bits",
-                level=Level.ERROR,
-                message=f"a window of {bridge.name} ends beyond the 64-bit address space",
-                at=window.at(side),
+            yield WINDOW_BEYOND_64_BITS.finding(
+                window.at(side),
+                f"a window of {bridge.name} ends beyond the 64-bit address space",
                 notes=(f"{side} {base:#x} and size {window.size:#x} end at {base + window.size:#x}",),
                 help="make the window smaller, or put it lower",
                 subject=bridge.name,

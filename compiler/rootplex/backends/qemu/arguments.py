@@ -13,6 +13,7 @@ from rootplex.backends.qemu.machines import MACHINES, MIB, Abilities
 from rootplex.backends.qemu.refusals import refusal
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
+from rootplex.source.rules import QEMU_MACHINE
 
 FILE = "qemu.args"
 
@@ -37,7 +38,7 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
     machine = MACHINES.get(platform.base)
     if machine is None:
         reason = refusal(
-            "RPX0010",
+            QEMU_MACHINE,
             platform.at("platform.base"),
             f"{platform.name} is not a machine of QEMU's",
             note="QEMU's are described with base: qemu-virt or base: qemu-q35",

@@ -14,6 +14,7 @@ from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
 from rootplex.model.controllers import DtNode, GicV3, IntelVtd, Its, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
+from rootplex.source.rules import QEMU_CONFIG_SPACE, QEMU_ID_MAP, QEMU_INTX, QEMU_MACHINE, QEMU_WINDOW
 
 FULL_MASK = 0xFFFF_FFFF
 
@@ -24,7 +25,7 @@ def check_platform(platform: Platform, machine: Machine) -> Iterator[Finding]:
     yield from _units(platform, machine)
     if not any(bridge.bus_range.first == 0 for bridge in platform.host_bridges):
         yield refusal(
-            "RPX0011",
+            QEMU_CONFIG_SPACE,
             platform.host_bridges[0].at("bus_range"),
             "no host bridge begins at bus 0",
             note=f"the first root bus of QEMU's {machine.name} is bus 0",
@@ -39,7 +40,7 @@ def check_platform(platform: Platform, machine: Machine) -> Iterator[Finding]:
                 and other.bus_range.first <= bridge.bus_range.last
             ):
                 yield refusal(
-                    "RPX0011",
+                    QEMU_CONFIG_SPACE,
                     bridge.at("bus_range"),
                     f"buses {bridge.bus_range} overlap those of {other.name}, {other.bus_range}",
                     note="all root buses of QEMU share one configuration space of 256 buses",
@@ -57,7 +58,7 @@ def _memory(platform: Platform, machine: Machine) -> Iterator[Finding]:
     for memory in platform.memory:
         if memory.base != end or memory.size % MIB:
             yield refusal(
-                "RPX0010",
+                QEMU_MACHINE,
                 memory.at("base") if memory.base != end else memory.at("size"),
                 f"QEMU's {machine.name} has no memory at {memory.region}",
                 note=f"its memory is one stretch of whole MiB from {machine.ram:#x} on",
@@ -74,7 +75,7 @@ def _units(platform: Platform, machine: Machine) -> Iterator[Finding]:
             base = unit.base
         if base is not None and base != expected.get(type(unit).__name__):
             yield refusal(
-                "RPX0010",
+                QEMU_MACHINE,
                 unit.at("distributor.base" if isinstance(unit, GicV3) else "base"),
                 f"QEMU's {machine.name} has no {unit.name} at {base:#x}",
                 note="its own: " + ", ".join(f"{kind} at {at:#x}" for kind, at in machine.units),
@@ -87,7 +88,7 @@ def _config(bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
     plain = config.kind == "ecam" and set(config.sizes) == {1, 2, 4} and config.sizes_root_bus is None
     if not plain:
         yield refusal(
-            "RPX0011",
+            QEMU_CONFIG_SPACE,
             bridge.at("config"),
             f"{bridge.name} is not plain ECAM",
             note=f"QEMU's {machine.name} has ECAM that takes every access size",
@@ -97,7 +98,7 @@ def _config(bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
     expected = machine.ecam + (bridge.bus_range.first << 20)
     if config.base != expected:
         yield refusal(
-            "RPX0011",
+            QEMU_CONFIG_SPACE,
             bridge.at("config.base"),
             f"the configuration space of {bridge.name} is at {config.base:#x}",
             note=f"QEMU's {machine.name} has that of bus {bridge.bus_range.first:#04x} at {expected:#x}",
@@ -118,7 +119,7 @@ def _windows(bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
         if not fits:
             own = next(each for each in machine.windows if each.space == window.space)
             yield refusal(
-                "RPX0012",
+                QEMU_WINDOW,
                 bridge.at(f"windows.{n}"),
                 f"QEMU's {machine.name} does not pass down this {window.space} window of {bridge.name}",
                 note=f"its {own.space} window is {own.region}, PCI address {own.region.base - own.offset:#x}",
@@ -133,7 +134,7 @@ def _id_map(bridge: HostBridge, ids: MsiMap | IommuMap | None, key: str) -> Iter
     if not changed and ids.mask in (FULL_MASK, 0xFFFF):
         return
     yield refusal(
-        "RPX0013",
+        QEMU_ID_MAP,
         bridge.at(f"{key}.map.{changed[0]}" if changed else f"{key}.mask"),
         f"the {key} map of {bridge.name} is not the identity",
         note="in QEMU the StreamID and the DeviceID of a device are its requester id",
@@ -151,7 +152,7 @@ def _intx(bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
     irqs = list(machine.irqs)
     rule = "rotated by device number" if swizzled else "the same for every device (swizzle: false)"
     yield refusal(
-        "RPX0014",
+        QEMU_INTX,
         bridge.at("intx.irqs" if intx.irqs != machine.irqs else "intx"),
         f"the interrupt lines of {bridge.name} are not QEMU's",
         note=f"QEMU's {machine.name} has INTA to INTD of this root bus at {irqs}, {rule}",

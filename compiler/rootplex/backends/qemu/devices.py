@@ -17,7 +17,8 @@ from rootplex.backends.qemu.registers import can_disable_acs, check_registers
 from rootplex.known.reader import model, names
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import PORT_TYPES, Device
-from rootplex.source.finding import Finding
+from rootplex.source.finding import Finding, Rule
+from rootplex.source.rules import QEMU_MODEL, QEMU_REGISTER, QEMU_SLOT
 
 ROOT_BUS = "pcie.0"
 PXB = "qemu:pxb-pcie"
@@ -75,7 +76,7 @@ class Devices(Struct):
             slot = places[n].dev if n < len(places) else next(free, None)
             buses[bridge.name] = f"bus.{bridge.index}"
             if slot is None:
-                self._refuse("RPX0017", bridge, "no slot is free for a pxb-pcie", "it needs one on bus 0")
+                self._refuse(QEMU_SLOT, bridge, "no slot is free for a pxb-pcie", "it needs one on bus 0")
                 continue
             options = ["pxb-pcie", f"id=bus.{bridge.index}", f"bus={ROOT_BUS}", f"addr={slot:#x}"]
             self._device([*options, f"bus_nr={bridge.bus_range.first}"])
@@ -89,7 +90,7 @@ class Devices(Struct):
             if device.fn == 0 and device.dev in crowded and not device.multifunction:
                 note = "it plugs further functions only into a slot whose function 0 has header bit 7"
                 message = f"{device.label} does not say that its slot has more functions"
-                self._refuse("RPX0017", device, message, note, "multifunction")
+                self._refuse(QEMU_SLOT, device, message, note, "multifunction")
             id = device.name or f"b{bridge.index}.{device.key}"
             if self._add(bridge, device, id, bus, kind):
                 below = "slot" if device.type in PORT_TYPES else "conventional"
@@ -118,7 +119,7 @@ class Devices(Struct):
         qemu = facts.get("qemu")
         if not isinstance(qemu, Mapping):
             self._refuse(
-                "RPX0015",
+                QEMU_MODEL,
                 device,
                 f"QEMU has no device for {device.label}",
                 "it knows models that begin with qemu:",
@@ -127,7 +128,7 @@ class Devices(Struct):
         if not self.abilities.has(qemu.get("since", "0")):
             version = ".".join(map(str, self.abilities.version))
             note = f"it came with QEMU {qemu['since']}"
-            self._refuse("RPX0015", device, f"QEMU {version} does not have {device.model}", note)
+            self._refuse(QEMU_MODEL, device, f"QEMU {version} does not have {device.model}", note)
             return None
         return facts
 
@@ -170,23 +171,25 @@ class Devices(Struct):
             message = f"{device.model} is another device here"
             other = f"{device.model}-conventional"
             help = f"write model: {other}" if other in names() else SYNTHETIC
-            yield self._refusal("RPX0017", device, message, note, "model", help)
+            yield self._refusal(QEMU_SLOT, device, message, note, "model", help)
         elif device.type not in types:
-            yield self._refusal("RPX0017", device, f"{device.label} cannot stand here in QEMU", rule, "type")
+            yield self._refusal(QEMU_SLOT, device, f"{device.label} cannot stand here in QEMU", rule, "type")
         elif device.type != wanted:
             note = f"here QEMU makes its {device.model} a function of type {wanted}"
-            yield self._refusal("RPX0016", device, f"QEMU has no {device.model} of this type", note, "type")
+            yield self._refusal(
+                QEMU_REGISTER, device, f"QEMU has no {device.model} of this type", note, "type"
+            )
         if device.fn > 7:
             note = "its function numbers are 0 to 7"
-            yield self._refusal("RPX0017", device, "QEMU places no function above 7", note, "fn")
+            yield self._refusal(QEMU_SLOT, device, "QEMU places no function above 7", note, "fn")
         if kind in SLOT_RULES and (device.dev == 0) == (kind == "conventional"):
             note = SLOT_RULES[kind]
-            yield self._refusal("RPX0017", device, "QEMU plugs nothing into this slot", note, "dev")
+            yield self._refusal(QEMU_SLOT, device, "QEMU plugs nothing into this slot", note, "dev")
 
     def _check_built_in(self, own: HostBridge | None, spare: list[Device]) -> None:
         for device in spare:
             note = "QEMU shows one for each root bus behind the first"
-            self._refuse("RPX0017", device, f"{device.label} belongs to no host bridge", note, "model")
+            self._refuse(QEMU_SLOT, device, f"{device.label} belongs to no host bridge", note, "model")
         reserved = {(dev, fn): name for dev, fn, name in self.machine.reserved}
         for device in () if own is None else own.devices:
             name = reserved.get((device.dev, device.fn))
@@ -195,21 +198,21 @@ class Devices(Struct):
                 note = f"QEMU's {self.machine.name} has " + ", ".join(
                     f"{model} at {dev:02x}.{fn}" for dev, fn, model in self.machine.reserved
                 )
-                self._refuse("RPX0017", device, f"{device.label} is where QEMU has it otherwise", note, "dev")
+                self._refuse(QEMU_SLOT, device, f"{device.label} is where QEMU has it otherwise", note, "dev")
 
     def _device(self, options: list[str]) -> None:
         self.argv += ["-device", ",".join(options)]
 
     def _refuse(
-        self, code: str, part: Device | HostBridge, message: str, note: str, key: str = "model"
+        self, rule: Rule, part: Device | HostBridge, message: str, note: str, key: str = "model"
     ) -> None:
-        self.findings.append(self._refusal(code, part, message, note, key))
+        self.findings.append(self._refusal(rule, part, message, note, key))
 
     def _refusal(
-        self, code: str, part: Device | HostBridge, message: str, note: str, key: str, help: str = SYNTHETIC
+        self, rule: Rule, part: Device | HostBridge, message: str, note: str, key: str, help: str = SYNTHETIC
     ) -> Finding:
         subject = part.label if isinstance(part, Device) else part.name
-        return refusal(code, part.at(key), message, note=note, subject=subject, help=help)
+        return refusal(rule, part.at(key), message, note=note, subject=subject, help=help)
 
 
 def _free_slots(machine: Machine, own: HostBridge | None) -> set[int]:

@@ -12,6 +12,7 @@ from typing import Any
 from rootplex.backends.qemu.refusals import refusal
 from rootplex.model.device import PORT_TYPES, Device
 from rootplex.source.finding import Finding
+from rootplex.source.rules import QEMU_REGISTER
 
 DISABLE_ACS = frozenset({"pcie-root-port"})
 """QEMU's devices with the property `disable-acs` that have a capability to disable."""
@@ -36,7 +37,7 @@ def can_disable_acs(facts: Mapping[str, object]) -> bool:
 
 def _differs(device: Device, key: str, value: object) -> Finding:
     return refusal(
-        "RPX0016",
+        QEMU_REGISTER,
         device.at(key),
         f"{device.label} differs from QEMU's {device.model} in its {key}",
         note=f"QEMU's has {key}: {_shown(value)}",

@@ -8,7 +8,6 @@ What to do: put the configuration space higher, or begin the bus range lower.
 Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import ECAM_BASE_BELOW_ZERO
 
-RULE = Rule(code="RPX0701", name="acpi-ecam-base-below-zero", level=Level.ERROR)
+RULE = ECAM_BASE_BELOW_ZERO

@@ -8,7 +8,6 @@ What to do: write the trigger that the note gives, or leave acpi out of `firmwar
 Source: ACPI 6.5 §6.2.13; Linux drivers/acpi/pci_irq.c, acpi_pci_irq_enable.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import INTERRUPT_TRIGGER
 
-RULE = Rule(code="RPX0703", name="acpi-interrupt-trigger", level=Level.ERROR)
+RULE = INTERRUPT_TRIGGER

@@ -7,7 +7,6 @@ What to do: leave acpi out of `firmware`, or write `base: none`.
 Source: ACPI 6.5 §5.2.11.1.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import NO_STUB_DSDT
 
-RULE = Rule(code="RPX0709", name="acpi-no-stub-dsdt", level=Level.ERROR)
+RULE = NO_STUB_DSDT

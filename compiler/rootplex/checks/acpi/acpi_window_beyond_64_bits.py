@@ -7,7 +7,6 @@ What to do: make the window smaller, or put it lower.
 Source: ACPI 6.5 §6.4.3.5.1.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import WINDOW_BEYOND_64_BITS
 
-RULE = Rule(code="RPX0702", name="acpi-window-beyond-64-bits", level=Level.ERROR)
+RULE = WINDOW_BEYOND_64_BITS

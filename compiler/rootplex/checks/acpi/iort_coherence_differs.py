@@ -7,7 +7,6 @@ What to do: say the same for both, or give them segments of their own.
 Source: Arm DEN0049 E.f §3.1.1; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import COHERENCE_DIFFERS
 
-RULE = Rule(code="RPX0704", name="iort-coherence-differs", level=Level.ERROR)
+RULE = COHERENCE_DIFFERS

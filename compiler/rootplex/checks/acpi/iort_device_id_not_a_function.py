@@ -8,7 +8,6 @@ What to do: let requester ids that share a StreamID share their DeviceID, or giv
 Source: Arm DEN0049 E.f §3.1.1.5; Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import DEVICE_ID_NOT_A_FUNCTION
 
-RULE = Rule(code="RPX0706", name="iort-device-id-not-a-function", level=Level.ERROR)
+RULE = DEVICE_ID_NOT_A_FUNCTION

@@ -7,7 +7,6 @@ What to do: begin the ids lower, or map fewer requester ids.
 Source: Arm DEN0049 E.f §3.1.1.5.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import ID_BEYOND_32_BITS
 
-RULE = Rule(code="RPX0708", name="iort-id-beyond-32-bits", level=Level.ERROR)
+RULE = ID_BEYOND_32_BITS

@@ -8,7 +8,6 @@ What to do: keep the low bits in the mask, or describe fewer buses.
 Source: Arm DEN0049 E.f §3.1.1.5.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import MAP_TOO_LONG
 
-RULE = Rule(code="RPX0707", name="iort-map-too-long", level=Level.ERROR)
+RULE = MAP_TOO_LONG

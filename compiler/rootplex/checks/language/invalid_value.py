@@ -7,7 +7,6 @@ What to do: take a value within what the message says.
 Source: the platform language, version 1 (`rootplex schema`); PCI Firmware 3.3 §4.1.2 for segments and buses.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import INVALID_VALUE
 
-RULE = Rule(code="RPX0006", name="invalid-value", level=Level.ERROR)
+RULE = INVALID_VALUE

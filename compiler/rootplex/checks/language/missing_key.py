@@ -7,7 +7,6 @@ What to do: add the key.
 Source: the platform language, version 1 (`rootplex schema`).
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import MISSING_KEY
 
-RULE = Rule(code="RPX0004", name="missing-key", level=Level.ERROR)
+RULE = MISSING_KEY

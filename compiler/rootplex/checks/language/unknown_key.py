@@ -7,7 +7,6 @@ What to do: take the key that the help names, or `rootplex schema` for all of th
 Source: the platform language, version 1 (`rootplex schema`).
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import UNKNOWN_KEY
 
-RULE = Rule(code="RPX0003", name="unknown-key", level=Level.ERROR)
+RULE = UNKNOWN_KEY

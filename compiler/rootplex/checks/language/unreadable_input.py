@@ -8,7 +8,6 @@ What to do: mend the text at the place given; for a blob, check that the file is
 Source: YAML 1.2.2 §3.2.1.3 (unique keys), Devicetree Specification 0.4 §5, ACPI 6.5 §5.2.6.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.finding import UNREADABLE
 
-RULE = Rule(code="RPX0001", name="unreadable-input", level=Level.ERROR)
+RULE = UNREADABLE

@@ -7,7 +7,6 @@ What to do: write what the message expects; numbers are integers or text such as
 Source: the platform language, version 1 (`rootplex schema`).
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import WRONG_TYPE
 
-RULE = Rule(code="RPX0005", name="wrong-type", level=Level.ERROR)
+RULE = WRONG_TYPE

@@ -9,7 +9,6 @@ What to do: write the base that the note gives, keep bus ranges apart, or run it
 Source: QEMU 7.2 hw/arm/virt.c, hw/pci-bridge/pci_expander_bridge.c.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_CONFIG_SPACE
 
-RULE = Rule(code="RPX0011", name="qemu-config-space", level=Level.ERROR)
+RULE = QEMU_CONFIG_SPACE

@@ -8,7 +8,6 @@ What to do: leave the map out, or run it with `rootplex qemu --synthetic`.
 Source: QEMU 7.2 hw/arm/smmu-common.c, hw/intc/arm_gicv3_its.c.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_ID_MAP
 
-RULE = Rule(code="RPX0013", name="qemu-id-map", level=Level.ERROR)
+RULE = QEMU_ID_MAP

@@ -7,7 +7,6 @@ What to do: write the lines that the note gives, or run it with `rootplex qemu -
 Source: QEMU 7.2 hw/pci-host/gpex.c, hw/pci-bridge/pci_expander_bridge.c.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_INTX
 
-RULE = Rule(code="RPX0014", name="qemu-intx", level=Level.ERROR)
+RULE = QEMU_INTX

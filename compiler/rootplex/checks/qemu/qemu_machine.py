@@ -8,7 +8,6 @@ What to do: describe what QEMU has, or run it with `rootplex qemu --synthetic`.
 Source: QEMU 7.2 hw/arm/virt.c, hw/i386/pc_q35.c.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_MACHINE
 
-RULE = Rule(code="RPX0010", name="qemu-machine", level=Level.ERROR)
+RULE = QEMU_MACHINE

@@ -7,7 +7,6 @@ What to do: name a `qemu:` model of the catalogue, or run it with `rootplex qemu
 Source: `qemu-system-aarch64 -device help` (or the machine's own architecture).
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_MODEL
 
-RULE = Rule(code="RPX0015", name="qemu-model", level=Level.ERROR)
+RULE = QEMU_MODEL

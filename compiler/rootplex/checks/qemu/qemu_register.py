@@ -7,7 +7,6 @@ What to do: take the key out, so that the model's value holds, or run it with `r
 Source: the model's registers as QEMU 7.2 shows them to a guest.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_REGISTER
 
-RULE = Rule(code="RPX0016", name="qemu-register", level=Level.ERROR)
+RULE = QEMU_REGISTER

@@ -7,7 +7,6 @@ What to do: follow the note, or run it with `rootplex qemu --synthetic`.
 Source: QEMU 7.2 hw/pci/pci.c, hw/pci/pcie_port.c.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_SLOT
 
-RULE = Rule(code="RPX0017", name="qemu-slot", level=Level.ERROR)
+RULE = QEMU_SLOT

@@ -7,7 +7,6 @@ What to do: keep windows inside QEMU's own, or run it with `rootplex qemu --synt
 Source: QEMU 7.2 hw/arm/virt.c, base_memmap and extended_memmap.
 """
 
-from rootplex.checks.rule import Rule
-from rootplex.source.finding import Level
+from rootplex.source.rules import QEMU_WINDOW
 
-RULE = Rule(code="RPX0012", name="qemu-window", level=Level.ERROR)
+RULE = QEMU_WINDOW

@@ -9,21 +9,22 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.rules import INVALID_VALUE, MISSING_KEY, UNKNOWN_KEY, WRONG_TYPE
 from rootplex.source.schema_faults import Violation
 from rootplex.source.suggest import advice, nearest
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_CODES = {
-    "unknown-key": ("RPX0003", "unknown-key"),
-    "missing-key": ("RPX0004", "missing-key"),
-    "wrong-type": ("RPX0005", "wrong-type"),
-    "not-allowed": ("RPX0006", "invalid-value"),
-    "out-of-range": ("RPX0006", "invalid-value"),
-    "malformed": ("RPX0006", "invalid-value"),
+_RULES = {
+    "unknown-key": UNKNOWN_KEY,
+    "missing-key": MISSING_KEY,
+    "wrong-type": WRONG_TYPE,
+    "not-allowed": INVALID_VALUE,
+    "out-of-range": INVALID_VALUE,
+    "malformed": INVALID_VALUE,
 }
 
 # A size as other tools write it: 256M, 32 GB, 4 KiB.
@@ -46,7 +47,6 @@ def told_once(found: Iterable[Violation]) -> list[Violation]:
 
 def finding_of(violation: Violation, document: Node) -> Finding:
     """The finding of one violation, at its value or key."""
-    code, name = _CODES[violation.kind]
     node = document.find(violation.path)
     at: Place = node.place
     help_ = None
@@ -58,7 +58,7 @@ def finding_of(violation: Violation, document: Node) -> Finding:
         help_ = advice(str(node.value), violation.allowed, "value")
     elif isinstance(node.value, str):
         help_ = _meant(node.value, violation)
-    return Finding(code=code, name=name, level=Level.ERROR, message=violation.message, at=at, help=help_)
+    return _RULES[violation.kind].finding(at, violation.message, help=help_)
 
 
 def _meant(text: str, violation: Violation) -> str | None:

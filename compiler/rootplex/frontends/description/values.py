@@ -9,6 +9,7 @@ from rootplex.model.part import Places
 from rootplex.source.finding import Finding, Level
 from rootplex.source.node import Node
 from rootplex.source.place import Place
+from rootplex.source.rules import INVALID_VALUE
 
 _NUMBER = re.compile(r"(0x[0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*)(KiB|MiB|GiB|TiB)?")
 _UNITS = {None: 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
@@ -39,22 +40,16 @@ class Faults:
 
     def value(self, at: Place, message: str, *, help: str | None = None) -> None:
         """RPX0006: a value that is of the right kind but cannot be."""
-        self.found.append(
-            Finding(
-                code="RPX0006", name="invalid-value", level=Level.ERROR, message=message, at=at, help=help
-            )
-        )
+        self.found.append(INVALID_VALUE.finding(at, message, help=help))
 
     def octal(self, node: Node) -> None:
         """RPX0006, a warning: digits of base eight to YAML 1.1 and C, of base ten to YAML 1.2."""
         assert node.written is not None
         self.found.append(
-            Finding(
-                code="RPX0006",
-                name="invalid-value",
+            INVALID_VALUE.finding(
+                node.place,
+                f"{node.written} is {node.value} in YAML 1.2, and {int(node.written, 8)} elsewhere",
                 level=Level.WARNING,
-                message=f"{node.written} is {node.value} in YAML 1.2, and {int(node.written, 8)} elsewhere",
-                at=node.place,
                 help=f"write {node.value}, or {int(node.written, 8):#o} where the other was meant",
             )
         )

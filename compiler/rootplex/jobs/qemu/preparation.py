@@ -28,7 +28,8 @@ from rootplex.model.controllers import AmdIommu, IntelVtd, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.run import simulate
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding
+from rootplex.source.rules import QEMU_MACHINE
 
 MIB = 1 << 20
 DISK_MODEL = "nvme"
@@ -115,12 +116,9 @@ def refuse_impossible(platform: Platform, firmware: Firmware, *, in_memory: bool
 
 
 def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
-    return Finding(
-        code="RPX0010",
-        name="qemu-machine",
-        level=Level.ERROR,
-        message=f"{platform.name} is not compiled for {'ACPI' if firmware == 'acpi' else 'device tree'}",
-        at=platform.at("platform.firmware"),
+    return QEMU_MACHINE.finding(
+        platform.at("platform.firmware"),
+        f"{platform.name} is not compiled for {'ACPI' if firmware == 'acpi' else 'device tree'}",
         subject=platform.name,
     )
 
@@ -218,12 +216,9 @@ def _by_ports(platform: Platform, compiled: Compiled, booted: Outcome) -> Iterat
     for root in booted.dom0.root_bridges:
         if root.config is not None and root.config.kind == "ports":
             bridge = next(each for each in platform.host_bridges if each.name == names[root.path])
-            yield Finding(
-                code="RPX0010",
-                name="qemu-machine",
-                level=Level.ERROR,
-                message=f"Linux reaches {bridge.name} through ports, and no guest memory through them",
-                at=bridge.at("acpi"),
+            yield QEMU_MACHINE.finding(
+                bridge.at("acpi"),
+                f"Linux reaches {bridge.name} through ports, and no guest memory through them",
                 notes=("no table says where its ECAM lies, and on x86 ports lead to QEMU's own devices",),
                 help="let MCFG or _CBA tell of it",
                 subject=bridge.name,

@@ -23,8 +23,8 @@ from rootplex.jobs.qemu.standins import MIB, STAND_INS, StandIn
 from rootplex.model.bridge import ConfigSpace, HostBridge, IommuMap, Window
 from rootplex.model.device import Device
 from rootplex.model.platform import Expect, Memory, Platform
-from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
+from rootplex.source.rules import QEMU_MACHINE
 
 ALL_SIZES = (1, 2, 4)
 
@@ -128,15 +128,7 @@ def _vtd_maps(platform: Platform) -> Maps:
 
 
 def _refused(platform: Platform, path: str, message: str, note: str) -> CannotCompile:
-    finding = Finding(
-        code="RPX0010",
-        name="qemu-machine",
-        level=Level.ERROR,
-        message=message,
-        at=platform.at(path),
-        notes=(note,),
-        subject=platform.name,
-    )
+    finding = QEMU_MACHINE.finding(platform.at(path), message, notes=(note,), subject=platform.name)
     return CannotCompile((finding,))
 
 
