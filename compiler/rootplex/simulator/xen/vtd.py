@@ -15,6 +15,8 @@ from rootplex.simulator.xen.records import DOM0, DOMID_IO, Kind, Record, upstrea
 ENDPOINT, BRIDGE, IOAPIC, HPET = 1, 2, 3, 4
 """Types of a DMAR device scope that Xen knows."""
 HEADER_BRIDGE = 1
+IOAPIC_OF_Q35 = 0xFF00
+"""Its requester id, ff:00.0."""
 
 
 class Scope(Struct, frozen=True, eq=False):
@@ -244,23 +246,19 @@ def _below(core: Core, segment: int, bus: int, devfn: int) -> range:
 
 
 def assumed_units(core: Core) -> tuple[Unit, ...]:
-    """Where no DMAR is known: one unit a segment that names every function of bus 0, as QEMU and many
-    a firmware write it."""
-    return tuple(
-        Unit(segment, Scope(tuple(devices), frozenset(buses)))
-        for segment in core.records.segments
-        for devices, buses in [_first_bus(core, segment)]
-    )
+    """Where no DMAR is known: one unit a segment, as QEMU writes it for q35. It names every function of
+    bus 0, and that of segment 0 the I/O APIC, which devices that are looked up as its function share."""
+    return tuple(Unit(segment, _first_bus(core, segment)) for segment in core.records.segments)
 
 
-def _first_bus(core: Core, segment: int) -> tuple[list[int], set[int]]:
-    devices: list[int] = []
+def _first_bus(core: Core, segment: int) -> Scope:
+    devices = [IOAPIC_OF_Q35] if segment == 0 else []
     buses: set[int] = set()
     for devfn in present_on(core, segment, 0):
         devices.append(devfn)
         if core.access.read(segment, 0, devfn, 0x0E, 1) & 0x7F == HEADER_BRIDGE:
             buses.update(_below(core, segment, 0, devfn))
-    return devices, buses
+    return Scope(tuple(devices), frozenset(buses))
 
 
 def present_on(core: Core, segment: int, bus: int) -> Iterator[int]:
