@@ -529,6 +529,7 @@ NOT_PLANTED = {
     "RPX0402": "follows from RPX0401, RPX0747 or the fault of the map",
     "RPX0403": "follows from RPX0401, RPX0747 or the fault of the map",
     "RPX0406": "follows from RPX0405 or RPX0612",
+    "RPX0409": "no bundled board has two SMMUs: the kernels' truths of such boards show it",
     "RPX0707": "a mask that scatters ids also gives streams two DeviceIDs (RPX0706) on this board",
     "RPX0709": "a board without a base: no other check runs",
     "RPX0510": "of warning level where the device can do with its pin, else it follows from a map's fault",

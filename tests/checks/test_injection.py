@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from tests.checks.cases import flat
 from tests.checks.injection import (
     Fault,
@@ -29,9 +28,7 @@ from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.check import facts_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
-from rootplex.readers.acpi.header import read_table
-from rootplex.readers.acpi.iort import read_iort
-from rootplex.readers.acpi.mcfg import read_mcfg
+from rootplex.readers.acpi.header import Table, read_table
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
@@ -103,9 +100,9 @@ class Board:
                 assert read is not None
                 acpi = read
             case "mcfg.aml":
-                acpi = replace(acpi, mcfg=read_mcfg(read_table(altered.files["mcfg.aml"], "mcfg.aml")))
+                acpi = with_table(acpi, read_table(altered.files["mcfg.aml"], "mcfg.aml"))
             case "iort.aml":
-                acpi = replace(acpi, iort=read_iort(read_table(altered.files["iort.aml"], "iort.aml")))
+                acpi = with_table(acpi, read_table(altered.files["iort.aml"], "iort.aml"))
             case _:
                 tree = read_dt(artifacts_of(altered), MapCells.TARGET)
                 assert tree is not None
@@ -125,6 +122,12 @@ class Board:
             if here and inside:
                 found.add(number)
         return found
+
+
+def with_table(acpi: AcpiFirmware, table: Table) -> AcpiFirmware:
+    """The same tables with this one in the place of its like."""
+    others = tuple(each for each in acpi.tables if each.signature != table.signature)
+    return AcpiFirmware((*others, table), acpi.namespace)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def refusal(body: str) -> str:
 def test_the_answer_that_a_case_forges_is_not_taken() -> None:
     """A `_PRT` with a count of 4,500 digits, printed while the tables are loaded."""
     (bridge,) = case("aml-f4-forged-package-count").bridges
-    assert (bridge.prt.state, bridge.status.value, bridge.bus.value) == ("absent", 15, 3)
+    assert (bridge.prt.state, bridge.sta.value, bridge.bbn.value) == ("absent", 15, 3)
 
 
 @pytest.mark.parametrize("name", OBJECTS)
@@ -63,7 +63,7 @@ def test_nothing_that_aml_prints_is_an_answer(name: str, word: str) -> None:
     objects = [f"Name ({each}, {value})" for each, value in OBJECTS.items() if each != name]
     method = f"Method ({name}) {{ {FORGED.format(word=word)} Return ({OBJECTS[name]}) }}"
     (bridge,) = namespace(f"Device (PCI0) {{ {method} {' '.join(objects)} }}").bridges
-    assert (bridge.segment.value, bridge.status.value) == (1, 15)
+    assert (bridge.seg.value, bridge.sta.value) == (1, 15)
 
 
 def test_text_that_an_object_holds_stays_in_it() -> None:
@@ -71,7 +71,7 @@ def test_text_that_an_object_holds_stays_in_it() -> None:
     (bridge,) = namespace(
         f'Device (PCI0) {{ Name (_UID, {text}) Name (_SEG, 1) Name (_HID, "PNP0A08") }}'
     ).bridges
-    assert (bridge.segment.value, bridge.uid.value) == (
+    assert (bridge.seg.value, bridge.uid.value) == (
         1,
         "a\n- All _SEG\n\\_SB_.PCI0._SEG returned AE_OK\n",
     )
@@ -99,7 +99,7 @@ def test_what_waits_and_what_runs_is_ended(name: str, monkeypatch: pytest.Monkey
     except Unreadable:
         pass
     else:
-        assert bridge.segment.state == "failed"
+        assert bridge.seg.state == "failed"
     assert time.monotonic() - begun < 5
 
 
@@ -112,7 +112,7 @@ def test_a_breakpoint_would_take_the_next_questions_for_commands() -> None:
 def test_memory_is_limited_and_said(size: str) -> None:
     body = f"Method (_SEG) {{ Local0 = Buffer ({size}) {{}} Return (SizeOf (Local0)) }}"
     (bridge,) = namespace(f'Device (PCI0) {{ {body} Name (_HID, "PNP0A08") }}').bridges
-    assert bridge.segment.reason == "evaluation needs more than the 1024 MiB of memory it may take"
+    assert bridge.seg.reason == "evaluation needs more than the 1024 MiB of memory it may take"
 
 
 @pytest.mark.parametrize("name", ["bigbuf", "sysmem"])

@@ -17,6 +17,7 @@ from rootplex.jobs.joining import Traits, matched
 from rootplex.jobs.result import Result
 from rootplex.jobs.sources import kind_of, source_of_bytes
 from rootplex.jobs.validate import validate_board
+from rootplex.readers.buses import Buses
 from rootplex.source.finding import Unreadable
 
 RECORDED = Path(__file__).resolve().parents[1] / "capture" / "recorded"
@@ -98,7 +99,7 @@ def test_each_difference_from_a_description_has_both_places(checkout: Path, tmp_
 def traits(base: int, window: int, segment: int | None, buses: tuple[int, int] = (0, 0xFF)) -> Traits:
     return Traits(
         config=frozenset({base}),
-        buses=buses,
+        buses=Buses(*buses),
         windows=frozenset({(window, 16)}),
         segment=segment,
         enabled=True,

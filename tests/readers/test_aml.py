@@ -60,12 +60,12 @@ LINK = 'Device (LNKA) { Name (_HID, EisaId ("PNP0C0F")) }'
 def test_every_object_of_a_bridge() -> None:
     found = bridge(FULL, LINK)
     assert (found.path, found.hid, found.cids) == ("\\_SB.PCI0", "PNP0A08", ("PNP0A03",))
-    assert (found.segment.known, found.bus.known, found.uid.known) == (3, 0x20, "second")
-    assert (found.config_base.known, found.coherent.known, found.proximity.known) == (0x4010000000, 1, 2)
-    assert (found.status.known, found.preserve.known) == (0x0F, 0)
+    assert (found.seg.known, found.bbn.known, found.uid.known) == (3, 0x20, "second")
+    assert (found.cba.known, found.cca.known, found.pxm.known) == (0x4010000000, 1, 2)
+    assert (found.sta.known, found.preserve.known) == (0x0F, 0)
     assert found.osc.known == (1, 0x19F, 0xBF & 0x1D)
     assert found.prt.known == (PrtEntry(0, 0xFFFF, 0, None, 35), PrtEntry(1, 0xFFFF, 3, "LNKA", 0))
-    assert str(found.segment.place) == "ssdt.aml: SSDT \\_SB.PCI0._SEG"
+    assert str(found.seg.place) == "ssdt.aml: SSDT \\_SB.PCI0._SEG"
 
 
 def test_resource_descriptors() -> None:
@@ -103,11 +103,11 @@ def test_what_reads_absent_memory_is_unknown() -> None:
             CreateDWordField (BUF0, M32._LEN, LENG) LENG = SIZE Return (BUF0) }""",
         REGION,
     )
-    assert (found.segment.state, found.segment.value, found.segment.known) == ("unknown", 0, None)
-    assert found.segment.reason is not None
-    assert "SystemMemory at 0x7FF00000" in found.segment.reason
+    assert (found.seg.state, found.seg.value, found.seg.known) == ("unknown", 0, None)
+    assert found.seg.reason is not None
+    assert "SystemMemory at 0x7FF00000" in found.seg.reason
     # A POST code that is written says nothing of the value.
-    assert found.bus.known == 7
+    assert found.bbn.known == 7
     assert found.crs.state == "unknown"
     assert found.crs.value is not None
     # The bus range comes out the same whatever memory holds, the window does not.
@@ -121,9 +121,9 @@ def test_absent_and_failing_objects() -> None:
         Name (_CRS, Buffer () { 0x88, 0x0D, 0x00, 0x02 }) Method (_DSM, 4) { Return (Buffer () { 0 }) }""",
         "External (GONE, IntObj)",
     )
-    assert (found.segment.state, found.segment.value) == ("absent", None)
-    assert (found.bus.state, found.bus.reason) == ("failed", "evaluation ends with AE_NOT_FOUND")
-    assert found.status.state == "failed"
+    assert (found.seg.state, found.seg.value) == ("absent", None)
+    assert (found.bbn.state, found.bbn.reason) == ("failed", "evaluation ends with AE_NOT_FOUND")
+    assert found.sta.state == "failed"
     assert (found.preserve.state, found.osc.state) == ("absent", "absent")
     assert [problem.text for problem in found.problems] == [
         "resource template: Word descriptor at 0x0 has 16 bytes, 4 are left"

@@ -61,12 +61,12 @@ def test_bridges_are_those_that_acpiexec_shows(corpus: Corpus, name: str) -> Non
             {
                 "path": bridge.path,
                 "hid": ids,
-                "seg": integer(bridge.segment),
-                "seg_object": bridge.segment.state != "absent",
-                "bbn": integer(bridge.bus),
-                "bbn_object": bridge.bus.state != "absent",
-                "cba": integer(bridge.config_base),
-                "sta_no_hw": integer(bridge.status),
+                "seg": integer(bridge.seg),
+                "seg_object": bridge.seg.state != "absent",
+                "bbn": integer(bridge.bbn),
+                "bbn_object": bridge.bbn.state != "absent",
+                "cba": integer(bridge.cba),
+                "sta_no_hw": integer(bridge.sta),
                 "bus": [[r.minimum, r.maximum] for r in template.resources if r.type == "bus"],
                 "windows": [window(r) for r in template.resources if r.type in ("io", "memory")],
             }

@@ -11,14 +11,12 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
-from rootplex.readers.acpi.madt import read_madt
 from rootplex.readers.first import First
 from rootplex.readers.platform_dt import DtArea
-from rootplex.source.place import Place, TablePlace
+from rootplex.source.place import Place
 
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
 
-_STATUS_PRESENT = 1
 LEGACY_END = 1 << 20
 IO_APIC_SIZE, LOCAL_APIC_SIZE, VTD_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x1000, 0x10000, 0x20000
 
@@ -206,28 +204,17 @@ def acpi_window_areas(facts: Facts) -> Iterator[Area]:
     """The memory windows of the bridges that are there, as far as they surely come out so. Not those
     below 1 MiB: several bridges list VGA's, and a bit in each bridge decides who has it."""
     for bridge in () if facts.acpi is None else facts.acpi.namespace.bridges:
-        if is_present(bridge):
+        if bridge.is_on:
             yield from _template_areas(facts, bridge)
 
 
-def is_present(bridge: AcpiHostBridge) -> bool:
-    """Whether `_STA` surely says that the bridge is there (absent: it is)."""
-    status = bridge.status
-    return status.state == "absent" or bool((status.known or 0) & _STATUS_PRESENT)
-
-
 def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
-    template = bridge.crs.value
     name = name_of(facts, bridge.path)
-    for item in () if template is None else template.certain:
-        if item.type != "memory" or not item.producer or not item.length:
-            continue
-        if item.cpu_minimum + item.length <= LEGACY_END:
-            continue
-        place = bridge.crs.place
-        at = TablePlace(place.file, place.table, item.offset, item.size, place.path)
-        base = item.cpu_minimum
-        yield Area("window", base, base + item.length - 1, name, f"a _CRS window of '{name}'", at)
+    for item in bridge.windows:
+        base, end = item.cpu_minimum, item.cpu_minimum + item.length
+        if item.type == "memory" and end > LEGACY_END:
+            at = bridge.descriptor(item)
+            yield Area("window", base, end - 1, name, f"a _CRS window of '{name}'", at)
 
 
 def acpi_controllers(facts: Facts) -> Iterator[Area]:
@@ -237,9 +224,8 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
     def area(base: int, size: int, what: str, at: Place) -> Area:
         return Area("controller", base, base + size - 1, what, what, at)
 
-    tables = () if facts.acpi is None else facts.acpi.tables
-    table = next((each for each in tables if each.signature == "APIC"), None)
-    if table is None:
+    madt = None if facts.acpi is None else facts.acpi.madt
+    if madt is None:
         described = facts.described
         for each in () if described is None else (*described.interrupt_controllers, *described.iommus):
             if isinstance(each, IoApic):
@@ -247,11 +233,10 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
             elif isinstance(each, IntelVtd):
                 yield area(each.base, VTD_SIZE, f"the VT-d unit {each.name}", each.at("base"))
         return
-    madt = read_madt(table)
     for apic in madt.ioapics:
         yield area(apic.address, IO_APIC_SIZE, f"I/O APIC {apic.id}", apic.place)
     if madt.local_apic and (madt.ioapics or facts.arch == "x86_64"):
-        yield area(madt.local_apic, LOCAL_APIC_SIZE, "the local APIC", table.place(36, 4))
+        yield area(madt.local_apic, LOCAL_APIC_SIZE, "the local APIC", madt.table.place(36, 4))
     for gicd in madt.distributors:
         yield area(gicd.base, DISTRIBUTOR_SIZE, "the GIC distributor", gicd.place)
     for gicr in madt.redistributors:

@@ -16,6 +16,7 @@ from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
@@ -35,6 +36,20 @@ class Joined(Struct, frozen=True):
     dt: DtHostBridge | None = None
     acpi: AcpiHostBridge | None = None
     mcfg: tuple[McfgEntry, ...] = ()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the firmware has it switched on: by the device tree where that has it, else by ACPI."""
+        if self.dt is not None:
+            return self.dt.is_on
+        return self.acpi is None or self.acpi.is_on is not False
+
+    @property
+    def buses(self) -> Buses | None:
+        """Its buses, likewise."""
+        if self.dt is not None:
+            return self.dt.buses
+        return None if self.acpi is None else self.acpi.buses
 
 
 def unmapped(place: Place) -> Place:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.readers.acpi.iort import IdStep, Iort, IortNode, map_id
+from rootplex.readers.buses import Buses
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place
 
@@ -56,12 +57,12 @@ class Run(Struct, frozen=True):
         return self.target == other.target and self.of(rid) == other.of(rid)
 
 
-def dt_runs(map: RidMap, first_bus: int, last_bus: int) -> tuple[Run, ...] | None:
+def dt_runs(map: RidMap, buses: Buses) -> tuple[Run, ...] | None:
     """The map over the RIDs of a bus range; None where a mask scatters it into too many runs.
 
     Targets are node paths; an entry that ends nowhere, or that Linux refuses, is a run without one.
     """
-    low, high = first_bus << 8, last_bus << 8 | 0xFF
+    low, high = buses.rids
     mask = map.mask & (RIDS - 1)
     block = (mask + 1) & ~mask
     constant = block == 1
@@ -91,18 +92,16 @@ def _dt_run(map: RidMap, first: int, last: int, constant: bool) -> Run:
     return Run(first, last, result.entry.target, result.id, constant, result.entry.place)
 
 
-def identity(first_bus: int, last_bus: int, target: object | None, at: Place) -> Run:
+def identity(buses: Buses, target: object | None, at: Place) -> Run:
     """All RIDs of a bus range as they are (`msi-parent`), or nowhere."""
-    low, high = first_bus << 8, last_bus << 8 | 0xFF
+    low, high = buses.rids
     return Run(low, high, target, 0 if target is None else low, False, at)
 
 
-def iort_runs(
-    iort: Iort, node: IortNode, first_bus: int, last_bus: int, wanted: Sequence[int]
-) -> tuple[Run, ...] | None:
+def iort_runs(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -> tuple[Run, ...] | None:
     """The way of the RIDs of a bus range from a root complex to a node of a wanted type; None
     where it has too many runs. Targets are the node's offset in the table."""
-    rid, high = first_bus << 8, last_bus << 8 | 0xFF
+    rid, high = buses.rids
     edges = {each.offset: _edges(each) for each in iort.nodes}
     runs: list[Run] = []
     while rid <= high:

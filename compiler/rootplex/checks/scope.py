@@ -14,7 +14,6 @@ from rootplex.readers.tree import DtNode
 from rootplex.simulator.function import Function
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
 
-ALL_BUSES = (0, 0xFF)
 # MiB-per-bus layouts that are something else: CFG0 of Loongson has 64 KiB a bus, and the Versatile's
 # `reg` is three register blocks.
 _OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
@@ -54,7 +53,7 @@ def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:
 
 def enabled_bridges(facts: Facts) -> Iterator[DtHostBridge]:
     """The host bridges that a kernel binds to: they and all above them are enabled."""
-    return (bridge for bridge in dt_bridges(facts) if bridge.enabled and bridge.ancestors_enabled)
+    return (bridge for bridge in dt_bridges(facts) if bridge.is_on)
 
 
 def xen_bridges(facts: Facts) -> Iterator[tuple[DtHostBridge, BridgeDriver]]:
@@ -69,20 +68,6 @@ def name_of(facts: Facts, path: str) -> str:
     """The description's name of the bridge at a device tree or AML path, else the path."""
     joined = facts.joined(path)
     return path if joined is None else joined.name
-
-
-def buses_of(bridge: DtHostBridge) -> tuple[int, int]:
-    """(first, last) bus; 0 and 0xff where `bus-range` does not say."""
-    cells = bridge.bus_range
-    return ALL_BUSES if cells is None or len(cells) < 2 else (cells[0], cells[1])
-
-
-def bus_count(bridge: DtHostBridge) -> int | None:
-    """How many buses the range holds; None where it is none (cut off, reversed, beyond 0xff)."""
-    if bridge.bus_range is not None and len(bridge.bus_range) < 2:
-        return None
-    first, last = buses_of(bridge)
-    return last - first + 1 if first <= last <= 0xFF else None
 
 
 def config_layout(bridge: DtHostBridge) -> int | None:

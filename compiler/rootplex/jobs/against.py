@@ -25,6 +25,7 @@ from rootplex.model.bridge import Firmware, HostBridge, IommuMap, MsiMap
 from rootplex.model.controllers import Controller
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.header import read_table
+from rootplex.readers.buses import Buses
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Finding, unreadable
 from rootplex.source.place import FilePlace, Place
@@ -101,7 +102,7 @@ def _traits(bridge: HostBridge) -> Traits:
     base = bridge.config.base
     return Traits(
         config=frozenset({base, base - first * ECAM_BUS}) if bridge.config.wrote("base") else frozenset(),
-        buses=(first, bridge.bus_range.last),
+        buses=Buses(first, bridge.bus_range.last),
         windows=frozenset((window.cpu, window.size) for window in bridge.windows),
         segment=bridge.segment,
         enabled=bridge.enabled,

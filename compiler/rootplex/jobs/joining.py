@@ -11,6 +11,7 @@ from rootplex.formats.pci import ECAM_BUS
 from rootplex.jobs.readback import Pair, with_entries
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
 
@@ -20,7 +21,7 @@ class Traits(Struct, frozen=True):
     of the space itself, where it is a window); `windows` (CPU address, size)."""
 
     config: frozenset[int]
-    buses: tuple[int, int]
+    buses: Buses
     windows: frozenset[tuple[int, int]]
     segment: int | None
     enabled: bool
@@ -49,8 +50,7 @@ def matched(left: Sequence[Traits], right: Sequence[Traits]) -> dict[int, int]:
 
 
 def _score(a: Traits, b: Traits) -> tuple[int, int, int, int]:
-    buses = a.buses[0] <= b.buses[1] and b.buses[0] <= a.buses[1]
-    config = buses and bool(a.config & b.config)
+    config = a.buses.common(b.buses) is not None and bool(a.config & b.config)
     same = len(a.windows & b.windows)
     enabled = a.enabled and b.enabled
     return (int(config), same, int(a.segment == b.segment), int(enabled))
@@ -77,38 +77,33 @@ def join_boards(
 
 def dt_traits(bridge: DtHostBridge) -> Traits:
     """Of a node. A window of configuration space (DesignWare) often lies where ECAM does under UEFI."""
-    cells = bridge.bus_range or ()
-    first, last = (cells[0], cells[1]) if len(cells) >= 2 else (0, 0xFF)
+    buses = bridge.buses or ALL_BUSES
     reg = bridge.config_reg
-    config = {reg.cpu, reg.cpu - first * ECAM_BUS} if reg is not None and reg.cpu is not None else set()
+    config = {reg.cpu, reg.cpu - buses.first * ECAM_BUS} if reg is not None and reg.cpu is not None else set()
     return Traits(
         config=frozenset(config),
-        buses=(first, last),
+        buses=buses,
         windows=frozenset((each.cpu, each.size) for each in bridge.windows if each.cpu is not None),
-        segment=bridge.domain,
-        enabled=bridge.enabled and bridge.ancestors_enabled,
+        segment=bridge.segment,
+        enabled=bridge.is_on,
     )
 
 
 def acpi_traits(bridge: AcpiHostBridge, entries: Sequence[McfgEntry]) -> Traits:
     """Of an object: its `_CBA`, or the MCFG entry of its segment and first bus."""
-    template = bridge.crs.value
-    items = () if template is None else template.certain
-    buses = next(((item.minimum, item.maximum) for item in items if item.type == "bus"), (0, 0xFF))
-    segment = bridge.segment.known or 0
+    buses = bridge.buses or ALL_BUSES
+    segment = bridge.segment or 0
     config = {
         entry.base
         for entry in entries
-        if entry.segment == segment and entry.start_bus <= buses[0] <= entry.end_bus
+        if entry.segment == segment and entry.start_bus <= buses.first <= entry.end_bus
     }
-    if bridge.config_base.known is not None:
-        config.add(bridge.config_base.known)
+    if bridge.cba.known is not None:
+        config.add(bridge.cba.known)
     return Traits(
         config=frozenset(config),
         buses=buses,
-        windows=frozenset(
-            (item.cpu_minimum, item.length) for item in items if item.type in ("memory", "io") and item.length
-        ),
+        windows=frozenset((item.cpu_minimum, item.length) for item in bridge.windows),
         segment=segment,
-        enabled=bridge.status.known is None or bool(bridge.status.known & 1),
+        enabled=bridge.is_on is not False,
     )

@@ -116,10 +116,7 @@ def _bridge(described: Described, facts: Facts, outcome: Outcome) -> HostBridge:
 
 def _numbers(joined: Joined | None, root: RootBridge | None, facts: Facts, outcome: Outcome) -> Numbers:
     dt = None if joined is None or joined.dt is None else joined.dt.domain
-    seg = None
-    if joined is not None and joined.acpi is not None:
-        value = joined.acpi.segment
-        seg = 0 if value.state == "absent" else value.value
+    seg = None if joined is None or joined.acpi is None else joined.acpi.segment
     mcfg = joined.mcfg[0].segment if joined is not None and joined.mcfg else None
     iort = None
     if seg is not None and facts.acpi is not None and facts.acpi.iort is not None:
@@ -292,11 +289,10 @@ def reachable_by(bridge: str, platform: Platform, facts: Facts) -> Sequence[str]
     if joined is not None:
         if joined.mcfg:
             ways.append("mcfg")
-        if joined.acpi is not None and joined.acpi.config_base.known:
+        if joined.acpi is not None and joined.acpi.cba.known:
             ways.append("cba")
         if joined.dt is not None and joined.dt.enabled:
             ways.append("dt")
-        segment = None if joined.acpi is None else joined.acpi.segment
-        if platform.arch == "x86_64" and segment is not None and (segment.known or 0) == 0:
+        if platform.arch == "x86_64" and joined.acpi is not None and joined.acpi.segment == 0:
             ways.append("ports")
     return ways

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from rootplex.backends.artifact import BridgeNames, Compiled
 from rootplex.checks.facts import Joined
 from rootplex.formats.devicetree import MapCells
-from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
-from rootplex.readers.acpi.header import Table, read_table
-from rootplex.readers.acpi.iort import read_iort
-from rootplex.readers.acpi.mcfg import McfgEntry, read_mcfg
+from rootplex.readers.acpi.header import read_table
+from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, acpi_firmware, dt_firmware
 from rootplex.simulator.inputs import Artifacts, Blob
 
 # What the simulator is given of a compiled platform, in the order a firmware lists it. The stub
@@ -48,19 +47,7 @@ def read_acpi(artifacts: Artifacts, bridges: Sequence[str] | None = None) -> Acp
     """The tables' facts, AML through one acpiexec where the bridges' paths are given."""
     if not artifacts.tables:
         return None
-    tables = [read_table(blob.data, blob.file) for blob in artifacts.tables]
-    mcfg = _first(tables, "MCFG")
-    iort = _first(tables, "IORT")
-    return AcpiFirmware(
-        tables=tuple(tables),
-        namespace=evaluate(tables, bridges),
-        mcfg=None if mcfg is None else read_mcfg(mcfg),
-        iort=None if iort is None else read_iort(iort),
-    )
-
-
-def _first(tables: Iterable[Table], signature: str) -> Table | None:
-    return next((table for table in tables if table.signature == signature), None)
+    return acpi_firmware([read_table(blob.data, blob.file) for blob in artifacts.tables], bridges)
 
 
 def join_named(
@@ -95,21 +82,17 @@ def with_entries(pairs: Sequence[Pair], entries: Sequence[McfgEntry]) -> tuple[J
 def _agreement(entry: McfgEntry, dt: DtHostBridge | None, acpi: AcpiHostBridge | None) -> int:
     """How many of segment, buses and address an entry shares with what the firmware says of a bridge."""
     segments: set[int] = set()
-    buses: set[tuple[int, int]] = set()
+    buses: set[Buses] = set()
     bases: set[int] = set()
     if acpi is not None:
-        segments.add(acpi.segment.value or 0)
-        template = acpi.crs.value
-        for item in () if template is None else template.resources:
-            if item.type == "bus":
-                buses.add((item.minimum, item.maximum))
+        segments.add(acpi.segment or 0)
+        buses |= {acpi.buses} if acpi.buses is not None else set()
     if dt is not None:
-        if dt.domain is not None:
-            segments.add(dt.domain)
-        first, last = (dt.bus_range or (0, 0xFF))[:2] if len(dt.bus_range or (0, 0)) >= 2 else (0, 0xFF)
-        buses.add((first, last))
+        segments |= {dt.segment} if dt.segment is not None else set()
+        own = dt.buses or ALL_BUSES
+        buses.add(own)
         if dt.config_reg is not None and dt.config_reg.cpu is not None:
-            bases.add(dt.config_reg.cpu - (first << 20))
-    inside = any(entry.start_bus <= first and last <= entry.end_bus for first, last in buses)
-    overlaps = any(entry.start_bus <= last and first <= entry.end_bus for first, last in buses)
+            bases.add(dt.config_reg.cpu - (own.first << 20))
+    inside = any(entry.start_bus <= each.first and each.last <= entry.end_bus for each in buses)
+    overlaps = any(entry.start_bus <= each.last and each.first <= entry.end_bus for each in buses)
     return (entry.segment in segments) + (entry.base in bases) + inside + overlaps

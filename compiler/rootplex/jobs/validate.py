@@ -136,16 +136,14 @@ def _text(node: object, key: str) -> str | None:
 def bridge_of(joined: Joined) -> HostBridge:
     """A bridge by the device tree where that has it, else by ACPI."""
     dt, acpi = joined.dt, joined.acpi
-    seg = None
-    if acpi is not None:
-        seg = 0 if acpi.segment.state == "absent" else acpi.segment.known
+    seg = None if acpi is None else acpi.segment
     domain = None if dt is None else dt.domain
     mcfg = joined.mcfg[0] if joined.mcfg else None
     return HostBridge(
         name=joined.name,
-        enabled=_enabled(joined),
+        enabled=joined.is_on,
         segment=domain if domain is not None else seg,
-        bus_range=_buses(joined),
+        bus_range=None if joined.buses is None else (joined.buses.first, joined.buses.last),
         ecam=_ecam(joined),
         windows=tuple(_windows(joined)),
         numbers=Numbers(dt=domain, mcfg=None if mcfg is None else mcfg.segment, seg=seg),
@@ -162,22 +160,6 @@ def _maps(bridge: DtHostBridge) -> Iterator[tuple[str, int | None]]:
         yield "msi-parent", None
     if bridge.iommus:
         yield "iommus", None
-
-
-def _enabled(joined: Joined) -> bool:
-    if joined.dt is not None:
-        return joined.dt.enabled and joined.dt.ancestors_enabled
-    status = None if joined.acpi is None else joined.acpi.status.known
-    return status is None or bool(status & 1)
-
-
-def _buses(joined: Joined) -> tuple[int, int] | None:
-    if joined.dt is not None:
-        cells = joined.dt.bus_range
-        return (0, 0xFF) if cells is None or len(cells) < 2 else (cells[0], cells[1])
-    template = None if joined.acpi is None else joined.acpi.crs.value
-    items = () if template is None else template.certain
-    return next(((item.minimum, item.maximum) for item in items if item.type == "bus"), None)
 
 
 def _ecam(joined: Joined) -> Ecam | None:
@@ -197,16 +179,14 @@ def _windows(joined: Joined) -> Iterator[Window]:
     if joined.dt is not None:
         yield from (_dt_window(window) for window in _true_windows(joined.dt))
         return
-    template = None if joined.acpi is None else joined.acpi.crs.value
-    for item in () if template is None else template.certain:
-        if item.type in ("memory", "io") and item.producer and item.length:
-            yield Window(
-                space="io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
-                prefetchable=item.prefetchable,
-                pci=item.minimum,
-                cpu=item.cpu_minimum,
-                size=item.length,
-            )
+    for item in () if joined.acpi is None else joined.acpi.windows:
+        yield Window(
+            space="io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
+            prefetchable=item.prefetchable,
+            pci=item.minimum,
+            cpu=item.cpu_minimum,
+            size=item.length,
+        )
 
 
 def _true_windows(bridge: DtHostBridge) -> list[DtWindow]:

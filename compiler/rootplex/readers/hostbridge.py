@@ -22,6 +22,7 @@ from rootplex.readers.address import (
     window_problems,
     windows,
 )
+from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.controllers import Controller, known_controller
 from rootplex.readers.intx import InterruptMap, devfn_of, interrupt_map
 from rootplex.readers.problem import Problem
@@ -93,6 +94,25 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
     def place(self, property: str | None = None, cell: int | None = None) -> DtPlace:
         """The place of the node, a property of it, or one cell of that."""
         return DtPlace(self.file, self.path, property, cell)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a kernel makes a device of it: it and all nodes above are enabled."""
+        return self.enabled and self.ancestors_enabled
+
+    @property
+    def segment(self) -> int | None:
+        """The segment number that it asks for: the low 16 bits of `linux,pci-domain`."""
+        return None if self.domain is None else self.domain & 0xFFFF
+
+    @property
+    def buses(self) -> Buses | None:
+        """Its buses; 0 to 0xff where `bus-range` is absent, None where that holds none (cut off, reversed,
+        beyond 0xff)."""
+        if self.bus_range is None:
+            return ALL_BUSES
+        first, last = self.bus_range[:2] if len(self.bus_range) >= 2 else (1, 0)
+        return Buses(first, last) if first <= last <= ALL_BUSES.last else None
 
     def reg_named(self, name: str) -> DtReg | None:
         """The `reg` entry of that name in `reg-names`."""

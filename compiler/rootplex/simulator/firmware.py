@@ -10,9 +10,7 @@ from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.iort import read_iort
-from rootplex.readers.acpi.iort_facts import Iort
-from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
+from rootplex.readers.acpi.tables import AcpiTables
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
 from rootplex.readers.tree import Tree
@@ -26,18 +24,10 @@ class DtFirmware(Struct, frozen=True):
     platform: DtPlatform
 
 
-class AcpiFirmware(Struct, frozen=True):
-    """ACPI: all tables, the namespace of DSDT and SSDTs, and the first MCFG and IORT (None:
-    absent), which is the one an operating system takes."""
+class AcpiFirmware(AcpiTables, frozen=True, dict=True):
+    """ACPI: all tables, and the namespace of DSDT and SSDTs."""
 
-    tables: tuple[Table, ...]
     namespace: Namespace
-    mcfg: Mcfg | None = None
-    iort: Iort | None = None
-
-    def has_table(self, *signatures: str) -> bool:
-        """Whether a table of one of the signatures is there."""
-        return any(table.signature in signatures for table in self.tables)
 
 
 def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:
@@ -45,13 +35,7 @@ def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:
     return DtFirmware(tree, pci_host_bridges(tree, cells), read_platform(tree))
 
 
-def acpi_firmware(tables: Sequence[Table]) -> AcpiFirmware:
-    """The facts of ACPI tables. Raises `Unreadable` where MCFG, IORT or the AML cannot be read."""
-    mcfg = next((table for table in tables if table.signature == "MCFG"), None)
-    iort = next((table for table in tables if table.signature == "IORT"), None)
-    return AcpiFirmware(
-        tuple(tables),
-        evaluate(tables),
-        None if mcfg is None else read_mcfg(mcfg),
-        None if iort is None else read_iort(iort),
-    )
+def acpi_firmware(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> AcpiFirmware:
+    """The facts of ACPI tables; `bridges` are the AML paths of its host bridges, where they are known. Raises
+    `Unreadable` where the AML cannot be read."""
+    return AcpiFirmware(tuple(tables), evaluate(tables, bridges))

@@ -23,6 +23,15 @@ class Span(Struct, frozen=True, order=True):
     end_line: int
     end_column: int
 
+    def holds(self, other: Place) -> bool:
+        """Whether another stretch lies within it."""
+        return (
+            isinstance(other, Span)
+            and self.file == other.file
+            and (self.line, self.column) <= (other.line, other.column)
+            and (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        )
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 

@@ -16,8 +16,6 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts, Joined
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge, Namespace, Template, Value
 from rootplex.readers.acpi.header import Table, read_table
-from rootplex.readers.acpi.iort import read_iort
-from rootplex.readers.acpi.mcfg import read_mcfg
 from rootplex.readers.acpi.resources import Resource
 from rootplex.simulator.firmware import AcpiFirmware
 from rootplex.source.finding import Finding
@@ -201,14 +199,14 @@ def template(*items: Resource, steady: bool = True) -> Value[Template]:
 def bridge(**values: object) -> AcpiHostBridge:
     """PCI0 with all buses of segment 0, and what is given."""
     fields: dict[str, object] = dict.fromkeys(
-        ("segment", "bus", "config_base", "uid", "status", "proximity", "prt", "osc", "preserve"), ABSENT
+        ("seg", "bbn", "cba", "uid", "sta", "dma", "pxm", "prt", "osc", "preserve"), ABSENT
     )
     fields |= {
         "path": "\\_SB.PCI0",
         "hid": "PNP0A08",
         "cids": ("PNP0A03",),
         "place": AT,
-        "coherent": known(1),
+        "cca": known(1),
     }
     fields["crs"] = template(resource("bus", 0, 256, "Word"))
     return AcpiHostBridge(**(fields | values))  # type: ignore[arg-type]
@@ -226,15 +224,12 @@ def vendor(
     arch: str = "x86_64",
 ) -> tuple[Finding, ...]:
     """The findings on the tables of a machine that nobody described."""
-    first = {each.signature: each for each in reversed(tables)}
     bridges = (bridge(),) if bridges is None else bridges
     motherboard = () if reserved is None else (reserving(*reserved),)
     space = Namespace("case", bridges, motherboard, ())
     acpi = AcpiFirmware(
         tables=tables,
         namespace=space,
-        mcfg=read_mcfg(first["MCFG"]) if "MCFG" in first else None,
-        iort=read_iort(first["IORT"]) if "IORT" in first else None,
     )
     joined = tuple(Joined(each.path, acpi=each) for each in bridges)
     return run_checks(Facts(arch=arch, acpi=acpi, bridges=joined), "artifacts")
@@ -329,15 +324,15 @@ def test_crs_without_buses() -> None:
 
 
 def test_a_bridge_that_is_off_and_still_listed() -> None:
-    found = vendor(mcfg(entry(E0)), bridges=(bridge(status=known(0)),), reserved=ECAM)
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(sta=known(0)),), reserved=ECAM)
     assert codes(found) == [("RPX0722", "warning")]
 
 
 def test_cba_beside_mcfg() -> None:
-    assert codes(
-        vendor(mcfg(entry(E0)), bridges=(bridge(config_base=known(0xD0000000)),), reserved=ECAM)
-    ) == [("RPX0727", "error")]
-    assert codes(vendor(mcfg(entry(E0)), bridges=(bridge(config_base=known(E0)),), reserved=ECAM)) == []
+    assert codes(vendor(mcfg(entry(E0)), bridges=(bridge(cba=known(0xD0000000)),), reserved=ECAM)) == [
+        ("RPX0727", "error")
+    ]
+    assert codes(vendor(mcfg(entry(E0)), bridges=(bridge(cba=known(E0)),), reserved=ECAM)) == []
 
 
 @pytest.mark.parametrize(
@@ -349,7 +344,7 @@ def test_cba_beside_mcfg() -> None:
     ],
 )
 def test_segments_that_cannot_be_relied_on(segment: Value[object], level: str) -> None:
-    found = vendor(mcfg(entry(E0)), bridges=(bridge(segment=segment),), reserved=ECAM)
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(seg=segment),), reserved=ECAM)
     assert codes(only(found, "RPX0734")) == [("RPX0734", level)]
 
 
@@ -358,7 +353,7 @@ def test_what_is_unknown_gives_no_error() -> None:
     value: Value[object] = Value("unknown", 9, "computed from PCIC", AT)
     items = (resource("bus", 0, 1, "Word"), resource("memory", E0, 1 << 20))
     crs = replace(template(*items, steady=False), state="unknown")
-    unsure = bridge(segment=value, crs=crs)
+    unsure = bridge(seg=value, crs=crs)
     assert all(each.level != "error" for each in vendor(mcfg(entry(E0)), bridges=(unsure,), reserved=ECAM))
 
 

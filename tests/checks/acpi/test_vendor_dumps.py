@@ -9,9 +9,8 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.jobs.readback import with_entries
 from rootplex.readers.acpi.acpidump import read_tables
-from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.mcfg import read_mcfg
-from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.simulator.firmware import acpi_firmware
 from rootplex.source.finding import Finding, Level
 
 # From tests/corpus/README.md and `expected_findings`: machine, codes, and a piece of the place.
@@ -37,7 +36,7 @@ def findings(corpus: Corpus) -> dict[str, tuple[Finding, ...]]:
         tables = read_tables(corpus(name), name)
         table = tables.first("MCFG")
         assert table is not None
-        acpi = AcpiFirmware(tables=tables.tables, namespace=evaluate(tables.tables), mcfg=read_mcfg(table))
+        acpi = acpi_firmware(tables.tables)
         bridges = with_entries(
             [(each.path, None, each) for each in acpi.namespace.bridges], read_mcfg(table).entries
         )

@@ -9,9 +9,7 @@ from tests.corpus.board_corpus import Corpus
 
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.acpidump import read_tables
-from rootplex.readers.acpi.aml import evaluate
-from rootplex.readers.acpi.mcfg import read_mcfg
-from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.simulator.firmware import acpi_firmware
 
 CONFIG_ONE = "config: {base: 0x40_1000_0000}"
 CONFIG_TWO = "config: {base: 0x40_1100_0000}"
@@ -83,9 +81,7 @@ def test_real_dumps(corpus: Corpus, name: str) -> None:
     """IdeaPad Z470: buses up to 255 run past 4 GiB, over I/O APIC, local APIC and flash. VGA's window,
     which both bridges of the Precision T3600 list, is no overlap."""
     tables = read_tables(corpus(name), name)
-    table = tables.first("MCFG")
-    mcfg = None if table is None else read_mcfg(table)
-    acpi = AcpiFirmware(tables.tables, evaluate(tables.tables), mcfg)
+    acpi = acpi_firmware(tables.tables)
     found = [
         (each.code, str(each.level), each.at.at()["offset"])
         for each in given_findings(Facts(acpi=acpi, arch="x86_64"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import Namespace
 from rootplex.readers.acpi.header import Table, read_table
-from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
@@ -144,9 +143,4 @@ def scope(type: int, bus: int, *path: tuple[int, int]) -> bytes:
 
 def acpi(*tables: Table, namespace: Namespace | None = None) -> AcpiFirmware:
     """The facts of some tables; without a namespace there are no devices."""
-    found = next((t for t in tables if t.signature == "IORT"), None)
-    return AcpiFirmware(
-        tables,
-        namespace or Namespace("dsdt.aml", (), (), ()),
-        iort=None if found is None else read_iort(found),
-    )
+    return AcpiFirmware(tables, namespace or Namespace("dsdt.aml", (), (), ()))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
-from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import name_of
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.model.bridge import HostBridge
-from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template, Value
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
-from rootplex.readers.acpi.resources import Resource
 from rootplex.source.place import TablePlace
 
 _IORT_STEPS = 2
@@ -24,44 +20,10 @@ SEGMENTS = "segments of IORT"
 """What a finding about the set of root complexes bears on."""
 
 
-class Buses(Struct, frozen=True):
-    """The bus range of a `_CRS`, and its descriptor."""
-
-    first: int
-    last: int
-    at: TablePlace
-
-    def __str__(self) -> str:
-        return f"{self.first:#04x}-{self.last:#04x}"
-
-
 def bridges(facts: Facts) -> Iterator[AcpiHostBridge]:
     """The host bridges of AML that are surely there."""
     if facts.acpi is not None:
-        yield from (bridge for bridge in facts.acpi.namespace.bridges if is_present(bridge))
-
-
-def segment_of(bridge: AcpiHostBridge) -> int | None:
-    """The segment that Linux takes: `_SEG`'s low 16 bits, 0 without; None where it cannot be known."""
-    if bridge.segment.state == "absent":
-        return 0
-    return None if bridge.segment.known is None else bridge.segment.known & 0xFFFF
-
-
-def buses_of(bridge: AcpiHostBridge) -> Buses | None:
-    """The last bus descriptor that is not empty, as Linux takes it; None without a certain one."""
-    template = bridge.crs.value
-    found = [item for item in (template.certain if template else ()) if item.type == "bus" and item.length]
-    if not found:
-        return None
-    item = found[-1]
-    return Buses(item.minimum, item.minimum + item.length - 1, descriptor(bridge.crs, item))
-
-
-def descriptor(value: Value[Template], item: Resource) -> TablePlace:
-    """The place of one descriptor of a `_CRS`."""
-    place = value.place
-    return TablePlace(place.file, place.table, item.offset, item.size, place.path)
+        yield from (bridge for bridge in facts.acpi.namespace.bridges if bridge.is_on)
 
 
 def mcfg_of(facts: Facts) -> Mcfg | None:
@@ -115,7 +77,7 @@ def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:
         wanted |= {each.offset for each in leading}
     segments = {data.segment for each, data in root_complexes(iort) if each.offset in wanted}
     for bridge in bridges(facts):
-        if segment_of(bridge) in segments:
+        if bridge.segment in segments:
             yield name_of(facts, bridge.path)
 
 

@@ -14,15 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
-    Buses,
     bridges,
-    buses_of,
-    segment_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.buses import Buses
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -42,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each later bridge with buses of an earlier one."""
     seen: list[tuple[int, Buses, AcpiHostBridge]] = []
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
+        segment, buses = bridge.segment, bridge.buses
         if segment is None or buses is None:
             continue
         for other_segment, theirs, other in seen:
@@ -51,10 +49,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name, first = name_of(facts, bridge.path), name_of(facts, other.path)
             yield RULE.finding(
-                buses.at,
+                bridge.buses_at,
                 f"{name} and {first} both have buses {low:#04x}-{high:#04x} of segment {segment}",
                 related=[
-                    (theirs.at, f"the buses of {first}"),
+                    (other.buses_at, f"the buses of {first}"),
                     *_segments(facts, bridge, other),
                 ],
                 help="give them disjoint buses, or segments of their own",
@@ -67,5 +65,5 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _segments(facts: Facts, *of: AcpiHostBridge) -> Iterator[tuple[Place, str]]:
     for bridge in of:
-        said = "is absent: segment 0" if bridge.segment.state == "absent" else f"is {bridge.segment.value}"
-        yield bridge.segment.place, f"_SEG of {name_of(facts, bridge.path)} {said}"
+        said = "is absent: segment 0" if bridge.seg.state == "absent" else f"is {bridge.seg.value}"
+        yield bridge.seg.place, f"_SEG of {name_of(facts, bridge.path)} {said}"

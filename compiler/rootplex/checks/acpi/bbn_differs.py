@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -32,14 +31,14 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge whose two first buses differ."""
     for bridge in bridges(facts):
-        buses, first = buses_of(bridge), bridge.bus.known
+        buses, first = bridge.buses, bridge.bbn.known
         if buses is None or first is None or first == buses.first:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            bridge.bus.place,
+            bridge.bbn.place,
             f"_BBN of {name} is {first:#04x}, its _CRS begins at bus {buses.first:#04x}",
-            related=[(buses.at, "the bus range of _CRS")],
+            related=[(bridge.buses_at, "the bus range of _CRS")],
             help="let _BBN be the first bus of _CRS",
             subject=name,
         )

@@ -16,14 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
-    Buses,
     bridges,
-    buses_of,
     described_bridge,
     entries,
     entry_at,
     mcfg_of,
-    segment_of,
     shown,
 )
 from rootplex.checks.causes import MCFG_UNUSABLE
@@ -31,6 +28,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.buses import Buses
 from rootplex.simulator.linux.mcfg_quirks import quirk
 from rootplex.source.finding import Finding, Level
 
@@ -50,8 +48,8 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that nothing gives a configuration space."""
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
-        if segment is None or buses is None or bridge.config_base.state != "absent":
+        segment, buses = bridge.segment, bridge.buses
+        if segment is None or buses is None or bridge.cba.state != "absent":
             continue
         if entry_at(facts, segment, buses.first) is not None or _by_quirk(facts, segment):
             continue
@@ -66,13 +64,13 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
     meant = () if joined is None else joined.mcfg
     known = {entry.segment for entry in entries(facts)}
     x86 = facts.arch == "x86_64"
-    has_seg = bridge.segment.state == "known" and segment not in known
+    has_seg = bridge.seg.state == "known" and segment not in known
     notes = ["Linux on x86 reaches it by ports, 256 bytes a function"] if x86 else []
     if mcfg_of(facts) is None:
         notes.append("there is no MCFG")
     warning = (x86 and segment == 0) or not _is_ecam(facts, name)
     return RULE.finding(
-        bridge.segment.place if has_seg else buses.at,
+        bridge.seg.place if has_seg else bridge.buses_at,
         f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
         level=Level.WARNING if warning else Level.ERROR,
         related=[(entry.place, f"seems to be meant: {shown(entry)}") for entry in meant],

@@ -14,10 +14,8 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
     entry_at,
     field,
-    segment_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -36,14 +34,14 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge with two bases."""
     for bridge in bridges(facts):
-        base, segment, buses = bridge.config_base.known, segment_of(bridge), buses_of(bridge)
+        base, segment, buses = bridge.cba.known, bridge.segment, bridge.buses
         if not base or segment is None or buses is None:
             continue
         entry = entry_at(facts, segment, buses.first)
         if entry is not None and entry.base != base:
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                bridge.config_base.place,
+                bridge.cba.place,
                 f"_CBA of {name} is {base:#x}, its MCFG entry has {entry.base:#x}",
                 related=[(field(entry, "base"), "the entry's base")],
                 notes=("both are the address of bus 0",),

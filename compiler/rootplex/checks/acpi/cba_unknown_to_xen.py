@@ -35,11 +35,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     wanted = {name for guest in described.xen.guests for name in guest.devices}
     owners = {bridge.name: device.label for bridge, device in described.walk() if device.name in wanted}
     for joined in facts.bridges:
-        if joined.acpi is None or joined.mcfg or not joined.acpi.config_base.known:
+        if joined.acpi is None or joined.mcfg or not joined.acpi.cba.known:
             continue
         if joined.name in owners:
             yield RULE.finding(
-                joined.acpi.config_base.place,
+                joined.acpi.cba.place,
                 f"Xen is not told of the ECAM of {joined.name}, where {owners[joined.name]} is",
                 notes=("Linux reports MCFG's entries before the first device, and nothing found by _CBA",),
                 help="let MCFG have the bridge, or give the guest another device",

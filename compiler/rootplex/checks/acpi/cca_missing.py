@@ -32,7 +32,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that does not say whether its DMA is coherent."""
     for bridge in bridges(facts) if facts.arch in ("arm64", "riscv64") else ():
-        if bridge.coherent.state == "absent":
+        if bridge.cca.state == "absent":
             name = name_of(facts, bridge.path)
             nested = bridge.path.count(".") > 1
             yield RULE.finding(

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    descriptor,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -51,7 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name = name_of(facts, device.path)
             yield RULE.finding(
-                descriptor(device.crs, item),
+                device.descriptor(item),
                 f"a {item.type} descriptor of {name} spans {spanned:#x} and has length {item.length:#x}",
                 notes=(f"{item.minimum:#x}-{item.maximum:#x}",),
                 help="let the length be maximum - minimum + 1",

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
-    segment_of,
-)
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.dmar import read_dmar
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -31,11 +27,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each unit without a bridge."""
     if facts.acpi is None:
         return
-    table = next((each for each in facts.acpi.tables if each.signature == "DMAR"), None)
-    segments = {segment_of(bridge) for bridge in facts.acpi.namespace.bridges}
-    if table is None or None in segments or not segments:
+    dmar = facts.acpi.dmar
+    segments = {bridge.segment for bridge in facts.acpi.namespace.bridges}
+    if dmar is None or None in segments or not segments:
         return
-    for unit in read_dmar(table).drhds:
+    for unit in dmar.drhds:
         if unit.segment not in segments:
             yield RULE.finding(
                 unit.place,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.formats.acpi import DMAR_DRHD
-from rootplex.readers.acpi.dmar import Drhd, read_dmar
+from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.fields import place_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -30,18 +30,16 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each unit after the first with the registers of one in another segment."""
-    if facts.acpi is None:
-        return
-    table = next((each for each in facts.acpi.tables if each.signature == "DMAR"), None)
-    if table is None:
+    dmar = None if facts.acpi is None else facts.acpi.dmar
+    if dmar is None:
         return
 
     def segment(unit: Drhd) -> Place:
         assert unit.place.offset is not None
-        return place_of(table, unit.place.offset, DMAR_DRHD, "segment")
+        return place_of(dmar.table, unit.place.offset, DMAR_DRHD, "segment")
 
     first: dict[int, Drhd] = {}
-    for unit in read_dmar(table).drhds:
+    for unit in dmar.drhds:
         other = first.setdefault(unit.base, unit)
         if other.segment != unit.segment:
             yield RULE.finding(

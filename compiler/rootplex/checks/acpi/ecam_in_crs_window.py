@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    descriptor,
     entries,
     field,
     owners_of,
@@ -59,7 +58,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             name = name_of(facts, bridge.path)
             yield RULE.finding(
-                descriptor(bridge.crs, item),
+                bridge.descriptor(item),
                 f"the window {low:#x}-{high - 1:#x} of {name} has ECAM in it",
                 related=[(field(entry, "base"), shown(entry))],
                 help="take the configuration space out of the window",

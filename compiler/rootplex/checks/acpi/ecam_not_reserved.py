@@ -18,11 +18,9 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
     entries,
     entry_for,
     field,
-    segment_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -76,7 +74,7 @@ def _regions(facts: Facts, x86: bool) -> Iterator[tuple[McfgEntry, int, int]]:
         yield from ((entry, entry.start_bus, entry.end_bus) for entry in entries(facts))
         return
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
+        segment, buses = bridge.segment, bridge.buses
         entry = (
             None if segment is None or buses is None else entry_for(facts, segment, buses.first, buses.last)
         )
@@ -89,7 +87,7 @@ def _consumed(devices: tuple[AcpiDevice, ...]) -> tuple[list[tuple[int, int]], b
     ranges: list[tuple[int, int]] = []
     certain = True
     for device in devices:
-        if device.status.known is not None and not device.status.known & 1:
+        if device.sta.known is not None and not device.sta.known & 1:
             continue
         template = device.crs.value
         certain = certain and (template is not None or device.crs.state != "unknown")

@@ -28,7 +28,7 @@ from rootplex.readers.acpi.fields import place_of
 from rootplex.readers.acpi.iort import (
     ItsGroup,
 )
-from rootplex.readers.acpi.madt import Madt, read_madt
+from rootplex.readers.acpi.madt import Madt
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -42,7 +42,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each id without an ITS."""
     iort = iort_of(facts)
-    madt = _madt(facts)
+    madt = None if facts.acpi is None else facts.acpi.madt
     known = _known(facts, madt)
     frames = madt is not None and not madt.its and bool(madt.msi_frames)
     if iort is None or known is None:
@@ -59,14 +59,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                     help="name an ITS by its id in MADT",
                     about=with_maps(*bridges_of(facts, node)),
                 )
-
-
-def _madt(facts: Facts) -> Madt | None:
-    tables = () if facts.acpi is None else facts.acpi.tables
-    table = next((table for table in tables if table.signature == "APIC"), None)
-    if table is None:
-        return None
-    return read_madt(table)
 
 
 def _known(facts: Facts, madt: Madt | None) -> frozenset[int] | None:

@@ -14,9 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
     iort_of,
-    segment_of,
     takes_iort,
 )
 from rootplex.checks.causes import with_maps
@@ -51,20 +49,20 @@ def check(facts: Facts) -> Iterator[Finding]:
     if iort is None or not takes_iort(facts):
         return
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
+        segment, buses = bridge.segment, bridge.buses
         node = None if segment is None else root_complex(iort, segment)
         if node is None or buses is None or not node.mappings:
             continue
-        runs = iort_runs(iort, node, buses.first, buses.last, (*SMMU_TYPES, *ITS_TYPES))
+        runs = iort_runs(iort, node, buses, (*SMMU_TYPES, *ITS_TYPES))
         left = holes(runs or ())
-        if not left or sum(run.last - run.first + 1 for run in left) == (buses.last - buses.first + 1) << 8:
+        if not left or sum(run.last - run.first + 1 for run in left) == buses.count << 8:
             continue
         name = name_of(facts, bridge.path)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield RULE.finding(
             node.place,
             f"IORT maps no id for requesters {shown}{', …' if len(left) > 3 else ''} of {name}",
-            related=[(buses.at, f"its buses are {buses}")],
+            related=[(bridge.buses_at, f"its buses are {buses}")],
             help="map all ids of the bus range, ports included",
             subject=name,
             about=with_maps(name),

@@ -18,7 +18,6 @@ from rootplex.checks.acpi._tables import (
     bridges,
     iort_of,
     root_complexes,
-    segment_of,
     takes_iort,
 )
 from rootplex.checks.causes import with_maps
@@ -48,17 +47,17 @@ def check(facts: Facts) -> Iterator[Finding]:
     nodes = list(root_complexes(iort_of(facts)))
     if not nodes or not takes_iort(facts):
         return
-    segments = {segment_of(bridge) for bridge in bridges(facts)}
+    segments = {bridge.segment for bridge in bridges(facts)}
     iort = iort_of(facts)
     assert iort is not None  # it has nodes
     stray = [(node, data.segment) for node, data in nodes if data.segment not in segments]
     for bridge in bridges(facts):
-        segment = segment_of(bridge)
+        segment = bridge.segment
         if segment is None or any(data.segment == segment for _, data in nodes):
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            bridge.segment.place,
+            bridge.seg.place,
             f"IORT has no root complex for segment {segment} of {name}",
             related=[
                 (iort.place(node, "segment"), f"no bridge has this segment, {number}")

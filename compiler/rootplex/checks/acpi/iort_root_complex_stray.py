@@ -16,7 +16,6 @@ from rootplex.checks.acpi._tables import (
     bridges_of,
     iort_of,
     root_complexes,
-    segment_of,
     takes_iort,
 )
 from rootplex.checks.causes import with_maps
@@ -40,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     iort = iort_of(facts)
     if iort is None or facts.acpi is None or not takes_iort(facts):
         return
-    segments = {segment_of(bridge) for bridge in facts.acpi.namespace.bridges}
+    segments = {bridge.segment for bridge in facts.acpi.namespace.bridges}
     if None in segments or not segments:
         return
     for node, data in root_complexes(iort):

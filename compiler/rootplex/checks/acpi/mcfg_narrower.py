@@ -16,11 +16,9 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
     entry_at,
     entry_for,
     field,
-    segment_of,
 )
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.facts import Facts
@@ -43,15 +41,15 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that reaches beyond its entry."""
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
-        if segment is None or buses is None or bridge.config_base.state != "absent":
+        segment, buses = bridge.segment, bridge.buses
+        if segment is None or buses is None or bridge.cba.state != "absent":
             continue
         entry = entry_at(facts, segment, buses.first)
         if entry is None or entry_for(facts, segment, buses.first, buses.last) is not None:
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(
-            buses.at,
+            bridge.buses_at,
             f"{name} has buses {buses}, its MCFG entry {entry.start_bus:#04x}-{entry.end_bus:#04x}",
             level=Level.WARNING if facts.arch == "x86_64" else Level.ERROR,
             related=[(field(entry, "end_bus"), "the entry ends here")],

@@ -16,10 +16,8 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
-    buses_of,
     entries,
     field,
-    segment_of,
     shown,
 )
 from rootplex.checks.facts import Facts
@@ -43,14 +41,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     every = facts.acpi.namespace.bridges
     there = {bridge.path for bridge in bridges(facts)}
-    if any(segment_of(bridge) is None or buses_of(bridge) is None for bridge in every):
+    if any(bridge.segment is None or bridge.buses is None for bridge in every):
         return
     owned = {entry.index for joined in facts.bridges for entry in joined.mcfg}
     for entry in entries(facts):
         if entry.index in owned:
             continue
         owners = [bridge for bridge in every if _has(bridge, entry)]
-        if any(bridge.path in there or bridge.status.known is None for bridge in owners):
+        if any(bridge.path in there or bridge.sta.known is None for bridge in owners):
             continue
         off = owners[0] if owners else None
         yield RULE.finding(
@@ -59,13 +57,13 @@ def check(facts: Facts) -> Iterator[Finding]:
                 "  ", " "
             ),
             level=Level.WARNING if off or facts.described is not None else Level.NOTE,
-            related=[(off.status.place, f"{name_of(facts, off.path)} is not there")] if off else (),
+            related=[(off.sta.place, f"{name_of(facts, off.path)} is not there")] if off else (),
             help="leave the entry out",
         )
 
 
 def _has(bridge: AcpiHostBridge, entry: McfgEntry) -> bool:
-    buses = buses_of(bridge)
+    buses = bridge.buses
     assert buses is not None  # the caller looked
     overlap = buses.first <= entry.end_bus and entry.start_bus <= buses.last
-    return overlap and segment_of(bridge) == entry.segment
+    return overlap and bridge.segment == entry.segment

@@ -17,7 +17,6 @@ from rootplex.checks.acpi._tables import (
     bridges,
     iort_of,
     root_complexes,
-    segment_of,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -40,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     iort = iort_of(facts)
     if iort is None:
         return
-    keeping = {segment_of(bridge) for bridge in bridges(facts) if bridge.preserve.known == 0}
+    keeping = {bridge.segment for bridge in bridges(facts) if bridge.preserve.known == 0}
     for node in iort.nodes:
         if not isinstance(node.data, Rmr):
             continue

@@ -35,7 +35,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge whose segment cannot be relied on."""
     for bridge in bridges(facts):
-        value = bridge.segment
+        value = bridge.seg
         name = name_of(facts, bridge.path)
         if value.state == "failed":
             text, level = f"_SEG of {name} has no value: {value.reason}", Level.ERROR

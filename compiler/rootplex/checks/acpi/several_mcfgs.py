@@ -30,7 +30,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each MCFG after the first."""
-    tables = [each for each in (facts.acpi.tables if facts.acpi else ()) if each.signature == "MCFG"]
+    tables = () if facts.acpi is None else facts.acpi.all("MCFG")
     for table in tables[1:]:
         first, other = read_mcfg(tables[0]), read_mcfg(table)
         same = [_content(each) for each in first.entries] == [_content(each) for each in other.entries]

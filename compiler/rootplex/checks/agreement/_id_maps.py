@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi._tables import iort_of, segment_of
+from rootplex.checks.acpi._tables import iort_of
 from rootplex.checks.agreement._parties import (
     both,
     common_buses,
@@ -24,16 +24,17 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.idfunction import Run, differences, identity, iort_runs
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import root_complex
+from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding
 
-TreeRuns: TypeAlias = Callable[[DtHostBridge, int, int], tuple[Run, ...] | None]
+TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Run, ...] | None]
 
 
 class IdMap(Struct, frozen=True, kw_only=True):
     """One kind of map: the description's `key`, what its ids are called, the kinds of controller that
     the tree's map and IORT lead to, the maps that the ids go through, and how the tree's node becomes runs
-    from first to last RID (None: too long to follow)."""
+    of these buses (None: too long to follow)."""
 
     key: Literal["iommu", "msi"]
     id_name: Literal["StreamID", "DeviceID"]
@@ -70,16 +71,15 @@ def map_differences(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
 def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
     iort = iort_of(facts)
     for joined, dt, acpi in both(facts):
-        segment = segment_of(acpi)
+        segment = acpi.segment
         common = common_buses(dt, acpi)
         if segment is None or common is None:
             continue
-        first, last = common
         node = None if iort is None else root_complex(iort, segment)
-        ours = map.tree_runs(dt, first, last)
-        theirs: tuple[Run, ...] | None = (identity(first, last, None, acpi.place),)
+        ours = map.tree_runs(dt, common)
+        theirs: tuple[Run, ...] | None = (identity(common, None, acpi.place),)
         if iort is not None and node is not None:
-            theirs = iort_runs(iort, node, first, last, map.iort_types)
+            theirs = iort_runs(iort, node, common, map.iort_types)
             theirs = None if theirs is None else iort_targets(facts, theirs)
         if ours is None or theirs is None:
             continue

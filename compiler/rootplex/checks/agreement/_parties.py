@@ -8,16 +8,13 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from rootplex.checks.acpi._tables import buses_of as acpi_buses
 from rootplex.checks.acpi._tables import described_bridge, iort_of
-from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.idfunction import Run
-from rootplex.checks.scope import bus_count, buses_of
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
-from rootplex.readers.acpi.madt import read_madt
+from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.place import Place
 
@@ -28,18 +25,13 @@ Side: TypeAlias = tuple[Place, str]
 def both(facts: Facts) -> Iterator[tuple[Joined, DtHostBridge, AcpiHostBridge]]:
     """The bridges that both firmwares have and switch on."""
     for joined, dt, acpi in facts.pairs():
-        if dt.enabled and dt.ancestors_enabled and is_present(acpi):
+        if dt.is_on and acpi.is_on:
             yield joined, dt, acpi
 
 
-def common_buses(dt: DtHostBridge, acpi: AcpiHostBridge) -> tuple[int, int] | None:
+def common_buses(dt: DtHostBridge, acpi: AcpiHostBridge) -> Buses | None:
     """The buses that both give the bridge: only there do maps compare; None without any."""
-    theirs = acpi_buses(acpi)
-    if theirs is None or bus_count(dt) is None:
-        return None
-    first, last = buses_of(dt)
-    first, last = max(first, theirs.first), min(last, theirs.last)
-    return (first, last) if first <= last else None
+    return None if dt.buses is None or acpi.buses is None else dt.buses.common(acpi.buses)
 
 
 def laid_to(
@@ -89,10 +81,9 @@ def iort_targets(facts: Facts, runs: Iterable[Run]) -> tuple[Run, ...]:
 
 def its_bases(facts: Facts) -> dict[int, int]:
     """ITS id → address: by MADT, or by the description that the firmware's MADT will follow."""
-    tables = () if facts.acpi is None else facts.acpi.tables
-    madt = next((table for table in tables if table.signature == "APIC"), None)
+    madt = None if facts.acpi is None else facts.acpi.madt
     if madt is not None:
-        return {its.id: its.base for its in read_madt(madt).its}
+        return {its.id: its.base for its in madt.its}
     if facts.described is None:
         return {}
     return {each.id: each.base for each in facts.described.msi_controllers if isinstance(each, Its)}

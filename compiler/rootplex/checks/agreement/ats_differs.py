@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     iort_of,
-    segment_of,
 )
 from rootplex.checks.agreement._parties import (
     both,
@@ -40,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge of which the two say different things; only where both translate it."""
     iort = iort_of(facts)
     for joined, dt, acpi in both(facts):
-        segment = segment_of(acpi)
+        segment = acpi.segment
         node = None if iort is None or segment is None else root_complex(iort, segment)
         if iort is None or node is None or not isinstance(node.data, RootComplex) or dt.iommu_map is None:
             continue

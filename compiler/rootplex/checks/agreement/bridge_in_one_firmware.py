@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     described_bridge,
 )
-from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -40,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if joined.acpi is None and joined.dt is not None and joined.dt.enabled:
             at: Place = joined.dt.place()
             text = "in the device tree and not in ACPI"
-        elif joined.dt is None and joined.acpi is not None and is_present(joined.acpi):
+        elif joined.dt is None and joined.acpi is not None and joined.acpi.is_on:
             at, text = joined.acpi.place, "in ACPI and not in the device tree"
         else:
             continue

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import buses_of as acpi_buses
 from rootplex.checks.agreement._parties import (
     both,
     laid_to,
@@ -22,7 +21,6 @@ from rootplex.checks.agreement._parties import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import bus_count, buses_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -36,19 +34,15 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge with two ranges."""
     for joined, dt, acpi in both(facts):
-        theirs = acpi_buses(acpi)
-        if theirs is None or bus_count(dt) is None:
+        tree, theirs = dt.buses, acpi.buses
+        if theirs is None or tree is None or tree == theirs:
             continue
-        first, last = buses_of(dt)
-        if (first, last) == (theirs.first, theirs.last):
-            continue
-        tree = f"{first:#04x}-{last:#04x}"
         at, related = laid_to(
             facts,
             joined,
             "bus_range",
             (dt.place("bus-range" if dt.bus_range else None), f"the device tree has {tree}"),
-            (theirs.at, f"_CRS has {theirs}"),
+            (acpi.buses_at, f"_CRS has {theirs}"),
         )
         yield RULE.finding(
             at,

@@ -17,13 +17,11 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     iort_of,
-    segment_of,
     takes_iort,
 )
 from rootplex.checks.agreement._parties import (
     laid_to,
 )
-from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import (
@@ -44,12 +42,12 @@ def check(facts: Facts) -> Iterator[Finding]:
     iort = iort_of(facts)
     for joined in facts.bridges:
         acpi = joined.acpi
-        cca = None if acpi is None or not is_present(acpi) else acpi.coherent.known
+        cca = None if acpi is None or not acpi.is_on else acpi.cca.known
         if acpi is None or cca is None or not takes_iort(facts):
             continue
-        table = (acpi.coherent.place, f"_CCA is {cca}")
+        table = (acpi.cca.place, f"_CCA is {cca}")
         dt = joined.dt
-        if dt is not None and dt.enabled and dt.ancestors_enabled and bool(dt.dma_coherent) != bool(cca):
+        if dt is not None and dt.is_on and bool(dt.dma_coherent) != bool(cca):
             word = "coherent" if dt.dma_coherent else "not coherent"
             at, related = laid_to(
                 facts, joined, "dma_coherent", (dt.place(), f"{word} by device tree"), table
@@ -61,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 help="say what the hardware does",
                 subject=joined.name,
             )
-        segment = segment_of(acpi)
+        segment = acpi.segment
         node = None if iort is None or segment is None else root_complex(iort, segment)
         if iort is None or node is None or not isinstance(node.data, RootComplex):
             continue

@@ -23,7 +23,7 @@ from rootplex.checks.agreement._parties import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import bus_count, buses_of, config_layout, config_space
+from rootplex.checks.scope import config_layout, config_space
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.source.finding import Finding, Level
 
@@ -44,13 +44,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge with two places; not where the tree's is no ECAM."""
     for joined, dt, acpi in both(facts):
         reg = config_space(dt)
-        if reg is None or reg.cpu is None or config_layout(dt) != ECAM_BUS or bus_count(dt) is None:
+        if reg is None or reg.cpu is None or config_layout(dt) != ECAM_BUS or dt.buses is None:
             continue
-        first = buses_of(dt)[0]
+        first = dt.buses.first
         base = reg.cpu - first * ECAM_BUS
         claims = [(field(entry, "base"), entry.base, "MCFG") for entry in joined.mcfg]
-        if acpi.config_base.known:
-            claims.append((acpi.config_base.place, acpi.config_base.known, "_CBA"))
+        if acpi.cba.known:
+            claims.append((acpi.cba.place, acpi.cba.known, "_CBA"))
         for place, said_base, word in claims:
             if said_base == base:
                 continue

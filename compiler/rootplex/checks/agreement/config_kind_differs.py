@@ -39,8 +39,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if controller is None or controller.layout not in ("windowed", "cam"):
             continue
         places = [(field(entry, "base"), f"at {entry.base:#x}") for entry in joined.mcfg]
-        if acpi.config_base.known:
-            places.append((acpi.config_base.place, f"at {acpi.config_base.known:#x}"))
+        if acpi.cba.known:
+            places.append((acpi.cba.place, f"at {acpi.cba.known:#x}"))
         if not places:
             continue
         at, related = laid_to(

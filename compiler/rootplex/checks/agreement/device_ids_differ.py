@@ -20,6 +20,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import ITS_TYPES
+from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -32,13 +33,13 @@ RULE = Rule(
 )
 
 
-def _tree_runs(bridge: DtHostBridge, first: int, last: int) -> tuple[Run, ...] | None:
+def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Run, ...] | None:
     if bridge.msi_map is not None:
-        return dt_runs(bridge.msi_map, first, last)
+        return dt_runs(bridge.msi_map, buses)
     parents = [each for each in bridge.msi_parent if each.target is not None]
     if parents:
-        return (identity(first, last, parents[0].target, parents[0].place),)
-    return (identity(first, last, None, bridge.place()),)
+        return (identity(buses, parents[0].target, parents[0].place),)
+    return (identity(buses, None, bridge.place()),)
 
 
 MAP = IdMap(

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from rootplex.checks.agreement._parties import (
     laid_to,
 )
-from rootplex.checks.areas import is_present
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -30,9 +29,9 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that is on in one only."""
     for joined, dt, acpi in facts.pairs():
-        in_tree = dt.enabled and dt.ancestors_enabled
-        status = acpi.status
-        if status.state not in ("absent", "known") or in_tree == is_present(acpi):
+        in_tree = dt.is_on
+        status = acpi.sta
+        if acpi.is_on is None or in_tree == acpi.is_on:
             continue
         at, related = laid_to(
             facts,

@@ -15,12 +15,10 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     field,
-    segment_of,
 )
 from rootplex.checks.agreement._parties import (
     laid_to,
 )
-from rootplex.checks.areas import is_present
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -50,13 +48,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     automatic, off = _automatic(facts)
     for joined in facts.bridges:
         acpi = joined.acpi
-        if acpi is None or not is_present(acpi):
+        if acpi is None or not acpi.is_on:
             continue
-        segment = segment_of(acpi)
+        segment = acpi.segment
         if segment is None:
             continue
         number, place = _in_tree(joined.dt, automatic)
-        seg = (acpi.segment.place, _seg_text(acpi))
+        seg = (acpi.seg.place, _seg_text(acpi))
         odd = [entry for entry in joined.mcfg if entry.segment != segment]
         for entry in odd:
             table = (field(entry, "segment"), f"MCFG has {entry.segment}")
@@ -90,9 +88,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _seg_text(bridge: AcpiHostBridge) -> str:
-    if bridge.segment.state == "absent":
+    if bridge.seg.state == "absent":
         return "there is no _SEG: segment 0"
-    return f"_SEG has {bridge.segment.value}"
+    return f"_SEG has {bridge.seg.value}"
 
 
 def _in_tree(bridge: DtHostBridge | None, automatic: dict[str, int]) -> tuple[int | None, Place | None]:
@@ -108,7 +106,7 @@ def _automatic(facts: Facts) -> tuple[dict[str, int], bool]:
     """Numbers of the enabled bridges, those without one in document order (linux.md §1.2, the new
     scheme). Where all are disabled, a boot loader enables them: then those count that ACPI has too (True)."""
     every = dt_bridges(facts)
-    on = {bridge.path for bridge in every if bridge.enabled and bridge.ancestors_enabled}
+    on = {bridge.path for bridge in every if bridge.is_on}
     off = not on
     if off:
         on = {each.dt.path for each in facts.bridges if each.dt is not None and each.acpi is not None}

@@ -21,6 +21,7 @@ from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.ids._maps import has_placeholders
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import SMMU_TYPES
+from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -33,10 +34,10 @@ RULE = Rule(
 )
 
 
-def _tree_runs(bridge: DtHostBridge, first: int, last: int) -> tuple[Run, ...] | None:
+def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Run, ...] | None:
     if bridge.iommu_map is None:
-        return (identity(first, last, None, bridge.place()),)
-    return dt_runs(bridge.iommu_map, first, last)
+        return (identity(buses, None, bridge.place()),)
+    return dt_runs(bridge.iommu_map, buses)
 
 
 MAP = IdMap(

@@ -18,9 +18,6 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rootplex.checks.acpi._tables import (
-    descriptor,
-)
 from rootplex.checks.agreement._parties import (
     both,
     laid_to,
@@ -157,7 +154,7 @@ def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]
             last = item.minimum + item.length - 1
             offset = item.cpu_minimum - item.minimum
             yield Window(
-                item.type == "io", item.minimum, last, offset, descriptor(bridge.crs, item), (item.minimum,)
+                item.type == "io", item.minimum, last, offset, bridge.descriptor(item), (item.minimum,)
             )
 
 

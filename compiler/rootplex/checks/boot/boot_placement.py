@@ -88,7 +88,7 @@ def _not_in_mcfg(facts: Facts, bridge: HostBridge, joined: Joined | None) -> Fau
     if joined is None or joined.mcfg:
         return None
     segment = None if joined.acpi is None else joined.acpi.segment
-    if facts.arch == "x86_64" and segment is not None and (segment.value or 0) == 0:
+    if facts.arch == "x86_64" and segment == 0:
         return None  # the ports reach it
     help = "let MCFG describe the bridge, or set 'boot.placement: any'"
     if bridge.config.kind in ("cam", "windowed"):
@@ -102,7 +102,7 @@ def _not_in_mcfg(facts: Facts, bridge: HostBridge, joined: Joined | None) -> Fau
 def _no_ecam(bridge: HostBridge, joined: Joined | None) -> Fault | None:
     help = "boot from an enabled bridge with ECAM, or set 'boot.placement: any'"
     node = None if joined is None else joined.dt
-    if node is None or not node.enabled or not node.ancestors_enabled:
+    if node is None or not node.is_on:
         return "is not enabled in the device tree", bridge.at("enabled"), help
     layout = node.controller.layout if node.controller is not None else bridge.config.kind
     if layout in ("cam", "windowed"):

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import buses_of, enabled_bridges, name_of
+from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMap, InterruptMaps, route_intx
 from rootplex.source.finding import Finding, Level
@@ -69,7 +70,7 @@ def _described(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterato
         if device.pin is None or not device.present:
             continue
         pin = PINS.index(device.pin) + 1
-        hop = Hop(buses_of(bridge)[0], device.dev << 3 | device.fn)
+        hop = Hop((bridge.buses or ALL_BUSES).first, device.dev << 3 | device.fn)
         route = route_intx(maps, bridge.node, [hop], pin)
         if route.reason is not None:
             yield RULE.finding(

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.model.bridge import HostBridge
+from rootplex.model.platform import Platform
 from rootplex.simulator.groups.timing import timing
 from rootplex.source.finding import Finding, Level
 
@@ -46,9 +48,22 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=[f"its streams end at {(1 << bits) - 1:#x}", *_consequence(facts, entry.target)],
                 help="map to streams that the unit has",
                 subject=bridge.name,
-                about=(bridge.name, map_of(bridge.name, "iommu-map")),
+                about=_hurt(facts, facts.described, bridge, entry.target),
                 rests_on=(map_of(bridge.name, "iommu-map"),),
             )
+
+
+def _gives_up(facts: Facts) -> bool:
+    """Whether the kernel gives up the whole unit for one such function."""
+    return facts.settings is not None and timing(facts.settings).order == "registration"
+
+
+def _hurt(facts: Facts, platform: Platform, bridge: HostBridge, unit: str) -> Iterator[str]:
+    """The bridges without streams then, and their maps."""
+    for each in platform.host_bridges:
+        targets = () if each.iommu is None else {entry.target for entry in each.iommu.entries}
+        if each is bridge or (_gives_up(facts) and unit in targets):
+            yield from (each.name, map_of(each.name, "iommu-map"))
 
 
 def _consequence(facts: Facts, unit: str) -> Iterator[str]:
@@ -56,7 +71,7 @@ def _consequence(facts: Facts, unit: str) -> Iterator[str]:
     if facts.settings is None:
         return
     kernel = facts.settings.kernel
-    if timing(facts.settings).order == "registration":
+    if _gives_up(facts):
         yield f"for one such function {kernel} gives up '{unit}' ({ERANGE}): nothing behind it has a group"
     else:
         yield f"{kernel} leaves such a function without a group ({ERANGE})"

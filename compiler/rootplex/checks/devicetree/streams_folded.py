@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import buses_of, name_of, xen_bridges
+from rootplex.checks.scope import name_of, xen_bridges
+from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMapEntry
 from rootplex.simulator.xen.drivers import iommu_driver
@@ -80,8 +81,8 @@ def _is_exclusive(facts: Facts, entry: RidMapEntry) -> bool:
 
 def _varying(bridge: DtHostBridge) -> int:
     """The RID bits in which functions of the bridge's buses can differ."""
-    first, last = buses_of(bridge)
-    return ((1 << (first ^ last).bit_length()) - 1) << 8 | 0xFF
+    buses = bridge.buses or ALL_BUSES
+    return ((1 << (buses.first ^ buses.last).bit_length()) - 1) << 8 | 0xFF
 
 
 def _overlap(entry: RidMapEntry, other: RidMapEntry) -> bool:

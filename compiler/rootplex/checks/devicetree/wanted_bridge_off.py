@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             node = None if bridge is None else nodes.get(bridge.name)
             if bridge is None or node is None:
                 continue
-            off = not (node.enabled and node.ancestors_enabled)
+            off = not node.is_on
             if not off and (facts.hypervisor is None or not node.xen_passthrough):
                 continue
             at: Place = node.place("status" if off else "xen,passthrough")

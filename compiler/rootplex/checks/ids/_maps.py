@@ -8,12 +8,12 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi._tables import bridges, buses_of, iort_of, segment_of, takes_iort
+from rootplex.checks.acpi._tables import bridges, iort_of, takes_iort
 from rootplex.checks.facts import Facts
 from rootplex.checks.idfunction import Run, dt_runs, identity, iort_runs, is_placeholder
-from rootplex.checks.scope import bus_count, dt_bridges, enabled_bridges, name_of
-from rootplex.checks.scope import buses_of as dt_buses
+from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, IortNode, Smmu, SmmuV3, root_complex
+from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
@@ -56,23 +56,23 @@ def controllers(facts: Facts) -> dict[str, DtController]:
 
 def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
     """A map over the bus range of its bridge; nothing where that or the map cannot be followed."""
-    first, last = dt_buses(bridge)
-    return () if bus_count(bridge) is None else dt_runs(map, first, last) or ()
+    return () if bridge.buses is None else dt_runs(map, bridge.buses) or ()
 
 
 def possible(bridge: DtHostBridge, runs: Iterable[Run]) -> Iterator[Run]:
     """The parts of runs that a requester can have: on the first bus of many controllers only device 0
     answers (linux.md §1.13)."""
-    first, last = dt_buses(bridge)
+    low, high = (bridge.buses or ALL_BUSES).rids
+    first = low >> 8
     devices = None if bridge.controller is None else bridge.controller.first_bus_devices
-    ranges = [(first << 8, last << 8 | 0xFF)]
+    ranges = [(low, high)]
     if devices is not None:
         ranges = [(first << 8 | device << 3, first << 8 | device << 3 | 7) for device in devices]
-        ranges.append((first + 1 << 8, last << 8 | 0xFF))
+        ranges.append((first + 1 << 8, high))
     for run in runs:
-        for low, high in ranges:
-            if max(run.first, low) <= min(run.last, high):
-                yield run.part(max(run.first, low), min(run.last, high))
+        for start, end in ranges:
+            if max(run.first, start) <= min(run.last, end):
+                yield run.part(max(run.first, start), min(run.last, end))
 
 
 LOADER_FILLS = re.compile(r"fsl,(ls1028a|ls1088a|ls208\da|lx2160a|lx2160ar2)-pcie")
@@ -95,7 +95,7 @@ def filled_by_loader(facts: Facts, bridges: Iterable[str]) -> bool:
 def units_own(bridge: DtHostBridge, map: RidMap) -> frozenset[int]:
     """The requester ids of IOMMUs that are themselves functions of the bridge to which the map leads
     (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux.md §1.9)."""
-    first, units = dt_buses(bridge)[0], {entry.target for entry in map.entries}
+    first, units = (bridge.buses or ALL_BUSES).first, {entry.target for entry in map.entries}
     found = (
         cells_of(child.properties.get("reg", b"")) for child in bridge.node.children if child.path in units
     )
@@ -109,9 +109,9 @@ def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
         name = name_of(facts, bridge.path)
         map = bridge.iommu_map if kind == "iommu" else bridge.msi_map
         runs = () if map is None else runs_of(bridge, map)
-        if map is None and kind == "msi" and bus_count(bridge) is not None:
+        if map is None and kind == "msi" and bridge.buses is not None:
             parents = [each for each in bridge.msi_parent if each.target is not None]
-            runs = tuple(identity(*dt_buses(bridge), each.target, each.place) for each in parents[:1])
+            runs = tuple(identity(bridge.buses, each.target, each.place) for each in parents[:1])
         for run in possible(bridge, runs):
             unit = known.get(str(run.target))
             if unit is not None and run.target is not None:
@@ -125,12 +125,12 @@ def acpi_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
     if iort is None or not takes_iort(facts):
         return
     for bridge in bridges(facts):
-        segment, buses = segment_of(bridge), buses_of(bridge)
+        segment, buses = bridge.segment, bridge.buses
         node = None if segment is None else root_complex(iort, segment)
         if node is None or buses is None:
             continue
         wanted = SMMU_TYPES if kind == "iommu" else ITS_TYPES
-        for run in iort_runs(iort, node, buses.first, buses.last, wanted) or ():
+        for run in iort_runs(iort, node, buses, wanted) or ():
             unit = iort.at(run.target) if isinstance(run.target, int) else None
             if unit is not None:
                 low, high = run.ids

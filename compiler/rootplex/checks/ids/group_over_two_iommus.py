@@ -50,7 +50,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             ],
             help="map both to one SMMU, or let the port between them isolate (acs)",
             subject=name,
+            about=(name, *_lost(facts, refusal)),
         )
+
+
+def _lost(facts: Facts, refusal: Refusal) -> Iterator[str]:
+    """Who is in no group because the unit is given up."""
+    for each in booted(facts).linux.ungrouped if refusal.unit_lost else ():
+        if each.kind == "unit-lost":
+            yield facts.device_name(each.function)
 
 
 def _hop(facts: Facts, function: Function, unit: Unit) -> Place:

@@ -29,7 +29,7 @@ from rootplex.checks.ids._maps import (
     units_own,
 )
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import bus_count, buses_of, dt_bridges, name_of
+from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMap
 from rootplex.source.finding import Finding, Level
@@ -78,7 +78,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             map.place,
             f"{map.property} of {name} covers no requester {shown}{', …' if len(left) > 3 else ''}",
             level=Level.NOTE if facts.described is None and _lists_functions(bridge, map) else None,
-            related=[(bridge.place("bus-range"), f"its buses are {_shown(buses_of(bridge))}")],
+            related=[(bridge.place("bus-range"), f"its buses are {bridge.buses}")],
             notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
             help="cover the whole bus range, or shorten it",
             subject=name,
@@ -89,7 +89,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _lists_functions(bridge: DtHostBridge, map: RidMap) -> bool:
     """Whether a map seems to name the functions of a board: one by one, or of one bus."""
-    return bus_count(bridge) == 1 or all(entry.length == 1 for entry in map.entries)
+    of_one_bus = bridge.buses is not None and bridge.buses.count == 1
+    return of_one_bus or all(entry.length == 1 for entry in map.entries)
 
 
 def _left(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -98,7 +99,3 @@ def _left(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 def _is_own(run: Run, own: frozenset[int]) -> bool:
     return run.first == run.last and run.first in own
-
-
-def _shown(buses: tuple[int, int]) -> str:
-    return f"{buses[0]:#04x}-{buses[1]:#04x}"

@@ -16,12 +16,12 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge, Override
 from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place, Span
 
 RULE = Rule(
     code="RPX0023",
     name="bus-numbers",
     level=Level.ERROR,
-    requires=("RPX0006",),
     covers=("LNX-15", "XP-12"),
 )
 
@@ -32,7 +32,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         views: tuple[HostBridge | Override, ...] = (bridge, bridge.acpi, bridge.dt)
         for view in views:
             buses = view.bus_range
-            if buses is not None and buses.first > buses.last:
+            if (
+                buses is not None
+                and buses.first > buses.last
+                and not _is_read_wrong(facts, view.at("bus_range"))
+            ):
                 yield RULE.finding(
                     view.at("bus_range"),
                     f"the bus range of '{bridge.name}' starts at {buses.first:#x}, "
@@ -41,7 +45,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                     subject=bridge.name,
                 )
         for device in bridge.walk():
-            if device.bus is not None and device.bus != (0, 0) and device.bus[0] > device.bus[1]:
+            if device.bus in (None, (0, 0)) or _is_read_wrong(facts, device.at("bus")):
+                continue
+            assert device.bus is not None
+            if device.bus[0] > device.bus[1]:
                 yield RULE.finding(
                     device.at("bus"),
                     f"the secondary bus of {device.label} is {device.bus[0]:#x}, "
@@ -49,3 +56,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                     help="write the secondary bus first",
                     subject=device.name,
                 )
+
+
+def _is_read_wrong(facts: Facts, at: Place) -> bool:
+    """Whether one of the two numbers is no bus at all: that was said, and another one stands for it."""
+    return isinstance(at, Span) and any(each.code == "RPX0006" and at.holds(each.at) for each in facts.found)

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import buses_of, dt_bridges, name_of
+from rootplex.checks.scope import dt_bridges, name_of
+from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -28,38 +29,31 @@ RULE = Rule(
     covers=("LNX-02", "XP-05", "XP-06"),
 )
 
-WIDTH = 0xFFFF
-
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each later bridge with a number that an earlier one has."""
     holders: dict[int, list[DtHostBridge]] = {}
     for bridge in dt_bridges(facts):
-        if bridge.domain is None:
+        number = bridge.segment
+        if number is None:
             continue
-        number = bridge.domain & WIDTH
         for other in holders.get(number, [])[:1]:
             yield _finding(facts, number, bridge, other)
         # those that are on come first: the worse fault is told
-        holders.setdefault(number, []).insert(0 if _is_on(bridge) else len(holders[number]), bridge)
-
-
-def _is_on(bridge: DtHostBridge) -> bool:
-    return bridge.enabled and bridge.ancestors_enabled
+        holders.setdefault(number, []).insert(0 if bridge.is_on else len(holders[number]), bridge)
 
 
 def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridge) -> Finding:
     name, other_name = name_of(facts, bridge.path), name_of(facts, other.path)
-    on = (_is_on(bridge), _is_on(other))
+    on = (bridge.is_on, other.is_on)
     level = Level.ERROR if all(on) else Level.WARNING if any(on) else Level.NOTE
     notes = []
     if not all(on):
         off = other_name if on[0] else name
         notes.append(f"{off} is disabled" if any(on) else "both are disabled")
-    first, last = buses_of(bridge)
-    low, high = buses_of(other)
-    if first <= high and low <= last:
-        notes.append(f"both have buses {max(first, low):#x}-{min(last, high):#x}")
+    buses = (bridge.buses or ALL_BUSES).common(other.buses or ALL_BUSES)
+    if buses is not None:
+        notes.append(f"both have buses {buses.first:#x}-{buses.last:#x}")
     elif all(on):
         notes.append("their buses are disjoint; Linux refuses the second one all the same")
     return RULE.finding(

@@ -38,11 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.domain is not None
     ]
     hosts = () if facts.acpi is None else facts.acpi.namespace.bridges
-    found += [
-        (host.path, host.segment.known, host.segment.place)
-        for host in hosts
-        if host.segment.known is not None
-    ]
+    found += [(host.path, host.seg.known, host.seg.place) for host in hosts if host.seg.known is not None]
     for path, number, at in found:
         if number > WIDTH:
             name = name_of(facts, path)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import bus_count, config_layout, config_space, enabled_bridges, name_of
+from rootplex.checks.scope import config_layout, config_space, enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         usual = Level.NOTE if special else Level.WARNING
         name = name_of(facts, bridge.path)
         # a range that says more buses than there is room for says nothing of alignment
-        count = min(bus_count(bridge) or 0, reg.size // unit)
+        count = min(0 if bridge.buses is None else bridge.buses.count, reg.size // unit)
         yield from _base(reg.cpu, unit, count, name, reg.place, usual)
     mcfg = None if facts.acpi is None else facts.acpi.mcfg
     for entry in () if mcfg is None else mcfg.entries:

@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import (
-    bus_count,
-    buses_of,
     config_layout,
     config_space,
     enabled_bridges,
@@ -45,31 +43,31 @@ def check(facts: Facts) -> Iterator[Finding]:
     driven = {bridge.path for bridge, _ in xen_bridges(facts)} if is_today_port(facts) else set()
     other_kind = windowed_by_description(facts)
     for bridge in enabled_bridges(facts):
-        reg, unit, buses = config_space(bridge), config_layout(bridge), bus_count(bridge)
-        if reg is None or unit is None or buses is None or not reg.size or reg.size == buses * unit:
+        reg, unit, buses = config_space(bridge), config_layout(bridge), bridge.buses
+        if reg is None or unit is None or buses is None or not reg.size or reg.size == buses.count * unit:
             continue
         name = name_of(facts, bridge.path)
-        if name in other_kind or (reg.size > buses * unit and reg.size % unit):
+        if name in other_kind or (reg.size > buses.count * unit and reg.size % unit):
             continue
-        first, last = buses_of(bridge)
+        count = buses.count
         held = reg.size // unit
         in_xen = bridge.path in driven
-        if held < buses:
+        if held < count:
             level = Level.ERROR if in_xen else Level.WARNING
-            answering = f"only {first:#x}-{first + held - 1:#x}" if held else "none of them"
-            notes = [f"of buses {first:#x}-{last:#x} {answering} can answer"]
+            answering = f"only {buses.first:#x}-{buses.first + held - 1:#x}" if held else "none of them"
+            notes = [f"of buses {buses.first:#x}-{buses.last:#x} {answering} can answer"]
         else:
             level = Level.WARNING if in_xen else Level.NOTE
-            notes = [f"buses {first:#x}-{last:#x} need {buses * unit:#x}"]
+            notes = [f"buses {buses.first:#x}-{buses.last:#x} need {count * unit:#x}"]
         at = bridge.place("bus-range") if bridge.bus_range is not None else reg.place
         yield RULE.finding(
             reg.place,
-            f"the configuration space of '{name}' has room for {held} of {buses} buses"
-            if held < buses
-            else f"the configuration space of '{name}' is larger than its {buses} buses need",
+            f"the configuration space of '{name}' has room for {held} of {count} buses"
+            if held < count
+            else f"the configuration space of '{name}' is larger than its {count} buses need",
             level=level,
             related=[(at, "the bus range is here")],
             notes=notes,
-            help=f"for these buses the size is {buses * unit:#x}",
+            help=f"for these buses the size is {count * unit:#x}",
             subject=name,
         )

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.areas import is_present
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -52,7 +51,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield _finding(bridge.place("ranges"), name_of(facts, bridge.path))
     for host in () if facts.acpi is None else facts.acpi.namespace.bridges:
         template = host.crs.known
-        if template is None or not is_present(host) or name_of(facts, host.path) in told:
+        if template is None or not host.is_on or name_of(facts, host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
         if windows and not any(not each.prefetchable and each.minimum < GIB_4 for each in windows):

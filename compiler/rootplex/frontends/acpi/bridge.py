@@ -14,6 +14,7 @@ from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listi
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Value
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.buses import ALL_BUSES
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
@@ -30,25 +31,13 @@ def bridge_record(bridge: AcpiHostBridge, index: int, name: str, book: Controlle
     return _Bridge(bridge, index, name, book).record()
 
 
-def buses_of(bridge: AcpiHostBridge) -> tuple[tuple[int, int], Place] | None:
-    """(first, last) of `_CRS`, as far as it can be relied on; None where that says no buses."""
-    template = bridge.crs.value
-    certain = (
-        () if template is None else template.certain if bridge.crs.state == "unknown" else template.resources
-    )
-    for item in certain:
-        if item.type == "bus" and 0 <= item.minimum <= item.maximum <= 0xFF and item.length:
-            return (item.minimum, item.maximum), bridge.crs.place
-    return None
-
-
 class _Bridge:
     def __init__(self, bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> None:
         self.bridge = bridge
         self.index = index
         self.name = name
         self.book = book
-        self.segment = bridge.segment.known or 0
+        self.segment = bridge.segment or 0
         self.acpi: dict[str, Node | None] = {}
         self.extra: dict[str, Node | None] = {}
 
@@ -61,7 +50,7 @@ class _Bridge:
         fields: dict[str, Node | None] = {
             "name": leaf(self.name, bridge.place),
             "enabled": self.enabled(),
-            "segment": self.number("segment", "_SEG", bridge.segment, 0xFFFF),
+            "segment": self.number("segment", "_SEG", bridge.seg, 0xFFFF),
             "bus_range": None
             if buses is None
             else listing((leaf(Hex(bus), bridge.crs.place) for bus in buses), bridge.crs.place, "_CRS"),
@@ -70,8 +59,9 @@ class _Bridge:
             "intx": intx_of(bridge, self.book, self.name),
             "msi": msi_of(self.book, self.segment, buses or (0, 0xFF), self.name),
             "iommu": iommu_of(self.book, self.segment, buses or (0, 0xFF), self.name),
+            "dma_windows": self.dma_windows(),
             "dma_coherent": self.coherent(),
-            "proximity": self.number("proximity", "_PXM", bridge.proximity, 0xFFFFFFFF),
+            "proximity": self.number("proximity", "_PXM", bridge.pxm, 0xFFFFFFFF),
             "preserve_boot_config": flag(True, bridge.preserve.place, "_DSM function 5 gives 0")
             if bridge.preserve.known == 0
             else None,
@@ -93,17 +83,17 @@ class _Bridge:
         return leaf(value.known, value.place, object)
 
     def enabled(self) -> Node | None:
-        status = self.bridge.status
-        if status.known is not None and not status.known & 1:
+        status = self.bridge.sta
+        if status.known is not None and not self.bridge.is_on:
             return flag(False, status.place, f"_STA is {status.known:#x}")
         if status.state in ("unknown", "failed"):
             self.missing("enabled", f"_STA: {status.reason}", status.place)
         return None
 
     def buses(self) -> tuple[int, int] | None:
-        found = buses_of(self.bridge)
-        if found is not None:
-            return found[0]
+        found = self.bridge.buses
+        if found is not None and found.last <= ALL_BUSES.last:
+            return found.first, found.last
         crs = self.bridge.crs
         self.missing("bus_range", crs.reason or "_CRS names no buses", crs.place)
         return None
@@ -111,9 +101,9 @@ class _Bridge:
     def config(self, buses: tuple[int, int] | None) -> Node:
         """By `_CBA`, else MCFG, else (x86) the I/O ports."""
         bridge = self.bridge
-        first = buses[0] if buses is not None else bridge.bus.known or 0
+        first = buses[0] if buses is not None else bridge.bbn.known or 0
         entry = self.entry(buses or (first, first))
-        base = bridge.config_base
+        base = bridge.cba
         if base.known is not None and base.known:
             if entry is not None:
                 self.acpi["cba"] = flag(True, base.place)
@@ -197,8 +187,29 @@ class _Bridge:
                 what,
             )
 
+    def dma_windows(self) -> Node | None:
+        """What devices below reach, by `_DMA`; all of memory without."""
+        dma = self.bridge.dma
+        if dma.value is None:
+            if dma.state != "absent":
+                self.missing("dma_windows", f"_DMA: {dma.reason}", dma.place)
+            return None
+        nodes = []
+        for item in dma.value.resources:
+            what = f"_DMA+{item.offset:#x}"
+            if item.type != "memory" or not item.length or item not in dma.value.certain:
+                self.missing(f"dma window {what}", "it is no memory that can be relied on", dma.place)
+                continue
+            fields = {
+                "pci": leaf(address(item.minimum), dma.place),
+                "cpu": None if not item.translation else leaf(address(item.cpu_minimum), dma.place),
+                "size": leaf(size(item.length), dma.place),
+            }
+            nodes.append(record(dma.place, fields, what))
+        return listing(nodes, dma.place)
+
     def coherent(self) -> Node | None:
-        value = self.bridge.coherent
+        value = self.bridge.cca
         if value.state == "absent":
             if self.book.source.is_arm:
                 self.missing("dma_coherent", "there is no _CCA", value.place)

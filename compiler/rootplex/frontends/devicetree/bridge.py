@@ -57,7 +57,7 @@ class _Bridge:
         self.book.missing.append(Missing(f"{self.name}: {what}", why, place))
 
     def enabled(self) -> Node | None:
-        if self.bridge.enabled and self.bridge.ancestors_enabled:
+        if self.bridge.is_on:
             return None
         remark = "" if not self.bridge.enabled else "a node above it is disabled"
         return flag(False, self.bridge.place("status"), remark or f"status = {self.bridge.status!r}")

@@ -53,7 +53,10 @@ T = TypeVar("T")
 HOST_BRIDGE_IDS = frozenset({ROOT_BRIDGE, EXPRESS_ROOT_BRIDGE})
 MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 
-_EVERYWHERE = ("_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_PRT")
+_EVERYWHERE = (
+    "_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_DMA", "_PRT",
+)  # fmt: skip
+_TEMPLATES = ("_CRS", "_DMA")
 _OTHER_FILL = 0x5A
 _STATUS = {
     "AE_NO_MEMORY": f"evaluation needs more than the {MEMORY_LIMIT >> 20} MiB of memory it may take",
@@ -93,10 +96,12 @@ def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Names
         again = run_session([*aml, questions.table], [f"All {ASKED}"], until=until)
         evaluations |= questions.answers(again.evaluations)
     steady: dict[str, Evaluation] | None = None
-    if any(path.endswith("._CRS") and done.touched for path, done in evaluations.items()):
+    if any(path.endswith(_TEMPLATES) and done.touched for path, done in evaluations.items()):
         # Other memory may lead a method astray; then nothing is known to be steady.
         with suppress(Unreadable):
-            steady = run_session(aml, ["All _CRS"], fill=_OTHER_FILL, until=until).evaluations
+            steady = run_session(
+                aml, [f"All {name}" for name in _TEMPLATES], fill=_OTHER_FILL, until=until
+            ).evaluations
     reader = _Reader(aml, evaluations, session.found, steady)
     devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
     others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
@@ -176,23 +181,26 @@ class _Reader:
         self.steady = steady
 
     def bridge(self, path: str, ids: tuple[str, ...]) -> AcpiHostBridge:
-        crs = self.crs(path)
-        problems = []
-        if crs.value is not None and crs.value.fault is not None:
-            problems.append(Problem("cut-off", crs.place, f"resource template: {crs.value.fault}"))
+        crs, dma = self.template(path, "_CRS"), self.template(path, "_DMA")
+        problems = [
+            Problem("cut-off", each.place, f"resource template: {each.value.fault}")
+            for each in (crs, dma)
+            if each.value is not None and each.value.fault is not None
+        ]
         hid, cids = self.split(path, ids)
         return AcpiHostBridge(
             path=path,
             hid=hid,
             cids=cids,
-            segment=self.value(path, "_SEG", _as_int),
-            bus=self.value(path, "_BBN", _as_int),
-            config_base=self.value(path, "_CBA", _as_int),
+            seg=self.value(path, "_SEG", _as_int),
+            bbn=self.value(path, "_BBN", _as_int),
+            cba=self.value(path, "_CBA", _as_int),
             uid=self.value(path, "_UID", _as_uid),
-            status=self.value(path, "_STA", _as_int),
+            sta=self.value(path, "_STA", _as_int),
             crs=crs,
-            coherent=self.value(path, "_CCA", _as_int),
-            proximity=self.value(path, "_PXM", _as_int),
+            dma=dma,
+            cca=self.value(path, "_CCA", _as_int),
+            pxm=self.value(path, "_PXM", _as_int),
             prt=self.value(path, "_PRT", _as_prt),
             osc=self.value(path, "_OSC", _as_cells),
             preserve=self.preserve(path),
@@ -203,8 +211,8 @@ class _Reader:
     def device(self, path: str, ids: tuple[str, ...]) -> AcpiDevice:
         hid, cids = self.split(path, ids)
         uid: Value[int | str] = self.value(path, "_UID", _as_uid)
-        status = self.value(path, "_STA", _as_int)
-        return AcpiDevice(path, hid, cids, uid, status, self.crs(path), self.place(path))
+        sta = self.value(path, "_STA", _as_int)
+        return AcpiDevice(path, hid, cids, uid, sta, self.template(path, "_CRS"), self.place(path))
 
     def split(self, path: str, ids: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
         """The `_HID` and the `_CID`s of a device, of its ids in that order."""
@@ -237,15 +245,16 @@ class _Reader:
             return Value("failed", None, reason, place)
         return Value("known", value, None, place)
 
-    def crs(self, path: str) -> Value[Template]:
+    def template(self, path: str, object: str) -> Value[Template]:
+        """A resource template, `_CRS` or `_DMA`."""
+
         def convert(value: AmlObject) -> Template | None:
-            return self.template(path, value) if isinstance(value, bytes) else None
+            return self.descriptors(f"{path}.{object}", value) if isinstance(value, bytes) else None
 
-        return self.value(path, "_CRS", convert)
+        return self.value(path, object, convert)
 
-    def template(self, path: str, data: bytes) -> Template:
+    def descriptors(self, name: str, data: bytes) -> Template:
         resources = read_resources(data)
-        name = f"{path}._CRS"
         steady = [True] * len(resources.items)
         if self.evaluations[name].touched:
             again = self.steady.get(name) if self.steady is not None else None

@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from msgspec import Struct
 
 from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.buses import Buses
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -45,6 +46,18 @@ class Template(Struct, frozen=True):
     fault: str | None
 
     @property
+    def bus_descriptor(self) -> Resource | None:
+        """The bus descriptor that counts: of several the last that is not empty, as Linux takes it
+        (drivers/acpi/pci_root.c `get_root_bridge_busnr_callback`)."""
+        found = [r for r in self.resources if r.type == "bus" and r.length]
+        return found[-1] if found else None
+
+    @property
+    def windows(self) -> tuple[Resource, ...]:
+        """The certain descriptors of addresses that are passed on: memory and I/O, with a length."""
+        return tuple(r for r in self.certain if r.type in ("memory", "io") and r.producer and r.length)
+
+    @property
     def certain(self) -> tuple[Resource, ...]:
         """The descriptors that can be relied on."""
         return tuple(r for r, steady in zip(self.resources, self.steady, strict=True) if steady)
@@ -68,36 +81,99 @@ class AcpiDevice(Struct, frozen=True):
     hid: str | None
     cids: tuple[str, ...]
     uid: Value[int | str]
-    status: Value[int]
+    sta: Value[int]
     crs: Value[Template]
     place: TablePlace
+
+    @property
+    def is_on(self) -> bool | None:
+        """As of a host bridge."""
+        return _is_on(self.sta)
+
+    def descriptor(self, item: Resource) -> TablePlace:
+        """The place of one descriptor of `_CRS`."""
+        return _descriptor(self.crs, item)
+
+
+def _descriptor(template: Value[Template], item: Resource) -> TablePlace:
+    place = template.place
+    return TablePlace(place.file, place.table, item.offset, item.size, place.path)
+
+
+_PRESENT_OR_FUNCTIONING = 0x9
+
+
+def _is_on(sta: Value[int]) -> bool | None:
+    """Whether Linux takes a device to be there (drivers/acpi/scan.c): by bits 0 and 3 of `_STA`
+    (`acpi_device_is_present`), yes without one, no where it cannot be evaluated (`acpi_scan_init_status`);
+    None where its value cannot be known."""
+    if sta.state == "unknown":
+        return None
+    return sta.state == "absent" or bool((sta.known or 0) & _PRESENT_OR_FUNCTIONING)
 
 
 class AcpiHostBridge(Struct, frozen=True):
     """A host bridge: PNP0A03 or PNP0A08 in `_HID` or `_CID`. `path` is normalised (`\\_SB.PCI0`).
 
-    `segment`, `bus`, `config_base` are `_SEG`, `_BBN`, `_CBA`, as integers of any width;
-    `coherent` `_CCA`, `proximity` `_PXM`; `osc` what `_OSC` returns (cells of the capabilities
-    buffer) for a query with all of Linux's bits; `preserve` what `_DSM` function 5 returns, absent
-    where that is no integer.
+    Its objects have their names in AML without the underscore; integers are of any width. `osc` is what
+    `_OSC` returns (cells of the capabilities buffer) for a query with all of Linux's bits; `preserve` what
+    `_DSM` function 5 returns, absent where that is no integer. What they come to are the properties.
     """
 
     path: str
     hid: str | None
     cids: tuple[str, ...]
-    segment: Value[int]
-    bus: Value[int]
-    config_base: Value[int]
+    seg: Value[int]
+    bbn: Value[int]
+    cba: Value[int]
     uid: Value[int | str]
-    status: Value[int]
+    sta: Value[int]
     crs: Value[Template]
-    coherent: Value[int]
-    proximity: Value[int]
+    dma: Value[Template]
+    cca: Value[int]
+    pxm: Value[int]
     prt: Value[tuple[PrtEntry, ...]]
     osc: Value[tuple[int, ...]]
     preserve: Value[int]
     place: TablePlace
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_on(self) -> bool | None:
+        """Whether an operating system takes it to be there; None where that cannot be known."""
+        return _is_on(self.sta)
+
+    @property
+    def segment(self) -> int | None:
+        """The segment that Linux takes: the low 16 bits of `_SEG`, 0 without; None where that cannot be
+        known."""
+        if self.seg.state == "absent":
+            return 0
+        return None if self.seg.known is None else self.seg.known & 0xFFFF
+
+    @property
+    def buses(self) -> Buses | None:
+        """The buses of `_CRS`; None where they cannot be known, or are none."""
+        template = self.crs.value
+        item = None if template is None else template.bus_descriptor
+        if template is None or item is None or item not in template.certain:
+            return None
+        return Buses(item.minimum, item.minimum + item.length - 1)
+
+    @property
+    def buses_at(self) -> TablePlace:
+        """Where its buses are said: the descriptor, else `_CRS`."""
+        item = None if self.crs.value is None else self.crs.value.bus_descriptor
+        return self.crs.place if item is None else self.descriptor(item)
+
+    @property
+    def windows(self) -> tuple[Resource, ...]:
+        """What is surely passed to the bus below: memory and I/O of `_CRS`."""
+        return () if self.crs.value is None else self.crs.value.windows
+
+    def descriptor(self, item: Resource, object: Literal["_CRS", "_DMA"] = "_CRS") -> TablePlace:
+        """The place of one descriptor of a resource template."""
+        return _descriptor(self.crs if object == "_CRS" else self.dma, item)
 
 
 class Namespace(Struct, frozen=True):

@@ -120,7 +120,7 @@ def motherboard_ranges(namespace: Namespace) -> tuple[tuple[int, int], ...]:
 
 def memory_ranges(devices: tuple[AcpiDevice, ...]) -> tuple[tuple[int, int], ...]:
     """(base, end) of the memory that devices consume by their `_CRS`."""
-    present = (device for device in devices if device.status.known is None or device.status.known & 0x9)
+    present = (device for device in devices if device.sta.known is None or device.sta.known & 0x9)
     templates = (device.crs.value for device in present)
     return tuple(
         (resource.minimum, resource.minimum + resource.length)

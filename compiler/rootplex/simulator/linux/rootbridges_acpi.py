@@ -47,35 +47,30 @@ def find_bridges(probe: AcpiProbe) -> Iterator[tuple[AcpiHostBridge, RootBridge]
     """The present host bridges in namespace order. One that has no PNP0A03 among its ids is not
     found by Linux and comes with the fault `not-matched`."""
     named = {path: index for index, path in enumerate(probe.settings.probe_order or ())}
-    present = [bridge for bridge in probe.firmware.namespace.bridges if _is_present(bridge)]
+    present = [bridge for bridge in probe.firmware.namespace.bridges if bridge.is_on is not False]
     present.sort(key=lambda bridge: named.get(bridge.path, len(named)))
     for index, bridge in enumerate(present):
         places: dict[str, Place] = {"node": bridge.place}
-        for name, value in (("segment", bridge.segment), ("windows", bridge.crs), ("bus_range", bridge.crs)):
-            if value.state != "absent":
-                places[name] = value.place
+        if bridge.seg.state != "absent":
+            places["segment"] = bridge.seg.place
+        if bridge.crs.state != "absent":
+            places |= {"windows": bridge.crs.place, "bus_range": bridge.crs.place}
         root = RootBridge(index, bridge.path, places, reassign=False)
         if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
             root.fail(-Errno.ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_BRIDGE}", bridge.place)
         yield bridge, root
 
 
-def _is_present(bridge: AcpiHostBridge) -> bool:
-    """`_STA`: present or functioning; absent, or not to be known: present."""
-    status = bridge.status.known
-    return status is None or bool(status & 0x9)
-
-
 def bring_up(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None:
     """Fill the bridge up to the point where its bus would be registered, or fail it."""
-    if bridge.segment.state == "failed":
-        reason = f"_SEG cannot be evaluated: {bridge.segment.reason}"
-        root.fail(-Errno.ENODEV, "segment-failed", reason, bridge.segment.place)
+    if bridge.seg.state == "failed":
+        reason = f"_SEG cannot be evaluated: {bridge.seg.reason}"
+        root.fail(-Errno.ENODEV, "segment-failed", reason, bridge.seg.place)
         return
-    segment = (bridge.segment.value or 0) & 0xFFFF
+    segment = (bridge.seg.value or 0) & 0xFFFF
     root.segment = segment
     root.preserve = bridge.preserve.known == 0 or probe.is_x86
-    root.proximity = bridge.proximity.known
+    root.proximity = bridge.pxm.known
     _bus_range(bridge, root)
     if not root.is_up:
         return
@@ -95,13 +90,12 @@ def _resources(bridge: AcpiHostBridge) -> tuple[Resource, ...]:
 
 def _bus_range(bridge: AcpiHostBridge, root: RootBridge) -> None:
     """The last bus descriptor of `_CRS`; without one `_BBN` to 0xff."""
-    buses = [item for item in _resources(bridge) if item.type == "bus" and item.length > 0]
-    if buses:
-        first = buses[-1].minimum
-        last = first + buses[-1].length - 1
+    item = None if bridge.crs.value is None else bridge.crs.value.bus_descriptor
+    if item is not None:
+        first, last = item.minimum, item.minimum + item.length - 1
     else:
-        first, last = bridge.bus.value or 0, 0xFF
-        place = bridge.bus.place if bridge.bus.state != "absent" else bridge.place
+        first, last = bridge.bbn.value or 0, 0xFF
+        place = bridge.bbn.place if bridge.bbn.state != "absent" else bridge.place
         root.places["bus_range"] = place
         root.remark("no-bus-range", f"_CRS has no bus range: {first:#x}-0xff is assumed", bridge.place)
     root.first_bus, root.last_bus, root.effective_end = first, last, last
@@ -114,8 +108,8 @@ def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, prob
     """`pci_mcfg_lookup` and `pci_ecam_create` (§2.2, §2.4)."""
     first, last = root.first_bus, root.last_bus
     entry: McfgEntry | None = None
-    base = bridge.config_base.value or 0
-    at: Place = bridge.config_base.place
+    base = bridge.cba.value or 0
+    at: Place = bridge.cba.place
     if not base:
         entry = _first_entry(probe, segment, first, last)
         if entry is not None:
@@ -165,9 +159,9 @@ def _is_consumed(start: int, size: int, namespace: Namespace) -> bool:
 def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
     """`setup_mcfg_map`: a known region, one from `_CBA`, or ports for segment 0 alone."""
     region = probe.regions.find(segment, root.first_bus)
-    base = bridge.config_base.value or 0
+    base = bridge.cba.value or 0
     if region is None and base:
-        at = bridge.config_base.place
+        at = bridge.cba.place
         region = probe.regions.insert(segment, root.first_bus, root.last_bus, base, at)
         if region is None:
             root.remark("ecam-not-reserved", "the space of _CBA is not reserved: not used", at)

@@ -65,7 +65,7 @@ def find_bridges(probe: DtProbe) -> Iterator[tuple[DtHostBridge, RootBridge]]:
     """The enabled host bridge nodes in probe order: those that `probe_order` names first, the rest
     in document order. A node that no driver binds to comes with the fault `no-driver`."""
     named = {path: index for index, path in enumerate(probe.settings.probe_order or ())}
-    nodes = [node for node in probe.firmware.bridges if node.enabled and node.ancestors_enabled]
+    nodes = [node for node in probe.firmware.bridges if node.is_on]
     nodes.sort(key=lambda node: named.get(node.path, len(named)))
     for index, node in enumerate(nodes):
         places: dict[str, Place] = {"node": node.place()}

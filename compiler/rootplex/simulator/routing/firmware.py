@@ -8,10 +8,9 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.readers.acpi.aml import AcpiHostBridge
-from rootplex.readers.acpi.dmar import Dmar, read_dmar
-from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.iort import Iort
-from rootplex.readers.acpi.madt import Madt, read_madt
+from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
@@ -60,10 +59,9 @@ class DtFacts(Struct, frozen=True, dict=True):
     def _by_number(self) -> dict[tuple[int | None, int], DtHostBridge]:
         found: dict[tuple[int | None, int], DtHostBridge] = {}
         for bridge in self.firmware.bridges:
-            if bridge.enabled and bridge.ancestors_enabled:
-                segment = 0 if bridge.domain is None else bridge.domain & 0xFFFF
+            if bridge.is_on:
                 first = bridge.bus_range[0] if bridge.bus_range else 0
-                found.setdefault((segment, first), bridge)
+                found.setdefault((bridge.segment or 0, first), bridge)
         return found
 
     @cached_property
@@ -80,19 +78,13 @@ class AcpiFacts(Struct, frozen=True, dict=True):
     def iort(self) -> Iort | None:
         return self.firmware.iort
 
-    @cached_property
+    @property
     def madt(self) -> Madt | None:
-        table = self._table("APIC")
-        if table is None:
-            return None
-        return read_madt(table)
+        return self.firmware.madt
 
-    @cached_property
+    @property
     def dmar(self) -> Dmar | None:
-        table = self._table("DMAR")
-        if table is None:
-            return None
-        return read_dmar(table)
+        return self.firmware.dmar
 
     def bridge_of(self, root: RootBridge) -> AcpiHostBridge | None:
         """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says
@@ -100,16 +92,13 @@ class AcpiFacts(Struct, frozen=True, dict=True):
         by_path = self._by_path.get(root.path)
         if by_path is not None:
             return by_path
-        same = [b for b in self.firmware.namespace.bridges if (b.segment.known or 0) & 0xFFFF == root.segment]
-        exact = [bridge for bridge in same if bridge.bus.known == root.first_bus]
+        same = [b for b in self.firmware.namespace.bridges if (b.segment or 0) == root.segment]
+        exact = [bridge for bridge in same if bridge.bbn.known == root.first_bus]
         return next(iter(exact or same), None)
 
     @cached_property
     def _by_path(self) -> dict[str, AcpiHostBridge]:
         return {bridge.path: bridge for bridge in self.firmware.namespace.bridges}
-
-    def _table(self, signature: str) -> Table | None:
-        return next((table for table in self.firmware.tables if table.signature == signature), None)
 
 
 class Firmware(Struct, frozen=True):

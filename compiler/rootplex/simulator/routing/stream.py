@@ -132,7 +132,7 @@ def _by_iort(facts: AcpiFacts, root: RootBridge, segment: int, rid: int) -> Look
     if facts.iort is None:
         return Lookup(None, None, (), "there is no IORT and no DMAR", None)
     bridge = facts.bridge_of(root)
-    if bridge is not None and bridge.coherent.state == "absent":
+    if bridge is not None and bridge.cca.state == "absent":
         reason = "its host bridge has no _CCA, so Linux sets up no DMA"
         return Lookup(None, None, (), reason, bridge.place)
     result, found = iort_lookup(facts.iort, segment, rid, SMMU_TYPES)
