@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the script: `rootplex capture > snapshot.sh`, then run it as root on the target."""
     del arguments
-    console.write(text())
+    console.document(text())
     return 0

@@ -10,6 +10,7 @@ from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, check_text
+from rootplex.source.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +46,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         try:
             result = check_text(data, label, wishes)
         except Unjudged as error:
-            console.err.write(f"rootplex: {error}\n")
+            console.tell(str(error))
             unjudged = True
             continue
         results.append(result)
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
-            stream.write(line + "\n")
+            stream.write(printable(line) + "\n")
     status = report_boards(tuple(results), texts, arguments, console) if results else 0
     return 2 if unjudged else status

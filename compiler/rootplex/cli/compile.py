@@ -15,7 +15,7 @@ from rootplex.backends.qemu import arguments
 from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.files import MANIFEST, read_input, write_folder
-from rootplex.cli.formats import add_format, rendered
+from rootplex.cli.formats import add_format, show
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.workers import mapped
 from rootplex.jobs.acceptance import verdict_of
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             jobs.append(Job(*read_input(name), arguments.output, arguments.force, arguments.despite_errors))
         except (OSError, UsageError) as error:
             results.append(unreadable(name, ()))
-            console.err.write(f"rootplex: {told(error)}\n")
+            console.tell(told(error))
     folders: dict[str, str] = {}
     for i, done in enumerate(mapped(compile_one, jobs, arguments.jobs)):
         result = done.result
@@ -108,17 +108,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             )
         results.append(result)
         if done.failed is not None:
-            console.err.write(f"rootplex: {done.failed}\n")
+            console.tell(done.failed)
         if arguments.format == "text" and done.folder is not None:
             console.print(done.told)
         elif arguments.format == "text" and result.verdict == "inconsistent":
-            console.err.write(f"rootplex: {result.file} has errors and is not written {DESPITE}\n")
+            console.tell(f"{result.file} has errors and is not written {DESPITE}")
     texts = {job.name: job.data.decode("utf-8", "replace") for job in jobs}
     if arguments.format == "text":
         shown = tuple(result for result in results if result.findings)
-        console.write(rendered(shown, texts, arguments.format, console))
+        show(shown, texts, arguments.format, console)
     else:
-        console.write(rendered(tuple(results), texts, arguments.format, console))
+        show(tuple(results), texts, arguments.format, console)
     return _status(results, strict=arguments.strict)
 
 

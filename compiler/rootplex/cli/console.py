@@ -8,6 +8,8 @@ from typing import TextIO
 
 from msgspec import Struct, field
 
+from rootplex.source.printable import one_line, printable
+
 PATIENCE = 1.0
 
 
@@ -28,18 +30,32 @@ class Console(Struct):
 
     def print(self, text: str) -> None:
         """A line of output."""
-        self.clear_progress()
-        self.out.write(text + "\n")
+        self.write(text + "\n")
 
     def write(self, text: str) -> None:
-        """Output as it is."""
+        """Text for a person; nothing in it steers a terminal but colours, where there are any."""
         self.clear_progress()
-        self.out.write(text)
+        self.out.write(printable(text, coloured=self.colour))
+
+    def document(self, text: str) -> None:
+        """What a program or a file takes: UTF-8 whatever the locale."""
+        self.clear_progress()
+        if self.out.isatty() or not hasattr(self.out, "buffer"):
+            self.write(text)
+            return
+        self.out.flush()
+        self.out.buffer.write(text.encode("utf-8", "backslashreplace"))
+        self.out.buffer.flush()
+
+    def tell(self, text: str) -> None:
+        """A line about the command itself, on standard error."""
+        self.clear_progress()
+        self.err.write(f"rootplex: {printable(text)}\n")
 
     def progress(self, text: str) -> None:
         """What is being done now: one line on a terminal that takes longer than a second."""
         if self.err.isatty() and time.monotonic() - self._started > PATIENCE:
-            self.err.write(f"\r\x1b[K{text}")
+            self.err.write(f"\r\x1b[K{one_line(text)}")
             self.err.flush()
             self._shown = True
 

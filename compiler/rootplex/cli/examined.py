@@ -12,6 +12,7 @@ from rootplex.jobs.result import refused
 from rootplex.jobs.settings import Wishes
 from rootplex.report import short
 from rootplex.source.finding import Unreadable
+from rootplex.source.printable import printable
 
 
 def examined(name: str, wishes: Wishes, console: Console) -> Examination | None:
@@ -27,5 +28,5 @@ def examined(name: str, wishes: Wishes, console: Console) -> Examination | None:
         raise UsageError(str(error)) from None
     except CannotCompile as refusal:
         findings = refusal.findings
-    console.err.write(short.render((refused(label, findings),)))
+    console.err.write(printable(short.render((refused(label, findings),))))
     return None

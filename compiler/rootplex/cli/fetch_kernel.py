@@ -54,5 +54,5 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not arguments.all:
             break
     for line in refusals:
-        console.err.write(f"rootplex: {line}\n")
+        console.tell(f"{line}")
     return 2 if len(refusals) == len(wanted) else 0

@@ -21,7 +21,7 @@ def report(
     results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
 ) -> int:
     """Print the results in the chosen format; the exit status."""
-    console.write(rendered(results, texts, arguments.format, console))
+    show(results, texts, arguments.format, console)
     return exit_status(results, strict=arguments.strict)
 
 
@@ -35,6 +35,15 @@ def report_boards(
 
         console.write("\n" + text.tally(results, text.Style(console.colour)))
     return status
+
+
+def show(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> None:
+    """Print the results: for a person in the terminal's way, for a program as a document."""
+    text = rendered(results, texts, format, console)
+    if format in ("text", "short"):
+        console.write(text)
+    else:
+        console.document(text)
 
 
 def rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> str:

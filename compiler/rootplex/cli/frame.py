@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from rootplex import __version__
 from rootplex.cli.console import Console
 from rootplex.cli.status import HANDLED, INTERRUPTED
+from rootplex.source.printable import one_line, plain, printable
 from rootplex.source.suggest import advice
 from rootplex.tools.runner import ToolError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+codecs.register_error("rootplex.plain", plain)
 
 
 class UsageError(Exception):
@@ -22,7 +30,10 @@ class UsageError(Exception):
 
 def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Find the command, run it, and turn whatever stops it into one line and a status."""
-    parser = argparse.ArgumentParser(
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        if hasattr(stream, "reconfigure"):  # a locale may have ASCII only, and a name be no text
+            stream.reconfigure(errors="rootplex.plain")
+    parser = _Parser(
         prog="rootplex",
         description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
         epilog="'rootplex COMMAND --help' tells more of a command.",
@@ -51,8 +62,17 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     return _guarded(chosen, arguments, console)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's own, which prints the words of a command line as they are."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        super()._print_message(printable(message), file)
+
+
 def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
-    sys.stderr.write(f"rootplex: there is no command '{word}'; {advice(word, commands, 'command')}\n")
+    if sys.stderr is not None:
+        advised = advice(word, commands, "command")
+        sys.stderr.write(f"rootplex: there is no command '{one_line(word)}'; {advised}\n")
     return HANDLED
 
 
@@ -89,6 +109,5 @@ def told(error: OSError | UsageError) -> str:
 
 
 def _stopped(console: Console, message: str, status: int = HANDLED) -> int:
-    console.clear_progress()
-    console.err.write(f"rootplex: {message}\n")
+    console.tell(message)
     return status

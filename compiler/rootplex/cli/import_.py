@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return report((unreadable(arguments.path, error.findings),), {}, arguments, console)
     text = description_text(description)
     if arguments.output is None:
-        console.write(text)
+        console.document(text)
     else:
-        write_file(Path(arguments.output), text.encode())
+        write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
         bridges = counted(len(description.bridges), "host bridge")
         console.print(f"{arguments.path}: {source.what}, {bridges} -> {arguments.output}")
         for each in description.missing:

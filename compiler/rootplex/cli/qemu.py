@@ -105,7 +105,7 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
         return kernel_of_image(cache, arch, arguments.kernel, arguments.dom0)
     chosen = kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel, console.progress)
     if chosen.instead is not None:
-        console.err.write(f"rootplex: {chosen.instead}\n")
+        console.tell(f"{chosen.instead}")
     return chosen.kernel
 
 

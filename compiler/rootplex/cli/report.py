@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         page.render(results, texts) if arguments.format == "html" else PICTURES[arguments.format](results[0])
     )
     if arguments.output is None:
-        console.write(text)
+        console.document(text)
     else:
-        write_file(Path(arguments.output), text.encode())
+        write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
         console.print(f"{', '.join(arguments.paths)} -> {arguments.output}")
     return exit_status(tuple(results), strict=arguments.strict)
 

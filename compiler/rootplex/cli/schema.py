@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the schema as it ships."""
     del arguments
-    console.write((shipped_folder("schemas") / "platform.schema.json").read_text(encoding="utf-8"))
+    console.document((shipped_folder("schemas") / "platform.schema.json").read_text(encoding="utf-8"))
     return 0

@@ -14,7 +14,7 @@ from rootplex.source.finding import Finding
 def render(results: tuple[Result, ...]) -> str:
     """The results as JSON text, keys in the order of the design's page."""
     objects = [object_of(result) for result in results]
-    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1, ensure_ascii=True) + "\n"
 
 
 def object_of(result: Result) -> dict[str, object]:

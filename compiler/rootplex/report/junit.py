@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from xml.sax.saxutils import escape, quoteattr
 
 from rootplex.jobs.result import Result
 from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding, Level
-
-_NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write (§2.2)."""
+from rootplex.source.printable import printable
 
 
 def render(results: tuple[Result, ...]) -> str:
     """Errors are failures; a platform without findings is one passed case."""
     suites = "".join(_suite(result) for result in results)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="rootplex">\n{suites}</testsuites>\n'
-    return _NO_CHARACTER.sub("\ufffd", text)
+    return printable(text)  # XML has no way to write most control characters
 
 
 def _suite(result: Result) -> str:

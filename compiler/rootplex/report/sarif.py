@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TypeAlias
+from urllib.parse import quote
 
 from rootplex import __version__
 from rootplex.jobs.result import Result
@@ -35,7 +36,7 @@ def render(results: tuple[Result, ...]) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(log, indent=1, ensure_ascii=True) + "\n"
 
 
 def _result(finding: Finding) -> Json:
@@ -56,7 +57,7 @@ def _result(finding: Finding) -> Json:
 
 
 def _location(at: Place) -> Json:
-    physical: Json = {"artifactLocation": {"uri": at.file}}
+    physical: Json = {"artifactLocation": {"uri": quote(at.file, errors="surrogateescape")}}
     if isinstance(at, Span):
         physical["region"] = {
             "startLine": at.line,

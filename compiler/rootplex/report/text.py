@@ -15,6 +15,7 @@ from rootplex.report import closing, words
 from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
+from rootplex.source.printable import one_line
 
 _COLOURS = {Level.ERROR: "31", Level.WARNING: "33", Level.NOTE: "36"}
 _VERDICTS = {"unreadable": "31", "inconsistent": "31", "unknown": "33", "consistent": "32"}
@@ -66,7 +67,8 @@ def closing_line(result: Result, style: Style) -> str:
     """`two-segments: consistent (linux-7.2, dt)`, then counts, what is not known, and what stands below."""
     where = "bare metal" if result.hypervisor is None else None
     how = ", ".join(part for part in (result.dom0, where, result.firmware) if part)
-    line = f"{result.platform or result.file}: {style.paint(result.verdict, _VERDICTS[result.verdict])}"
+    name = one_line(result.platform or result.file)
+    line = f"{name}: {style.paint(result.verdict, _VERDICTS[result.verdict])}"
     line += f" ({how})" if how else ""
     said = "; ".join(_said(result))
     line += f": {said}" if said else ""
@@ -107,7 +109,7 @@ def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
     """One finding."""
     expected = " (expected)" if finding.expected else ""
     head = style.paint(f"{finding.level.value}[{finding.code}]{expected}", f"1;{_COLOURS[finding.level]}")
-    yield f"{head}: {style.paint(finding.message, '1')}"
+    yield f"{head}: {style.paint(one_line(finding.message), '1')}"
     places: list[tuple[Place, str]] = [(finding.at, "")]
     places += [(related.at, related.message) for related in finding.related]
     margin = max(len(str(at.line)) if isinstance(at, Span) else 1 for at, _ in places)
@@ -115,9 +117,9 @@ def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:
         yield from _excerpt(at, message, sources, style, margin, first=i == 0)
     pad = " " * margin
     for note in notes_of(finding):
-        yield f"{pad} = note: {note}"
+        yield f"{pad} = note: {one_line(note)}"
     if finding.help is not None:
-        yield f"{pad} = help: {finding.help}"
+        yield f"{pad} = help: {one_line(finding.help)}"
     yield f"{pad} = more: rootplex explain {finding.code}"
 
 
@@ -125,11 +127,11 @@ def _excerpt(
     at: Place, message: str, sources: Sources, style: Style, margin: int, *, first: bool
 ) -> Iterator[str]:
     pad = " " * margin
-    yield f"{pad}{style.paint('-->' if first else ':::', '34')} {at}"
+    yield f"{pad}{style.paint('-->' if first else ':::', '34')} {one_line(str(at))}"
     line = sources.line(at.file, at.line) if isinstance(at, Span) else None
     if line is None or not isinstance(at, Span):
         if message:
-            yield f"{pad} = {message}"
+            yield f"{pad} = {one_line(message)}"
         return
     shown, column = _cut(line, at.column)
     end = at.end_column if at.end_line == at.line else len(line) + 1
@@ -139,7 +141,7 @@ def _excerpt(
     bar = style.paint("|", "34")
     yield f"{pad} {bar}"
     yield f"{at.line:>{margin}} {bar} {shown}"
-    yield f"{pad} {bar} {lead}{caret}{' ' + message if message else ''}"
+    yield f"{pad} {bar} {lead}{caret}{' ' + one_line(message) if message else ''}"
 
 
 def _cut(line: str, column: int) -> tuple[str, int]:
