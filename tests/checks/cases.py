@@ -51,10 +51,15 @@ def given_tree(dts: str, dtc: str) -> DtFirmware:
 
 
 def given_findings(facts: Facts) -> tuple[Finding, ...]:
-    """All findings on artifacts that no description made; bridges are called by their paths."""
+    """All findings on artifacts that no description made, also those that follow from another one."""
+    return flat(given_causes(facts))
+
+
+def given_causes(facts: Facts) -> tuple[Finding, ...]:
+    """The findings on artifacts that no description made; bridges are called by their paths."""
     dt = () if facts.dt is None else facts.dt.bridges
     joined = tuple(Joined(bridge.path, dt=bridge) for bridge in dt)
-    return flat(run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts"))
+    return run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts")
 
 
 def only(findings: Iterable[Finding], code: str) -> tuple[Finding, ...]:

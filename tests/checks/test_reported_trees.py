@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.checks.cases import changed, dts_findings
+from tests.checks.cases import changed, given_causes, given_tree
 from tests.checks.two_bridges import SOUND
 
 from rootplex.backends.artifact import Compiled
+from rootplex.checks.facts import Facts
 from rootplex.jobs.check import examine, result_of
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import Device, Result
@@ -35,6 +36,8 @@ OLD_DW = "reports/dt/ranges-first-entry-is-config.dts"
 DMA = "conformance/parent-dma-ranges-malformed.dts"
 CELLS = "conformance/address-cells-two-cells.dts"
 PORT, NIC = f"{PCIE}/pcie@1,0", f"{PCIE}/pcie@1,0/ethernet@0,0"
+OTHER_CELLS = "reports/dt/cells-of-another-tree-controller.dts"
+LIC = "/interrupt-controller@60004000"
 T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
 T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
 
@@ -120,6 +123,23 @@ CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
     ("its ranges", DMA,
      [("dma-ranges = <0 0 0 0 0x1>;", ""), ("ranges = <0 0 0 0 0x1 0>;", "ranges = <0 0 0 0 0x1 0 0>;")],
      [("RPX0601", "error", "/soc", "ranges")]),
+    ("a controller's reg for another bus", OTHER_CELLS, [], [("RPX0601", "error", LIC, "reg")]),
+    ("for its own", OTHER_CELLS, [("<0x0 0x60004000 0x0 0x100>", "<0x60004000 0x100>")], []),
+    ("of two address cells and one of size", OTHER_CELLS,
+     [("<0x0 0x60004000 0x0 0x100>", "<0x0 0x60004000 0x100>")], [("RPX0601", "error", LIC, "reg")]),
+    ("a device's", OTHER_CELLS,
+     [("lic: interrupt-controller@60004000 {", "serial@60004000 {"), ("nvidia,tegra30-ictlr", "ns16550a"),
+      ("interrupt-controller; #interrupt-cells = <3>; interrupt-parent", "interrupt-parent")],
+     [("RPX0601", "warning", "/serial@60004000", "reg")]),
+    ("the memory's", OTHER_CELLS,
+     [("<0x0 0x60004000 0x0 0x100>", "<0x60004000 0x100>"),
+      ("<0x80000000 0x20000000>", "<0 0x80000000 0 0x20000000>")],
+     [("RPX0601", "error", "/memory@80000000", "reg")]),
+    ("the bridge's", CELLS,
+     [("<3 3>", "<3>"), ("reg = <0 0x40000000 0 0x1000000>", "reg = <0x40000000 0x1000000>")],
+     [("RPX0601", "error", PCIE, "reg")]),
+    ("one that is wrong by any count", OTHER_CELLS,
+     [("<0x0 0x60004000 0x0 0x100>", "<0x60005000 0x100>")], []),
     ("cells of two cells", CELLS, [], [("RPX0601", "warning", PCIE, "#address-cells")]),
     ("of one", CELLS, [("<3 3>", "<3>")], []),
     ("sizes of two cells", CELLS, [("<3 3>; #size-cells = <2>", "<3>; #size-cells = <2 2>")],
@@ -165,7 +185,7 @@ def test_what_is_said_of_a_tree(
     text = (checkout / "tests" / "cases" / file).read_text(encoding="utf-8")
     listed = {code for code, level, *_ in told if level == "note"}
     found: list[Told] = []
-    for each in dts_findings(changed(text, *changes), dtc):
+    for each in given_causes(Facts(dt=given_tree(changed(text, *changes), dtc))):
         if str(each.level) != "note" or each.code in listed:
             assert isinstance(each.at, DtPlace)
             found.append((each.code, str(each.level), each.at.node, each.at.property))

@@ -6,6 +6,7 @@ address cells, the first of which (phys.hi) carries flags (PCI Bus Binding to IE
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -177,6 +178,29 @@ def reg_problems(tree: Tree, node: DtNode) -> Iterator[Problem]:
     """What is malformed in the node's `reg`."""
     if node.parent is not None:
         yield from ragged(tree, node, "reg", node.parent.address_cells + node.parent.size_cells)
+
+
+UNIT_ADDRESS = re.compile(r"[^@]+@([0-9a-f]{5,16})")
+"""A node's name with a unit address that no index, port or chip select has."""
+
+
+def cut_problem(tree: Tree, node: DtNode) -> Problem | None:
+    """The problem of a `reg` that is written for other cell counts than those of the bus: by them its first
+    address is the one in the node's name (Devicetree Specification 0.4, §2.2.1.1), and by the bus's not."""
+    bus, cells, unit = node.parent, node.cells("reg"), UNIT_ADDRESS.fullmatch(node.name)
+    if bus is None or not cells or unit is None or is_pci_bus(bus):
+        return None
+    if not bus.address_cells or not bus.size_cells:
+        return None
+    named = int(unit[1], 16)
+    if number(cells[: bus.address_cells]) == named:
+        return None
+    for counts in ((1, 1), (2, 2), (2, 1), (1, 2)):
+        if len(cells) % sum(counts) == 0 and number(cells[: counts[0]]) == named:
+            has = f"its bus has {bus.address_cells} and {bus.size_cells}"
+            text = f"it is written for {counts[0]} address and {counts[1]} size cells, and {has}"
+            return Problem("cells", tree.place(node, "reg"), text)
+    return None
 
 
 def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:

@@ -17,6 +17,7 @@ from rootplex.readers.address import (
     DtReg,
     DtWindow,
     count_problems,
+    cut_problem,
     reg_problems,
     regs,
     window_problems,
@@ -163,9 +164,10 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
     iommu_map = rid_map(tree, node, "iommu-map", map_cells)
     msi_map = _nearest_msi_map(tree, node, map_cells)
     msi_parent = tuple(phandle_refs(tree, node, "msi-parent", "#msi-cells"))
+    otherwise = cut_problem(tree, node)
     problems = [
         *count_problems(tree, node),
-        *reg_problems(tree, node),
+        *([otherwise] if otherwise else reg_problems(tree, node)),
         *window_problems(tree, node, "ranges"),
         *window_problems(tree, node, "dma-ranges"),
         *(problem for map in (interrupts, iommu_map, msi_map) if map for problem in map.problems),
@@ -184,7 +186,7 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
         controller=known_controller(node.compatible),
         domain=node.u32("linux,pci-domain"),
         bus_range=node.cells("bus-range"),
-        regs=regs(tree, node),
+        regs=() if otherwise else regs(tree, node),
         ranges=_listing(node, "ranges"),
         windows=windows(tree, node, "ranges"),
         dma_ranges=_listing(node, "dma-ranges"),

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rootplex.readers.address import DtReg, is_pci_bus, reg_problems, regs
+from rootplex.readers.address import DtReg, cut_problem, is_pci_bus, reg_problems, regs
 from rootplex.readers.problem import Problem
 from rootplex.readers.reach import unreachable
 from rootplex.readers.tree import DtNode, Tree
@@ -67,6 +67,8 @@ class DtPlatform(Struct, frozen=True):
     cpus: int
     psci: bool
     problems: tuple[Problem, ...] = ()
+    cut_otherwise: tuple[Problem, ...] = ()
+    """Every `reg` that is written for other cell counts than its bus has: nothing is read from them."""
 
 
 def read_platform(tree: Tree) -> DtPlatform:
@@ -76,6 +78,7 @@ def read_platform(tree: Tree) -> DtPlatform:
     memory: list[DtArea] = []
     controllers: list[DtController] = []
     problems: list[Problem] = []
+    cut_otherwise: list[Problem] = []
     for node in tree.walk():
         if node.parent is None or is_pci_bus(node.parent):
             continue
@@ -83,6 +86,10 @@ def read_platform(tree: Tree) -> DtPlatform:
         if kind in ARM_KINDS or (kind is not None and not _without_sizes(node)):
             controllers.append(_controller(tree, node, kind))
         if "reg" not in node.properties or _without_sizes(node):
+            continue
+        otherwise = cut_problem(tree, node)
+        if otherwise is not None:
+            cut_otherwise.append(otherwise)
             continue
         problems.extend(reg_problems(tree, node))
         found = _areas(tree, node)
@@ -106,6 +113,7 @@ def read_platform(tree: Tree) -> DtPlatform:
         cpus=_cpu_count(tree),
         psci=any(name.startswith("arm,psci") for node in tree.root.children for name in node.compatible),
         problems=tuple(problems),
+        cut_otherwise=tuple(cut_otherwise),
     )
 
 

@@ -2,6 +2,8 @@
 
 What it finds: a property of a host bridge, or of a bus above it, that is not a whole number of entries or has
 the wrong length, and cell counts that a PCI bus cannot have (`#address-cells` must be 3, `#size-cells` 2).
+Also a `reg` of any node that was written for a bus of other cell counts: by those its first address is the
+one in the node's name. Nothing is read from it.
 Why it matters: what cannot be cut into entries is not read: no windows, no configuration space, no number.
 Of a cell count of several cells the first is taken; `dma-ranges` without a whole entry leave DMA unlimited.
 Example: `dt: {properties: {ranges: [0x02000000, 0, 0x10000000]}}`.
@@ -70,6 +72,29 @@ def check(facts: Facts) -> Iterator[Finding]:
                 for problem in bus_problems(facts.dt.tree, bus):
                     assert isinstance(problem.place, DtPlace)
                     yield _finding(problem, problem.place, f"{bus.path}, the bus above '{name}',", name)
+    yield from _cut_otherwise(facts)
+
+
+def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
+    """Registers of what is no host bridge: all places that are compared with theirs come out wrong."""
+    if facts.dt is None:
+        return
+    bridges = {bridge.path for bridge in facts.dt.bridges}
+    known = {each.path for each in facts.dt.platform.controllers}
+    for problem in facts.dt.platform.cut_otherwise:
+        place = problem.place
+        assert isinstance(place, DtPlace)
+        node = facts.dt.tree.by_path[place.node]
+        if place.node in bridges or not (node.is_enabled and node.ancestors_enabled):
+            continue
+        matters = place.node in known or node.string("device_type") == "memory"
+        yield RULE.finding(
+            place,
+            f"reg of {place.node} is malformed",
+            level=Level.ERROR if matters else Level.WARNING,
+            notes=[problem.text, "cut as its bus says, its first address is not the one in its name"],
+            help="write every number in as many cells as the bus above says",
+        )
 
 
 def _finding(problem: Problem, place: DtPlace, whose: str, name: str) -> Finding:
