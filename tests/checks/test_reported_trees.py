@@ -38,6 +38,8 @@ CELLS = "conformance/address-cells-two-cells.dts"
 PORT, NIC = f"{PCIE}/pcie@1,0", f"{PCIE}/pcie@1,0/ethernet@0,0"
 OTHER_CELLS = "reports/dt/cells-of-another-tree-controller.dts"
 LIC = "/interrupt-controller@60004000"
+TWO_PICS = "reports/dt/interrupt-map-two-controllers.dts"
+POWERPC = "reports/dt/powerpc-aliases-number-domains.dts"
 T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
 T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
 
@@ -140,6 +142,19 @@ CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
      [("RPX0601", "error", PCIE, "reg")]),
     ("one that is wrong by any count", OTHER_CELLS,
      [("<0x0 0x60004000 0x0 0x100>", "<0x60005000 0x100>")], []),
+    ("a map to two controllers", TWO_PICS, [], []),
+    ("cut as neither says", TWO_PICS, [("<0 0 0 2 &fpga 0>, ", "<0 0 0 2 &fpga 0 0>, ")],
+     [("RPX0615", "error", "/pcie@30000000", "interrupt-map")]),
+    ("no INTx and no MSI", TWO_PICS,
+     [("interrupt-map = <", "interrupt-map-of-old = <")],
+     [("RPX0614", "warning", "/pcie@30000000", None)]),
+    ("an MSI controller that nobody names", TWO_PICS,
+     [("	pcie@", "	msi@12000000 { msi-controller; reg = <0x12000000 0x1000>; }; pcie@")],
+     [("RPX0614", "warning", "/pcie@30000000", None)]),
+    ("PowerPC numbers by aliases", POWERPC, [], [("RPX0622", "note", "/cpus", None)]),
+    ("Arm does not", POWERPC, [("PowerPC,P1020", "arm,cortex-a53")],
+     [("RPX0205", "warning", "/pcie@ffe09000", None)]),
+    ("MIPS", POWERPC, [("PowerPC,P1020", "mti,interAptiv")], [("RPX0622", "note", "/cpus", None)]),
     ("cells of two cells", CELLS, [], [("RPX0601", "warning", PCIE, "#address-cells")]),
     ("of one", CELLS, [("<3 3>", "<3>")], []),
     ("sizes of two cells", CELLS, [("<3 3>; #size-cells = <2>", "<3>; #size-cells = <2 2>")],

@@ -133,6 +133,7 @@ CHECKS: dict[str, Needs] = {
     "devicetree.controller_lost": "artifacts",
     "devicetree.arguments_missing": "artifacts",
     "devicetree.child_node": "artifacts",
+    "devicetree.foreign_architecture": "artifacts",
     # 07 ACPI
     "acpi.acpi_ecam_base_below_zero": "reading",
     "acpi.acpi_window_beyond_64_bits": "reading",
@@ -217,12 +218,18 @@ CHECKS: dict[str, Needs] = {
     "xen.bus_table_empty": "simulation",
 }
 
-Scope: TypeAlias = Literal["x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed"]
-"""For which platforms: of an architecture; with Xen below Linux, and not on bare metal; both; a description
-that asks for today's Arm port of Xen; or a board without a description."""
+Scope: TypeAlias = Literal[
+    "x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed", "numbered-here"
+]
+"""For which platforms: of an architecture, or of one whose Linux numbers bridges as it is simulated; with Xen
+below Linux, and not on bare metal; both; a description that asks for today's Arm port of Xen; or a board without
+a description."""
 
 ONLY: dict[str, Scope] = {
     "windows.config_space_not_ecam": "undescribed",
+    "segments.segment_on_some": "numbered-here",
+    "segments.segment_by_probe_order": "numbered-here",
+    "segments.disabled_segment_shifts": "numbered-here",
     "segments.xen_segment_mix": "today-port",
     "segments.xen_segment_order": "today-port",
     "ids.iommu_map_missing": "today-port",

@@ -44,6 +44,8 @@ def holds(scope: Scope, facts: Facts) -> bool:
             return is_today_port(facts)
         case "undescribed":
             return facts.described is None
+        case "numbered-here":
+            return facts.dt is None or facts.dt.platform.foreign is None
 
 
 def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:

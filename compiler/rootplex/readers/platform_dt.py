@@ -69,6 +69,8 @@ class DtPlatform(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     cut_otherwise: tuple[Problem, ...] = ()
     """Every `reg` that is written for other cell counts than its bus has: nothing is read from them."""
+    foreign: str | None = None
+    """What the processors are called, where that is of an architecture whose Linux is not simulated."""
 
 
 def read_platform(tree: Tree) -> DtPlatform:
@@ -114,6 +116,7 @@ def read_platform(tree: Tree) -> DtPlatform:
         psci=any(name.startswith("arm,psci") for node in tree.root.children for name in node.compatible),
         problems=tuple(problems),
         cut_otherwise=tuple(cut_otherwise),
+        foreign=foreign_processor(tree),
     )
 
 
@@ -205,3 +208,16 @@ def _cpu_count(tree: Tree) -> int:
     cpus = tree.by_path.get("/cpus")
     nodes = cpus.children if cpus else []
     return sum(node.string("device_type") == "cpu" and node.is_enabled for node in nodes)
+
+
+_FOREIGN = re.compile(
+    r"loong|PowerPC|powerpc|mips|mti,|sparc|opencores|xlnx,microblaze|snps,(arc|nsim)|csky|intel,"
+)
+
+
+def foreign_processor(tree: Tree) -> str | None:
+    """The name of a processor that is none of Arm or RISC-V; None where all are, or nothing tells."""
+    cpus = tree.by_path.get("/cpus")
+    nodes = cpus.children if cpus else []
+    words = [*(name for cpu in nodes for name in cpu.compatible), *(cpu.name for cpu in nodes)]
+    return next((word for word in words if _FOREIGN.match(word)), None)

@@ -1,7 +1,8 @@
 """no-msi-controller
 
 What it finds: an enabled bridge of the generic host driver with neither `msi-map` nor `msi-parent`. Of a
-description, only a bridge that has a device with MSI or MSI-X.
+description, only a bridge that has a device with MSI or MSI-X; of a given tree, only where it has an MSI
+controller to name, or nothing routes INTx either.
 Why it matters: the kernel flags the bus "no MSI", and every device falls back to INTx, which a passthrough
 guest cannot have on today's Arm port of Xen; PCI Express devices need not even have INTx.
 Example: a bridge without `msi` and a device with `msix: 8`.
@@ -33,13 +34,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             for bridge in facts.described.host_bridges
             if any(device.msi or device.msix for device in bridge.walk())
         }
+    nodes = () if facts.dt is None else facts.dt.tree.walk()
+    has_controller = any("msi-controller" in node.properties for node in nodes)
     for bridge in enabled_bridges(facts):
         if bridge.controller is None or bridge.controller.driver != "pci-host-generic":
             continue
         name = name_of(facts, bridge.path)
         if bridge.msi_map is not None or bridge.has_msi_parent:
             continue
-        if wanting is None or name in wanting:
+        if name in wanting if wanting is not None else has_controller or bridge.interrupt_map is None:
             yield RULE.finding(
                 bridge.place(),
                 f"'{name}' has neither msi-map nor msi-parent",

@@ -20,7 +20,7 @@ from rootplex.frontends.document import (
     tree,
 )
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
-from rootplex.readers.platform_dt import DtPlatform, read_platform
+from rootplex.readers.platform_dt import DtPlatform, foreign_processor, read_platform
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
@@ -29,11 +29,6 @@ from rootplex.source.place import DtPlace
 _ARM_32 = re.compile(
     r"arm,(cortex-a(5|7|8|9|12|15|17|32)|arm\d.*|sa1100.*)|qcom,(krait|scorpion|kryo-32)|marvell,pj4.*"
 )
-
-_OTHER = re.compile(
-    r"loong|PowerPC|powerpc|mips|mti,|sparc|opencores|xlnx,microblaze|snps,(arc|nsim)|csky|intel,"
-)
-"""Processors of architectures that a description cannot name."""
 
 
 def import_tree(tree_: Tree) -> Imported:
@@ -93,8 +88,7 @@ def _arch(tree_: Tree, missing: list[Missing]) -> str:
     nodes = cpus.children if cpus else ()
     names = [name for cpu in nodes for name in cpu.compatible]
     sets = [cpu.properties["riscv,isa"] for cpu in nodes if "riscv,isa" in cpu.properties]
-    words = (*names, *(cpu.name for cpu in nodes))
-    found, odd = "arm64", next((word for word in words if _OTHER.match(word)), None)
+    found, odd = "arm64", foreign_processor(tree_)
     if sets or any("riscv" in name for name in names):
         found, odd = "riscv64", "rv32" if any(each.startswith(b"rv32") for each in sets) else None
     elif names and all(_ARM_32.fullmatch(name) for name in names):
