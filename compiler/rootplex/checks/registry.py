@@ -222,8 +222,8 @@ Scope: TypeAlias = Literal[
     "x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed", "numbered-here"
 ]
 """For which platforms: of an architecture, or of one whose Linux numbers bridges as it is simulated; with Xen
-below Linux, and not on bare metal; both; a description that asks for today's Arm port of Xen; or a board without
-a description."""
+below Linux, and not on bare metal; both; a description that asks for today's Arm port of Xen; or a board
+without a description."""
 
 ONLY: dict[str, Scope] = {
     "windows.config_space_not_ecam": "undescribed",
