@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tests.checks.two_bridges import SOUND
 from tests.topologies.bundled import rootplex
 
+from rootplex.capture.snapshot import parse_snapshot
 from rootplex.jobs.check import Examination, check_text, examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.groups import groups_of
@@ -166,3 +168,25 @@ def test_a_function_is_explained_by_its_name_as_by_its_sbdf(checkout: Path) -> N
         "rootplex: Dom0 sees no function dsik; it sees: root, net, rp, disk, 0000:00:00.0, 0000:00:01.0, "
         "0000:00:02.0, 0000:01:00.0\n"
     )
+
+
+def test_groups_and_ways_of_a_snapshot(checkout: Path) -> None:
+    """The groups that this kernel had: /sys/kernel/iommu_groups is in the snapshot."""
+    snapshot = checkout / "tests" / "capture" / "recorded" / "arm64-dt-7.2.txt"
+    kernels: dict[int, set[str]] = {}
+    for each in parse_snapshot(snapshot.read_text(), "x").functions:
+        if each.group is not None:
+            kernels.setdefault(each.group, set()).add(str(each.sbdf))
+    answer = json.loads(rootplex("groups", str(snapshot), "--format", "json", cwd=checkout).stdout)
+    assert sorted(map(sorted, kernels.values())) == sorted(
+        sorted(each["members"]) for each in answer["groups"]
+    )
+    assert answer["xen"] is None
+    shown = rootplex("explain", "0000:00:01.0", str(snapshot), cwd=checkout).stdout
+    assert shown.startswith("0000:00:01.0: requester id 0x0008 in segment 0000\n")
+
+
+def test_a_tree_without_functions_has_no_groups(checkout: Path) -> None:
+    done = rootplex("groups", str(checkout / "generated" / "qemu-virt" / "qemu-virt.dtb"), cwd=checkout)
+    assert 2 == done.returncode
+    assert "hold no functions: take a snapshot (`rootplex capture`), or describe them" in done.stderr

@@ -158,13 +158,14 @@ def test_the_command_shows_a_table_worst_first(checkout: Path, tmp_path: Path) -
     for name in ("juno-r2", "synquacer"):
         shutil.copy(checkout / "generated" / name / f"{name}.dtb", tmp_path)
     (tmp_path / "broken.dtb").write_bytes(b"\xd0\x0d\xfe\xed" + b"\0" * 8)
+    shutil.copy(checkout / "tests" / "cases" / "xen" / "d1-dup-domain-overlapping-buses.dts", tmp_path)
     done = rootplex("validate", ".", "-j", "2", cwd=tmp_path)
     assert 2 == done.returncode
     rows = done.stdout.splitlines()[:4]
     assert ["verdict", "errors", "warnings", "notes"] == rows[0].split()
     assert rows[1].startswith("broken.dtb")
     assert "unreadable" in rows[1]
-    assert "juno-r2.dtb" in rows[2]
+    assert "d1-dup" in rows[2]
     assert "inconsistent" in rows[2]
 
 

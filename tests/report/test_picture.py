@@ -8,7 +8,7 @@ import subprocess
 from xml.etree import ElementTree
 
 import pytest
-from tests.report.pictured import HOSTILE, bridge, large, result, small
+from tests.report.pictured import HOSTILE, bridge, large, small
 
 from rootplex.jobs.result import Machine
 from rootplex.report import graph, svg, terminal_tree
@@ -19,7 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_the_tree_for_a_terminal() -> None:
-    lines = list(terminal_tree.lines(small()))
+    lines = list(terminal_tree.lines(small().machine))
     assert [
         "segment 0000",
         "  first, buses 00-ff",
@@ -31,12 +31,14 @@ def test_the_tree_for_a_terminal() -> None:
 
 def test_functions_of_no_described_bridge_are_shown_too() -> None:
     machine = Machine(bridges=(bridge("first", 3),), devices=small().machine.devices)
-    titles = [tree.title for segment in picture_of(result(machine)) for tree in segment.trees]
+    titles = [tree.title for segment in picture_of(machine) for tree in segment.trees]
     assert ["other functions", "other functions", "first, buses 00-ff"] == titles
 
 
 def test_a_colour_is_for_groups_of_several() -> None:
-    rows = {row.sbdf: row for each in picture_of(small()) for tree in each.trees for row in tree.walk()}
+    rows = {
+        row.sbdf: row for each in picture_of(small().machine) for tree in each.trees for row in tree.walk()
+    }
     assert 0 == rows["0000:01:00.0"].colour
     assert rows["0001:00:00.0"].colour is None
 

@@ -1,28 +1,49 @@
-"""A description examined for a command that shows a part of it; its errors are reported first."""
+"""A platform examined for a command that shows a part of it; its errors are reported first."""
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootplex.backends.refusal import CannotCompile
+from rootplex.checks.facts import Facts
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.check import Examination, Unjudged, examine
+from rootplex.jobs.check import Unjudged, examine, result_of
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.result import refused
+from rootplex.jobs.result import Machine, refused
 from rootplex.jobs.settings import Wishes
+from rootplex.jobs.sources import Source, kind_of, source_of_bytes
+from rootplex.jobs.validate import rehearsed
 from rootplex.report import short
+from rootplex.simulator.outcome import Outcome
 from rootplex.source.finding import Unreadable
 from rootplex.source.printable import printable
 
 
-def examined(name: str, wishes: Wishes, console: Console) -> Examination | None:
-    """The examination with an outcome; None, with the findings on standard error, where the
-    description has errors that leave nothing to show."""
+class Examined(Struct, frozen=True):
+    """A simulated platform: what there was to go by, what came of it, and the result as it is reported."""
+
+    facts: Facts
+    outcome: Outcome
+    machine: Machine
+    name: str
+
+
+def examined(name: str, wishes: Wishes, console: Console) -> Examined | None:
+    """A description, or a snapshot with the functions that it holds; None, with the findings on standard
+    error, where a description has errors that leave nothing to show. UsageError for what has no functions."""
     label, data = read_input(name)
+    kind = kind_of(data)
     try:
+        if kind is not None:
+            return _of_source(source_of_bytes(data, label), label)
         checked = read_checked(data, label)
         if checked.is_sound:
-            return examine(checked, wishes)
+            examination = examine(checked, wishes)
+            assert examination.outcome is not None
+            machine = result_of(examination, label).machine
+            return Examined(examination.facts, examination.outcome, machine, examination.platform.name)
         findings = checked.findings
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
@@ -30,3 +51,15 @@ def examined(name: str, wishes: Wishes, console: Console) -> Examination | None:
         findings = refusal.findings
     console.err.write(printable(short.render((refused(label, findings),))))
     return None
+
+
+def _of_source(source: Source, label: str) -> Examined:
+    found = rehearsed(source)
+    if found is None:
+        raise UsageError(
+            f"{label}: {source.what} hold no functions: take a snapshot (`rootplex capture`), or describe "
+            "them in what `rootplex import` makes of it"
+        )
+    if found.facts is None or found.facts.outcome is None or found.machine is None:
+        raise UsageError("; ".join(finding.message for finding in found.findings))
+    return Examined(found.facts, found.facts.outcome, found.machine, label)

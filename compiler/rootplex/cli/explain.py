@@ -71,11 +71,10 @@ def _page(what: str, console: Console) -> int:
 
 def _way(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.file is None:
-        raise UsageError(f"name the description in which {arguments.what} is")
+        raise UsageError(f"name the description or snapshot in which {arguments.what} is")
     examination = examined(arguments.file, wishes_of(arguments), console)
     if examination is None:
         return 1
-    assert examination.outcome is not None
     functions = {function.sbdf: function for function in examination.outcome.dom0.functions}
     named = {
         name: sbdf for sbdf, each in functions.items() if (name := examination.facts.pages.get(each.page))

@@ -10,15 +10,16 @@ import msgspec
 from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
-from rootplex.jobs.check import result_of
 from rootplex.jobs.groups import groups_of
 from rootplex.report import terminal_tree
 from rootplex.report.groups import lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A description, and how Dom0 boots."""
-    parser.add_argument("file", metavar="PATH", help="a platform description, or - for standard input")
+    """A platform, and how Dom0 boots."""
+    parser.add_argument(
+        "file", metavar="PATH", help="a platform description or a snapshot, or - for standard input"
+    )
     add_boot(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
     parser.add_argument(
@@ -32,15 +33,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if examination is None:
         return 1
     if arguments.tree:
-        for line in terminal_tree.lines(result_of(examination, arguments.file)):
-            console.print(line)
-        return 0
-    if arguments.format == "json":
-        machine = msgspec.to_builtins(result_of(examination, arguments.file).machine)
+        printed = terminal_tree.lines(examination.machine)
+    elif arguments.format == "json":
+        machine = msgspec.to_builtins(examination.machine)
         wanted = {key: machine[key] for key in ("groups", "safe", "xen")}
-        console.print(json.dumps({"rootplex": 1, "platform": examination.platform.name, **wanted}, indent=1))
-        return 0
-    assert examination.outcome is not None
-    for line in lines(groups_of(examination.facts, examination.outcome)):
+        printed = iter((json.dumps({"rootplex": 1, "platform": examination.name, **wanted}, indent=1),))
+    else:
+        printed = lines(groups_of(examination.facts, examination.outcome))
+    for line in printed:
         console.print(line)
     return 0

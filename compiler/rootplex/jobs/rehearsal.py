@@ -34,10 +34,12 @@ _SHOWN = 6
 
 
 class Rehearsal(Struct, frozen=True):
-    """What came of it. Where nothing could be simulated a finding says why, and there is no machine."""
+    """What came of it. Where nothing could be simulated a finding says why, and there is no machine; else the
+    facts have the outcome."""
 
     findings: tuple[Finding, ...]
     machine: Machine | None
+    facts: Facts | None = None
 
 
 def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[Finding, ...]) -> Rehearsal:
@@ -67,7 +69,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
     ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
     if outcome.dom0.died is None:
         found += tuple(_compared(snapshot, ran))
-    return Rehearsal(found, machine_of(platform, named, outcome))
+    return Rehearsal(found, machine_of(platform, named, outcome), named)
 
 
 def kernel_of(release: str) -> str:

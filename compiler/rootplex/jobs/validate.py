@@ -6,7 +6,7 @@ devices is unknown, and so is the verdict unless the bytes prove an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.joining import join_boards
-from rootplex.jobs.rehearsal import rehearse
+from rootplex.jobs.rehearsal import Rehearsal, rehearse
 from rootplex.jobs.result import (
     Ecam,
     HostBridge,
@@ -57,21 +57,36 @@ def _read(item: Item) -> Source:
     return read_source(Path(item.path), item.path)
 
 
-def _validated(board: Board, sources: list[Source], against: Platform | None, *, bare_metal: bool) -> Result:
-    imports = [import_source(source) for source in sources]
+def rehearsed(source: Source) -> Rehearsal | None:
+    """The machine of a snapshot, simulated; None for what is no snapshot and holds no functions."""
+    if source.snapshot is None:
+        return None
+    imported = import_source(source)
+    facts = _facts([source], imported, bare_metal=source.snapshot.hypervisor is None)
+    return rehearse(source.snapshot, imported, facts, ())
+
+
+def _facts(sources: Sequence[Source], imported: Imported, *, bare_metal: bool) -> Facts:
+    """What the firmware of one board says, joined."""
     dt = next((dt_of(source) for source in sources if source.tree is not None), None)
     acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
-    firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
-    head = imports[0].document.get("platform")
-    snapshot = sources[0].snapshot
-    bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
-    facts = Facts(
-        arch=_text(head, "arch") or "arm64",
+    return Facts(
+        arch=_text(imported.document.get("platform"), "arch") or "arm64",
         hypervisor=None if bare_metal else "xen",
         dt=dt,
         acpi=acpi,
         bridges=join_boards(dt, acpi),
     )
+
+
+def _validated(board: Board, sources: list[Source], against: Platform | None, *, bare_metal: bool) -> Result:
+    imports = [import_source(source) for source in sources]
+    head = imports[0].document.get("platform")
+    snapshot = sources[0].snapshot
+    bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
+    facts = _facts(sources, imports[0], bare_metal=bare_metal)
+    dt, acpi = facts.dt, facts.acpi
+    firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
     found = run_checks(facts, "artifacts")
     differing = None if against is None else _compared(imports, against)
     found += differing or ()

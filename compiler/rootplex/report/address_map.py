@@ -75,7 +75,9 @@ def address_maps(result: Result) -> tuple[AddressMap, ...]:
         for each in result.memory
         if each.size
     ]
-    trees = [tree for segment in picture_of(result) for tree in segment.trees if tree.bridge is not None]
+    trees = [
+        tree for segment in picture_of(result.machine) for tree in segment.trees if tree.bridge is not None
+    ]
     areas = {tree.bridge.name: [*_of_bridge(tree.bridge)] for tree in trees if tree.bridge is not None}
     shared = [*memory, *(area for each in areas.values() for area in each)]
     scale, clashes = _Scale(shared), _clashes(shared)

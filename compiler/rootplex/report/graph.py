@@ -18,7 +18,7 @@ def dot(result: Result) -> str:
 def _dot(result: Result) -> Iterator[str]:
     yield f"digraph {_quoted(result.platform or result.file)} {{"
     yield '  rankdir=LR; node [shape=box, style="rounded,filled", fontname="monospace"];'
-    for i, segment in enumerate(picture_of(result)):
+    for i, segment in enumerate(picture_of(result.machine)):
         yield f"  subgraph cluster_{i} {{"
         yield f"    label={_quoted(segment.title)};"
         for j, tree in enumerate(segment.trees):
@@ -43,7 +43,7 @@ def mermaid(result: Result) -> str:
 
 def _mermaid(result: Result) -> Iterator[str]:
     yield "flowchart LR"
-    for i, segment in enumerate(picture_of(result)):
+    for i, segment in enumerate(picture_of(result.machine)):
         yield f'  subgraph s{i}["{_entities(segment.title)}"]'
         for j, tree in enumerate(segment.trees):
             yield f'    b{i}_{j}["{_entities(tree.title)}"]'

@@ -103,7 +103,7 @@ def _environment() -> Environment:
 
 
 def _section(result: Result, key: str, sources: text.Sources) -> Section:
-    picture = picture_of(result)
+    picture = picture_of(result.machine)
     places = dict(_places(picture, key))
     told = tuple(_told(finding, f"{key}-f{i}", places, sources) for i, finding in enumerate(result.findings))
     pointed: dict[str, str] = {}

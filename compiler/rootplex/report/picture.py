@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.jobs.result import Device, HostBridge, Result
+from rootplex.jobs.result import Device, HostBridge, Machine
 
 COLOURS = 12
 """How many colours groups have before they repeat; a number tells them apart all the same."""
@@ -82,12 +82,12 @@ class Segment(Struct, frozen=True, kw_only=True):
         return "no segment number" if self.number is None else f"segment {self.number:04x}"
 
 
-def picture_of(result: Result) -> tuple[Segment, ...]:
+def picture_of(machine: Machine) -> tuple[Segment, ...]:
     """The segments in order of their numbers, those without one last."""
-    rows = _rows(result)
+    rows = _rows(machine)
     trees: dict[int | None, list[Tree]] = {}
     placed: set[str] = set()
-    for bridge in result.machine.bridges:
+    for bridge in machine.bridges:
         mine = tuple(row for row in rows if _is_on(row, bridge) and row.sbdf not in placed)
         placed.update(row.sbdf for row in mine)
         trees.setdefault(bridge.segment, []).append(Tree(bridge=bridge, rows=mine))
@@ -118,8 +118,7 @@ def _is_on(row: Row, bridge: HostBridge) -> bool:
     )
 
 
-def _rows(result: Result) -> tuple[Row, ...]:
-    machine = result.machine
+def _rows(machine: Machine) -> tuple[Row, ...]:
     below: dict[str | None, list[Device]] = {}
     known = {device.sbdf for device in machine.devices}
     for device in machine.devices:

@@ -31,7 +31,7 @@ def colour(index: int | None) -> tuple[str, str]:
 
 def render(result: Result) -> str:
     """The whole picture of one result."""
-    segments = picture_of(result)
+    segments = picture_of(result.machine)
     width = max((_width(segment) for segment in segments), default=200.0) + 2 * PAD
     body: list[str] = []
     y = float(PAD)

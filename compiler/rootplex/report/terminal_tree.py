@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rootplex.jobs.result import Result
+from rootplex.jobs.result import Machine
 from rootplex.report.picture import Row, picture_of
 
 
-def lines(result: Result) -> Iterator[str]:
+def lines(machine: Machine) -> Iterator[str]:
     """Segments, bridges and functions, each with its group, guest and what lets requests through."""
-    for segment in picture_of(result):
+    for segment in picture_of(machine):
         yield segment.title
         for tree in segment.trees:
             yield f"  {tree.title}"

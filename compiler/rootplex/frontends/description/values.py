@@ -22,7 +22,7 @@ def number_of(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return int(value)  # an imported one says by its type how it is to be written
     if not isinstance(value, str) or len(value) > 64:
         return None
     match = _NUMBER.fullmatch(value)
