@@ -22,6 +22,8 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     `device_reset`: `PHYSDEVOP_pci_device_reset` is known (`pci_physdev_op`).
     `vf_list`: VFs are linked to their PF: a report without its PF is refused, a PF with VFs is not
     removed (`pci_add_device`, `pci_remove_device`). Without it a missing PF is added with its VF.
+    `pf_followed`: a VF's MSI-X is found by its link to the PF alone (`read_pci_mem_bar`). Without it the
+    PF that the last report named is read, and the link, if there is one, for the sizes.
     `vf_io_bar_hangs`: sizing VF BARs does not step over one in I/O space (`pci_add_device`).
     `reverse_bridges`: a PCI-to-PCIe bridge is in the bus table (`alloc_pdev`, `free_pdev`).
     `extended_flag`: a record remembers whether its extended configuration space can be reached, and
@@ -29,6 +31,8 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     list is tried each time.
     `vpci_follows`: vPCI is taken down and set up with each assignment (`assign_device`,
     `deassign_device`).
+    `removal_asks_owner`: on x86 the owner of a record that is removed is asked for vPCI, though it may
+    have none (`vpci_remove_device`).
     `holes_are_fine`: an MCFG area in a hole of the memory map will do with a BIOS of 2016 or later
     (`pci_mmcfg_reject_broken`).
     """
@@ -39,10 +43,12 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     strict_numbers: bool = True
     device_reset: bool = True
     vf_list: bool = True
+    pf_followed: bool = True
     vf_io_bar_hangs: bool = False
     reverse_bridges: bool = True
     extended_flag: bool = True
     vpci_follows: bool = True
+    removal_asks_owner: bool = False
     holes_are_fine: bool = True
 
 
@@ -53,6 +59,7 @@ _4_20 = replace(
     debug=False,
     arm_pci=False,
     strict_numbers=False,
+    pf_followed=False,
     extended_flag=False,
 )
 _4_17 = replace(
@@ -63,6 +70,7 @@ _4_17 = replace(
     vf_io_bar_hangs=True,
     reverse_bridges=False,
     vpci_follows=False,
+    removal_asks_owner=True,
     holes_are_fine=False,
 )
 

@@ -105,8 +105,7 @@ def _table_bar(core: Core, record: Record, index: int) -> int:
         function = function_of(core, record)
         limit = BARS_OF_HEADER.get(function.read(0x0E, 1) & 0x7F, 0)
         return _bar(function, 0x10, index, limit) or 0
-    parent = _pf_of(core, record)
-    return 0 if parent is None else _vf_bar(core, parent, record.rid, index)
+    return _vf_bar(core, record, index)
 
 
 def _pf_of(core: Core, record: Record) -> Record | None:
@@ -125,21 +124,30 @@ def _pf_of(core: Core, record: Record) -> Record | None:
     return None if here.freed else here
 
 
-def _vf_bar(core: Core, parent: Record, rid: int, index: int) -> int:
+def _vf_bar(core: Core, record: Record, index: int) -> int:
     """The VF's part of its PF's VF BAR; 0 where VFs or their memory are off, or it is none of them."""
-    offset = extended_capability(core, parent, ExtendedCapability.SRIOV)
+    named = record.physfn_rid
+    if core.version.pf_followed:
+        parent = _pf_of(core, record)
+        if parent is None:
+            return 0
+        named = parent.rid
+        offset = extended_capability(core, parent, ExtendedCapability.SRIOV)
+    function = Function(core, record.segment, named >> 8, named & 0xFF)
+    if not core.version.pf_followed:
+        offset = function.extended_capability(ExtendedCapability.SRIOV)
     if offset is None or index >= VF_BARS:
         return 0
-    function = function_of(core, parent)
     control = function.read(offset + SRIOV_CONTROL, 2)
     count = function.read(offset + SRIOV_NUM_VF, 2)
     first, stride = function.read(offset + SRIOV_OFFSET, 2), function.read(offset + SRIOV_STRIDE, 2)
     if not control & VF_ENABLE or not control & VF_MEMORY or not count or not first:
         return 0
-    size = parent.vf_sizes[index] if index or parent.pf is None else 1
+    parent = _pf_of(core, record)
+    size = 0 if parent is None else parent.vf_sizes[index] if index or parent.pf is None else 1
     if (count > 1 and not stride) or not size:
         return 0
-    number = rid - parent.rid - first
+    number = record.rid - named - first
     if number < 0 or (stride and number % stride):
         return 0
     number = number // stride if stride else number

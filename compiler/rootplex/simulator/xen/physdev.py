@@ -208,6 +208,9 @@ def remove(core: Core, segment: int, bus: int, devfn: int) -> int:
             left.broken = True
         record.broken = True
         return -Errno.EBUSY
+    if core.version.removal_asks_owner and core.x86 and record.owner is None:
+        cause = f"removal of {record.sbdf}, whose record has no owner to be asked for vPCI"
+        raise stop("page fault", cause, "§2.5")
     if core.vpci is not None:
         core.vpci.detach(record)
     if record.owner is not None:
