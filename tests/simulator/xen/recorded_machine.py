@@ -161,8 +161,13 @@ class Player:
             return
         settings = Settings(arch="x86_64", firmware="acpi", discovery="xen", iommu=iommu, xen=version)
         firmware = Firmware(mcfg=read_mcfg(read_table(mcfg_of(facts["mcfg"]), "mcfg.aml")))
-        areas = tuple((base, size) for base, size, _ in facts["windows"])
-        self.xen = Xen(settings, self.hardware, firmware, options=Options(bios_year=2014, reserved=areas))
+        options = Options(
+            bios_year=2014,
+            reserved=tuple((base, size) for base, size, _ in facts["windows"]),
+            x86_iommu="amd" if "amd" in facts else "vtd",
+            hidden=frozenset((0, int(rid, 16)) for rid in facts.get("amd", {}).get("hidden", [])),
+        )
+        self.xen = Xen(settings, self.hardware, firmware, options=options)
 
     def step(self, name: str, fields: Json | None) -> Any:
         """What the simulated Xen answers, in the form of the record: a number, `crash`, [0, devices] of

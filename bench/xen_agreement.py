@@ -1,0 +1,213 @@
+"""How often the simulated Xen answers as a real one.
+
+    python -m bench.xen_agreement
+    python -m bench.xen_agreement --oracle DIR [--mode x86]... [--seeds 1-20] [--count 3000] [--crashes]
+                                  [--xen xen-4.17 --image FILE] [--table FILE]
+
+Without an oracle: what is recorded of a real Xen 4.23 in the tests. With one, fresh random sequences, each on
+a boot of its own: DIR has `lab.py`, `gen.py` and `measure.py`, which boot a real Xen under QEMU with a Dom0
+that plays hypercalls; $XENLAB has what they built. A boot ends where Xen does, so steps that the simulation
+takes for the end of Xen are left out, unless `--crashes` keeps them; then the ends are compared too. Exit
+status 1 with a difference.
+
+A device list that lacks lines of the console (other text came between) is counted as cut off, and as no
+difference where the lines that are there agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+from tests.simulator.xen.recorded_machine import Json, Player
+from tests.simulator.xen.test_real_answers import MACHINES, SEQUENCES, TREES, booted
+
+from rootplex.known.xen import DEFAULT, VERSIONS
+
+MODES = ("arm", "arm-noiommu", "arm-off", "x86", "x86-noiommu", "x86-amd")
+DOMCTL = {"xen-4.17": 0x15, "xen-4.20": 0x17, "xen-unstable": 0x18}
+SYSCTL = {"xen-4.17": 0x15, "xen-4.20": 0x15, "xen-unstable": 0x16}
+"""Interface versions (`public/domctl.h`, `public/sysctl.h`)."""
+OVER = ("crash", "silence")
+"""Answers of a Xen that did not come back, or of a boot whose time was over."""
+ENDS_AFTER = 180
+"""Seconds for a boot."""
+
+Step = tuple[str, Json | None]
+
+
+class Tally(Struct, kw_only=True):
+    """What was compared: boots, steps, lists cut off, ends of Xen that both came to, and differences."""
+
+    name: str
+    boots: int = 0
+    steps: int = 0
+    cut: int = 0
+    ends: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def row(self) -> str:
+        counts = (self.boots, self.steps, self.ends, self.cut, len(self.differences))
+        return f"| {self.name} | {' | '.join(map(str, counts))} |"
+
+
+HEAD = "| mode | boots | steps | ends of Xen, alike | lists cut off | differ |\n|---|---|---|---|---|---|"
+
+
+def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[Any], where: str) -> None:
+    """Play one boot's steps and add them to the tally; the first difference ends it."""
+    tally.boots += 1
+    for number, (step, answer) in enumerate(zip(steps, real, strict=True)):
+        if answer == "silence":
+            return
+        simulated = player.step(*step)
+        tally.steps += answer not in OVER
+        if simulated != answer:
+            if step[0] == "dump" and answer not in OVER and set(answer) < set(simulated):
+                tally.cut += 1
+                continue
+            tally.differences.append(f"{where}, step {number}: {step} real {answer}, simulated {simulated}")
+            return
+        if answer == "crash":
+            tally.ends += 1
+            return
+
+
+def recorded() -> Iterator[Tally]:
+    """The tests' sequences and trees."""
+    sequences = Tally(name="recorded sequences")
+    for case in SEQUENCES:
+        compare(sequences, Player(MACHINES[case["mode"]]), case["steps"], case["real"], case["name"])
+    yield sequences
+    trees = Tally(name="recorded trees")
+    for case in TREES:
+        count = len(case["real"]["answers"])
+        compare(trees, booted(case), case["steps"][1 : count + 1], case["real"]["answers"], case["name"])
+    yield trees
+
+
+def survivable(facts: Json, version: str, steps: Sequence[Step]) -> list[Step]:
+    """Without the steps that would be the end of Xen."""
+    kept: list[Step] = []
+    player = Player(facts, version)
+    for step in steps:
+        if player.step(*step) != "crash":
+            kept.append(step)
+            continue
+        player = Player(facts, version)
+        for earlier in kept:
+            player.step(*earlier)
+    return kept
+
+
+class Oracle:
+    """A real Xen of some version, booted by the modules of a folder."""
+
+    def __init__(self, folder: Path, version: str, image: Path | None) -> None:
+        product = Path(__file__).resolve().parents[1] / "compiler"
+        os.environ.setdefault("PRODUCT", str(product))
+        sys.path.insert(0, str(folder.resolve()))
+        self._lab: Any = importlib.import_module("lab")
+        self._gen: Any = importlib.import_module("gen")
+        self._measure: Any = importlib.import_module("measure")
+        self._version = version
+        self._image = image
+        settings = vars(self._lab)
+        settings |= {"DOMCTL_VERSION": DOMCTL[version], "SYSCTL_VERSION": SYSCTL[version]}
+        if version != DEFAULT:
+            settings["create_domain"] = self._create_domain
+
+    def _create_domain(self, arch: str, iommu: bool) -> str:
+        """`xen_domctl_createdomain` of the older versions: a PV guest."""
+        head = (0, os.urandom(16), 0x20 if iommu else 0, 0, 1, 1023, 4, 16, 1)
+        rest = (0, 0) if self._version == "xen-4.17" else (0, 0, 0)
+        form = "<I16sIIIIiiI" + "I" * len(rest)
+        return (struct.pack(form, *head, *rest) + struct.pack("<II", 0, 0)).hex()
+
+    def facts(self, mode: str) -> Json:
+        """The machine, read from a running one at the first time."""
+        facts: Json = self._measure.machine(mode, self._lab.ROOT / "out")
+        return facts
+
+    def steps(self, mode: str, seed: int, count: int) -> list[Step]:
+        """A random sequence."""
+        facts, conf = self.facts(mode), self._measure.MODES[mode]
+        hidden = facts.get("amd", {}).get("hidden", [])
+        present = [int(rid, 16) for rid in facts["pages"] if rid not in hidden]
+        arm = conf["arch"] == "arm"
+        removes = not (arm and conf["iommu"])
+        known = self._gen.Facts(conf["arch"], present, self._measure.msix(facts), removes, conf["iommu"])
+        made = self._gen.steps(seed, known, count, not arm and conf["iommu"])
+        return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *made]
+
+    def answers(self, mode: str, steps: Sequence[Step]) -> list[Any]:
+        """What the real Xen answers."""
+        conf = self._measure.MODES[mode]
+        run = self._lab.boot(
+            conf["arch"],
+            steps,
+            xen_args=conf["xen_args"],
+            devices=conf.get("devices"),
+            xen=None if self._image is None else str(self._image),
+            timeout=ENDS_AFTER,
+        )
+        answers: list[Any] = self._measure.answers(run, steps)
+        return answers
+
+
+def fresh(oracle: Oracle, mode: str, seeds: range, arguments: argparse.Namespace) -> Tally:
+    """Random sequences of one mode, each on its own boot."""
+    version: str = arguments.xen
+    span = f"seeds {seeds.start}-{seeds.stop - 1}, {arguments.count} steps"
+    tally = Tally(name=f"{mode}, {version}, {span}{', ends kept' if arguments.crashes else ''}")
+    facts = oracle.facts(mode)
+    for seed in seeds:
+        steps = oracle.steps(mode, seed, arguments.count)
+        if not arguments.crashes:
+            steps = survivable(facts, version, steps)
+        before = len(tally.differences)
+        compare(tally, Player(facts, version), steps, oracle.answers(mode, steps), f"{mode} {seed}")
+        print(f"{mode} {seed}: {tally.steps} steps so far", flush=True)
+        for difference in tally.differences[before:]:
+            print(f"    {difference}", flush=True)
+    return tally
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def main() -> int:
+    """Compare, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--oracle", type=Path, help="the folder with lab.py, gen.py and measure.py")
+    parser.add_argument("--mode", choices=MODES, action="append", help="of these (default: all)")
+    parser.add_argument("--seeds", type=_seeds, default=range(1, 2), help="first-last (default: 1)")
+    parser.add_argument("--count", type=int, default=3000, help="steps a boot (default: %(default)s)")
+    parser.add_argument("--crashes", action="store_true", help="also play what is the end of Xen")
+    parser.add_argument("--xen", choices=tuple(VERSIONS), default=DEFAULT)
+    parser.add_argument("--image", type=Path, help="the hypervisor, where it is not the oracle's own")
+    parser.add_argument("--table", type=Path, help="add the rows to this file")
+    arguments = parser.parse_args()
+    if arguments.oracle is None:
+        tallies = list(recorded())
+    else:
+        oracle = Oracle(arguments.oracle, arguments.xen, arguments.image)
+        tallies = [fresh(oracle, mode, arguments.seeds, arguments) for mode in arguments.mode or MODES]
+    print(HEAD, *(tally.row() for tally in tallies), sep="\n")
+    if arguments.table is not None:
+        with arguments.table.open("a", encoding="utf-8") as file:
+            file.writelines(f"{tally.row()}\n" for tally in tallies)
+    return 1 if any(tally.differences for tally in tallies) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
