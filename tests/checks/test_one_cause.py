@@ -4,6 +4,7 @@ that follows. What is an error of its own beside it stands in the table with the
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.checks.cases import changed
 from tests.checks.plants import NOT_PLANTED, PLANTS, Plant
 
 from rootplex.backends.refusal import CannotCompile
-from rootplex.checks.registry import modules, rule_of
+from rootplex.checks.registry import every_check
 from rootplex.jobs.acceptance import accept
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
@@ -41,9 +42,10 @@ def test_one_error_comes(plant: Plant, checkout: Path) -> None:
 
 def test_every_error_is_planted_or_says_why_not() -> None:
     errors = {
-        rule_of(module).code
-        for module in modules()
-        if rule_of(module).level is Level.ERROR or "Level.ERROR" in inspect.getsource(module)
+        each.rule.code
+        for each in every_check()
+        if each.rule.level is Level.ERROR
+        or (each.run is not None and "Level.ERROR" in inspect.getsource(sys.modules[each.run.__module__]))
     }
     planted = {plant.code for plant in PLANTS}
     assert errors - planted == set(NOT_PLANTED) - planted

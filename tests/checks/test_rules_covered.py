@@ -3,14 +3,13 @@ stands in the pages."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 from rootplex.checks.references import PAGES, cited
-from rootplex.checks.registry import modules, rule_of
+from rootplex.checks.registry import every_check
 from rootplex.cli import main
 
 CANNOT_APPLY = {
@@ -43,8 +42,7 @@ def anchors(checkout: Path, name: str) -> set[str]:
 def covered() -> dict[str, list[str]]:
     """Rule → the codes that cover it."""
     found: dict[str, list[str]] = {}
-    for module in modules():
-        rule = rule_of(module)
+    for rule in (each.rule for each in every_check()):
         for each in rule.covers:
             found.setdefault(each, []).append(rule.code)
     return found
@@ -82,13 +80,13 @@ def test_links_of_a_page_lead_somewhere(checkout: Path, name: str) -> None:
 
 def test_a_findings_page_names_sources_that_anyone_can_open() -> None:
     """Of the kernel and of Xen a file; rules and sections only of the pages that are published."""
-    for module in modules():
-        text = inspect.getdoc(module) or ""
+    for check in every_check():
+        text = check.page
         source = re.sub(r"\s+", " ", text[text.index("\nSource:") :])
-        assert not re.search(r"linux-pci|xen-pci|\.\./|2017 notes", text), rule_of(module).code
+        assert not re.search(r"linux-pci|xen-pci|\.\./|2017 notes", text), check.rule.code
         for program in re.findall(r"\b(?:Linux|Xen) (\S+)", source):
             if "/" in program:
-                assert re.match(r"(drivers|arch|kernel|xen)/[\w./-]+", program), rule_of(module).code
+                assert re.match(r"(drivers|arch|kernel|xen)/[\w./-]+", program), check.rule.code
 
 
 def test_explain_prints_links(capsys: pytest.CaptureFixture[str]) -> None:

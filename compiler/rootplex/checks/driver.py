@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rootplex.checks.causes import by_cause
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import CHECKS, ONLY, Needs, module_of, rule_of
+from rootplex.checks.registry import CHECKS, ONLY, Needs, check_of
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import holds
 from rootplex.source.finding import Finding
@@ -30,11 +30,11 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
     for name, needed in CHECKS.items():
         if needed != needs or not _holds(name, facts):
             continue
-        module = module_of(name)
-        rule = rule_of(module)
-        findings = tuple(_placed(module.check(facts), facts))
+        check = check_of(name)
+        assert check.run is not None  # pages are not on the list
+        findings = tuple(_placed(check.run(facts), facts))
         if findings:
-            new += ((finding, rule) for finding in findings)
+            new += ((finding, check.rule) for finding in findings)
             said += findings
             facts = replace(facts, found=said)
     return by_cause(earlier, new, _bridge_of(facts))

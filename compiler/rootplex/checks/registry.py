@@ -6,44 +6,29 @@ What a check needs stands here and not in its module, so that a run loads only t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from types import ModuleType
+from inspect import getdoc
 from typing import Literal, TypeAlias
 
-from rootplex.checks.rule import Rule
+from rootplex.checks.check import Check
+from rootplex.checks.pages import PAGES
 
 Needs: TypeAlias = Literal["reading", "description", "artifacts", "simulation"]
-"""`reading`: made by the frontends while they read; the module is its page only. `description`: the
-model. `artifacts`: the compiled or given bytes, read back. `simulation`: what Xen and Dom0 did."""
+"""`description`: the model. `artifacts`: the compiled or given bytes, read back. `simulation`: what Xen and
+Dom0 did. `reading`: no check finds it (`pages`)."""
 
 CHECKS: dict[str, Needs] = {
     # 00 language
-    "language.unreadable_input": "reading",
-    "language.unknown_key": "reading",
-    "language.missing_key": "reading",
-    "language.wrong_type": "reading",
-    "language.invalid_value": "reading",
     "language.unknown_name": "description",
     "language.duplicate_name": "description",
     "language.impossible_tree": "description",
-    "qemu.qemu_machine": "reading",
-    "qemu.qemu_config_space": "reading",
-    "qemu.qemu_window": "reading",
-    "qemu.qemu_id_map": "reading",
-    "qemu.qemu_intx": "reading",
-    "qemu.qemu_model": "reading",
-    "qemu.qemu_register": "reading",
-    "qemu.qemu_slot": "reading",
     "language.duplicate_function": "description",
     "language.function_number": "description",
     "language.register_sizes": "description",
     "language.bus_numbers": "description",
     "language.impossible_key": "description",
     "language.sriov_numbers": "description",
-    "language.expected_finding_absent": "reading",
-    "language.idle_suppression": "reading",
     "language.expectation_failed": "simulation",
     # 01 windows and ECAM
     "windows.registers_over_memory": "artifacts",
@@ -135,15 +120,6 @@ CHECKS: dict[str, Needs] = {
     "devicetree.child_node": "artifacts",
     "devicetree.foreign_architecture": "artifacts",
     # 07 ACPI
-    "acpi.acpi_ecam_base_below_zero": "reading",
-    "acpi.acpi_window_beyond_64_bits": "reading",
-    "acpi.acpi_interrupt_trigger": "reading",
-    "acpi.iort_coherence_differs": "reading",
-    "acpi.iort_ats_differs": "reading",
-    "acpi.iort_device_id_not_a_function": "reading",
-    "acpi.iort_map_too_long": "reading",
-    "acpi.iort_id_beyond_32_bits": "reading",
-    "acpi.acpi_no_stub_dsdt": "reading",
     "acpi.root_bridge_ids": "artifacts",
     "acpi.crs_without_buses": "artifacts",
     "acpi.bbn_differs": "artifacts",
@@ -199,8 +175,6 @@ CHECKS: dict[str, Needs] = {
     "agreement.interrupt_lines_differ": "artifacts",
     "agreement.config_kind_differs": "artifacts",
     "agreement.bridge_in_one_firmware": "artifacts",
-    "boards.description_differs": "reading",
-    "boards.kernel_saw_otherwise": "reading",
     # 09 Xen
     "xen.xen_down": "simulation",
     "xen.dom0_died": "simulation",
@@ -262,26 +236,26 @@ ONLY: dict[str, Scope] = {
 """The checks that hold for some platforms only."""
 
 
-def module_of(name: str) -> ModuleType:
-    """The module of one check."""
-    return import_module(f"rootplex.checks.{name}")
+def check_of(name: str) -> Check:
+    """One check of the list: a module, or `module:function` in one of a family."""
+    path, _, function = name.partition(":")
+    module = import_module(f"rootplex.checks.{path}")
+    found = getattr(module, function) if function else Check(module.RULE, getdoc(module) or "", module.check)
+    assert isinstance(found, Check)
+    return found
 
 
-def modules() -> Iterator[ModuleType]:
-    """All check modules, in order."""
-    return map(module_of, CHECKS)
-
-
-def rule_of(module: ModuleType) -> Rule:
-    """The data of a check module."""
-    rule = module.RULE
-    assert isinstance(rule, Rule)
-    return rule
+@cache
+def every_check() -> tuple[Check, ...]:
+    """All findings that there are, in order of their codes, also those that no check makes."""
+    called = (check_of(name) for name in CHECKS)
+    return tuple(sorted((*PAGES, *called), key=lambda each: each.rule.code))
 
 
 @cache
 def _needs() -> dict[str, Needs]:
-    return {rule_of(module_of(name)).code: needs for name, needs in CHECKS.items()}
+    told: dict[str, Needs] = {each.rule.code: "reading" for each in PAGES}
+    return told | {check_of(name).rule.code: needs for name, needs in CHECKS.items()}
 
 
 def needs_of(code: str) -> Needs | None:
@@ -291,7 +265,7 @@ def needs_of(code: str) -> Needs | None:
 
 @cache
 def _xens() -> frozenset[str]:
-    return frozenset(rule_of(module_of(name)).code for name, scope in ONLY.items() if scope in _WITH_XEN)
+    return frozenset(check_of(name).rule.code for name, scope in ONLY.items() if scope in _WITH_XEN)
 
 
 _WITH_XEN: frozenset[Scope] = frozenset({"xen", "x86-xen", "arm-32-xen", "today-port"})

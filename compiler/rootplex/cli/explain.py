@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 
 from rootplex.checks.references import cited
-from rootplex.checks.registry import modules, rule_of
+from rootplex.checks.registry import every_check
 from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
@@ -48,17 +47,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _list(console: Console) -> int:
-    for rule in map(rule_of, modules()):
+    for rule in (each.rule for each in every_check()):
         console.print(f"{rule.code}  {rule.level.value:<8} {rule.name}")
     return 0
 
 
 def _page(what: str, console: Console) -> int:
     known: list[str] = []
-    for module in modules():
-        rule = rule_of(module)
+    for check in every_check():
+        rule = check.rule
         if what.lower() in {rule.code.lower(), rule.name}:
-            page = inspect.getdoc(module) or ""
+            page = check.page
             console.print(f"{rule.code} {page}\nLevel: {rule.level.value}.")
             for name, place in cited(" ".join((*rule.covers, page))).items():
                 console.print(f"{name}: {place}")

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from rootplex.checks.language.expected_finding_absent import RULE as ABSENT
-from rootplex.checks.language.idle_suppression import RULE as IDLE
 from rootplex.checks.registry import is_of_xen, needs_of
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, in_order
+from rootplex.source.rules import EXPECTED_FINDING_ABSENT, IDLE_SUPPRESSION
 
 PANIC = "RPX0901"
 """The code of a Xen that goes down: it cannot be suppressed."""
@@ -38,7 +37,7 @@ def accept(
     for i, code in enumerate(platform.expect.findings):
         if code not in seen and is_missed(code):
             marked.append(
-                ABSENT.finding(
+                EXPECTED_FINDING_ABSENT.finding(
                     platform.expect.at(f"findings.{i}"),
                     f"the finding {code} is expected and did not come",
                     help="take it out of 'expect.findings', or find out why it is gone",
@@ -61,7 +60,7 @@ def _suppressed(
         if not met and is_missed(suppression.code):
             where = "" if suppression.subject is None else f" at '{suppression.subject}'"
             findings.append(
-                IDLE.finding(
+                IDLE_SUPPRESSION.finding(
                     suppression.at("code"),
                     f"nothing is suppressed by this: there is no {suppression.code}{where}",
                     help="take the suppression out",

@@ -13,7 +13,6 @@ from msgspec import Struct
 from rootplex.backends.acpi.idmap import TooManyRuns, runs
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
-from rootplex.checks.boards.description_differs import RULE
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.description.reading import description_of
@@ -29,6 +28,7 @@ from rootplex.readers.buses import Buses
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Finding, unreadable
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.rules import DESCRIPTION_DIFFERS
 
 
 class Side(Struct, frozen=True):
@@ -81,7 +81,7 @@ def differences(board: Side, described: Side) -> Iterator[Finding]:
         if i in pairs:
             yield from _bridge(board, bridge, described, right[pairs[i]], described.names[pairs[i]])
         elif bridge.enabled:
-            yield RULE.finding(
+            yield DESCRIPTION_DIFFERS.finding(
                 bridge.at(),
                 f"the board has the host bridge {board.names[i]}, the description has not",
                 help="describe it, or take it out of the board's firmware",
@@ -89,7 +89,7 @@ def differences(board: Side, described: Side) -> Iterator[Finding]:
             )
     for j, bridge in enumerate(right):
         if j not in pairs.values() and bridge.enabled:
-            yield RULE.finding(
+            yield DESCRIPTION_DIFFERS.finding(
                 described.shown(bridge.at()),
                 f"the description has the host bridge {described.names[j]}, the board has not",
                 help="take it out of the description, or look why the board lacks it",
@@ -140,7 +140,7 @@ def _said(value: object) -> str:
 
 
 def _differs(at: Place, other_at: Place, name: str, what: str, own: str, other: str) -> Finding:
-    return RULE.finding(
+    return DESCRIPTION_DIFFERS.finding(
         at,
         f"{what} of {name}: {own} on the board, {other} in the description",
         related=[(other_at, f"described as {other}")],
@@ -156,7 +156,7 @@ def _windows(mine: HostBridge, described: Side, theirs: HostBridge, name: str) -
     own, other = {key(each): each for each in mine.windows}, {key(each): each for each in theirs.windows}
     for parts, window in own.items():
         if parts not in other:
-            yield RULE.finding(
+            yield DESCRIPTION_DIFFERS.finding(
                 window.at(),
                 f"the description has no window of {name} {_window(parts)}",
                 related=[(described.shown(theirs.at("windows")), "its windows")],
@@ -165,7 +165,7 @@ def _windows(mine: HostBridge, described: Side, theirs: HostBridge, name: str) -
             )
     for parts, window in other.items():
         if parts not in own:
-            yield RULE.finding(
+            yield DESCRIPTION_DIFFERS.finding(
                 described.shown(window.at()),
                 f"the board has no window of {name} {_window(parts)}",
                 related=[(mine.at("windows"), "its windows")],

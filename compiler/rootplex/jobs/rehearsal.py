@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from rootplex.backends.configspace import config_space
 from rootplex.capture.facts import Function, Snapshot
-from rootplex.checks.boards.kernel_saw_otherwise import RULE
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import description_of
@@ -29,6 +28,7 @@ from rootplex.simulator.inputs import Artifacts, Blob, Settings
 from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
+from rootplex.source.rules import KERNEL_SAW_OTHERWISE
 
 _SHOWN = 6
 
@@ -83,7 +83,7 @@ def _platform(imported: Imported) -> Platform | None:
 
 
 def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> Rehearsal:
-    return Rehearsal((*found, RULE.finding(place, why, level=Level.NOTE)), None)
+    return Rehearsal((*found, KERNEL_SAW_OTHERWISE.finding(place, why, level=Level.NOTE)), None)
 
 
 class Ran(Struct, frozen=True):
@@ -97,12 +97,12 @@ def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
     seen = {str(each.sbdf): each for each in snapshot.functions}
     simulated = {each.sbdf: each for each in ran.functions}
     for sbdf in seen.keys() - simulated.keys():
-        yield RULE.finding(
+        yield KERNEL_SAW_OTHERWISE.finding(
             seen[sbdf].place, f"the kernel shows {sbdf}, which the simulation does not reach", subject=sbdf
         )
     for sbdf in sorted(simulated.keys() - seen.keys()):
         message = f"the simulation finds {sbdf}, which the kernel does not show"
-        yield RULE.finding(FilePlace(snapshot.file), message, subject=sbdf)
+        yield KERNEL_SAW_OTHERWISE.finding(FilePlace(snapshot.file), message, subject=sbdf)
     both = sorted(seen.keys() & simulated.keys())
     for sbdf in both:
         parent = simulated[sbdf].parent
@@ -111,7 +111,7 @@ def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
         if above != told and seen[sbdf].physfn is None:
             kernels, ours = told or "a root bus", above or "a root bus"
             message = f"{sbdf} is below {kernels} for the kernel, below {ours} simulated"
-            yield RULE.finding(seen[sbdf].place, message, subject=sbdf)
+            yield KERNEL_SAW_OTHERWISE.finding(seen[sbdf].place, message, subject=sbdf)
     if snapshot.groups:
         yield from _groups([seen[sbdf] for sbdf in both], ran)
         yield from _grouped_or_not(snapshot, [seen[sbdf] for sbdf in both], ran)
@@ -129,7 +129,7 @@ def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
         kernels = frozenset(name for name, each in grouped.items() if each.group == function.group)
         ours = simulated.get(sbdf)
         if ours is not None and ours != kernels and sbdf == min(kernels):
-            yield RULE.finding(
+            yield KERNEL_SAW_OTHERWISE.finding(
                 function.place,
                 f"the kernel groups {_listed(kernels)}; simulated it is {_listed(ours)}",
                 subject=sbdf,
@@ -144,16 +144,16 @@ def _grouped_or_not(snapshot: Snapshot, functions: list[Function], ran: Ran) -> 
     if kernels and not grouped:
         # AMD's IVRS and a virtio-iommu's VIOT, for two, are not read.
         why = f"the kernel groups {len(kernels)} functions by an IOMMU that the simulation does not know"
-        yield RULE.finding(FilePlace(snapshot.file), why, level=Level.NOTE)
+        yield KERNEL_SAW_OTHERWISE.finding(FilePlace(snapshot.file), why, level=Level.NOTE)
         return
     for each in functions:
         sbdf = str(each.sbdf)
         if each.group is not None and sbdf not in grouped:
             message = f"the kernel gives {sbdf} a group; simulated it has none"
-            yield RULE.finding(each.place, message, subject=sbdf)
+            yield KERNEL_SAW_OTHERWISE.finding(each.place, message, subject=sbdf)
         elif each.group is None and sbdf in grouped and snapshot.offers:
             message = f"the kernel gives {sbdf} no group; simulated it has one"
-            yield RULE.finding(each.place, message, subject=sbdf)
+            yield KERNEL_SAW_OTHERWISE.finding(each.place, message, subject=sbdf)
 
 
 def _listed(names: frozenset[str]) -> str:

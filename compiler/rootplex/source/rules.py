@@ -1,6 +1,6 @@
-"""The rules of findings that no check makes: those of the frontends and of the backends.
+"""The rules of findings that no check makes: those of the frontends, of the backends and of the jobs.
 
-Their pages are in `checks`, beside those of all others.
+Their pages are in `checks/pages.py`.
 """
 
 from __future__ import annotations
@@ -33,3 +33,11 @@ DEVICE_ID_NOT_A_FUNCTION = Rule(code="RPX0706", name="iort-device-id-not-a-funct
 MAP_TOO_LONG = Rule(code="RPX0707", name="iort-map-too-long", level=Level.ERROR)
 ID_BEYOND_32_BITS = Rule(code="RPX0708", name="iort-id-beyond-32-bits", level=Level.ERROR)
 NO_STUB_DSDT = Rule(code="RPX0709", name="acpi-no-stub-dsdt", level=Level.ERROR)
+
+# What an author expects and accepts.
+EXPECTED_FINDING_ABSENT = Rule(code="RPX0040", name="expected-finding-absent", level=Level.ERROR)
+IDLE_SUPPRESSION = Rule(code="RPX0041", name="idle-suppression", level=Level.WARNING)
+
+# A board against a description, and against its kernel.
+DESCRIPTION_DIFFERS = Rule(code="RPX0890", name="description-differs", level=Level.ERROR)
+KERNEL_SAW_OTHERWISE = Rule(code="RPX0891", name="kernel-saw-otherwise", level=Level.WARNING)

@@ -1,0 +1,331 @@
+"""The pages of findings that no check makes: the frontends, the backends and the jobs do, while they work."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+
+from rootplex.checks.check import Check
+from rootplex.source import rules
+from rootplex.source.finding import UNREADABLE, Rule
+
+
+def _entry(rule: Rule, page: str) -> Check:
+    return Check(rule, cleandoc(page))
+
+
+PAGES = (
+    _entry(
+        UNREADABLE,
+        """unreadable-input
+
+        What it finds: input that cannot be read at all: text that is no YAML 1.2, a key twice in one map, a
+        tag, a second document, a blob that is no device tree or no ACPI table.
+        Why it matters: nothing can be said about the platform; the exit status is 2.
+        Example: `platform: {name: x, name: y}`.
+        What to do: mend the text at the place given; for a blob, check that the file is whole.
+        Source: YAML 1.2.2 §3.2.1.3 (unique keys), Devicetree Specification 0.4 §5, ACPI 6.5 §5.2.6.
+        """,
+    ),
+    _entry(
+        rules.UNKNOWN_KEY,
+        """unknown-key
+
+        What it finds: a key that the language does not have at this place.
+        Why it matters: a misspelt key would be ignored, and a default taken without a word.
+        Example: `host_bridges: [{name: main, segmnt: 1}]`.
+        What to do: take the key that the help names, or `rootplex schema` for all of them.
+        Source: the platform language, version 1 (`rootplex schema`).
+        """,
+    ),
+    _entry(
+        rules.MISSING_KEY,
+        """missing-key
+
+        What it finds: a required key that is not there.
+        Why it matters: there is no default that would be right for it.
+        Example: `host_bridges: [{segment: 1}]` (no name).
+        What to do: add the key.
+        Source: the platform language, version 1 (`rootplex schema`).
+        """,
+    ),
+    _entry(
+        rules.WRONG_TYPE,
+        """wrong-type
+
+        What it finds: a value of the wrong kind: text for a list, a list for a number.
+        Why it matters: the value cannot be used.
+        Example: `bus_range: 0-63`.
+        What to do: write what the message expects; numbers are integers or text such as `0x40_1000_0000`,
+        `256MiB`.
+        Source: the platform language, version 1 (`rootplex schema`).
+        """,
+    ),
+    _entry(
+        rules.INVALID_VALUE,
+        """invalid-value
+
+        What it finds: a value of the right kind that cannot be: out of range, not one of those allowed,
+        malformed.
+        Why it matters: the hardware or the firmware has no room for it.
+        Example: `segment: 0x10000` (a segment has 16 bits).
+        What to do: take a value within what the message says.
+        Source: the platform language, version 1 (`rootplex schema`); PCI Firmware 3.3 §4.1.2 for segments
+        and buses.
+        """,
+    ),
+    _entry(
+        rules.QEMU_MACHINE,
+        """qemu-machine
+
+        What it finds: a base, memory, a controller or an IOMMU that the QEMU machine does not have where it
+        is described.
+        Why it matters: QEMU's machine is built in: the guest would see other hardware than the description
+        says.
+        Example: a second ITS at 0x9000_0000 with `base: qemu-virt`.
+        What to do: describe what QEMU has, or run it with `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/arm/virt.c, hw/i386/pc_q35.c.
+        """,
+    ),
+    _entry(
+        rules.QEMU_CONFIG_SPACE,
+        """qemu-config-space
+
+        What it finds: configuration space that QEMU's one ECAM window does not have: another base, kind or
+        access sizes, no bus 0, or buses that two bridges share.
+        Why it matters: all root buses of QEMU share one ECAM of 256 buses; anything else would be answered
+        by nobody.
+        Example: `config: {base: 0x5000_0000}` with `base: qemu-virt`.
+        What to do: write the base that the note gives, keep bus ranges apart, or run it with
+        `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/arm/virt.c, hw/pci-bridge/pci_expander_bridge.c.
+        """,
+    ),
+    _entry(
+        rules.QEMU_WINDOW,
+        """qemu-window
+
+        What it finds: a window that QEMU does not pass down to its PCI buses.
+        Why it matters: BARs placed there would not answer.
+        Example: a mem32 window at 0x6000_0000 with `base: qemu-virt`.
+        What to do: keep windows inside QEMU's own, or run it with `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/arm/virt.c, base_memmap and extended_memmap.
+        """,
+    ),
+    _entry(
+        rules.QEMU_ID_MAP,
+        """qemu-id-map
+
+        What it finds: an `iommu` or `msi` map that is not the identity.
+        Why it matters: in QEMU the StreamID and the DeviceID of a device are its requester id; a driver
+        would program another.
+        Example: `msi: {controller: its, map: [{rid: 0, id: 0x1000, count: 0x10000}]}`.
+        What to do: leave the map out, or run it with `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/arm/smmu-common.c, hw/intc/arm_gicv3_its.c.
+        """,
+    ),
+    _entry(
+        rules.QEMU_INTX,
+        """qemu-intx
+
+        What it finds: INTx lines other than those that QEMU wires.
+        Why it matters: the interrupt would arrive on a line that no driver listens on.
+        Example: `intx: {controller: gic, irqs: [7, 8, 9, 10]}` with `base: qemu-virt`.
+        What to do: write the lines that the note gives, or run it with `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/pci-host/gpex.c, hw/pci-bridge/pci_expander_bridge.c.
+        """,
+    ),
+    _entry(
+        rules.QEMU_MODEL,
+        """qemu-model
+
+        What it finds: a device that this QEMU does not have, or a function without a model.
+        Why it matters: QEMU makes whole devices, not configuration space; what it has no model for cannot
+        be there.
+        Example: `{dev: 1, id: "8086:1533"}` without `model`.
+        What to do: name a `qemu:` model of the catalogue, or run it with `rootplex qemu --synthetic`.
+        Source: `qemu-system-aarch64 -device help` (or the machine's own architecture).
+        """,
+    ),
+    _entry(
+        rules.QEMU_REGISTER,
+        """qemu-register
+
+        What it finds: a register of a function that QEMU's model has with another value and that no option
+        changes.
+        Why it matters: the real boot would show another device than the description.
+        Example: `{model: "qemu:nvme", msix: 3}`.
+        What to do: take the key out, so that the model's value holds, or run it with `rootplex qemu
+        --synthetic`.
+        Source: the model's registers as QEMU 7.2 shows them to a guest.
+        """,
+    ),
+    _entry(
+        rules.QEMU_SLOT,
+        """qemu-slot
+
+        What it finds: a function where QEMU plugs none, or has another of its own.
+        Why it matters: QEMU refuses to start, or the function appears elsewhere.
+        Example: a `pxb-pcie` missing on bus 0 for a second root bus.
+        What to do: follow the note, or run it with `rootplex qemu --synthetic`.
+        Source: QEMU 7.2 hw/pci/pci.c, hw/pci/pcie_port.c.
+        """,
+    ),
+    _entry(
+        rules.EXPECTED_FINDING_ABSENT,
+        """expected-finding-absent
+
+        What it finds: a code in `expect.findings` that no finding has.
+        Why it matters: a fault that the author knows of is gone, or hidden; both are worth knowing.
+        Example: `expect: {findings: [RPX0801]}` after the segment was corrected.
+        What to do: take the code out where the fault was mended; else find out what hides it.
+        Source: the platform language, version 1 (`rootplex schema`), key `expect`.
+        """,
+    ),
+    _entry(
+        rules.IDLE_SUPPRESSION,
+        """idle-suppression
+
+        What it finds: an entry of `suppress` that takes out no finding.
+        Why it matters: it would silence a later fault that nobody meant.
+        Example: `suppress: [{code: RPX0505, at: nic, reason: …}]` where `nic` has no such finding.
+        What to do: take the entry out. What would bring Xen down cannot be suppressed at all.
+        Source: the platform language, version 1 (`rootplex schema`), key `suppress`.
+        """,
+    ),
+    _entry(
+        rules.ECAM_BASE_BELOW_ZERO,
+        """acpi-ecam-base-below-zero
+
+        What it finds: a configuration space so low that that of bus 0 would lie below address 0.
+        Why it matters: MCFG and `_CBA` hold the base of bus 0, also where the bus range starts higher; a
+        device tree holds that of the first bus.
+        Example: `bus_range: [0x80, 0xff]` with `config: {base: 0x0400_0000}`.
+        What to do: put the configuration space higher, or begin the bus range lower.
+        Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup.
+        """,
+    ),
+    _entry(
+        rules.WINDOW_BEYOND_64_BITS,
+        """acpi-window-beyond-64-bits
+
+        What it finds: a window that ends beyond the 64-bit address space.
+        Why it matters: a resource descriptor has 64 bits for its maximum.
+        Example: `{space: mem64, pci: 0xffff_ffff_0000_0000, size: 8GiB}`.
+        What to do: make the window smaller, or put it lower.
+        Source: ACPI 6.5 §6.4.3.5.1.
+        """,
+    ),
+    _entry(
+        rules.INTERRUPT_TRIGGER,
+        """acpi-interrupt-trigger
+
+        What it finds: INTx lines with a trigger that `_PRT` cannot say.
+        Why it matters: a `_PRT` entry with a plain interrupt number is level, active high on a GIC and
+        active low on an I/O APIC.
+        Example: `intx: {controller: gic, irqs: [3, 4, 5, 6], trigger: edge-rising}` on a platform with
+        ACPI.
+        What to do: write the trigger that the note gives, or leave acpi out of `firmware`.
+        Source: ACPI 6.5 §6.2.13; Linux drivers/acpi/pci_irq.c, acpi_pci_irq_enable.
+        """,
+    ),
+    _entry(
+        rules.COHERENCE_DIFFERS,
+        """iort-coherence-differs
+
+        What it finds: two bridges of one segment of which one is coherent and the other is not.
+        Why it matters: IORT has one root complex node for a segment, with one memory attribute.
+        Example: `dma_coherent: false` on one of two bridges of segment 0.
+        What to do: say the same for both, or give them segments of their own.
+        Source: Arm DEN0049 E.f §3.1.1; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
+        """,
+    ),
+    _entry(
+        rules.ATS_DIFFERS,
+        """iort-ats-differs
+
+        What it finds: two bridges of one segment that disagree about ATS or PRI.
+        Why it matters: IORT has one root complex node for a segment, with one ATS attribute.
+        Example: `iommu: {unit: smmu, ats: true}` on one of two bridges of segment 0.
+        What to do: say the same for both, or give them segments of their own.
+        Source: Arm DEN0049 E.f §3.1.1; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
+        """,
+    ),
+    _entry(
+        rules.DEVICE_ID_NOT_A_FUNCTION,
+        """iort-device-id-not-a-function
+
+        What it finds: requester ids that share a StreamID and have different DeviceIDs.
+        Why it matters: behind an SMMU, IORT makes the DeviceID from the StreamID; it cannot tell such
+        requesters apart.
+        Example: `iommu: {unit: smmu, mask: 0}` beside an identity `msi` map.
+        What to do: let requester ids that share a StreamID share their DeviceID, or give them different
+        StreamIDs.
+        Source: Arm DEN0049 E.f §3.1.1.5; Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
+        """,
+    ),
+    _entry(
+        rules.MAP_TOO_LONG,
+        """iort-map-too-long
+
+        What it finds: a map that would take thousands of IORT mappings.
+        Why it matters: IORT has no mask: each run of ids is a mapping of its own, and all of them are
+        searched for each device.
+        Example: `iommu: {unit: smmu, mask: 0x5555}`.
+        What to do: keep the low bits in the mask, or describe fewer buses.
+        Source: Arm DEN0049 E.f §3.1.1.5.
+        """,
+    ),
+    _entry(
+        rules.ID_BEYOND_32_BITS,
+        """iort-id-beyond-32-bits
+
+        What it finds: a StreamID or DeviceID of more than 32 bits.
+        Why it matters: the output base of an IORT mapping has 32 bits, and so have the ids of SMMU and ITS.
+        Example: `map: [{rid: 0, id: 0xffff_ff00, count: 0x1000}]`.
+        What to do: begin the ids lower, or map fewer requester ids.
+        Source: Arm DEN0049 E.f §3.1.1.5.
+        """,
+    ),
+    _entry(
+        rules.NO_STUB_DSDT,
+        """acpi-no-stub-dsdt
+
+        What it finds: ACPI for a QEMU machine of an architecture without a stub DSDT.
+        Why it matters: without a DSDT no kernel boots by ACPI.
+        Example: `arch: riscv64` with `firmware: [acpi]` and a QEMU base.
+        What to do: leave acpi out of `firmware`, or write `base: none`.
+        Source: ACPI 6.5 §5.2.11.1.
+        """,
+    ),
+    _entry(
+        rules.DESCRIPTION_DIFFERS,
+        """description-differs
+
+        What it finds: a host bridge that a board's firmware and a description (`validate --against`) do not
+        say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled or
+        there at all.
+        Why it matters: what is compiled from the description is then not what the board has.
+        Example: the board's `bus-range` is 0-0x7f where the description has `bus_range: [0, 0xff]`.
+        What to do: correct the one that is wrong; `import` shows what the board says in the description's
+        words.
+        Source: the two inputs.
+        Sources that prove it: a device tree or ACPI tables, and a description.
+        """,
+    ),
+    _entry(
+        rules.KERNEL_SAW_OTHERWISE,
+        """kernel-saw-otherwise
+
+        What it finds: a function, its parent or a group that a running kernel showed, and that the
+        simulation of the same firmware and configuration space does not come to; or the other way round.
+        Why it matters: either the simulator is wrong about this machine, or something that firmware and
+        configuration space do not tell (a driver, a boot argument, hot plug) decided it; what else is said
+        of it is to be doubted.
+        Example: the kernel shows 0000:02:00.0, which the simulated scan does not reach.
+        What to do: look at the kernel's messages about the device; report it where the simulator is wrong.
+        Source: the snapshot.
+        Sources that prove it: a snapshot.
+        """,
+    ),
+)
+"""In order of their codes."""

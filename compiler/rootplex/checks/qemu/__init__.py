@@ -1,1 +1,0 @@
-"""Block 00: what QEMU cannot be told; the checks are in the backend, the pages here."""
