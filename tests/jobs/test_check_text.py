@@ -182,8 +182,8 @@ def test_groups_and_ways_of_a_snapshot(checkout: Path) -> None:
         sorted(each["members"]) for each in answer["groups"]
     )
     assert answer["xen"] is None
-    shown = rootplex("explain", "0000:00:01.0", str(snapshot), cwd=checkout).stdout
-    assert shown.startswith("0000:00:01.0: requester id 0x0008 in segment 0000\n")
+    shown = rootplex("explain", "0000:00:02.0", str(snapshot), cwd=checkout).stdout
+    assert shown.startswith("0000:00:02.0: requester id 0x0010 in segment 0000\n")
 
 
 def test_a_tree_without_functions_has_no_groups(checkout: Path) -> None:
