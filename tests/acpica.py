@@ -166,28 +166,36 @@ def header(signature: str, revision: int = 0) -> str:
 '''
 
 
+_IORT, _DMAR = r'Signature : "(IORT)"', r'Signature : "(DMAR)"'
 _SINCE = (
-    ("IORT", "DeviceID Valid", r"(.*Proximity Domain Valid : .*\n)", r"\1DeviceID Valid : 0\n"),
-    ("IORT", "Ensured Coherency", r"(.*Device Attribute : .*\n)", r"\1Ensured Coherency of Accesses : 0\n"),
     (
-        "IORT",
+        _IORT + r".*\n.*\n.*Revision : 0[^0]",
+        "Identifier :",
+        r"(Type : ..\n.*Length : .*\n.*Revision : ..\n.*)Reserved :",
+        r"\1Identifier :",
+    ),
+    (_IORT, "DeviceID Valid", r"(.*Proximity Domain Valid : .*\n)", r"\1DeviceID Valid : 0\n"),
+    (_IORT, "Ensured Coherency", r"(.*Device Attribute : .*\n)", r"\1Ensured Coherency of Accesses : 0\n"),
+    (
+        _IORT,
         "PASID Capabilities",
         r"\[0003\] +Reserved : 000000\n",
         "[0002] PASID Capabilities : 0000\n[0001] Reserved : 00\n",
     ),
     (
-        "DMAR",
+        _DMAR,
         "Size (pages, log2)",
         r"(.*\[Hardware Unit Definition\]\n.*\n\[0001\] +Flags : .*\n)\[0001\] +Reserved : 00\n",
         r"\1[0001] Size (decoded below) : 00\nSize (pages, log2) : 0\n",
     ),
 )
-"""What later releases ask for: of which table, how its field is called, after or in place of what, what."""
+"""What later releases ask for: in which tables, how the field is called, after or in place of what, what."""
 
 
 def _for_this_iasl(source: str) -> str:
     """A source with the fields that the installed iasl wants and 20200925 did not know, all of them 0."""
-    for signature, name, before, after in _SINCE:
-        if f'Signature : "{signature}"' in source and name not in source and name in template(signature):
+    for table, name, before, after in _SINCE:
+        found = re.search(table, source)
+        if found and name not in source and name in template(found[1]):
             source = re.sub(before, after, source)
     return source
