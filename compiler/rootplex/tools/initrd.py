@@ -30,20 +30,23 @@ busybox mount -t sysfs sysfs /sys
 busybox mount -t devtmpfs devtmpfs /dev
 echo 1 > /proc/sys/kernel/printk
 busybox sh /snapshot.sh --offer-drivers
-# A namespace comes up a moment after its controller was bound.
+# A namespace comes up a moment after its controller was bound, and its node after it: in 30 s at the latest.
+# A read that fails can take as long, so there are three at most.
 for function in /sys/bus/pci/drivers/nvme/*:*; do
     [ -e "$function" ] || continue
     tries=0
-    while [ $tries -lt 50 ]; do
+    while [ $tries -lt 300 ]; do
         for disk in "$function"/nvme/nvme*/nvme*n1; do
             [ -e "$disk" ] || continue
             name=${{disk##*/}}
             start=$(busybox dd if=/dev/$name bs=64 count=1 2>/dev/null | busybox od -An -v -tx1)
+            tries=$((tries + 100))
+            [ -n "$start" ] || [ $tries -ge 300 ] || continue
             echo "rootplex: disk ${{function##*/}} $name" $start
-            tries=50
+            tries=300
         done
         tries=$((tries + 1))
-        [ $tries -ge 50 ] || busybox usleep 100000
+        [ $tries -ge 300 ] || busybox usleep 100000
     done
 done
 echo "{MARK}"
