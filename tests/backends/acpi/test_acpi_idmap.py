@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootplex.backends.acpi.idmap import Run, TooManyRuns, common, runs, without
+from rootplex.backends.acpi.idmap import Step, TooManyRuns, runs
+from rootplex.formats.idruns import common, without
 from rootplex.model.bridge import IdMapEntry
 from rootplex.model.numbers import BusRange
 from rootplex.model.part import Places
@@ -28,7 +29,7 @@ def by_rule(entries: list[IdMapEntry], mask: int, rid: int) -> tuple[str, int] |
     return None
 
 
-def as_map(found: tuple[Run, ...]) -> dict[int, tuple[str, int]]:
+def as_map(found: tuple[Step, ...]) -> dict[int, tuple[str, int]]:
     ids = {rid: (run.target, run.of(rid)) for run in found for rid in range(run.first, run.end)}
     assert len(ids) == sum(run.count for run in found), "runs overlap"
     assert list(found) == sorted(found, key=lambda run: run.first)

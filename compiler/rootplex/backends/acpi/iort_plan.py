@@ -12,7 +12,8 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rootplex.backends.acpi.idmap import RUNS_LIMIT, Run, TooManyRuns, common, runs, without
+from rootplex.backends.acpi.idmap import Step, TooManyRuns, runs
+from rootplex.formats.idruns import RUNS_LIMIT, Run, common, without
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
 from rootplex.source.finding import Finding, Rule
 from rootplex.source.place import Place
@@ -69,8 +70,8 @@ class _Maps(Struct, frozen=True):
     """One bridge with its two maps, as far as IORT knows the targets."""
 
     bridge: HostBridge
-    streams: tuple[Run, ...]
-    messages: tuple[Run, ...]
+    streams: tuple[Step, ...]
+    messages: tuple[Step, ...]
 
 
 def plan(bridges: Iterable[HostBridge], units: frozenset[str], controllers: frozenset[str]) -> Plan:
@@ -123,7 +124,7 @@ def _maps(
 
 def _runs(
     bridge: HostBridge, key: IommuMap | MsiMap | None, known: frozenset[str], faults: list[Finding]
-) -> tuple[Run, ...]:
+) -> tuple[Step, ...]:
     if key is None:
         return ()
     try:
@@ -135,7 +136,7 @@ def _runs(
         if run.of(run.end - 1) >= _ID_END:
             faults.append(
                 ID_BEYOND_32_BITS.finding(
-                    run.source,
+                    run.at,
                     f"an id of {bridge.name} has more than 32 bits",
                     notes=(f"RID {run.end - 1:#x} becomes {run.of(run.end - 1):#x}",),
                     help="begin the ids lower, or map fewer requester ids",
@@ -154,28 +155,28 @@ def _segment_mappings(members: Sequence[_Maps], segment: int, faults: list[Findi
     outputs = {(run.target, run.id) for run in steps if run.constant}
     if len(outputs) == 1 and all(run.constant for run in steps) and sum(run.count for run in steps) == rids:
         (target, output) = outputs.pop()
-        return (Mapping(0, 1, output, target, steps[0].source, single=True),)
+        return (Mapping(0, 1, output, target, steps[0].at, single=True),)
     return _expanded(steps, f"segment {segment}", faults)
 
 
-def _unit_steps(described: Sequence[_Maps], faults: list[Finding]) -> dict[str, list[Run]]:
+def _unit_steps(described: Sequence[_Maps], faults: list[Finding]) -> dict[str, list[Step]]:
     """By unit: StreamID → DeviceID, disjoint and by StreamID."""
-    steps: dict[str, list[tuple[Run, HostBridge]]] = {}
+    steps: dict[str, list[tuple[Step, HostBridge]]] = {}
     for maps in described:
         for stream, message in common(maps.streams, maps.messages):
             if stream.constant and stream.count > 1 and not message.constant:
                 faults.append(_not_a_function(maps.bridge, stream.target, stream.id, message, message))
                 continue
             count = 1 if stream.constant else stream.count
-            step = Run(stream.id, message.id, count, message.constant, message.target, message.source)
+            step = Run(stream.id, count, message.target, message.id, message.constant, message.at)
             steps.setdefault(stream.target, []).append((step, maps.bridge))
     return {unit: _agreed(unit, found, faults) for unit, found in steps.items()}
 
 
-def _agreed(unit: str, steps: list[tuple[Run, HostBridge]], faults: list[Finding]) -> list[Run]:
+def _agreed(unit: str, steps: list[tuple[Step, HostBridge]], faults: list[Finding]) -> list[Step]:
     """The steps by StreamID with what is said twice left out; a fault where the two do not say the same."""
     steps.sort(key=lambda step: step[0].first)
-    agreed: list[Run] = []
+    agreed: list[Step] = []
     refused: set[Place] = set()
     for step, bridge in steps:
         last = agreed[-1] if agreed else None
@@ -186,8 +187,8 @@ def _agreed(unit: str, steps: list[tuple[Run, HostBridge]], faults: list[Finding
         same = last.target == step.target and all(
             last.of(stream) == step.of(stream) for stream in (step.first, end - 1)
         )
-        if not same and step.source not in refused:
-            refused.add(step.source)
+        if not same and step.at not in refused:
+            refused.add(step.at)
             stream = step.first if last.of(step.first) != step.of(step.first) else end - 1
             faults.append(_not_a_function(bridge, unit, stream, last, step))
         if step.end > end:
@@ -195,19 +196,19 @@ def _agreed(unit: str, steps: list[tuple[Run, HostBridge]], faults: list[Finding
     return agreed
 
 
-def _expanded(steps: Iterable[Run], name: str, faults: list[Finding]) -> tuple[Mapping, ...]:
+def _expanded(steps: Iterable[Step], name: str, faults: list[Finding]) -> tuple[Mapping, ...]:
     """The steps as mappings; a constant one needs a mapping for each id."""
     found: list[Mapping] = []
     for run in steps:
         if run.constant:
             found += (
-                Mapping(first, 1, run.id, run.target, run.source)
+                Mapping(first, 1, run.id, run.target, run.at)
                 for first in range(run.first, run.first + min(run.count, RUNS_LIMIT + 1))
             )
         else:
-            found.append(Mapping(run.first, run.count, run.id, run.target, run.source))
+            found.append(Mapping(run.first, run.count, run.id, run.target, run.at))
         if len(found) > RUNS_LIMIT:
-            faults.append(_too_long(name, run.source, "many ids become one"))
+            faults.append(_too_long(name, run.at, "many ids become one"))
             return ()
     return tuple(found)
 
@@ -259,14 +260,14 @@ def _differs(
     )
 
 
-def _not_a_function(bridge: HostBridge, unit: str, stream: int, first: Run, second: Run) -> Finding:
+def _not_a_function(bridge: HostBridge, unit: str, stream: int, first: Step, second: Step) -> Finding:
     if first is second:
         pair = f"{first.id:#x} and {first.of(first.end - 1):#x}"
     else:
         pair = f"{first.of(stream):#x} at {first.target} and {second.of(stream):#x} at {second.target}"
-    related = () if first is second else ((first.source, "the other DeviceID comes from here"),)
+    related = () if first is second else ((first.at, "the other DeviceID comes from here"),)
     return DEVICE_ID_NOT_A_FUNCTION.finding(
-        second.source,
+        second.at,
         f"StreamID {stream:#x} of {unit} would have two DeviceIDs, {pair}",
         related=related,
         notes=("in IORT the DeviceID of a device behind an SMMU is made from its StreamID",),

@@ -19,14 +19,15 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
-from rootplex.checks.idfunction import holes, iort_runs
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
+from rootplex.formats.idruns import holes
 from rootplex.readers.acpi.iort import (
     ITS_TYPES,
     SMMU_TYPES,
     root_complex,
 )
+from rootplex.readers.idruns import iort_runs
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -55,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         runs = iort_runs(iort, node, buses, (*SMMU_TYPES, *ITS_TYPES))
         left = holes(runs or ())
-        if not left or sum(run.last - run.first + 1 for run in left) == buses.count << 8:
+        if not left or sum(run.count for run in left) == buses.count << 8:
             continue
         name = name_of(facts, bridge.path)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])

@@ -21,14 +21,15 @@ from rootplex.checks.agreement._parties import (
 )
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts, Joined
-from rootplex.checks.idfunction import Run, differences, identity, iort_runs
 from rootplex.checks.rule import Rule
+from rootplex.formats.idruns import differences
 from rootplex.readers.acpi.iort import root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way, identity, iort_runs
 from rootplex.source.finding import Finding
 
-TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Run, ...] | None]
+TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Way, ...] | None]
 
 
 class IdMap(Struct, frozen=True, kw_only=True):
@@ -48,8 +49,8 @@ class Difference(Struct, frozen=True):
     """The first stretch of a bridge's requesters for which the maps differ, and how many there are."""
 
     joined: Joined
-    tree: Run
-    iort: Run
+    tree: Way
+    iort: Way
     count: int
 
     @property
@@ -77,7 +78,7 @@ def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
             continue
         node = None if iort is None else root_complex(iort, segment)
         ours = map.tree_runs(dt, common)
-        theirs: tuple[Run, ...] | None = (identity(common, None, acpi.place),)
+        theirs: tuple[Way, ...] | None = (identity(common, None, acpi.place),)
         if iort is not None and node is not None:
             theirs = iort_runs(iort, node, common, map.iort_types)
             theirs = None if theirs is None else iort_targets(facts, theirs)

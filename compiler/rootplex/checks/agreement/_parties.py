@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from rootplex.checks.acpi._tables import described_bridge, iort_of
 from rootplex.checks.facts import Facts, Joined
-from rootplex.checks.idfunction import Run
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way
 from rootplex.source.place import Place
 
 Side: TypeAlias = tuple[Place, str]
@@ -44,7 +44,7 @@ def laid_to(
     return at[0], [other]
 
 
-def dt_targets(facts: Facts, runs: Iterable[Run], kinds: tuple[str, ...]) -> tuple[Run, ...]:
+def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tuple[Way, ...]:
     """Runs of a device tree with units by address; what IORT has no word for goes nowhere."""
     known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
     found = []
@@ -61,7 +61,7 @@ def dt_targets(facts: Facts, runs: Iterable[Run], kinds: tuple[str, ...]) -> tup
     return tuple(found)
 
 
-def iort_targets(facts: Facts, runs: Iterable[Run]) -> tuple[Run, ...]:
+def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
     """Runs of IORT with units by address."""
     iort = iort_of(facts)
     assert iort is not None  # it gave the runs
@@ -92,7 +92,7 @@ def its_bases(facts: Facts) -> dict[int, int]:
 Unit: TypeAlias = Literal["StreamID", "DeviceID"]
 
 
-def said(run: Run, word: Unit) -> str:
+def said(run: Way, word: Unit) -> str:
     """What a run says, in words."""
     if run.target is None:
         return f"no {word}"

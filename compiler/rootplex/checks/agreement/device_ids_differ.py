@@ -17,11 +17,11 @@ from rootplex.checks.acpi._tables import takes_iort
 from rootplex.checks.agreement._id_maps import IdMap, map_differences
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
-from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import ITS_TYPES
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way, dt_runs, identity
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -33,7 +33,7 @@ RULE = Rule(
 )
 
 
-def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Run, ...] | None:
+def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
     if bridge.msi_map is not None:
         return dt_runs(bridge.msi_map, buses)
     parents = [each for each in bridge.msi_parent if each.target is not None]

@@ -17,12 +17,12 @@ from rootplex.checks.acpi._tables import takes_iort
 from rootplex.checks.agreement._id_maps import IdMap, map_differences
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
-from rootplex.checks.idfunction import Run, dt_runs, identity
 from rootplex.checks.ids._maps import has_placeholders
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort import SMMU_TYPES
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way, dt_runs, identity
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -34,7 +34,7 @@ RULE = Rule(
 )
 
 
-def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Run, ...] | None:
+def _tree_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
     if bridge.iommu_map is None:
         return (identity(buses, None, bridge.place()),)
     return dt_runs(bridge.iommu_map, buses)

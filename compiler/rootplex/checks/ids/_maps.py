@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from rootplex.checks.acpi._tables import bridges, iort_of, takes_iort
 from rootplex.checks.facts import Facts
-from rootplex.checks.idfunction import Run, dt_runs, identity, iort_runs, is_placeholder
 from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
 from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, IortNode, Smmu, SmmuV3, root_complex
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, is_placeholder
 from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
 from rootplex.readers.tree import cells_of
@@ -54,12 +54,12 @@ def controllers(facts: Facts) -> dict[str, DtController]:
     return {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
 
 
-def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Run, ...]:
+def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Way, ...]:
     """A map over the bus range of its bridge; nothing where that or the map cannot be followed."""
     return () if bridge.buses is None else dt_runs(map, bridge.buses) or ()
 
 
-def possible(bridge: DtHostBridge, runs: Iterable[Run]) -> Iterator[Run]:
+def possible(bridge: DtHostBridge, runs: Iterable[Way]) -> Iterator[Way]:
     """The parts of runs that a requester can have: on the first bus of many controllers only device 0
     answers (linux.md §1.13)."""
     low, high = (bridge.buses or ALL_BUSES).rids
@@ -72,7 +72,7 @@ def possible(bridge: DtHostBridge, runs: Iterable[Run]) -> Iterator[Run]:
     for run in runs:
         for start, end in ranges:
             if max(run.first, start) <= min(run.last, end):
-                yield run.part(max(run.first, start), min(run.last, end))
+                yield run.part(max(run.first, start), min(run.end, end + 1))
 
 
 LOADER_FILLS = re.compile(r"fsl,(ls1028a|ls1088a|ls208\da|lx2160a|lx2160ar2)-pcie")

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator
 
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.idfunction import Run, holes
 from rootplex.checks.ids._maps import (
     enabled_maps,
     has_placeholders,
@@ -30,7 +29,9 @@ from rootplex.checks.ids._maps import (
 )
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, name_of
+from rootplex.formats.idruns import holes
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.idruns import Way
 from rootplex.readers.ridmap import RidMap
 from rootplex.source.finding import Finding, Level
 
@@ -72,7 +73,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not left:
             continue
         name = name_of(facts, bridge.path)
-        count = sum(run.last - run.first + 1 for run in left)
+        count = sum(run.count for run in left)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield RULE.finding(
             map.place,
@@ -93,9 +94,9 @@ def _lists_functions(bridge: DtHostBridge, map: RidMap) -> bool:
     return of_one_bus or all(entry.length == 1 for entry in map.entries)
 
 
-def _left(runs: Iterable[Run]) -> tuple[Run, ...]:
+def _left(runs: Iterable[Way]) -> tuple[Way, ...]:
     return holes(runs)
 
 
-def _is_own(run: Run, own: frozenset[int]) -> bool:
-    return run.first == run.last and run.first in own
+def _is_own(run: Way, own: frozenset[int]) -> bool:
+    return run.count == 1 and run.first in own

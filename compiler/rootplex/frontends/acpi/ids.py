@@ -1,36 +1,21 @@
 """A bridge's requester ids through IORT: RID → StreamID, and RID → (StreamID →) DeviceID, composed.
 
-Linux asks IORT for one id at a time (`iort_ids.map_id`). Here the ids of the bridge's buses are cut where
-any mapping on the way begins or ends, so that each piece goes one way; the piece's first and last
-id are asked.
+A piece is what goes one way from the root complex's mapping on, to one controller of the description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
-from msgspec import Struct
-
+from rootplex.formats.idruns import RUNS_LIMIT, Run, joined
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record, told
-from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, map_id, root_complex
+from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, root_complex
+from rootplex.readers.buses import Buses
+from rootplex.readers.idruns import iort_ways
 from rootplex.source.node import Node
 from rootplex.source.place import Place
-
-_RIDS = 256
-_MAX_PIECES = 4096
-
-
-class Piece(Struct, frozen=True):
-    """`count` requester ids from `rid` become ids from `id` at `target` (`constant`: all become `id`)."""
-
-    rid: int
-    count: int
-    id: int
-    constant: bool
-    target: str
-    place: Place
 
 
 def msi_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str) -> Node | None:
@@ -68,28 +53,27 @@ def _key(
     root = None if iort is None else root_complex(iort, segment)
     if iort is None or root is None:
         return None
-    first, end = buses[0] * _RIDS, (buses[1] + 1) * _RIDS
-    pieces = _pieces(iort, root, first, end, wanted, target)
+    pieces = list(joined(_pieces(iort, root, Buses(*buses), wanted, target)))
     if not pieces:
         return None
     one = len({piece.target for piece in pieces}) == 1
-    head = leaf(pieces[0].target, pieces[0].place) if one else None
-    constant = [piece for piece in pieces if piece.constant]
+    head = leaf(pieces[0].target, pieces[0].at) if one else None
+    constant = [piece for piece in pieces if piece.constant and piece.count > 1]
     if constant and len(pieces) == 1:
         (piece,) = pieces
-        entries = [_entry(0, piece.id, 1, None, key, piece.place)]
-        mask: Node | None = leaf(0, piece.place, "one id for all")
+        entries = [_entry(0, piece.id, 1, None, key, piece.at)]
+        mask: Node | None = leaf(0, piece.at, "one id for all")
     else:
         for piece in constant:
             why = "many requester ids become one, which the language can say of a whole bridge only"
-            book.missing.append(Missing(f"{name}: ids from {piece.rid:#x}", why, piece.place))
+            book.missing.append(Missing(f"{name}: ids from {piece.first:#x}", why, piece.at))
         entries = [
-            _entry(piece.rid, piece.id, piece.count, None if one else piece.target, key, piece.place)
+            _entry(piece.first, piece.id, piece.count, None if one else piece.target, key, piece.at)
             for piece in pieces
-            if not piece.constant
+            if piece not in constant
         ]
         mask = None
-    place = pieces[0].place
+    place = pieces[0].at
     ats = root.data.ats_attribute if key == "unit" and hasattr(root.data, "ats_attribute") else 0
     fields: dict[str, Node | None] = {
         key: head,
@@ -112,55 +96,10 @@ def _entry(rid: int, id: int, count: int, target: str | None, key: str, place: P
 
 
 def _pieces(
-    iort: Iort,
-    root: IortNode,
-    first: int,
-    end: int,
-    wanted: Sequence[int],
-    target: Callable[[IortNode], str | None],
-) -> list[Piece]:
-    """The ids first…end - 1 in pieces, joined where they go on alike."""
-    found: list[Piece] = []
-    for start, stop in pairwise(_cuts(iort, root, first, end)):
-        low, high = map_id(iort, root, start, wanted), map_id(iort, root, stop - 1, wanted)
-        if low.node is None or high.node is not low.node:
-            continue
-        name = target(low.node)
-        if name is None:
-            continue
-        count = stop - start
-        constant = count > 1 and high.id == low.id
-        if not constant and high.id - low.id != count - 1:
-            continue
-        place = low.steps[0].mapping.place if low.steps else root.place
-        last = found[-1] if found else None
-        if last and last.rid + last.count == start and last.target == name and last.place == place:
-            goes_on = low.id == (last.id if constant else last.id + last.count)
-            if goes_on and (constant == last.constant or (last.count == 1 and constant)):
-                found[-1] = Piece(last.rid, last.count + count, last.id, constant, name, last.place)
-                continue
-        found.append(Piece(start, count, low.id, constant, name, place))
-    return found
-
-
-def _cuts(iort: Iort, root: IortNode, first: int, end: int) -> list[int]:
-    """Where an id of first…end may begin to go another way: the edges of the root's mappings, and those
-    of the mappings behind, brought back to requester ids."""
-    cuts = {first, end}
-    for mapping in root.mappings:
-        if mapping.single:
-            continue
-        base, last = mapping.input_base, mapping.input_base + mapping.id_count
-        cuts |= {base, last, last + 1}
-        behind = iort.at(mapping.output_reference)
-        for inner in behind.mappings if behind is not None else ():
-            shift = mapping.input_base - mapping.output_base
-            edges = (
-                inner.input_base,
-                inner.input_base + inner.id_count,
-                inner.input_base + inner.id_count + 1,
-            )
-            cuts |= {edge + shift for edge in edges if base <= edge + shift <= last + 1}
-        if len(cuts) > _MAX_PIECES:
-            break
-    return sorted(cut for cut in cuts if first <= cut <= end)
+    iort: Iort, root: IortNode, buses: Buses, wanted: Sequence[int], target: Callable[[IortNode], str | None]
+) -> Iterator[Run[str]]:
+    for way, entrance in islice(iort_ways(iort, root, buses, wanted), RUNS_LIMIT):
+        node = iort.at(way.target) if isinstance(way.target, int) else None
+        name = None if node is None else target(node)
+        if name is not None:
+            yield Run(way.first, way.count, name, way.id, way.constant, entrance)

@@ -9,55 +9,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import TypeAlias
 
-from msgspec import Struct
-from msgspec.structs import replace
-
+from rootplex.formats.idruns import RIDS, RUNS_LIMIT, Run, joined
 from rootplex.readers.acpi.iort import IdStep, Iort, IortNode, map_id
 from rootplex.readers.buses import Buses
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place
 
-RUNS_LIMIT = 4096
-"""A map of more runs is not looked into: no board has one."""
-
-RIDS = 1 << 16
+Way: TypeAlias = Run[object | None]
+"""RIDs of one way; `target` None: nowhere."""
 
 
-class Run(Struct, frozen=True):
-    """RIDs `first` to `last`, which go to `target` with ids from `id` on, or (`constant`) all with
-    `id`; `target` None: nowhere. `at` is the entry (of IORT the last) that says so, or the
-    map without one."""
-
-    first: int
-    last: int
-    target: object | None
-    id: int
-    constant: bool
-    at: Place
-
-    def of(self, rid: int) -> int:
-        """The id of a RID of the run."""
-        return self.id if self.constant else self.id + rid - self.first
-
-    def part(self, first: int, last: int) -> Run:
-        """The RIDs `first` to `last` of the run."""
-        return replace(self, first=first, last=last, id=self.of(first))
-
-    @property
-    def ids(self) -> tuple[int, int]:
-        """The first and last id of the run."""
-        return self.id, self.of(self.last)
-
-    def same_at(self, other: Run, rid: int) -> bool:
-        """Whether both send a RID to the same place with the same id, or both nowhere."""
-        if self.target is None or other.target is None:
-            return self.target is other.target
-        return self.target == other.target and self.of(rid) == other.of(rid)
-
-
-def dt_runs(map: RidMap, buses: Buses) -> tuple[Run, ...] | None:
+def dt_runs(map: RidMap, buses: Buses) -> tuple[Way, ...] | None:
     """The map over the RIDs of a bus range; None where a mask scatters it into too many runs.
 
     Targets are node paths; an entry that ends nowhere, or that Linux refuses, is a run without one.
@@ -71,7 +36,7 @@ def dt_runs(map: RidMap, buses: Buses) -> tuple[Run, ...] | None:
     if (high + 1 - low) // block > RUNS_LIMIT:
         return None
     edges = map.first.edges
-    runs: list[Run] = []
+    runs: list[Way] = []
     for start in range(low - low % block, high + 1, block):
         masked = start & map.mask
         above, end = bisect_right(edges, masked), bisect_left(edges, masked + block)
@@ -82,28 +47,33 @@ def dt_runs(map: RidMap, buses: Buses) -> tuple[Run, ...] | None:
                 runs.append(_dt_run(map, first, last, constant))
         if len(runs) > RUNS_LIMIT:
             return None
-    return tuple(_joined(runs))
+    return tuple(joined(runs))
 
 
-def _dt_run(map: RidMap, first: int, last: int, constant: bool) -> Run:
+def _dt_run(map: RidMap, first: int, last: int, constant: bool) -> Way:
     result = map_rid(map, first)
     if result.id is None or result.entry is None:
-        return Run(first, last, None, 0, constant, result.place)
-    return Run(first, last, result.entry.target, result.id, constant, result.entry.place)
+        return Run(first, last + 1 - first, None, 0, constant, result.place)
+    return Run(first, last + 1 - first, result.entry.target, result.id, constant, result.entry.place)
 
 
-def identity(buses: Buses, target: object | None, at: Place) -> Run:
+def identity(buses: Buses, target: object | None, at: Place) -> Way:
     """All RIDs of a bus range as they are (`msi-parent`), or nowhere."""
     low, high = buses.rids
-    return Run(low, high, target, 0 if target is None else low, False, at)
+    return Run(low, high + 1 - low, target, 0 if target is None else low, False, at)
 
 
-def iort_runs(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -> tuple[Run, ...] | None:
+def iort_runs(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -> tuple[Way, ...] | None:
     """The way of the RIDs of a bus range from a root complex to a node of a wanted type; None
-    where it has too many runs. Targets are the node's offset in the table."""
+    where it has too many runs. Targets are the node's offset in the table, `at` is the last mapping."""
+    found = tuple(way for way, _ in islice(iort_ways(iort, node, buses, wanted), RUNS_LIMIT + 1))
+    return None if len(found) > RUNS_LIMIT else tuple(joined(found))
+
+
+def iort_ways(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -> Iterator[tuple[Way, Place]]:
+    """The same, cut wherever a mapping on the way begins or ends: said at the last one, and the first."""
     rid, high = buses.rids
     edges = {each.offset: _edges(each) for each in iort.nodes}
-    runs: list[Run] = []
     while rid <= high:
         result = map_id(iort, node, rid, wanted)
         length = high + 1 - rid
@@ -115,13 +85,10 @@ def iort_runs(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -
         if result.node is None and not constant:
             stuck, id = _where_stuck(node, rid, result.steps)
             length = min(length, _same_for(edges.get(stuck, ()), id))
-        at = result.steps[-1].mapping.place if result.steps else node.place
+        places = [step.mapping.place for step in result.steps] or [node.place]
         target = None if result.node is None else result.node.offset
-        runs.append(Run(rid, rid + length - 1, target, result.id if target else 0, constant, at))
+        yield Run(rid, length, target, result.id if target else 0, constant, places[-1]), places[0]
         rid += length
-        if len(runs) > RUNS_LIMIT:
-            return None
-    return tuple(_joined(runs))
 
 
 def _edges(node: IortNode) -> tuple[int, ...]:
@@ -145,51 +112,6 @@ def _where_stuck(node: IortNode, rid: int, steps: Sequence[IdStep]) -> tuple[int
         return node.offset, rid
     last = steps[-1]
     return last.mapping.output_reference, last.id_out
-
-
-def _joined(runs: Iterable[Run]) -> Iterator[Run]:
-    """The runs with neighbours that continue each other, out of one entry, made one."""
-    last: Run | None = None
-    for run in runs:
-        if last is None:
-            last = run
-            continue
-        goes_on = run.target is None or run.id == (last.id if run.constant else last.of(run.first))
-        alike = (last.target, last.at, last.constant) == (run.target, run.at, run.constant)
-        if alike and goes_on:
-            last = replace(last, last=run.last)
-        else:
-            yield last
-            last = run
-    if last is not None:
-        yield last
-
-
-def holes(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """The runs that go nowhere, neighbours joined."""
-    found: list[Run] = []
-    for run in runs:
-        if run.target is not None:
-            continue
-        if found and found[-1].last + 1 == run.first:
-            found[-1] = replace(found[-1], last=run.last)
-        else:
-            found.append(run)
-    return tuple(found)
-
-
-def differences(left: Sequence[Run], right: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
-    """Pairs of parts over the same RIDs that do not say the same; both cover the same RIDs."""
-    i = j = 0
-    while i < len(left) and j < len(right):
-        a, b = left[i], right[j]
-        first, last = max(a.first, b.first), min(a.last, b.last)
-        if first <= last and not (a.same_at(b, first) and a.same_at(b, last)):
-            yield a.part(first, last), b.part(first, last)
-        if a.last <= b.last:
-            i += 1
-        else:
-            j += 1
 
 
 def is_placeholder(maps: Iterable[RidMap]) -> bool:
