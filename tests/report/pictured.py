@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.jobs.result import (
-    Boot,
+    BootResult,
+    BridgeResult,
     Device,
     Ecam,
     Group,
-    HostBridge,
     Machine,
     Numbers,
     Result,
     Stream,
     Stretch,
     Why,
-    Window,
+    WindowResult,
 )
 
 HOSTILE = '</script><img src=x onerror="alert(1)">"\'`{{7*7}} */ $(id) \u202e'
@@ -34,15 +34,15 @@ def device(sbdf: str, **more: object) -> Device:
     return Device(sbdf=sbdf, **{**fields, **more})  # type: ignore[arg-type]
 
 
-def bridge(name: str, segment: int, cpu: int = 0x8000_0000) -> HostBridge:
+def bridge(name: str, segment: int, cpu: int = 0x8000_0000) -> BridgeResult:
     """A bridge of all buses with one window."""
-    return HostBridge(
+    return BridgeResult(
         name=name,
         enabled=True,
         segment=segment,
         bus_range=(0, 0xFF),
         ecam=Ecam(base=0x40_1000_0000 + (segment << 28), size=256 << 20),
-        windows=(Window(space="mem32", prefetchable=False, pci=cpu, cpu=cpu, size=1 << 28),),
+        windows=(WindowResult(space="mem32", prefetchable=False, pci=cpu, cpu=cpu, size=1 << 28),),
         numbers=Numbers(dt=segment, mcfg=segment, dom0=segment),
         in_mcfg=True,
         registered=True,
@@ -66,7 +66,7 @@ def small() -> Result:
         bridges=(bridge("first", 0), bridge("second", 1, 0x8800_0000)),
         devices=devices,
         groups=groups,
-        boot=Boot(device="disk", sbdf="0000:01:00.0", reachable_by=("dt",)),
+        boot=BootResult(device="disk", sbdf="0000:01:00.0", reachable_by=("dt",)),
     )
     return result(machine)
 

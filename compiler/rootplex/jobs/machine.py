@@ -8,11 +8,11 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.jobs.result import (
     Acs,
     Bar,
-    Boot,
+    BootResult,
+    BridgeResult,
     Device,
     Ecam,
     Group,
-    HostBridge,
     Hypercall,
     Line,
     Machine,
@@ -20,10 +20,10 @@ from rootplex.jobs.result import (
     Numbers,
     Stream,
     Why,
-    Window,
-    Xen,
+    WindowResult,
+    XenResult,
 )
-from rootplex.model.bridge import HostBridge as Described
+from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
@@ -58,10 +58,10 @@ def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
     )
 
 
-def _xen(outcome: Outcome) -> Xen | None:
+def _xen(outcome: Outcome) -> XenResult | None:
     if outcome.xen is None or outcome.xen_groups is None:
         return None
-    return Xen(
+    return XenResult(
         groups=tuple(tuple(each.sbdf for each in group.members) for group in outcome.xen_groups.groups),
         outcome=outcome.xen.outcome,
         hypercalls=tuple(
@@ -84,7 +84,7 @@ def joined_of(name: str, facts: Facts) -> Joined | None:
     return next((each for each in facts.bridges if each.name == name), None)
 
 
-def _bridge(described: Described, facts: Facts, outcome: Outcome) -> HostBridge:
+def _bridge(described: HostBridge, facts: Facts, outcome: Outcome) -> BridgeResult:
     firmware = outcome.settings.firmware
     bridge = described.as_seen_by(firmware) or described
     seen = described.as_seen_by(firmware) is not None
@@ -92,14 +92,14 @@ def _bridge(described: Described, facts: Facts, outcome: Outcome) -> HostBridge:
     root = root_of(described.name, facts, outcome)
     up = root is not None and root.is_up
     config = bridge.config
-    return HostBridge(
+    return BridgeResult(
         name=described.name,
         enabled=bridge.enabled and seen,
         segment=root.segment if root is not None and root.is_up else bridge.segment,
         bus_range=(bridge.bus_range.first, bridge.bus_range.last),
         ecam=Ecam(base=config.base, size=config.size) if config.is_ecam else None,
         windows=tuple(
-            Window(
+            WindowResult(
                 space=window.space,
                 prefetchable=window.prefetchable,
                 pci=window.pci,
@@ -263,14 +263,14 @@ def _group(group: Grouped, owners: Mapping[str, str]) -> Group:
     )
 
 
-def boot_of(platform: Platform, facts: Facts, outcome: Outcome) -> Boot | None:
+def boot_of(platform: Platform, facts: Facts, outcome: Outcome) -> BootResult | None:
     """The boot device: where it is and by what it can be reached before any AML is interpreted."""
     if platform.boot is None:
         return None
     device = platform.boot.device
     function = find_named(outcome.dom0.functions, facts.pages, device)
     owner = next((bridge for bridge, each in platform.walk() if each.name == device), None)
-    return Boot(
+    return BootResult(
         device=device,
         sbdf=None if function is None else function.sbdf,
         reachable_by=() if owner is None else tuple(reachable_by(owner.name, platform, facts)),

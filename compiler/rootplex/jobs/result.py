@@ -24,7 +24,7 @@ class Ecam(Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class WindowResult(Struct, frozen=True, kw_only=True):
     """A range of bus addresses (`pci`) that the bridge decodes, and where the processor sees it (`cpu`; None
     where a device tree's bus above does not pass it on)."""
 
@@ -46,7 +46,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     dom0: int | None = None
 
 
-class HostBridge(Struct, frozen=True, kw_only=True):
+class BridgeResult(Struct, frozen=True, kw_only=True):
     """A host bridge as it came out. `registered`: Dom0 brought it up."""
 
     name: str
@@ -54,7 +54,7 @@ class HostBridge(Struct, frozen=True, kw_only=True):
     segment: int | None
     bus_range: tuple[int, int] | None
     ecam: Ecam | None
-    windows: tuple[Window, ...]
+    windows: tuple[WindowResult, ...]
     numbers: Numbers
     in_mcfg: bool
     registered: bool
@@ -152,8 +152,8 @@ class Hypercall(Struct, frozen=True, kw_only=True):
     result: int | None
 
 
-class Xen(Struct, frozen=True, kw_only=True):
-    """What Xen made of the machine: its partition, how its boot ended, what it was asked; and which Xen
+class XenResult(Struct, frozen=True, kw_only=True):
+    """What Xen made of the machine: its partition, how its boot ended, what it was asked; and which XenResult
     it is, None where none ran."""
 
     groups: tuple[tuple[str, ...], ...] = ()
@@ -162,7 +162,7 @@ class Xen(Struct, frozen=True, kw_only=True):
     version: str | None = None
 
 
-class Boot(Struct, frozen=True, kw_only=True):
+class BootResult(Struct, frozen=True, kw_only=True):
     """The boot device, and by what it can be reached before AML runs: `mcfg`, `cba`, `dt`, `ports`."""
 
     device: str
@@ -173,12 +173,12 @@ class Boot(Struct, frozen=True, kw_only=True):
 class Machine(Struct, frozen=True, kw_only=True):
     """The simulated or given machine, as far as it is known."""
 
-    bridges: tuple[HostBridge, ...] = ()
+    bridges: tuple[BridgeResult, ...] = ()
     devices: tuple[Device, ...] = ()
     groups: tuple[Group, ...] = ()
     safe: tuple[tuple[str, ...], ...] = ()
-    xen: Xen | None = Xen()
-    boot: Boot | None = None
+    xen: XenResult | None = XenResult()
+    boot: BootResult | None = None
 
 
 class Stretch(Struct, frozen=True, kw_only=True):

@@ -22,14 +22,14 @@ from rootplex.jobs.importing import import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import Rehearsal, rehearse
 from rootplex.jobs.result import (
+    BridgeResult,
     Ecam,
-    HostBridge,
     Machine,
     Numbers,
     Result,
     Sides,
     Stretch,
-    Window,
+    WindowResult,
     unreadable,
 )
 from rootplex.jobs.sources import Source, read_source, source_of_bytes
@@ -148,13 +148,13 @@ def _text(node: object, key: str) -> str | None:
     return None if below is None else str(below.value)
 
 
-def bridge_of(joined: Joined) -> HostBridge:
+def bridge_of(joined: Joined) -> BridgeResult:
     """A bridge by the device tree where that has it, else by ACPI."""
     dt, acpi = joined.dt, joined.acpi
     seg = None if acpi is None else acpi.segment
     domain = None if dt is None else dt.domain
     mcfg = joined.mcfg[0] if joined.mcfg else None
-    return HostBridge(
+    return BridgeResult(
         name=joined.name,
         enabled=joined.is_on,
         segment=domain if domain is not None else seg,
@@ -190,12 +190,12 @@ def _ecam(joined: Joined) -> Ecam | None:
     return None
 
 
-def _windows(joined: Joined) -> Iterator[Window]:
+def _windows(joined: Joined) -> Iterator[WindowResult]:
     if joined.dt is not None:
         yield from (_dt_window(window) for window in _true_windows(joined.dt))
         return
     for item in () if joined.acpi is None else joined.acpi.windows:
-        yield Window(
+        yield WindowResult(
             space="io" if item.type == "io" else "mem64" if item.maximum >> 32 else "mem32",
             prefetchable=item.prefetchable,
             pci=item.minimum,
@@ -208,8 +208,8 @@ def _true_windows(bridge: DtHostBridge) -> list[DtWindow]:
     return [window for window in bridge.windows if window.space != "config" and window.size]
 
 
-def _dt_window(window: DtWindow) -> Window:
-    return Window(
+def _dt_window(window: DtWindow) -> WindowResult:
+    return WindowResult(
         space=window.space,
         prefetchable=window.prefetchable,
         pci=window.pci,

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.jobs.result import Device, HostBridge, Result
+from rootplex.jobs.result import BridgeResult, Device, Result
 from rootplex.report.picture import picture_of
 from rootplex.report.words import size
 
@@ -99,7 +99,7 @@ def address_maps(result: Result) -> tuple[AddressMap, ...]:
     return tuple(maps)
 
 
-def _of_bridge(bridge: HostBridge) -> Iterator[Area]:
+def _of_bridge(bridge: BridgeResult) -> Iterator[Area]:
     if not bridge.enabled:
         return
     if bridge.ecam is not None and bridge.ecam.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rootplex.jobs.result import Boot, Guest, HostBridge, Machine, Named, Result, Sides, Wish
+from rootplex.jobs.result import BootResult, BridgeResult, Guest, Machine, Named, Result, Sides, Wish
 from rootplex.report.words import columns, counted, size
 
 COLUMNS = {"dt": "DT", "mcfg": "MCFG", "seg": "_SEG", "iort": "IORT", "xen": "Xen", "dom0": "Dom0"}
@@ -38,22 +38,22 @@ def lines(result: Result) -> Iterator[str]:
         yield from (guest_line(guest) for guest in result.guests)
 
 
-def _table(bridges: Sequence[HostBridge], named: Mapping[str, str]) -> Iterator[str]:
+def _table(bridges: Sequence[BridgeResult], named: Mapping[str, str]) -> Iterator[str]:
     rows = [("bridge", "buses", *named.values())]
     rows += [_row(bridge, named) for bridge in bridges]
     yield from columns(rows)
 
 
-def _row(bridge: HostBridge, named: Mapping[str, str]) -> tuple[str, ...]:
+def _row(bridge: BridgeResult, named: Mapping[str, str]) -> tuple[str, ...]:
     numbers = (_segment(getattr(bridge.numbers, key)) for key in named)
     return (_name(bridge), _buses(bridge), *numbers)
 
 
-def _name(bridge: HostBridge) -> str:
+def _name(bridge: BridgeResult) -> str:
     return bridge.name if bridge.enabled else f"{bridge.name} (disabled)"
 
 
-def _buses(bridge: HostBridge) -> str:
+def _buses(bridge: BridgeResult) -> str:
     return UNKNOWN if bridge.bus_range is None else f"{bridge.bus_range[0]:02x}-{bridge.bus_range[1]:02x}"
 
 
@@ -61,7 +61,7 @@ def _segment(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:04x}"
 
 
-def _given(bridges: Sequence[HostBridge], sides: Sides) -> Iterator[str]:
+def _given(bridges: Sequence[BridgeResult], sides: Sides) -> Iterator[str]:
     """The bridges of a board as its firmware gives them."""
     rows = [("bridge", "segment", "buses", "configuration space", "windows", "maps")]
     for bridge in bridges:
@@ -80,7 +80,7 @@ def _given(bridges: Sequence[HostBridge], sides: Sides) -> Iterator[str]:
     yield from columns(rows)
 
 
-def _boot(boot: Boot | None) -> Iterator[str]:
+def _boot(boot: BootResult | None) -> Iterator[str]:
     if boot is None:
         return
     ways = ", ".join(boot.reachable_by) or "nothing"

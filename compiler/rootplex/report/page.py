@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
 
 from rootplex import __version__
-from rootplex.jobs.result import Device, HostBridge, Hypercall, Result
+from rootplex.jobs.result import BridgeResult, Device, Hypercall, Result
 from rootplex.report import text
 from rootplex.report.address_map import AddressMap, address_maps
 from rootplex.report.closing import COLUMNS
@@ -55,7 +55,7 @@ class Section(Struct, frozen=True, kw_only=True):
     left_out: int
 
     @property
-    def bridges(self) -> tuple[HostBridge, ...]:
+    def bridges(self) -> tuple[BridgeResult, ...]:
         return self.result.machine.bridges
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.jobs.result import Device, HostBridge, Machine
+from rootplex.jobs.result import BridgeResult, Device, Machine
 
 COLOURS = 12
 """How many colours groups have before they repeat; a number tells them apart all the same."""
@@ -52,7 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
 class Tree(Struct, frozen=True, kw_only=True):
     """A host bridge and what is on its first bus. `bridge` is None for functions of no described bridge."""
 
-    bridge: HostBridge | None
+    bridge: BridgeResult | None
     rows: tuple[Row, ...]
 
     @property
@@ -107,7 +107,7 @@ def _segment_of(row: Row) -> int:
     return int(row.sbdf.partition(":")[0], 16)
 
 
-def _is_on(row: Row, bridge: HostBridge) -> bool:
+def _is_on(row: Row, bridge: BridgeResult) -> bool:
     """Whether a function of a first bus is the bridge's."""
     bus = int(row.sbdf.split(":")[1], 16)
     buses = bridge.bus_range
