@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from tests.boot.random_topologies import Description, description, smaller, x86_description
 
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.qemu.boot import comparison, run
+from rootplex.jobs.qemu.boot import comparison, has_several_smmus, run
 from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, prepare
@@ -63,7 +63,9 @@ def boot_random(whole: Description, kernel: Kernel) -> tuple[Comparison, str]:
     """A random description in guest memory, by its one firmware. The console of a boot that fails stays."""
     platform = platform_of(whole)
     assert kernel.profile is not None
-    made = prepare(platform, platform.firmware[0], kernel.profile, in_memory=True)
+    made = prepare(
+        platform, platform.firmware[0], kernel.profile, in_memory=True, several_smmus=has_several_smmus()
+    )
     with tempfile.TemporaryDirectory(prefix="rootplex-boot-") as name:
         return boot(made, kernel, Path(name))
 

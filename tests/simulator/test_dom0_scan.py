@@ -384,6 +384,41 @@ def test_external_facing_port_blocks_translated_requests() -> None:
     assert by_page(state, "dev").acs == (0x5F, 0x1D)
 
 
+def test_a_downstream_port_may_face_outward() -> None:
+    """By the way to its node, not by a bus number."""
+    inner = "pcie@0,0 { reg = <0 0 0 0 0>; pcie@1,0 { reg = <0x800 0 0 0 0>; external-facing; }; };"
+    node = Node(children=f"pcie@8,0 {{ reg = <0x800 0 0 0 0>; {inner} }};")
+    ports: Tree = [(f"d{n}", n << 3, switch_port(DOWNSTREAM, ACS_FULL)) for n in range(2)]
+    tree: Tree = [("rp", 8, root_port(acs=ACS_FULL), [("up", 0, switch_port(UPSTREAM), ports)])]
+    state = scan(tree, node=node)
+    assert [by_page(state, page).acs for page in ("rp", "d0", "d1")] == [
+        (ACS_FULL, 0x1D),
+        (ACS_FULL, 0x1D),
+        (ACS_FULL, 0x1F),
+    ]
+
+
+def test_older_kernels_know_too_late_that_a_port_faces_outward() -> None:
+    """Booted with 6.1 and 6.12, on the second of two host bridges: 0x1d."""
+    image = Image().bridge("h0", base=ECAM).bridge("h1", base=ECAM + (1 << 28))
+    image.function("a", root_port(), bridge="h0").function("rp", root_port(acs=ACS_FULL), bridge="h1")
+    ranges = ((0x02000000, 0x40000000, 0x40000000, 0x10000000),)
+    outward = "pcie@0,0 { reg = <0 0 0 0 0>; external-facing; };"
+    nodes = [
+        Node(name="x", domain=0),
+        Node(name="y", domain=1, base=ECAM + (1 << 28), ranges=ranges, children=outward),
+    ]
+    found = {
+        kernel: by_page(dt_boot(nodes, image.hardware(), kernel=kernel), "rp").acs
+        for kernel in ("linux-7.2", "linux-6.12", "linux-6.1")
+    }
+    assert found == {
+        "linux-7.2": (ACS_FULL, 0x1F),
+        "linux-6.12": (ACS_FULL, 0x1D),
+        "linux-6.1": (ACS_FULL, 0x1D),
+    }
+
+
 def test_without_ats_translated_requests_are_blocked_everywhere() -> None:
     state = scan([("rp", 8, root_port(acs=ACS_FULL))], chosen='bootargs = "pci=noats";')
     assert by_page(state, "rp").acs == (ACS_FULL, 0x1F)

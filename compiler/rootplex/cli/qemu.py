@@ -16,7 +16,7 @@ from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import unsound
 from rootplex.jobs.describe import Checked, read_checked
-from rootplex.jobs.qemu.boot import LOG, comparison, kernel_for, kernel_of_image
+from rootplex.jobs.qemu.boot import LOG, comparison, has_several_smmus, kernel_for, kernel_of_image
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             in_memory=arguments.synthetic,
             described=checked.platform,
             changes=changes,
+            several_smmus=arguments.synthetic and has_several_smmus(),
         )
     except CannotCompile as refusal:
         result = refused(label, refusal.findings, platform=platform.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.known.kernels import profile_of
 from rootplex.model.platform import Arch
-from rootplex.tools import boot, images, initrd, kernels
+from rootplex.tools import boot, images, initrd, kernels, runner
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
 
@@ -91,6 +92,15 @@ def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) ->
             f"(rootplex fetch-kernel --arch {known} gets one)"
         )
     return Kernel(known, found.release, profile, image, unpacked[-1].busybox)
+
+
+def has_several_smmus() -> bool:
+    """Whether QEMU for arm64 has `arm-smmuv3` as a device: as many SMMUs as are wanted (10.2 and later)."""
+    try:
+        asked = [PROGRAMS["arm64"], "-device", "arm-smmuv3,help"]
+        return runner.run(asked, cwd=Path(tempfile.gettempdir()), limits=runner.QEMU).status == 0
+    except ToolError:
+        return False
 
 
 def _arch(arch: Arch) -> images.Arch:

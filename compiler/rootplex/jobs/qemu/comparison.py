@@ -14,7 +14,9 @@ from msgspec import Struct
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
 
 State = Literal["agreed", "differs", "qemu", "apart", "not shown"]
-What = Literal["host bridge", "windows", "function", "bus numbers", "BARs", "group", "no group", "disk"]
+What = Literal[
+    "host bridge", "windows", "function", "bus numbers", "BARs", "ACS", "group", "no group", "disk"
+]
 
 
 class Line(Struct, frozen=True):
@@ -133,6 +135,8 @@ def _functions(
             continue
         if one.buses is not None or other.buses is not None:
             yield _line("bus numbers", sbdf, _numbers(one), _numbers(other))
+        if one.acs is not None or other.acs is not None:
+            yield _line("ACS", sbdf, _bits(one), _bits(other))
         if real_bars and (one.bars or other.bars):
             yield _line("BARs", sbdf, _listed(one.bars), _listed(other.bars))
 
@@ -146,6 +150,10 @@ def _function(function: SeenFunction | None) -> str | None:
 
 def _numbers(function: SeenFunction) -> str:
     return "none" if function.buses is None else f"{function.buses[0]:02x}-{function.buses[1]:02x}"
+
+
+def _bits(function: SeenFunction) -> str:
+    return "none" if function.acs is None else "capability {:#04x}, control {:#04x}".format(*function.acs)
 
 
 def _groups(simulated: Seen, booted: frozenset[frozenset[str]], without: frozenset[str]) -> Iterator[Line]:

@@ -89,17 +89,19 @@ def prepare(
     kernel: str,
     *,
     in_memory: bool = False,
+    several_smmus: bool = False,
     described: Platform | None = None,
     changes: tuple[Change, ...] = (),
 ) -> Preparation:
     """The description on QEMU's own devices, or `in_memory` as configuration space in guest memory.
 
-    `kernel` names the profile that is simulated, `changes` what the platform has otherwise than `described`.
-    CannotCompile where QEMU cannot be told of it, or a backend refuses; the findings have places and reasons.
+    `kernel` names the profile that is simulated, `several_smmus` tells that this QEMU has more than one
+    SMMU, `changes` what the platform has otherwise than `described`. CannotCompile where QEMU cannot be told
+    of it, or a backend refuses; the findings have places and reasons.
     """
     refuse_impossible(platform, firmware, in_memory=in_memory)
     if in_memory:
-        return _in_memory(platform, firmware, kernel)
+        return _in_memory(platform, firmware, kernel, several_smmus=several_smmus)
     return _direct(platform, firmware, kernel, described or platform, changes)
 
 
@@ -149,8 +151,8 @@ def _direct(
     )
 
 
-def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparation:
-    made = synthetic(platform)
+def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_smmus: bool) -> Preparation:
+    made = synthetic(platform, several_smmus=several_smmus)
     compiled = compile_platform(made.platform)
     booted = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
     by_ports = tuple(_by_ports(made.platform, compiled, booted))
@@ -160,12 +162,18 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str) -> Preparati
     loaded = stretches(artifacts_of(compiled), booted.hardware)
     machine = MACHINES[made.platform.base]
     options = [*machine.options, *made.machine.machine_options]
-    options += machine.with_iommu if made.platform.iommus else ()
+    several = len(made.platform.iommus) > 1
+    options += machine.with_iommu if made.platform.iommus and not several else ()
     memory = made.machine.memory(made.end)
     argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu]
     argv += ["-m", f"{memory // MIB}M", *machine.more]
     if made.platform.iommus and made.machine.iommu_device is not None:
         argv += ["-device", made.machine.iommu_device]
+    for index in range(len(made.platform.iommus) if several else 0):
+        bus = f"smmubus{index}" if index else "pcie.0"
+        if index:
+            argv += ["-device", f"pxb-pcie,id={bus},bus_nr={0x100 - 8 * index},bus=pcie.0"]
+        argv += ["-device", f"arm-smmuv3,primary-bus={bus}"]
     for each in loaded:
         argv += ["-device", f"loader,file={each.file},addr={each.address:#x},force-raw=on"]
     text = "".join(f"{argument}\n" for argument in argv).encode()

@@ -21,6 +21,7 @@ IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000
 """Resource flags of sysfs `resource` (include/linux/ioport.h)."""
 
 BARS = range(6)
+EXTENDED, STEPS, ACS, ACS_BITS = 0x100, 480, 0x000D, 0x7F
 
 
 class SeenWindow(Struct, frozen=True, order=True):
@@ -61,7 +62,8 @@ class SeenBar(Struct, frozen=True, order=True):
 
 
 class SeenFunction(Struct, frozen=True):
-    """A function: the bridge above it (None on a root bus), ids, class, bus numbers of a bridge, BARs."""
+    """A function: the bridge above it (None on a root bus), ids, class, bus numbers of a bridge, BARs, and
+    its ACS capability and control registers."""
 
     parent: str | None
     vendor: int
@@ -69,6 +71,7 @@ class SeenFunction(Struct, frozen=True):
     class_code: int
     buses: tuple[int, int] | None
     bars: tuple[SeenBar, ...]
+    acs: tuple[int, int] | None = None
 
     @property
     def id(self) -> str:
@@ -124,6 +127,7 @@ def _simulated(function: Function) -> SeenFunction:
         class_code=function.class_code,
         buses=buses,
         bars=tuple(sorted(bars)),
+        acs=function.acs,
     )
 
 
@@ -149,7 +153,23 @@ def _booted(function: BootedFunction) -> SeenFunction:
         class_code=function.class_code,
         buses=(function.config[SECONDARY], function.config[SECONDARY + 1]) if is_bridge else None,
         bars=tuple(sorted(bars)),
+        acs=_acs(function.config),
     )
+
+
+def _acs(config: bytes) -> tuple[int, int] | None:
+    """The ACS registers in 4096 bytes of configuration space (PCIe 6.0 §7.6.3, §7.7.11); None: there are
+    none."""
+    at = EXTENDED
+    for _ in range(STEPS):
+        header = int.from_bytes(config[at : at + 4], "little")
+        if header & 0xFFFF == ACS:
+            capability, control = (int.from_bytes(config[at + n : at + n + 2], "little") for n in (4, 6))
+            return capability & ACS_BITS, control & ACS_BITS
+        at = header >> 20
+        if at < EXTENDED:
+            return None
+    return None
 
 
 def _bar(resource: Resource) -> SeenBar:

@@ -1,4 +1,4 @@
-"""Requester ids to StreamIDs of QEMU's one SMMUv3: kept where they fit, else packed.
+"""Requester ids to StreamIDs of QEMU's SMMUv3, or of several: kept where they fit, else packed.
 
 Ids of two units may be the same number, and a unit may have more bits than QEMU's 16. Packing keeps what
 matters to groups: entries that meet in an id of one unit still meet, those that do not stay apart.
@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from rootplex.model.bridge import HostBridge, IdMapEntry, IommuMap
 from rootplex.model.device import Device
 
-UNIT = "smmu"
-STREAMS = 1 << 16
+STREAM_BITS = 16
+STREAMS = 1 << STREAM_BITS
 
 
 def needed_buses(bridge: HostBridge) -> int:
@@ -32,19 +32,36 @@ def _virtual_buses(device: Device) -> int:
     return 0 if sriov is None else 1 + (sriov.offset + sriov.stride * sriov.total + device.devfn >> 8)
 
 
-def translated(bridges: Sequence[HostBridge]) -> Mapping[str, IommuMap] | None:
-    """Each bridge's map to QEMU's unit, by the bridge's name; None where 16 bits are too few."""
+def translated(
+    bridges: Sequence[HostBridge], units: Mapping[str, str], widths: Mapping[str, int]
+) -> Mapping[str, IommuMap] | None:
+    """Each bridge's map to QEMU's units, by the bridge's name; None where 16 bits are too few. `units`:
+    which of QEMU's stands in for each described one. StreamIDs stay as they are where that is one for one
+    and they fit, or where the described unit is as narrow (`widths`) and what does not fit is its author's
+    fault."""
     maps = {bridge.name: bridge.iommu for bridge in bridges if bridge.iommu is not None}
-    entries = [entry for each in maps.values() for entry in each.entries]
-    if len({entry.target for entry in entries}) <= 1 and all(_end(entry) <= STREAMS for entry in entries):
-        return {name: _to_unit(each, each.entries) for name, each in maps.items()}
     buses = {bridge.name: bridge.bus_range.first + needed_buses(bridge) for bridge in bridges}
     trimmed = {name: _trimmed(each.entries, buses[name] << 8) for name, each in maps.items()}
-    bases = _packed(entry for each in trimmed.values() for entry in each)
-    if bases is None:
-        return None
+    bases: dict[Stretch, int] = {}
+    for unit in dict.fromkeys(units.values()):
+        own = [entry for each in maps.values() for entry in each.entries if units[entry.target] == unit]
+        targets = {entry.target for entry in own}
+        if len(targets) == 1 and (
+            all(_end(entry) <= STREAMS for entry in own) or widths.get(own[0].target) == STREAM_BITS
+        ):
+            continue
+        packed = _packed(entry for each in trimmed.values() for entry in each if units[entry.target] == unit)
+        if packed is None:
+            return None
+        bases |= packed
+    moved = {target for target, _, _ in bases}
     return {
-        name: _to_unit(each, [replace(entry, id=_moved(entry, bases)) for entry in trimmed[name]])
+        name: _to_units(
+            each,
+            [entry for entry in each.entries if entry.target not in moved]
+            + [replace(entry, id=_moved(entry, bases)) for entry in trimmed[name] if entry.target in moved],
+            units,
+        )
         for name, each in maps.items()
     }
 
@@ -85,6 +102,6 @@ def _moved(entry: IdMapEntry, bases: Mapping[Stretch, int]) -> int:
     raise AssertionError("an entry lies in one of the stretches made of all entries")
 
 
-def _to_unit(ids: IommuMap, entries: Iterable[IdMapEntry]) -> IommuMap:
-    moved = tuple(replace(entry, target=UNIT) for entry in entries)
-    return replace(ids, unit=UNIT, entries=moved, ats=False, pri=False)
+def _to_units(ids: IommuMap, entries: Iterable[IdMapEntry], units: Mapping[str, str]) -> IommuMap:
+    there = tuple(replace(entry, target=units[entry.target]) for entry in entries)
+    return replace(ids, unit=units[ids.unit], entries=there, ats=False, pri=False)

@@ -21,12 +21,16 @@ from rootplex.frontends.description.controllers import (
 from rootplex.jobs.qemu import streams, vtd
 from rootplex.jobs.qemu.standins import MIB, STAND_INS, StandIn
 from rootplex.model.bridge import ConfigSpace, HostBridge, IommuMap, Window
+from rootplex.model.controllers import Iommu, SmmuV3
 from rootplex.model.device import Device
 from rootplex.model.platform import Expect, Memory, Platform
 from rootplex.source.place import Place
 from rootplex.source.rules import QEMU_MACHINE
 
 ALL_SIZES = (1, 2, 4)
+PLATFORM_BUS, PLATFORM_SPI = 0x0C00_0000, 112
+MOST_SMMUS = 4
+"""So many SMMUs at most: each needs a root bus of its own, and eight interrupts."""
 
 
 class Change(Struct, frozen=True):
@@ -46,14 +50,16 @@ class Synthetic(Struct, frozen=True):
     end: int
 
 
-def synthetic(platform: Platform) -> Synthetic:
-    """The platform on the machine that stands in for it; CannotCompile where not even that can be."""
+def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
+    """The platform on the machine that stands in for it; CannotCompile where not even that can be.
+    `several_smmus`: this QEMU has as many SMMUs as are wanted (10.2 and later, `arm-smmuv3`)."""
     machine = STAND_INS.get(platform.arch)
     if machine is None:
         note = "configuration space in memory is booted on QEMU's arm64 machine virt and its x86 machine q35"
         raise _refused(platform, "platform.arch", f"{platform.arch} has no synthetic machine", note)
     changes: list[Change] = list(_platform_changes(platform, machine))
-    maps, more = _vtd_maps(platform) if machine.arch == "x86_64" else _smmu_maps(platform)
+    units = _smmus(platform, several=several_smmus)
+    maps, more = _vtd_maps(platform) if machine.arch == "x86_64" else _smmu_maps(platform, units)
     places, end = _layout(platform, machine)
     memory = machine.memory(end)
     bridges = []
@@ -75,7 +81,7 @@ def synthetic(platform: Platform) -> Synthetic:
         memory=(Memory(base=machine.ram.base, size=machine.ram.size),),
         interrupt_controllers=BUILT_IN_INTERRUPT_CONTROLLERS[machine.base],
         msi_controllers=BUILT_IN_MSI_CONTROLLERS.get(machine.base, ()),
-        iommus=BUILT_IN_IOMMUS[machine.base] if maps else (),
+        iommus=_iommus(machine, units) if maps else (),
         host_bridges=tuple(bridges),
         boot=None,
         xen=replace(platform.xen, discovery="dom0", vpci=False, guests=(), dom0=dom0),
@@ -89,8 +95,49 @@ Maps = tuple[Mapping[str, IommuMap], list[Change]]
 """What translates each bridge, by its name, and how that differs from what is described."""
 
 
-def _smmu_maps(platform: Platform) -> Maps:
-    maps = streams.translated(platform.host_bridges)
+def _smmus(platform: Platform, *, several: bool) -> Mapping[str, str]:
+    """QEMU's SMMU for each described unit that translates something, in the order in which they are
+    described: its built-in one for all, or one for each."""
+    targets = {
+        entry.target
+        for bridge in platform.host_bridges
+        if bridge.iommu is not None
+        for entry in bridge.iommu.entries
+    } | {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
+    used = [unit.name for unit in platform.iommus if unit.name in targets]
+    if several and 1 < len(used) <= MOST_SMMUS:
+        return {name: f"smmu{index}" for index, name in enumerate(used)}
+    return dict.fromkeys(used, "smmu")
+
+
+def _iommus(machine: StandIn, units: Mapping[str, str]) -> tuple[Iommu, ...]:
+    """The SMMUs of the machine: the built-in one, or those that QEMU puts on its platform bus one after the
+    other (hw/arm/virt.c: VIRT_PLATFORM_BUS, its interrupts from SPI 112 on)."""
+    (built_in, *_) = BUILT_IN_IOMMUS[machine.base]
+    names = dict.fromkeys(units.values())
+    if not isinstance(built_in, SmmuV3) or len(names) < 2:
+        return BUILT_IN_IOMMUS[machine.base]
+    found = []
+    for index, name in enumerate(names):
+        spi = PLATFORM_SPI + 4 * index
+        found.append(
+            replace(
+                built_in,
+                name=name,
+                built_in=False,
+                base=PLATFORM_BUS + index * built_in.size,
+                eventq=spi,
+                priq=spi + 1,
+                cmdq_sync=spi + 2,
+                gerror=spi + 3,
+            )
+        )
+    return tuple(found)
+
+
+def _smmu_maps(platform: Platform, units: Mapping[str, str]) -> Maps:
+    widths = {unit.name: getattr(unit, "stream_id_bits", 32) for unit in platform.iommus}
+    maps = streams.translated(platform.host_bridges, units, widths)
     if maps is None:
         note = "QEMU's SMMUv3 has StreamIDs of 16 bits"
         raise _refused(platform, "iommus", "its requester ids are more than QEMU's SMMU tells apart", note)
@@ -99,7 +146,7 @@ def _smmu_maps(platform: Platform) -> Maps:
         ids = maps.get(bridge.name)
         if ids is None or bridge.iommu is None or ids.entries == bridge.iommu.entries:
             continue
-        text = "its ids go to QEMU's one SMMUv3"
+        text = "its ids go to QEMU's " + ("one SMMUv3" if len(set(units.values())) == 1 else "SMMUs")
         renumbered = [(each.rid, each.id) for each in ids.entries]
         if renumbered != [(each.rid, each.id) for each in bridge.iommu.entries]:
             text += ", renumbered into its 16 bits"
@@ -214,7 +261,6 @@ LEFT_OUT: tuple[tuple[str, str, object], ...] = (
     ("pm", "power management", False),
     ("flr", "function level reset", False),
     ("ats", "ATS", False),
-    ("hotplug", "hot-plug slot", False),
     ("properties", "node of its own", ()),
 )
 """What needs an answer that memory does not give: field, words, value without it."""

@@ -57,14 +57,14 @@ class HostWindow(Struct, frozen=True):
 class RootBridge(Struct, eq=False):
     """One host bridge, in the order in which Dom0 probes.
 
-    `path` is the DT node path or the AML path. `places` tells where each fact stands, by name:
-    `node`, `segment`, `bus_range`, `config`, `windows`; a fact that the firmware does not give
-    has no entry. `segment` is None where none was ever chosen. `effective_end` is the last bus
-    whose configuration space is mapped (ECAM trimming), `last_bus` the last one Linux numbers.
-    `reassign`: bus numbers are given anew; `preserve`: BARs are kept as firmware left them.
-    `registration` is what the hypervisor answered to `pci_host_bridge_add`; None: not called.
-    `fault` says why the bridge did not come up; None: it is up.
-    """
+    `path` is the DT node path or the AML path. `places` tells where each fact stands, by name: `node`,
+    `segment`, `bus_range`, `config`, `windows`; a fact that the firmware does not give has no entry.
+    `segment` is None where none was ever chosen. `effective_end` is the last bus whose configuration space
+    is mapped (ECAM trimming), `last_bus` the last one Linux numbers. `reassign`: bus numbers are given anew;
+    `preserve`: BARs are kept as firmware left them. `registration` is what the hypervisor answered to
+    `pci_host_bridge_add`; None: not called. `external_facing`: the ways, by devfn from the first bus down,
+    to ports that the firmware says face outward. `fault` says why the bridge did not come up; None: it is
+    up."""
 
     index: int
     path: str
@@ -79,7 +79,7 @@ class RootBridge(Struct, eq=False):
     reassign: bool = True
     preserve: bool = False
     proximity: int | None = None
-    external_facing: frozenset[int] = frozenset()
+    external_facing: frozenset[tuple[int, ...]] = frozenset()
     registration: int | None = None
     fault: Remark | None = None
     remarks: list[Remark] = field(default_factory=list)

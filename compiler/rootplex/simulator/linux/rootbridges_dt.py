@@ -16,6 +16,7 @@ from rootplex.known.kernels import Profile
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.tree import DtNode
 from rootplex.simulator.firmware import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
@@ -304,6 +305,17 @@ def _joined(first: DtWindow, second: DtWindow) -> DtWindow:
     )
 
 
-def _external_facing(node: DtHostBridge) -> frozenset[int]:
-    """Devfns on the first bus whose nodes say `external-facing`."""
-    return frozenset(devfn for devfn, child in node.children.items() if "external-facing" in child.properties)
+def _external_facing(node: DtHostBridge) -> frozenset[tuple[int, ...]]:
+    """The ways, by devfn, to the nodes that say `external-facing`."""
+    return frozenset(_ways(node.node, ()))
+
+
+def _ways(node: DtNode, way: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    for child in node.children:
+        reg = child.u32("reg")
+        if reg is None:
+            continue
+        here = (*way, reg >> 8 & 0xFF)
+        if "external-facing" in child.properties:
+            yield here
+        yield from _ways(child, here)

@@ -132,15 +132,27 @@ class Scan:
         image = self.kernel.hardware.functions.get(function.page)
         if image is not None:
             function.acs_quirk, function.aliases = image.acs_quirk, image.aliases
-        faces_out = bus.bridge is None and function.devfn in root.external_facing
         probe.extended_capabilities(
-            access, function, self.kernel.acs, self.kernel.options, external_facing=faces_out
+            access, function, self.kernel.acs, self.kernel.options, external_facing=self._faces_out(function)
         )
         bus.functions.append(function)
         state = self.kernel.state
         state.functions.append(function)
         result = self.kernel.registration.device_added(function, root, access)
         state.events.append(Event(kind, root.index, bus, function, result))
+
+    def _faces_out(self, function: Function) -> bool:
+        """Whether Translation Blocking is wanted: for a port that faces outward, which is known once it has
+        a bus below (`of.c:pci_set_bus_of_node`): too late for kernels that switch ACS on when they find a
+        device. What is behind it is untrusted on x86 alone (`arch_pci_dev_is_removable`)."""
+        root = self.kernel.state.root_bridges[function.root]
+        if not root.external_facing or self.kernel.profile.acs_dt != "all" or not function.is_bridge:
+            return False
+        way = [function.devfn]
+        while (bridge := function.bus.bridge) is not None:
+            way.append(bridge.devfn)
+            function = bridge
+        return tuple(reversed(way)) in root.external_facing
 
     # Buses (§4.5)
 
