@@ -1,0 +1,254 @@
+"""Platform descriptions by chance around one theme each, the same for the same seed and number.
+
+What random topologies at large have seldom or not at all: bus numbers that firmware left half right, masks
+and several entries of an iommu-map, SMMUs that share a host bridge, hot-plug ports with room to share,
+SR-IOV that reaches other buses, ARI with more than eight functions, buses that run out, words of `pci=`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Literal
+
+from tests.boot.random_topologies import (
+    ACS_BITS,
+    BRIDGES,
+    MIB,
+    SEGMENTS,
+    Description,
+    Devices,
+    Tree,
+    needed,
+    number_buses,
+    walk,
+)
+
+Firmware = Literal["dt", "acpi"]
+MASKS = (0xFFFF, 0xFFFF, 0xFFF8, 0xFF07, 0x7FFF, 0xFEFF)
+SMMUS = 3
+
+
+def themed(seed: int, number: int, firmware: Firmware) -> Description:
+    """The arm64 description `number` of a seed; its theme goes by the number."""
+    name, theme = THEMES[number % len(THEMES)]
+    rng = random.Random(f"{seed}/{name}/{number}")
+    bridges = [_bridge(rng, index, segment) for index, segment in enumerate(_segments(rng))]
+    whole: Description = {
+        "rootplex": 1,
+        "platform": {
+            "name": f"random-{name}-{number}",
+            "arch": "arm64",
+            "base": "qemu-virt",
+            "firmware": [firmware],
+        },
+        "host_bridges": bridges,
+    }
+    theme(rng, whole)
+    _translate(rng, whole)
+    return whole
+
+
+def _segments(rng: random.Random) -> list[int]:
+    return rng.sample(SEGMENTS, rng.choice((1, 1, 2)))
+
+
+def _bridge(rng: random.Random, index: int, segment: int) -> Description:
+    return {
+        "name": f"b{index}",
+        "segment": segment,
+        "config": {"base": 0x50_0000_0000 + index * 256 * MIB},
+        "windows": [{"space": "mem32", "pci": 0x1000_0000 + index * 128 * MIB, "size": 128 * MIB}],
+        "devices": Tree(rng).root_bus(),
+    }
+
+
+def _translate(rng: random.Random, whole: Description) -> None:
+    """What a theme left open: the bus range, and a map of all its buses to the one SMMU."""
+    stream = 0
+    for bridge in whole["host_bridges"]:
+        if "bus_range" not in bridge:
+            first = rng.choice((0, 0, rng.randrange(1, 0xA0)))
+            bridge["bus_range"] = [first, first + min(needed(bridge["devices"]) + rng.randrange(4), 40) - 1]
+        first, last = bridge["bus_range"]
+        count = last - first + 1 << 8
+        bridge.setdefault(
+            "iommu", {"unit": "smmu", "map": [{"rid": first << 8, "id": stream, "count": count}]}
+        )
+        stream += count
+
+
+def _each(whole: Description) -> Devices:
+    return [device for bridge in whole["host_bridges"] for device in walk(bridge["devices"])]
+
+
+def numbered(rng: random.Random, whole: Description) -> None:
+    """Firmware's bus numbers: most right, some overlapping, reversed, or beyond the range."""
+    keep = rng.random() < 0.6
+    for bridge in whole["host_bridges"]:
+        first = rng.choice((0, 0, 0x10))
+        last = first + min(needed(bridge["devices"]) + rng.randrange(6), 24) - 1
+        bridge["bus_range"] = [first, last]
+        number_buses(rng, bridge["devices"], first, last)
+        for device in walk(bridge["devices"]):
+            if device["type"] in BRIDGES and rng.random() < 0.25:
+                low = rng.randrange(first, last + 1)
+                device["bus"] = [low, rng.randrange(low, last + 1)]
+        if keep:
+            bridge["preserve_boot_config"] = True
+
+
+def masks(rng: random.Random, whole: Description) -> None:
+    """An iommu-map of several entries, with gaps, and a mask over the requester ids."""
+    stream = 0
+    for bridge in whole["host_bridges"]:
+        buses = min(needed(bridge["devices"]) + 1, 20)
+        bridge["bus_range"] = [0, buses - 1]
+        entries = []
+        mask = rng.choice(MASKS)
+        for bus in range(buses):
+            if rng.random() < 0.08:
+                continue
+            size = rng.choice((0x100, 0x100, 0x80))
+            entry = {"rid": bus << 8, "id": stream + rng.choice((0, 0, 3)), "count": size}
+            if not entry["rid"] & ~mask:
+                entries.append(entry)
+            stream += 0x110
+        if entries:
+            bridge["iommu"] = {"unit": "smmu", "map": entries, "mask": mask}
+
+
+def smmus(rng: random.Random, whole: Description) -> None:
+    """Two or three SMMUs; a host bridge's buses are shared out among them."""
+    count = rng.randint(2, SMMUS)
+    whole["iommus"] = [
+        {"name": f"unit{index}", "kind": "arm-smmu-v3", "base": 0x0C10_0000 + index * 0x2_0000,
+         "stream_id_bits": 16}
+        for index in range(count)
+    ]  # fmt: skip
+    streams = [0] * count
+    for bridge in whole["host_bridges"]:
+        buses = min(needed(bridge["devices"]) + 1, 24)
+        bridge["bus_range"] = [0, buses - 1]
+        entries, unit, start = [], rng.randrange(count), 0
+        for bus in range(1, buses + 1):
+            if bus == buses or rng.random() < 0.3:
+                size = bus - start << 8
+                entries.append({"rid": start << 8, "id": streams[unit], "count": size, "unit": f"unit{unit}"})
+                streams[unit] += size
+                start, unit = bus, rng.randrange(count)
+        bridge["iommu"] = {"unit": "unit0", "map": entries}
+
+
+def hot_plug(rng: random.Random, whole: Description) -> None:
+    """Hot-plug slots, buses to spare below bridges that firmware numbered, and `pci=hpbussize=`."""
+    slot = 0
+    for bridge in whole["host_bridges"]:
+        first = rng.choice((0, 0x20))
+        last = first + min(needed(bridge["devices"]) * rng.randint(1, 3) + rng.randrange(8), 40) - 1
+        bridge["bus_range"] = [first, last]
+        if rng.random() < 0.6:
+            number_buses(rng, bridge["devices"], first, last)
+            for device in bridge["devices"]:
+                if "bus" in device and rng.random() < 0.7:
+                    device["bus"] = [device["bus"][0], min(last, device["bus"][1] + rng.randrange(8))]
+        for device in walk(bridge["devices"]):
+            if device["type"] in ("root-port", "downstream-port") and rng.random() < 0.6:
+                slot += 1
+                device.update(hotplug=True, slot=slot)
+    if rng.random() < 0.5:
+        whole["platform"]["bootargs"] = f"pci=hpbussize={rng.choice((0, 1, 2, 3, 5, 9))}"
+    elif rng.random() < 0.4:
+        for bridge in whole["host_bridges"]:
+            bridge["preserve_boot_config"] = True
+
+
+def virtual(rng: random.Random, whole: Description) -> None:
+    """Virtual functions that reach other buses, on most endpoints."""
+    for device in _each(whole):
+        if device["type"] in ("endpoint", "integrated-endpoint") and rng.random() < 0.6:
+            device["sriov"] = {
+                "total": rng.choice((1, 4, 16, 64)),
+                "offset": rng.choice((1, 8, 0x80, 0x100, 0x200)),
+                "stride": rng.choice((1, 2, 0x40, 0x100)),
+                "vf_id": 0x300,
+            }
+    for bridge in whole["host_bridges"]:
+        wanted = needed(bridge["devices"])
+        bridge["bus_range"] = [0, max(1, min(wanted + 2, 40) - rng.choice((0, 0, 0, 6))) - 1]
+
+
+def many_functions(rng: random.Random, whole: Description) -> None:
+    """ARI: endpoints of more than eight functions, ports that forward and that do not."""
+    for bridge in whole["host_bridges"]:
+        for device in walk(bridge["devices"]):
+            if device["type"] not in ("root-port", "downstream-port"):
+                continue
+            if rng.random() < 0.3:
+                device["ari"] = False
+            below = device.get("devices", [])
+            if any(each["type"] != "endpoint" for each in below) or rng.random() < 0.4:
+                continue
+            numbers = [0, *sorted(rng.sample(range(1, 0x60), rng.randint(1, 6)))]
+            device["devices"] = [
+                {"dev": 0, "fn": fn, "type": "endpoint", "ari": True, "acs": Tree(rng).acs()}
+                for fn in numbers
+            ]
+    if rng.random() < 0.25:
+        whole["platform"]["bootargs"] = "pci=noari"
+
+
+def exhausted(rng: random.Random, whole: Description) -> None:
+    """Fewer buses than there are bridges, up to 0xff now and then."""
+    for bridge in whole["host_bridges"]:
+        wanted = needed(bridge["devices"])
+        buses = max(1, min(wanted - rng.randint(1, 4), 30))
+        first = rng.choice((0, 0x30, 0x100 - buses))
+        bridge["bus_range"] = [first, first + buses - 1]
+        if rng.random() < 0.4:
+            number_buses(rng, bridge["devices"], first, first + buses - 1)
+            if rng.random() < 0.5:
+                bridge["preserve_boot_config"] = True
+    if any("preserve_boot_config" in bridge for bridge in whole["host_bridges"]):
+        for bridge in whole["host_bridges"]:
+            bridge["preserve_boot_config"] = True
+
+
+def words(rng: random.Random, whole: Description) -> None:
+    """ACS by the command line, ports that face outward, devices where no link leads."""
+    said = []
+    for bridge in whole["host_bridges"]:
+        for device in walk(bridge["devices"]):
+            if device["type"] in ("root-port", "downstream-port") and rng.random() < 0.25:
+                device["external_facing"] = True
+    segment = f"{rng.choice(whole['host_bridges'])['segment']:04x}"
+    device_text = rng.choice(
+        (f"{segment}:00:0{rng.randrange(8)}.0", "pci:1234:0104", "pci:0:0", f"{segment}:01:00.0")
+    )
+    bits = "".join(rng.choice("01x") for _ in range(rng.randint(1, len(ACS_BITS))))
+    if rng.random() < 0.5:
+        said.append(f"config_acs={bits}@{device_text}")
+    if rng.random() < 0.5:
+        said.append(f"disable_acs_redir={device_text}")
+    if rng.random() < 0.3:
+        said.append("noats")
+    if rng.random() < 0.3:
+        said.append("pcie_scan_all")
+        for device in _each(whole):
+            below = device.get("devices", [])
+            if device["type"] == "root-port" and below and rng.random() < 0.5:
+                below.append({"dev": rng.randint(1, 31), "type": "endpoint", "acs": Tree(rng).acs()})
+    if said:
+        whole["platform"]["bootargs"] = "pci=" + ",".join(said)
+
+
+Theme = Callable[[random.Random, dict[str, Any]], None]
+THEMES: tuple[tuple[str, Theme], ...] = (
+    ("numbered", numbered),
+    ("masks", masks),
+    ("smmus", smmus),
+    ("hot-plug", hot_plug),
+    ("virtual", virtual),
+    ("functions", many_functions),
+    ("exhausted", exhausted),
+    ("words", words),
+)
