@@ -153,7 +153,12 @@ def _numbers(function: SeenFunction) -> str:
 
 
 def _bits(function: SeenFunction) -> str:
-    return "none" if function.acs is None else "capability {:#04x}, control {:#04x}".format(*function.acs)
+    """ACS registers. Bits of the control register that are not offered count for nothing: in memory they
+    stay."""
+    if function.acs is None:
+        return "none"
+    capability, control = function.acs
+    return f"capability {capability:#04x}, control {control & capability:#04x}"
 
 
 def _groups(simulated: Seen, booted: frozenset[frozenset[str]], without: frozenset[str]) -> Iterator[Line]:

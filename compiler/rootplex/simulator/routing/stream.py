@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rootplex.readers.acpi.iort import SMMU_TYPES, IortNode, Smmu, SmmuV3
+from rootplex.readers.platform_dt import ControllerKind
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.routing.aliases import dma_aliases
 from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit
+from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
 from rootplex.simulator.routing.scopes import DmarScopes, registered, vtd_unit
 
 NO_FIRMWARE = "there is no such firmware"
@@ -94,8 +95,8 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 
 
-IOMMU_KINDS = frozenset({"smmuv3", "smmu", "iommu"})
-DRIVERS = ("smmu-v2", "smmu-v3")
+IOMMU_KINDS: frozenset[ControllerKind] = frozenset({"smmu-v2", "smmu-v3", "iommu"})
+DRIVERS: tuple[UnitKind, ...] = ("smmu-v2", "smmu-v3")
 """IOMMU drivers in link order (`drivers/iommu/arm/Makefile`); others come behind them."""
 
 
