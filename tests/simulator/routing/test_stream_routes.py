@@ -229,8 +229,8 @@ def test_from_bytes_to_groups() -> None:
 def test_units_in_the_order_in_which_linux_registers_them() -> None:
     """Nodes in document order, SMMUv2's driver before SMMUv3's; of DMAR the last that names devices is first
     (`dmar_register_drhd_unit`), and the one of all the rest last."""
-    later = """}; s1: smmuv3@1000 { compatible = "arm,smmu-v3"; reg = <0 0x1000 0 0x20000>; #iommu-cells = <1>; };
-        old: iommu@5000 { compatible = "arm,mmu-500"; reg = <0 0x5000 0 0x1000>; #iommu-cells = <1>; """
+    later = """}; smmuv3@1000 { compatible = "arm,smmu-v3"; reg = <0 0x1000 0 0x20000>; #iommu-cells = <1>; };
+        iommu@5000 { compatible = "arm,mmu-500"; reg = <0 0x5000 0 0x1000>; #iommu-cells = <1>; """
     by_tree = StreamRouter(Scanned([]), Firmware.of(device_tree(smmu=later)), "dt")
     assert [unit.name for unit in by_tree.units] == ["/iommu@5000", "/smmuv3@9050000", "/smmuv3@1000"]
     tables = acpi(dmar(drhd(0x1000, all=True), drhd(0x2000, scope(1, 0, (1, 0))), drhd(0x3000)))
