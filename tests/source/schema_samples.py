@@ -12,10 +12,10 @@ OVERRIDES = "segment bus_range config windows enabled present"
 KEYS = {
     "": "rootplex platform memory interrupt_controllers msi_controllers iommus host_bridges boot xen linux"
     " guests expect suppress",
-    "platform": "name title arch vendor model compatible firmware base oem bootargs console",
+    "platform": "name title arch vendor model compatible firmware base virtualization oem bootargs console",
     "memory": "base size",
-    "arm-gic-v3": "name kind distributor redistributors enabled",
-    "arm-gic-v2": "name kind distributor cpu_interface enabled",
+    "arm-gic-v3": "name kind distributor redistributors maintenance enabled",
+    "arm-gic-v2": "name kind distributor cpu_interface maintenance enabled",
     "io-apic": "name kind base gsi_base enabled",
     "arm-gic-v3-its": "name kind base size id device_id_bits enabled",
     "arm-gic-v2m": "name kind base size spi_base spi_count enabled",
@@ -111,6 +111,8 @@ xen: false
 linux: {kernel: linux-6.12, firmware: dt, probe_order: [main]}
 guests: [{name: g, devices: [nic]}]
 """,
+            "rootplex: 1\nplatform: {name: x, arch: arm64, base: qemu-virt, virtualization: false}\n"
+            + BRIDGE,
             """
 rootplex: 1
 platform: {name: x, title: X, arch: arm, vendor: ACME, model: X1, compatible: ["acme,x1"], firmware: [dt],
@@ -122,8 +124,10 @@ host_bridges: [{name: main, config: {kind: windowed, base: 0, size: 4096}}]
             + BRIDGE
             + """
 interrupt_controllers:
-  - {name: gic, kind: arm-gic-v3, distributor: {base: 0, size: 64KiB}, redistributors: {base: 0, size: 1MiB}}
-  - {name: gic2, kind: arm-gic-v2, distributor: {base: 0, size: 4KiB}, cpu_interface: {base: 0, size: 8KiB}}
+  - {name: gic, kind: arm-gic-v3, distributor: {base: 0, size: 64KiB}, redistributors: {base: 0, size: 1MiB},
+     maintenance: 9}
+  - {name: gic2, kind: arm-gic-v2, distributor: {base: 0, size: 4KiB}, cpu_interface: {base: 0, size: 8KiB},
+     maintenance: 0}
   - {name: apic, kind: io-apic, base: 0xfec00000, gsi_base: 24, enabled: false}
   - {name: l2, kind: dt-node, compatible: "acme,l2", base: 0, size: 4KiB, cells: 1, address_cells: 0,
      interrupts: [3], controller: gic, parent: main}

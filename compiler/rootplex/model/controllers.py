@@ -14,13 +14,18 @@ class Controller(Part, frozen=True, kw_only=True):
     built_in: bool = False
 
 
-class GicV3(Controller, frozen=True, kw_only=True):
+class Gic(Controller, frozen=True, kw_only=True):
+    """`maintenance` is the PPI of its virtual CPU interface; None: it has none for a hypervisor."""
+
     distributor: Region
+    maintenance: int | None = None
+
+
+class GicV3(Gic, frozen=True, kw_only=True):
     redistributors: Region
 
 
-class GicV2(Controller, frozen=True, kw_only=True):
-    distributor: Region
+class GicV2(Gic, frozen=True, kw_only=True):
     cpu_interface: Region
 
 

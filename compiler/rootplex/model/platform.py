@@ -119,7 +119,7 @@ class Suppression(Part, frozen=True, kw_only=True):
 
 class Platform(Part, frozen=True, kw_only=True):
     """One description, all defaults filled in. `file` is where it was read from; `hypervisor` is None on
-    bare metal."""
+    bare metal. `virtualization`: QEMU's machine has what a hypervisor needs to start."""
 
     file: str
     name: str
@@ -130,6 +130,7 @@ class Platform(Part, frozen=True, kw_only=True):
     compatible: tuple[str, ...]
     firmware: tuple[Firmware, ...]
     base: Literal["none", "qemu-virt", "qemu-q35"]
+    virtualization: bool = False
     oem_id: str
     oem_table_id: str
     oem_revision: int

@@ -26,6 +26,7 @@ def test_a_gicv2_with_a_message_frame() -> None:
                 name="gic",
                 distributor=Region(0x2C01_0000, 0x1000),
                 cpu_interface=Region(0x2C02_F000, 0x2000),
+                maintenance=9,
             ),
         ),
         msi_controllers=(GicV2m(name="v2m", base=0x2C1C_0000, size=0x1000, spi_base=64, spi_count=96),),
@@ -34,6 +35,7 @@ def test_a_gicv2_with_a_message_frame() -> None:
     controller = nodes["/interrupt-controller@2c010000"]
     assert controller["compatible"] == ("arm,gic-400",)
     assert controller["reg"] == (0, 0x2C01_0000, 0, 0x1000, 0, 0x2C02_F000, 0, 0x2000)
+    assert controller["interrupts"] == (1, 9, 4)  # a PPI, level-high, as in arm,gic.yaml's example
     assert (controller["#interrupt-cells"], controller["#address-cells"]) == ((3,), (2,))
     frame = nodes["/interrupt-controller@2c010000/msi-controller@2c1c0000"]
     assert frame["compatible"] == ("arm,gic-v2m-frame",)

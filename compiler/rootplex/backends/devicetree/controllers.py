@@ -23,10 +23,7 @@ TRIGGER = {"edge-rising": 1, "edge-falling": 2, "level-high": 4, "level-low": 8}
 _BOUND = (GicV3, GicV2, Its, GicV2m, SmmuV3, SmmuV2, DtNode)
 """What there is a binding for; an I/O APIC, VT-d and an AMD IOMMU stand in ACPI only."""
 
-_SPI = 0
-_MAINTENANCE = (1, 9, 4)
-"""The GIC's own interrupt, as QEMU writes it with `virtualization=on` (hw/arm/virt.c:fdt_add_gic_node): a
-hypervisor does not start without it (Xen arch/arm/gic-v3.c:gicv3_dt_init), others take no notice."""
+_SPI, _PPI = 0, 1
 _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 
 
@@ -158,7 +155,10 @@ def _gic(gic: GicV3 | GicV2, frames: tuple[Node, ...]) -> Node:
         _part_of(gic, second, getattr(gic, second)),
         source=gic.at("distributor"),
     )
-    maintenance = (cells("interrupts", *_MAINTENANCE),) if gic.built_in else ()
+    maintenance: tuple[Property, ...] = ()
+    if gic.maintenance is not None:
+        line = (_PPI, gic.maintenance, TRIGGER["level-high"])
+        maintenance = (cells("interrupts", *line, source=gic.at("maintenance")),)
     return _node(
         gic,
         f"interrupt-controller@{gic.distributor.base:x}",

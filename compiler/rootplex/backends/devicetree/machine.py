@@ -17,7 +17,7 @@ def node_tree(platform: Platform) -> Tree:
     everywhere = bool(asked) and all(asked)
     nodes = (
         *_chosen(platform, everywhere),
-        *(qemu_virt.NODES if platform.base == "qemu-virt" else ()),
+        *(qemu_virt.nodes(virtualization=platform.virtualization) if platform.base == "qemu-virt" else ()),
         *(_memory(each) for each in platform.memory),
         *root_nodes(platform, known),
         *(

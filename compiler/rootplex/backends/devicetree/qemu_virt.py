@@ -1,8 +1,8 @@
 """QEMU's machine `virt,gic-version=3`, all but its memory, GIC, ITS, SMMU and host bridge.
 
 Addresses, interrupts and names are those of QEMU 7.2 with one CPU (hw/arm/virt.c: base_memmap,
-a15irqmap); the PSCI conduit is HVC, as there is no EL2. Interrupts: <type number flags>, type 0 an
-SPI, 1 a PPI; flags 1 edge-rising, 4 level-high.
+a15irqmap). With `virtualization=on` there is an EL2, and PSCI is called by SMC, else by HVC (machvirt_init).
+Interrupts: <type number flags>, type 0 an SPI, 1 a PPI; flags 1 edge-rising, 4 level-high.
 """
 
 from __future__ import annotations
@@ -42,17 +42,20 @@ _CPUS = Node(
     ),
 )
 
-_PSCI = Node(
-    name="psci",
-    properties=(
-        text("compatible", "arm,psci-1.0", "arm,psci-0.2", "arm,psci"),
-        text("method", "hvc"),
-        cells("cpu_suspend", 0xC400_0001),
-        cells("cpu_off", 0x8400_0002),
-        cells("cpu_on", 0xC400_0003),
-        cells("migrate", 0xC400_0005),
-    ),
-)
+
+def _psci(method: str) -> Node:
+    return Node(
+        name="psci",
+        properties=(
+            text("compatible", "arm,psci-1.0", "arm,psci-0.2", "arm,psci"),
+            text("method", method),
+            cells("cpu_suspend", 0xC400_0001),
+            cells("cpu_off", 0x8400_0002),
+            cells("cpu_on", 0xC400_0003),
+            cells("migrate", 0xC400_0005),
+        ),
+    )
+
 
 _TIMER = Node(
     name="timer",
@@ -178,19 +181,20 @@ def _virtio(slot: int) -> Node:
     )
 
 
-NODES = (
-    _CPUS,
-    _PSCI,
-    _TIMER,
-    _PMU,
-    _APB_CLOCK,
-    _FLASH,
-    _UART,
-    _RTC,
-    _FW_CFG,
-    _GPIO_PINS,
-    _KEYS,
-    *(_virtio(slot) for slot in range(_VIRTIO_COUNT)),
-    _PLATFORM_BUS,
-)
-"""Its nodes below the root, in the order in which they are written."""
+def nodes(*, virtualization: bool) -> tuple[Node, ...]:
+    """Its nodes below the root, in the order in which they are written."""
+    return (
+        _CPUS,
+        _psci("smc" if virtualization else "hvc"),
+        _TIMER,
+        _PMU,
+        _APB_CLOCK,
+        _FLASH,
+        _UART,
+        _RTC,
+        _FW_CFG,
+        _GPIO_PINS,
+        _KEYS,
+        *(_virtio(slot) for slot in range(_VIRTIO_COUNT)),
+        _PLATFORM_BUS,
+    )

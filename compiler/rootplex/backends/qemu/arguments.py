@@ -47,9 +47,9 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
         return None, (reason,)
     translated = any(bridge.iommu is not None for bridge in platform.host_bridges)
     memory = sum(memory.size for memory in platform.memory)
-    options = [*machine.options, *(machine.with_iommu if translated else ())]
+    option = machine.option(iommu=translated, virtualization=platform.virtualization)
     made = Devices(machine, abilities)
-    made.argv += ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu]
+    made.argv += ["-nodefaults", "-machine", option, "-cpu", machine.cpu]
     made.argv += ["-m", f"{memory // MIB}M", *machine.more]
     if translated and machine.iommu_device is not None:
         made.argv += ["-device", machine.iommu_device]

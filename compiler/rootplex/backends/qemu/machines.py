@@ -42,6 +42,7 @@ class Machine(Struct, frozen=True):
     name: str
     options: tuple[str, ...]
     with_iommu: tuple[str, ...]
+    with_virtualization: tuple[str, ...]
     iommu_device: str | None
     cpu: str
     ram: int
@@ -53,11 +54,19 @@ class Machine(Struct, frozen=True):
     reserved: tuple[tuple[int, int, str], ...]
     more: tuple[str, ...] = ()
 
+    def option(self, *more: str, iommu: bool, virtualization: bool) -> str:
+        """What stands behind `-machine`."""
+        words = [*self.options, *more]
+        words += self.with_iommu if iommu else ()
+        words += self.with_virtualization if virtualization else ()
+        return ",".join(words)
+
 
 VIRT = Machine(
     name="virt",
     options=("virt", "gic-version=3"),
     with_iommu=("iommu=smmuv3",),
+    with_virtualization=("virtualization=on",),
     iommu_device=None,
     cpu="cortex-a57",
     ram=0x4000_0000,
@@ -77,6 +86,7 @@ Q35 = Machine(
     name="q35",
     options=("q35",),
     with_iommu=("kernel-irqchip=split",),
+    with_virtualization=(),
     iommu_device="intel-iommu,intremap=on",
     # Without cmpxchg16b: a fault in it spoils the flags under TCG, and a newer kernel's allocator panics.
     cpu="qemu64,-cx16",

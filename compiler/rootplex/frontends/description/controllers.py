@@ -27,8 +27,10 @@ _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10
 
 # QEMU's `virt` and `q35` machines: hw/arm/virt.c base_memmap and a15irqmap; include/hw/i386/ioapic.h and
-# hw/i386/intel_iommu_internal.h. The GIC is the version 3 one, with room for 123 redistributors.
+# hw/i386/intel_iommu_internal.h. The GIC is the version 3 one, with room for 123 redistributors; its
+# maintenance interrupt is there with virtualization=on (include/hw/arm/virt.h: ARCH_GIC_MAINT_IRQ).
 _QEMU_VIRT_ID_BITS = 16
+_QEMU_VIRT_MAINTENANCE = 9
 BUILT_IN_INTERRUPT_CONTROLLERS: dict[str, tuple[InterruptController, ...]] = {
     "qemu-virt": (
         GicV3(
@@ -71,12 +73,17 @@ BUILT_IN_IOMMUS: dict[str, tuple[Iommu, ...]] = {
 }
 
 
-def interrupt_controllers(top: Fields, base: str) -> tuple[InterruptController, ...]:
+def interrupt_controllers(top: Fields, base: str, *, virtualization: bool) -> tuple[InterruptController, ...]:
     """The described ones, and the base machine's whose name nobody took."""
     return _with_built_in(
         top,
         tuple(_interrupt_controller(fields) for fields in top.maps("interrupt_controllers")),
-        BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ()),
+        tuple(
+            replace(each, maintenance=_QEMU_VIRT_MAINTENANCE)
+            if virtualization and isinstance(each, GicV3)
+            else each
+            for each in BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ())
+        ),
     )
 
 
@@ -118,6 +125,7 @@ def _interrupt_controller(fields: Fields) -> InterruptController:
                 enabled=enabled,
                 distributor=_region(fields.map("distributor")),
                 redistributors=_region(fields.map("redistributors")),
+                maintenance=fields.number("maintenance", 0, 15),
             )
         case "arm-gic-v2":
             return GicV2(
@@ -126,6 +134,7 @@ def _interrupt_controller(fields: Fields) -> InterruptController:
                 enabled=enabled,
                 distributor=_region(fields.map("distributor")),
                 cpu_interface=_region(fields.map("cpu_interface")),
+                maintenance=fields.number("maintenance", 0, 15),
             )
         case "io-apic":
             return IoApic(

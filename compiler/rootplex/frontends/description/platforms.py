@@ -38,7 +38,8 @@ def build_platform(top: Fields, file: str) -> Platform:
     arch = head.text("arch") or "arm64"
     base = head.text("base") or "none"
     firmware = head.texts("firmware") or _FIRMWARE[arch]
-    interrupt_controllers = controllers.interrupt_controllers(top, base)
+    virtualization = _virtualization(top, head, base)
+    interrupt_controllers = controllers.interrupt_controllers(top, base, virtualization=virtualization)
     iommus = controllers.iommus(top, base)
     around = Surroundings(interrupt_controllers, iommus)
     oem_id, oem_table_id, oem_revision = _oem(head, base)
@@ -53,6 +54,7 @@ def build_platform(top: Fields, file: str) -> Platform:
         compatible=head.texts("compatible") or (),
         firmware=firmware,  # type: ignore[arg-type]
         base=base,  # type: ignore[arg-type]
+        virtualization=virtualization,
         oem_id=oem_id,
         oem_table_id=oem_table_id,
         oem_revision=oem_revision,
@@ -79,6 +81,21 @@ def build_platform(top: Fields, file: str) -> Platform:
             for fields in top.maps("suppress")
         ),
     )
+
+
+def _virtualization(top: Fields, head: Fields, base: str) -> bool:
+    """QEMU's machine with virtualization=on: as it is said, else where the author speaks of Xen."""
+    written = head.get("virtualization")
+    if base == "qemu-virt":
+        xen = top.get("xen")
+        return head.flag("virtualization", default=xen is not None and not _is_off(xen))
+    if written is not None:
+        top.faults.value(
+            written.place,
+            "'virtualization' is for the base machine qemu-virt",
+            help="say what a hypervisor needs where it is: a GIC's is 'maintenance'",
+        )
+    return False
 
 
 def _oem(head: Fields, base: str) -> tuple[str, str, int]:

@@ -14,7 +14,7 @@ from rootplex.source.place import Place
 TRIGGERS = {1: "edge-rising", 2: "edge-falling", 4: "level-high", 8: "level-low"}
 """The flags of an interrupt specifier (dt-bindings/interrupt-controller/irq.h)."""
 
-_SPI = 0
+_SPI, _PPI = 0, 1
 _LISTS = ("interrupt_controllers", "msi_controllers", "iommus")
 _CELLS = {
     "interrupt_controllers": "#interrupt-cells",
@@ -121,6 +121,9 @@ class ControllerBook:
             fields = self._fields(node, name, kind)
             for key, (base, length, place) in zip(("distributor", second), blocks, strict=False):
                 fields[key] = _region(base, length, place)
+            own = node.cells("interrupts")
+            if own is not None and len(own) >= 3 and own[0] == _PPI:
+                fields["maintenance"] = leaf(own[1], self.tree.place(node, "interrupts"))
             return self._record(node, fields)
         return self._vendor(node, name, "interrupt_controllers")
 

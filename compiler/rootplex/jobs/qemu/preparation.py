@@ -161,11 +161,14 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_s
     assert booted.hardware is not None
     loaded = stretches(artifacts_of(compiled), booted.hardware)
     machine = MACHINES[made.platform.base]
-    options = [*machine.options, *made.machine.machine_options]
     several = len(made.platform.iommus) > 1
-    options += machine.with_iommu if made.platform.iommus and not several else ()
+    option = machine.option(
+        *made.machine.machine_options,
+        iommu=bool(made.platform.iommus) and not several,
+        virtualization=made.platform.virtualization,
+    )
     memory = made.machine.memory(made.end)
-    argv = ["-nodefaults", "-machine", ",".join(options), "-cpu", machine.cpu]
+    argv = ["-nodefaults", "-machine", option, "-cpu", machine.cpu]
     argv += ["-m", f"{memory // MIB}M", *machine.more]
     if made.platform.iommus and made.machine.iommu_device is not None:
         argv += ["-device", made.machine.iommu_device]

@@ -73,6 +73,7 @@ def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
         platform,
         arch=machine.arch,
         base=machine.base,
+        virtualization=False,
         compatible=(),
         oem_id="BOCHS ",
         oem_table_id="BXPC    ",
