@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import Scope
+from rootplex.formats.devicetree import CONFIG_REG_NAMES
 from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.device import Device
 from rootplex.readers.address import DtReg
-from rootplex.readers.hostbridge import CONFIG_REG_NAMES, DtHostBridge
+from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.tree import DtNode
 from rootplex.simulator.function import Function
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable

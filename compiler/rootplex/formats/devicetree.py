@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 
+SPACE_CODES = {"config": 0, "io": 1, "mem32": 2, "mem64": 3}
+SPACE_SHIFT = 24
+PREFETCHABLE = 1 << 30
+"""The first cell of a PCI address (IEEE 1275's PCI binding §2.2.1.1): two bits of space, and a flag."""
+
+CONFIG_REG_NAMES = ("cfg", "config", "ecam", "config_axi_slave")
+"""What vendors call the `reg` entry of their configuration space."""
+
 GENERIC_ECAM, GENERIC_CAM = "pci-host-ecam-generic", "pci-host-cam-generic"
 GENERIC = {"ecam": GENERIC_ECAM, "quirk": GENERIC_ECAM, "cam": GENERIC_CAM}
 """The compatible of a host bridge that needs no driver of its own, by its kind of configuration space."""

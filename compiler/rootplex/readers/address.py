@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import PREFETCHABLE, SPACE_CODES, SPACE_SHIFT
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, number
 from rootplex.source.place import DtPlace
@@ -20,8 +21,7 @@ MAX_CELLS = 4
 """Linux reads no address or size of more cells (`OF_MAX_ADDR_CELLS`)."""
 
 Space: TypeAlias = Literal["config", "io", "mem32", "mem64"]
-SPACES: tuple[Space, ...] = ("config", "io", "mem32", "mem64")
-PREFETCHABLE = 0x40000000
+SPACES: dict[int, Space] = {SPACE_CODES[space]: space for space in get_args(Space)}
 
 Translation: TypeAlias = Literal["cpu", "mbus", "none"]
 """How an address relates to the CPU's: translated; a Marvell MBUS target id (raw on purpose);
@@ -59,7 +59,7 @@ class DtWindow(Struct, frozen=True):
     @property
     def space_code(self) -> int:
         """The ss bits of phys.hi: 0 configuration, 1 I/O, 2 32-bit, 3 64-bit memory."""
-        return self.phys_hi >> 24 & 3
+        return self.phys_hi >> SPACE_SHIFT & 3
 
 
 class DtRange(Struct, frozen=True):
@@ -216,7 +216,7 @@ def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
         found.append(
             DtWindow(
                 phys_hi=flags[0],
-                space=SPACES[flags[0] >> 24 & 3],
+                space=SPACES[flags[0] >> SPACE_SHIFT & 3],
                 prefetchable=bool(flags[0] & PREFETCHABLE),
                 pci=number(pci),
                 cpu_local=local,

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.formats.devicetree import FIXED_CELLS, MapCells
+from rootplex.formats.devicetree import CONFIG_REG_NAMES, FIXED_CELLS, MapCells
 from rootplex.readers.address import (
     DtReg,
     DtWindow,
@@ -134,7 +134,6 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
         return next((reg for reg in named if reg is not None), first)
 
 
-CONFIG_REG_NAMES = ("cfg", "config", "ecam", "config_axi_slave")
 """What vendors call the configuration window in `reg-names`."""
 
 

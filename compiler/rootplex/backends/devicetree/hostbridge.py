@@ -13,11 +13,11 @@ from rootplex.backends.devicetree.controllers import Controllers, region
 from rootplex.backends.devicetree.interrupts import host_map
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, Word, cells, flag, rows, text, wide
 from rootplex.backends.devicetree.vendor import with_vendor
+from rootplex.formats.devicetree import PREFETCHABLE, SPACE_CODES, SPACE_SHIFT
 from rootplex.model.bridge import HostBridge, IdMapEntry, IommuMap, MsiMap, Window
 from rootplex.source.place import Place
 
-_SPACE = {"io": 0x0100_0000, "mem32": 0x0200_0000, "mem64": 0x0300_0000}
-_PREFETCHABLE = 0x4000_0000
+_SPACE = {space: code << SPACE_SHIFT for space, code in SPACE_CODES.items()}
 _ALL_BITS = 0xFFFF_FFFF
 
 
@@ -101,7 +101,7 @@ def _numbers(bridge: HostBridge) -> Iterator[Property]:
 
 def _window(window: Window) -> Row:
     """One entry of `ranges`: three cells of PCI address, two of CPU address, two of size."""
-    kind = _SPACE[window.space] | (_PREFETCHABLE if window.prefetchable else 0)
+    kind = _SPACE[window.space] | (PREFETCHABLE if window.prefetchable else 0)
     return (
         Word(kind, window.at("space")),
         *wide(window.pci, window.at("pci")),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.formats.devicetree import GENERIC_CAM, GENERIC_ECAM
+from rootplex.formats.devicetree import CONFIG_REG_NAMES, GENERIC_CAM, GENERIC_ECAM
 from rootplex.formats.errno import Errno
 from rootplex.known.kernels import Profile
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
@@ -43,9 +43,6 @@ NO_BUS_MAP_DRIVERS = frozenset(
     }
 )
 """Drivers whose accessors have no per-bus map hook: nothing for a 32-bit kernel (§1.6)."""
-
-CONFIG_NAMES = ("config", "cfg", "ecam")
-"""What vendors' drivers call the `reg` entry of their configuration space."""
 
 SHIFT = {"ecam": 20, "cam": 16}
 
@@ -180,7 +177,9 @@ def _config(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> tuple[Confi
             # This driver moves a window of its own over what the hardware has; it maps no ECAM.
             kind = "windowed"
         return ConfigRegion(kind, reg.cpu, reg.size, _driver(node.controller)), reg
-    named = next((reg for reg in node.regs if reg.name in CONFIG_NAMES), node.regs[0] if node.regs else None)
+    named = next(
+        (reg for reg in node.regs if reg.name in CONFIG_REG_NAMES), node.regs[0] if node.regs else None
+    )
     if node.controller is None or named is None or named.cpu is None:
         return None, None
     layout: ConfigKind = "ecam" if node.controller.layout == "quirk" else node.controller.layout
