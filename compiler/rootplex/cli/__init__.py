@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
     "import": ("import_", "a device tree, ACPI tables or a snapshot to a description"),
     "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
+    "diff": ("diff", "two boards, or two versions of one, by what changes for whoever runs them"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
     "report": ("report", "boards as one page, or as a picture: topology, groups, addresses, findings"),

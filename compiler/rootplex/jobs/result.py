@@ -153,7 +153,7 @@ class Hypercall(Struct, frozen=True, kw_only=True):
 
 
 class XenResult(Struct, frozen=True, kw_only=True):
-    """What Xen made of the machine: its partition, how its boot ended, what it was asked; and which XenResult
+    """What Xen made of the machine: its partition, how its boot ended, what it was asked; and which Xen
     it is, None where none ran."""
 
     groups: tuple[tuple[str, ...], ...] = ()

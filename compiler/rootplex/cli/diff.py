@@ -1,0 +1,79 @@
+"""`rootplex diff`: two boards, or two versions of one, by what changes for whoever runs them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rootplex.cli.boots import add_boot, wishes_of
+from rootplex.cli.console import Console
+from rootplex.cli.files import read_input
+from rootplex.cli.frame import UsageError
+from rootplex.jobs.boards import boards_of
+from rootplex.jobs.check import Unjudged, check_text
+from rootplex.jobs.diff import diff
+from rootplex.jobs.result import Result
+from rootplex.jobs.settings import Wishes
+from rootplex.jobs.sources import kind_of
+from rootplex.jobs.validate import validate_board
+from rootplex.report import diff as report
+from rootplex.source.finding import Unreadable
+from rootplex.tools.git import revision
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Two sides."""
+    what = "a platform description, device tree, ACPI dump, snapshot, or REV:FILE of a git checkout"
+    parser.add_argument("before", metavar="A", help=what)
+    parser.add_argument("after", metavar="B", help="likewise")
+    add_boot(parser, "of descriptions: ")
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="how to print")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Print the difference; 1 where there is one."""
+    sides = []
+    for name in (arguments.before, arguments.after):
+        console.progress(f"examining {name}")
+        result = _result(name, wishes_of(arguments))
+        if result.unreadable or (result.verdict == "unknown" and not result.machine.bridges):
+            first = result.findings[0] if result.findings else None
+            raise UsageError(f"{name} cannot be examined" + ("" if first is None else f": {first.message}"))
+        sides.append(result)
+    found = diff(*sides)
+    if arguments.format == "json":
+        console.print(report.as_json(found))
+    else:
+        for line in (report.text if arguments.format == "text" else report.markdown)(found):
+            console.print(line)
+    return int(bool(found.changes))
+
+
+def _result(name: str, wishes: Wishes) -> Result:
+    """What a side comes to. A file of this name is meant before a revision of one."""
+    if ":" in name and not Path(name).exists():
+        data = revision(name)
+        return _of_bytes(data, name, wishes)
+    if Path(name).is_dir():
+        return _one_board(name, {})
+    label, data = read_input(name)
+    return _of_bytes(data, label, wishes)
+
+
+def _of_bytes(data: bytes, label: str, wishes: Wishes) -> Result:
+    if kind_of(data) is not None:
+        return _one_board(label, {label: data})
+    try:
+        return check_text(data, label, wishes)
+    except Unjudged as error:
+        raise UsageError(str(error)) from None
+
+
+def _one_board(name: str, given: dict[str, bytes]) -> Result:
+    try:
+        boards = boards_of([] if given else [name], given)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    if len(boards) != 1:
+        raise UsageError(f"{name} holds {len(boards)} boards: name one")
+    return validate_board(boards[0])

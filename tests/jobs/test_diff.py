@@ -1,0 +1,119 @@
+"""`diff`: what changes for whoever runs a board, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.topologies.bundled import rootplex
+from tests.topologies.test_readme import block
+
+from rootplex.jobs.check import check_text
+from rootplex.jobs.diff import diff
+from rootplex.jobs.settings import Wishes
+
+BOARD = block("yaml").replace("    acpi: {segment: 2}", "    #")
+
+
+def changes(*edits: tuple[str, str]) -> list[tuple[str, str, str | None, str | None]]:
+    """What edits of the README's board change."""
+    text = BOARD
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    one, other = (check_text(each.encode(), "x.yaml", Wishes()) for each in (BOARD, text))
+    return [(each.what, each.subject, each.before, each.after) for each in diff(one, other).changes]
+
+
+def test_a_board_does_not_differ_from_itself_nor_by_a_comment() -> None:
+    assert [] == changes()
+    assert [] == changes(("rootplex: 1\n", "# moved by a line\nrootplex: 1\n"))
+
+
+def test_a_segment_moves_and_with_it_every_address() -> None:
+    assert [
+        ("segment", "second", "0001", "0007"),
+        ("address", "rp2", "0001:40:00.0", "0007:40:00.0"),
+        ("address", "nic", "0001:41:00.0", "0007:41:00.0"),
+    ] == changes(("segment: 1\n", "segment: 7\n"))
+
+
+def test_a_port_without_acs_groups_what_is_below_it() -> None:
+    """LNX-48; the guest's group then holds the port, which is said too (RPX0506)."""
+    found = changes(("{name: rp2, dev: 0, type: root-port, acs: true", "{name: rp2, dev: 0, type: root-port"))
+    assert [("group", "rp2", "rp2", "nic, rp2"), ("group", "nic", "nic", "nic, rp2")] == found[:2]
+    assert ["finding"] == [what for what, *_ in found[2:]]
+
+
+def test_devices_that_come_and_go() -> None:
+    """A device that only has another name is the same one."""
+    renamed = (("{name: nic, dev: 0", "{name: card, dev: 0"), ("devices: [nic]", "devices: [card]"))
+    assert [("guest", "router", "groups-whole: nic", "groups-whole: card")] == changes(*renamed)
+    found = changes(*renamed, ("qemu:virtio-net-pci", "qemu:e1000e"))
+    assert ("function", "nic", "0001:41:00.0, endpoint 1af4:1041", None) in found
+    assert ("function", "card", None, "0001:41:00.0, endpoint 8086:10d3") in found
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A git checkout in which the board was committed and then changed."""
+    (tmp_path / "board.yaml").write_text(BOARD)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "board.yaml"], ["commit", "-q", "-m", "board"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    (tmp_path / "board.yaml").write_text(BOARD.replace("segment: 1\n", "segment: 7\n"))
+    return tmp_path
+
+
+def test_a_revision_beside_the_file(workplace: Path) -> None:
+    done = rootplex("diff", "HEAD:board.yaml", "board.yaml", cwd=workplace)
+    assert (1, "") == (done.returncode, done.stderr)
+    assert [
+        "two-segments (HEAD:board.yaml -> board.yaml): 3 changes",
+        "  second moves from segment 0001 to 0007",
+        "  rp2 moves from 0001:40:00.0 to 0007:40:00.0",
+        "  nic moves from 0001:41:00.0 to 0007:41:00.0",
+    ] == done.stdout.splitlines()
+    assert 0 == rootplex("diff", "HEAD:board.yaml", "HEAD:./board.yaml", cwd=workplace).returncode
+
+
+def test_json_and_markdown(workplace: Path) -> None:
+    done = rootplex("diff", "HEAD:board.yaml", "board.yaml", "--format", "json", cwd=workplace)
+    answer = json.loads(done.stdout)
+    assert (False, [], "second moves from segment 0001 to 0007") == (
+        answer["same"],
+        answer["not_compared"],
+        answer["changes"][0]["text"],
+    )
+    done = rootplex("diff", "HEAD:board.yaml", "board.yaml", "--format", "markdown", cwd=workplace)
+    assert "- second moves from segment 0001 to 0007" in done.stdout.splitlines()
+
+
+def test_a_description_and_its_own_tree_are_the_same_board(workplace: Path, checkout: Path) -> None:
+    """The tree's bridge is matched by its configuration space; functions are in the description alone."""
+    board = str(checkout / "topologies" / "qemu-virt.yaml")
+    blob = str(checkout / "generated" / "qemu-virt" / "qemu-virt.dtb")
+    done = rootplex("diff", board, blob, cwd=workplace)
+    assert 0 == done.returncode
+    assert "devices were not compared: one side does not know them\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        (
+            "HEAD:nothing.yaml",
+            "HEAD:nothing.yaml: git says: fatal: path 'nothing.yaml' does not exist in 'HEAD'",
+        ),
+        ("v9:board.yaml", "v9:board.yaml: git says: fatal: invalid object name 'v9'."),
+        ("nothing.yaml", "nothing.yaml: No such file or directory"),
+        ("broken.yaml", "broken.yaml cannot be examined: the YAML does not parse: "),
+    ],
+)
+def test_a_side_that_cannot_be_read(workplace: Path, side: str, said: str) -> None:
+    (workplace / "broken.yaml").write_text("rootplex: [\n")
+    done = rootplex("diff", "board.yaml", side, cwd=workplace)
+    assert 2 == done.returncode
+    assert done.stderr.startswith(f"rootplex: {said}")
