@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from rootplex.jobs.result import BridgeResult, Device, Guest, Machine, Result
+from rootplex.jobs.result import BridgeResult, Device, Guest, Machine, Result, WindowResult
 from rootplex.source.finding import Finding
 
 What: TypeAlias = Literal[
@@ -134,12 +134,13 @@ def _ecam(bridge: BridgeResult) -> str:
 
 
 def _windows(bridge: BridgeResult) -> str:
-    shown = sorted(
-        f"{each.space}{' prefetchable' if each.prefetchable else ''} {each.pci:#x}-{each.pci + each.size - 1:#x}"
-        + ("" if each.cpu in (None, each.pci) else f" at {each.cpu:#x}")
-        for each in bridge.windows
-    )
-    return ", ".join(shown) or "none"
+    return ", ".join(sorted(map(_window, bridge.windows))) or "none"
+
+
+def _window(window: WindowResult) -> str:
+    kind = f"{window.space} prefetchable" if window.prefetchable else window.space
+    moved = "" if window.cpu in (None, window.pci) else f" at {window.cpu:#x}"
+    return f"{kind} {window.pci:#x}-{window.pci + window.size - 1:#x}{moved}"
 
 
 def _functions(matched: Iterable[Pair[Device]]) -> Iterator[Change]:
