@@ -104,10 +104,10 @@ def test_many_bridges_are_asked_in_one_table() -> None:
 
 def test_most_questions_with_the_longest_paths_make_a_table() -> None:
     questions = ask([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
-    assert len(questions.objects) == 2 * LIMIT
+    assert len(questions.objects) == 3 * LIMIT
     machine = compiled(MACHINE)
     session = run_session([machine, questions.table], [f"Find {ASKED}"])
-    assert len(session.found) == 2 * LIMIT
+    assert len(session.found) == 3 * LIMIT
 
 
 def test_an_object_of_the_machine_named_as_ours_does_not_answer() -> None:

@@ -211,7 +211,7 @@ def acpi_window_areas(facts: Facts) -> Iterator[Area]:
 def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
     name = name_of(facts, bridge.path)
     for item in bridge.windows:
-        base, end = item.cpu_minimum, item.cpu_minimum + item.length
+        base, end = item.cpu_minimum, item.cpu_minimum + item.span
         if item.type == "memory" and end > LEGACY_END:
             at = bridge.descriptor(item)
             yield Area("window", base, end - 1, name, f"a _CRS window of '{name}'", at)

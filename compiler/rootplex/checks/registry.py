@@ -162,6 +162,8 @@ CHECKS: dict[str, Needs] = {
     "acpi.dmar_segment_stray": "artifacts",
     "acpi.descriptor_length": "artifacts",
     "acpi.dmar_unit_twice": "artifacts",
+    "acpi.crs_bus_beyond": "artifacts",
+    "acpi.table_length": "artifacts",
     # 08 DT against ACPI
     "agreement.segment_differs": "artifacts",
     "agreement.config_base_differs": "artifacts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rootplex.jobs.sources import Kind, kind_of
 from rootplex.source.finding import unreadable
 
 _TABLES = (".aml", ".dat")
+_NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
 _HEAD = 65536
 _DT: tuple[Kind, ...] = ("dtb", "dts")
 
@@ -79,7 +81,7 @@ def _found(path: str) -> Iterator[tuple[Item, ...]]:
         yield (Item(path, _kind(place)),)
         return
     files = sorted(each for each in place.iterdir() if each.is_file())
-    if any(each.suffix in _TABLES for each in files):
+    if any(each.suffix in _TABLES or _is_named_table(each) for each in files):
         trees = [Item(str(each), "dtb") for each in files if each.suffix == ".dtb"]
         tables = Item(path, "acpi")
         yield (*trees, tables) if len(trees) == 1 else (tables,)
@@ -89,6 +91,14 @@ def _found(path: str) -> Iterator[tuple[Item, ...]]:
         raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
     for source in sources:
         yield (source,)
+
+
+def _is_named_table(path: Path) -> bool:
+    """Whether a file is a table with its signature for a name, as in `/sys/firmware/acpi/tables`."""
+    if not _NAMED_TABLE.fullmatch(path.name):
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == path.name[:4].encode()
 
 
 def _of_file(path: Path) -> Kind | None:

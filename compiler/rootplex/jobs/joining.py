@@ -103,7 +103,7 @@ def acpi_traits(bridge: AcpiHostBridge, entries: Sequence[McfgEntry]) -> Traits:
     return Traits(
         config=frozenset(config),
         buses=buses,
-        windows=frozenset((item.cpu_minimum, item.length) for item in bridge.windows),
+        windows=frozenset((item.cpu_minimum, item.span) for item in bridge.windows),
         segment=segment,
         enabled=bridge.is_on is not False,
     )

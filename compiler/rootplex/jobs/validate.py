@@ -184,9 +184,13 @@ def _ecam(joined: Joined) -> Ecam | None:
         reg = dt.config_reg
         return None if reg is None or reg.cpu is None else Ecam(base=reg.cpu, size=reg.size)
     if dt is None and joined.mcfg:
-        entry = joined.mcfg[0]
-        size = (entry.end_bus - entry.start_bus + 1) << 20
-        return Ecam(base=entry.base + (entry.start_bus << 20), size=size)
+        first, last = joined.mcfg[0], joined.mcfg[0].end_bus
+        for entry in joined.mcfg[1:]:
+            # x86: one entry goes on where another ends.
+            if entry.base == first.base and entry.start_bus == last + 1:
+                last = entry.end_bus
+        size = (last - first.start_bus + 1) << 20
+        return Ecam(base=first.base + (first.start_bus << 20), size=size)
     return None
 
 
@@ -200,7 +204,7 @@ def _windows(joined: Joined) -> Iterator[WindowResult]:
             prefetchable=item.prefetchable,
             pci=item.minimum,
             cpu=item.cpu_minimum,
-            size=item.length,
+            size=item.span,
         )
 
 

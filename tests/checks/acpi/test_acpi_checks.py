@@ -308,6 +308,8 @@ def test_ecam_reserved_or_not() -> None:
 def test_ecam_in_a_window() -> None:
     window = template(resource("bus", 0, 256, "Word"), resource("memory", 0xC0000000, 0x30000000))
     found = vendor(mcfg(entry(E0)), bridges=(bridge(crs=window),), reserved=ECAM)
+    assert codes(only(found, "RPX0724")) == [("RPX0724", "warning")]
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(crs=window),))
     assert codes(only(found, "RPX0724")) == [("RPX0724", "error")]
     moving = template(*window.value.resources, steady=False) if window.value else window
     assert not only(vendor(mcfg(entry(E0)), bridges=(bridge(crs=moving),), reserved=ECAM), "RPX0724")

@@ -56,7 +56,8 @@ def _properties(bridge: HostBridge, known: Controllers, preserve: bool) -> Itera
     yield from _registers(bridge)
     yield from _numbers(bridge)
     yield from PCI_BUS
-    yield rows("ranges", *(_window(each) for each in bridge.windows), source=bridge.at("windows"))
+    if bridge.windows:
+        yield rows("ranges", *(_window(each) for each in bridge.windows), source=bridge.at("windows"))
     yield from _dma(bridge)
     if bridge.intx is not None and bridge.intx.controller in known:
         yield from host_map(bridge.intx, known)

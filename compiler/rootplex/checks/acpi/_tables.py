@@ -8,7 +8,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.scope import name_of
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.model.bridge import HostBridge
-from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
 from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.source.place import TablePlace
@@ -102,3 +102,21 @@ def described_bridge(facts: Facts, name: str) -> HostBridge | None:
 def takes_iort(facts: Facts) -> bool:
     """Whether the machine is one whose ids IORT tells: Arm."""
     return facts.arch in ("arm64", "arm")
+
+
+def consumed(devices: tuple[AcpiDevice, ...]) -> tuple[list[tuple[int, int]], bool]:
+    """What devices surely consume, as (base, end), and whether that is all."""
+    ranges: list[tuple[int, int]] = []
+    certain = True
+    for device in devices:
+        if device.sta.known is not None and not device.sta.known & 1:
+            continue
+        template = device.crs.value
+        certain = certain and (template is not None or device.crs.state != "unknown")
+        sure = () if template is None else template.certain
+        for item in () if template is None else template.resources:
+            if item.type == "memory" and item in sure:
+                ranges.append((item.cpu_minimum, item.cpu_minimum + item.length))
+            elif item.type == "memory":
+                certain = False
+    return ranges, certain

@@ -36,7 +36,7 @@ RULE = Rule(
     code="RPX0720",
     name="bridge-without-ecam",
     level=Level.ERROR,
-    requires=(*MCFG_UNUSABLE, "RPX0803"),
+    requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
     covers=(
         "LNX-30",
         "LNX-36",
@@ -50,6 +50,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     for bridge in bridges(facts):
         segment, buses = bridge.segment, bridge.buses
         if segment is None or buses is None or bridge.cba.state != "absent":
+            continue
+        if mcfg_of(facts) is None and not _has_express(facts):
             continue
         if entry_at(facts, segment, buses.first) is not None or _by_quirk(facts, segment):
             continue
@@ -79,6 +81,12 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
         subject=name,
         rests_on=(name, "MCFG"),
     )
+
+
+def _has_express(facts: Facts) -> bool:
+    """Whether there is a PCI Express bridge: machines without one (i440fx) have no MCFG, and lack nothing."""
+    every = () if facts.acpi is None else facts.acpi.namespace.bridges
+    return any("PNP0A08" in (bridge.hid, *bridge.cids) for bridge in every)
 
 
 def _is_misnumbered(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -> bool:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     bridges,
+    consumed,
     entries,
     entry_for,
     field,
@@ -25,7 +26,6 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.formats.pci import ECAM_BUS
-from rootplex.readers.acpi.aml_facts import AcpiDevice
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.finding import Finding, Level
 
@@ -48,7 +48,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     space = facts.acpi.namespace
     x86 = facts.arch == "x86_64"
     devices = space.motherboard if x86 else (*space.motherboard, *space.consumers)
-    ranges, certain = _consumed(devices)
+    ranges, certain = consumed(devices)
     for entry, first, last in _regions(facts, x86):
         low, high = entry.base + first * ECAM_BUS, entry.base + (last + 1) * ECAM_BUS
         held = any(base <= low and high <= end for base, end in ranges)
@@ -80,24 +80,6 @@ def _regions(facts: Facts, x86: bool) -> Iterator[tuple[McfgEntry, int, int]]:
         )
         if entry is not None and buses is not None:
             yield entry, buses.first, buses.last
-
-
-def _consumed(devices: tuple[AcpiDevice, ...]) -> tuple[list[tuple[int, int]], bool]:
-    """What devices surely consume, as (base, end), and whether that is all."""
-    ranges: list[tuple[int, int]] = []
-    certain = True
-    for device in devices:
-        if device.sta.known is not None and not device.sta.known & 1:
-            continue
-        template = device.crs.value
-        certain = certain and (template is not None or device.crs.state != "unknown")
-        sure = () if template is None else template.certain
-        for item in () if template is None else template.resources:
-            if item.type == "memory" and item in sure:
-                ranges.append((item.cpu_minimum, item.cpu_minimum + item.length))
-            elif item.type == "memory":
-                certain = False
-    return ranges, certain
 
 
 def _consequence(x86: bool, ranges: list[tuple[int, int]], low: int) -> str:

@@ -1,6 +1,6 @@
 """mcfg-length
 
-What it finds: an MCFG whose length is not 44 + 16 n, or which has no entry.
+What it finds: an MCFG whose length is not 44 + 16 n, or which has no entry (a note with every bridge off).
 Why it matters: what is left after the last whole entry is ignored without a word; with no entry there is no
 ECAM.
 Example: a table of 50 bytes.
@@ -25,6 +25,7 @@ RULE = Rule(
     code="RPX0713",
     name="mcfg-length",
     level=Level.ERROR,
+    requires=("RPX0757",),
     covers=(
         "LNX-34",
         "XP-45",
@@ -44,9 +45,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         text = f"MCFG has {mcfg.remainder} bytes after its last whole entry"
     else:
         return
+    every = () if facts.acpi is None else facts.acpi.namespace.bridges
+    off = all(bridge.is_on is False for bridge in every)
     yield RULE.finding(
         table.place(4, 4),
         text,
+        level=Level.NOTE if off and not mcfg.entries else None,
         notes=(f"44 + 16 n bytes are n entries; this is 44 + {table.length - 44}",),
         help="make the table's length that of its entries",
         about=("MCFG", *(each.name for each in facts.bridges)),

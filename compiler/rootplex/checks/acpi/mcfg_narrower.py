@@ -30,7 +30,7 @@ RULE = Rule(
     code="RPX0721",
     name="mcfg-narrower",
     level=Level.ERROR,
-    requires=(*MCFG_UNUSABLE, "RPX0803"),
+    requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
     covers=(
         "LNX-09",
         "LNX-30",
@@ -46,6 +46,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         entry = entry_at(facts, segment, buses.first)
         if entry is None or entry_for(facts, segment, buses.first, buses.last) is not None:
+            continue
+        every = range(buses.first, buses.last + 1)
+        if facts.arch == "x86_64" and all(entry_at(facts, segment, bus) for bus in every):
             continue
         name = name_of(facts, bridge.path)
         yield RULE.finding(

@@ -31,7 +31,7 @@ RULE = Rule(
     code="RPX0722",
     name="mcfg-without-bridge",
     level=Level.NOTE,
-    requires=("RPX0720",),
+    requires=("RPX0720", "RPX0756"),
 )
 
 
@@ -59,6 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             level=Level.WARNING if off or facts.described is not None else Level.NOTE,
             related=[(off.sta.place, f"{name_of(facts, off.path)} is not there")] if off else (),
             help="leave the entry out",
+            rests_on=("MCFG",),
         )
 
 

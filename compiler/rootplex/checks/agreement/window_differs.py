@@ -150,8 +150,8 @@ def _of_tree(bridge: DtHostBridge) -> Iterator[Window]:
 
 def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]:
     for item in template.certain:
-        if item.type in ("memory", "io") and item.length and item.producer:
-            last = item.minimum + item.length - 1
+        if item.type in ("memory", "io") and item.span and item.producer:
+            last = item.minimum + item.span - 1
             offset = item.cpu_minimum - item.minimum
             yield Window(
                 item.type == "io", item.minimum, last, offset, bridge.descriptor(item), (item.minimum,)

@@ -1,7 +1,7 @@
 """ranges-missing
 
-What it finds: a host bridge without `ranges`: an enabled one, and with today's Arm port of Xen any of
-device_type "pci", disabled ones too (an error).
+What it finds: a host bridge without `ranges`: an enabled one (of a description, one that has windows), and
+with today's Arm port of Xen any of device_type "pci", disabled ones too (an error).
 Why it matters: without windows no BAR can be placed. Today's port panics while it builds Dom0 (-EINVAL); an
 empty `ranges` does not stop it.
 Example: `dt: {properties: {ranges: false}}`.
@@ -19,6 +19,7 @@ from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of
+from rootplex.checks.subjects import described_bridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, covers=("XP-23",))
@@ -32,6 +33,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         if bridge.ranges != "absent" or not (bridge.path in on or (port and bridge.device_type == "pci")):
             continue
         name = name_of(facts, bridge.path)
+        described = described_bridge(facts, name)
+        if described is not None and not described.windows and not port:
+            continue
         yield RULE.finding(
             bridge.place(),
             f"'{name}' has no ranges",

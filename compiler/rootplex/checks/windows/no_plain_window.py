@@ -1,7 +1,8 @@
 """no-plain-window
 
 What it finds: an enabled host bridge without a memory window that is not prefetchable and lies below 4 GiB on
-the PCI side.
+the PCI side; also one without any window where a device of the description has memory (an error), or where
+the kernel drops all that `_CRS` lists.
 Why it matters: 32-bit BARs, and those that must not be prefetched, find no place; most devices have one.
 Example: `windows: [{space: mem64, pci: 0x80_0000_0000, size: 64GiB}]` alone.
 What to do: add a `mem32` window.
@@ -18,6 +19,7 @@ from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import enabled_bridges, name_of
+from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -29,6 +31,7 @@ RULE = Rule(
         "RPX0113",
         "RPX0601",
         "RPX0603",
+        "RPX0754",
     ),
     covers=("LNX-16",),
 )
@@ -37,8 +40,21 @@ GIB_4 = 1 << 32
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Bridges that list windows, but none of those."""
+    """Bridges without a window for their devices' memory; then those that list some, but no plain one."""
     told = set()
+    for described in () if facts.described is None else facts.described.host_bridges:
+        device = next((each for each in described.walk() if _has_memory(each)), None)
+        if described.enabled and not described.windows and device is not None:
+            told.add(described.name)
+            yield RULE.finding(
+                described.at("windows"),
+                f"'{described.name}' has no window, and '{device.label}' has memory",
+                level=Level.ERROR,
+                related=[(device.at("bars" if device.bars else "rom"), "it is to be placed")],
+                help="add a mem32 window",
+                subject=described.name,
+                about=(described.name, property_of(described.name, "ranges")),
+            )
     for bridge in enabled_bridges(facts):
         if bridge.ranges != "entries" or any(each.translation == "mbus" for each in bridge.windows):
             continue
@@ -54,8 +70,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         if template is None or not host.is_on or name_of(facts, host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
-        if windows and not any(not each.prefetchable and each.minimum < GIB_4 for each in windows):
+        usable = [each for each in windows if each.span and not each.prefetchable]
+        if windows and not any(each.minimum < GIB_4 for each in usable):
             yield _finding(host.crs.place, name_of(facts, host.path))
+
+
+def _has_memory(device: Device) -> bool:
+    return device.rom is not None or any(bar.space != "io" for bar in device.bars)
 
 
 def _finding(at: Place, name: str) -> Finding:

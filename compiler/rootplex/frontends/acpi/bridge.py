@@ -13,7 +13,7 @@ from rootplex.frontends.acpi.intx import intx_of
 from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, told, tree
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Value
 from rootplex.readers.acpi.mcfg import McfgEntry
-from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.acpi.resources import ADDRESS_SPACES, Resource
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.source.node import Node
 from rootplex.source.place import Place
@@ -22,7 +22,6 @@ _FOUR_GIB = 1 << 32
 _PORTS = (0xCF8, 8)
 """Configuration mechanism 1 of the PC: address register and data register (PCI 3.0 §3.2.2.3.2)."""
 
-_ADDRESS_KINDS = frozenset({"Word", "DWord", "QWord", "Extended"})
 _HID_FORM = re.compile(r"([A-Z]{3}|[A-Z0-9]{4})[0-9A-F]{4}")
 
 
@@ -158,7 +157,7 @@ class _Bridge:
                 self.missing("windows", f"_CRS: {crs.reason}", crs.place)
             return
         for item, steady in zip(template.resources, template.steady, strict=True):
-            if item.type in ("memory", "io") and item.kind in _ADDRESS_KINDS:
+            if item.type in ("memory", "io") and item.kind in ADDRESS_SPACES:
                 yield from self.window(item, certain=steady or crs.state == "known")
 
     def window(self, item: Resource, *, certain: bool) -> Iterator[Node]:
@@ -166,14 +165,16 @@ class _Bridge:
         what = f"_CRS+{item.offset:#x}"
         if not certain:
             self.missing(f"window {what}", f"it is {self.bridge.crs.reason}", place)
-        elif not item.length:
-            self.missing(f"window {what}", "it has no bytes", place)
+        elif not item.span:
+            reverse = item.length and item.minimum > item.maximum
+            text = "it runs backwards, and Linux drops it" if reverse else "it has no bytes"
+            self.missing(f"window {what}", text, place)
         elif not item.producer:
             self.missing(f"window {what}", "the bridge consumes it, and passes nothing down", place)
         else:
             cpu = item.cpu_minimum
             io = item.type == "io"
-            wide = item.minimum + item.length > _FOUR_GIB
+            wide = item.minimum + item.span > _FOUR_GIB
             space = "io" if io else "mem64" if wide else "mem32"
             yield record(
                 place,
@@ -181,7 +182,7 @@ class _Bridge:
                     "space": leaf(space, place),
                     "pci": leaf(address(item.minimum), place),
                     "cpu": None if cpu == item.minimum else leaf(address(cpu), place),
-                    "size": leaf(size(item.length), place),
+                    "size": leaf(size(item.span), place),
                     "prefetchable": flag(True, place) if item.prefetchable and not io else None,
                 },
                 what,
@@ -197,13 +198,13 @@ class _Bridge:
         nodes = []
         for item in dma.value.resources:
             what = f"_DMA+{item.offset:#x}"
-            if item.type != "memory" or not item.length or item not in dma.value.certain:
+            if item.type != "memory" or not item.span or item not in dma.value.certain:
                 self.missing(f"dma window {what}", "it is no memory that can be relied on", dma.place)
                 continue
             fields = {
                 "pci": leaf(address(item.minimum), dma.place),
                 "cpu": None if not item.translation else leaf(address(item.cpu_minimum), dma.place),
-                "size": leaf(size(item.length), dma.place),
+                "size": leaf(size(item.span), dma.place),
             }
             nodes.append(record(dma.place, fields, what))
         return listing(nodes, dma.place)

@@ -10,6 +10,9 @@ from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.tables import AcpiTables
 
+FIXED_FLAGS, ARM_BOOT_FLAGS = 112, 129
+"""Offsets in FADT (ACPI 6.5 §5.2.9, table 5.9)."""
+
 RootFunction: TypeAlias = tuple[int, int, int]
 """Segment, bus, devfn."""
 
@@ -24,10 +27,27 @@ class AcpiSource(AcpiTables, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_arm(self) -> bool:
-        """Whether the tables are an Arm machine's."""
-        if self.madt is not None and (self.madt.distributors or self.madt.its or self.madt.redistributors):
+        """Whether the tables are an Arm machine's: by MADT; where that is missing by what only one of the
+        two has, by FADT (no fixed hardware, and PSCI), and by devices of Arm's own."""
+        if self.madt is not None:
+            if self.madt.distributors or self.madt.its or self.madt.redistributors:
+                return True
+            if self.madt.ioapics:
+                return False
+        if self.dmar is not None:
+            return False
+        if self.has_table("IORT", "GTDT", "AGDI") or self._has_psci:
             return True
-        return self.dmar is None and self.has_table("IORT", "GTDT", "AGDI")
+        return any(b"ARMH" in table.data for table in self.tables if table.signature in ("DSDT", "SSDT"))
+
+    @property
+    def _has_psci(self) -> bool:
+        """FADT: HW_REDUCED_ACPI, and PSCI_COMPLIANT of the Arm boot flags (ACPI 6.5 §5.2.9)."""
+        for table in self.tables:
+            if table.signature == "FACP" and table.length > ARM_BOOT_FLAGS:
+                flags = int.from_bytes(table.data[FIXED_FLAGS : FIXED_FLAGS + 4], "little")
+                return bool(flags >> 20 & 1 and table.data[ARM_BOOT_FLAGS] & 1)
+        return False
 
 
 def source_of(

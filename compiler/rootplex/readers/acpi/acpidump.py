@@ -134,6 +134,10 @@ def _natural(named: tuple[str, object]) -> list[tuple[int, str]]:
 
 def _folder_files(path: Path, file: str) -> Iterator[tuple[str, bytes]]:
     entries = [(entry.name, entry) for entry in path.iterdir() if entry.is_file()]
+    # What Linux has loaded since it booted (`/sys/firmware/acpi/tables/dynamic`).
+    loaded = path / "dynamic"
+    if loaded.is_dir():
+        entries += [(f"dynamic/{entry.name}", entry) for entry in loaded.iterdir() if entry.is_file()]
     left = LIMIT
     for name, entry in sorted(entries, key=_natural)[:FILES_LIMIT]:
         data = bytes_of(entry, f"{file}/{name}")

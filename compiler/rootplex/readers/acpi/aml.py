@@ -54,7 +54,7 @@ HOST_BRIDGE_IDS = frozenset({ROOT_BRIDGE, EXPRESS_ROOT_BRIDGE})
 MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 
 _EVERYWHERE = (
-    "_HID", "_CID", "_UID", "_STA", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_DMA", "_PRT",
+    "_HID", "_CID", "_UID", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_DMA", "_PRT",
 )  # fmt: skip
 _TEMPLATES = ("_CRS", "_DMA")
 _OTHER_FILL = 0x5A
@@ -67,13 +67,17 @@ _STATUS = {
 def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> Namespace:
     """Load the DSDT and SSDTs among `tables` (in their order, the DSDT first) and evaluate what
     they say of host bridges. Objects that take arguments need the bridges' paths: those given, or
-    those that the bytes suggest, else a second session asks for the rest.
+    those that the bytes suggest, else a second session asks for the rest. `_STA` may wait for hardware:
+    only bridges and motherboard resources are asked.
 
     Unreadable: no AML table, or AML that the interpreter cannot load or finish. ToolError: no
     acpiexec. What fails to evaluate is a `Value` that says so.
     """
     aml = [table for table in tables if table.signature == "DSDT"][:1]
     aml += [table for table in tables if table.signature in ("SSDT", "PSDT")]
+    cut = [problem for table in aml for problem in table.problems if problem.kind == "length"]
+    if cut:
+        raise unreadable(cut[0].place, f"AML that is cut off: {cut[0].text}")
     if not aml:
         raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
     return _evaluated(tuple(aml), None if bridges is None else tuple(bridges))
@@ -83,14 +87,20 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
 def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Namespace:
     """The same bytes say the same: a process that stays asks the interpreter once."""
     guesses = _likely_bridges(aml) if bridges is None else bridges
-    listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM"]
+    listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM", "Find _STA"]
     questions = ask(guesses, aml)
     until = budget()
     session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"], until=until)
     evaluations = session.evaluations | questions.answers(session.evaluations)
     ids = _ids(evaluations)
     paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
+    motherboard_paths = [path for path, names in ids.items() if MOTHERBOARD_IDS & set(names)]
     missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
+    missed += [
+        path
+        for path in (*paths, *motherboard_paths)
+        if path not in missed and f"{path}._STA" in session.found.difference(evaluations)
+    ]
     if missed:
         questions = ask(missed, aml)
         again = run_session([*aml, questions.table], [f"All {ASKED}"], until=until)
@@ -230,8 +240,10 @@ class _Reader:
         place = self.place(path, name)
         full = f"{path}.{name}"
         done = self.evaluations.get(full)
-        takes_arguments = name in ("_OSC", "_DSM")
-        if done is None or (takes_arguments and full not in self.found):
+        if done is None and name == "_STA" and full in self.found:
+            return Value("unknown", None, "it is not asked: it may wait for hardware", place)
+        is_asked = name in ("_STA", "_OSC", "_DSM")
+        if done is None or (is_asked and full not in self.found):
             return Value("absent", None, None, place)
         value = convert(done.value) if done.status == "AE_OK" else None
         if done.touched:

@@ -54,8 +54,8 @@ class Template(Struct, frozen=True):
 
     @property
     def windows(self) -> tuple[Resource, ...]:
-        """The certain descriptors of addresses that are passed on: memory and I/O, with a length."""
-        return tuple(r for r in self.certain if r.type in ("memory", "io") and r.producer and r.length)
+        """The certain descriptors of memory and I/O that are passed on, and that Linux does not drop."""
+        return tuple(r for r in self.certain if r.type in ("memory", "io") and r.producer and r.span)
 
     @property
     def certain(self) -> tuple[Resource, ...]:

@@ -16,7 +16,8 @@ HEADER_SIZE = 36
 
 
 class Table(Struct, frozen=True):
-    """One table. `data` is the whole of it with its header, cut to `length` where that is less.
+    """One table. `data` is the whole of it with its header, cut to `length` where that is less. A header that
+    says more than there is has a problem of kind `length`; `length` is then what there is.
     `instance` counts tables of one signature from 1, in the order of the source."""
 
     file: str
@@ -46,7 +47,7 @@ class Table(Struct, frozen=True):
         if instance == self.instance:
             return self
         same = replace(self, instance=instance, problems=())
-        problems = tuple(Problem(problem.kind, same.place(9, 1), problem.text) for problem in self.problems)
+        problems = tuple(replace(each, place=replace(each.place, table=same.name)) for each in self.problems)
         return replace(same, problems=problems)
 
     def place(
@@ -63,8 +64,8 @@ _HEADER = struct.Struct("<4sIBB6s8sI4sI")
 def read_table(data: bytes, file: str, instance: int = 1) -> Table:
     """The table at the start of `data`; what follows it is left out.
 
-    Unreadable: shorter than a header, no signature, a length below the header's or beyond `data`
-    or 16 MiB. A wrong checksum is a problem of the table.
+    Unreadable: shorter than a header, no signature, a length below the header's or beyond 16 MiB. A
+    length beyond `data` and a wrong checksum are problems of the table.
     """
     if len(data) < HEADER_SIZE:
         raise unreadable(file, f"not an ACPI table: {len(data)} bytes, the header alone has {HEADER_SIZE}")
@@ -74,14 +75,15 @@ def read_table(data: bytes, file: str, instance: int = 1) -> Table:
     name = signature.decode("latin-1")
     if not (name.isascii() and name.isprintable()):
         raise unreadable(file, f"not an ACPI table: signature {signature!r}")
-    if not HEADER_SIZE <= length <= min(len(data), SIZE_LIMIT):
+    if not HEADER_SIZE <= length <= SIZE_LIMIT:
         raise unreadable(file, f"ACPI table {name} gives its length as {length}, the file has {len(data)}")
     body = data[:length]
-    checksum = sum(body) & 0xFF
+    missing = length - len(body)
+    checksum = 0 if missing else sum(body) & 0xFF
     table = Table(
         file=file,
         signature=name,
-        length=length,
+        length=len(body),
         revision=revision,
         checksum_ok=checksum == 0,
         oem_id=oem_id,
@@ -92,6 +94,9 @@ def read_table(data: bytes, file: str, instance: int = 1) -> Table:
         data=body,
         instance=instance,
     )
+    if missing:
+        text = f"{name} gives its length as {length}, and {len(body)} bytes are there"
+        return replace(table, problems=(Problem("length", table.place(4, 4), text),))
     if checksum == 0:
         return table
     problem = Problem("checksum", table.place(9, 1), f"the bytes of {name} sum to {checksum:#04x}, not to 0")

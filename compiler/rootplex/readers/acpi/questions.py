@@ -1,4 +1,5 @@
-"""Methods that take arguments, asked by a table of our own: a device a question, a method that calls.
+"""Methods that take arguments, or that not every device is to be asked, by a table of our own: a device a
+question, a method that calls.
 
 The interpreter's console can call a method with arguments itself, and then sleeps 10 ms each time
 (`AcpiDbExecute`: handlers in other threads may want to finish). A method without arguments that
@@ -30,7 +31,7 @@ _ROOMS = tuple(f"RPX{digit:X}" for digit in range(16))
 _OSC_CELLS = struct.pack("<3I", 1, 0x19F, 0xBF)
 
 _PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3}){0,29}")
-LIMIT = 0x800
+LIMIT = 0x500
 """Devices that one table asks; no machine has a tenth of them. With paths of at most 30 names, the table
 has a length that its encoding can say (20 bits)."""
 
@@ -53,6 +54,7 @@ def _name(path: str) -> bytes:
 
 _BYTE_1, _BYTE_3, _BYTE_5 = b"\x0a\x01", b"\x0a\x03", b"\x0a\x05"
 _ARGUMENTS = {
+    "_STA": b"",
     "_OSC": _buffer(UUID(OSC_UUID).bytes_le) + _BYTE_1 + _BYTE_3 + _buffer(_OSC_CELLS),
     "_DSM": _buffer(UUID(DSM_UUID).bytes_le) + _BYTE_1 + _BYTE_5 + _packaged(b"\x12", b"\x01\x00"),
 }
@@ -74,8 +76,8 @@ class Questions(Struct, frozen=True):
 
 
 def ask(devices: Sequence[str], tables: Sequence[Table] = ()) -> Questions:
-    """Ask these devices (paths from the root), which `tables` define, for their `_OSC` and `_DSM`. A
-    device or method that does not exist gives an evaluation that failed; a text that is no path, or
+    """Ask these devices (paths from the root), which `tables` define, for their `_STA`, `_OSC` and
+    `_DSM`. A device or method that does not exist gives an evaluation that failed; a text that is no path, or
     one of more than 30 names, is left out."""
     taken = {name for name in _ROOMS for table in tables if name.encode() in table.data}
     room = next((name for name in _ROOMS if name not in taken), _ROOMS[0])

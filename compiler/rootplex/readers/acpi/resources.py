@@ -37,6 +37,15 @@ class Resource(Struct, frozen=True):
         return self.type == "memory" and self.type_flags >> 1 & 3 == 3
 
     @property
+    def span(self) -> int:
+        """How many addresses Linux takes memory or I/O to have; 0: it is dropped. Of an address space minimum
+        and maximum count, whatever the length, unless that is 0 or they run backwards
+        (drivers/acpi/resource.c, `acpi_dev_resource_len_valid`); of the others the length."""
+        if self.kind not in ADDRESS_SPACES:
+            return self.length
+        return max(0, self.maximum - self.minimum + 1) % (1 << 64) if self.length else 0
+
+    @property
     def cpu_minimum(self) -> int:
         """The minimum as the CPU sees it: with the translation added, modulo 2^64."""
         return (self.minimum + self.translation) % (1 << 64)
@@ -59,7 +68,7 @@ _SPACES: dict[int, ResourceType] = {0: "memory", 1: "io", 2: "bus"}
 
 # Address spaces: where the five numbers (granularity, minimum, maximum, translation, length)
 # start in the descriptor, and their format.
-_ADDRESS_SPACES = {
+ADDRESS_SPACES = {
     "Word": (6, struct.Struct("<5H")),
     "DWord": (6, struct.Struct("<5I")),
     "QWord": (6, struct.Struct("<5Q")),
@@ -144,7 +153,7 @@ def _other(kind: str, body: bytes, offset: int) -> Resource:
 
 def _address_space(kind: str, body: bytes, offset: int) -> Resource:
     space, general, specific = struct.unpack_from("<3B", body, 3)
-    start, format = _ADDRESS_SPACES[kind]
+    start, format = ADDRESS_SPACES[kind]
     granularity, minimum, maximum, translation, length = format.unpack_from(body, start)
     return _made(
         _SPACES.get(space, "other"),
@@ -241,7 +250,7 @@ def _interrupt(kind: str, body: bytes, offset: int) -> Resource:
 
 
 _READERS: dict[str, Callable[[str, bytes, int], Resource]] = {
-    **dict.fromkeys(_ADDRESS_SPACES, _address_space),
+    **dict.fromkeys(ADDRESS_SPACES, _address_space),
     "IO": _io,
     "FixedIO": _fixed_io,
     "Memory24": _memory_24,

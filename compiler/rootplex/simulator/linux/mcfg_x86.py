@@ -48,6 +48,13 @@ class McfgX86(Struct):
                 return region
         return None
 
+    def reach(self, region: Region) -> int:
+        """The last bus of a region and of those that go on where it ends: each bus is looked up when met."""
+        end = region.end_bus
+        while (more := self.find(region.segment, end + 1)) is not None and more.base == region.base:
+            end = more.end_bus
+        return end
+
     def insert(self, segment: int, first: int, last: int, base: int, at: Place) -> Region | None:
         """Add the region of a bridge's `_CBA`; None where its space is not reserved."""
         region = fitted(Region(segment, first, last, base, at), self.reserved)

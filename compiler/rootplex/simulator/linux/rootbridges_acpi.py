@@ -16,7 +16,7 @@ from rootplex.formats.acpi import ROOT_BRIDGE
 from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
-from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.acpi.resources import ADDRESS_SPACES, Resource
 from rootplex.simulator.firmware import AcpiFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.mcfg_quirks import quirk
@@ -26,7 +26,6 @@ from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBr
 from rootplex.source.place import Place
 
 CF8, CFF = 0xCF8, 0xCFF
-ADDRESS_SPACES = ("Word", "DWord", "QWord", "Extended")
 
 
 class AcpiProbe(Struct):
@@ -174,10 +173,11 @@ def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: A
         root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", where)
         root.config = ConfigRegion("ports", 0, 0, "x86")
         return
-    if region.end_bus < root.last_bus:
-        reason = f"ECAM ends at bus {region.end_bus:#x}, the bridge at {root.last_bus:#x}"
+    end_bus = probe.regions.reach(region)
+    if end_bus < root.last_bus:
+        reason = f"ECAM ends at bus {end_bus:#x}, the bridge at {root.last_bus:#x}"
         root.remark("ecam-partial", reason, region.at)
-    root.effective_end = min(root.last_bus, region.end_bus)
+    root.effective_end = min(root.last_bus, end_bus)
     root.places["config"] = region.at
     size = root.effective_end - root.first_bus + 1 << 20
     root.config = ConfigRegion("ecam", region.address(root.first_bus), size, "x86")
@@ -189,17 +189,17 @@ def _windows(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None
     at = bridge.crs.place
     found: list[HostWindow] = []
     for item in _resources(bridge):
-        if item.type not in ("memory", "io") or item.length == 0:
+        if item.type not in ("memory", "io") or item.span == 0:
             continue
         if not probe.is_x86 and not (item.producer and item.kind in ADDRESS_SPACES):
             continue
-        if item.type == "io" and item.minimum >= CF8 and item.minimum + item.length - 1 <= CFF:
+        if item.type == "io" and item.minimum >= CF8 and item.minimum + item.span - 1 <= CFF:
             continue
         window = HostWindow(
             "io" if item.type == "io" else "mem",
             item.minimum,
             item.cpu_minimum,
-            item.length,
+            item.span,
             item.prefetchable,
             at,
         )

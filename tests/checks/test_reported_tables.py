@@ -1,0 +1,140 @@
+"""ACPI tables that people reported (`tests/cases/reports/acpi`): what is said of each and of its siblings."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rootplex.jobs.boards import boards_of
+from rootplex.jobs.result import Result
+from rootplex.jobs.validate import validate_board
+
+Told = tuple[str, str]
+"""Code and level of one finding."""
+
+# What is said of each case: all of it.
+CASES: list[tuple[str, list[Told]]] = [
+    ("arm-without-madt", []),
+    ("crs-bus-beyond-255", [("RPX0756", "error")]),
+    ("crs-length-short", [("RPX0754", "warning")]),
+    ("crs-min-above-max-x86", [("RPX0754", "error"), ("RPX0723", "warning")]),
+    ("ecam-in-window-reserved", [("RPX0721", "warning"), ("RPX0724", "warning")]),
+    ("mcfg-empty-bridges-off", [("RPX0713", "note")]),
+    ("mcfg-length-too-long", [("RPX0757", "error")]),
+    ("mcfg-split-entries-x86", []),
+    ("sta-waits-for-hardware", []),
+    ("sysfs-tables", []),
+]
+
+WINDOW = "NonCacheable, ReadWrite, 0, 0xf7000000, 0xf8000000, 0, 0x1000000)"
+BACKWARDS = """QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+  0, 0x9000000000, 0x8000000000, 0, 0x1000000000)"""
+SPLIT = "mcfg-split-entries-x86"
+
+# A case, a change of its DSDT's source, and what is said then.
+SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
+    ("the length fits", "crs-length-short", ("0xf8000000, 0, 0x1000000)", "0xf7ffffff, 0, 0x1000000)"), []),
+    ("no length: the window is dropped", "crs-length-short",
+     (WINDOW, WINDOW.replace("0x1000000)", "0)")), []),
+    ("a bridge that runs backwards and has another window", "crs-length-short",
+     (WINDOW, f"{WINDOW} {BACKWARDS}"),
+     [("RPX0754", "error"), ("RPX0754", "warning")]),
+    ("buses up to 0x100", "crs-bus-beyond-255", ("0xabcd, 0xabdc, 0, 0x10", "0, 0x100, 0, 0x101"),
+     [("RPX0756", "error")]),
+    ("a bridge is on, and MCFG is empty", "mcfg-empty-bridges-off", ("Return (0)", "Return (0xF)"),
+     [("RPX0713", "error")]),
+    ("nothing reserves the ECAM", "ecam-in-window-reserved", ('EISAID("PNP0C02")', 'EISAID("PNP0C09")'),
+     [("RPX0721", "warning"), ("RPX0723", "warning"), ("RPX0724", "error")]),
+    ("no device of Arm's own, but its FADT", "arm-without-madt", ('"ARMH0011"', '"ABCD0011"'), []),
+    ("split, on Arm", SPLIT, ("Device (R009)", 'Device (COM0) { Name (_HID, "ARMH0011") } Device (R009)'),
+     [("RPX0721", "error")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(checkout: Path, tmp_path: Path) -> Callable[[str], Path]:
+    def copied(case: str) -> Path:
+        return Path(shutil.copytree(checkout / "tests/cases/reports/acpi" / case, tmp_path / case))
+
+    return copied
+
+
+def validated(path: Path) -> Result:
+    (board,) = boards_of([str(path)])
+    return validate_board(board)
+
+
+def told(path: Path) -> list[Told]:
+    return sorted((each.code, str(each.level)) for each in validated(path).findings)
+
+
+@pytest.mark.parametrize(("case", "wanted"), CASES, ids=[case[0] for case in CASES])
+def test_what_is_said_of_a_case(checkout: Path, case: str, wanted: list[Told]) -> None:
+    assert told(checkout / "tests/cases/reports/acpi" / case) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "wanted"), [s[1:] for s in SIBLINGS], ids=[s[0] for s in SIBLINGS]
+)
+def test_what_is_said_of_a_sibling(
+    folder: Callable[[str], Path],
+    program: Callable[[str], str],
+    case: str,
+    change: tuple[str, str],
+    wanted: list[Told],
+) -> None:
+    path = folder(case)
+    source = path / "dsdt.asl"
+    text = source.read_text(encoding="utf-8")
+    assert change[0] in text
+    source.write_text(text.replace(*change), encoding="utf-8")
+    argv = [program("iasl"), "-vs", "-vw", "6055", "-f", "-p", str(path / "dsdt"), str(source)]
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    if case == SPLIT:
+        (path / "apic.dat").unlink()
+    assert told(path) == sorted(wanted)
+
+
+def test_a_window_has_the_addresses_from_its_minimum_to_its_maximum(checkout: Path) -> None:
+    """Linux takes no length but 0 (`acpi_decode_space`)."""
+    result = validated(checkout / "tests/cases/reports/acpi/crs-length-short")
+    assert result.machine is not None
+    assert [window.size for window in result.machine.bridges[0].windows] == [0x1000001]
+
+
+@pytest.mark.parametrize("name", ["apic.dat", "mcfg.dat"])
+def test_a_table_of_any_kind_that_is_cut_off(folder: Callable[[str], Path], name: str) -> None:
+    path = folder(SPLIT)
+    data = (path / name).read_bytes()
+    (path / name).write_bytes(data[:4] + (len(data) + 16).to_bytes(4, "little") + data[8:])
+    assert told(path) == [("RPX0757", "error")]
+
+
+def test_entries_of_a_cut_table_count_as_far_as_they_are_there(checkout: Path) -> None:
+    result = validated(checkout / "tests/cases/reports/acpi/mcfg-length-too-long")
+    assert result.machine is not None
+    assert result.machine.bridges[0].in_mcfg
+
+
+def test_a_device_that_is_no_bridge_is_not_asked_whether_it_is_there(checkout: Path) -> None:
+    """Its `_STA` waits 10 s for hardware."""
+    begun = time.monotonic()
+    result = validated(checkout / "tests/cases/reports/acpi/sta-waits-for-hardware")
+    assert time.monotonic() - begun < 9
+    assert result.machine is not None
+    assert [bridge.enabled for bridge in result.machine.bridges] == [True]
+
+
+def test_tables_that_were_loaded_later_are_the_boards_too(folder: Callable[[str], Path]) -> None:
+    path = folder("sysfs-tables")
+    (path / "data").mkdir()
+    (path / "data" / "BERT").write_bytes(b"not a table")
+    (path / "DSDT").unlink()
+    result = validated(path)
+    assert [each.code for each in result.findings] == ["RPX0001"]  # the SSDT alone has no bridge
+    assert "host bridge" in result.findings[0].message
