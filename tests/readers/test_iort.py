@@ -8,20 +8,9 @@ from tests.acpica import compiled, fields, header, needs_iasl, template
 
 from rootplex.formats.acpi import IortType
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.iort import (
-    ITS_TYPES,
-    SMMU_TYPES,
-    IdMapping,
-    Iort,
-    IortNode,
-    ItsGroup,
-    RootComplex,
-    SmmuV3,
-    map_id,
-    read_iort,
-    root_complex,
-    special_index,
-)
+from rootplex.readers.acpi.iort import read_iort
+from rootplex.readers.acpi.iort_facts import IdMapping, Iort, IortNode, ItsGroup, RootComplex, SmmuV3
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, map_id, root_complex, special_index
 
 pytestmark = needs_iasl
 

@@ -1,7 +1,7 @@
 """The fields of ACPI structures, in order: name and bytes; and the numbers that stand in them.
 
-Sources: ACPI 6.5 §5.2.6 (header); PCI Firmware 3.3 §4.1.2 (MCFG), table 4-7 (`_OSC`); Arm DEN 0049E.e §3
-(IORT); Intel VT-d 4.1 §8 (DMAR).
+Sources: ACPI 6.5 §5.2.6 (header), §6.4.3.5 (address spaces); PCI Firmware 3.3 §4.1.2 (MCFG), table 4-7
+(`_OSC`); Arm DEN 0049E.e §3 (IORT); Intel VT-d 4.1 §8 (DMAR).
 """
 
 from __future__ import annotations
@@ -42,6 +42,29 @@ OSC_CONTROLS = {
 """The control field of a host bridge's `_OSC`: what an operating system asks for."""
 
 OSC_DEFAULT = ("pme", "aer", "capability", "ltr")
+
+_SPACE_HEAD: Layout = (
+    ("tag", 1),
+    ("descriptor_length", 2),
+    ("type", 1),
+    ("general_flags", 1),
+    ("type_flags", 1),
+)
+
+
+def _numbers(size: int) -> Layout:
+    return tuple((name, size) for name in ("granularity", "minimum", "maximum", "translation", "length"))
+
+
+ADDRESS_SPACES: dict[str, Layout] = {
+    "Word": (*_SPACE_HEAD, *_numbers(2)),
+    "DWord": (*_SPACE_HEAD, *_numbers(4)),
+    "QWord": (*_SPACE_HEAD, *_numbers(8)),
+    "Extended": (*_SPACE_HEAD, ("revision", 1), ("reserved", 1), *_numbers(8)),
+}
+"""Address space descriptors of `_CRS` and `_DMA`, without what may follow."""
+
+ADDRESS_SPACE_TYPES = {"memory": 0, "io": 1, "bus": 2}
 
 MCFG_HEAD: Layout = (("reserved", 8),)
 MCFG_ENTRY: Layout = (("base", 8), ("segment", 2), ("start_bus", 1), ("end_bus", 1), ("reserved", 4))

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from rootplex.checks.registry import is_of_xen, needs_of
+from rootplex.checks.xen.xen_down import RULE as DOWN
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, in_order
 from rootplex.source.rules import EXPECTED_FINDING_ABSENT, IDLE_SUPPRESSION
-
-PANIC = "RPX0901"
-"""The code of a Xen that goes down: it cannot be suppressed."""
 
 
 def accept(
@@ -54,7 +52,7 @@ def _suppressed(
         def is_met(
             finding: Finding, code: str = suppression.code, at: str | None = suppression.subject
         ) -> bool:
-            return finding.code == code != PANIC and at in (None, finding.subject)
+            return finding.code == code != DOWN.code and at in (None, finding.subject)
 
         met = any(is_met(each) for finding in findings for each in finding.every)
         if not met and is_missed(suppression.code):

@@ -13,7 +13,8 @@ from itertools import islice, pairwise
 from typing import TypeAlias
 
 from rootplex.formats.idruns import RIDS, RUNS_LIMIT, Run, joined
-from rootplex.readers.acpi.iort import IdStep, Iort, IortNode, map_id
+from rootplex.readers.acpi.iort_facts import IdStep, Iort, IortNode
+from rootplex.readers.acpi.iort_ids import map_id
 from rootplex.readers.buses import Buses
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place

@@ -11,13 +11,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rootplex.formats.acpi import ADDRESS_SPACES, size_of
 from rootplex.model.bridge import DmaWindow, HostBridge, Window
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
 from rootplex.source.rules import WINDOW_BEYOND_64_BITS
 
 _SPACE_END = 1 << 64
-_SIZES = {"Word": 16, "DWord": 26, "QWord": 46}
 _LIMITS = {"Word": 1 << 16, "DWord": 1 << 32, "QWord": 1 << 64}
 
 
@@ -37,12 +37,12 @@ class Descriptor(Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes in the buffer (without a resource source)."""
-        return _SIZES[self.width]
+        return size_of(ADDRESS_SPACES[self.width])
 
     @property
     def digits(self) -> int:
         """Hexadecimal digits of its numbers."""
-        return {"Word": 4, "DWord": 8, "QWord": 16}[self.width]
+        return 2 * dict(ADDRESS_SPACES[self.width])["minimum"]
 
 
 def bridge_descriptors(bridge: HostBridge, *, port_io: bool) -> tuple[Descriptor, ...]:

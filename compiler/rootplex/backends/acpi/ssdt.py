@@ -30,7 +30,7 @@ from rootplex.backends.acpi.resources import (
 )
 from rootplex.backends.artifact import Artifact, PlaceMap
 from rootplex.backends.refusal import CannotCompile
-from rootplex.formats.acpi import DSM_UUID, OSC_CONTROLS, OSC_UUID
+from rootplex.formats.acpi import ADDRESS_SPACES, DSM_UUID, OSC_CONTROLS, OSC_UUID, size_of
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.numbers import BusRange
@@ -38,7 +38,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 
 SIGNATURE = "SSDT"
-_RESERVED_SIZE = 46  # a QWord address descriptor
+_RESERVED_SIZE = size_of(ADDRESS_SPACES["QWord"])
 
 # Where each object of a host bridge was written, by its path in the language; `acpi.` is the acpi key's.
 _OBJECTS = {

@@ -9,7 +9,7 @@ from rootplex.checks.scope import name_of
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
-from rootplex.readers.acpi.iort import Iort, IortNode, RootComplex
+from rootplex.readers.acpi.iort_facts import Iort, IortNode, RootComplex
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
 from rootplex.source.place import TablePlace
 

@@ -23,11 +23,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.formats.acpi import IORT_MAPPING
 from rootplex.readers.acpi.fields import place_of
-from rootplex.readers.acpi.iort import (
-    RootComplex,
-    Smmu,
-    SmmuV3,
-)
+from rootplex.readers.acpi.iort_facts import RootComplex, Smmu, SmmuV3
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

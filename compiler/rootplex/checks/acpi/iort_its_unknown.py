@@ -25,9 +25,7 @@ from rootplex.checks.rule import Rule
 from rootplex.formats.acpi import IORT_ITS, IORT_ITS_GROUP, size_of
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.fields import place_of
-from rootplex.readers.acpi.iort import (
-    ItsGroup,
-)
+from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.acpi.madt import Madt
 from rootplex.source.finding import Finding, Level
 

@@ -19,7 +19,7 @@ from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
-from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, TablePlace

@@ -16,10 +16,8 @@ from rootplex.checks.acpi._tables import bridges_of, iort_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import (
-    IdMapping,
-    special_index,
-)
+from rootplex.readers.acpi.iort_facts import IdMapping
+from rootplex.readers.acpi.iort_ids import special_index
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

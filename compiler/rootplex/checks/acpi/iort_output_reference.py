@@ -22,13 +22,8 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.formats.acpi import IORT_MAPPING, IortType
 from rootplex.readers.acpi.fields import place_of
-from rootplex.readers.acpi.iort import (
-    ITS_TYPES,
-    SMMU_TYPES,
-    IdMapping,
-    Iort,
-    IortNode,
-)
+from rootplex.readers.acpi.iort_facts import IdMapping, Iort, IortNode
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

@@ -22,11 +22,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
 from rootplex.formats.idruns import holes
-from rootplex.readers.acpi.iort import (
-    ITS_TYPES,
-    SMMU_TYPES,
-    root_complex,
-)
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.idruns import iort_runs
 from rootplex.source.finding import Finding, Level
 

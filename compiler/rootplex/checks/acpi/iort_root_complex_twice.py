@@ -22,9 +22,7 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import (
-    IortNode,
-)
+from rootplex.readers.acpi.iort_facts import IortNode
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

@@ -20,10 +20,7 @@ from rootplex.checks.acpi._tables import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import (
-    IdMapping,
-    Rmr,
-)
+from rootplex.readers.acpi.iort_facts import IdMapping, Rmr
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

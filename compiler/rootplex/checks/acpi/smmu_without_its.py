@@ -21,12 +21,8 @@ from rootplex.checks.acpi._tables import (
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import (
-    ItsGroup,
-    Smmu,
-    SmmuV3,
-    special_index,
-)
+from rootplex.readers.acpi.iort_facts import ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_ids import special_index
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

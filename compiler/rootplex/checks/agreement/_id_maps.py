@@ -23,7 +23,7 @@ from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
 from rootplex.formats.idruns import differences
-from rootplex.readers.acpi.iort import root_complex
+from rootplex.readers.acpi.iort_ids import root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, identity, iort_runs

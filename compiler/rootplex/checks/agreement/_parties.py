@@ -12,7 +12,7 @@ from rootplex.checks.acpi._tables import described_bridge, iort_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
-from rootplex.readers.acpi.iort import ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_facts import ItsGroup, Smmu, SmmuV3
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way

@@ -24,10 +24,8 @@ from rootplex.checks.agreement._parties import (
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import (
-    RootComplex,
-    root_complex,
-)
+from rootplex.readers.acpi.iort_facts import RootComplex
+from rootplex.readers.acpi.iort_ids import root_complex
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

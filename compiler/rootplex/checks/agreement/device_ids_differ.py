@@ -18,7 +18,7 @@ from rootplex.checks.agreement._id_maps import IdMap, map_differences
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import ITS_TYPES
+from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, dt_runs, identity

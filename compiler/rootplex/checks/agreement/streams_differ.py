@@ -19,7 +19,7 @@ from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._maps import has_placeholders
 from rootplex.checks.rule import Rule
-from rootplex.readers.acpi.iort import SMMU_TYPES
+from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, dt_runs, identity

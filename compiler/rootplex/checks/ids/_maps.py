@@ -11,7 +11,8 @@ from msgspec import Struct
 from rootplex.checks.acpi._tables import bridges, iort_of, takes_iort
 from rootplex.checks.facts import Facts
 from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
-from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, IortNode, Smmu, SmmuV3, root_complex
+from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, is_placeholder

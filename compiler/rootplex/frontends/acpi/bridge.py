@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, OSC_CONTROLS, OSC_DEFAULT, ROOT_BRIDGE
+from rootplex.formats.acpi import ADDRESS_SPACES, EXPRESS_ROOT_BRIDGE, OSC_CONTROLS, OSC_DEFAULT, ROOT_BRIDGE
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.acpi.ids import iommu_of, msi_of
@@ -13,7 +13,7 @@ from rootplex.frontends.acpi.intx import intx_of
 from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, told, tree
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Value
 from rootplex.readers.acpi.mcfg import McfgEntry
-from rootplex.readers.acpi.resources import ADDRESS_SPACES, Resource
+from rootplex.readers.acpi.resources import Resource
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.source.node import Node
 from rootplex.source.place import Place

@@ -11,7 +11,8 @@ from itertools import islice
 from rootplex.formats.idruns import RUNS_LIMIT, Run, joined
 from rootplex.frontends.acpi.controllers import ControllerBook
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record, told
-from rootplex.readers.acpi.iort import ITS_TYPES, SMMU_TYPES, Iort, IortNode, ItsGroup, root_complex
+from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.idruns import iort_ways
 from rootplex.source.node import Node

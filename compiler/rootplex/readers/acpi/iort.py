@@ -1,6 +1,6 @@
 """IORT: from requester ids to stream ids and device ids (Arm DEN0049 E.f; linux.md §3).
 
-The facts are in `iort_facts`, the translation of ids in `iort_ids`; both are offered here too.
+The facts are in `iort_facts`, the translation of ids in `iort_ids`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from rootplex.readers.acpi.fields import fitting, place_of, read_fields
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort_facts import (
     IdMapping,
-    IdResult,
-    IdStep,
     Iort,
     IortNode,
     ItsGroup,
@@ -47,33 +45,7 @@ from rootplex.readers.acpi.iort_facts import (
     SmmuV3,
     Unknown,
 )
-from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, map_id, root_complex, special_index
 from rootplex.readers.problem import Problem
-
-__all__ = [
-    "ITS_TYPES",
-    "SMMU_TYPES",
-    "IdMapping",
-    "IdResult",
-    "IdStep",
-    "Iort",
-    "IortNode",
-    "ItsGroup",
-    "Iwb",
-    "NamedComponent",
-    "NodeData",
-    "Pmcg",
-    "Rmr",
-    "RmrDescriptor",
-    "RootComplex",
-    "Smmu",
-    "SmmuV3",
-    "Unknown",
-    "map_id",
-    "read_iort",
-    "root_complex",
-    "special_index",
-]
 
 NODES_AT = size_of(HEADER)
 _LEAST = size_of(HEADER, IORT_HEAD)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
+
+from rootplex.formats.acpi import ADDRESS_SPACE_TYPES, ADDRESS_SPACES
+from rootplex.readers.acpi.fields import read_fields
 
 ResourceType: TypeAlias = Literal["memory", "io", "bus", "irq", "dma", "other"]
 
@@ -64,15 +67,8 @@ _END_TAG = 15
 _LARGE = {1: "Memory24", 2: "GenericRegister", 4: "Vendor", 5: "Memory32", 6: "Memory32Fixed"}
 _LARGE |= {7: "DWord", 8: "Word", 9: "Interrupt", 10: "QWord", 11: "Extended", 12: "Gpio"}
 _LARGE |= {13: "PinFunction", 14: "SerialBus", 15: "PinConfig", 16: "PinGroup"}
-_SPACES: dict[int, ResourceType] = {0: "memory", 1: "io", 2: "bus"}
-
-# Address spaces: where the five numbers (granularity, minimum, maximum, translation, length)
-# start in the descriptor, and their format.
-ADDRESS_SPACES = {
-    "Word": (6, struct.Struct("<5H")),
-    "DWord": (6, struct.Struct("<5I")),
-    "QWord": (6, struct.Struct("<5Q")),
-    "Extended": (8, struct.Struct("<5Q")),
+_SPACES: dict[int, ResourceType] = {
+    ADDRESS_SPACE_TYPES[type]: type for type in get_args(ResourceType) if type in ADDRESS_SPACE_TYPES
 }
 
 
@@ -152,22 +148,20 @@ def _other(kind: str, body: bytes, offset: int) -> Resource:
 
 
 def _address_space(kind: str, body: bytes, offset: int) -> Resource:
-    space, general, specific = struct.unpack_from("<3B", body, 3)
-    start, format = ADDRESS_SPACES[kind]
-    granularity, minimum, maximum, translation, length = format.unpack_from(body, start)
+    it = read_fields(ADDRESS_SPACES[kind], body)
     return _made(
-        _SPACES.get(space, "other"),
+        _SPACES.get(it["type"], "other"),
         kind,
         body,
         offset,
-        minimum=minimum,
-        maximum=maximum,
-        translation=translation,
-        length=length,
-        granularity=granularity,
-        producer=not general & 1,
-        general_flags=general,
-        type_flags=specific,
+        minimum=it["minimum"],
+        maximum=it["maximum"],
+        translation=it["translation"],
+        length=it["length"],
+        granularity=it["granularity"],
+        producer=not it["general_flags"] & 1,
+        general_flags=it["general_flags"],
+        type_flags=it["type_flags"],
     )
 
 

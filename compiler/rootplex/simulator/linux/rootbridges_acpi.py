@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rootplex.formats.acpi import ROOT_BRIDGE
+from rootplex.formats.acpi import ADDRESS_SPACES, ROOT_BRIDGE
 from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
-from rootplex.readers.acpi.resources import ADDRESS_SPACES, Resource
+from rootplex.readers.acpi.resources import Resource
 from rootplex.simulator.firmware import AcpiFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.mcfg_quirks import quirk

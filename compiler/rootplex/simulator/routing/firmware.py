@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rootplex.readers.acpi.aml import AcpiHostBridge
 from rootplex.readers.acpi.dmar import Dmar
-from rootplex.readers.acpi.iort import Iort
+from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController

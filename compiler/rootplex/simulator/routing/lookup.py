@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rootplex.readers.acpi.iort import IdResult, Iort, map_id, root_complex
+from rootplex.readers.acpi.iort_facts import IdResult, Iort
+from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.simulator.routing.firmware import DtFacts
 from rootplex.simulator.routing.routes import Step, Unit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rootplex.readers.acpi.iort import ITS_TYPES, ItsGroup
+from rootplex.readers.acpi.iort_facts import ItsGroup
+from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import PhandleRef
 from rootplex.simulator.function import Function

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootplex.readers.acpi.iort import SMMU_TYPES, IortNode, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Scan

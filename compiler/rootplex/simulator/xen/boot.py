@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from rootplex.readers.acpi.dmar import Dmar
-from rootplex.readers.acpi.iort import Iort, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_facts import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
 from rootplex.readers.hostbridge import host_bridge_nodes

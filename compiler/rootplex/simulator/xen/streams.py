@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from rootplex.formats.acpi import IortType
 from rootplex.formats.errno import Errno
-from rootplex.readers.acpi.iort import Iort, RootComplex, map_id
+from rootplex.readers.acpi.iort_facts import Iort, RootComplex
+from rootplex.readers.acpi.iort_ids import map_id
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.records import Record, Streams
 
