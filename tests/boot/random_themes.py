@@ -156,7 +156,7 @@ def hot_plug(rng: random.Random, whole: Description) -> None:
                 slot += 1
                 device.update(hotplug=True, slot=slot)
     if rng.random() < 0.5:
-        whole["platform"]["bootargs"] = f"pci=hpbussize={rng.choice((0, 1, 2, 3, 5, 9))}"
+        whole["platform"]["bootargs"] = f"pci=hpbussize={rng.choice((1, 2, 3, 5, 9))}"
     elif rng.random() < 0.4:
         for bridge in whole["host_bridges"]:
             bridge["preserve_boot_config"] = True
