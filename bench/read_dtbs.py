@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.simulator.firmware import dt_firmware
+from rootplex.simulator.firmware.facts import dt_firmware
 
 SHOWN = 5
 GOAL = 8.0

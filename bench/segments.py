@@ -26,13 +26,13 @@ from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.firmware import DtFirmware, dt_firmware
+from rootplex.simulator.firmware.facts import DtFirmware, dt_firmware
+from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.hardware import Hardware, read_image
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
-from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.stream import StreamRouter
 
 ECAM = 0x40_0000_0000
 FULL = 1 << 16

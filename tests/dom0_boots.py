@@ -9,7 +9,8 @@ from typing import Any
 from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.firmware import DtFirmware, dt_firmware
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.firmware.facts import DtFirmware, dt_firmware
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
@@ -23,7 +24,6 @@ from rootplex.simulator.linux.hypervisor import (
     MmcfgReserved,
 )
 from rootplex.simulator.linux.state import Dom0State
-from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.xen.machine import Xen
 
 ECAM = 0x40_0000_0000

@@ -32,6 +32,20 @@ ROOMS = {
 }  # fmt: skip
 
 
+SIMULATOR = {
+    "inputs": set(),
+    "function": set(),
+    "hardware": {"inputs"},
+    "firmware": {"function"},
+    "linux": {"inputs", "function", "hardware", "firmware"},
+    "xen": {"inputs", "hardware", "firmware", "linux"},
+    "groups": {"inputs", "function", "firmware"},
+    "boots": {"inputs", "function", "hardware", "firmware", "linux", "xen", "groups"},
+}
+"""The simulator's floors: what the firmware says knows no kernel, groups know no scan, and only a whole boot
+knows all. Xen uses Linux's seam (`linux.hypervisor`), never the other way."""
+
+
 def imported_names(file: Path) -> set[str]:
     """What a module imports, also inside functions and for typing: modules, and names in modules."""
     names = set()
@@ -58,6 +72,15 @@ def test_a_room_uses_only_those_below_it(room: str, checkout: Path) -> None:
         for other in imported_rooms(file) - ROOMS[room] - {room}
     }
     assert set() == crossing
+
+
+@pytest.mark.parametrize("floor", sorted(SIMULATOR))
+def test_a_floor_of_the_simulator_uses_only_those_below_it(floor: str, checkout: Path) -> None:
+    folder = checkout / "compiler" / "rootplex" / "simulator"
+    files = list((folder / floor).rglob("*.py")) or [folder / f"{floor}.py"]
+    parts = [(file, name.split(".")) for file in files for name in imported_names(file)]
+    used = {(file.name, part[2]) for file, part in parts if part[:2] == ["rootplex", "simulator"]}
+    assert {each for each in used if each[1] not in SIMULATOR[floor] | {floor}} == set()
 
 
 def test_every_room_is_on_the_map(checkout: Path) -> None:

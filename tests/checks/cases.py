@@ -14,7 +14,7 @@ from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import Wishes
 from rootplex.readers.dtb import read_dtb
-from rootplex.simulator.firmware import DtFirmware, dt_firmware
+from rootplex.simulator.firmware.facts import DtFirmware, dt_firmware
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
 

@@ -29,7 +29,7 @@ from rootplex.jobs.check import facts_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.readers.acpi.header import Table, read_table
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
 

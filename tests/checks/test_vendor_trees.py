@@ -12,7 +12,7 @@ from tests.corpus.board_corpus import Corpus
 from rootplex.checks.facts import Facts
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.simulator.firmware import dt_firmware
+from rootplex.simulator.firmware.facts import dt_firmware
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 

@@ -10,7 +10,7 @@ from tests.acpica import compiled, header, needs_acpiexec
 from tests.dom0_boots import Willing
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 
-from rootplex.simulator.firmware import AcpiFirmware, acpi_firmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, acpi_firmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot

@@ -11,7 +11,7 @@ from tests.simulator.xen.xen_machines import case_text, tree_of
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.dtb import read_dtb
-from rootplex.simulator.firmware import dt_firmware
+from rootplex.simulator.firmware.facts import dt_firmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.state import Dom0State

@@ -14,8 +14,8 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import Wishes, settings_of
 from rootplex.known.kernels import profile, profile_of
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.run import simulate
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.run import simulate
 
 HERE = Path(__file__).parent / "real_boots"
 CASES = sorted(path.stem for path in HERE.glob("*.yaml"))

@@ -15,11 +15,11 @@ from tests.simulator.xen.known_answers import BASE, CASES, SECOND
 from tests.simulator.xen.xen_machines import case_text, tree_of
 
 from rootplex.known.kernels import profile
-from rootplex.simulator.firmware import dt_firmware
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.run import simulate
+from rootplex.simulator.firmware.facts import dt_firmware
 from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.simulator.linux.state import Death
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.run import simulate
 
 ENOSPC, ENODEV, EINVAL = -28, -19, -22
 

@@ -18,10 +18,10 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.outcome import Outcome
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
 

@@ -11,11 +11,11 @@ from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Guest
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.outcome import Outcome
 from rootplex.simulator.xen.machine import Xen
 from rootplex.source.place import FilePlace, Place
 

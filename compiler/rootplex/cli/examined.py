@@ -16,7 +16,7 @@ from rootplex.jobs.settings import Wishes
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
 from rootplex.jobs.validate import rehearsed
 from rootplex.report import short
-from rootplex.simulator.outcome import Outcome
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.source.finding import Unreadable
 from rootplex.source.printable import printable
 

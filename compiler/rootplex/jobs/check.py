@@ -21,10 +21,10 @@ from rootplex.jobs.result import Result, Stretch, refused, unreadable
 from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
 from rootplex.known.kernels import profile
 from rootplex.model.platform import Platform
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.run import simulate
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.tools.beside import beside

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from rootplex.checks.facts import Facts
 from rootplex.jobs.guests import guests_of, named
 from rootplex.jobs.result import Groups, Together
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.groups.timing import timing
-from rootplex.simulator.outcome import Outcome
 
 
 def groups_of(facts: Facts, outcome: Outcome) -> Groups:

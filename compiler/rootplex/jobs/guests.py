@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rootplex.checks.facts import Facts
 from rootplex.jobs.result import Guest, Named, Wish
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
-from rootplex.simulator.outcome import Outcome
 
 
 def guests_of(facts: Facts, outcome: Outcome) -> tuple[Guest, ...]:

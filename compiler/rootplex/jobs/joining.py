@@ -13,7 +13,7 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 
 
 class Traits(Struct, frozen=True):

@@ -27,12 +27,12 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.firmware.routing.routes import IntxRoute
 from rootplex.simulator.function import Bar as SimulatedBar
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group as Grouped
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.routing.routes import IntxRoute
 
 PORT_KINDS = {
     0: "endpoint", 1: "legacy-endpoint", 4: "root-port", 5: "upstream-port", 6: "downstream-port",

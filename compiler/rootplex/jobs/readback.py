@@ -13,7 +13,7 @@ from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, acpi_firmware, dt_firmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, acpi_firmware, dt_firmware
 from rootplex.simulator.inputs import Artifacts, Blob
 
 # What the simulator is given of a compiled platform, in the order a firmware lists it. The stub

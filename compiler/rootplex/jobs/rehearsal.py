@@ -22,10 +22,10 @@ from rootplex.jobs.machine import machine_of
 from rootplex.jobs.result import Machine
 from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.model.platform import Platform
+from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.function import Function as Simulated
 from rootplex.simulator.groups.grouping import Group as Together
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
-from rootplex.simulator.run import simulate
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.rules import KERNEL_SAW_OTHERWISE

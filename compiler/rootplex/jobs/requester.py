@@ -8,11 +8,11 @@ from rootplex.checks.facts import Facts
 from rootplex.jobs.guests import named
 from rootplex.jobs.machine import unit_names
 from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.routing import explain
-from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.routes import IntxRoute, Unit
-from rootplex.simulator.routing.routes import Step as Entry
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.firmware.routing import explain
+from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.routing.routes import IntxRoute, Unit
+from rootplex.simulator.firmware.routing.routes import Step as Entry
 from rootplex.source.place import FilePlace
 
 

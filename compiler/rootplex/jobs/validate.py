@@ -37,7 +37,7 @@ from rootplex.known.kernels import DEFAULT, profile
 from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.simulator.firmware import DtFirmware, acpi_firmware, dt_firmware
+from rootplex.simulator.firmware.facts import DtFirmware, acpi_firmware, dt_firmware
 from rootplex.source.finding import Finding, Unreadable, in_order
 
 

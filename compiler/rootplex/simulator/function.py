@@ -6,9 +6,13 @@ passes. Identity is the object: comparisons are by `is`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 from msgspec import Struct, field
 
 from rootplex.formats.pci import ACS_BITS, PcieType
+from rootplex.source.place import Place
 
 ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = ACS_BITS.values()
 """ACS capability and control bits (PCIe 6.0 §7.7.11)."""
@@ -159,3 +163,30 @@ class Function(Struct, eq=False):
     @property
     def is_bridge(self) -> bool:
         return self.header == 1
+
+
+class Root(Protocol):
+    """A root bridge, as far as it is needed to find it in the firmware."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def segment(self) -> int | None: ...
+
+    @property
+    def first_bus(self) -> int: ...
+
+    @property
+    def places(self) -> Mapping[str, Place]: ...
+
+
+class Scan(Protocol):
+    """What a kernel found: its root bridges, and all present functions in discovery order. Indexes of
+    `root_bridges` are what `Function.root` counts."""
+
+    @property
+    def root_bridges(self) -> Sequence[Root]: ...
+
+    @property
+    def functions(self) -> Sequence[Function]: ...

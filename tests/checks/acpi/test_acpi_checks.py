@@ -17,7 +17,7 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge, Namespace, Template, Value
 from rootplex.readers.acpi.header import Table, read_table
 from rootplex.readers.acpi.resources import Resource
-from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.source.finding import Finding
 from rootplex.source.place import TablePlace
 

@@ -10,7 +10,7 @@ from rootplex.checks.facts import Facts
 from rootplex.jobs.readback import with_entries
 from rootplex.readers.acpi.acpidump import read_tables
 from rootplex.readers.acpi.mcfg import read_mcfg
-from rootplex.simulator.firmware import acpi_firmware
+from rootplex.simulator.firmware.facts import acpi_firmware
 from rootplex.source.finding import Finding, Level
 
 # From tests/corpus/README.md and `expected_findings`: machine, codes, and a piece of the place.

@@ -9,7 +9,7 @@ from tests.corpus.board_corpus import Corpus
 
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.acpidump import read_tables
-from rootplex.simulator.firmware import acpi_firmware
+from rootplex.simulator.firmware.facts import acpi_firmware
 
 CONFIG_ONE = "config: {base: 0x40_1000_0000}"
 CONFIG_TWO = "config: {base: 0x40_1100_0000}"

@@ -9,6 +9,8 @@ from typing import Literal
 import pytest
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
+from rootplex.simulator.firmware.routing.aliases import dma_aliases
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
 from rootplex.simulator.function import PCIE_TO_PCI, Function
 from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group_streams
@@ -18,8 +20,6 @@ from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import bind_order, timing
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.routing.aliases import dma_aliases
-from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
 from rootplex.source.place import FilePlace
 
 HERE = FilePlace("x.dtb")

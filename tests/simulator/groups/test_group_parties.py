@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from tests.simulator.groups.pci_trees import FULL, PciTree, is_coarser, pages, partition, pci_bridge
+from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
 from rootplex.simulator.function import ACS_CR, ACS_RR, ACS_UF, Bar
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
-from rootplex.simulator.groups.xen import xen_amd_groups, xen_arm_groups, xen_vtd_groups
+from rootplex.simulator.groups.xen import xen_groups
 
 
-def test_xen_on_arm_has_no_groups() -> None:
+def test_xens_groups_are_what_xen_answers() -> None:
+    """Of the functions that it knows; the reason names the bridge."""
     tree = PciTree()
     pci_bridge(tree)
-    assert partition("{RP} {BR} {P1} {P2}") == pages(xen_arm_groups(tree.functions))
-
-
-def test_vt_d_merges_behind_conventional_bridges_only() -> None:
-    tree = PciTree()
-    inner = tree.bridge("BR2", pci_bridge(tree), 3, type=None)
-    tree.add("P3", inner, 0, type=None)
-    open_port = tree.bridge("RP2", tree.root, 2)
-    tree.add("A", open_port, 0)
-    grouping = xen_vtd_groups(tree.functions)
-    assert partition("{RP} {BR,P1,P2,BR2,P3} {RP2} {A}") == pages(grouping)
-
-
-def test_amd_goes_by_the_ivrs_alias() -> None:
-    tree = PciTree()
-    tree.add("A", tree.root, 1)
-    tree.add("B", tree.root, 2)
-    tree.add("C", tree.root, 3)
-    assert partition("{A,B} {C}") == pages(xen_amd_groups(tree.functions, {(0, 0x08): 0x10}))
+    own = {name: (0, tree[name].rid) for name in ("RP", "BR", "P1")}
+    grouping = xen_groups([[own["RP"]], [own["BR"], own["P1"]], [(1, 0)]], tree.functions, has_groups=True)
+    assert partition("{RP} {BR,P1}") == pages(grouping)
+    assert [reason.function for reason in grouping.groups[1].reasons] == [tree["BR"]]
+    alone = xen_groups([[each] for each in own.values()], tree.functions, has_groups=False)
+    assert all("no groups on Arm" in group.reasons[0].text for group in alone.groups)
 
 
 def test_safe_everything_below_an_open_port() -> None:
@@ -113,11 +101,3 @@ def test_safe_phantom_functions_collide() -> None:
     one.acs = FULL
     assert partition("{A} {B}") == pages(safe_groups(tree.functions))
     assert partition("{A,B}") == pages(safe_groups(tree.functions, phantoms={one: [0x0C]}))
-
-
-def test_safe_is_never_finer_than_xens_partition_behind_bridges() -> None:
-    tree = PciTree()
-    pci_bridge(tree)
-    safe = safe_groups(tree.functions)
-    assert partition("{RP} {BR,P1,P2}") == pages(safe)
-    assert is_coarser(safe, xen_vtd_groups(tree.functions))

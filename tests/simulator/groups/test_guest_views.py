@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from tests.simulator.groups.pci_trees import FULL, PciTree
 
+from rootplex.simulator.firmware.routing.intx import shared_lines
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxRoute, MsiRoute, StreamRoute, Unit
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView, Platform, Role, guest_views
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.inputs import GuestWish
-from rootplex.simulator.routing.intx import shared_lines
-from rootplex.simulator.routing.routes import DeviceStreams, IntxRoute, MsiRoute, StreamRoute, Unit
 from rootplex.source.place import FilePlace
 
 HERE = FilePlace("x.dtb")

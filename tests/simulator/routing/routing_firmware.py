@@ -11,7 +11,7 @@ from rootplex.readers.acpi.aml import Namespace
 from rootplex.readers.acpi.header import Table, read_table
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
 

@@ -16,12 +16,12 @@ from tests.simulator.routing.routing_firmware import (
 )
 
 from rootplex.readers.acpi.aml import evaluate
+from rootplex.simulator.firmware.routing.explain import Explainer
+from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
+from rootplex.simulator.firmware.routing.routes import IntxRoute
+from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.routing.explain import Explainer
-from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.intx import IntxRouter, shared_lines
-from rootplex.simulator.routing.routes import IntxRoute
-from rootplex.simulator.routing.stream import StreamRouter
 from rootplex.source.place import DtPlace
 
 GIC = "/intc@8000000"

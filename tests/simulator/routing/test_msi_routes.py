@@ -16,9 +16,9 @@ from tests.simulator.routing.routing_firmware import (
     madt,
 )
 
-from rootplex.simulator.routing.firmware import Firmware, Source
-from rootplex.simulator.routing.msi import MsiRouter
-from rootplex.simulator.routing.routes import MsiRoute
+from rootplex.simulator.firmware.routing.firmware import Firmware, Source
+from rootplex.simulator.firmware.routing.msi import MsiRouter
+from rootplex.simulator.firmware.routing.routes import MsiRoute
 from rootplex.source.place import DtPlace
 
 

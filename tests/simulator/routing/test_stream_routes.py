@@ -18,15 +18,15 @@ from tests.simulator.routing.routing_firmware import (
     scope,
 )
 
+from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
+from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.stream import StreamRouter, identity_streams
 from rootplex.simulator.function import PCI_TO_PCIE, Function
 from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.routing.aliases import dma_aliases, requester_id
-from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.routes import DeviceStreams, Unit
-from rootplex.simulator.routing.stream import StreamRouter, identity_streams
 from rootplex.source.place import DtPlace, FilePlace
 
 

@@ -17,7 +17,7 @@ from rootplex.checks.subjects import map_above
 from rootplex.model.controllers import Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import ItsGroup
-from rootplex.simulator.routing.routes import MsiRoute, Unit
+from rootplex.simulator.firmware.routing.routes import MsiRoute, Unit
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import booted
+from rootplex.simulator.firmware.routing.routes import Unit
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.admission import Refusal
-from rootplex.simulator.routing.routes import Unit
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 

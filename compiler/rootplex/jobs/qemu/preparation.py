@@ -26,8 +26,8 @@ from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
 from rootplex.model.controllers import AmdIommu, IntelVtd, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.run import simulate
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.run import simulate
 from rootplex.source.finding import Finding
 from rootplex.source.rules import QEMU_MACHINE
 

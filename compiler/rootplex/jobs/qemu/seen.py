@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from rootplex.capture.facts import Function as BootedFunction
 from rootplex.capture.facts import Resource, Snapshot
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.outcome import Outcome
 
 SECONDARY = 0x19
 IO, MEM, PREFETCH, MEM_64 = 0x100, 0x200, 0x2000, 0x10_0000

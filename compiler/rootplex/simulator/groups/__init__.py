@@ -10,7 +10,7 @@
 | `neighbours` | functions beside each other: one slot, fixed aliases |
 | `linux` | `linux_groups(…)`: Linux up to 7.2 |
 | `jgg` | `jgg_groups(…)`: the proposed algorithm (profile `jgg-v3`) |
-| `xen` | `xen_arm_groups`, `xen_vtd_groups`, `xen_amd_groups` |
+| `xen` | `xen_groups(…)`: what Xen answers |
 | `safe` | `safe_groups(…)`: what must stay together whatever Linux and Xen say |
 | `dom0` | `group(scan, firmware, settings)`: Dom0's groups, written into the functions |
 | `guests` | `guest_view(…)`: what a guest's wish meets |

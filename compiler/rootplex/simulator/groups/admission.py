@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason, ReasonKind
-from rootplex.simulator.routing.routes import DeviceStreams, Unit
 
 ERANGE, EINVAL = -34, -22
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from rootplex.simulator.function import Function
+from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.stream import StreamRouter
+from rootplex.simulator.function import Function, Scan
 from rootplex.simulator.groups.admission import Refusal, admit
-from rootplex.simulator.groups.grouping import Grouping, Scan
+from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import asynchronous, bind_order, registration_order, timing
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.routing.firmware import Firmware
-from rootplex.simulator.routing.routes import DeviceStreams, Unit
-from rootplex.simulator.routing.stream import StreamRouter
 
 
 def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:

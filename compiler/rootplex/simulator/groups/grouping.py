@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.admission import Refusal
 from rootplex.simulator.groups.reason import Reason
-from rootplex.simulator.linux.rootbridge import RootBridge
-
-
-class Scan(Protocol):
-    """What Dom0 found: its root bridges, and all present functions in discovery order. Indexes of
-    `root_bridges` are what `Function.root` counts."""
-
-    @property
-    def root_bridges(self) -> Sequence[RootBridge]: ...
-
-    @property
-    def functions(self) -> Sequence[Function]: ...
 
 
 class Group(Struct, frozen=True):
@@ -35,8 +22,8 @@ class Group(Struct, frozen=True):
 
 
 class Grouping(Struct, frozen=True):
-    """All groups of one party. `algorithm` is `linux`, `jgg-v3`, `xen-arm`, `xen-vtd`, `xen-amd`
-    or `safe`. `ungrouped` are the functions without a group, each once, with the reason why.
+    """All groups of one party. `algorithm` is `linux`, `jgg-v3`, `xen`, `xen-arm` or
+    `safe`. `ungrouped` are the functions without a group, each once, with the reason why.
     `hazards` are groups that came out too small by the order of events (the function is the
     bridge without a group). `refusals`: functions that an IOMMU's driver could not take, in part with all
     others of that unit."""

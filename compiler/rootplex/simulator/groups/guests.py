@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.simulator.firmware.routing.intx import can_do_without
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.inputs import GuestWish
-from rootplex.simulator.routing.intx import can_do_without
-from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
 
 Role: TypeAlias = Literal["boot", "console"]
 """What Dom0 itself needs a function for."""

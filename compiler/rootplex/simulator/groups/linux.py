@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rootplex.simulator.firmware.routing.aliases import bridge_aliases
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
 from rootplex.simulator.groups.admission import EINVAL, Admission, Refusal, StreamKey
@@ -16,7 +17,6 @@ from rootplex.simulator.groups.assembly import Assembly
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
 from rootplex.simulator.groups.reason import Reason
-from rootplex.simulator.routing.aliases import bridge_aliases
 
 
 def linux_groups(

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from rootplex.simulator.firmware.routing.aliases import dma_aliases
+from rootplex.simulator.firmware.routing.routes import DeviceStreams
 from rootplex.simulator.function import (
     ACS_CR,
     ACS_REQUIRED,
@@ -39,8 +41,6 @@ from rootplex.simulator.groups.acs import (
 from rootplex.simulator.groups.assembly import Assembly
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
-from rootplex.simulator.routing.aliases import dma_aliases
-from rootplex.simulator.routing.routes import DeviceStreams
 
 PAGE_BITS = 12
 PEER_BITS = bit_names(ACS_RR | ACS_CR)

@@ -8,9 +8,9 @@ from typing import Literal
 from msgspec import Struct
 
 from rootplex.known.kernels import profile
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.routing.routes import DeviceStreams, Unit
 
 
 class Timing(Struct, frozen=True):

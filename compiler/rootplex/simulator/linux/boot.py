@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from rootplex.formats.acpi import IortType
 from rootplex.formats.errno import Errno
 from rootplex.known.kernels import Profile, profile
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings

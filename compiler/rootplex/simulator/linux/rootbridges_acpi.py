@@ -17,7 +17,7 @@ from rootplex.formats.errno import Errno
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
-from rootplex.simulator.firmware import AcpiFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.mcfg_quirks import quirk
 from rootplex.simulator.linux.mcfg_x86 import McfgX86, memory_ranges, motherboard_ranges

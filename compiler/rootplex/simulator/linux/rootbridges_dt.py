@@ -17,7 +17,7 @@ from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.tree import DtNode
-from rootplex.simulator.firmware import DtFirmware
+from rootplex.simulator.firmware.facts import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.domains import DomainNumbers, Refused

@@ -6,13 +6,11 @@ from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import PhandleRef
-from rootplex.simulator.function import Function
-from rootplex.simulator.groups.grouping import Scan
-from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.routing.aliases import requester_id
-from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
-from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.routing.routes import MsiRoute, Step, Unit
+from rootplex.simulator.firmware.routing.aliases import requester_id
+from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
+from rootplex.simulator.firmware.routing.routes import MsiRoute, Step, Unit
+from rootplex.simulator.function import Function, Root, Scan
 
 LOCAL_APIC = "lapic"
 
@@ -47,7 +45,7 @@ class MsiRouter:
         return Lookup(None, None, (), "there is no such firmware", None)
 
 
-def _local_apic(root: RootBridge, rid: int) -> Lookup:
+def _local_apic(root: Root, rid: int) -> Lookup:
     """x86 needs no described controller: a message is a write to the local APICs, which every CPU
     has (Intel SDM 3 §11.11); whose it is no table says."""
     place = root.places["node"]
@@ -55,7 +53,7 @@ def _local_apic(root: RootBridge, rid: int) -> Lookup:
     return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
 
 
-def _by_device_tree(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
+def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
     """`msi-map` of the node or the nearest ancestor with one; what that leaves out, and bridges
     without one, go by `msi-parent`, which keeps the id."""
     bridge = facts.bridge_of(root)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.state import Dom0State
-from rootplex.simulator.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.xen.machine import Xen
 
 

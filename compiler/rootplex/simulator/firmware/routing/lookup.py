@@ -9,8 +9,8 @@ from msgspec import Struct
 from rootplex.readers.acpi.iort_facts import IdResult, Iort
 from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
-from rootplex.simulator.routing.firmware import DtFacts
-from rootplex.simulator.routing.routes import Step, Unit
+from rootplex.simulator.firmware.routing.firmware import DtFacts
+from rootplex.simulator.firmware.routing.routes import Step, Unit
 from rootplex.source.place import Place
 
 

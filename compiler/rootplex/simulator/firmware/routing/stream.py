@@ -7,14 +7,12 @@ from collections.abc import Callable
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
-from rootplex.simulator.function import Function
-from rootplex.simulator.groups.grouping import Scan
-from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.routing.aliases import dma_aliases
-from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
-from rootplex.simulator.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
-from rootplex.simulator.routing.scopes import DmarScopes, registered, vtd_unit
+from rootplex.simulator.firmware.routing.aliases import dma_aliases
+from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
+from rootplex.simulator.firmware.routing.scopes import DmarScopes, registered, vtd_unit
+from rootplex.simulator.function import Function, Root, Scan
 
 NO_FIRMWARE = "there is no such firmware"
 
@@ -121,7 +119,7 @@ def _nowhere(function: Function, rid: int) -> Lookup:
     return Lookup(None, None, (), NO_FIRMWARE, None)
 
 
-def _by_iommu_map(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
+def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
     bridge = facts.bridge_of(root)
     if bridge is None:
         return Lookup(None, None, (), "the device tree has no node for its host bridge", None)
@@ -130,7 +128,7 @@ def _by_iommu_map(facts: DtFacts, root: RootBridge, rid: int) -> Lookup:
     return dt_lookup(facts, bridge.iommu_map, rid)
 
 
-def _by_iort(facts: AcpiFacts, root: RootBridge, segment: int, rid: int) -> Lookup:
+def _by_iort(facts: AcpiFacts, root: Root, segment: int, rid: int) -> Lookup:
     if facts.iort is None:
         return Lookup(None, None, (), "there is no IORT and no DMAR", None)
     bridge = facts.bridge_of(root)

@@ -8,10 +8,9 @@ from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swizzle
 from rootplex.readers.intx import IntxRoute as DtRoute
-from rootplex.simulator.function import Function
-from rootplex.simulator.groups.grouping import Scan
-from rootplex.simulator.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
-from rootplex.simulator.routing.routes import IntxLine, IntxRoute, Step
+from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.routes import IntxLine, IntxRoute, Step
+from rootplex.simulator.function import Function, Scan
 from rootplex.source.place import Place
 
 FIRST_SPI = 32

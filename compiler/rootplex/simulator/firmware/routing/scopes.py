@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
+from rootplex.simulator.firmware.routing.lookup import Lookup
+from rootplex.simulator.firmware.routing.routes import Step, Unit
 from rootplex.simulator.function import Function
-from rootplex.simulator.routing.lookup import Lookup
-from rootplex.simulator.routing.routes import Step, Unit
 
 
 class _Claim(Struct, frozen=True):

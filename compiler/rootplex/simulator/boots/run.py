@@ -8,24 +8,24 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from rootplex.known.kernels import profile
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.trace import Trace
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, dt_firmware
+from rootplex.simulator.firmware.routing.firmware import AcpiFacts, Firmware
+from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
+from rootplex.simulator.firmware.routing.msi import MsiRouter
+from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.guests import Platform, guest_views
 from rootplex.simulator.groups.safe import safe_groups
-from rootplex.simulator.groups.xen import xen_arm_groups, xen_vtd_groups
+from rootplex.simulator.groups.xen import xen_groups
 from rootplex.simulator.hardware import BusError, Hardware, read_image
 from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.state import Death, Dom0State
-from rootplex.simulator.outcome import Outcome
-from rootplex.simulator.routing.firmware import AcpiFacts, Firmware
-from rootplex.simulator.routing.intx import IntxRouter, shared_lines
-from rootplex.simulator.routing.msi import MsiRouter
-from rootplex.simulator.routing.stream import StreamRouter
-from rootplex.simulator.trace import Trace
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.machine import Xen
@@ -103,7 +103,7 @@ def simulate(
         firmware=firmware,
         dom0=state,
         linux=linux,
-        xen_groups=None if xen is None else _xen_groups(settings, found),
+        xen_groups=None if xen is None else _xen_groups(xen, found),
         safe=safe,
         streams={function: streams.streams(function) for function in found},
         messages={function: messages.route(function) for function in found},
@@ -168,8 +168,9 @@ def _kernel(
     return state
 
 
-def _xen_groups(settings: Settings, functions: list[Function]) -> Grouping:
-    return xen_vtd_groups(functions) if settings.arch == "x86_64" else xen_arm_groups(functions)
+def _xen_groups(xen: Xen, functions: list[Function]) -> Grouping:
+    partition = [[(record.segment, record.rid) for record in group] for group in xen.groups()]
+    return xen_groups(partition, functions, has_groups=xen.settings.arch == "x86_64")
 
 
 def _assign(xen: Xen, wishes: tuple[GuestWish, ...], functions: list[Function]) -> None:

@@ -7,14 +7,13 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from rootplex.simulator.function import Function
-from rootplex.simulator.groups.grouping import Scan
-from rootplex.simulator.routing.aliases import dma_aliases
-from rootplex.simulator.routing.firmware import Firmware, Source
-from rootplex.simulator.routing.intx import IntxRouter
-from rootplex.simulator.routing.msi import MsiRouter
-from rootplex.simulator.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
-from rootplex.simulator.routing.stream import StreamRouter
+from rootplex.simulator.firmware.routing.aliases import dma_aliases
+from rootplex.simulator.firmware.routing.firmware import Firmware, Source
+from rootplex.simulator.firmware.routing.intx import IntxRouter
+from rootplex.simulator.firmware.routing.msi import MsiRouter
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
+from rootplex.simulator.firmware.routing.stream import StreamRouter
+from rootplex.simulator.function import Function, Scan
 
 
 class Way(Struct, frozen=True):

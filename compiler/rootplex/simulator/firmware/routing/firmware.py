@@ -13,9 +13,9 @@ from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
-from rootplex.simulator.firmware import AcpiFirmware, DtFirmware
-from rootplex.simulator.linux.rootbridge import RootBridge
-from rootplex.simulator.routing.routes import Unit, UnitKind
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.routing.routes import Unit, UnitKind
+from rootplex.simulator.function import Root
 
 Source: TypeAlias = Literal["dt", "acpi"]
 
@@ -25,7 +25,7 @@ class DtFacts(Struct, frozen=True, dict=True):
 
     firmware: DtFirmware
 
-    def bridge_of(self, root: RootBridge) -> DtHostBridge | None:
+    def bridge_of(self, root: Root) -> DtHostBridge | None:
         """The node of a root bridge: by path, or (Dom0 booted by ACPI) the enabled one that says
         the same segment and first bus."""
         by_path = self._by_path.get(root.path)
@@ -86,7 +86,7 @@ class AcpiFacts(Struct, frozen=True, dict=True):
     def dmar(self) -> Dmar | None:
         return self.firmware.dmar
 
-    def bridge_of(self, root: RootBridge) -> AcpiHostBridge | None:
+    def bridge_of(self, root: Root) -> AcpiHostBridge | None:
         """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says
         the same segment, and if there are several the same first bus."""
         by_path = self._by_path.get(root.path)
