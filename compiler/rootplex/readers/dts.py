@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """What can hold dtc's words for other files (dtc-lexer.l), and those words where nothing holds them."""
+_DIRECTIVE = re.compile(r"^[ \t]*(?P<word>#[ \t]*(?:include|define|undef|if|ifdef|ifndef))\b", re.MULTILINE)
 _COMPLAINT = re.compile(
     r"(?:Error: )?<stdin>:(?P<line>\d+)\.(?P<column>\d+)(?:-(?:(?P<end_line>\d+)\.)?(?P<end_column>\d+))?"
     r"(?:: (?:FATAL )?ERROR \(\w+\))?:? (?P<text>.*)"
@@ -36,6 +37,9 @@ def compile_dts(text: str, file: str) -> bytes:
     if len(text) > SIZE_LIMIT:
         raise unreadable(file, f"device tree source of more than {SIZE_LIMIT >> 20} MiB")
     text = _alone(text, file)
+    directive = _DIRECTIVE.search(_TOKEN.sub(_blank, text))
+    if directive is not None:
+        raise _unprocessed(text, directive, file)
     with private_folder() as folder:
         command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "out.dtb", "-"]
         try:
@@ -69,6 +73,23 @@ def _alone(text: str, file: str) -> str:
     if word:
         raise _includes(alone, word, file)
     return alone
+
+
+def _blank(token: re.Match[str]) -> str:
+    """A comment or string as spaces, its lines kept."""
+    return re.sub(r"[^\n]", " ", token[0])
+
+
+def _unprocessed(text: str, directive: re.Match[str], file: str) -> Unreadable:
+    """Source of the kernel's kind, which goes through the C preprocessor first."""
+    line = text.count("\n", 0, directive.start("word")) + 1
+    column = directive.start("word") - text.rfind("\n", 0, directive.start("word"))
+    return unreadable(
+        Span(file, line, column, line, column + len(directive["word"])),
+        f"device tree source that is to go through the C preprocessor: it has {directive['word']}",
+        help=f"run `cpp -nostdinc -undef -x assembler-with-cpp -I include {file}` with the kernel's include "
+        "folder, and give what it prints",
+    )
 
 
 def _includes(text: str, word: re.Match[str], file: str) -> Unreadable:

@@ -5,7 +5,7 @@ Why it matters: Linux on arm64 does not bring the bridge up. On x86 it is refuse
 ports still reach 256 bytes of each function: a warning.
 Example: `_SEG` 1 where MCFG has segment 0 only.
 What to do: add an MCFG entry or `_CBA`, or correct the segment. A bridge that is no ECAM cannot be used with
-ACPI.
+ACPI: let `platform.firmware` be `[dt]`.
 Source: Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup, drivers/pci/pci-acpi.c, pci_acpi_setup_ecam_mapping,
 and arch/x86/pci/acpi.c, setup_mcfg_map; Xen xen/arch/x86/x86_64/mmconfig-shared.c, pci_mmcfg_reserved.
 Sources that prove it: MCFG with AML; what AML computes from memory is left alone.
@@ -27,6 +27,7 @@ from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.scope import name_of
+from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.buses import Buses
 from rootplex.simulator.linux.mcfg_quirks import quirk
@@ -57,7 +58,11 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if _is_misnumbered(facts, bridge, segment, buses):
             continue  # segment-differs names the two numbers
-        yield _finding(facts, bridge, segment, buses)
+        described = described_bridge(facts, name_of(facts, bridge.path))
+        if described is not None and not described.config.is_ecam:
+            yield _of_no_ecam(described)
+        else:
+            yield _finding(facts, bridge, segment, buses)
 
 
 def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -> Finding:
@@ -70,7 +75,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
     notes = ["Linux on x86 reaches it by ports, 256 bytes a function"] if x86 else []
     if mcfg_of(facts) is None:
         notes.append("there is no MCFG")
-    warning = (x86 and segment == 0) or not _is_ecam(facts, name)
+    warning = x86 and segment == 0
     return RULE.finding(
         bridge.seg.place if has_seg else bridge.buses_at,
         f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
@@ -97,10 +102,17 @@ def _is_misnumbered(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: B
     )
 
 
-def _is_ecam(facts: Facts, name: str) -> bool:
-    """Whether the description says that there is ECAM at all; yes where there is no description."""
-    described = described_bridge(facts, name)
-    return described is None or described.config.is_ecam
+def _of_no_ecam(bridge: HostBridge) -> Finding:
+    """ECAM is all that MCFG and `_CBA` can name."""
+    return RULE.finding(
+        bridge.config.at("kind"),
+        f"ACPI cannot say where the configuration space of '{bridge.name}' is: it is {bridge.config.kind}",
+        level=Level.WARNING,
+        notes=["Linux does not bring the bridge up by ACPI"],
+        help="let platform.firmware be [dt], or say under 'acpi' what firmware shows in its place",
+        subject=bridge.name,
+        rests_on=(bridge.name, "MCFG"),
+    )
 
 
 def _by_quirk(facts: Facts, segment: int) -> bool:

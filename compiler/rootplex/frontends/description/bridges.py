@@ -28,6 +28,7 @@ from rootplex.model.bridge import (
 from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Iommu
 from rootplex.model.numbers import BusRange
 from rootplex.model.part import Places
+from rootplex.readers.controllers import known_controller
 from rootplex.source.node import Node
 
 _ALL_SIZES = (1, 2, 4)
@@ -105,6 +106,12 @@ def _config(fields: Fields, buses: BusRange) -> ConfigSpace:
             fields.faults.value(fields.node.keys["registers"], missing, help="name the entry that it is in")
         else:
             base, size = block.base, size or block.size
+    compatible = _texts_or(fields, "compatible", (GENERIC[kind],) if kind in GENERIC else ())
+    known = known_controller(compatible)
+    if known is not None and known.config_block is not None and not registers and kind == "windowed":
+        # The driver looks for this one block by name.
+        place = fields.places()
+        registers = (Register(places=place, name=known.config_block, base=base or 0, size=size or needed),)
     return ConfigSpace(
         places=fields.places(),
         kind=kind,  # type: ignore[arg-type]  # the schema's enum
@@ -113,7 +120,7 @@ def _config(fields: Fields, buses: BusRange) -> ConfigSpace:
         sizes=fields.numbers("sizes", 1, 8) or _ALL_SIZES,
         sizes_root_bus=fields.numbers("sizes_root_bus", 1, 8),
         special=tuple(_special(each, buses) for each in fields.maps("special")),
-        compatible=_texts_or(fields, "compatible", (GENERIC[kind],) if kind in GENERIC else ()),
+        compatible=compatible,
         registers=registers,
     )
 
