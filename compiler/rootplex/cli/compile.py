@@ -25,9 +25,9 @@ from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.model.platform import Platform
 from rootplex.report.words import counted
 from rootplex.source.finding import Finding, Level, Unreadable
+from rootplex.source.rules import QEMU_MODEL
 from rootplex.tools.versions import iasl_version
 
-NO_DEVICE = "RPX0015"
 DESPITE = "(--despite-errors writes it all the same)"
 
 
@@ -170,7 +170,9 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
     if platform.base == "none":
         return ()
     _, refused = arguments(platform)
-    return tuple(dict.fromkeys(each.subject for each in refused if each.subject and each.code == NO_DEVICE))
+    return tuple(
+        dict.fromkeys(each.subject for each in refused if each.subject and each.code == QEMU_MODEL.code)
+    )
 
 
 def _result(job: Job, platform: Platform, findings: tuple[Finding, ...]) -> Result:

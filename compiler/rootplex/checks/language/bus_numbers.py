@@ -17,6 +17,7 @@ from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge, Override
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
+from rootplex.source.rules import INVALID_VALUE
 
 RULE = Rule(
     code="RPX0023",
@@ -60,4 +61,6 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _is_read_wrong(facts: Facts, at: Place) -> bool:
     """Whether one of the two numbers is no bus at all: that was said, and another one stands for it."""
-    return isinstance(at, Span) and any(each.code == "RPX0006" and at.holds(each.at) for each in facts.found)
+    return isinstance(at, Span) and any(
+        each.code == INVALID_VALUE.code and at.holds(each.at) for each in facts.found
+    )

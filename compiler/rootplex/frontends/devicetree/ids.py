@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from rootplex.formats.idruns import RIDS
 from rootplex.frontends.devicetree.controllers import ControllerBook
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMap, RidMapEntry
 from rootplex.source.node import Node
-
-_RIDS = 1 << 16
 
 
 def msi_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | None:
@@ -101,6 +100,6 @@ def _why_not(entry: RidMapEntry) -> str | None:
         return "its target takes no id"
     if any(entry.output[1:]):
         return f"its id has {len(entry.output)} cells, and the language's ids are one number"
-    if entry.rid_base >= _RIDS or not 1 <= entry.length <= _RIDS:
+    if entry.rid_base >= RIDS or not 1 <= entry.length <= RIDS:
         return "it covers no requester id that there can be"
     return None
