@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi._tables import iort_of
+from rootplex.checks.acpi._tables import iort_of, takes_iort
 from rootplex.checks.agreement._parties import (
     both,
     common_buses,
@@ -19,15 +19,17 @@ from rootplex.checks.agreement._parties import (
     laid_to,
     said,
 )
-from rootplex.checks.causes import map_of
+from rootplex.checks.causes import WRONG_MAP, map_of
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts, Joined
+from rootplex.checks.ids._maps import has_placeholders
 from rootplex.checks.rule import Rule
 from rootplex.formats.idruns import differences
-from rootplex.readers.acpi.iort_ids import root_complex
+from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.idruns import Way, identity, iort_runs
-from rootplex.source.finding import Finding
+from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs
+from rootplex.source.finding import Finding, Level
 
 TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Way, ...] | None]
 
@@ -60,7 +62,94 @@ class Difference(Struct, frozen=True):
         return (self.tree.target, self.iort.target) if alike else None
 
 
-def map_differences(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
+STREAMS_DIFFER = Rule(
+    code="RPX0806",
+    name="streams-differ",
+    level=Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0801", "RPX0803"),
+    covers=("LNX-47",),
+)
+
+
+def _stream_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
+    if bridge.iommu_map is None:
+        return (identity(buses, None, bridge.place()),)
+    return dt_runs(bridge.iommu_map, buses)
+
+
+STREAMS = IdMap(
+    key="iommu",
+    id_name="StreamID",
+    tree_kinds=("smmu-v2", "smmu-v3"),
+    iort_types=SMMU_TYPES,
+    ways=("iommu",),
+    tree_runs=_stream_runs,
+)
+
+
+@check(STREAMS_DIFFER)
+def streams_differ(facts: Facts) -> Iterator[Finding]:
+    """streams-differ
+
+    What it finds: requester ids with another StreamID, or another SMMU, by `iommu-map` than by IORT.
+    Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
+    go astray. Both are compared as functions over the bus range, after masks and through both steps of
+    IORT.
+    Example: `iommu-map` adds 0x10000, the IORT mapping does not.
+    What to do: write the same map.
+    Source: Linux drivers/of/base.c, of_map_id, and drivers/acpi/arm64/iort.c, iort_node_map_id. Sources
+    that prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
+    """
+    if takes_iort(facts) and not has_placeholders(facts):
+        yield from _differing(facts, STREAMS_DIFFER, STREAMS)
+
+
+DEVICE_IDS_DIFFER = Rule(
+    code="RPX0807",
+    name="device-ids-differ",
+    level=Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0801", "RPX0803", "RPX0806"),
+    covers=("LNX-47",),
+)
+
+
+def _device_id_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
+    if bridge.msi_map is not None:
+        return dt_runs(bridge.msi_map, buses)
+    parents = [each for each in bridge.msi_parent if each.target is not None]
+    if parents:
+        return (identity(buses, parents[0].target, parents[0].place),)
+    return (identity(buses, None, bridge.place()),)
+
+
+DEVICE_IDS = IdMap(
+    key="msi",
+    id_name="DeviceID",
+    tree_kinds=("its",),
+    iort_types=ITS_TYPES,
+    ways=("msi", "iommu"),
+    tree_runs=_device_id_runs,
+)
+
+
+@check(DEVICE_IDS_DIFFER)
+def device_ids_differ(facts: Facts) -> Iterator[Finding]:
+    """device-ids-differ
+
+    What it finds: requester ids with another DeviceID, or another ITS, by `msi-map` than by IORT.
+    Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
+    go astray. Both are compared as functions over the bus range, after masks and through both steps of
+    IORT.
+    Example: `msi-map` adds 0x10000, the IORT mapping does not.
+    What to do: write the same map.
+    Source: Linux drivers/of/base.c, of_map_id, and drivers/acpi/arm64/iort.c, iort_node_map_id. Sources
+    that prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
+    """
+    if takes_iort(facts):
+        yield from _differing(facts, DEVICE_IDS_DIFFER, DEVICE_IDS)
+
+
+def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
     """A finding for each bridge whose maps differ; one for all that differ in one unit's address."""
     by_units: dict[object, list[Difference]] = {}
     for each in _differences(facts, map):
