@@ -27,7 +27,7 @@ from typing import Any
 
 from msgspec import Struct, field
 from tests.simulator.xen.recorded_machine import Json, Player
-from tests.simulator.xen.test_real_answers import MACHINES, SEQUENCES, TREES, booted
+from tests.simulator.xen.test_real_answers import FAULTS, MACHINES, SEQUENCES, TREES, booted
 
 from rootplex.known.xen import DEFAULT, VERSIONS
 
@@ -83,7 +83,7 @@ def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[
 def recorded() -> Iterator[Tally]:
     """The tests' sequences and trees."""
     sequences = Tally(name="recorded sequences")
-    for case in SEQUENCES:
+    for case in (*SEQUENCES, *FAULTS):
         compare(sequences, Player(MACHINES[case["mode"]]), case["steps"], case["real"], case["name"])
     yield sequences
     trees = Tally(name="recorded trees")

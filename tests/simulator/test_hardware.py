@@ -84,6 +84,30 @@ def test_outside_every_bridge_is_a_bus_error() -> None:
         hardware.read(BASE + 2, 4)
 
 
+def test_eight_bytes_are_two_of_four_the_lower_first() -> None:
+    """A processor may load and store 64 bits of ECAM; the fabric knows accesses of up to four bytes."""
+    hardware = Image().bridge(base=BASE, last_bus=3).function("f", Page().bar(0, 16 << 10)).hardware()
+    assert hardware.read(BASE, 8) == hardware.read(BASE, 4) | hardware.read(BASE + 4, 4) << 32
+    seen: list[tuple[str, int, int, int]] = []
+    hardware.tracer = lambda *access: seen.append(access)
+    hardware.write(BASE + 0x10, 8, 0x1_FFFF_FFFF)
+    assert seen == [("write", BASE + 0x10, 4, 0xFFFFFFFF), ("write", BASE + 0x14, 4, 1)]
+    assert hardware.read(BASE + 0x10, 8) == 0xFFFFC000
+    assert hardware.read(at(3, 0, 0), 8) == 0xFFFFFFFF_FFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("address", "size"), [(BASE + 4, 8), (BASE + 1, 8), (BASE, 3), (BASE, 16), (BASE, 0)]
+)
+def test_what_no_bus_carries_is_a_bus_error(address: int, size: int) -> None:
+    hardware = Image().bridge(base=BASE, last_bus=3).function("f", Page()).hardware()
+    with pytest.raises(BusError):
+        hardware.read(address, size)
+    with pytest.raises(BusError):
+        hardware.write(address, size, 0)
+    assert hardware.port_read(0xCFC, 8) == 0xFFFFFFFF_FFFFFFFF
+
+
 def test_bar_sizing() -> None:
     """PCI Local Bus 3.0 §6.2.5.1: write ones, read back the size mask and the type bits."""
     page = Page().bar(0, 16 << 10).bar(2, 1 << 33, kind=0xC).bar(4, 32, kind=1)

@@ -1,7 +1,8 @@
 """The machine of recorded answers: configuration pages as the real Xen's QEMU had them, and a player.
 
-`recorded/sequences.jsonl.xz` and `recorded/trees.jsonl.xz` are what a real Xen 4.23-unstable
-(c447b730, x86 and arm64, 2026-11-28) answered; the first line of the sequences holds the machines.
+`recorded/sequences.jsonl.xz`, `recorded/faults.jsonl.xz` and `recorded/trees.jsonl.xz` are what a real Xen
+4.23-unstable (c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the
+machines.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ TOLD = (
 FIRST, *SEQUENCES = lines("sequences")
 MACHINES: Json = FIRST["machines"]
 TREES = list(lines("trees"))
+AMD, *FAULTS = lines("faults")
+MACHINES |= AMD["machines"]
 
 
 @pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: f"{case['mode']}-{case['name']}")
@@ -35,6 +37,21 @@ def test_a_sequence_of_hypercalls(case: Json) -> None:
         assert player.step(name, fields) == answer, f"step {number}: {name} {fields}"
         if answer == "crash":
             break
+
+
+@pytest.mark.parametrize("case", FAULTS, ids=lambda case: f"{case['mode']}-{case['name']}")
+def test_after_a_failed_call(case: Json) -> None:
+    """Directed sequences around memory that Xen frees while it is still linked, and AMD-Vi's ones. Silence
+    is a hypercall from which the real Xen did not come back."""
+    player = Player(MACHINES[case["mode"]])
+    for number, ((name, fields), answer) in enumerate(zip(case["steps"], case["real"], strict=True)):
+        simulated = player.step(name, fields)
+        if answer == "silence":
+            assert simulated == "crash"
+            assert player.xen.crash is not None
+            assert player.xen.crash.kind == "endless loop"
+        else:
+            assert simulated == answer, f"step {number}: {name} {fields}"
 
 
 def hosts(tree: Tree) -> dict[str, dict[str, str]]:

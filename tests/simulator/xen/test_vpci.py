@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
-from tests.simulator.xen.test_hypercalls import VIRT
+from tests.simulator.xen.test_hypercalls import VIRT, x86
 from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, add, arm, domctl
 
 from rootplex.simulator.xen.machine import Xen
@@ -245,3 +245,18 @@ def test_resizable_bars() -> None:
         assert bar.size == (1 << 20 if command else 1 << 20 + code)
     assert slugs == ["rebar-mapped", "rebar-size"]
     assert page.read(0x108, 4) == 3 << 8 | 1 << 5
+
+
+def test_a_refused_assignment_leaves_dom0_without_the_emulation() -> None:
+    """Xen takes Dom0's emulation down before its driver refuses: no host bridge goes to a guest. The device
+    stays Dom0's, which reaches it unfiltered from then on."""
+    bridge = nic().put(0x0A, 2, 0x0600)
+    xen = x86({0: bridge, 8: nic()}, vpci=True)
+    assert xen.vpci is not None
+    guest = xen.create_domain("guest")
+    assert {record.rid for record in xen.vpci.devices} == {0, 8}
+    assert domctl(xen, "assign_device", guest, 0) == -1
+    assert {record.rid for record in xen.vpci.devices} == {8}
+    assert "emulation-lost" in {notice.slug for notice in xen.notices}
+    xen.vpci.write(0, 0, 0, 0x10, 4, 0xFFFFFFFF)
+    assert bridge.read(0x10, 4) == 0xFFFFC000
