@@ -13,6 +13,9 @@ from rootplex.tools.signals import end_at_once, handled_by
 COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "descriptions to device trees, ACPI tables and hardware images"),
     "check": ("check", "compile in memory, simulate Xen and Dom0, report"),
+    "new": ("new", "a first description to edit, from a machine, a bundled board or firmware's files"),
+    "boards": ("boards", "the bundled descriptions"),
+    "models": ("models", "the devices that are known by name"),
     "import": ("import_", "a device tree, ACPI tables or a snapshot to a description"),
     "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
     "diff": ("diff", "two boards, or two versions of one, by what changes for whoever runs them"),

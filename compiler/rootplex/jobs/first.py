@@ -1,0 +1,83 @@
+"""`new`: a commented first description, of a machine of QEMU's, a bundled board or firmware's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Struct
+
+MAX_BRIDGES = 4
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """A machine of QEMU's to begin with: where its configuration spaces and windows lie, what refers to its
+    controllers, the slot of the first port. `stride`s are from one bridge to the next."""
+
+    arch: str
+    base: str
+    config: int
+    mem32: str
+    mem32_at: int
+    mem32_stride: int
+    mem64: str
+    mem64_at: int
+    mem64_stride: int
+    lines: tuple[str, ...]
+    slot: int
+    guests: str
+
+
+MACHINES = {
+    "qemu-virt": Machine(
+        arch="arm64",
+        base="qemu-virt",
+        config=0x40_1000_0000,
+        mem32="128MiB",
+        mem32_at=0x1000_0000,
+        mem32_stride=0x800_0000,
+        mem64="64GiB",
+        mem64_at=0x80_0000_0000,
+        mem64_stride=0x10_0000_0000,
+        lines=("msi: {controller: its}", "iommu: {unit: smmu}"),
+        slot=2,
+        guests="xen: {guests: [{name: guest, devices: [nic1]}]}",
+    ),
+}
+"""The machines that `new` asks for."""
+
+
+class _Bridge(Struct, frozen=True, kw_only=True):
+    name: str
+    segment: int
+    first: int
+    last: int
+    config: int
+    mem32: int
+    mem64: int
+
+
+def first_description(name: str, machine: str, bridges: int) -> str:
+    """The text: so many host bridges (1 to 4), each a segment of its own, that share the buses evenly."""
+    facts = MACHINES[machine]
+    buses = 0x100 // bridges
+    made = [
+        _Bridge(
+            name="main" if i == 0 else f"segment{i}",
+            segment=i,
+            first=i * buses,
+            last=(i + 1) * buses - 1,
+            config=facts.config + (i * buses << 20),
+            mem32=facts.mem32_at + i * facts.mem32_stride,
+            mem64=facts.mem64_at + i * facts.mem64_stride,
+        )
+        for i in range(bridges)
+    ]
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return templates.get_template("first.yaml.j2").render(name=name, machine=facts, bridges=made)
