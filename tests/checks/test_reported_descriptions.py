@@ -27,6 +27,19 @@ def test_a_windowed_bridge_is_advised_to_leave_acpi_out(checkout: Path) -> None:
     assert findings_of(changed(text, ("arch: arm64}", "arch: arm64, firmware: [dt]}"))) == ()
 
 
+@pytest.mark.parametrize(
+    ("compatible", "said"),
+    [("[linux,dummy-virt]", ["RPX0026"]), ('["linux,dummy-virt"]', []), ('["v,board", soc]', ["RPX0026"])],
+)
+def test_a_compatible_without_quotes_is_two_strings(checkout: Path, compatible: str, said: list[str]) -> None:
+    text = (checkout / "tests/cases/conformance/its-parent-true.yaml").read_text(encoding="utf-8")
+    found = findings_of(changed(text, ('["vendor,board"]', compatible)))
+    assert [each.code for each in found] == said
+    if said:
+        assert found[0].help is not None
+        assert "dummy-virt" not in compatible or '"linux,dummy-virt"' in found[0].help
+
+
 @pytest.mark.parametrize("kind", ["windowed", "cam"])
 def test_a_bridge_of_either_kind_that_acpi_cannot_name(checkout: Path, kind: str) -> None:
     text = (checkout / "tests/cases/reports/yaml/windowed-and-acpi.yaml").read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ CHECKS: dict[str, Needs] = {
     "language.bus_numbers": "description",
     "language.impossible_key": "description",
     "language.sriov_numbers": "description",
+    "language.compatible_parted": "description",
     "language.expectation_failed": "simulation",
     # 01 windows and ECAM
     "windows.overlaps:registers_over_memory": "artifacts",

@@ -37,7 +37,7 @@ def test_a_gicv2_with_a_message_frame() -> None:
     assert controller["reg"] == (0, 0x2C01_0000, 0, 0x1000, 0, 0x2C02_F000, 0, 0x2000)
     assert controller["interrupts"] == (1, 9, 4)  # a PPI, level-high, as in arm,gic.yaml's example
     assert (controller["#interrupt-cells"], controller["#address-cells"]) == ((3,), (2,))
-    frame = nodes["/interrupt-controller@2c010000/msi-controller@2c1c0000"]
+    frame = nodes["/interrupt-controller@2c010000/v2m@2c1c0000"]
     assert frame["compatible"] == ("arm,gic-v2m-frame",)
     assert (frame["arm,msi-base-spi"], frame["arm,msi-num-spis"]) == ((64,), (96,))
     assert nodes["/pcie@4010000000"]["msi-map"] == (0, *frame["phandle"], 0, 0x1_0000)

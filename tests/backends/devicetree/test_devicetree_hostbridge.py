@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.backends.devicetree.dtc_text import Properties, checked, phandles, rows
 from tests.backends.platforms import (
     ECAM,
@@ -20,6 +21,7 @@ from tests.backends.platforms import (
     platform,
     smmu,
     window,
+    xen,
 )
 
 from rootplex.backends.devicetree import device_tree
@@ -218,12 +220,22 @@ def test_an_id_has_as_many_cells_as_its_iommu_takes(width: int, row_width: int) 
     assert rows(node["iommu-map"], row_width) == [(0x100, phandle, 7, *(0,) * (width - 1), 1)]
 
 
-def test_an_msi_parent_stands_alone_and_its_controller_takes_no_cells() -> None:
+def test_an_msi_parent_has_the_cells_that_an_its_asks_for() -> None:
+    """Binding arm,gic-v3.yaml: an ITS has #msi-cells; booted with 6.1, 6.12 and 7.2: `<&its 0>` works."""
     node, nodes = node_of(host_bridge(msi=msi(parent=True)))
+    controller = nodes["/interrupt-controller@8000000/msi-controller@8080000"]
+    assert controller["#msi-cells"] == (1,)
+    assert node["msi-parent"] == (*controller["phandle"], 0)
+    assert "msi-map" not in node
+
+
+def test_for_the_first_6_1_an_msi_parent_stands_alone_and_its_controller_takes_no_cells() -> None:
+    """Linux 6.1 drivers/of/irq.c, of_msi_get_domain: with #msi-cells only for platform devices."""
+    old = replace(xen(), dom0=replace(xen().dom0, kernel="linux-6.1-vanilla"))
+    node, nodes = node_of(host_bridge(msi=msi(parent=True)), xen=old)
     controller = nodes["/interrupt-controller@8000000/msi-controller@8080000"]
     assert node["msi-parent"] == controller["phandle"]
     assert "#msi-cells" not in controller
-    assert "msi-map" not in node
 
 
 def test_switched_off_is_said() -> None:

@@ -30,7 +30,7 @@ _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 class Controllers(Struct, frozen=True):
     """Those of a platform that a device tree can have, by name.
 
-    `shown` are the ones that its tree has; `plain` the MSI controllers that a bridge names in `msi-parent`;
+    `shown` are the ones that its tree has; `plain` the MSI controllers that have no #msi-cells;
     `default` is the interrupt controller that the root names: a GIC (the base machine's before
     others), else the first vendor's.
     """
@@ -67,7 +67,12 @@ class Controllers(Struct, frozen=True):
     def msi_parent_cells(self, name: str) -> int:
         """Cells behind an MSI controller in `msi-parent`: its #msi-cells, none where it has no such."""
         controller = self.shown[name]
-        return (controller.cells or 0) if isinstance(controller, DtNode) else 0
+        if isinstance(controller, DtNode):
+            return controller.cells or 0
+        return int(isinstance(controller, Its) and name not in self.plain)
+
+
+VANILLA_6_1 = "linux-6.1-vanilla"
 
 
 def controllers(platform: Platform) -> Controllers:
@@ -87,7 +92,8 @@ def controllers(platform: Platform) -> Controllers:
         and (not isinstance(each, DtNode) or each.parent in names)
         and not (isinstance(each, SmmuV3) and each.built_in and each.name not in used)
     }
-    plain = frozenset(bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
+    parents = (bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
+    plain = frozenset(parents if platform.xen.dom0.kernel == VANILLA_6_1 else ())
     top = [
         each
         for each in platform.interrupt_controllers
@@ -183,14 +189,15 @@ def _msi(frame: Its | GicV2m, known: Controllers) -> Node:
             cells("arm,msi-num-spis", frame.spi_count, source=frame.at("spi_count")),
         )
     elif frame.name in known.plain:
-        # Linux 6.1 takes a bridge's `msi-parent` only at a controller without #msi-cells
+        # The first 6.1 takes a bridge's `msi-parent` only at a controller without #msi-cells
         # (drivers/of/irq.c:of_msi_get_domain); a map reads one cell all the same.
         own = (text("compatible", "arm,gic-v3-its"),)
     else:
         own = (text("compatible", "arm,gic-v3-its"), cells("#msi-cells", 1))
+    kind = "v2m" if isinstance(frame, GicV2m) else "msi-controller"
     return _node(
         frame,
-        f"msi-controller@{frame.base:x}",
+        f"{kind}@{frame.base:x}",
         (*own, _reg(frame, frame.base, frame.size), flag("msi-controller")),
     )
 
