@@ -17,7 +17,7 @@ from rootplex.source.place import Span
 VERSION = 1
 SECTIONS = ("machine", "boot", "bridges", "functions", "groups", "iomem", "ioports", "messages", "firmware")
 
-LIMIT = 64 << 20
+LIMIT = 12 << 20
 """Characters of a text that are looked at."""
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bc|\r|\x00")

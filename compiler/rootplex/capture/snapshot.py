@@ -23,7 +23,7 @@ from rootplex.model.numbers import BusRange, Sbdf
 from rootplex.source.finding import unreadable
 
 _CONFIG_LIMIT = 4096
-_FIRMWARE_LIMIT = 64 << 20  # bytes of a device tree and all tables together
+_FIRMWARE_LIMIT = 16 << 20  # bytes of a device tree and all tables together
 _ROW = re.compile(r"[0-9a-f]{1,7}")
 _ROW_BYTES = 16
 _BRIDGE = re.compile(r"pci([0-9a-f]{4,8}):([0-9a-f]{2})")

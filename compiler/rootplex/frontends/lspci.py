@@ -22,6 +22,7 @@ _HEAD = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7]) 
 _ROW = re.compile(r"([0-9a-f]{2,3}): ((?:[0-9a-f]{2} ?){1,16})\s*")
 _HEADER = 64
 _LIMIT = 4096
+TEXT_LIMIT = 16 << 20
 
 
 class Listed(Struct, frozen=True):
@@ -50,7 +51,10 @@ def is_lspci(text: str) -> bool:
 
 
 def read_lspci(text: str, file: str) -> tuple[Listed, ...]:
-    """The functions with at least a header of bytes; Unreadable where there is none."""
+    """The functions with at least a header of bytes; Unreadable where there is none, and for more than
+    16 MiB: a thousand functions whole."""
+    if len(text) > TEXT_LIMIT:
+        raise unreadable(file, f"lspci text of more than {TEXT_LIMIT >> 20} MiB")
     found: dict[str, Listed] = {}
     head: tuple[int, int, int, Span] | None = None
     data = bytearray()

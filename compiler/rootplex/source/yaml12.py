@@ -20,9 +20,9 @@ from rootplex.source.finding import UNREADABLE, Finding, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 4 << 20
 MAX_DEPTH = 100
-MAX_NODES = 3_000_000
+MAX_NODES = 100_000
 
 # PyYAML's stubs call every mark optional; events of a parsed text always have both.
 _Mark: TypeAlias = Any

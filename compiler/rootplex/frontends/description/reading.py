@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.refused import finding_of, told_once, without
@@ -13,7 +14,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.node import Node
 from rootplex.source.schema import platform_schema
-from rootplex.source.schema_faults import violations
+from rootplex.source.schema_faults import Violation, violations
 from rootplex.source.yaml12 import load_yaml
 
 
@@ -43,12 +44,25 @@ def description_of(document: Node, file: str) -> Description:
     found = violations(document.plain(), schema)
     sound: Node | None = document
     if found:
-        faults.found.extend(finding_of(violation, document) for violation in told_once(found))
+        faults.found.extend(_told(found, document))
         sound = without(document, found)
     if sound is None:
         return Description(document, None, tuple(faults.found), names)
     platform = build_platform(Fields(sound, faults), file)
     return Description(document, platform, tuple(faults.found), names)
+
+
+FAULTS_LIMIT = 1000
+"""How many faults of a description's form are told: nobody reads more."""
+
+
+def _told(found: Sequence[Violation], document: Node) -> list[Finding]:
+    """A finding each; the last one says how many there are beside."""
+    findings = [finding_of(violation, document) for violation in told_once(found[:FAULTS_LIMIT])]
+    if len(found) > FAULTS_LIMIT:
+        more = f"{len(found) - FAULTS_LIMIT:,} more faults of the description's form are not told"
+        findings[-1] = replace(findings[-1], notes=(*findings[-1].notes, more))
+    return findings
 
 
 def _names(document: Node) -> Iterable[str]:

@@ -6,6 +6,7 @@ too. What is no table in a folder or archive is passed over; a damaged table is 
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rootplex.readers.acpi.header import HEADER_SIZE, Table, read_table, split_tables
+from rootplex.readers.acpi.header import HEADER_SIZE, TABLES_LIMIT, Table, read_table, split_tables
 from rootplex.readers.archives import FILES_LIMIT, is_archive, members
 from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.readers.problem import Problem
@@ -86,6 +87,8 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
                 continue
             counts[table.signature] += 1
             tables.append(table.numbered(counts[table.signature]))
+            if len(tables) > TABLES_LIMIT:
+                raise unreadable(file, f"more than {TABLES_LIMIT} ACPI tables")
     if not tables:
         reason = f": {problems[0].text}" if problems else ""
         raise unreadable(file, f"no ACPI table in it{reason}")
@@ -96,7 +99,8 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
     """The tables of acpidump's text; a section whose bytes have a gap is cut there."""
     name: str | None = None
     body = bytearray()
-    for line in data.decode("latin-1").splitlines():
+    for raw in io.BytesIO(data):
+        line = raw.decode("latin-1").rstrip("\r\n")
         if section := _SECTION.match(line):
             if name is not None:
                 yield file, bytes(body)

@@ -58,6 +58,8 @@ class Table(Struct, frozen=True):
 
 
 SIZE_LIMIT = 16 << 20
+TABLES_LIMIT = 4096
+"""Of one source; a machine has up to 512."""
 _HEADER = struct.Struct("<4sIBB6s8sI4sI")
 
 
@@ -113,5 +115,7 @@ def split_tables(data: bytes, file: str) -> tuple[Table, ...]:
         table = read_table(data[at : at + max(length, HEADER_SIZE)], file)
         counts[table.signature] += 1
         found.append(table.numbered(counts[table.signature]))
+        if len(found) > TABLES_LIMIT:
+            raise unreadable(file, f"more than {TABLES_LIMIT} ACPI tables")
         at += table.length
     return tuple(found)
