@@ -13,6 +13,7 @@ from msgspec import Struct
 from rootplex.backends.devicetree.tree import Node, Part, Property, Ref, Tree, Word
 from rootplex.backends.text import environment as text_environment
 from rootplex.formats.devicetree import DECIMAL_BELOW
+from rootplex.source.printable import one_line
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _WIDTH = 100
@@ -105,4 +106,4 @@ def _string(value: str) -> str:
 
 def _comment(value: str) -> str:
     """One line of text that ends no comment."""
-    return " ".join(value.split()).replace("*/", "* /")
+    return one_line(" ".join(value.split())).replace("*/", "* /")
