@@ -1,6 +1,7 @@
 """Random topologies on a real kernel, beside the simulation: the figures of the README.
 
     python -m bench.boots [--arch arm64|x86_64] [--topologies N] [--seed S] [--profile linux-6.1] [--first M]
+        [--themes]
 
 One boot each; of arm64's two in three by device tree and one by ACPI. Exit status 1 with a difference.
 """
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--arch", choices=tuple(TOPOLOGIES), help="default: both")
     parser.add_argument("--topologies", type=int, help=f"of each (default: {TOPOLOGIES})")
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--themes", action="store_true", help="around a theme each (arm64)")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--profile", choices=tuple(SUITES), default=TO_BOOT)
     arguments = parser.parse_args()
@@ -35,7 +37,13 @@ def main() -> int:
             kernel = kernels.newest(cache, arch, arguments.profile)
             start = time.monotonic()
             numbers = range(arguments.first, arguments.first + (arguments.topologies or count))
-            boots = random_boots(arguments.seed, numbers, kernel, lambda line: print(line, flush=True))
+            boots = random_boots(
+                arguments.seed,
+                numbers,
+                kernel,
+                lambda line: print(line, flush=True),
+                themes=arguments.themes and arch == "arm64",
+            )
             sums = totals(boots)
             differences += sums["differences"]
             seconds = time.monotonic() - start

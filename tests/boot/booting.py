@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 from msgspec.structs import asdict
+from tests.boot.random_themes import THEMES, themed
 from tests.boot.random_topologies import Description, description, smaller, x86_description
 
 from rootplex.jobs.describe import read_checked
@@ -33,11 +34,18 @@ def firmware_of(arch: Arch, number: int) -> Firmware:
     return "acpi" if arch == "x86_64" or number % 3 == 2 else "dt"
 
 
-def random_description(arch: Arch, seed: int, number: int) -> Description:
-    """The topology of that number."""
+def random_description(arch: Arch, seed: int, number: int, *, themes: bool = False) -> Description:
+    """The topology of that number; `themes`: the one around a theme (arm64)."""
+    if themes:
+        return themed(seed, number, themed_firmware(number))
     if arch == "x86_64":
         return x86_description(seed, number)
     return description(seed, number, firmware_of(arch, number))
+
+
+def themed_firmware(number: int) -> Firmware:
+    """Every third round of themes boots by ACPI."""
+    return "acpi" if number // len(THEMES) % 3 == 2 else "dt"
 
 
 def platform_of(whole: Description) -> Platform:
@@ -111,14 +119,15 @@ def figures_of(compared: Comparison) -> dict[str, int]:
 
 
 def random_boots(
-    seed: int, numbers: range, kernel: Kernel, told: Callable[[str], None]
+    seed: int, numbers: range, kernel: Kernel, told: Callable[[str], None], *, themes: bool = False
 ) -> list[dict[str, int]]:
     """Boot the topologies of these numbers for the kernel's architecture; the figures of each."""
     found = []
     for number in numbers:
-        compared, text = boot_random(random_description(kernel.arch, seed, number), kernel)
+        whole = random_description(kernel.arch, seed, number, themes=themes)
+        compared, text = boot_random(whole, kernel)
         figures = figures_of(compared)
-        firmware = firmware_of(kernel.arch, number)
+        (firmware,) = whole["platform"].get("firmware", ("acpi",))
         told(f"{kernel.arch} {number} {firmware}: {text.splitlines()[-1]}" if compared.agreed else text)
         found.append(figures)
     return found

@@ -163,16 +163,22 @@ def hot_plug(rng: random.Random, whole: Description) -> None:
 
 
 def virtual(rng: random.Random, whole: Description) -> None:
-    """Virtual functions that reach other buses, on most endpoints."""
-    for device in _each(whole):
-        if device["type"] in ("endpoint", "integrated-endpoint") and rng.random() < 0.6:
-            device["sriov"] = {
-                "total": rng.choice((1, 4, 16, 64)),
-                "offset": rng.choice((1, 8, 0x80, 0x100, 0x200)),
-                "stride": rng.choice((1, 2, 0x40, 0x100)),
-                "vf_id": 0x300,
-            }
+    """Virtual functions that reach other buses, on most endpoints and one integrated endpoint a bridge."""
     for bridge in whole["host_bridges"]:
+        integrated = True
+        for device in walk(bridge["devices"]):
+            device.pop("sriov", None)
+            apart = device["type"] == "integrated-endpoint"  # beside others on its bus
+            if device.get("fn", 0) or not ((apart and integrated) or device["type"] == "endpoint"):
+                continue
+            integrated = integrated and not apart
+            if rng.random() < 0.7:
+                device["sriov"] = {
+                    "total": rng.choice((1, 4, 16, 64)),
+                    "offset": rng.choice((0x100, 0x200) if apart else (8, 0x80, 0x100, 0x200)),
+                    "stride": rng.choice((1, 2, 0x40, 0x100)),
+                    "vf_id": 0x300,
+                }
         wanted = needed(bridge["devices"])
         bridge["bus_range"] = [0, max(1, min(wanted + 2, 40) - rng.choice((0, 0, 0, 6))) - 1]
 

@@ -20,7 +20,10 @@ from tests.boot.booting import (
     platform_of,
     random_description,
     smallest,
+    themed_firmware,
 )
+from tests.boot.random_themes import THEMES
+from tests.boot.random_themes import themed as themed_description
 from tests.boot.random_topologies import description, x86_description
 
 from rootplex.jobs.qemu.preparation import prepare
@@ -38,6 +41,9 @@ NEWER = 6
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     count = metafunc.config.getoption("--topologies")
     counts = {"arm64": count, "x86_64": -(-count * TOPOLOGIES["x86_64"] // TOPOLOGIES["arm64"])}
+    if "themed" in metafunc.fixturenames:
+        rounds = -(-count // TOPOLOGIES["arm64"])
+        metafunc.parametrize("themed", range(rounds * len(THEMES)))
     for name, first, step in (("number", 0, 1), ("sixth", 1, NEWER)):
         if name in metafunc.fixturenames:
             cases = [(arch, each) for arch, most in counts.items() for each in range(first, most, step)]
@@ -73,12 +79,29 @@ def test_a_kernel_that_keeps_firmwares_bus_numbers_on_a_device_tree(
     _boot("arm64", 2026, 39, "linux-6.12", kernel, machine, record_property)
 
 
-def _boot(
-    arch: Arch, seed: int, number: int, profile: str, kernel: Kernels, machine: Machine, record: Record
+@pytest.mark.boot
+def test_a_kernel_sees_what_is_simulated_around_a_theme(
+    seed: int, themed: int, kernel: Kernels, machine: Machine, record_property: Record
 ) -> None:
-    machine(arch, firmware_of(arch, number))
+    """Firmware's bus numbers, masks, SMMUs, hot-plug ports, SR-IOV, ARI, buses that run out, words of
+    pci=."""
+    _boot("arm64", seed, themed, "linux-7.2", kernel, machine, record_property, themes=True)
+
+
+def _boot(
+    arch: Arch,
+    seed: int,
+    number: int,
+    profile: str,
+    kernel: Kernels,
+    machine: Machine,
+    record: Record,
+    *,
+    themes: bool = False,
+) -> None:
+    machine(arch, themed_firmware(number) if themes else firmware_of(arch, number))
     booted = kernel(arch, profile)
-    whole = random_description(arch, seed, number)
+    whole = random_description(arch, seed, number, themes=themes)
     compared, text = boot_random(whole, booted)
     record("figures", figures_of(compared))
     if not compared.agreed:
@@ -106,3 +129,15 @@ def test_the_same_seed_makes_the_same_topology() -> None:
     assert description(1, 7, "dt") != description(2, 7, "dt")
     assert x86_description(1, 7) == x86_description(1, 7)
     assert x86_description(1, 7) != x86_description(2, 7)
+    assert themed_description(1, 7, "dt") == themed_description(1, 7, "dt")
+    assert themed_description(1, 7, "dt") != themed_description(2, 7, "dt")
+
+
+def test_each_theme_makes_descriptions_without_faults() -> None:
+    """Also what it is about: several SMMUs, slots, VFs, words of the command line."""
+    wholes = [themed_description(5, number, "dt") for number in range(2 * len(THEMES))]
+    platforms = [platform_of(whole) for whole in wholes]
+    assert any(len(platform.iommus) > 1 for platform in platforms)
+    assert any(device.hotplug for platform in platforms for _, device in platform.walk())
+    assert any(device.sriov for platform in platforms for _, device in platform.walk())
+    assert any(platform.bootargs for platform in platforms)

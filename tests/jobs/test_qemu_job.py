@@ -103,6 +103,15 @@ def test_a_prefetchable_window_is_told_in_every_form_of_the_kernels_log(end: str
     assert plain[4] is None
 
 
+def test_a_group_that_is_left_to_chance_is_not_compared() -> None:
+    """Either of two functions has it."""
+    chance = replace(ALONE, groups=frozenset(), undetermined=frozenset(ALONE.functions))
+    for booted in (ALONE, seen(BOTH, {"0000:00:01.0"})):
+        compared = compare(chance, booted, {}, real_bars=True)
+        assert compared.agreed
+        assert {line.state for line in compared.lines if line.what in ("group", "no group")} == {"apart"}
+
+
 def test_stream_ids_of_two_units_are_kept_apart_in_sixteen_bits() -> None:
     bridges = [
         host_bridge(

@@ -78,7 +78,8 @@ def compare(
     lines = [*_bridges(simulated.bridges, booted.bridges)]
     lines += _functions(simulated.functions, booted.functions, added, real_bars=real_bars)
     here = frozenset(group - added for group in booted.groups) - {frozenset()}
-    lines += _groups(simulated, here, booted.without_group - added)
+    certain = frozenset(group - simulated.undetermined for group in here) - {frozenset()}
+    lines += _groups(simulated, certain, booted.without_group - added)
     lines += _disks(disks or {}, read or {})
     hidden = [group for group in sorted(described, key=sorted) if group not in simulated.groups]
     lines += [Line("group", min(group), _members(group), None, "not shown", because) for group in hidden]
@@ -173,7 +174,7 @@ def _groups(simulated: Seen, booted: frozenset[frozenset[str]], without: frozens
         if pair not in told:
             told.add(pair)
             yield Line("group", sbdf, _members(pair[0]), _members(pair[1]), "differs")
-    for sbdf in sorted(without & simulated.without_group):
+    for sbdf in sorted(without & simulated.without_group | simulated.undetermined):
         yield Line("no group", sbdf, None, None, "apart")
 
 

@@ -79,11 +79,13 @@ class SeenFunction(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """Root buses by `ssss:bb`, functions by SBDF, groups as sets of SBDFs."""
+    """Root buses by `ssss:bb`, functions by SBDF, groups as sets of SBDFs. `undetermined` are functions whose
+    group is left to chance."""
 
     bridges: Mapping[str, SeenBridge]
     functions: Mapping[str, SeenFunction]
     groups: frozenset[frozenset[str]]
+    undetermined: frozenset[str] = frozenset()
 
     @property
     def without_group(self) -> frozenset[str]:
@@ -98,6 +100,7 @@ def simulated(outcome: Outcome) -> Seen:
         {f"{root.segment:04x}:{root.first_bus:02x}": _root(root) for root in reversed(roots)},
         {function.sbdf: _simulated(function) for function in outcome.dom0.functions},
         frozenset(frozenset(each.sbdf for each in group.members) for group in outcome.linux.groups),
+        frozenset(each.function.sbdf for each in outcome.linux.ungrouped if each.kind == "undetermined"),
     )
 
 
