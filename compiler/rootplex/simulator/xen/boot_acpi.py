@@ -69,12 +69,9 @@ def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu | None:
         return None
     if options.x86_iommu == "vtd":
         units, regions = (assumed_units(core), ()) if dmar is None else units_of(core, dmar)
-        return VtdIommu(core, units, regions, options.shared_rmrr)
+        return VtdIommu(core, units, regions)
     unit = min(options.hidden, default=(0, NOT_A_FUNCTION))
-    ivrs = assumed_ivrs(core, unit)
-    for (segment, rid), requestor in options.requestors.items():
-        ivrs.say((segment, unit[1]), rid, requestor)
-    return AmdIommu(core, ivrs, frozenset({unit}))
+    return AmdIommu(core, assumed_ivrs(core, unit), frozenset({unit}))
 
 
 def scan_segments(core: Core) -> None:

@@ -39,9 +39,7 @@ class PhantomOption(Struct, frozen=True):
 class Options(Struct, frozen=True, kw_only=True):
     """Xen's command line and the x86 firmware's facts, as far as they matter here and no artifact
     says them. `reserved` are (base, size) of the E820's reserved areas; `bios_year` is DMI's;
-    `requestors` are IVRS aliases (segment, rid) → rid beside those of the table; `shared_rmrr` the
-    (segment, rid) of devices that share a reserved memory region with another, beside DMAR's; `hidden`
-    those that Xen keeps for itself."""
+    `hidden` are the (segment, rid) of devices that Xen keeps for itself."""
 
     phantom: tuple[PhantomOption, ...] = ()
     quirks: bool = True
@@ -51,8 +49,6 @@ class Options(Struct, frozen=True, kw_only=True):
     bios_year: int = 2020
     reserved: tuple[tuple[int, int], ...] = ()
     x86_iommu: Literal["vtd", "amd"] = "vtd"
-    requestors: dict[tuple[int, int], int] = field(default_factory=dict)
-    shared_rmrr: frozenset[tuple[int, int]] = frozenset()
     hidden: frozenset[tuple[int, int]] = frozenset()
 
 

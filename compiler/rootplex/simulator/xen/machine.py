@@ -151,13 +151,6 @@ class Xen:
         found = (bridge.segment for bridge in self.core.routes.bridges if bridge.path == path)
         return next(found, None)
 
-    def segment_at(self, base: int) -> int | None:
-        """The segment that Xen gives the configuration space at a CPU address (of the first bus);
-        None: it knows of none there."""
-        bridges = (bridge.segment for bridge in self.core.routes.bridges if bridge.root.base == base)
-        entries = (one.segment for one in self.core.windows.windows if one.base + (one.start << 20) == base)
-        return next(bridges, next(entries, None))
-
     def groups(self) -> list[list[Record]]:
         """The partition of the known devices that Xen would give (§10): see `groups`."""
         return xen_groups(self.core)

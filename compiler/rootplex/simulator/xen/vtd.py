@@ -48,7 +48,6 @@ class VtdIommu(Struct):
     core: Core
     units: tuple[Unit, ...]
     regions: tuple[Region, ...] = ()
-    shared: frozenset[tuple[int, int]] = frozenset()
     contexts: dict[tuple[Unit, int], int] = field(default_factory=dict)
     relists: bool = False
 
@@ -194,7 +193,7 @@ class VtdIommu(Struct):
 
     def _shares_region(self, record: Record, devfn: int) -> bool:
         rid = record.bus << 8 | devfn
-        return (record.segment, rid) in self.shared or any(
+        return any(
             one.segment == record.segment and rid in one.devices and len(one.devices) > 1
             for one in self.regions
         )

@@ -110,15 +110,6 @@ class Capabilities(Struct):
         """Unlink a legacy capability whose set-up failed."""
         self.links = [link for link in self.links if link[0] != id_]
 
-    def hide_extended(self, offset: int) -> None:
-        """Unlink an extended capability; the first one keeps its place and gets id 0."""
-        header = self.headers[offset]
-        if offset == EXTENDED:
-            self.headers[offset] = header & 0xFFF00000
-            return
-        before = next(at for at, one in self.headers.items() if one >> 20 & 0xFFC == offset)
-        self.headers[before] = self.headers[before] & 0x000FFFFF | header & 0xFFF00000
-
 
 def _constant(value: int) -> int:
     return value
