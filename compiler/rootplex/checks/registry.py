@@ -30,6 +30,8 @@ CHECKS: dict[str, Needs] = {
     "language.impossible_key": "description",
     "language.sriov_numbers": "description",
     "language.compatible_parted": "description",
+    "language.controllers_overlap": "description",
+    "language.line_twice": "description",
     "language.expectation_failed": "simulation",
     # 01 windows and ECAM
     "windows.overlaps:registers_over_memory": "artifacts",

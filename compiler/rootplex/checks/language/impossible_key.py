@@ -2,11 +2,11 @@
 
 What it finds: a key that makes no sense with the others: ACPI on 32-bit Arm, a device tree on x86, an IOMMU
 map with VT-d, a VT-d unit of another segment than its bridge's, a list of interrupt lines that has not four,
-a map beside lines, a bus or slot on an endpoint.
+a map beside lines, a bus or slot on an endpoint, a bit of ACS that the type of a device does not have.
 Why it matters: it would be ignored, though its author counts on it.
 Example: `iommu: {unit: vtd, map: [...]}`.
 What to do: take the key out, or change the one that it contradicts.
-Source: the platform language, version 1 (`rootplex schema`).
+Source: PCI Express Base 6.0 §7.7.11.2 (ACS); the platform language, version 1 (`rootplex schema`).
 """
 
 from __future__ import annotations
@@ -120,7 +120,24 @@ def _unit_segment(platform: Platform, unit: IntelVtd) -> Iterator[Finding]:
         )
 
 
+_DOWNWARD = ("root-port", "downstream-port")
+_DOWNWARD_BITS = {"sv": "source validation", "tb": "translation blocking", "uf": "upstream forwarding"}
+"""Bits of ACS that are hardwired to 0 but in ports that face down (PCI Express Base 6.0 §7.7.11.2)."""
+
+
 def _device(device: Device) -> Iterator[Finding]:
+    is_listed = device.wrote("acs.0")
+    for index, bit in enumerate(device.acs or () if is_listed else ()):
+        if bit in _DOWNWARD_BITS and device.type not in _DOWNWARD:
+            yield RULE.finding(
+                device.at(f"acs.{index}"),
+                f"{device.label}, of type {device.type}, cannot have '{bit}' in 'acs'",
+                level=Level.WARNING,
+                notes=[f"it is {_DOWNWARD_BITS[bit]}, which only root ports and downstream ports have"],
+                help=f"take '{bit}' out of the list",
+                subject=device.name,
+            )
+            break
     if device.is_bridge:
         return
     for key in _BRIDGE_KEYS[:-1]:

@@ -1,0 +1,89 @@
+"""line-twice
+
+What it finds: an interrupt line of the GIC that two things have which cannot share one: INTx of a host bridge
+and an SMMU's, or the range that a GICv2m frame gives out and either of them.
+Why it matters: INTx is level, an SMMU's and a message's interrupt is an edge: one line has one type, so the
+second driver to ask for it gets an error, or loses interrupts. Lines of several bridges' INTx may be shared.
+Example: `intx: {irqs: [3, 4, 5, 6]}` beside `interrupts: {eventq: 4}` of the SMMU.
+What to do: look both up in the SoC's interrupt map; a number is the SPI, without the 32.
+Source: Arm IHI0070 §3.18 (an SMMUv3's wired interrupts are edges); Linux kernel/irq/irqdomain.c,
+irq_create_fwspec_mapping ("type mismatch"); drivers/irqchip/irq-gic-v2m.c, gicv2m_init_one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.rule import Rule
+from rootplex.model.controllers import GicV2, GicV2m, GicV3, SmmuV2, SmmuV3
+from rootplex.model.platform import Platform
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+RULE = Rule(code="RPX0028", name="line-twice", level=Level.ERROR)
+
+FIRST_SPI = 32
+SMMU_LINES = ("eventq", "priq", "cmdq_sync", "gerror")
+
+
+class Claim(Struct, frozen=True):
+    """SPIs `first` to `last`, what has them, and its kind: two of one kind may share."""
+
+    first: int
+    last: int
+    kind: str
+    what: str
+    subject: str
+    at: Place
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Each claim with the first earlier one of another kind that has its line."""
+    seen: list[Claim] = []
+    for claim in _claims(facts.platform):
+        meeting = (each for each in seen if each.first <= claim.last and claim.first <= each.last)
+        other = next((each for each in meeting if each.kind != claim.kind), None)
+        seen.append(claim)
+        if other is not None:
+            line = max(claim.first, other.first)
+            yield RULE.finding(
+                claim.at,
+                f"SPI {line} is {claim.what}, and {other.what}",
+                related=[(other.at, f"{other.what} is here")],
+                help="give each a line of its own",
+                subject=claim.subject,
+            )
+
+
+def _claims(platform: Platform) -> Iterator[Claim]:
+    for unit in platform.iommus:
+        if isinstance(unit, SmmuV3) and unit.enabled:
+            lines = ((name, getattr(unit, name)) for name in SMMU_LINES)
+            for name, line in lines:
+                if line is not None:
+                    at = unit.at(f"interrupts.{name}")
+                    yield Claim(line, line, "smmu", f"{name} of '{unit.name}'", unit.name, at)
+        elif isinstance(unit, SmmuV2) and unit.enabled:
+            for line in unit.interrupts:
+                at = unit.at("interrupts")
+                yield Claim(line, line, "smmu", f"an interrupt of '{unit.name}'", unit.name, at)
+    for frame in platform.msi_controllers:
+        if isinstance(frame, GicV2m) and frame.enabled:
+            first = frame.spi_base - FIRST_SPI
+            what = f"in the range of '{frame.name}'"
+            at = frame.at("spi_base")
+            yield Claim(first, first + frame.spi_count - 1, "frame", what, frame.name, at)
+    gics = {each.name for each in platform.interrupt_controllers if isinstance(each, GicV3 | GicV2)}
+    for bridge in platform.host_bridges:
+        intx = bridge.intx
+        if intx is None or intx.controller not in gics or not bridge.enabled:
+            continue
+        for index, line in enumerate(intx.irqs or ()):
+            what = f"INT{'ABCD'[index % 4]} of '{bridge.name}'"
+            yield Claim(line, line, "intx", what, bridge.name, intx.at(f"irqs.{index}"))
+        for entry in intx.map or ():
+            what = f"INT{entry.pin} of '{bridge.name}'"
+            yield Claim(entry.irq, entry.irq, "intx", what, bridge.name, entry.at("irq"))
