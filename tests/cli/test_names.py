@@ -141,3 +141,16 @@ def test_what_is_escaped() -> None:
     assert printable("a\x1b[31mb\x1b[0m\x1b]c", coloured=True) == "a\x1b[31mb\x1b[0m\\x1b]c"
     assert printable("\udcff\u202e\x9b\u2028") == "\\udcff\\u202e\\x9b\\u2028"
     assert one_line("a\nb") == "a\\nb"
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A device without an end, a pipe that can be read once, what cannot be read at all."""
+    for command in ("validate", "import", "check", "compile"):
+        done = run(command, "/dev/zero", cwd=tmp_path)
+        assert (done.returncode, b"larger than 32 MiB" in done.stdout + done.stderr) == (2, True)
+    done = run("validate", "/proc/self/mem", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, b"rootplex: /proc/self/mem: Input/output error\n")
+    blob = CHECKOUT / "generated" / "qemu-virt-32" / "qemu-virt-32.dtb"
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["sh", "-c", 'cat "$0" > pipe', str(blob)], cwd=tmp_path):
+        assert run("validate", "pipe", cwd=tmp_path).returncode in (0, 1)

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rootplex.cli.frame import UsageError
+from rootplex.readers.files import LIMIT, beginning_of
 from rootplex.tools import leaving
 from rootplex.tools.exchange import exchange
-
-MAX_INPUT = 32 << 20
 
 MANIFEST = "manifest.json"
 """A folder that has it is ours, with all that is in it."""
@@ -23,23 +22,22 @@ MANIFEST = "manifest.json"
 def read_input(name: str) -> tuple[str, bytes]:
     """The name for messages, and the bytes, of a file or of standard input (`-`)."""
     if name == "-":
-        data = sys.stdin.buffer.read(MAX_INPUT + 1)
+        data = sys.stdin.buffer.read(LIMIT + 1)
         label = "<stdin>"
     else:
         path = Path(name)
         if path.is_dir():
             raise UsageError(f"{name} is a folder, not a file")
-        with path.open("rb") as file:
-            data = file.read(MAX_INPUT + 1)
+        data = beginning_of(path, LIMIT + 1)
         label = name
-    if len(data) > MAX_INPUT:
-        raise UsageError(f"{label} is larger than {MAX_INPUT >> 20} MiB")
+    if len(data) > LIMIT:
+        raise UsageError(f"{label} is larger than {LIMIT >> 20} MiB")
     return label, data
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Errors of writing without a file's name, as of a full disk, get this one."""
+    """Errors without a file's name, as of a full disk, get this one."""
     try:
         yield
     except OSError as error:

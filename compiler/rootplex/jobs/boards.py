@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
 
 from rootplex.jobs.sources import Kind, kind_of
+from rootplex.readers.files import beginning_of, bytes_of
 from rootplex.source.finding import unreadable
 
 _TABLES = (".aml", ".dat")
 _NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
 _HEAD = 65536
+FILES_LIMIT = 100_000
 _DT: tuple[Kind, ...] = ("dtb", "dts")
 
 
@@ -77,16 +80,23 @@ def _stem(item: Item) -> str:
 def _found(path: str) -> Iterator[tuple[Item, ...]]:
     """The inputs at a path, each alone or the two of a folder together."""
     place = Path(path)
-    if not place.is_dir():
+    if place.is_file():
         yield (Item(path, _kind(place)),)
         return
-    files = sorted(each for each in place.iterdir() if each.is_file())
+    if not place.is_dir():  # a pipe can be read once only
+        data = bytes_of(place, path)
+        yield (Item(path, kind_of(data), data),)
+        return
+    files = sorted(each for each in islice(place.iterdir(), FILES_LIMIT) if each.is_file())
     if any(each.suffix in _TABLES or _is_named_table(each) for each in files):
         trees = [Item(str(each), "dtb") for each in files if each.suffix == ".dtb"]
         tables = Item(path, "acpi")
         yield (*trees, tables) if len(trees) == 1 else (tables,)
         return
-    sources = [Item(str(each), kind) for each in sorted(place.rglob("*")) if (kind := _of_file(each))]
+    below = list(islice(place.rglob("*"), FILES_LIMIT + 1))
+    if len(below) > FILES_LIMIT:
+        raise unreadable(path, f"more than {FILES_LIMIT:,} files in this folder")
+    sources = [Item(str(each), kind) for each in sorted(below) if (kind := _of_file(each))]
     if not sources:
         raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
     for source in sources:
@@ -107,5 +117,4 @@ def _of_file(path: Path) -> Kind | None:
 
 def _kind(path: Path) -> Kind | None:
     """By the file's first bytes; what cannot be opened is found out when it is read."""
-    with path.open("rb") as file:
-        return kind_of(file.read(_HEAD), whole=False)
+    return kind_of(beginning_of(path, _HEAD), whole=False)

@@ -13,8 +13,17 @@ LIMIT = 32 << 20
 def bytes_of(path: Path, file: str, limit: int = LIMIT) -> bytes:
     """The file's bytes; `file` names it in places. Unreadable where there are more than `limit`, OSError
     where it cannot be opened or read."""
-    with path.open("rb") as stream:
-        data = stream.read(limit + 1)
+    data = beginning_of(path, limit + 1)
     if len(data) > limit:
         raise unreadable(file, f"the file is larger than {limit >> 20} MiB")
     return data
+
+
+def beginning_of(path: Path, size: int) -> bytes:
+    """The first bytes, or all where there are fewer; an OSError names the file."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(size)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
