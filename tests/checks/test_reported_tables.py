@@ -51,6 +51,8 @@ SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
     ("nothing reserves the ECAM", "ecam-in-window-reserved", ('EISAID("PNP0C02")', 'EISAID("PNP0C09")'),
      [("RPX0721", "warning"), ("RPX0723", "warning"), ("RPX0724", "error")]),
     ("no device of Arm's own, but its FADT", "arm-without-madt", ('"ARMH0011"', '"ABCD0011"'), []),
+    ("no PCI Express and no MCFG (i440fx)", "sta-waits-for-hardware", ("PNP0A08", "PNP0A03"), []),
+    ("PCI Express and no MCFG", "sta-waits-for-hardware", ("0x0F", "0x00"), [("RPX0720", "warning")]),
     ("split, on Arm", SPLIT, ("Device (R009)", 'Device (COM0) { Name (_HID, "ARMH0011") } Device (R009)'),
      [("RPX0721", "error")]),
 ]  # fmt: skip
@@ -97,6 +99,8 @@ def test_what_is_said_of_a_sibling(
     subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     if case == SPLIT:
         (path / "apic.dat").unlink()
+    if case == "sta-waits-for-hardware":
+        (path / "mcfg.dat").unlink()
     assert told(path) == sorted(wanted)
 
 
@@ -138,3 +142,30 @@ def test_tables_that_were_loaded_later_are_the_boards_too(folder: Callable[[str]
     result = validated(path)
     assert [each.code for each in result.findings] == ["RPX0001"]  # the SSDT alone has no bridge
     assert "host bridge" in result.findings[0].message
+
+
+def with_checksum(data: bytes) -> bytes:
+    blank = data[:4] + len(data).to_bytes(4, "little") + data[8:9] + b"\0" + data[10:]
+    return blank[:9] + bytes((-sum(blank) & 0xFF,)) + blank[10:]
+
+
+@pytest.mark.parametrize(
+    ("extra", "wanted"),
+    [(b"", []), (bytes(2), [("RPX0713", "error")]), (None, [("RPX0714", "error")])],
+    ids=["sound", "a ragged end", "an entry twice"],
+)
+def test_tables_that_stand_alone_are_checked_for_what_they_say(
+    checkout: Path, tmp_path: Path, extra: bytes | None, wanted: list[Told]
+) -> None:
+    data = (checkout / "tests/cases/reports/acpi" / SPLIT / "mcfg.dat").read_bytes()
+    last = data[-16:-6] + bytes((0x70, 0x9F)) + data[-4:]
+    path = tmp_path / "mcfg.dat"
+    path.write_bytes(with_checksum(data + (last if extra is None else extra)))
+    result = validated(path)
+    assert sorted((each.code, str(each.level)) for each in result.findings) == wanted
+    assert result.not_known == ("host bridges", "devices")
+
+
+def test_an_iort_alone_is_an_arm_machines(checkout: Path) -> None:
+    result = validated(checkout / "generated" / "qemu-virt" / "iort.aml")
+    assert (result.findings, result.verdict) == ((), "consistent")

@@ -199,11 +199,11 @@ CHECKS: dict[str, Needs] = {
 }
 
 Scope: TypeAlias = Literal[
-    "x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed", "numbered-here"
+    "x86", "x86-xen", "arm-32", "arm-32-xen", "xen", "today-port", "undescribed", "numbered-here", "aml"
 ]
 """For which platforms: of an architecture, or of one whose Linux numbers bridges as it is simulated; with Xen
 below Linux, and not on bare metal; both; a description that asks for today's Arm port of Xen; or a board
-without a description."""
+without a description; or, of what AML alone can tell, one whose tables do not stand alone."""
 
 ONLY: dict[str, Scope] = {
     "windows.config_space_not_ecam": "undescribed",
@@ -217,6 +217,9 @@ ONLY: dict[str, Scope] = {
     "devicetree.xen_iommu_target": "today-port",
     "devicetree.streams_folded": "today-port",
     "devicetree.interrupt_not_spi": "today-port",
+    "acpi.ecam_not_reserved": "aml",
+    "acpi.mcfg_and_crs:mcfg_without_bridge": "aml",
+    "agreement.bridge_in_one_firmware": "aml",
     "acpi.mcfg_entries:mcfg_above_4g": "x86",
     "acpi.mcfg_entries:mcfg_past_4g": "x86",
     "acpi.mcfg_entries:segment_zero_missing": "x86",

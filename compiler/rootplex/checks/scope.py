@@ -45,6 +45,8 @@ def holds(scope: Scope, facts: Facts) -> bool:
             return is_today_port(facts)
         case "undescribed":
             return facts.described is None
+        case "aml":
+            return facts.acpi is None or facts.acpi.namespace.has_aml
         case "numbered-here":
             return facts.dt is None or facts.dt.platform.foreign is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rootplex.frontends.document import Imported
 from rootplex.jobs.sources import Source
+from rootplex.source.node import Node
 
 
 def import_source(source: Source) -> Imported:
@@ -23,6 +24,14 @@ def import_source(source: Source) -> Imported:
     from rootplex.frontends.acpi import import_acpi, source_of
 
     return import_acpi(source_of(source.tables, source.file))
+
+
+def heading_of(source: Source) -> Node:
+    """`platform` of tables that stand alone: the OEM's name, and the architecture as far as they tell it."""
+    from rootplex.frontends.acpi import heading, source_of
+    from rootplex.readers.acpi.aml_facts import Namespace
+
+    return heading(source_of(source.tables, source.file, Namespace(source.file, (), (), (), has_aml=False)))
 
 
 def description_text(description: Imported) -> str:

@@ -29,6 +29,10 @@ _HEADER = 36
 _LONGEST = 19  # of two numbers and the stroke between
 
 
+AML = {"DSDT", "SSDT", "PSDT"}
+TELLING = {"MCFG", "IORT", "DMAR"}
+
+
 class Source(Struct, frozen=True, kw_only=True):
     """One input: its name for places, what it is, and what it holds. A snapshot has `snapshot` and
     the firmware that the kernel booted with; `lspci` its `text`."""
@@ -39,6 +43,12 @@ class Source(Struct, frozen=True, kw_only=True):
     tables: tuple[Table, ...] = ()
     snapshot: Snapshot | None = None
     text: str = ""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is tables without AML, which say something all the same."""
+        signatures = {table.signature for table in self.tables}
+        return self.kind == "acpi" and not signatures & AML and bool(signatures & TELLING)
 
     @property
     def what(self) -> str:

@@ -18,7 +18,7 @@ from rootplex.frontends.document import Imported
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
-from rootplex.jobs.importing import import_source
+from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.rehearsal import Rehearsal, rehearse
 from rootplex.jobs.result import (
@@ -62,16 +62,16 @@ def rehearsed(source: Source) -> Rehearsal | None:
     if source.snapshot is None:
         return None
     imported = import_source(source)
-    facts = _facts([source], imported, bare_metal=source.snapshot.hypervisor is None)
+    facts = _facts([source], imported.document.get("platform"), bare_metal=source.snapshot.hypervisor is None)
     return rehearse(source.snapshot, imported, facts, ())
 
 
-def _facts(sources: Sequence[Source], imported: Imported, *, bare_metal: bool) -> Facts:
+def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Facts:
     """What the firmware of one board says, joined."""
     dt = next((dt_of(source) for source in sources if source.tree is not None), None)
     acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
     return Facts(
-        arch=_text(imported.document.get("platform"), "arch") or "arm64",
+        arch=_text(head, "arch") or "unknown",
         hypervisor=None if bare_metal else "xen",
         dt=dt,
         acpi=acpi,
@@ -80,11 +80,11 @@ def _facts(sources: Sequence[Source], imported: Imported, *, bare_metal: bool) -
 
 
 def _validated(board: Board, sources: list[Source], against: Platform | None, *, bare_metal: bool) -> Result:
-    imports = [import_source(source) for source in sources]
-    head = imports[0].document.get("platform")
+    imports = [import_source(source) for source in sources if not source.stands_alone]
+    head = imports[0].document.get("platform") if imports else heading_of(sources[0])
     snapshot = sources[0].snapshot
     bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
-    facts = _facts(sources, imports[0], bare_metal=bare_metal)
+    facts = _facts(sources, head, bare_metal=bare_metal)
     dt, acpi = facts.dt, facts.acpi
     firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
     found = run_checks(facts, "artifacts")
@@ -107,7 +107,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         hypervisor=facts.hypervisor,
         verdict=verdict_of(found),
         findings=in_order(found),
-        not_known=() if known else ("devices",),
+        not_known=() if known else ("devices",) if imports else ("host bridges", "devices"),
         machine=machine,
         memory=()
         if dt is None

@@ -49,7 +49,7 @@ def mcfg_length(facts: Facts) -> Iterator[Finding]:
     else:
         return
     every = () if facts.acpi is None else facts.acpi.namespace.bridges
-    off = all(bridge.is_on is False for bridge in every)
+    off = bool(every) and all(bridge.is_on is False for bridge in every)
     yield MCFG_LENGTH.finding(
         table.place(4, 4),
         text,

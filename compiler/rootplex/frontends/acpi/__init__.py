@@ -10,7 +10,7 @@
 | `intx` | `_PRT` |
 """
 
-from rootplex.frontends.acpi.platform import import_acpi
+from rootplex.frontends.acpi.platform import heading, import_acpi
 from rootplex.frontends.acpi.source import AcpiSource, source_of
 
-__all__ = ["AcpiSource", "import_acpi", "source_of"]
+__all__ = ["AcpiSource", "heading", "import_acpi", "source_of"]

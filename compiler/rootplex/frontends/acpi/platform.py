@@ -20,7 +20,7 @@ def import_acpi(source: AcpiSource) -> Imported:
         raise unreadable(source.file, "the AML has no PCI host bridge (PNP0A03 or PNP0A08)")
     missing: list[Missing] = []
     names = Names()
-    head = _platform(source)
+    head = heading(source)
     place = head.place
     wanted = [_name(bridge.path) for bridge in bridges]
     bridge_names = [names.take(each, "pci") for each in wanted]
@@ -44,17 +44,19 @@ def import_acpi(source: AcpiSource) -> Imported:
     return imported(source.file, document, paths, missing, f"the ACPI tables {label}")
 
 
-def _platform(source: AcpiSource) -> Node:
-    """Named after the OEM fields of the DSDT (the first AML table)."""
+def heading(source: AcpiSource) -> Node:
+    """`platform`, named after the OEM fields of the DSDT (the first AML table). Without AML, and without a
+    table that only one architecture has, there is no `arch`."""
     aml = [table for table in source.tables if table.signature in ("DSDT", "SSDT", "MCFG")]
     table = next((each for each in aml if each.signature == "DSDT"), (aml or list(source.tables))[0])
     place = table.place()
     oem = _text(table.oem_id), _text(table.oem_table_id)
+    told = source.namespace.has_aml or source.has_table("APIC", "IORT", "GTDT", "DMAR", "FACP")
     return record(
         place,
         {
             "name": leaf(Names().take("-".join(part for part in oem if part), "machine"), place),
-            "arch": leaf("arm64" if source.is_arm else "x86_64", place),
+            "arch": leaf("arm64" if source.is_arm else "x86_64", place) if told else None,
             "firmware": tree(["acpi"], place),
             "oem": _oem(table),
         },

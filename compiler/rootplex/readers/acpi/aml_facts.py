@@ -178,10 +178,12 @@ class AcpiHostBridge(Struct, frozen=True):
 
 class Namespace(Struct, frozen=True):
     """What the DSDT and SSDTs say: host bridges in namespace order, the motherboard resources
-    (PNP0C01, PNP0C02) and every other device with a `_CRS` that has memory in it."""
+    (PNP0C01, PNP0C02) and every other device with a `_CRS` that has memory in it. `has_aml` is false where
+    tables stand alone: then it is empty, and nothing is known of bridges."""
 
     file: str
     bridges: tuple[AcpiHostBridge, ...]
     motherboard: tuple[AcpiDevice, ...]
     consumers: tuple[AcpiDevice, ...]
     problems: tuple[Problem, ...] = ()
+    has_aml: bool = True

@@ -28,6 +28,11 @@ class AcpiTables(Struct, frozen=True, dict=True):
         """The table of a signature that counts."""
         return next((table for table in self.tables if table.signature == signature), None)
 
+    @property
+    def has_aml(self) -> bool:
+        """Whether there is AML, and the tables do not stand alone."""
+        return self.has_table("DSDT", "SSDT", "PSDT")
+
     def has_table(self, *signatures: str) -> bool:
         """Whether a table of one of the signatures is there."""
         return any(table.signature in signatures for table in self.tables)

@@ -36,6 +36,9 @@ def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:
 
 
 def acpi_firmware(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> AcpiFirmware:
-    """The facts of ACPI tables; `bridges` are the AML paths of its host bridges, where they are known. Raises
-    `Unreadable` where the AML cannot be read."""
-    return AcpiFirmware(tuple(tables), evaluate(tables, bridges))
+    """The facts of ACPI tables; `bridges` are the AML paths of its host bridges, where they are known. Tables
+    that stand alone have an empty namespace. Raises `Unreadable` where the AML cannot be read."""
+    known = AcpiTables(tuple(tables))
+    if known.tables and not known.has_aml:
+        return AcpiFirmware(known.tables, Namespace(known.tables[0].file, (), (), (), has_aml=False))
+    return AcpiFirmware(known.tables, evaluate(tables, bridges))
