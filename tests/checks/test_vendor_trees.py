@@ -130,13 +130,14 @@ RESERVED = """reserved-memory {
 
 
 @pytest.mark.parametrize(
-    ("code", "place", "extra"), [("RPX0107", "ranges", UART), ("RPX0101", "reg", RESERVED)]
+    ("code", "place", "cell", "extra"), [("RPX0107", "ranges", 3, UART), ("RPX0101", "reg", 0, RESERVED)]
 )
-def test_what_else_is_there(dtc: str, code: str, place: str, extra: str) -> None:
-    """Another device's registers in the window, and reserved memory in the configuration space: warnings."""
+def test_what_else_is_there(dtc: str, code: str, place: str, cell: int, extra: str) -> None:
+    """Another device's registers in the window, and reserved memory in the configuration space: warnings, at
+    the addresses."""
     (found,) = dts_findings(HEAD + BRIDGE % "" + extra + "};", dtc)
     assert (found.code, str(found.level)) == (code, "warning")
-    assert found.at == DtPlace("case.dtb", "/pcie@4010000000", place, 0)
+    assert found.at == DtPlace("case.dtb", "/pcie@4010000000", place, cell)
 
 
 def test_addresses_that_do_not_come_through_the_bus_above(dtc: str) -> None:

@@ -132,7 +132,7 @@ def dt_window_areas(facts: Facts) -> Iterator[Area]:
                 continue
             what = f"the {window.space} window of '{name}'"
             last = window.cpu + window.size - 1
-            yield Area("window", window.cpu, last, name, what, window.place, bridge.path)
+            yield Area("window", window.cpu, last, name, what, window.at_address, bridge.path)
 
 
 def memory_areas(facts: Facts) -> Iterator[Area]:

@@ -27,9 +27,13 @@ Translation: TypeAlias = Literal["cpu", "mbus", "none"]
 """How an address relates to the CPU's: translated; a Marvell MBUS target id (raw on purpose);
 or not translatable through the `ranges` above."""
 
+_PCI_ADDRESS = 3
+"""Cells of an address on a PCI bus (IEEE 1275 PCI binding, 2.2.1.1)."""
+
 
 class DtReg(Struct, frozen=True):
-    """One entry of `reg`. `address` is the parent bus's, `cpu` the CPU's (None: untranslatable)."""
+    """One entry of `reg`. `address` is the parent bus's, `cpu` the CPU's (None: untranslatable); `place` is
+    the whole entry's, `at_size` that of its size."""
 
     index: int
     name: str | None
@@ -39,11 +43,13 @@ class DtReg(Struct, frozen=True):
     translation: Translation
     cell: int
     place: DtPlace
+    at_size: DtPlace
 
 
 class DtWindow(Struct, frozen=True):
     """One entry of a PCI `ranges` or `dma-ranges`: `pci` bus addresses seen at `cpu_local` on the
-    node's parent bus, at `cpu` by the CPU (None: untranslatable)."""
+    node's parent bus, at `cpu` by the CPU (None: untranslatable). `place` is the whole entry's,
+    `at_address` that of its CPU address, `at_size` of its size."""
 
     phys_hi: int
     space: Space
@@ -55,6 +61,8 @@ class DtWindow(Struct, frozen=True):
     translation: Translation
     cell: int
     place: DtPlace
+    at_address: DtPlace
+    at_size: DtPlace
 
     @property
     def space_code(self) -> int:
@@ -169,6 +177,7 @@ def regs(tree: Tree, node: DtNode) -> tuple[DtReg, ...]:
                 translation=translation(node, cpu),
                 cell=cell,
                 place=tree.place(node, "reg", cell),
+                at_size=tree.place(node, "reg", cell + bus.address_cells),
             )
         )
     return tuple(found)
@@ -225,6 +234,8 @@ def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
                 translation=translation(node, cpu),
                 cell=cell,
                 place=tree.place(node, property, cell),
+                at_address=tree.place(node, property, cell + _PCI_ADDRESS),
+                at_size=tree.place(node, property, cell + _PCI_ADDRESS + bus.address_cells),
             )
         )
     return tuple(found)

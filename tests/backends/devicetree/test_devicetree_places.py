@@ -49,7 +49,7 @@ def test_properties_and_cells_lead_to_their_lines() -> None:
     assert (at("bus-range"), at("bus-range", 0), at("bus-range", 1)) == (12, 13, 14)
     assert (at("reg"), at("reg", 1), at("reg", 3)) == (21, 21, 20)
     assert (at("ranges"), at("ranges", 0), at("ranges", 2), at("ranges", 6)) == (15, 100, 101, 100)
-    assert (at("ranges", 7), at("ranges", 8), at("ranges", 11), at("ranges", 13)) == (201, 202, 200, 203)
+    assert (at("ranges", 7), at("ranges", 8), at("ranges", 11), at("ranges", 13)) == (201, 202, 202, 203)
     assert at("msi-map", 0) == 401
     assert (at("msi-map", 1), at("msi-map", 2), at("msi-map", 3)) == (400, 402, 403)
     assert (at("iommu-map", 2), at("iommu-map-mask", 0)) == (500, 502)

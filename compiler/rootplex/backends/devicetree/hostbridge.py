@@ -106,7 +106,7 @@ def _window(window: Window) -> Row:
     return (
         Word(kind, window.at("space")),
         *wide(window.pci, window.at("pci")),
-        *wide(window.cpu, window.at("cpu")),
+        *wide(window.cpu, window.at("cpu" if window.wrote("cpu") else "pci")),
         *wide(window.size, window.at("size")),
     )
 
@@ -118,7 +118,7 @@ def _dma(bridge: HostBridge) -> Iterator[Property]:
             (
                 Word(_SPACE["mem32" if each.pci + each.size <= 1 << 32 else "mem64"], each.at()),
                 *wide(each.pci, each.at("pci")),
-                *wide(each.cpu, each.at("cpu")),
+                *wide(each.cpu, each.at("cpu" if each.wrote("cpu") else "pci")),
                 *wide(each.size, each.at("size")),
             )
             for each in bridge.dma_windows

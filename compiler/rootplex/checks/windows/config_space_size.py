@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes = [f"buses {buses.first:#x}-{buses.last:#x} need {count * unit:#x}"]
         at = bridge.place("bus-range") if bridge.bus_range is not None else reg.place
         yield RULE.finding(
-            reg.place,
+            reg.at_size,
             f"the configuration space of '{name}' has room for {held} of {count} buses"
             if held < count
             else f"the configuration space of '{name}' is larger than its {count} buses need",

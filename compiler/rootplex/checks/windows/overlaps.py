@@ -239,7 +239,7 @@ def window_over_config_space(facts: Facts) -> Iterator[Finding]:
     }
     # DesignWare bridges of few outbound windows use one for both, in turn (`cfg0_io_shared`).
     shared = {
-        window.place
+        window.at_address
         for bridge in enabled_bridges(facts)
         if bridge.controller is not None and bridge.controller.layout == "windowed"
         for window in bridge.windows

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.formats.devicetree import CONFIG_REG_NAMES, GENERIC_CAM, GENERIC_ECAM
 from rootplex.formats.errno import Errno
@@ -290,18 +291,7 @@ def _merged(windows: tuple[DtWindow, ...]) -> Iterator[DtWindow]:
 
 
 def _joined(first: DtWindow, second: DtWindow) -> DtWindow:
-    return DtWindow(
-        first.phys_hi,
-        first.space,
-        first.prefetchable,
-        first.pci,
-        first.cpu_local,
-        first.cpu,
-        first.size + second.size,
-        first.translation,
-        first.cell,
-        first.place,
-    )
+    return replace(first, size=first.size + second.size)
 
 
 def _external_facing(node: DtHostBridge) -> frozenset[tuple[int, ...]]:
