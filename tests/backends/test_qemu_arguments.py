@@ -23,6 +23,7 @@ from tests.backends.platforms import (
     window,
 )
 from tests.backends.qemu_zoo import described, running, zoo
+from tests.checks.golden import hold
 from tests.qtest_machine import facts
 
 from rootplex.backends.qemu import Abilities, arguments, disks
@@ -181,6 +182,7 @@ REFUSED: list[tuple[str, HostBridge]] = [
 )
 def test_what_qemu_cannot_be_told_is_refused_at_its_place(code: str, bridge: HostBridge) -> None:
     found = arguments(platform(bridge))[1]
+    hold(found)
     assert [(finding.code, finding.at) for finding in found] == [(code, Span("x.yaml", 2, 1, 2, 9))]
 
 

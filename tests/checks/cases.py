@@ -6,6 +6,8 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable
 
+from tests.checks.golden import hold
+
 from rootplex.backends.artifact import Compiled
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts, Joined
@@ -34,8 +36,10 @@ def findings_of(
 
 
 def flat(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each finding, and behind it what follows from it."""
-    return tuple(each for finding in findings for each in finding.every)
+    """Each finding, and behind it what follows from it; their texts are asserted where this is their case."""
+    every = tuple(each for finding in findings for each in finding.every)
+    hold(every)
+    return every
 
 
 def dts_findings(dts: str, dtc: str) -> tuple[Finding, ...]:
@@ -59,7 +63,9 @@ def given_causes(facts: Facts) -> tuple[Finding, ...]:
     """The findings on artifacts that no description made; bridges are called by their paths."""
     dt = () if facts.dt is None else facts.dt.bridges
     joined = tuple(Joined(bridge.path, dt=bridge) for bridge in dt)
-    return run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts")
+    found = run_checks(Facts(dt=facts.dt, acpi=facts.acpi, arch=facts.arch, bridges=joined), "artifacts")
+    hold(found)
+    return found
 
 
 def only(findings: Iterable[Finding], code: str) -> tuple[Finding, ...]:

@@ -4,13 +4,14 @@ consulted: only the bytes are given."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.checks.cases import flat
+from tests.checks.golden import hold
 from tests.checks.injection import (
     Fault,
     all_faults,
@@ -58,7 +59,7 @@ EXPECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"ssdt \w+ reserved", ("RPX0723",)),
     (r"ssdt \w+ bus\S* maximum", ("RPX0754",)),
     (r"ssdt \w+ bus", ("RPX0803",)),
-    (r"ssdt \w+ (io|memory)\S* maximum", ("RPX0754",)),
+    (r"ssdt \w+ (io|memory)\S* (maximum|length)", ("RPX0754", "RPX0804")),
     (r"ssdt \w+ (io|memory)", ("RPX0804",)),
     (r"iort \w+ segment", ("RPX0740",)),
     (r"iort its id", ("RPX0748",)),
@@ -154,10 +155,11 @@ def _missed(board: Board, faults: Iterator[Fault]) -> Iterator[str]:
     for fault in faults:
         wanted = _expected(fault)
         reported = board.findings(fault)
+        hold(reported, f"{os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]} {fault.name}")
         errors = [each.code for each in reported if each.settled().level is Level.ERROR]
         if len(errors) > 1:
             yield f"{fault.name}: one cause and {len(errors)} errors, {errors}"
-        found = [each for each in flat(reported) if each.code in wanted]
+        found = [each for root in reported for each in root.every if each.code in wanted]
         if not found:
             yield f"{fault.name}: none of {wanted}"
             continue

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.checks.cases import changed
+from tests.checks.golden import hold
 from tests.checks.plants import NOT_PLANTED, PLANTS, Plant
 
 from rootplex.backends.refusal import CannotCompile
@@ -36,7 +37,9 @@ def reported(plant: Plant, checkout: Path) -> tuple[Finding, ...]:
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: f"{plant.code} {plant.what}")
 def test_one_error_comes(plant: Plant, checkout: Path) -> None:
-    errors = [each for each in reported(plant, checkout) if each.level is Level.ERROR and not each.expected]
+    findings = reported(plant, checkout)
+    hold(findings, f"{plant.code} {plant.what}")
+    errors = [each for each in findings if each.level is Level.ERROR and not each.expected]
     own = [each for each in errors if each.code not in plant.others]
     assert [plant.code] == [each.code for each in own], [f"{each.code}: {each.message}" for each in errors]
     assert set(plant.others) == {each.code for each in errors} - {plant.code}

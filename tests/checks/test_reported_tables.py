@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.checks.golden import hold
 
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.result import Result
@@ -72,7 +73,9 @@ def validated(path: Path) -> Result:
 
 
 def told(path: Path) -> list[Told]:
-    return sorted((each.code, str(each.level)) for each in validated(path).findings)
+    found = validated(path).findings
+    hold(found)
+    return sorted((each.code, str(each.level)) for each in found)
 
 
 @pytest.mark.parametrize(("case", "wanted"), CASES, ids=[case[0] for case in CASES])

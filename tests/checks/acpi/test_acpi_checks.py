@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 from tests.checks.altered import with_bytes
-from tests.checks.cases import changed, findings_of, line_of, marked_line, only
+from tests.checks.cases import changed, findings_of, flat, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
 from rootplex.backends.artifact import Compiled
@@ -232,7 +232,7 @@ def vendor(
         namespace=space,
     )
     joined = tuple(Joined(each.path, acpi=each) for each in bridges)
-    return run_checks(Facts(arch=arch, acpi=acpi, bridges=joined), "artifacts")
+    return flat(run_checks(Facts(arch=arch, acpi=acpi, bridges=joined), "artifacts"))
 
 
 def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.checks.altered import with_bytes, with_cell
-from tests.checks.cases import changed, findings_of, line_of, marked_line, only
+from tests.checks.cases import changed, findings_of, flat, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
 from rootplex.backends.artifact import Compiled
@@ -128,5 +128,5 @@ def test_vendor_bridge_of_one_firmware_only() -> None:
     assert acpi is not None
     first, second = acpi.namespace.bridges
     bridges = (Joined("one", dt.bridges[0], first), Joined(second.path, None, second))
-    found = only(run_checks(Facts(dt=dt, acpi=acpi, bridges=bridges), "artifacts"), "RPX0812")
+    found = only(flat(run_checks(Facts(dt=dt, acpi=acpi, bridges=bridges), "artifacts")), "RPX0812")
     assert [(each.level, each.at) for each in found] == [("note", second.place)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
+from tests.checks.golden import hold
 from tests.checks.two_bridges import SOUND
 
 from rootplex.checks.xen import bridge_not_up, registration_refused
@@ -263,6 +264,7 @@ def test_a_bridge_that_is_down_and_that_nothing_else_tells() -> None:
     )
     examination = examined(text)
     (found,) = bridge_not_up.check(examination.facts)
+    hold([found.moved(examination.facts.source)])
     assert found.message == "host bridge two does not come up: neither _HID nor _CID is PNP0A03"
     assert found.subject == "two"
     assert isinstance(found.at, Span)
@@ -277,6 +279,7 @@ def test_a_registration_over_ram() -> None:
     )
     examination = examined(text)
     (found,) = registration_refused.check(examination.facts)
+    hold([found.moved(examination.facts.source)])
     assert found.notes[-1] == "the result is -16"
     assert line_of(found.at) == next(
         n for n, each in enumerate(text.splitlines(), 1) if "0x4000_0000" in each

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from rootplex.checks.acpi._tables import (
     bridges,
 )
+from rootplex.checks.areas import part_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -62,6 +63,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=(f"{item.minimum:#x}-{item.maximum:#x}", f"Linux takes {taken}"),
                 help="let the length be maximum - minimum + 1",
                 subject=name,
+                about=(name, part_of("window", name, item.cpu_minimum)),
             )
 
 

@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0803",
     name="bus-range-differs",
     level=Level.ERROR,
+    requires=("RPX0756",),
     covers=("LNX-09",),
 )
 

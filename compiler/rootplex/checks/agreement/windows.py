@@ -28,6 +28,7 @@ WINDOW_DIFFERS = Rule(
         "RPX0601",
         "RPX0603",
         "RPX0711",
+        "RPX0754",
     ),
 )
 
@@ -130,7 +131,7 @@ def _finding(
         help="write the same windows",
         subject=joined.name,
         about=(joined.name, *parts),
-        rests_on=(property_of(joined.name, "ranges"),),
+        rests_on=(property_of(joined.name, "ranges"), *parts),
     )
 
 
