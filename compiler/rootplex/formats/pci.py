@@ -59,3 +59,25 @@ class ExtendedCapability(IntEnum):
 ACS_BITS = {"sv": 0x01, "tb": 0x02, "rr": 0x04, "cr": 0x08, "uf": 0x10, "ec": 0x20, "dt": 0x40}
 """ACS capability and control bits by their words in the language: source validation, translation
 blocking, request and completion redirect, upstream forwarding, egress control, direct translated."""
+
+
+class SriovRegister(IntEnum):
+    """Registers of the SR-IOV capability, by their offset in it (PCIe 6.0 §9.3.3)."""
+
+    CAPABILITIES = 0x04
+    CONTROL = 0x08
+    STATUS = 0x0A
+    INITIAL_VFS = 0x0C
+    TOTAL_VFS = 0x0E
+    NUM_VFS = 0x10
+    FUNCTION_LINK = 0x12
+    FIRST_VF_OFFSET = 0x14
+    VF_STRIDE = 0x16
+    VF_DEVICE = 0x1A
+    PAGE_SIZES = 0x1C
+    SYSTEM_PAGE_SIZE = 0x20
+    VF_BARS = 0x24
+
+
+VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
+"""Bits of SR-IOV's control register."""

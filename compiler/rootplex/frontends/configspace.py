@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
-from rootplex.formats.pci import ACS_BITS, Capability, ExtendedCapability, PcieType
+from rootplex.formats.pci import ACS_BITS, VF_ENABLE, Capability, ExtendedCapability, PcieType, SriovRegister
 from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
 from rootplex.source.node import Node
 from rootplex.source.place import Place
@@ -198,12 +198,12 @@ def _sriov(config: Config) -> dict[str, object] | None:
     if at is None:
         return None
     found: dict[str, object] = {
-        "total": config.number(at + 0x0E, 2),
-        "offset": config.number(at + 0x14, 2),
-        "stride": config.number(at + 0x16, 2),
-        "vf_id": Hex(config.number(at + 0x1A, 2)),
+        "total": config.number(at + SriovRegister.TOTAL_VFS, 2),
+        "offset": config.number(at + SriovRegister.FIRST_VF_OFFSET, 2),
+        "stride": config.number(at + SriovRegister.VF_STRIDE, 2),
+        "vf_id": Hex(config.number(at + SriovRegister.VF_DEVICE, 2)),
     }
-    enabled = config.number(at + 0x10, 2)
-    if config.number(at + 8, 2) & 1 and enabled:
+    enabled = config.number(at + SriovRegister.NUM_VFS, 2)
+    if config.number(at + SriovRegister.CONTROL, 2) & VF_ENABLE and enabled:
         found["enabled"] = enabled
     return found

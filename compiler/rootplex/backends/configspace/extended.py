@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rootplex.backends.configspace.page import Bits, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
-from rootplex.formats.pci import ACS_BITS
+from rootplex.formats.pci import ACS_BITS, ARI_HIERARCHY, VF_ENABLE, VF_MEMORY, SriovRegister
 
 EGRESS_VECTOR_BITS = 32  # one bit a port number or function: what a vector of one dword holds
 
@@ -43,21 +43,22 @@ ATS_TABLE: Table = (
 )
 
 SRIOV_TABLE: Table = (
-    Register("capabilities", 0x04, 4),
-    Register("control", 0x08, 2),
-    Register("status", 0x0A, 2),
-    Register("initial_vfs", 0x0C, 2),
-    Register("total_vfs", 0x0E, 2),
-    Register("num_vfs", 0x10, 2),
-    Register("function_link", 0x12, 1),
-    Register("first_vf_offset", 0x14, 2),
-    Register("vf_stride", 0x16, 2),
-    Register("vf_device", 0x1A, 2),
-    Register("page_sizes", 0x1C, 4, 0x0553),  # 4 KiB, 8 KiB, 64 KiB, 256 KiB, 1 MiB, 4 MiB: required
-    Register("system_page_size", 0x20, 4, 0x0001, writable=0x0553),
+    Register("capabilities", SriovRegister.CAPABILITIES, 4),
+    Register("control", SriovRegister.CONTROL, 2),
+    Register("status", SriovRegister.STATUS, 2),
+    Register("initial_vfs", SriovRegister.INITIAL_VFS, 2),
+    Register("total_vfs", SriovRegister.TOTAL_VFS, 2),
+    Register("num_vfs", SriovRegister.NUM_VFS, 2),
+    Register("function_link", SriovRegister.FUNCTION_LINK, 1),
+    Register("first_vf_offset", SriovRegister.FIRST_VF_OFFSET, 2),
+    Register("vf_stride", SriovRegister.VF_STRIDE, 2),
+    Register("vf_device", SriovRegister.VF_DEVICE, 2),
+    Register(
+        "page_sizes", SriovRegister.PAGE_SIZES, 4, 0x0553
+    ),  # 4 KiB, 8 KiB, 64 KiB, 256 KiB, 1 MiB, 4 MiB: required
+    Register("system_page_size", SriovRegister.SYSTEM_PAGE_SIZE, 4, 0x0001, writable=0x0553),
 )
 SRIOV_SIZE = 0x40
-VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x1, 0x8, 0x10
 
 _ROOT = frozenset({"root-port", "event-collector"})
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from rootplex.formats.pci import VF_ENABLE, ExtendedCapability, SriovRegister
 from rootplex.simulator.hardware.image import MASK_CELLS
 
 BUS_NUMBERS = 0x18 >> 2
 HEADER_CELL = 0x0C >> 2
 EXTENDED_START = 0x100
-SRIOV = 0x0010
-SRIOV_CONTROL, SRIOV_NUM_VFS, SRIOV_OFFSET = 0x08, 0x10, 0x14
-VF_ENABLE = 0x1
 SIZE_MASK = (0, 0xFF, 0xFFFF, 0, 0xFFFFFFFF)
 
 _UNTOUCHED: Mapping[int, int] = MappingProxyType({})
@@ -66,9 +64,9 @@ class HardwareFunction:
         offset = EXTENDED_START
         for _ in range(480):
             header = self.cells[self.base + (offset >> 2)]
-            if header & 0xFFFF == SRIOV and offset <= 4096 - 0x40:
+            if header & 0xFFFF == ExtendedCapability.SRIOV and offset <= 4096 - 0x40:
                 self.sriov = offset
-                self.routing += ((offset + SRIOV_CONTROL) >> 2, (offset + SRIOV_NUM_VFS) >> 2)
+                self.routing += ((offset + SriovRegister.CONTROL) >> 2, (offset + SriovRegister.NUM_VFS) >> 2)
                 return
             offset = header >> 20 & ~3
             if offset < EXTENDED_START:
@@ -112,10 +110,10 @@ class HardwareFunction:
 
     def virtual_at(self, bus: int) -> list[tuple[int, HardwareFunction]]:
         """(RID, VF) of the VFs that answer now, the PF being on `bus`."""
-        if not self.sriov or not self.read(self.sriov + SRIOV_CONTROL, 2) & VF_ENABLE:
+        if not self.sriov or not self.read(self.sriov + SriovRegister.CONTROL, 2) & VF_ENABLE:
             return []
-        number = self.read(self.sriov + SRIOV_NUM_VFS, 2)
-        where = self.read(self.sriov + SRIOV_OFFSET, 4)
+        number = self.read(self.sriov + SriovRegister.NUM_VFS, 2)
+        where = self.read(self.sriov + SriovRegister.FIRST_VF_OFFSET, 4)
         offset, stride = where & 0xFFFF, where >> 16
         first = (bus << 8 | self.devfn) + offset
         return [(first + index * stride & 0xFFFF, vf) for index, vf in self.virtual if index < number]

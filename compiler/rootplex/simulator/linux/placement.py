@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from rootplex.formats.pci import SriovRegister
 from rootplex.simulator.function import Bar, Bus, Function
 from rootplex.simulator.linux import pools, windows
 from rootplex.simulator.linux.access import Accessor
-from rootplex.simulator.linux.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER, VF_BARS
+from rootplex.simulator.linux.bars import FIRST_VF_INDEX, ROM_INDEX, ROM_REGISTER
 from rootplex.simulator.linux.pools import Pool
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Unplaced
@@ -226,7 +227,7 @@ def _register(function: Function, bar: Bar) -> int | None:
     return (
         None
         if function.sriov is None
-        else function.sriov.capability + VF_BARS + 4 * (bar.index - FIRST_VF_INDEX)
+        else function.sriov.capability + SriovRegister.VF_BARS + 4 * (bar.index - FIRST_VF_INDEX)
     )
 
 

@@ -6,34 +6,31 @@ when it finds the PF, and the driver switches them on after the bridge has been 
 
 from __future__ import annotations
 
+from rootplex.formats.pci import ARI_HIERARCHY, VF_ENABLE, VF_MEMORY, SriovRegister
 from rootplex.simulator.function import Function, Sriov
 from rootplex.simulator.linux.access import Accessor
-from rootplex.simulator.linux.bars import FIRST_VF_INDEX, VF_BARS, size_block
-
-CONTROL, TOTAL, NUM_VFS, OFFSET, STRIDE, VF_DEVICE = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x1A
-VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
-PAGE_SIZES, SYSTEM_PAGE = 0x1C, 0x20
+from rootplex.simulator.linux.bars import FIRST_VF_INDEX, size_block
 
 
 def initialise(access: Accessor, function: Function, capability: int, *, ari: bool) -> None:
     """Find the VFs of a PF (`sriov_init`): fills `function.sriov` and adds the VF BARs. A PF whose
     offset or stride cannot be used stays without."""
     bus, devfn = function.bus.number, function.devfn
-    control = access.read(bus, devfn, capability + CONTROL, 2)
+    control = access.read(bus, devfn, capability + SriovRegister.CONTROL, 2)
     wanted = 0
     if control & VF_ENABLE:
-        wanted = access.read(bus, devfn, capability + NUM_VFS, 2)
-        access.write(bus, devfn, capability + CONTROL, 2, 0)
-    total = access.read(bus, devfn, capability + TOTAL, 2)
+        wanted = access.read(bus, devfn, capability + SriovRegister.NUM_VFS, 2)
+        access.write(bus, devfn, capability + SriovRegister.CONTROL, 2, 0)
+    total = access.read(bus, devfn, capability + SriovRegister.TOTAL_VFS, 2)
     if total == 0:
         return
-    access.write(bus, devfn, capability + CONTROL, 2, ARI_HIERARCHY if ari else 0)
+    access.write(bus, devfn, capability + SriovRegister.CONTROL, 2, ARI_HIERARCHY if ari else 0)
     reserve = _last_bus(access, function, capability, total)
-    access.write(bus, devfn, capability + NUM_VFS, 2, 0)
+    access.write(bus, devfn, capability + SriovRegister.NUM_VFS, 2, 0)
     if reserve is None:
         return
-    function.bars += size_block(access, bus, devfn, capability + VF_BARS, 6, FIRST_VF_INDEX)
-    vf_device = access.read(bus, devfn, capability + VF_DEVICE, 2)
+    function.bars += size_block(access, bus, devfn, capability + SriovRegister.VF_BARS, 6, FIRST_VF_INDEX)
+    vf_device = access.read(bus, devfn, capability + SriovRegister.VF_DEVICE, 2)
     function.sriov = Sriov(capability, total, vf_device, min(wanted, total), reserve)
 
 
@@ -43,7 +40,7 @@ def _last_bus(access: Accessor, function: Function, capability: int, total: int)
     The kernel keeps 8 bits of the highest so far as it goes down from all VFs: bus 0x100 counts as 0."""
     last = 0
     for count in (total, 1):
-        access.write(function.bus.number, function.devfn, capability + NUM_VFS, 2, count)
+        access.write(function.bus.number, function.devfn, capability + SriovRegister.NUM_VFS, 2, count)
         offset, stride = layout(access, function, capability)
         if not offset or (count > 1 and not stride):
             return None
@@ -57,8 +54,8 @@ def _last_bus(access: Accessor, function: Function, capability: int, total: int)
 def layout(access: Accessor, function: Function, capability: int) -> tuple[int, int]:
     """(First VF Offset, VF Stride) as they stand."""
     bus, devfn = function.bus.number, function.devfn
-    offset = access.read(bus, devfn, capability + OFFSET, 2)
-    return offset, access.read(bus, devfn, capability + STRIDE, 2)
+    offset = access.read(bus, devfn, capability + SriovRegister.FIRST_VF_OFFSET, 2)
+    return offset, access.read(bus, devfn, capability + SriovRegister.VF_STRIDE, 2)
 
 
 def enable(access: Accessor, function: Function, last_bus: int) -> list[int] | str:
@@ -70,13 +67,13 @@ def enable(access: Accessor, function: Function, last_bus: int) -> list[int] | s
     missing = [bar.index for bar in function.bars if bar.index >= FIRST_VF_INDEX and bar.pci is None]
     if missing:
         return "not enough address space for the VF BARs"
-    access.write(bus, devfn, at + NUM_VFS, 2, sriov.wanted)
+    access.write(bus, devfn, at + SriovRegister.NUM_VFS, 2, sriov.wanted)
     offset, stride = layout(access, function, at)
     rids = [function.rid + offset + index * stride for index in range(sriov.wanted)]
     limit = min(function.bus.last, last_bus)
     if rids and rids[-1] >> 8 > limit:
-        access.write(bus, devfn, at + NUM_VFS, 2, 0)
+        access.write(bus, devfn, at + SriovRegister.NUM_VFS, 2, 0)
         return f"VFs reach bus {rids[-1] >> 8:#04x}, beyond {limit:#04x}"
-    control = access.read(bus, devfn, at + CONTROL, 2)
-    access.write(bus, devfn, at + CONTROL, 2, control | VF_ENABLE | VF_MEMORY)
+    control = access.read(bus, devfn, at + SriovRegister.CONTROL, 2)
+    access.write(bus, devfn, at + SriovRegister.CONTROL, 2, control | VF_ENABLE | VF_MEMORY)
     return rids

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rootplex.formats.errno import Errno
-from rootplex.formats.pci import ExtendedCapability
+from rootplex.formats.pci import VF_ENABLE, VF_MEMORY, ExtendedCapability, SriovRegister
 from rootplex.simulator.xen.calls import ManagePci, PciDevice
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function, extended_capability, function_of
 from rootplex.simulator.xen.outcome import stop
-from rootplex.simulator.xen.physdev import SRIOV_BARS, SRIOV_CONTROL, VF_ENABLE, VF_MEMORY
 from rootplex.simulator.xen.records import VF_BARS, Record
 
 ENABLE, MASK_ALL = 0x8000, 0x4000
@@ -16,7 +15,6 @@ ENABLE, MASK_ALL = 0x8000, 0x4000
 TABLE_OFFSET, BIR = 4, 0x7
 MEMORY = 0x2
 """The command register's memory space bit."""
-SRIOV_NUM_VF, SRIOV_OFFSET, SRIOV_STRIDE = 0x10, 0x14, 0x16
 BARS_OF_HEADER = {0: 6, 1: 2, 2: 1}
 """How many BARs a header of that type has; others have none to Xen."""
 
@@ -138,9 +136,12 @@ def _vf_bar(core: Core, record: Record, index: int) -> int:
         offset = function.extended_capability(ExtendedCapability.SRIOV)
     if offset is None or index >= VF_BARS:
         return 0
-    control = function.read(offset + SRIOV_CONTROL, 2)
-    count = function.read(offset + SRIOV_NUM_VF, 2)
-    first, stride = function.read(offset + SRIOV_OFFSET, 2), function.read(offset + SRIOV_STRIDE, 2)
+    control = function.read(offset + SriovRegister.CONTROL, 2)
+    count = function.read(offset + SriovRegister.NUM_VFS, 2)
+    first, stride = (
+        function.read(offset + SriovRegister.FIRST_VF_OFFSET, 2),
+        function.read(offset + SriovRegister.VF_STRIDE, 2),
+    )
     if not control & VF_ENABLE or not control & VF_MEMORY or not count or not first:
         return 0
     parent = _pf_of(core, record)
@@ -153,7 +154,7 @@ def _vf_bar(core: Core, record: Record, index: int) -> int:
     number = number // stride if stride else number
     if number >= count:
         return 0
-    address = _bar(function, offset + SRIOV_BARS, index, VF_BARS)
+    address = _bar(function, offset + SriovRegister.VF_BARS, index, VF_BARS)
     return 0 if address is None else address + number * size
 
 

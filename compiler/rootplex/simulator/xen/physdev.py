@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rootplex.formats.errno import Errno
-from rootplex.formats.pci import ExtendedCapability
+from rootplex.formats.pci import ACS_BITS, VF_ENABLE, VF_MEMORY, ExtendedCapability, SriovRegister
 from rootplex.simulator.xen.calls import (
     ManagePci,
     ManagePciExt,
@@ -32,9 +32,8 @@ from rootplex.simulator.xen.records import DOM0, VF_BARS, Record
 
 FLAG_EXTFN, FLAG_VIRTFN, FLAG_PXM = 1, 2, 4
 RESET_FLAGS = 0x3
-ACS_ENABLED = 0x01 | 0x04 | 0x08 | 0x10
+ACS_ENABLED = sum(ACS_BITS[bit] for bit in ("sv", "rr", "cr", "uf"))
 """Source Validation, P2P Request and Completion Redirect, Upstream Forwarding (§4.2)."""
-SRIOV_CONTROL, SRIOV_BARS, VF_ENABLE, VF_MEMORY = 0x08, 0x24, 0x1, 0x8
 MEMORY_MASK = 0xFFFFFFF0
 """The address bits of a memory BAR's first dword."""
 
@@ -238,12 +237,12 @@ def _size_vf_bars(core: Core, record: Record) -> None:
     if offset is None:
         return
     function = function_of(core, record)
-    if function.read(offset + SRIOV_CONTROL, 2) & (VF_ENABLE | VF_MEMORY):
+    if function.read(offset + SriovRegister.CONTROL, 2) & (VF_ENABLE | VF_MEMORY):
         core.notice("vfs-already-enabled", f"{record.sbdf}: VFs are enabled already")
         return
     index = 0
     while index < VF_BARS:
-        at = offset + SRIOV_BARS + 4 * index
+        at = offset + SriovRegister.VF_BARS + 4 * index
         if function.read(at, 4) & 1:
             core.notice("vf-io-bar", f"{record.sbdf}: VF BAR {index} in I/O space")
             if core.version.vf_io_bar_hangs:
