@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.xen.xen_machines import add, arm, case_text, do, edited
+from tests.simulator.xen.xen_machines import add, arm, case_text, do, edited, leftover
 
 from rootplex.simulator.xen.boot import Wiring
 
@@ -38,20 +38,21 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize(("property", "first", "again", "leftover"), ROWS.values(), ids=ROWS)
-def test_row(property: str, first: int, again: int, leftover: str) -> None:
+@pytest.mark.parametrize(("property", "first", "again", "left"), ROWS.values(), ids=ROWS)
+def test_row(property: str, first: int, again: int, left: str) -> None:
     text = edited(case_text("base"), (MAP, property))
     xen = arm(text, wiring=Wiring(stream_bits=lambda bridge: 16))
     assert add(xen, 0, 0, 8) == first
-    assert xen.calls[-1].leftover == leftover
-    assert (xen.calls[-1].owner == 0) == (first == 0)
+    assert leftover(xen, 0, 8) == left
+    record = xen.core.records.find(0, 0, 8)
+    assert (record is not None and record.owner == 0) == (first == 0)
     assert add(xen, 0, 0, 8) == again
 
 
 def test_n1_no_bridge() -> None:
     xen = arm(case_text("base"))
     assert [add(xen, 3, 0, 0), add(xen, 3, 0, 0)] == [-19, -19]
-    assert xen.calls[-1].leftover == "ownerless record"
+    assert leftover(xen, 3, 0) == "ownerless record"
     assert "no-bridge-for" in {notice.slug for notice in xen.notices}
     assert do(xen, "pci_device_remove", 3, 0, 0) == -22
     assert do(xen, "pci_device_remove", 3, 0, 0) == -19

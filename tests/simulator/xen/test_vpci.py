@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 from tests.simulator.xen.test_hypercalls import VIRT, x86
-from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, add, arm, domctl
+from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, add, arm, domctl, leftover
 
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.vpci.device import Vpci
@@ -102,7 +102,7 @@ def test_dom0_sees_the_whole_list_and_its_pointer_writes_reach_hardware() -> Non
 def test_a_header_that_is_none_is_refused() -> None:
     xen, _ = booted(nic().put(0x0E, 1, 2))
     assert add(xen, 0, 0, 8) == -95
-    assert xen.calls[-1].leftover == "ownerless record"
+    assert leftover(xen, 0, 8) == "ownerless record"
 
 
 # Guests

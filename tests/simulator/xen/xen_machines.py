@@ -141,6 +141,14 @@ def add(xen: Xen, segment: int, bus: int, devfn: int, *, flags: int = 0, physfn:
     return call.crash.kind if call.crash is not None else call.result or 0
 
 
+def leftover(xen: Xen, segment: int, rid: int) -> str:
+    """What a failed add left behind; a record that somebody owns is clean."""
+    record = xen.core.records.find(segment, rid >> 8, rid & 0xFF)
+    if record is None or record.owner is not None:
+        return "clean"
+    return "ownerless record" if record.streams is None else "ownerless record with IOMMU data"
+
+
 def do(xen: Xen, op: str, segment: int, bus: int, devfn: int, **more: int) -> int | str:
     """Another physdev operation on a device, likewise."""
     call = xen.call(op, {"seg": segment, "bus": bus, "devfn": devfn} | more)

@@ -26,20 +26,18 @@ from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
 from rootplex.simulator.xen.calls import (
     ManagePci,
     ManagePciExt,
-    PciDevice,
     PciDeviceAdd,
     PciMmcfgReserved,
     Structure,
-    filled,
     given,
 )
 from rootplex.simulator.xen.core import Core, Domain, Options, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.groups import xen_groups
-from rootplex.simulator.xen.hypercalls import BY_NAME, dispatch
+from rootplex.simulator.xen.hypercalls import dispatch
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
-from rootplex.simulator.xen.records import DOM0, Leftover, Record
+from rootplex.simulator.xen.records import DOM0, Record
 from rootplex.simulator.xen.traps import (
     Handler,
     Target,
@@ -51,19 +49,14 @@ from rootplex.simulator.xen.traps import (
 )
 from rootplex.simulator.xen.vpci.device import Vpci
 
-ADDS = {"pci_device_add", "manage_pci_add", "manage_pci_add_ext"}
-
 
 class Call(Struct, frozen=True):
-    """One hypercall. `result` None: Xen crashed in it. `owner` and `leftover`: of the device that
-    was added; `devices` the answer of `get_device_group`."""
+    """One hypercall. `result` None: Xen crashed in it. `devices`: the answer of `get_device_group`."""
 
     op: str
     args: dict[str, int | str]
     result: int | None
     crash: Crash | None = None
-    owner: int | None = None
-    leftover: Leftover = "clean"
     devices: tuple[int, ...] = ()
 
     def json(self) -> dict[str, object]:
@@ -174,20 +167,7 @@ class Xen:
             self.crash = stopped.crash
             return self._log(Call(op, logged, None, stopped.crash))
         result, devices = answer if isinstance(answer, tuple) else (answer, ())
-        record = None if op not in ADDS or args is None else self._record_of(op, args)
-        if record is None:
-            return self._log(Call(op, logged, result, devices=devices))
-        return self._log(Call(op, logged, result, owner=record.owner, leftover=record.leftover))
-
-    def _record_of(self, op: str, args: Structure | Mapping[str, int]) -> Record | None:
-        """What is known of the device that was added."""
-        fields = args if isinstance(args, Structure) else filled(BY_NAME[op].structure, args)
-        match fields:
-            case PciDeviceAdd() | PciDevice():
-                return self.core.records.find(fields.seg, fields.bus, fields.devfn)
-            case ManagePci() | ManagePciExt():
-                return self.core.records.find(0, fields.bus, fields.devfn)
-        return None
+        return self._log(Call(op, logged, result, devices=devices))
 
     def _where(self) -> str:
         """Whose operations exist: under the 2017 protocol every Arm and RISC-V has arm64's, today an

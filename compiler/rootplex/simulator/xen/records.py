@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Literal
 
 from msgspec import Struct, field
 
@@ -14,8 +13,6 @@ from rootplex.simulator.xen.lists import ListHead
 DOM0, DOMID_FIRST_RESERVED = 0, 0x7FF0
 DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID = 0x7FF0, 0x7FF1, 0x7FF2, 0x7FF4
 """Domain ids (`public/xen.h`): the quarantine domain is DOMID_IO, hidden devices are DOMID_XEN's."""
-
-Leftover = Literal["clean", "ownerless record", "ownerless record with IOMMU data"]
 
 
 class Kind(StrEnum):
@@ -96,13 +93,6 @@ class Record(Struct, eq=False):
     def has_first_word(self) -> bool:
         """Whether the memory shared by `pf` and `vf_sizes[0]` is other than zero."""
         return self.pf is not None or self.vf_sizes[0] != 0
-
-    @property
-    def leftover(self) -> Leftover:
-        """What a failed add leaves behind; an owned record is clean."""
-        if self.owner is not None:
-            return "clean"
-        return "ownerless record" if self.streams is None else "ownerless record with IOMMU data"
 
     def functions(self) -> Iterator[int]:
         """The devfn and those of its phantom functions, in order, within the slot."""
