@@ -77,6 +77,7 @@ DT_ONLY = ("  arch: arm64\n", "  arch: arm64\n  firmware: [dt]\n")
 NO_IOMMU = (MAPS, MAPS.replace("    iommu: {unit: smmu}\n", ""))
 NO_MSI = (MAPS, MAPS.replace("    msi: {controller: its}\n", ""))
 THIRD = "    devices:\n      - name: rp2\n"
+OTHER_ITS = "msi_controllers:\n  - {name: other, kind: arm-gic-v3-its, base: 0x808_0000}\n"
 OTHER_IOMMU = """\
 iommus:
   - {name: other, kind: dt-node, compatible: "vendor,iommu", base: 0x9050_0000, size: 128KiB, cells: 1}
@@ -150,6 +151,16 @@ PLANTS = (
         code="RPX0025",
         what="VFs that are the PF",
         changes=(disk("sriov: {total: 4, offset: 0, stride: 1, vf_id: 1}"),),
+    ),
+    Plant(
+        code="RPX0027",
+        what="an ITS twice",
+        changes=(("host_bridges:\n", f"{OTHER_ITS}host_bridges:\n"),),
+    ),
+    Plant(
+        code="RPX0028",
+        what="a line of the SMMU's for INTB",
+        changes=(("irqs: [3, 4, 5, 6]}", "irqs: [3, 74, 5, 6]}"),),
     ),
     Plant(code="RPX0040", what="an expectation that nothing meets", tail="  findings: [RPX0101]\n"),
     Plant(code="RPX0042", what="an address that is not", changes=(("0002:81:00.0", "0002:82:00.0"),)),
