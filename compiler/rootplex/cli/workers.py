@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from rootplex.cli.frame import UsageError
+from rootplex.tools import leaving
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,6 +24,11 @@ def mapped(call: Callable[[T], R], work: Sequence[T], workers: int) -> Iterable[
         return
     try:
         with ProcessPoolExecutor(min(workers, len(work))) as pool:
-            yield from pool.map(call, work)
+            with leaving.step():  # it starts the processes: a signal would miss one that is being started
+                results = [pool.submit(call, each) for each in work]
+            for result in results:
+                while not wait([result], leaving.LOOK_SECONDS).done:
+                    pass
+                yield result.result()
     except BrokenProcessPool:
         raise UsageError("a worker process was ended from outside, perhaps for want of memory") from None

@@ -21,6 +21,8 @@ from rootplex.tools.signals import SIGNALS, end_at_once, handled_by
 
 _TRIES = 3
 """How often what lies about is taken away: another thread may be writing into it."""
+LOOK_SECONDS = 0.25
+"""How long the main thread may wait in one call: a signal just before it would be noticed only after it."""
 PATIENCE = 0.4
 """Seconds for other threads' steps, and for worker processes, which leave in the same way."""
 
@@ -124,17 +126,23 @@ def _leave(number: int, _frame: FrameType | None) -> None:
         return
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    try:
+        _undo(now)
+    finally:  # whatever happens on the way: the process was told to go
+        end_at_once(number, quiet=now.worker)
+
+
+def _undo(now: _Undone) -> None:
     now.lock.acquire(timeout=PATIENCE)  # and never given back: nothing begins any more
-    for program in now.programs:
+    for program in list(now.programs):
         with suppress(OSError):
             os.killpg(program, signal.SIGKILL)
     _end_workers()
-    for program in now.programs:
+    for program in list(now.programs):
         with suppress(OSError):  # whoever waits for it may have it already
             os.waitpid(program, 0)
     for path in [*now.paths] * _TRIES:
         remove(path)
-    end_at_once(number, quiet=now.worker)
 
 
 def _end_workers() -> None:
