@@ -189,3 +189,26 @@ def test_paths_that_are_none_are_passed_over() -> None:
 
 def test_padded_paths() -> None:
     assert plain("\\_SB_.PC__.A___") == "\\_SB.PC.A"
+
+
+def test_ports_that_face_outward() -> None:
+    """By `ExternalFacingPort` of a `_DSD` with one of the UUIDs of properties; a byte, and not 0."""
+    outward, other = "efcc06cc-73ac-4bc3-bff0-76143807c389", "dbb8e3e6-5886-4ba6-8795-1319f52a966b"
+
+    def port(name: str, address: int, uuid: str, value: str, below: str = "") -> str:
+        return f"""Device ({name}) {{
+            Name (_ADR, {address:#x}) {below}
+            Name (_DSD, Package () {{ ToUUID ("{uuid}"), Package () {{
+                Package () {{ "ExternalFacingPort", {value} }}, Package () {{ "UID", 0 }} }} }})
+        }}"""
+
+    deep = port("DOWN", 0x20000, outward, "One")
+    found = bridge(
+        port("RP1", 0x10003, outward, "1")
+        + port("RP2", 0x20000, other, "1")
+        + port("RP3", 0x30000, outward, "0")
+        + port("RP4", 0x40000, outward, "0x101")
+        + f"Device (RP5) {{ Name (_ADR, 0x50000) Device (UP) {{ Name (_ADR, 0) {deep} }} }}"
+        + f"Device (RP6) {{ {port('NIC', 0, outward, '1')} }}"  # without an address nothing is known
+    )
+    assert set(found.external_facing) == {(0x0B,), (0x28, 0, 0x10)}

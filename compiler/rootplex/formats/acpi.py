@@ -28,6 +28,16 @@ ROOT_BRIDGE, EXPRESS_ROOT_BRIDGE = "PNP0A03", "PNP0A08"
 
 OSC_UUID = "33db4d5b-1ff7-401c-9657-7441c03dd766"
 DSM_UUID = "e5c937d0-3553-4d7a-9117-ea4d19c3434d"
+PROPERTY_UUIDS = (
+    "daffd814-6eba-4d8c-8a91-bc9bbf4aa301",
+    "6211e2c0-58a3-4af3-90e1-927a4e0c55a4",
+    "efcc06cc-73ac-4bc3-bff0-76143807c389",
+    "c44d002f-69f9-4e7d-a904-a7baabdf43f7",
+    "6c501103-c189-4296-ba72-9bf5a26ebe5d",
+    "5025030f-842f-4ab4-a561-99a5189762d0",
+)
+"""Those of `_DSD` that Linux takes properties from (drivers/acpi/property.c `prp_guids`)."""
+EXTERNAL_FACING = "ExternalFacingPort"
 """What a host bridge's `_OSC` and `_DSM` are called with (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.6)."""
 
 OSC_CONTROLS = {

@@ -86,15 +86,15 @@ class Bus(Struct, eq=False):
 class Function(Struct, eq=False):
     """One present function.
 
-    `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered.
-    `pcie_type` is None for conventional functions. `acs` is (capability bits, control bits) or
-    None. `multifunction` is what the kernel believes, `header_multifunction` header bit 7.
-    `aliases` are devfns the function also uses on its bus, `acs_quirk` "isolated" or None: both
-    facts Linux has by device id and the hardware image carries as such. `ari`: it has the ARI
-    capability; `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only.
-    `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a
-    hot-plug slot. `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`.
-    """
+    `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered. `pcie_type` is
+    None for conventional functions. `acs` is (capability bits, control bits) or None. `multifunction` is
+    what the kernel believes, `header_multifunction` header bit 7. `aliases` are devfns the function also
+    uses on its bus, `acs_quirk` "isolated" or None: both facts Linux has by device id and the hardware image
+    carries as such. `ari`: it has the ARI capability; `ari_forwarding`: ARI is switched on in this port.
+    `bars` are sized ones only. `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for
+    none. `hotplug`: a hot-plug slot. `external_facing`: firmware says so of this port; `untrusted`: it is
+    behind such a port, and the kernel does not take it for a part of the machine. `windows`: those that a
+    bridge has, of `io`, `mem`, `pref32`, `pref64`."""
 
     root: int
     bus: Bus
@@ -112,6 +112,8 @@ class Function(Struct, eq=False):
     acs: tuple[int, int] | None = None
     acs_quirk: str | None = None
     aliases: tuple[int, ...] = ()
+    external_facing: bool = False
+    untrusted: bool = False
     secondary: int | None = None
     subordinate: int | None = None
     child_bus: Bus | None = None

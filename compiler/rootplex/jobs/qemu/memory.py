@@ -2,15 +2,17 @@
 
 Functions lie where the *simulated* bus numbers put them, with their registers as firmware left them: a
 kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is there are
-zeros, which Linux takes for absent (linux.md §4.1).
+zeros, which Linux takes for absent (linux.md §4.1). Memory does not forget: what answers only while the
+numbers are given (below a port whose last bus ends up before its first) answers from beginning to end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from rootplex.simulator.function import Function
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.image import PAGE_PAIR, read_image
 from rootplex.simulator.inputs import Artifacts
@@ -27,15 +29,18 @@ class Stretch(Struct, frozen=True):
     data: bytes
 
 
-def stretches(artifacts: Artifacts, hardware: Hardware) -> tuple[Stretch, ...]:
+def stretches(artifacts: Artifacts, hardware: Hardware, functions: Iterable[Function]) -> tuple[Stretch, ...]:
     """What has to be loaded: a stretch for each bus with functions, from the first to the last of them.
 
     `hardware` is that of the simulated boot: a bridge that the kernel did not see still has a bus.
+    `functions` are those that the kernel found: one of them need not be reached any more at the end.
     """
     assert artifacts.config is not None
     assert artifacts.pages is not None
     image = read_image(artifacts.config, artifacts.pages)
     places = {function.id: function.page for function in image.functions}
+    homes = {function.id: function.bridge for function in image.functions}
+    seen = {(homes[each.page], each.bus.number, each.devfn): each.page for each in functions}
     made = []
     for number, bridge in enumerate(image.bridges):
         bus_shift, shift = SHIFTS[bridge.kind]
@@ -43,7 +48,7 @@ def stretches(artifacts: Artifacts, hardware: Hardware) -> tuple[Stretch, ...]:
             base = bridge.base + (bus - bridge.first_bus << bus_shift)
             pages = {}
             for devfn in range(256):
-                page = hardware.page_at(bridge.id, bus, devfn)
+                page = hardware.page_at(bridge.id, bus, devfn) or seen.get((bridge.id, bus, devfn))
                 if page is not None:
                     start = places[page] * PAGE_PAIR
                     pages[base + (devfn << shift)] = artifacts.pages.data[start : start + (1 << shift)]

@@ -159,7 +159,7 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_s
     if by_ports:
         raise CannotCompile(by_ports)
     assert booted.hardware is not None
-    loaded = stretches(artifacts_of(compiled), booted.hardware)
+    loaded = stretches(artifacts_of(compiled), booted.hardware, booted.dom0.functions)
     machine = MACHINES[made.platform.base]
     several = len(made.platform.iommus) > 1
     option = machine.option(

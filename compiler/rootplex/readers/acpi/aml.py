@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TypeVar
+from uuid import UUID
 
-from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, ROOT_BRIDGE
+from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, EXTERNAL_FACING, PROPERTY_UUIDS, ROOT_BRIDGE
 from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, Session, budget, run_session
 from rootplex.readers.acpi.aml_facts import (
     AcpiDevice,
@@ -56,7 +57,9 @@ MOTHERBOARD_IDS = frozenset({"PNP0C01", "PNP0C02"})
 _EVERYWHERE = (
     "_HID", "_CID", "_UID", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_DMA", "_PRT",
 )  # fmt: skip
+_OF_PORTS = ("_ADR", "_DSD")
 _TEMPLATES = ("_CRS", "_DMA")
+_PROPERTIES = frozenset(UUID(each).bytes_le for each in PROPERTY_UUIDS)
 _OTHER_FILL = 0x5A
 _STATUS = {
     "AE_NO_MEMORY": f"evaluation needs more than the {MEMORY_LIMIT >> 20} MiB of memory it may take",
@@ -87,7 +90,8 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
 def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Namespace:
     """The same bytes say the same: a process that stays asks the interpreter once."""
     guesses = _likely_bridges(aml) if bridges is None else bridges
-    listing = [*(f"All {name}" for name in _EVERYWHERE), "Find _OSC", "Find _DSM", "Find _STA"]
+    ports = _OF_PORTS if any(EXTERNAL_FACING.encode() in table.data for table in aml) else ()
+    listing = [*(f"All {name}" for name in (*_EVERYWHERE, *ports)), "Find _OSC", "Find _DSM", "Find _STA"]
     questions = ask(guesses, aml)
     until = budget()
     session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"], until=until)
@@ -215,8 +219,21 @@ class _Reader:
             osc=self.value(path, "_OSC", _as_cells),
             preserve=self.preserve(path),
             place=self.place(path),
+            external_facing=tuple(self.external_facing(path)),
             problems=tuple(problems),
         )
+
+    def external_facing(self, path: str) -> Iterator[tuple[int, ...]]:
+        """The ways to the devices below whose `_DSD` says so (pci-acpi.c:pci_acpi_set_external_facing)."""
+        for name, done in self.evaluations.items():
+            port = name.removesuffix("._DSD")
+            if port == name or not port.startswith(f"{path}.") or not _faces_out(done.value):
+                continue
+            names = port.removeprefix(f"{path}.").split(".")
+            above = (".".join((path, *names[: count + 1])) for count in range(len(names)))
+            way = [self.value(each, "_ADR", _as_int).known for each in above]
+            if None not in way:
+                yield tuple((each >> 16 & 0x1F) << 3 | each & 7 for each in way if each is not None)
 
     def device(self, path: str, ids: tuple[str, ...]) -> AcpiDevice:
         hid, cids = self.split(path, ids)
@@ -297,6 +314,22 @@ def _as_cells(value: AmlObject) -> tuple[int, ...] | None:
         return None
     count = len(value) // 4
     return struct.unpack_from(f"<{count}I", value)
+
+
+def _faces_out(value: AmlObject) -> bool:
+    """Whether a `_DSD`, pairs of UUID and properties, has the property; its value is a byte and not 0."""
+    if not isinstance(value, tuple):
+        return False
+    return any(
+        isinstance(row, tuple)
+        and len(row) == 2
+        and row[0] == EXTERNAL_FACING
+        and isinstance(row[1], int)
+        and 0 < row[1] <= 0xFF
+        for uuid, rows in zip(value[::2], value[1::2], strict=False)
+        if uuid in _PROPERTIES and isinstance(rows, tuple)
+        for row in rows
+    )
 
 
 def _as_prt(value: AmlObject) -> tuple[PrtEntry, ...] | None:

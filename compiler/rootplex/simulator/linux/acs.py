@@ -30,9 +30,9 @@ class AcsPolicy(Struct):
     options: PciOptions = PciOptions()
     from_firmware: bool = True
 
-    def apply(self, access: Accessor, function: Function, *, external_facing: bool) -> None:
-        """Bring a function's control register to what this kernel wants, and note it in `acs`. A port that
-        faces outward gets Translation Blocking too, and so does everything without ATS."""
+    def apply(self, access: Accessor, function: Function, *, blocks_translation: bool) -> None:
+        """Bring a function's control register to what this kernel wants, and note it in `acs`. Translation
+        Blocking is switched on where it is asked for, and everywhere without ATS."""
         if not function.acs_capability or function.acs is None:
             return
         bus, devfn, offset = function.bus.number, function.devfn, function.acs_capability
@@ -40,7 +40,7 @@ class AcsPolicy(Struct):
         control = firmware
         if self.requested:
             control |= capability & ACS_REQUIRED
-            if external_facing or not self.options.ats:
+            if blocks_translation or not self.options.ats:
                 control |= capability & ACS_TB
         for mask, bits in self._forced(function):
             control = (firmware if self.from_firmware else control) & ~mask | bits & mask

@@ -118,7 +118,12 @@ def _interrupts(access: Accessor, function: Function, caps: dict[int, int]) -> N
 
 
 def extended_capabilities(
-    access: Accessor, function: Function, policy: acs.AcsPolicy, options: PciOptions, *, external_facing: bool
+    access: Accessor,
+    function: Function,
+    policy: acs.AcsPolicy,
+    options: PciOptions,
+    *,
+    blocks_translation: bool,
 ) -> None:
     """`pci_init_capabilities`: ARI in the port above, SR-IOV, ATS, then ACS by this kernel's rule."""
     if function.config_size < capabilities.CONFIG_SIZE:
@@ -137,7 +142,7 @@ def extended_capabilities(
     if offset is not None:
         function.acs_capability = offset
         function.acs = acs.read(access, number, devfn, offset)
-        policy.apply(access, function, external_facing=external_facing)
+        policy.apply(access, function, blocks_translation=blocks_translation)
 
 
 def _forward_ari(access: Accessor, function: Function) -> None:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Literal
 
 from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability
-from rootplex.simulator.function import Bus, Function
-from rootplex.simulator.linux import capabilities, probe
+from rootplex.simulator.function import ROOT_PORT, Bus, Function
+from rootplex.simulator.linux import capabilities, probe, trust
 from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
 from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -132,8 +132,11 @@ class Scan:
         image = self.kernel.hardware.functions.get(function.page)
         if image is not None:
             function.acs_quirk, function.aliases = image.acs_quirk, image.aliases
+        self._trust(function, root)
+        # A kernel that switches ACS on when it finds a device does not know yet that the port faces outward.
+        blocks = function.untrusted or (function.external_facing and self.kernel.profile.acs_dt == "all")
         probe.extended_capabilities(
-            access, function, self.kernel.acs, self.kernel.options, external_facing=self._faces_out(function)
+            access, function, self.kernel.acs, self.kernel.options, blocks_translation=blocks
         )
         bus.functions.append(function)
         state = self.kernel.state
@@ -141,18 +144,13 @@ class Scan:
         result = self.kernel.registration.device_added(function, root, access)
         state.events.append(Event(kind, root.index, bus, function, result))
 
-    def _faces_out(self, function: Function) -> bool:
-        """Whether Translation Blocking is wanted: for a port that faces outward, which is known once it has
-        a bus below (`of.c:pci_set_bus_of_node`): too late for kernels that switch ACS on when they find a
-        device. What is behind it is untrusted on x86 alone (`arch_pci_dev_is_removable`)."""
-        root = self.kernel.state.root_bridges[function.root]
-        if not root.external_facing or self.kernel.profile.acs_dt != "all" or not function.is_bridge:
-            return False
-        way = [function.devfn]
-        while (bridge := function.bus.bridge) is not None:
-            way.append(bridge.devfn)
-            function = bridge
-        return tuple(reversed(way)) in root.external_facing
+    def _trust(self, function: Function, root: RootBridge) -> None:
+        """Note what firmware says of the port, and on x86 what comes of it for what is behind. ACPI's word
+        counts for root ports alone, a device tree's for every bridge (`of.c:pci_set_bus_of_node`)."""
+        by_acpi = self.kernel.settings.firmware == "acpi"
+        can = function.pcie_type == ROOT_PORT if by_acpi else function.is_bridge
+        function.external_facing = can and trust.way_to(function) in root.external_facing
+        function.untrusted = self.kernel.settings.arch == "x86_64" and trust.is_untrusted(function)
 
     # Buses (§4.5)
 
