@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from rootplex.capture.facts import Function, Snapshot
+from rootplex.capture.facts import Function, Message, Range, Snapshot
 from rootplex.capture.lines import SECTIONS
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.source.finding import Unreadable
@@ -339,3 +340,24 @@ def capability(config: bytes, wanted: int, *, extended: bool = False) -> int | N
             return at
         at = header >> 20 if extended else header >> 8 & 0xFC
     return None
+
+
+SAID = (
+    "PCI: ECAM [mem 0xc0000000-0xcfffffff] (base 0xc0000000) for domain 0001 [bus 00-ff]",
+    "PCI: ECAM [mem 0xc0000000-0xcfffffff] reserved as E820 entry",
+    "PCI: MMCONFIG at [mem 0xb0000000-0xb7ffffff] reserved in E820",
+    "PCI: ECAM [mem 0xa0000000-0xa7ffffff] not reserved in ACPI motherboard resources",
+)
+
+
+def test_what_the_memory_map_reserves_is_known_of_a_running_machine(snapshot: Snapshot) -> None:
+    """The words are those of arch/x86/pci/mmconfig-shared.c, is_mmconf_reserved, in 7.2 and in 6.1."""
+    memory = (
+        Range(0, 0xE0000000, 0xEFFFFFFF, "PCI ECAM 0000 [bus 00-ff]"),
+        Range(1, 0xE0000000, 0xEFFFFFFF, "Reserved"),
+        Range(0, 0xFED90000, 0xFED90FFF, "dmar0"),
+    )
+    told = replace(snapshot, memory=memory, messages=tuple(Message(None, text) for text in SAID))
+    assert set(told.reserved) == {
+        (0xE0000000, 0xF0000000), (0xC0000000, 0xD0000000), (0xB0000000, 0xB8000000),
+    }  # fmt: skip

@@ -53,10 +53,9 @@ def above_notes(findings: Iterable[Finding]) -> set[str]:
     return {each.code for each in findings if each.level is not Level.NOTE}
 
 
-# QEMU's IORT counts one id more than there are in each mapping; the PC has no ECAM at all; QEMU names an ITS
+# QEMU's IORT counts one id more than there are in each mapping, and names an ITS
 # where there is none.
 WARNINGS = {
-    "pc-pxb-6.1": {"RPX0720"},
     "virt-acpi-pxb-7.2": {"RPX0743"},
     "virt-acpi-gicv2-6.1": {"RPX0748"},
 }

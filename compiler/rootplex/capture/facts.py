@@ -7,6 +7,7 @@ kernel's Documentation/ABI/testing/sysfs-bus-pci and sysfs-kernel-iommu_groups.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -94,6 +95,12 @@ class Group(Struct, frozen=True):
     type: str | None
 
 
+RESERVED = re.compile(r"Reserved$|PCI (ECAM|MMCONFIG) ")
+BY_MEMORY_MAP = re.compile(
+    r"\[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\].* reserved (?:as|in) (?:E820|EfiMemoryMappedIO)"
+)
+
+
 class Range(Struct, frozen=True):
     """A line of /proc/iomem or /proc/ioports; `depth` 0 lies in no other."""
 
@@ -138,3 +145,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     dtb: Block | None
     tables: tuple[Block, ...]
+
+    @property
+    def reserved(self) -> tuple[tuple[int, int], ...]:
+        """(base, end) of what the firmware's memory map reserves, or the kernel has taken for ECAM: by
+        /proc/iomem, and by what it said of MCFG (arch/x86/pci/mmconfig-shared.c, `is_mmconf_reserved`)."""
+        lines = ((each.start, each.end + 1) for each in self.memory if RESERVED.match(each.name) and each.end)
+        said = (found for each in self.messages if (found := BY_MEMORY_MAP.search(each.text)))
+        return (*lines, *((int(found[1], 16), int(found[2], 16) + 1) for found in said))

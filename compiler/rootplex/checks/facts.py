@@ -64,7 +64,8 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
     the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a
     hardware page, `devices` the description's device. `source` gives the description's place for an
     artifact's, where there is a description; the driver places findings by it. `hypervisor` is None on bare
-    metal, `settings` how the machine is simulated, where it is. `found` is what earlier checks have said.
+    metal, `settings` how the machine is simulated, where it is. `reserved` are (base, end) that a running
+    machine's memory map reserves. `found` is what earlier checks have said.
     """
 
     described: Platform | None = None
@@ -78,6 +79,7 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
     acpi: AcpiFirmware | None = None
     bridges: tuple[Joined, ...] = ()
     outcome: Outcome | None = None
+    reserved: tuple[tuple[int, int], ...] = ()
     source: Callable[[Place], Place] = unmapped
     found: tuple[Finding, ...] = ()
 

@@ -58,6 +58,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
         iommu=bool(platform.iommus),
         memory=tuple((each.base, each.size) for each in platform.memory),
         hypervisor=facts.hypervisor,
+        reserved=snapshot.reserved,
     )
     artifacts = Artifacts(
         config=Blob(snapshot.file, hardware.config.data), pages=Blob(snapshot.file, hardware.pages.data)

@@ -70,8 +70,10 @@ def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Fact
     """What the firmware of one board says, joined."""
     dt = next((dt_of(source) for source in sources if source.tree is not None), None)
     acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
+    snapshots = (source.snapshot for source in sources if source.snapshot is not None)
     return Facts(
         arch=_text(head, "arch") or "unknown",
+        reserved=tuple(each for snapshot in snapshots for each in snapshot.reserved),
         hypervisor=None if bare_metal else "xen",
         dt=dt,
         acpi=acpi,

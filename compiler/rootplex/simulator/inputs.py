@@ -42,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     `probe_order` lists DT node paths (or AML paths); None is the firmware's order. `memory` are (base,
     size) of RAM where the artifacts do not say it (ACPI). `ports_taken`: an x86 kernel is told that its
     configuration ports are somebody else's (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width.
+    `reserved` are (base, end) that the firmware's memory map reserves, where a running machine tells.
     `bootargs` is the kernel's command line where no device tree says it.
     """
 
@@ -65,6 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ports_taken: bool = False
     address_bits: int = 48
     bootargs: str | None = None
+    reserved: tuple[tuple[int, int], ...] = ()
 
     @property
     def role(self) -> Literal["bare-metal", "arm", "pv", "pvh"]:

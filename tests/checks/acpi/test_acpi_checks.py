@@ -222,6 +222,7 @@ def vendor(
     bridges: tuple[AcpiHostBridge, ...] | None = None,
     reserved: tuple[int, int] | None = None,
     arch: str = "x86_64",
+    by_memory_map: tuple[tuple[int, int], ...] = (),
 ) -> tuple[Finding, ...]:
     """The findings on the tables of a machine that nobody described."""
     bridges = (bridge(),) if bridges is None else bridges
@@ -232,7 +233,8 @@ def vendor(
         namespace=space,
     )
     joined = tuple(Joined(each.path, acpi=each) for each in bridges)
-    return flat(run_checks(Facts(arch=arch, acpi=acpi, bridges=joined), "artifacts"))
+    facts = Facts(arch=arch, acpi=acpi, bridges=joined, reserved=by_memory_map)
+    return flat(run_checks(facts, "artifacts"))
 
 
 def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
@@ -301,6 +303,8 @@ def test_room_for_entries_in_xen() -> None:
 
 def test_ecam_reserved_or_not() -> None:
     assert codes(vendor(mcfg(entry(E0)))) == [("RPX0723", "warning")]
+    assert codes(vendor(mcfg(entry(E0)), by_memory_map=((E0, E0 + (256 << 20)),))) == []
+    assert codes(vendor(mcfg(entry(E0)), by_memory_map=((E0, E0 + (128 << 20)),))) == [("RPX0723", "warning")]
     unsteady = replace(bridge(), crs=template(resource("bus", 0, 256, "Word")))
     assert codes(vendor(mcfg(entry(E0)), bridges=(unsteady,), reserved=ECAM)) == []
 

@@ -2,8 +2,8 @@
 
 What it finds: ECAM that no motherboard resource (PNP0C02) consumes.
 Why it matters: Linux on x86 uses an entry only as far as one PNP0C01 or PNP0C02 descriptor holds it (or the
-firmware's memory map, which no table shows), and drops all of MCFG where one is not reserved. On arm64 it
-complains of a firmware bug.
+firmware's memory map, which no table shows; of a snapshot /proc/iomem and the kernel's log tell), and drops
+all of MCFG where one is not reserved. On arm64 it complains of a firmware bug.
 Example: ECAM at 0x3000_0000 and no PNP0C02 there.
 What to do: let a PNP0C02 outside every host bridge consume exactly the ECAM.
 Source: PCI Firmware 3.3 §4.1.2; Linux arch/x86/pci/mmconfig-shared.c, is_acpi_reserved and
@@ -49,9 +49,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     x86 = facts.arch == "x86_64"
     devices = space.motherboard if x86 else (*space.motherboard, *space.consumers)
     ranges, certain = consumed(devices)
+    told = facts.reserved if x86 else ()
     for entry, first, last in _regions(facts, x86):
         low, high = entry.base + first * ECAM_BUS, entry.base + (last + 1) * ECAM_BUS
-        held = any(base <= low and high <= end for base, end in ranges)
+        held = any(base <= low and high <= end for base, end in (*ranges, *told))
         if held:
             continue
         cannot = "it cannot be told whether" if not certain else ""

@@ -133,7 +133,7 @@ def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
             addresses.put(low, high - low, "memory", None)
     probe = rootbridges_acpi.AcpiProbe(settings, firmware, addresses, ports)
     if probe.is_x86:
-        probe.regions = mcfg_x86.usable_regions(firmware.mcfg, firmware.namespace)
+        probe.regions = mcfg_x86.usable_regions(firmware.mcfg, firmware.namespace, settings.reserved)
         if run.kernel is not None:
             run.kernel.registration.regions = list(probe.regions.regions)
     for bridge, root in rootbridges_acpi.find_bridges(probe):

@@ -1,7 +1,7 @@
 """MCFG on x86: which regions the kernel uses (`mmconfig-shared.c`, linux.md §2.3).
 
 One bad or unreserved entry throws away all of them. E820 and EFI memory maps are not among the
-artifacts, so a region counts as reserved only by a motherboard device's `_CRS`.
+artifacts, so a region counts as reserved only by a motherboard device's `_CRS`; a running machine may tell.
 """
 
 from __future__ import annotations
@@ -64,9 +64,12 @@ class McfgX86(Struct):
         return region
 
 
-def usable_regions(mcfg: Mcfg | None, namespace: Namespace) -> McfgX86:
-    """What is left of MCFG after the kernel's early and late checks."""
-    reserved = motherboard_ranges(namespace)
+def usable_regions(
+    mcfg: Mcfg | None, namespace: Namespace, by_memory_map: tuple[tuple[int, int], ...] = ()
+) -> McfgX86:
+    """What is left of MCFG after the kernel's early and late checks; `by_memory_map` are (base, end) that the
+    firmware's memory map reserves, as far as it is known."""
+    reserved = (*motherboard_ranges(namespace), *by_memory_map)
     result = McfgX86([], [], reserved)
     if mcfg is None:
         return result
