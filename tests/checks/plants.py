@@ -116,7 +116,7 @@ def acpi(keys: str) -> tuple[str, str]:
     return SECOND, f"{SECOND}    acpi: {{{keys}}}\n"
 
 
-def property(name: str, value: str) -> tuple[str, str]:
+def node_property(name: str, value: str) -> tuple[str, str]:
     """The second bridge's node with a property of its own."""
     return DEVICES, f'    dt: {{properties: {{"{name}": {value}}}}}\n{DEVICES}'
 
@@ -359,11 +359,13 @@ PLANTS = (
     ),
     Plant(code="RPX0514", what="Xen's IOMMU off", changes=(xen("iommu: false"),)),
     # 06 device tree
-    Plant(code="RPX0601", what="a domain of two cells", changes=(property("linux,pci-domain", "[1, 2]"),)),
+    Plant(
+        code="RPX0601", what="a domain of two cells", changes=(node_property("linux,pci-domain", "[1, 2]"),)
+    ),
     Plant(code="RPX0601", what="two address cells", alter=cell("second", "#address-cells", 0, 2)),
     Plant(code="RPX0601", what="one size cell", alter=cell("second", "#size-cells", 0, 1)),
-    Plant(code="RPX0602", what="another device type", changes=(TODAY, property("device_type", "pcx"))),
-    Plant(code="RPX0604", what="no reg", changes=(property("reg", "[]"),)),
+    Plant(code="RPX0602", what="another device type", changes=(TODAY, node_property("device_type", "pcx"))),
+    Plant(code="RPX0604", what="no reg", changes=(node_property("reg", "[]"),)),
     Plant(
         code="RPX0605",
         what="a bridge that Xen does not drive",
@@ -374,7 +376,9 @@ PLANTS = (
         what="a guest's bridge switched off",
         changes=((SECOND, f"{SECOND}    enabled: false\n"),),
     ),
-    Plant(code="RPX0608", what="three cells of iommu-map", changes=(property("iommu-map", "[1, 2, 3]"),)),
+    Plant(
+        code="RPX0608", what="three cells of iommu-map", changes=(node_property("iommu-map", "[1, 2, 3]"),)
+    ),
     Plant(
         code="RPX0609",
         what="a RID that the mask cuts",
@@ -499,7 +503,7 @@ PLANTS = (
     Plant(code="RPX0803", what="other buses", changes=(acpi("bus_range: [0x40, 0x5f]"),), acpi=True),
     Plant(code="RPX0804", what="another window", alter=cell("second", "ranges", 2, 0x21000000)),
     Plant(code="RPX0805", what="on in one alone", changes=(acpi("enabled: false"),), acpi=True),
-    Plant(code="RPX0808", what="coherence", changes=(property("dma-coherent", "false"),)),
+    Plant(code="RPX0808", what="coherence", changes=(node_property("dma-coherent", "false"),)),
     Plant(code="RPX0810", what="another line", alter=cell("second", "interrupt-map", 8, 9)),
     Plant(
         code="RPX0813",

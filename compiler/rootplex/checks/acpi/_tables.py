@@ -42,7 +42,7 @@ def field(entry: McfgEntry, name: str) -> TablePlace:
     return TablePlace(entry.place.file, entry.place.table, offset, length)
 
 
-def shown(entry: McfgEntry) -> str:
+def entry_text(entry: McfgEntry) -> str:
     """An entry as messages say it."""
     return f"segment {entry.segment}, buses {entry.start_bus:#04x}-{entry.end_bus:#04x} at {entry.base:#x}"
 

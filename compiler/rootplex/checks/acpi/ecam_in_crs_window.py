@@ -18,9 +18,9 @@ from rootplex.checks.acpi._tables import (
     bridges,
     consumed,
     entries,
+    entry_text,
     field,
     owners_of,
-    shown,
 )
 from rootplex.checks.areas import part_of
 from rootplex.checks.facts import Facts
@@ -64,7 +64,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 bridge.descriptor(item),
                 f"the window {low:#x}-{high - 1:#x} of {name} has ECAM in it",
                 level=Level.WARNING if held else None,
-                related=[(field(entry, "base"), shown(entry))],
+                related=[(field(entry, "base"), entry_text(entry))],
                 notes=["a motherboard resource reserves it, and Linux places no BAR there"] if held else (),
                 help="take the configuration space out of the window",
                 subject=name,

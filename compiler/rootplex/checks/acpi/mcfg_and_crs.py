@@ -10,9 +10,9 @@ from rootplex.checks.acpi._tables import (
     entries,
     entry_at,
     entry_for,
+    entry_text,
     field,
     mcfg_of,
-    shown,
 )
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.check import check
@@ -86,7 +86,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
         bridge.seg.place if has_seg else bridge.buses_at,
         f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
         level=Level.WARNING if warning else Level.ERROR,
-        related=[(entry.place, f"seems to be meant: {shown(entry)}") for entry in meant],
+        related=[(entry.place, f"seems to be meant: {entry_text(entry)}") for entry in meant],
         notes=notes if x86 else [*notes, "Linux on this architecture does not bring the bridge up"],
         help="add an MCFG entry or _CBA for it, or correct its segment and buses",
         subject=name,
@@ -213,7 +213,7 @@ def mcfg_without_bridge(facts: Facts) -> Iterator[Finding]:
         off = owners[0] if owners else None
         yield MCFG_WITHOUT_BRIDGE.finding(
             field(entry, "segment"),
-            f"no host bridge {'is there' if off else ''} for the MCFG entry {shown(entry)}".replace(
+            f"no host bridge {'is there' if off else ''} for the MCFG entry {entry_text(entry)}".replace(
                 "  ", " "
             ),
             level=Level.WARNING if off or facts.described is not None else Level.NOTE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import entries, field, mcfg_of, owners_of, shown
+from rootplex.checks.acpi._tables import entries, entry_text, field, mcfg_of, owners_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -102,8 +102,8 @@ def mcfg_entries_overlap(facts: Facts) -> Iterator[Finding]:
         yield MCFG_ENTRIES_OVERLAP.finding(
             field(other, "start_bus"),
             f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",
-            related=[(field(first, "start_bus"), shown(first))],
-            notes=(f"this entry: {shown(other)}",),
+            related=[(field(first, "start_bus"), entry_text(first))],
+            notes=(f"this entry: {entry_text(other)}",),
             help="give every segment and bus one entry",
             about=("MCFG", *owners_of(facts, first, other)),
         )
@@ -139,7 +139,7 @@ def mcfg_bases_differ(facts: Facts) -> Iterator[Finding]:
         yield MCFG_BASES_DIFFER.finding(
             field(entry, "base"),
             f"MCFG gives segment {entry.segment} two bases, {first.base:#x} and {entry.base:#x}",
-            related=[(field(first, "base"), shown(first))],
+            related=[(field(first, "base"), entry_text(first))],
             help="give the bridges segments of their own, or one stretch of configuration space",
         )
 
@@ -171,8 +171,8 @@ def several_mcfgs(facts: Facts) -> Iterator[Finding]:
             table.place(),
             f"there are {len(tables)} MCFGs" + ("" if same else ", which contradict each other"),
             level=Level.NOTE if same else SEVERAL_MCFGS.level,
-            related=[(tables[0].place(), "; ".join(map(shown, first.entries)) or "no entry")],
-            notes=(f"this one: {'; '.join(map(shown, other.entries)) or 'no entry'}",),
+            related=[(tables[0].place(), "; ".join(map(entry_text, first.entries)) or "no entry")],
+            notes=(f"this one: {'; '.join(map(entry_text, other.entries)) or 'no entry'}",),
             help="leave one MCFG",
             about=("MCFG", *(each.name for each in facts.bridges)),
         )
@@ -210,7 +210,7 @@ def mcfg_base_zero(facts: Facts) -> Iterator[Finding]:
         if entry.base == 0:
             yield MCFG_BASE_ZERO.finding(
                 field(entry, "base"),
-                f"MCFG has base 0 for {shown(entry).partition(' at ')[0]}",
+                f"MCFG has base 0 for {entry_text(entry).partition(' at ')[0]}",
                 help="write the address of bus 0, or leave the entry out",
                 about=owners_of(facts, entry),
             )
@@ -249,7 +249,7 @@ def mcfg_above_4g(facts: Facts) -> Iterator[Finding]:
         if entry.base >= 0xFFFFFFFF:
             yield MCFG_ABOVE_4G.finding(
                 field(entry, "base"),
-                f"MCFG of revision 0 has {shown(entry)}, above 4 GiB",
+                f"MCFG of revision 0 has {entry_text(entry)}, above 4 GiB",
                 related=[(mcfg.table.place(8, 1), "the table's revision")],
                 notes=("Linux and Xen discard the whole table",),
                 help="make the table's revision 1, or put ECAM below 4 GiB",
@@ -286,7 +286,7 @@ def mcfg_past_4g(facts: Facts) -> Iterator[Finding]:
         if first < GIB_4 and end > FLASH:
             yield MCFG_PAST_4G.finding(
                 field(entry, "end_bus"),
-                f"ECAM of {shown(entry)} ends at {end - 1:#x}, over the firmware's flash",
+                f"ECAM of {entry_text(entry)} ends at {end - 1:#x}, over the firmware's flash",
                 related=[(field(entry, "base"), "its base")],
                 help="cut the bus range to what fits below I/O APIC, local APIC and flash",
                 about=owners_of(facts, entry),

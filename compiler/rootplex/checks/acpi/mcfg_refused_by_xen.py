@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi._tables import (
     entry_at,
+    entry_text,
     field,
-    shown,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield RULE.finding(
             field(entry, "end_bus"),
             f"Xen refuses the ECAM region that Dom0 reports for segment {segment}, bus {start:#04x}",
-            notes=(f"pci_mmcfg_reserved gives {call.result}", f"MCFG: {shown(entry)}"),
+            notes=(f"pci_mmcfg_reserved gives {call.result}", f"MCFG: {entry_text(entry)}"),
             help="let MCFG and the motherboard resources say the same",
         )
 

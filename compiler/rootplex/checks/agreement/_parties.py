@@ -34,7 +34,7 @@ def common_buses(dt: DtHostBridge, acpi: AcpiHostBridge) -> Buses | None:
     return None if dt.buses is None or acpi.buses is None else dt.buses.common(acpi.buses)
 
 
-def laid_to(
+def blamed_side(
     facts: Facts, joined: Joined, key: str, tree: Side, table: Side
 ) -> tuple[Place, list[tuple[Place, str]]]:
     """Where a difference is reported, and the other side: at the tables', unless the description says
@@ -92,7 +92,7 @@ def its_bases(facts: Facts) -> dict[int, int]:
 Unit: TypeAlias = Literal["StreamID", "DeviceID"]
 
 
-def said(run: Way, word: Unit) -> str:
+def run_text(run: Way, word: Unit) -> str:
     """What a run says, in words."""
     if run.target is None:
         return f"no {word}"

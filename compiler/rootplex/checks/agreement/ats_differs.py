@@ -17,8 +17,8 @@ from rootplex.checks.acpi._tables import (
     iort_of,
 )
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
-    laid_to,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         allowed = bool(node.data.ats_attribute & 1)
         if allowed == dt.ats_supported:
             continue
-        at, related = laid_to(
+        at, related = blamed_side(
             facts,
             joined,
             "iommu",

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
-    laid_to,
 )
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         tree, theirs = dt.buses, acpi.buses
         if theirs is None or tree is None or tree == theirs:
             continue
-        at, related = laid_to(
+        at, related = blamed_side(
             facts,
             joined,
             "bus_range",

@@ -20,7 +20,7 @@ from rootplex.checks.acpi._tables import (
     takes_iort,
 )
 from rootplex.checks.agreement._parties import (
-    laid_to,
+    blamed_side,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -47,7 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         dt = joined.dt
         if dt is not None and dt.is_on and bool(dt.dma_coherent) != bool(cca):
             word = "coherent" if dt.dma_coherent else "not coherent"
-            at, related = laid_to(
+            at, related = blamed_side(
                 facts, joined, "dma_coherent", (dt.place(), f"{word} by device tree"), table
             )
             yield RULE.finding(

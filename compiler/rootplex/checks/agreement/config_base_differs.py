@@ -18,8 +18,8 @@ from rootplex.checks.acpi._tables import (
     field,
 )
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
-    laid_to,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -54,7 +54,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for place, said_base, word in claims:
             if said_base == base:
                 continue
-            at, related = laid_to(
+            at, related = blamed_side(
                 facts,
                 joined,
                 "config",

@@ -18,8 +18,8 @@ from rootplex.checks.acpi._tables import (
     field,
 )
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
-    laid_to,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             places.append((acpi.cba.place, f"at {acpi.cba.known:#x}"))
         if not places:
             continue
-        at, related = laid_to(
+        at, related = blamed_side(
             facts, joined, "config", (dt.place("compatible"), f"{controller.compatible}"), places[0]
         )
         yield RULE.finding(

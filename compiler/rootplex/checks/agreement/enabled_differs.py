@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.agreement._parties import (
-    laid_to,
+    blamed_side,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         status = acpi.sta
         if acpi.is_on is None or in_tree == acpi.is_on:
             continue
-        at, related = laid_to(
+        at, related = blamed_side(
             facts,
             joined,
             "enabled",

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from rootplex.checks.acpi._tables import iort_of, takes_iort
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
     common_buses,
     dt_targets,
     iort_targets,
-    laid_to,
-    said,
+    run_text,
 )
 from rootplex.checks.causes import WRONG_MAP, map_of
 from rootplex.checks.check import check
@@ -180,8 +180,8 @@ def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
 
 def _finding(facts: Facts, rule: Rule, map: IdMap, found: Difference, others: list[str]) -> Finding:
     name, tree, iort = found.joined.name, found.tree, found.iort
-    by_tree, by_iort = said(tree, map.id_name), said(iort, map.id_name)
-    at, related = laid_to(
+    by_tree, by_iort = run_text(tree, map.id_name), run_text(iort, map.id_name)
+    at, related = blamed_side(
         facts,
         found.joined,
         map.key,

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.agreement._parties import (
+    blamed_side,
     both,
-    laid_to,
 )
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
@@ -57,7 +57,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if None in lines.values() or not odd:
             continue
         device, pin = odd[0]
-        at, related = laid_to(
+        at, related = blamed_side(
             facts,
             joined,
             "intx",

@@ -17,7 +17,7 @@ from rootplex.checks.acpi._tables import (
     field,
 )
 from rootplex.checks.agreement._parties import (
-    laid_to,
+    blamed_side,
 )
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
@@ -73,7 +73,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         by_order = "" if joined.dt is None or joined.dt.domain is not None else " (by probe order)"
         if off:
             by_order += " once it is enabled"
-        at_place, related = laid_to(
+        at_place, related = blamed_side(
             facts, joined, "segment", (place, f"the device tree has {number}{by_order}"), seg
         )
         yield RULE.finding(

@@ -8,7 +8,7 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rootplex.checks.agreement._parties import both, laid_to
+from rootplex.checks.agreement._parties import blamed_side, both
 from rootplex.checks.areas import part_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
@@ -111,7 +111,7 @@ def _finding(
 ) -> Finding:
     dt_side = (tree.at, f"the device tree has {tree}") if tree else (elsewhere, "the device tree's windows")
     acpi_side = (tables.at, f"_CRS has {tables}") if tables else (elsewhere, "the windows of _CRS")
-    at, related = laid_to(facts, joined, "windows", dt_side, acpi_side)
+    at, related = blamed_side(facts, joined, "windows", dt_side, acpi_side)
     if tree and tables:
         text = f"a window of {joined.name} is {tree} by device tree and {tables} by _CRS"
     elif tree:
@@ -227,7 +227,7 @@ def _unlimited(
 ) -> Finding:
     some = ", ".join(_reach(each) for each in _merged(tree or tables or ())[:NEAR]) or "nothing"
     words = (some, "all of memory") if tables is None else ("all of memory", some)
-    at, related = laid_to(
+    at, related = blamed_side(
         facts,
         joined,
         "dma_windows",
@@ -249,7 +249,7 @@ def _dma_finding(
     facts: Facts, joined: Joined, tree: Window | None, tables: Window | None, places: tuple[Place, Place]
 ) -> Finding:
     words = tuple("no such range" if each is None else _reach(each) for each in (tree, tables))
-    at, related = laid_to(
+    at, related = blamed_side(
         facts,
         joined,
         "dma_windows",

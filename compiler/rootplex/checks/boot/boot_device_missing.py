@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.hidden import hidden
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import absence, function_named, lives
+from rootplex.checks.unseen import unseen_slots
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     name = described.boot.device
     if function_named(facts, name) is not None:
         return
-    if any(device.name == name for each in hidden(described) for device in each.devices):
+    if any(device.name == name for each in unseen_slots(described) for device in each.devices):
         return
     missing = absence(facts, name)
     yield RULE.finding(

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.hidden import hidden, victims
 from rootplex.checks.rule import Rule
+from rootplex.checks.unseen import counted_on, unseen_slots
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING)
@@ -22,11 +22,11 @@ RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING)
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Devices beside device 0 on a link."""
-    for each in hidden(facts.platform):
+    for each in unseen_slots(facts.platform):
         if each.why != "device-number" or each.port is None:
             continue
         first = each.functions[0]
-        hurt = victims(facts.platform, each)
+        hurt = counted_on(facts.platform, each)
         yield RULE.finding(
             first.at("dev"),
             f"{first.label} is device {first.dev} below {each.port.label}, "

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.hidden import hidden, victims
 from rootplex.checks.rule import Rule
+from rootplex.checks.unseen import counted_on, unseen_slots
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -30,11 +30,11 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Slots whose function 0 is missing or empty."""
-    for each in hidden(facts.platform):
+    for each in unseen_slots(facts.platform):
         if each.why != "function-zero":
             continue
         first = each.functions[0]
-        hurt = victims(facts.platform, each)
+        hurt = counted_on(facts.platform, each)
         where = each.bridge.name if each.port is None else each.port.label
         unseen = ", ".join(device.label for device in each.devices)
         yield RULE.finding(

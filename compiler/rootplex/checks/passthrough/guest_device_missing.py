@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.hidden import hidden
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.subjects import absence, function_named, lives
+from rootplex.checks.unseen import unseen_slots
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -40,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     described = facts.described
     if described is None or not lives(facts):
         return
-    unseen = {device.name for each in hidden(described) for device in each.devices}
+    unseen = {device.name for each in unseen_slots(described) for device in each.devices}
     for guest in described.xen.guests:
         for i, name in enumerate(guest.devices):
             if name in unseen or function_named(facts, name) is not None:

@@ -17,7 +17,7 @@ LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
 `pci=pcie_scan_all`."""
 
 
-class Hidden(Struct, frozen=True):
+class UnseenSlot(Struct, frozen=True):
     """Functions of one slot that are not looked for, with the port above (None: the first bus), and
     all that is below them. `empty`: the described function 0 that is not present, if there is one."""
 
@@ -33,7 +33,7 @@ class Hidden(Struct, frozen=True):
         return tuple(each for function in self.functions for each in function.walk())
 
 
-def hidden(platform: Platform) -> Iterator[Hidden]:
+def unseen_slots(platform: Platform) -> Iterator[UnseenSlot]:
     """The slots of enabled bridges that a scan passes over, from the first bus down."""
     all_devices = pci_options(platform.bootargs, arch=platform.arch, config_acs=True).scan_all
     links = frozenset[str]() if all_devices else LINK_ABOVE
@@ -44,7 +44,7 @@ def hidden(platform: Platform) -> Iterator[Hidden]:
 
 def _on(
     bridge: HostBridge, port: Device | None, devices: Iterable[Device], links: frozenset[str]
-) -> Iterator[Hidden]:
+) -> Iterator[UnseenSlot]:
     slots: dict[int, list[Device]] = {}
     for device in devices:
         slots.setdefault(device.dev, []).append(device)
@@ -53,17 +53,17 @@ def _on(
         if not present:
             continue
         if number and port is not None and port.type in links:
-            yield Hidden("device-number", bridge, port, present)
+            yield UnseenSlot("device-number", bridge, port, present)
             continue
         if all(device.fn for device in present):
             empty = next((device for device in slot if device.fn == 0), None)
-            yield Hidden("function-zero", bridge, port, present, empty)
+            yield UnseenSlot("function-zero", bridge, port, present, empty)
             continue
         for device in present:
             yield from _on(bridge, device, device.devices, links)
 
 
-def victims(platform: Platform, found: Hidden) -> tuple[str, ...]:
+def counted_on(platform: Platform, found: UnseenSlot) -> tuple[str, ...]:
     """What is hidden that somebody counts on: "the boot device disk", "nic, which guest router is
     to have"."""
     names = {device.name for device in found.devices if device.name}
