@@ -11,7 +11,11 @@ takes for the end of Xen are left out, unless `--crashes` keeps them; then the e
 status 1 with a difference.
 
 A device list that lacks lines of the console (other text came between) is counted as cut off, and as no
-difference where the lines that are there agree.
+difference where the lines that are there agree. A boot is left out where such text came into an answer.
+
+Not simulated is Xen's allocator beyond the reuse of the block that was freed last. Where a record was freed
+while its owner still listed it, and its memory was written to, a real Xen can stop at the next neighbour that
+is freed ("XMEM Pool corruption found").
 """
 
 from __future__ import annotations
@@ -173,7 +177,12 @@ def fresh(oracle: Oracle, mode: str, seeds: range, arguments: argparse.Namespace
         if not arguments.crashes:
             steps = survivable(facts, version, steps)
         before = len(tally.differences)
-        compare(tally, Player(facts, version), steps, oracle.answers(mode, steps), f"{mode} {seed}")
+        try:
+            real = oracle.answers(mode, steps)
+        except ValueError as garbled:
+            print(f"{mode} {seed}: left out, its console is not to be read: {garbled}", flush=True)
+            continue
+        compare(tally, Player(facts, version), steps, real, f"{mode} {seed}")
         print(f"{mode} {seed}: {tally.steps} steps so far", flush=True)
         for difference in tally.differences[before:]:
             print(f"    {difference}", flush=True)
