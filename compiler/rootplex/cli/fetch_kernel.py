@@ -1,4 +1,5 @@
-"""`rootplex fetch-kernel`: a kernel and a busybox from Debian's packages into the user's cache."""
+"""`rootplex fetch-kernel`: a kernel and a busybox from Debian's packages into the user's cache; or a Xen with
+its Dom0's kernel."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ import argparse
 from pathlib import Path
 
 from rootplex.cli.console import Console
+from rootplex.cli.frame import UsageError
 from rootplex.known.kernels import DEFAULT, SUITES
+from rootplex.known.xen import DEBIAN
+from rootplex.tools import hypervisors
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import fetch, unpacked
 from rootplex.tools.runner import ToolError
@@ -19,8 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", choices=ARCHES, default="arm64", help="of the machine to boot")
     parser.add_argument(
         "--profile",
-        choices=tuple(SUITES),
+        choices=(*SUITES, *DEBIAN),
         help=f"which kernel (default: {DEFAULT}, as a description's; else the newest that is offered)",
+    )
+    parser.add_argument(
+        "--xen", action="store_true", help="Debian's Xen, with the full kernel of the same Debian for Dom0"
     )
     parser.add_argument(
         "--all", action="store_true", help="every kernel that this machine's mirror offers, for both machines"
@@ -36,6 +43,8 @@ def cache_of(console: Console) -> Path:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Fetch what was asked for; at least one must come, and what is not offered is told."""
     cache = cache_of(console)
+    if arguments.xen or arguments.profile in DEBIAN:
+        return _xen(cache, arguments, console)
     newest_first = (DEFAULT, *(name for name in reversed(SUITES) if name != DEFAULT))
     refusals = []
     if arguments.all:
@@ -56,3 +65,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for line in refusals:
         console.tell(f"{line}")
     return 2 if len(refusals) == len(wanted) else 0
+
+
+def _xen(cache: Path, arguments: argparse.Namespace, console: Console) -> int:
+    """Fetch Debian's Xen: the profile that is named, else the oldest, which every mirror offers."""
+    if arguments.profile is not None and arguments.profile not in DEBIAN:
+        raise UsageError(f"{arguments.profile} is a kernel and no Xen (known: {', '.join(DEBIAN)})")
+    profiles = tuple(DEBIAN) if arguments.all else (arguments.profile or next(iter(DEBIAN)),)
+    arches = ARCHES if arguments.all else (arguments.arch,)
+    refusals = []
+    for arch, profile in ((arch, profile) for arch in arches for profile in profiles):
+        found, how = hypervisors.newest(cache, arch, profile), "is there"
+        if found is None:
+            try:
+                found = hypervisors.fetch(cache, arch, profile, progress=console.progress)
+            except ToolError as refusal:
+                refusals.append(f"{arch} {profile}: {refusal}")
+                continue
+            how = str(found.image)
+        version = found.image.parent.name
+        console.print(f"{arch} {profile}: Xen {version} with Linux {found.dom0.release} for Dom0, {how}")
+    for line in refusals:
+        console.tell(line)
+    return 2 if refusals and len(refusals) == len(arches) * len(profiles) else 0

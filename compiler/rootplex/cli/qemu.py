@@ -10,7 +10,7 @@ from rootplex import __version__
 from rootplex.backends.compilation import manifest
 from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
-from rootplex.cli.fetch_kernel import cache_of
+from rootplex.cli.fetch_kernel import ARCHES, cache_of
 from rootplex.cli.files import MANIFEST, read_input, write_folder
 from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
@@ -20,11 +20,19 @@ from rootplex.jobs.qemu.boot import LOG, comparison, has_several_smmus, kernel_f
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
+from rootplex.jobs.qemu.xen.boot import run as run_xen
+from rootplex.jobs.qemu.xen.comparison import comparison as xen_comparison
 from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.known.kernels import SUITES
+from rootplex.known.xen import DEBIAN
 from rootplex.model.bridge import Firmware
 from rootplex.report.boot import as_json, lines
+from rootplex.report.xen_boot import as_json as xen_as_json
+from rootplex.report.xen_boot import lines as xen_lines
 from rootplex.source.finding import Unreadable
+from rootplex.tools import hypervisors
+from rootplex.tools.hypervisors import Hypervisor
+from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
 
 OUTPUT = "qemu"
@@ -38,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--boot", action="store_true", help="boot a kernel, and compare with the simulation")
     parser.add_argument("--kernel", metavar="IMAGE", type=Path, help="boot this one (default: a fetched one)")
+    parser.add_argument("--xen", action="store_true", help="with --boot: Debian's Xen, and Linux as its Dom0")
+    parser.add_argument(
+        "--xen-image", metavar="IMAGE", type=Path, help="with --xen: boot this Xen (default: a fetched one)"
+    )
+    parser.add_argument(
+        "--xen-version", choices=tuple(DEBIAN), help="which of Debian's (default: the newest that is fetched)"
+    )
     parser.add_argument("--dom0", choices=tuple(SUITES), help="the kernel's profile (default: its version's)")
     parser.add_argument("--acpi", action="store_true", help="boot by ACPI (default: by device tree)")
     parser.add_argument(
@@ -60,6 +75,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write QEMU's folder, and boot where asked to; 1 for a refusal and for a difference."""
     label, data = read_input(arguments.file)
     text = data.decode("utf-8", "replace")
+    if (arguments.xen or arguments.xen_image is not None) and not arguments.boot:
+        raise UsageError("--xen boots Xen: say --boot too")
     try:
         checked = read_checked(data, label)
     except Unreadable as error:
@@ -71,7 +88,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
     try:
         refuse_impossible(platform, firmware, in_memory=arguments.synthetic)
-        kernel = _kernel(checked, arguments, console) if arguments.boot else None
+        under = _xen(platform.arch, arguments, console)
+        kernel = None
+        if arguments.boot:
+            kernel = under.dom0 if under is not None else _kernel(checked, arguments, console)
         profile = kernel.profile if kernel is not None else arguments.dom0
         made = prepare(
             platform,
@@ -94,6 +114,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.print(f"changed     {change.at}: {change.subject}: {change.text}")
         console.print(f"{label} -> {folder} (sh {folder / 'qemu.sh'} KERNEL INITRD)")
         return 0
+    if under is not None:
+        return _boot_xen(made, under, folder, arguments, console)
     return _boot(made, kernel, folder, arguments, console)
 
 
@@ -108,6 +130,48 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
     if chosen.instead is not None:
         console.tell(f"{chosen.instead}")
     return chosen.kernel
+
+
+def _xen(arch: str, arguments: argparse.Namespace, console: Console) -> Hypervisor | None:
+    """The Xen to boot, where one is: Debian's, fetched where it must be, or the user's, with its Dom0."""
+    if not arguments.xen and arguments.xen_image is None:
+        return None
+    if arch not in ARCHES:
+        raise UsageError(f"there is no Xen to boot for {arch} (there is for {' and '.join(ARCHES)})")
+    known: Arch = "x86_64" if arch == "x86_64" else "arm64"
+    cache = cache_of(console)
+    found = hypervisors.newest(cache, known, arguments.xen_version)
+    if found is None:
+        profile = arguments.xen_version or next(iter(DEBIAN))
+        found = hypervisors.fetch(cache, known, profile, console.progress)
+    dom0 = found.dom0
+    if arguments.kernel is not None:
+        dom0 = kernel_of_image(cache, known, arguments.kernel, arguments.dom0)
+    image = found.image
+    if arguments.xen_image is not None:
+        image = arguments.xen_image
+        hypervisors.read(image, known)
+    return Hypervisor(known, image, dom0)
+
+
+def _boot_xen(
+    made: Preparation, under: Hypervisor, folder: Path, arguments: argparse.Namespace, console: Console
+) -> int:
+    def progress(line: str) -> None:
+        console.progress(f"{made.platform.name} on Xen: {line[:60]}")
+
+    try:
+        found = run_xen(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    compared = xen_comparison(made, found)
+    if arguments.format == "json":
+        console.print(json.dumps(xen_as_json(made, found, compared), indent=1))
+    else:
+        for line in xen_lines(made, found, compared):
+            console.print(line)
+        console.print(f"console: {folder / LOG}")
+    return 0 if compared.agreed else 1
 
 
 def _boot(

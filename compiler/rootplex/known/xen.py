@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -77,9 +79,21 @@ _4_17 = replace(
 VERSIONS: dict[str, XenVersion] = {each.name: each for each in (_4_17, _4_20, _UNSTABLE)}
 DEFAULT = _UNSTABLE.name
 
+DEBIAN = {_4_17.name: "bookworm", _4_20.name: "trixie"}
+"""Profile to the suite of Debian that holds it."""
+
+_NUMBERS = {_4_17.name: (4, 17), _4_20.name: (4, 20), _UNSTABLE.name: (4, 23)}
+
 
 def version(name: str) -> XenVersion:
     """The profile of that name. Raises `KeyError` with the known names."""
     if name not in VERSIONS:
         raise KeyError(f"unknown Xen {name!r}; known: {', '.join(VERSIONS)}")
     return VERSIONS[name]
+
+
+def profile_of(numbers: str) -> str | None:
+    """The profile of a Xen that calls itself `4.17.5` or `4.23-unstable`; None where nobody has read it."""
+    found = re.match(r"(\d+)\.(\d+)", numbers)
+    version = None if found is None else (int(found[1]), int(found[2]))
+    return next((name for name, mine in _NUMBERS.items() if mine == version), None)

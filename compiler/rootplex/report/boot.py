@@ -28,7 +28,7 @@ def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[s
     yield f"{preparation.platform.name} on Linux {release} by {by}{how}; simulated: {preparation.profile}"
     yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
     for line in found.lines:
-        yield from _line(line, preparation)
+        yield from told(line, preparation)
     figures = found.figures
     counts = {"host bridge": figures.bridges, "function": figures.functions, "group": figures.groups}
     sum_ = ", ".join(counted(number, what) for what, number in counts.items())
@@ -40,7 +40,8 @@ def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[s
     yield f"{sum_}: {end}"
 
 
-def _line(line: Line, preparation: Preparation) -> Iterator[str]:
+def told(line: Line, preparation: Preparation) -> Iterator[str]:
+    """One thing that was compared."""
     name = preparation.names.get(line.subject)
     subject = line.subject if name is None else f"{line.subject} ({name})"
     head = f"{WORDS.get(line.state, line.state):11} {line.what:11} {subject}"

@@ -50,19 +50,22 @@ for function in /sys/bus/pci/drivers/nvme/*:*; do
     done
 done
 echo "{MARK}"
-busybox poweroff -f
 """
+_THEN_OFF, _THEN_STAY = "busybox poweroff -f\n", "exec busybox sleep 86400\n"
 
 
-def image(busybox: bytes, script: str, tables: Sequence[tuple[str, bytes]] = ()) -> bytes:
+def image(
+    busybox: bytes, script: str, tables: Sequence[tuple[str, bytes]] = (), *, stays: bool = False
+) -> bytes:
     """The initrd file. `busybox` is a static one for the booted kernel's architecture, `script`
-    the capture script, `tables` the file names and bytes of ACPI tables that replace the firmware's.
-    The same input gives the same bytes.
+    the capture script, `tables` the file names and bytes of ACPI tables that replace the firmware's. Where it
+    `stays`, the machine runs on at the end, for whoever asks the hypervisor below it. The same input gives
+    the same bytes.
     """
     root = cpio.pack(
         [
             cpio.Entry("bin/busybox", busybox, stat.S_IFREG | 0o755),
-            cpio.Entry("init", _INIT.encode(), stat.S_IFREG | 0o755),
+            cpio.Entry("init", (_INIT + (_THEN_STAY if stays else _THEN_OFF)).encode(), stat.S_IFREG | 0o755),
             cpio.Entry("snapshot.sh", script.encode()),
         ]
     )

@@ -91,10 +91,10 @@ def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = lambda _st
     place.mkdir(parents=True, exist_ok=True)
     mirror = apt.mirror()
     refusals: list[str] = []
-    with _alone(place):
+    with alone(place):
         for suite in SUITES[profile]:
             try:
-                return _fetch(_source(place, suite, arch, mirror), place, arch, profile, progress)
+                return _fetch(debian(place, suite, arch, mirror), place, arch, profile, progress)
             except apt.NotOfferedError as error:
                 refusals.append(str(error))
     raise ToolError("; ".join(refusals))
@@ -114,7 +114,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
     progress(f"downloading {package} and busybox-static")
     packages = source.download([package])
     # A backports suite holds little beside kernels; busybox is its base suite's.
-    base = _source(place, source.suite.removesuffix("-backports"), arch, source.mirror)
+    base = debian(place, source.suite.removesuffix("-backports"), arch, source.mirror)
     if base != source:
         base.update()
     packages += base.download(["busybox-static"])
@@ -125,8 +125,8 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
         whole.mkdir(parents=True)
         for deb in packages:
             apt.unpack(deb, tree)
-        _only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")
-        _only(tree, "busybox", "busybox-static").rename(whole / "busybox")
+        only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")
+        only(tree, "busybox", "busybox-static").rename(whole / "busybox")
         image = images.read(whole / "vmlinuz")
         if (image.arch, image.release) != (arch, release):
             raise ToolError(f"{package} holds {image.release} for {image.arch}, not {release} for {arch}")
@@ -137,7 +137,8 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
     return kernel
 
 
-def _source(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
+def debian(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
+    """A suite's packages for an architecture; what apt keeps of it is in `place`."""
     return apt.Apt(place / f".apt-{suite}", suite, _DEBIAN_ARCH[arch], mirror)
 
 
@@ -154,7 +155,8 @@ def _kernel(entry: Path, arch: Arch) -> Kernel:
     return Kernel(arch, entry.name, profile_of(entry.name), entry / "vmlinuz", entry / "busybox")
 
 
-def _only(tree: Path, pattern: str, package: str) -> Path:
+def only(tree: Path, pattern: str, package: str) -> Path:
+    """The one file of that name that is worth something; ToolError where there is none or a choice."""
     files = [path for path in sorted(tree.rglob(pattern)) if path.is_file() and not path.is_symlink()]
     files = [path for path in files if path.stat().st_size > 1 << 16]  # not the folders of documentation
     if len(files) != 1:
@@ -163,7 +165,7 @@ def _only(tree: Path, pattern: str, package: str) -> Path:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> Iterator[None]:
     """Wait until no other process fetches into this folder; the lock ends with the process."""
     with (place / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

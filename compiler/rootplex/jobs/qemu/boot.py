@@ -109,12 +109,17 @@ def _arch(arch: Arch) -> images.Arch:
     raise ToolError(f"there is no kernel to boot for {arch} (there is for arm64 and x86_64)")
 
 
-def command(preparation: Preparation, folder: Path) -> list[str]:
-    """QEMU's command line but for kernel and initrd; files are those of `folder`."""
+def machine(preparation: Preparation, folder: Path) -> list[str]:
+    """QEMU's command line but for firmware, kernel and initrd; files are those of `folder`."""
     place = str(folder).replace(",", ",,")
     argv = [PROGRAMS[preparation.platform.arch]]
     argv += [re.sub(r"\bfile=(?=[^,]+)", f"file={place}/", each) for each in preparation.arguments]
-    argv += ["-display", "none", "-serial", "stdio", "-no-reboot"]
+    return [*argv, "-display", "none", "-serial", "stdio", "-no-reboot"]
+
+
+def command(preparation: Preparation, folder: Path) -> list[str]:
+    """QEMU's command line but for kernel and initrd."""
+    argv = machine(preparation, folder)
     if preparation.firmware == "dt":
         argv += ["-dtb", str(folder / f"{preparation.platform.name}.dtb")]
     elif preparation.platform.arch == "arm64":

@@ -15,8 +15,9 @@ from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction
 
 State = Literal["agreed", "differs", "qemu", "apart", "not shown"]
 What = Literal[
-    "host bridge", "windows", "function", "bus numbers", "BARs", "ACS", "group", "no group", "disk"
-]
+    "host bridge", "windows", "function", "bus numbers", "BARs", "ACS", "group", "no group", "disk",
+    "Xen", "area", "report", "owner",
+]  # fmt: skip
 
 
 class Line(Struct, frozen=True):

@@ -28,6 +28,8 @@ from rootplex.model.controllers import AmdIommu, IntelVtd, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
+from rootplex.simulator.inputs import Artifacts
 from rootplex.source.finding import Finding
 from rootplex.source.rules import QEMU_MACHINE
 
@@ -236,15 +238,33 @@ def _by_ports(platform: Platform, compiled: Compiled, booted: Outcome) -> Iterat
             )
 
 
+def under_xen(preparation: Preparation, xen: str, *, iommu: bool) -> Outcome:
+    """The machine of a preparation with a Xen of that profile below its kernel, as the description has it,
+    and no guest; `iommu`: whether that Xen translates."""
+    platform, compiled = preparation.platform, preparation.compiled
+    artifacts, dt, acpi = _read(compiled, preparation.firmware, preparation.profile)
+    wishes = Wishes(firmware=preparation.firmware, kernel=preparation.profile, xen=xen)
+    settings = settings_of(platform, compiled, wishes)
+    settings = replace(settings, hypervisor="xen", discovery="xen", iommu=iommu, guests=())
+    return simulate(artifacts, settings, dt, acpi)
+
+
 def _boot(
     platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str, *, ports_taken: bool = False
 ) -> Outcome:
+    artifacts, dt, acpi = _read(compiled, firmware, kernel)
+    settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
+    return simulate(artifacts, replace(settings, hypervisor=None, ports_taken=ports_taken), dt, acpi)
+
+
+def _read(
+    compiled: Compiled, firmware: Firmware, kernel: str
+) -> tuple[Artifacts, DtFirmware | None, AcpiFirmware | None]:
     artifacts = artifacts_of(compiled)
     wanted = replace(artifacts, tables=()) if firmware == "dt" else replace(artifacts, dtb=None)
     dt = read_dt(wanted, profile(kernel).map_cells)
     acpi = read_acpi(wanted, [each.path for each in compiled.bridges if each.path is not None])
-    settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
-    return simulate(artifacts, replace(settings, hypervisor=None, ports_taken=ports_taken), dt, acpi)
+    return artifacts, dt, acpi
 
 
 def _append(platform: Platform) -> tuple[str, ...]:
