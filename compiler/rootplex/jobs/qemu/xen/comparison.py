@@ -18,7 +18,7 @@ from rootplex.jobs.qemu.xen.console import REFUSED, Area, Said
 from rootplex.known.xen import VERSIONS, profile_of
 from rootplex.model.numbers import Sbdf
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.simulator.xen.machine import ADDS, Call, Xen
+from rootplex.simulator.xen.machine import Call, Xen
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN
 
 _NO_GROUPS = frozenset({"group", "no group", "disk"})
@@ -123,7 +123,7 @@ def _reports(outcome: Outcome, xen: Xen, said: Said) -> Iterator[Line]:
     """What Dom0 told Xen, and the answer; Linux says its refusals on its own log, on a console without the
     number. Some it makes by itself: an old call has no segment (drivers/xen/pci.c: xen_add_device)."""
     ours = {_area_of(call): _refused(call.result) for call in xen.calls if call.op == _AREA and call.result}
-    ours |= {_function_of(call): "taken" for call in xen.calls if call.op in ADDS and call.result == 0}
+    ours |= {_function_of(call): "taken" for call in xen.calls if call.op in _ADDS and call.result == 0}
     for text in outcome.dom0.log:
         if found := REFUSED.search(text):
             ours[found[1]] = _refused(int(text.rpartition("(")[2].rstrip(")")))
@@ -135,6 +135,7 @@ def _reports(outcome: Outcome, xen: Xen, said: Said) -> Iterator[Line]:
 
 
 _AREA = "pci_mmcfg_reserved"
+_ADDS = ("pci_device_add", "manage_pci_add", "manage_pci_add_ext")
 
 
 def _refused(result: int | None) -> str:
