@@ -22,7 +22,7 @@ from rootplex.checks.agreement._parties import (
 from rootplex.checks.causes import WRONG_MAP, map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts, Joined
-from rootplex.checks.ids._maps import has_placeholders
+from rootplex.checks.ids._claims import has_placeholders
 from rootplex.checks.rule import Rule
 from rootplex.formats.idruns import differences
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex

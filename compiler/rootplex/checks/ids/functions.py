@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._maps import Kind, acpi_claims, units_own
+from rootplex.checks.ids._claims import Kind, acpi_claims, units_own
 from rootplex.checks.rule import Rule
 from rootplex.checks.subjects import map_above, root_of
 from rootplex.readers.ridmap import map_rid

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._maps import (
+from rootplex.checks.ids._claims import (
     enabled_maps,
     has_placeholders,
     possible,

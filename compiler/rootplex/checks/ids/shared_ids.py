@@ -10,7 +10,7 @@ from msgspec import Struct
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._maps import Claim, acpi_claims, dt_claims, filled_by_loader, shared
+from rootplex.checks.ids._claims import Claim, acpi_claims, dt_claims, filled_by_loader, shared
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
