@@ -6,6 +6,7 @@ quadratic time would take sixteen times as long for.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from collections.abc import Callable
@@ -48,12 +49,19 @@ RANGES = "ranges = <0x02000000 0 0x50000000 0x80 0 0 0x08000000>; "
 
 
 def seconds(call: Callable[[], object]) -> float:
+    """The collector is off: when it walks all that lives is chance, and not the growth that is looked for."""
+
     def once() -> float:
         begun = time.process_time()
         call()
         return time.process_time() - begun
 
-    return min(once() for _ in range(3))
+    gc.collect()
+    gc.disable()
+    try:
+        return min(once() for _ in range(3))
+    finally:
+        gc.enable()
 
 
 def grows_evenly(made: Callable[[int], Callable[[], object]], size: int) -> None:
@@ -139,7 +147,7 @@ def test_findings_and_the_text_about_them(line: str) -> None:
 
         return call
 
-    grows_evenly(made, 500)
+    grows_evenly(made, 240)
 
 
 def test_five_hundred_unknown_keys_take_no_seconds() -> None:

@@ -10,6 +10,7 @@ ITS = "{name: its, kind: arm-gic-v3-its, base: 0x808_0000}"
 SMMU = "{name: smmu, kind: arm-smmu-v3, base: 0x905_0000}"
 OTHER_SMMU = "  - {name: other, kind: arm-smmu-v3, base: %s}%s\n"
 FRAME = "  - {name: frame, kind: arm-gic-v2m, base: 0x900_0000, size: 4KiB, spi_base: %d, spi_count: %d}%s\n"
+MBI = '  - {name: mbi, kind: dt-node, compatible: ["arm,gic-v3"], base: 0x800_0000, size: 64KiB}\n'
 CARD = "- {name: card, dev: 1, type: integrated-endpoint, pin: A, msix: 2}"
 AFTER_SMMU, AFTER_ITS = f"  - {SMMU}\n", f"  - {ITS}\n"
 
@@ -36,6 +37,8 @@ SILENT = [
     ("one that is off", [(AFTER_SMMU, AFTER_SMMU + OTHER_SMMU % ("0x905_0000, enabled: false", ""))]),
     ("lines that two bridges share", [("irqs: [7, 8, 9, 10]", "irqs: [3, 4, 5, 6]")]),
     ("messages beside INTx", [(AFTER_ITS, AFTER_ITS + FRAME % (32 + 64, 8, ""))]),
+    ("a GIC that takes messages by itself",
+     [(AFTER_ITS, AFTER_ITS + MBI)]),
     ("what an endpoint has", [(CARD, CARD.replace("}", ", acs: [rr, cr, dt]}"))]),
 ]  # fmt: skip
 

@@ -30,6 +30,7 @@ from rootplex.model.controllers import (
     SmmuV2,
     SmmuV3,
 )
+from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -49,7 +50,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         for block in _blocks(controller):
             low, high, _, at = block
-            other = next((each for each in seen if each[0] <= high and low <= each[1]), None)
+            others = (each for each in seen if each[0] <= high and low <= each[1])
+            other = next((each for each in others if not _takes_messages_too(platform, block, each)), None)
             if other is not None and not _told_by_dmar(controller, other[2]):
                 yield RULE.finding(
                     at,
@@ -60,6 +62,13 @@ def check(facts: Facts) -> Iterator[Finding]:
                 )
                 break
         seen += _blocks(controller)
+
+
+def _takes_messages_too(platform: Platform, block: Block, other: Block) -> bool:
+    """Whether two blocks are one GIC's, of its distributor: a GICv3 with `mbi-ranges` is an MSI controller
+    by itself (Linux drivers/irqchip/irq-gic-v3-mbi.c, mbi_init)."""
+    same = block[:2] == other[:2] and block[2] in platform.msi_controllers
+    return same and isinstance(block[2], DtNode) and other[2] in platform.interrupt_controllers
 
 
 def _told_by_dmar(unit: Controller, other: Controller) -> bool:
