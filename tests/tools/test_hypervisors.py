@@ -21,7 +21,9 @@ X86 += BANNER
 
 
 @pytest.mark.parametrize(
-    ("data", "arch"), [(ARM64, "arm64"), (X86, "x86_64"), (gzip.compress(X86), "x86_64")]
+    ("data", "arch"),
+    [(ARM64, "arm64"), (X86, "x86_64"), (gzip.compress(X86), "x86_64")],
+    ids=["arm64", "x86", "x86-gzip"],  # an archive holds the time: no name for a test
 )
 def test_an_image_is_read_as_qemu_wants_it(data: bytes, arch: Arch, tmp_path: Path) -> None:
     (tmp_path / "xen").write_bytes(data)
