@@ -194,6 +194,15 @@ def test_every_change_of_a_synthetic_machine_is_listed(
     assert (folder / "config-0-00.bin").read_bytes()[:4] == bytes.fromhex("56150011")
 
 
+def test_ecam_with_special_cases_is_plain_in_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = TOPOLOGIES / "hisilicon-d05.yaml"
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 0
+    assert "it is plain ECAM and not quirk" in capsys.readouterr().out
+    assert (tmp_path / "hisilicon-d05" / "config-0-f8.bin").is_file()
+
+
 SERVER = """\
 rootplex: 1
 platform: {name: server, arch: x86_64}

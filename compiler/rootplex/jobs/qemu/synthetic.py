@@ -19,6 +19,7 @@ from rootplex.frontends.description.controllers import (
     BUILT_IN_MSI_CONTROLLERS,
 )
 from rootplex.jobs.qemu import streams, vtd
+from rootplex.jobs.qemu.memory import SHIFTS
 from rootplex.jobs.qemu.standins import MIB, STAND_INS, StandIn
 from rootplex.model.bridge import ConfigSpace, HostBridge, IommuMap, Window
 from rootplex.model.controllers import Iommu, SmmuV3
@@ -222,7 +223,7 @@ def _bridge_changes(bridge: HostBridge, machine: StandIn, memory: int, base: int
         yield change(
             "segment", "ECAM alone reaches it: the configuration ports are those of QEMU's own devices"
         )
-    if config.kind not in GENERIC:
+    if config.kind not in SHIFTS:
         yield change("config.kind", f"it is plain ECAM and not {config.kind}")
     elif config.compatible != (GENERIC[config.kind],):
         yield change("config.compatible", f"the kernel's driver is that of {GENERIC[config.kind]}")
@@ -276,7 +277,7 @@ def _left_out(device: Device) -> list[str]:
 
 def _bridge(bridge: HostBridge, base: int, machine: StandIn, memory: int) -> HostBridge:
     old = bridge.config
-    kind = old.kind if old.kind in GENERIC else "ecam"
+    kind = old.kind if old.kind in SHIFTS else "ecam"
     size = bridge.bus_range.count * MIB if old.kind == "windowed" else old.size
     config = ConfigSpace(
         places=old.places,
