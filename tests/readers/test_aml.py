@@ -209,6 +209,7 @@ def test_ports_that_face_outward() -> None:
         + port("RP3", 0x30000, outward, "0")
         + port("RP4", 0x40000, outward, "0x101")
         + f"Device (RP5) {{ Name (_ADR, 0x50000) Device (UP) {{ Name (_ADR, 0) {deep} }} }}"
-        + f"Device (RP6) {{ {port('NIC', 0, outward, '1')} }}"  # without an address nothing is known
+        # Without an address nothing is known.
+        + f'Device (RP6) {{ Name (_HID, "TEST0001") {port("NIC", 0, outward, "1")} }}'
     )
     assert set(found.external_facing) == {(0x0B,), (0x28, 0, 0x10)}
