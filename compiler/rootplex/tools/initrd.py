@@ -30,6 +30,15 @@ busybox mount -t sysfs sysfs /sys
 busybox mount -t devtmpfs devtmpfs /dev
 echo 1 > /proc/sys/kernel/printk
 busybox sh /snapshot.sh --offer-drivers
+# Drivers are bound a moment after they were offered, each by itself: in 2 s at the latest.
+tries=0
+while [ $tries -lt 20 ]; do
+    wanted=$(busybox grep -l '^0x0108' /sys/bus/pci/devices/*/class 2>/dev/null | busybox wc -l)
+    bound=$(busybox grep -l '^0x0108' /sys/bus/pci/drivers/nvme/*:*/class 2>/dev/null | busybox wc -l)
+    [ "$bound" -lt "$wanted" ] || break
+    tries=$((tries + 1))
+    busybox usleep 100000
+done
 # A namespace comes up a moment after its controller was bound, and its node after it: in 30 s at the latest.
 # A read that fails can take as long, so there are three at most.
 for function in /sys/bus/pci/drivers/nvme/*:*; do
