@@ -13,7 +13,7 @@ from typing import TypeAlias
 import pytest
 
 from rootplex.cli import main
-from rootplex.jobs.qemu import files as written
+from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.readers.dts import compile_dts
 from rootplex.source.shipped import shipped_folder
@@ -48,15 +48,14 @@ def test_a_boot_on_an_altered_tree_differs(
     program("dtc")
     image = kernel("arm64", "linux-6.1").image
     (old, new), kinds = ALTERATIONS[alteration]
-    sound = written.files
 
     def altered(preparation: Preparation) -> dict[str, bytes]:
-        found = sound(preparation)
+        found = files(preparation)
         text = found[f"{NAME}.dts"].decode()
         assert old in text, text
         return {**found, f"{NAME}.dtb": compile_dts(text.replace(old, new), "altered.dts")}
 
-    monkeypatch.setattr(written, "files", altered)
+    monkeypatch.setattr("rootplex.cli.qemu.files", altered)
     file = str(shipped_folder("topologies") / f"{NAME}.yaml")
     arguments = ["qemu", file, "-o", str(tmp_path), "--synthetic", "--boot", "--kernel", str(image)]
     assert main([*arguments, "--format", "json"]) == 1

@@ -95,12 +95,17 @@ def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) ->
 
 
 def has_several_smmus() -> bool:
-    """Whether QEMU for arm64 has `arm-smmuv3` as a device: as many SMMUs as are wanted (10.2 and later)."""
+    """Whether QEMU for arm64 has `arm-smmuv3` as a device: as many SMMUs as are wanted.
+
+    Its version says so (10.2): older ones tell that device's properties too, and plug none.
+    """
     try:
-        asked = [PROGRAMS["arm64"], "-device", "arm-smmuv3,help"]
-        return runner.run(asked, cwd=Path(tempfile.gettempdir()), limits=runner.QEMU).status == 0
+        asked = [PROGRAMS["arm64"], "--version"]
+        told = runner.run(asked, cwd=Path(tempfile.gettempdir()), limits=runner.QEMU)
     except ToolError:
         return False
+    version = re.search(r"version (\d+)\.(\d+)", told.stdout)
+    return version is not None and (int(version[1]), int(version[2])) >= (10, 2)
 
 
 def _arch(arch: Arch) -> images.Arch:
