@@ -12,7 +12,7 @@ from tests.checks.plants import maps
 
 from rootplex.backends.compilation import compile_platform
 from rootplex.backends.refusal import CannotCompile
-from rootplex.checks.registry import every_check
+from rootplex.checks.registry import every_page
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.qemu.preparation import refuse_impossible
 from rootplex.source.finding import Finding, Unreadable
@@ -77,7 +77,7 @@ def test_a_tree_with_every_bridge_off(program: object) -> None:
 
 def test_every_code_has_its_text(checkout: Path) -> None:
     """And the test that asserts it is there."""
-    codes = {each.rule.code for each in every_check()}
+    codes = {each.rule.code for each in every_page()}
     held = {file.stem for file in FOLDER.glob("*.txt")}
     assert held == codes
     for code in held:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rootplex.checks.references import PAGES, cited
-from rootplex.checks.registry import every_check
+from rootplex.checks.registry import every_page
 from rootplex.cli import main
 
 CANNOT_APPLY = {
@@ -42,7 +42,7 @@ def anchors(checkout: Path, name: str) -> set[str]:
 def covered() -> dict[str, list[str]]:
     """Rule → the codes that cover it."""
     found: dict[str, list[str]] = {}
-    for rule in (each.rule for each in every_check()):
+    for rule in (each.rule for each in every_page()):
         for each in rule.covers:
             found.setdefault(each, []).append(rule.code)
     return found
@@ -80,7 +80,7 @@ def test_links_of_a_page_lead_somewhere(checkout: Path, name: str) -> None:
 
 def test_a_findings_page_names_sources_that_anyone_can_open() -> None:
     """Of the kernel and of Xen a file; rules and sections only of the pages that are published."""
-    for check in every_check():
+    for check in every_page():
         text = check.page
         source = re.sub(r"\s+", " ", text[text.index("\nSource:") :])
         assert not re.search(r"linux-pci|xen-pci|\.\./|2017 notes", text), check.rule.code

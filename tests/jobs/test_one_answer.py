@@ -9,7 +9,7 @@ from tests.acpica import compiled, needs_acpiexec
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
-from rootplex.checks.acpi._tables import bridges
+from rootplex.checks.acpi_tables import bridges
 from rootplex.checks.facts import Facts
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.description.reading import description_of

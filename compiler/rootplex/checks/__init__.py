@@ -1,1 +1,1 @@
-"""What is wrong with a platform: one module a check, one explicit list (`registry`)."""
+"""What is wrong with a platform: a folder a block, a module a check or a family of them (`registry`)."""

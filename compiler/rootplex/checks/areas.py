@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.checks.bridges import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.scope import config_space, enabled_bridges, is_endpoint, name_of
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.first import First

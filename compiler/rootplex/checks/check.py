@@ -9,17 +9,24 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from rootplex.checks.facts import Facts
-from rootplex.source.finding import Finding, Rule
+from rootplex.checks.rule import Rule
+from rootplex.source import finding
 
-Run: TypeAlias = Callable[[Facts], Iterator[Finding]]
+Run: TypeAlias = Callable[[Facts], Iterator[finding.Finding]]
 
 
-class Check(Struct, frozen=True):
-    """One check. `run` is None where the finding is made elsewhere."""
+class Page(Struct, frozen=True):
+    """A kind of finding, and what `explain` prints of it."""
+
+    rule: finding.Rule
+    page: str
+
+
+class Check(Page, frozen=True):
+    """One check, and the function that finds."""
 
     rule: Rule
-    page: str
-    run: Run | None = None
+    run: Run
 
 
 def check(rule: Rule) -> Callable[[Run], Check]:

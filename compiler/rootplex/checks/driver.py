@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from rootplex.checks.causes import by_cause
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import CHECKS, ONLY, Needs, check_of
-from rootplex.checks.rule import Rule
-from rootplex.checks.scope import holds
+from rootplex.checks.platforms import is_among
+from rootplex.checks.registry import checks
+from rootplex.checks.rule import Needs, Rule
 from rootplex.source.finding import Finding
 from rootplex.source.place import Span
 
@@ -27,14 +27,13 @@ def run_checks(facts: Facts, needs: Needs, found: Iterable[Finding] = ()) -> tup
     said = tuple(each for finding in earlier for each in finding.every)
     facts = replace(facts, found=said)
     new: list[tuple[Finding, Rule]] = []
-    for name, needed in CHECKS.items():
-        if needed != needs or not _holds(name, facts):
+    for check in checks():
+        rule = check.rule
+        if rule.needs != needs or not is_among(facts, rule.only):
             continue
-        check = check_of(name)
-        assert check.run is not None  # pages are not on the list
         findings = tuple(_placed(check.run(facts), facts))
         if findings:
-            new += ((finding, check.rule) for finding in findings)
+            new += ((finding, rule) for finding in findings)
             said += findings
             facts = replace(facts, found=said)
     return by_cause(earlier, new, _bridge_of(facts))
@@ -66,9 +65,3 @@ def _placed(findings: Iterable[Finding], facts: Facts) -> Iterator[Finding]:
             if told.setdefault(line, artifact) is not artifact:
                 continue
         yield placed
-
-
-def _holds(name: str, facts: Facts) -> bool:
-    if name not in ONLY:
-        return True
-    return holds(ONLY[name], facts)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from inspect import cleandoc
 
-from rootplex.checks.check import Check
+from rootplex.checks.check import Page
 from rootplex.source import rules
 from rootplex.source.finding import UNREADABLE, Rule
 
 
-def _entry(rule: Rule, page: str) -> Check:
-    return Check(rule, cleandoc(page))
+def _entry(rule: Rule, page: str) -> Page:
+    return Page(rule, cleandoc(page))
 
 
 PAGES = (

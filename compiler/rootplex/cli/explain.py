@@ -6,7 +6,7 @@ import argparse
 import re
 
 from rootplex.checks.references import cited
-from rootplex.checks.registry import every_check
+from rootplex.checks.registry import every_page
 from rootplex.cli.boots import add_boot, wishes_of
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
@@ -47,14 +47,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _list(console: Console) -> int:
-    for rule in (each.rule for each in every_check()):
+    for rule in (each.rule for each in every_page()):
         console.print(f"{rule.code}  {rule.level.value:<8} {rule.name}")
     return 0
 
 
 def _page(what: str, console: Console) -> int:
     known: list[str] = []
-    for check in every_check():
+    for check in every_page():
         rule = check.rule
         if what.lower() in {rule.code.lower(), rule.name}:
             page = check.page

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.buses import Buses
 from rootplex.source.finding import Finding, Level
@@ -28,6 +28,7 @@ RULE = Rule(
     code="RPX0733",
     name="acpi-buses-overlap",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0202",),
     covers=(
         "LNX-40",

@@ -20,6 +20,8 @@ RULE = Rule(
     code="RPX0728",
     name="cba-unknown-to-xen",
     level=Level.WARNING,
+    needs="artifacts",
+    only="x86-xen",
     covers=(
         "LNX-38",
         "XP-50",

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0731",
     name="cca-missing",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-39",),
 )
 

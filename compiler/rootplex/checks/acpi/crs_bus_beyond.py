@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import bridges
+from rootplex.checks.acpi_tables import bridges
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0756", name="crs-bus-beyond", level=Level.ERROR, covers=("LNX-29",))
+RULE = Rule(code="RPX0756", name="crs-bus-beyond", level=Level.ERROR, needs="artifacts", covers=("LNX-29",))
 
 LAST_BUS = 0xFF
 

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0711",
     name="crs-without-buses",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-29",),
 )
 

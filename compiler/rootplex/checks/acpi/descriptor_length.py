@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
 from rootplex.checks.areas import part_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
 from rootplex.readers.acpi.resources import Resource
 from rootplex.source.finding import Finding, Level
@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0754",
     name="descriptor-length",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

@@ -20,6 +20,7 @@ RULE = Rule(
     code="RPX0753",
     name="dmar-segment-stray",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

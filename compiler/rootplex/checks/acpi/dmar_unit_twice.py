@@ -25,6 +25,8 @@ RULE = Rule(
     code="RPX0755",
     name="dmar-unit-twice",
     level=Level.ERROR,
+    needs="artifacts",
+    only="x86",
 )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
     consumed,
     entries,
@@ -23,9 +23,9 @@ from rootplex.checks.acpi._tables import (
     owners_of,
 )
 from rootplex.checks.areas import part_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.finding import Finding, Level
@@ -34,6 +34,7 @@ RULE = Rule(
     code="RPX0724",
     name="ecam-in-crs-window",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0105",
         "RPX0106",

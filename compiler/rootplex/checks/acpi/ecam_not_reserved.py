@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
     consumed,
     entries,
@@ -33,6 +33,8 @@ RULE = Rule(
     code="RPX0723",
     name="ecam-not-reserved",
     level=Level.WARNING,
+    needs="artifacts",
+    only="aml",
     covers=(
         "LNX-31",
         "LNX-32",

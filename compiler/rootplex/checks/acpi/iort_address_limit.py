@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     iort_of,
     root_complexes,
 )
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0750",
     name="iort-address-limit",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-46",),
 )
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges_of,
     iort_of,
 )
@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0743",
     name="iort-count-off-by-one",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0745",
         "RPX0751",

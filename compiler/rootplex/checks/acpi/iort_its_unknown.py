@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges_of,
     iort_of,
 )
@@ -33,6 +33,7 @@ RULE = Rule(
     code="RPX0748",
     name="iort-its-unknown",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0751",),
 )
 

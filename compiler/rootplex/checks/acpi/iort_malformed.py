@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.checks.acpi._tables import bridges, bridges_of, iort_of
+from rootplex.checks.acpi_tables import bridges, bridges_of, iort_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Finding, Level
@@ -28,6 +28,7 @@ RULE = Rule(
     code="RPX0751",
     name="iort-malformed",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-43",),
 )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import bridges_of, iort_of
+from rootplex.checks.acpi_tables import bridges_of, iort_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0744",
     name="iort-mappings-overlap",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0202",
         "RPX0733",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges_of,
     iort_of,
 )
@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0745",
     name="iort-output-reference",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0751",),
     covers=("LNX-43",),
 )

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
     iort_of,
     takes_iort,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.formats.idruns import holes
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.idruns import iort_runs
@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0747",
     name="iort-requesters-left-out",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0401",
         "RPX0743",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import SEGMENTS, bridges, bridges_of, iort_of, root_complexes, takes_iort
+from rootplex.checks.acpi_tables import SEGMENTS, bridges, bridges_of, iort_of, root_complexes, takes_iort
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.iort_facts import IortNode
 from rootplex.source.finding import Finding, Level
 
@@ -17,6 +17,7 @@ IORT_ROOT_COMPLEX_MISSING = Rule(
     code="RPX0740",
     name="iort-root-complex-missing",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0741",
         "RPX0751",
@@ -72,6 +73,7 @@ IORT_ROOT_COMPLEX_TWICE = Rule(
     code="RPX0741",
     name="iort-root-complex-twice",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-41",),
 )
 
@@ -106,6 +108,7 @@ IORT_ROOT_COMPLEX_STRAY = Rule(
     code="RPX0742",
     name="iort-root-complex-stray",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0740",
         "RPX0751",

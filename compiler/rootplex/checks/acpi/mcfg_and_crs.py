@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
     described_bridge,
     entries,
@@ -14,11 +14,11 @@ from rootplex.checks.acpi._tables import (
     field,
     mcfg_of,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
@@ -30,6 +30,7 @@ BRIDGE_WITHOUT_ECAM = Rule(
     code="RPX0720",
     name="bridge-without-ecam",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
     covers=(
         "LNX-30",
@@ -133,6 +134,7 @@ MCFG_NARROWER = Rule(
     code="RPX0721",
     name="mcfg-narrower",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
     covers=(
         "LNX-09",
@@ -180,6 +182,8 @@ MCFG_WITHOUT_BRIDGE = Rule(
     code="RPX0722",
     name="mcfg-without-bridge",
     level=Level.NOTE,
+    needs="artifacts",
+    only="aml",
     requires=("RPX0720", "RPX0756"),
 )
 
@@ -234,6 +238,7 @@ HOT_PLUGGABLE_IN_MCFG = Rule(
     code="RPX0726",
     name="hot-pluggable-in-mcfg",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-37",),
 )
 
@@ -267,6 +272,7 @@ CBA_DIFFERS = Rule(
     code="RPX0727",
     name="cba-differs",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0802",),
     covers=("LNX-08",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import entries, entry_text, field, mcfg_of, owners_of
+from rootplex.checks.acpi_tables import entries, entry_text, field, mcfg_of, owners_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -16,6 +16,7 @@ MCFG_LENGTH = Rule(
     code="RPX0713",
     name="mcfg-length",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0757",),
     covers=(
         "LNX-34",
@@ -64,6 +65,7 @@ MCFG_ENTRIES_OVERLAP = Rule(
     code="RPX0714",
     name="mcfg-entries-overlap",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0202",
         "RPX0733",
@@ -113,6 +115,7 @@ MCFG_BASES_DIFFER = Rule(
     code="RPX0715",
     name="mcfg-bases-differ",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-34",),
 )
 
@@ -148,6 +151,7 @@ SEVERAL_MCFGS = Rule(
     code="RPX0716",
     name="several-mcfgs",
     level=Level.ERROR,
+    needs="artifacts",
 )
 
 
@@ -186,6 +190,7 @@ MCFG_BASE_ZERO = Rule(
     code="RPX0717",
     name="mcfg-base-zero",
     level=Level.ERROR,
+    needs="artifacts",
     covers=(
         "LNX-30",
         "XP-43",
@@ -220,6 +225,8 @@ MCFG_ABOVE_4G = Rule(
     code="RPX0718",
     name="mcfg-above-4g",
     level=Level.ERROR,
+    needs="artifacts",
+    only="x86",
     covers=(
         "LNX-35",
         "XP-46",
@@ -261,6 +268,8 @@ MCFG_PAST_4G = Rule(
     code="RPX0719",
     name="mcfg-past-4g",
     level=Level.ERROR,
+    needs="artifacts",
+    only="x86",
     requires=("RPX0106",),
 )
 
@@ -297,6 +306,8 @@ SEGMENT_ZERO_MISSING = Rule(
     code="RPX0725",
     name="segment-zero-missing",
     level=Level.ERROR,
+    needs="artifacts",
+    only="x86",
     covers=(
         "LNX-36",
         "XP-43",
@@ -330,6 +341,8 @@ MCFG_BEYOND_XEN_SLOT = Rule(
     code="RPX0730",
     name="mcfg-beyond-xen-slot",
     level=Level.ERROR,
+    needs="artifacts",
+    only="x86-xen",
     covers=("XP-49",),
 )
 
@@ -367,6 +380,7 @@ MCFG_BUSES_REVERSED = Rule(
     code="RPX0735",
     name="mcfg-buses-reversed",
     level=Level.ERROR,
+    needs="artifacts",
     covers=(
         "LNX-15",
         "XP-12",

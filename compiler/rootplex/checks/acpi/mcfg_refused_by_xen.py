@@ -13,20 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     entry_at,
     entry_text,
     field,
 )
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import xen_of
+from rootplex.checks.simulated import xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0729",
     name="mcfg-refused-by-xen",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     covers=("XP-44",),
 )
 

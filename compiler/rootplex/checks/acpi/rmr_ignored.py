@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
     iort_of,
     root_complexes,
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0749",
     name="rmr-ignored",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-45",),
 )
 

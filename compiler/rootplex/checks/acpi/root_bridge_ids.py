@@ -16,12 +16,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, ROOT_BRIDGE
 from rootplex.source.finding import Finding, Level
 
@@ -29,6 +29,7 @@ RULE = Rule(
     code="RPX0710",
     name="root-bridge-ids",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-28",),
 )
 

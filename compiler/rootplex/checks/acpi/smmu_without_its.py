@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges_of,
     iort_of,
     root_complexes,
@@ -29,6 +29,7 @@ RULE = Rule(
     code="RPX0746",
     name="smmu-without-its",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0745",
         "RPX0751",

@@ -21,6 +21,7 @@ RULE = Rule(
     code="RPX0752",
     name="table-checksum",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

@@ -18,7 +18,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0757", name="table-length", level=Level.ERROR)
+RULE = Rule(code="RPX0757", name="table-length", level=Level.ERROR, needs="artifacts")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

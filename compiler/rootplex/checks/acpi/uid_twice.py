@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     bridges,
 )
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0732",
     name="uid-twice",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

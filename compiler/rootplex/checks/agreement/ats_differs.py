@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     iort_of,
 )
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
 )
@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0809",
     name="ats-differs",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     described_bridge,
 )
 from rootplex.checks.facts import Facts
@@ -25,6 +25,8 @@ RULE = Rule(
     code="RPX0812",
     name="bridge-in-one-firmware",
     level=Level.NOTE,
+    needs="artifacts",
+    only="aml",
 )
 
 

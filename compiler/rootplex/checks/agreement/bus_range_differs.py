@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
 )
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0803",
     name="bus-range-differs",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0756",),
     covers=("LNX-09",),
 )

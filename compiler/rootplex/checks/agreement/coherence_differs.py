@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     iort_of,
     takes_iort,
 )
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
 )
 from rootplex.checks.facts import Facts
@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0808",
     name="coherence-differs",
     level=Level.ERROR,
+    needs="artifacts",
 )
 
 

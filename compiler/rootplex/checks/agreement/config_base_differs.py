@@ -14,16 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     field,
 )
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
 )
+from rootplex.checks.bridges import config_layout, config_space
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import config_layout, config_space
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.source.finding import Finding, Level
 
@@ -31,6 +31,7 @@ RULE = Rule(
     code="RPX0802",
     name="config-base-differs",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0717",
         "RPX0801",

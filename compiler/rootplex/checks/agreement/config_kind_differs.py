@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     field,
 )
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
 )
@@ -29,6 +29,7 @@ RULE = Rule(
     code="RPX0811",
     name="config-kind-differs",
     level=Level.NOTE,
+    needs="artifacts",
 )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
 )
 from rootplex.checks.facts import Facts
@@ -23,6 +23,7 @@ RULE = Rule(
     code="RPX0805",
     name="enabled-differs",
     level=Level.WARNING,
+    needs="artifacts",
 )
 
 

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi._tables import iort_of, takes_iort
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.acpi_tables import iort_of, takes_iort
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
     common_buses,
@@ -66,6 +66,7 @@ STREAMS_DIFFER = Rule(
     code="RPX0806",
     name="streams-differ",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(*WRONG_MAP, "RPX0801", "RPX0803"),
     covers=("LNX-47",),
 )
@@ -108,6 +109,7 @@ DEVICE_IDS_DIFFER = Rule(
     code="RPX0807",
     name="device-ids-differ",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(*WRONG_MAP, "RPX0801", "RPX0803", "RPX0806"),
     covers=("LNX-47",),
 )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
 )
@@ -30,6 +30,7 @@ RULE = Rule(
     code="RPX0810",
     name="interrupt-lines-differ",
     level=Level.ERROR,
+    needs="artifacts",
 )
 
 

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi._tables import (
+from rootplex.checks.acpi_tables import (
     field,
 )
-from rootplex.checks.agreement._parties import (
+from rootplex.checks.agreement._sides import (
     blamed_side,
 )
+from rootplex.checks.bridges import dt_bridges
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0801",
     name="segment-differs",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0201",
         "RPX0205",

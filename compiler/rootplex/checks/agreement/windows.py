@@ -8,7 +8,7 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rootplex.checks.agreement._parties import blamed_side, both
+from rootplex.checks.agreement._sides import blamed_side, both
 from rootplex.checks.areas import part_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
@@ -24,6 +24,7 @@ WINDOW_DIFFERS = Rule(
     code="RPX0804",
     name="window-differs",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0601",
         "RPX0603",
@@ -179,7 +180,13 @@ def _merged(windows: Iterable[Window]) -> list[Window]:
     return found
 
 
-DMA_WINDOWS_DIFFER = Rule(code="RPX0813", name="dma-windows-differ", level=Level.ERROR, requires=("RPX0601",))
+DMA_WINDOWS_DIFFER = Rule(
+    code="RPX0813",
+    name="dma-windows-differ",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0601",),
+)
 
 
 @check(DMA_WINDOWS_DIFFER)

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.absence import absence
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import absence, function_named, lives
+from rootplex.checks.simulated import function_named, lives
 from rootplex.checks.unseen import unseen_slots
 from rootplex.source.finding import Finding, Level
 
@@ -22,6 +23,7 @@ RULE = Rule(
     code="RPX0301",
     name="boot-device-missing",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         BYTES,
         "RPX0116",

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_name, owner_of
+from rootplex.checks.simulated import booted, bridge_name, owner_of
 from rootplex.model.bridge import HostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0302",
     name="boot-placement",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         "RPX0713",
         "RPX0714",

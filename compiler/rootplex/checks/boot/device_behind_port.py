@@ -17,7 +17,7 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.unseen import counted_on, unseen_slots
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING)
+RULE = Rule(code="RPX0305", name="device-behind-port", level=Level.WARNING, needs="description")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ RULE = Rule(
     code="RPX0304",
     name="function-zero-missing",
     level=Level.WARNING,
+    needs="description",
     requires=(
         "RPX0020",
         "RPX0021",

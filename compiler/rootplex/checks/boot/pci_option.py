@@ -15,11 +15,11 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import NOWHERE, booted
+from rootplex.checks.simulated import NOWHERE, booted
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0306", name="pci-option", level=Level.WARNING)
+RULE = Rule(code="RPX0306", name="pci-option", level=Level.WARNING, needs="simulation")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0607", name="all-bridges-disabled", level=Level.NOTE)
+RULE = Rule(code="RPX0607", name="all-bridges-disabled", level=Level.NOTE, needs="artifacts")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

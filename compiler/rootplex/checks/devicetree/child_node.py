@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.intx import PCI_ADDRESS, devfn_of
 from rootplex.readers.tree import DtNode
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0621", name="child-node", level=Level.WARNING, covers=("LNX-62",))
+RULE = Rule(code="RPX0621", name="child-node", level=Level.WARNING, needs="artifacts", covers=("LNX-62",))
 
 PORT_CELLS = {"#address-cells": 3, "#size-cells": 2}
 NOT_CONFIGURATION = 0xFF0000FF

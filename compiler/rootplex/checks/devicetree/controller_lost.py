@@ -21,15 +21,21 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace, Place
 
-RULE = Rule(code="RPX0619", name="controller-lost", level=Level.ERROR, covers=("LNX-25", "LNX-61"))
+RULE = Rule(
+    code="RPX0619",
+    name="controller-lost",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("LNX-25", "LNX-61"),
+)
 
 LOST = {
     "msi-map": "no function behind it has MSIs",

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
 from rootplex.readers.address import is_pci_bus
 from rootplex.source.finding import Finding, Level
 
@@ -25,6 +26,7 @@ RULE = Rule(
     code="RPX0602",
     name="device-type-missing",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-04", "XP-28"),
 )
 
@@ -42,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield RULE.finding(
             bridge.place("device_type" if bridge.device_type else None),
             f"'{name}' lacks device_type = \"pci\"",
-            level=Level.WARNING if readable and not is_today_port(facts) else Level.ERROR,
+            level=Level.WARNING if readable and not xen_probes(facts) else Level.ERROR,
             notes=notes,
             help='write device_type = "pci"',
             subject=name,

@@ -19,7 +19,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0622", name="foreign-architecture", level=Level.NOTE)
+RULE = Rule(code="RPX0622", name="foreign-architecture", level=Level.NOTE, needs="artifacts")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -13,13 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
-RULE = Rule(code="RPX0617", name="interrupt-map-buses", level=Level.NOTE, covers=("LNX-27",))
+RULE = Rule(
+    code="RPX0617",
+    name="interrupt-map-buses",
+    level=Level.NOTE,
+    needs="artifacts",
+    covers=("LNX-27",),
+)
 
 BUS_BITS = 0xFF0000
 

@@ -14,15 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.intx import InterruptMap, InterruptMapEntry
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0615", name="interrupt-map-dead", level=Level.ERROR, requires=("RPX0601",))
+RULE = Rule(
+    code="RPX0615",
+    name="interrupt-map-dead",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0601",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMap, InterruptMaps, route_intx
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0616",
     name="interrupt-map-pins",
     level=Level.WARNING,
+    needs="artifacts",
     requires=("RPX0615",),
     covers=("LNX-26",),
 )

@@ -13,12 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0618", name="interrupt-not-spi", level=Level.ERROR, covers=("XP-37",))
+RULE = Rule(
+    code="RPX0618",
+    name="interrupt-not-spi",
+    level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
+    covers=("XP-37",),
+)
 
 GIC_CELLS = (3, 4)
 SPI = 0

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.formats.devicetree import LESSER, VITAL
 from rootplex.readers.address import COUNTS, bus_problems
 from rootplex.readers.problem import Problem
@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0601",
     name="malformed-property",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-19",),
 )
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0609",
     name="map-base-outside-mask",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-21", "XP-31"),
 )
 

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMap, rid_map
@@ -33,6 +34,7 @@ RULE = Rule(
     code="RPX0608",
     name="map-malformed",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-24", "XP-31"),
 )
 
@@ -44,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for map in (bridge.iommu_map, bridge.msi_map):
             if map is not None:
                 yield from _map(name, map)
-        if is_today_port(facts):
+        if xen_probes(facts):
             yield from _as_xen_reads(facts, name, bridge)
 
 

@@ -18,15 +18,15 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
-RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, covers=("XP-32",))
+RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, needs="artifacts", covers=("XP-32",))
 
 # What a node must have to be named by a property, and what it then is called.
 NEEDED = {

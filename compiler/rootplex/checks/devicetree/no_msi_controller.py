@@ -16,13 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0614", name="no-msi-controller", level=Level.WARNING, covers=("LNX-25",))
+RULE = Rule(
+    code="RPX0614",
+    name="no-msi-controller",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=("LNX-25",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

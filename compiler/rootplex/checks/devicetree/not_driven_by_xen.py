@@ -13,14 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.simulator.xen.drivers import bridge_driver
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0605", name="not-driven-by-xen", level=Level.ERROR, covers=("XP-26",))
+RULE = Rule(
+    code="RPX0605",
+    name="not-driven-by-xen",
+    level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
+    covers=("XP-26",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

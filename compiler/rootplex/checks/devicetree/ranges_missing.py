@@ -15,20 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, enabled_bridges, is_today_port, name_of
-from rootplex.checks.subjects import described_bridge
+from rootplex.checks.simulated import described_bridge
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, covers=("XP-23",))
+RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, needs="artifacts", covers=("XP-23",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges without windows at all."""
     on = {bridge.path for bridge in enabled_bridges(facts)}
-    port = is_today_port(facts)
+    port = xen_probes(facts)
     for bridge in dt_bridges(facts):
         if bridge.ranges != "absent" or not (bridge.path in on or (port and bridge.device_type == "pci")):
             continue

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import config_layout, enabled_bridges, name_of, xen_bridges
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import config_layout, enabled_bridges, is_today_port, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -28,6 +29,7 @@ RULE = Rule(
     code="RPX0604",
     name="registers-missing",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0601",),
     covers=("XP-24", "XP-25"),
 )
@@ -54,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 notes=["the ranges of the buses above do not reach them"],
                 subject=name,
             )
-    if is_today_port(facts):
+    if xen_probes(facts):
         yield from _named(facts)
 
 

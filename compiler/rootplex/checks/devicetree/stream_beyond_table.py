@@ -25,7 +25,13 @@ from rootplex.source.finding import Finding, Level
 
 ERANGE = -34
 
-RULE = Rule(code="RPX0613", name="stream-beyond-table", level=Level.ERROR, covers=("XP-34",))
+RULE = Rule(
+    code="RPX0613",
+    name="stream-beyond-table",
+    level=Level.ERROR,
+    needs="artifacts",
+    covers=("XP-34",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

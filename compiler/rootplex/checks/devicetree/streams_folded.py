@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of, xen_bridges
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMapEntry
@@ -29,6 +29,8 @@ RULE = Rule(
     code="RPX0612",
     name="streams-folded",
     level=Level.WARNING,
+    needs="artifacts",
+    only="xen-probes",
     requires=(
         "RPX0608",
         "RPX0609",

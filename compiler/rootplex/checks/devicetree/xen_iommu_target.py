@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of, xen_bridges
 from rootplex.simulator.xen.drivers import iommu_driver
 from rootplex.source.finding import Finding, Level
 
@@ -26,6 +26,8 @@ RULE = Rule(
     code="RPX0611",
     name="xen-iommu-target",
     level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
     requires=("RPX0610",),
     covers=("XP-32", "XP-35"),
 )

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi._tables import bridges, iort_of, takes_iort
+from rootplex.checks.acpi_tables import bridges, iort_of, takes_iort
+from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import ALL_BUSES

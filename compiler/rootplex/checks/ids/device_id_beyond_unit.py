@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import map_above
+from rootplex.checks.simulated import map_above
 from rootplex.model.controllers import Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import ItsGroup
@@ -25,6 +25,7 @@ RULE = Rule(
     code="RPX0408",
     name="device-id-beyond-unit",
     level=Level.ERROR,
+    needs="simulation",
     covers=("LNX-23",),
 )
 

@@ -9,7 +9,7 @@ from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import Kind, acpi_claims, units_own
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import map_above, root_of
+from rootplex.checks.simulated import map_above, root_of
 from rootplex.readers.ridmap import map_rid
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -18,6 +18,7 @@ FUNCTION_WITHOUT_STREAM = Rule(
     code="RPX0402",
     name="function-without-stream",
     level=Level.ERROR,
+    needs="simulation",
     requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
     covers=(
         "LNX-20",
@@ -64,6 +65,7 @@ FUNCTION_WITHOUT_MESSAGES = Rule(
     code="RPX0403",
     name="function-without-messages",
     level=Level.ERROR,
+    needs="simulation",
     requires=(*WRONG_MAP, "RPX0807"),
     covers=(
         "LNX-44",

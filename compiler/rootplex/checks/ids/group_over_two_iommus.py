@@ -18,14 +18,14 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted
+from rootplex.checks.simulated import booted
 from rootplex.simulator.firmware.routing.routes import Unit
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.admission import Refusal
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0409", name="group-over-two-iommus", level=Level.ERROR)
+RULE = Rule(code="RPX0409", name="group-over-two-iommus", level=Level.ERROR, needs="simulation")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of, xen_bridges
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0404",
     name="iommu-map-missing",
     level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
     covers=("XP-29",),
 )
 

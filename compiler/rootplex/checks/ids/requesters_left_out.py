@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rootplex.checks.bridges import dt_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import (
@@ -28,7 +29,6 @@ from rootplex.checks.ids._claims import (
     units_own,
 )
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.formats.idruns import holes
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way
@@ -39,6 +39,7 @@ RULE = Rule(
     code="RPX0401",
     name="requesters-left-out",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0608",
         "RPX0609",

@@ -18,6 +18,7 @@ STREAM_OF_TWO_BRIDGES = Rule(
     code="RPX0405",
     name="stream-of-two-bridges",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0806",),
     covers=(
         "LNX-22",
@@ -45,6 +46,7 @@ DEVICE_ID_OF_TWO_BRIDGES = Rule(
     code="RPX0407",
     name="device-id-of-two-bridges",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0807",
         "RPX0806",

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import map_above
+from rootplex.checks.simulated import map_above
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
@@ -22,6 +22,7 @@ RULE = Rule(
     code="RPX0406",
     name="stream-of-two-functions",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         "RPX0405",
         "RPX0806",

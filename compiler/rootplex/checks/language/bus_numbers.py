@@ -23,6 +23,7 @@ RULE = Rule(
     code="RPX0023",
     name="bus-numbers",
     level=Level.ERROR,
+    needs="description",
     covers=("LNX-15", "XP-12"),
 )
 

@@ -20,7 +20,7 @@ from rootplex.model.controllers import DtNode
 from rootplex.model.part import Part
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0026", name="compatible-parted", level=Level.WARNING)
+RULE = Rule(code="RPX0026", name="compatible-parted", level=Level.WARNING, needs="description")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0027", name="controllers-overlap", level=Level.ERROR)
+RULE = Rule(code="RPX0027", name="controllers-overlap", level=Level.ERROR, needs="description")
 
 Block = tuple[int, int, Controller, Place]
 """First and last address of a register block, whose it is, and where it is written."""

@@ -16,7 +16,7 @@ from rootplex.checks.rule import Rule
 from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0020", name="duplicate-function", level=Level.ERROR)
+RULE = Rule(code="RPX0020", name="duplicate-function", level=Level.ERROR, needs="description")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

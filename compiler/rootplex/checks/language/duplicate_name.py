@@ -18,7 +18,7 @@ from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0008", name="duplicate-name", level=Level.ERROR)
+RULE = Rule(code="RPX0008", name="duplicate-name", level=Level.ERROR, needs="description")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

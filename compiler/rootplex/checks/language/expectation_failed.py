@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.absence import absence
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import ANY, Rule
-from rootplex.checks.subjects import (
-    absence,
+from rootplex.checks.simulated import (
     booted,
     bridge_name,
     called,
@@ -33,7 +33,7 @@ from rootplex.simulator.groups.grouping import Group
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, requires=(ANY,))
+RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs="simulation", requires=(ANY,))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

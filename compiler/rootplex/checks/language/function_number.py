@@ -16,7 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0021", name="function-number", level=Level.ERROR)
+RULE = Rule(code="RPX0021", name="function-number", level=Level.ERROR, needs="description")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0024", name="impossible-key", level=Level.ERROR)
+RULE = Rule(code="RPX0024", name="impossible-key", level=Level.ERROR, needs="description")
 
 _NO_FIRMWARE = {("arm", "acpi"), ("x86_64", "dt")}
 _BRIDGE_KEYS = ("bus", "slot", "hotplug", "external_facing", "devices")

@@ -17,7 +17,7 @@ from rootplex.checks.rule import Rule
 from rootplex.model.device import Device, DeviceType
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0009", name="impossible-tree", level=Level.ERROR)
+RULE = Rule(code="RPX0009", name="impossible-tree", level=Level.ERROR, needs="description")
 
 ROOT = "the host bridge's first bus"
 _PCIE: frozenset[str] = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})

@@ -23,7 +23,7 @@ from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0028", name="line-twice", level=Level.ERROR)
+RULE = Rule(code="RPX0028", name="line-twice", level=Level.ERROR, needs="description")
 
 FIRST_SPI = 32
 SMMU_LINES = ("eventq", "priq", "cmdq_sync", "gerror")

@@ -17,7 +17,7 @@ from rootplex.checks.rule import Rule
 from rootplex.model.device import Bar, Device
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0022", name="register-sizes", level=Level.ERROR)
+RULE = Rule(code="RPX0022", name="register-sizes", level=Level.ERROR, needs="description")
 
 # (smallest, largest) size of a BAR by space.
 SIZES = {"io": (4, 256), "mem32": (16, 1 << 31), "mem64": (16, 1 << 63)}

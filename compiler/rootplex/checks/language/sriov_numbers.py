@@ -21,6 +21,7 @@ RULE = Rule(
     code="RPX0025",
     name="sriov-numbers",
     level=Level.ERROR,
+    needs="description",
     requires=("RPX0020", "RPX0021"),
     covers=("LNX-56",),
 )

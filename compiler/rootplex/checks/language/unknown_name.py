@@ -22,7 +22,7 @@ from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level
 from rootplex.source.suggest import advice
 
-RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR)
+RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR, needs="description")
 
 LISTS = {
     "interrupt controller": "interrupt_controllers",

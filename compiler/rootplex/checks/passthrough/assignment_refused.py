@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import called, wish_place, wishes, xen_of
+from rootplex.checks.simulated import called, wish_place, wishes, xen_of
 from rootplex.formats.errno import Errno, name_of
 from rootplex.source.finding import Finding, Level
 
@@ -22,6 +22,8 @@ RULE = Rule(
     code="RPX0514",
     name="assignment-refused",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     requires=(
         BYTES,
         "RPX0402",

@@ -14,11 +14,17 @@ from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, called, device_place, wishes
+from rootplex.checks.simulated import booted, called, device_place, wishes
 from rootplex.simulator.function import Bar, Function
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0508", name="bar-page-shared", level=Level.WARNING, covers=("XP-58",))
+RULE = Rule(
+    code="RPX0508",
+    name="bar-page-shared",
+    level=Level.WARNING,
+    needs="simulation",
+    covers=("XP-58",),
+)
 
 PAGE = 12
 

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import device_place, wish_place, wishes
+from rootplex.checks.simulated import device_place, wish_place, wishes
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.acs import type_name
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0502", name="bridge-assigned", level=Level.ERROR, covers=("XP-59",))
+RULE = Rule(code="RPX0502", name="bridge-assigned", level=Level.ERROR, needs="simulation", covers=("XP-59",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -14,14 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import (
-    called,
-    chain,
-    device_place,
-    reason_places,
-    wish_place,
-    wishes,
-)
+from rootplex.checks.simulated import called, chain, device_place, reason_places, wish_place, wishes
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
@@ -29,6 +22,7 @@ RULE = Rule(
     code="RPX0505",
     name="dom0-device-in-group",
     level=Level.ERROR,
+    needs="simulation",
     covers=("LNX-53", "XP-59"),
 )
 

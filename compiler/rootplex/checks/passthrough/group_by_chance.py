@@ -16,10 +16,10 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, device_place
+from rootplex.checks.simulated import booted, device_place
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0515", name="group-by-chance", level=Level.NOTE)
+RULE = Rule(code="RPX0515", name="group-by-chance", level=Level.NOTE, needs="simulation")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -18,15 +18,7 @@ from collections.abc import Iterable, Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.passthrough.dom0_device_in_group import role_of
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import (
-    booted,
-    called,
-    chain,
-    device_place,
-    reason_places,
-    wish_place,
-    wishes,
-)
+from rootplex.checks.simulated import booted, called, chain, device_place, reason_places, wish_place, wishes
 from rootplex.known.kernels import profile
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.groups.guests import Neighbour
@@ -37,6 +29,7 @@ RULE = Rule(
     code="RPX0504",
     name="group-not-whole",
     level=Level.ERROR,
+    needs="simulation",
     covers=("LNX-48", "LNX-49", "LNX-51", "LNX-54", "LNX-60", "XP-55", "XP-56", "XP-57"),
 )
 

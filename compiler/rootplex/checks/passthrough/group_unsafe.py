@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.passthrough.group_not_whole import others
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, chain, reason_places, wish_place, wishes
+from rootplex.checks.simulated import booted, chain, reason_places, wish_place, wishes
 from rootplex.simulator.groups.guests import GuestView, Neighbour
 from rootplex.source.finding import Finding, Level
 
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0507",
     name="group-unsafe",
     level=Level.WARNING,
+    needs="simulation",
     covers=("LNX-50", "XP-55", "XP-57"),
 )
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import called, device_place, map_above, wish_place, wishes
+from rootplex.checks.simulated import called, device_place, map_above, wish_place, wishes
 from rootplex.simulator.groups.guests import SharedLine
 from rootplex.source.finding import Finding, Level
 
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0509",
     name="interrupt-line-shared",
     level=Level.ERROR,
+    needs="simulation",
     requires=(*WRONG_MAP, "RPX0403", "RPX0407", "RPX0408", "RPX0614", "RPX0746", "RPX0807"),
     covers=("LNX-52", "XP-60"),
 )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, called, device_place, map_above, wish_place, wishes
+from rootplex.checks.simulated import booted, called, device_place, map_above, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -32,6 +32,7 @@ RULE = Rule(
     code="RPX0503",
     name="no-group",
     level=Level.ERROR,
+    needs="simulation",
     requires=(*WRONG_MAP, *NO_STREAM, "RPX0901", "RPX0903"),
     covers=("LNX-51", "XP-56"),
 )

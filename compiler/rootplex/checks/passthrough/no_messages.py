@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, device_place, map_above, wish_place, wishes
+from rootplex.checks.simulated import booted, device_place, map_above, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0510",
     name="no-messages",
     level=Level.WARNING,
+    needs="simulation",
     requires=(*WRONG_MAP, "RPX0403", "RPX0407", "RPX0408", "RPX0614", "RPX0746", "RPX0807"),
     covers=("LNX-52",),
 )

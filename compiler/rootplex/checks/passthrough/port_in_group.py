@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import called, chain, reason_places, wish_place, wishes
+from rootplex.checks.simulated import called, chain, reason_places, wish_place, wishes
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0506", name="port-in-group", level=Level.NOTE)
+RULE = Rule(code="RPX0506", name="port-in-group", level=Level.NOTE, needs="simulation")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_place, called, device_place, root_of
+from rootplex.checks.simulated import booted, bridge_place, called, device_place, root_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0512",
     name="vfs-not-enabled",
     level=Level.ERROR,
+    needs="simulation",
     covers=("LNX-55", "LNX-56"),
 )
 

@@ -14,15 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import (
-    booted,
-    bridge_place,
-    called,
-    device_place,
-    root_of,
-    wish_place,
-    wishes,
-)
+from rootplex.checks.simulated import booted, bridge_place, called, device_place, root_of, wish_place, wishes
 from rootplex.model.platform import Guest
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -31,6 +23,8 @@ RULE = Rule(
     code="RPX0513",
     name="vpci-limits",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     covers=("XP-58", "XP-62"),
 )
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0209",
     name="bus-owned-twice",
     level=Level.ERROR,
+    needs="simulation",
     requires=("RPX0202",),
     covers=("XP-05",),
 )

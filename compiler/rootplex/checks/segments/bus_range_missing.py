@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE)
+RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE, needs="artifacts")
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -15,12 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import device_of, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import device_of, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0213", name="buses-renumbered", level=Level.WARNING, covers=("LNX-58",))
+RULE = Rule(
+    code="RPX0213",
+    name="buses-renumbered",
+    level=Level.WARNING,
+    needs="simulation",
+    covers=("LNX-58",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

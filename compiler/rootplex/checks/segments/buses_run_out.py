@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import device_of, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import device_of, name_of
-from rootplex.checks.subjects import bridge_place
+from rootplex.checks.simulated import bridge_place
 from rootplex.model.device import Device
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -28,6 +28,7 @@ RULE = Rule(
     code="RPX0212",
     name="buses-run-out",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         "RPX0108",
         "RPX0109",

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of
 from rootplex.simulator.linux.domains import NewScheme
 from rootplex.source.finding import Finding, Level
 
@@ -24,6 +24,8 @@ RULE = Rule(
     code="RPX0206",
     name="disabled-segment-shifts",
     level=Level.WARNING,
+    needs="artifacts",
+    only="numbered-here",
     covers=("LNX-06",),
 )
 

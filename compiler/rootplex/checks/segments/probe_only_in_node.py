@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0214",
     name="probe-only-in-node",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-59",),
 )
 

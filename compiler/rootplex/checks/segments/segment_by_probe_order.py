@@ -15,15 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0205",
     name="segment-by-probe-order",
     level=Level.WARNING,
+    needs="artifacts",
+    only="numbered-here",
     covers=("LNX-05", "XP-09"),
 )
 

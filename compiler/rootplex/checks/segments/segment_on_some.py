@@ -16,22 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, is_today_port, name_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0201",
     name="segment-on-some-bridges",
     level=Level.ERROR,
+    needs="artifacts",
+    only="numbered-here",
     covers=("LNX-01", "XP-01", "XP-02"),
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each bridge without a number beside those that have one."""
-    bridges, port = tuple(enabled_bridges(facts)), is_today_port(facts)
+    bridges, port = tuple(enabled_bridges(facts)), xen_probes(facts)
     numbered = [bridge for bridge in bridges if bridge.domain is not None]
     if not numbered:
         return

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0202",
     name="segment-taken-twice",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-02", "XP-05", "XP-06"),
 )
 

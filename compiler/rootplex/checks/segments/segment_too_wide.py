@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0204",
     name="segment-too-wide",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-03", "XP-04"),
 )
 

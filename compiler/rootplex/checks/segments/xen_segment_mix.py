@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, name_of, xen_bridges
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
@@ -26,6 +26,8 @@ RULE = Rule(
     code="RPX0207",
     name="xen-segment-mix",
     level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
     requires=("RPX0201",),
     covers=("XP-01", "XP-02", "XP-03"),
 )

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of, xen_bridges
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import dt_bridges, enabled_bridges, name_of, xen_bridges
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -26,6 +26,8 @@ RULE = Rule(
     code="RPX0208",
     name="xen-segment-order",
     level=Level.ERROR,
+    needs="artifacts",
+    only="xen-probes",
     requires=("RPX0207",),
     covers=("XP-08", "XP-10"),
 )

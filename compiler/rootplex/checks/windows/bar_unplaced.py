@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import device_of
 from rootplex.checks.causes import WRONG_WINDOW
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import device_of
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -25,6 +25,7 @@ RULE = Rule(
     code="RPX0120",
     name="bar-unplaced",
     level=Level.ERROR,
+    needs="simulation",
     requires=(*WRONG_WINDOW, "RPX0112", "RPX0601", "RPX0603"),
 )
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 
@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0116",
     name="config-space-32-bit",
     level=Level.ERROR,
+    needs="simulation",
     covers=("LNX-13", "XP-53"),
 )
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import config_layout, config_space, enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import config_layout, config_space, enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -26,6 +26,7 @@ RULE = Rule(
     code="RPX0110",
     name="config-space-alignment",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-12", "XP-16"),
 )
 

@@ -17,30 +17,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
-from rootplex.checks.scope import (
+from rootplex.checks.bridges import (
     config_layout,
     config_space,
     enabled_bridges,
-    is_today_port,
     name_of,
     windowed_by_description,
     xen_bridges,
 )
+from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
+from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0108",
     name="config-space-size",
     level=Level.WARNING,
+    needs="artifacts",
     covers=("LNX-10", "XP-13", "XP-14"),
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Enabled bridges whose configuration space holds more or fewer buses than they have."""
-    driven = {bridge.path for bridge, _ in xen_bridges(facts)} if is_today_port(facts) else set()
+    driven = {bridge.path for bridge, _ in xen_bridges(facts)} if xen_probes(facts) else set()
     other_kind = windowed_by_description(facts)
     for bridge in enabled_bridges(facts):
         reg, unit, buses = config_space(bridge), config_layout(bridge), bridge.buses

@@ -14,20 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
-from rootplex.checks.scope import (
+from rootplex.checks.bridges import (
     config_layout,
     config_space,
     enabled_bridges,
-    is_today_port,
     name_of,
     windowed_by_description,
 )
+from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
+from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
-    code="RPX0109", name="config-space-unit", level=Level.ERROR, requires=("RPX0108",), covers=("XP-15",)
+    code="RPX0109",
+    name="config-space-unit",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0108",),
+    covers=("XP-15",),
 )
 
 
@@ -44,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield RULE.finding(
             reg.place,
             f"the configuration space of '{name}' {what}",
-            level=Level.ERROR if not reg.size or is_today_port(facts) else Level.WARNING,
+            level=Level.ERROR if not reg.size or xen_probes(facts) else Level.WARNING,
             notes=[f"a bus has {unit:#x} bytes of configuration space"],
             help="write the size of the bus range",
             subject=name,

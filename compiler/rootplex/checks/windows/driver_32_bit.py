@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0117", name="driver-32-bit", level=Level.ERROR, covers=("LNX-14",))
+RULE = Rule(code="RPX0117", name="driver-32-bit", level=Level.ERROR, needs="simulation", covers=("LNX-14",))
 
 
 def check(facts: Facts) -> Iterator[Finding]:

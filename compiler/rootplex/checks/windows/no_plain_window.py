@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0112",
     name="no-plain-window",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0113",
         "RPX0601",

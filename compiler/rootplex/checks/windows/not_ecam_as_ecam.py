@@ -24,6 +24,7 @@ RULE = Rule(
     code="RPX0118",
     name="not-ecam-as-ecam",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("LNX-57", "XP-61"),
 )
 

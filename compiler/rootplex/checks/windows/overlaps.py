@@ -20,16 +20,18 @@ from rootplex.checks.areas import (
     memory_areas,
     overlapping,
 )
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
+from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, is_today_port
 from rootplex.source.finding import Finding, Level
 
 REGISTERS_OVER_MEMORY = Rule(
     code="RPX0101",
     name="registers-over-memory",
     level=Level.ERROR,
+    needs="artifacts",
     requires=("RPX0802",),
     covers=("LNX-11", "XP-18"),
 )
@@ -76,7 +78,12 @@ def registers_over_memory(facts: Facts) -> Iterator[Finding]:
 
 
 WINDOW_OVER_MEMORY = Rule(
-    code="RPX0102", name="window-over-memory", level=Level.ERROR, requires=("RPX0804",), covers=("LNX-17",)
+    code="RPX0102",
+    name="window-over-memory",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0804",),
+    covers=("LNX-17",),
 )
 
 
@@ -112,6 +119,7 @@ CONFIG_SPACES_OVERLAP = Rule(
     code="RPX0103",
     name="config-spaces-overlap",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0110",
         "RPX0802",
@@ -163,6 +171,7 @@ WINDOWS_OVERLAP = Rule(
     code="RPX0104",
     name="windows-overlap",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0102",
         "RPX0113",
@@ -210,6 +219,7 @@ WINDOW_OVER_CONFIG_SPACE = Rule(
     code="RPX0105",
     name="window-over-config-space",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0802",
         "RPX0804",
@@ -263,6 +273,7 @@ AREA_OVER_CONTROLLER = Rule(
     code="RPX0106",
     name="area-over-controller",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0802",
         "RPX0804",
@@ -329,6 +340,7 @@ AREA_OVER_DEVICE = Rule(
     code="RPX0107",
     name="area-over-device",
     level=Level.WARNING,
+    needs="artifacts",
     requires=(
         "RPX0101",
         "RPX0102",
@@ -369,6 +381,7 @@ BEYOND_PHYSICAL_ADDRESSES = Rule(
     code="RPX0111",
     name="beyond-physical-addresses",
     level=Level.ERROR,
+    needs="artifacts",
     covers=("XP-20", "XP-22"),
 )
 
@@ -389,7 +402,7 @@ def beyond_physical_addresses(facts: Facts) -> Iterator[Finding]:
     Source: Arm DDI0487, ID_AA64MMFR0_EL1.PARange; Xen xen/arch/arm/mmu/pt.c, mfn_to_xen_entry (the
     assertion), and xen/arch/arm/device.c, map_range_to_domain. Sources that prove it: device tree.
     """
-    bits = XEN_BITS if is_today_port(facts) else ARCHITECTURE_BITS
+    bits = XEN_BITS if xen_probes(facts) else ARCHITECTURE_BITS
     for area in (*dt_config_areas(facts), *dt_window_areas(facts)):
         if area.last >> bits:
             yield BEYOND_PHYSICAL_ADDRESSES.finding(

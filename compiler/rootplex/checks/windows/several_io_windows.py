@@ -13,13 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0114", name="several-io-windows", level=Level.WARNING, covers=("LNX-18",))
+RULE = Rule(
+    code="RPX0114",
+    name="several-io-windows",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=("LNX-18",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -14,13 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0115", name="unusable-window", level=Level.WARNING, requires=("RPX0601",))
+RULE = Rule(
+    code="RPX0115",
+    name="unusable-window",
+    level=Level.WARNING,
+    needs="artifacts",
+    requires=("RPX0601",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

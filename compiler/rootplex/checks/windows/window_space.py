@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.areas import part_of
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.scope import enabled_bridges, name_of
 from rootplex.readers.address import DtWindow
 from rootplex.source.finding import Finding, Level
 
@@ -27,6 +27,7 @@ RULE = Rule(
     code="RPX0113",
     name="window-space",
     level=Level.ERROR,
+    needs="artifacts",
     requires=(
         "RPX0601",
         "RPX0804",

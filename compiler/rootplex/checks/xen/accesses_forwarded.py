@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import (
+from rootplex.checks.simulated import (
     bridge_name,
     bridge_place,
     described_bridge,
@@ -30,6 +30,8 @@ RULE = Rule(
     code="RPX0909",
     name="accesses-forwarded",
     level=Level.NOTE,
+    needs="simulation",
+    only="xen",
     requires=("RPX0901",),
 )
 

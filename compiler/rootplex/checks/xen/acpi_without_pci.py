@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import EVERYTHING, Rule
-from rootplex.checks.subjects import booted
+from rootplex.checks.simulated import booted
 from rootplex.model.controllers import SmmuV3
 from rootplex.source.finding import Finding, Level
 
@@ -23,6 +23,8 @@ RULE = Rule(
     code="RPX0911",
     name="acpi-without-pci",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen-probes",
     covers=("XP-51", "XP-52"),
 )
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name
+from rootplex.checks.simulated import booted, bridge_name
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -23,6 +23,7 @@ RULE = Rule(
     code="RPX0903",
     name="bridge-not-up",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         BYTES,
         "RPX0116",

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import called, device_place, wish_place, wishes, xen_of
+from rootplex.checks.simulated import called, device_place, wish_place, wishes, xen_of
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.xen import is_conventional_bridge
 from rootplex.source.finding import Finding, Level
@@ -23,6 +23,8 @@ RULE = Rule(
     code="RPX0914",
     name="bus-table-empty",
     level=Level.WARNING,
+    needs="simulation",
+    only="x86-xen",
     requires=("RPX0901",),
     covers=("XP-42",),
 )

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place, root_of
+from rootplex.checks.simulated import booted, bridge_name, bridge_place, root_of
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -24,6 +24,8 @@ RULE = Rule(
     code="RPX0905",
     name="device-before-bridge",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     requires=("RPX0901",),
 )
 

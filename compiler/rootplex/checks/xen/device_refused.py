@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place, called, root_of, wishes, xen_of
+from rootplex.checks.simulated import booted, bridge_name, bridge_place, called, root_of, wishes, xen_of
 from rootplex.formats.errno import Errno, name_of
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
@@ -25,6 +25,8 @@ RULE = Rule(
     code="RPX0904",
     name="device-refused",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     requires=(
         BYTES,
         "RPX0901",

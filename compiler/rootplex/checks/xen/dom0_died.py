@@ -14,13 +14,14 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, EVERYTHING, Rule
-from rootplex.checks.subjects import NOWHERE, booted, bridge_name, bridge_place
+from rootplex.checks.simulated import NOWHERE, booted, bridge_name, bridge_place
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0902",
     name="dom0-died",
     level=Level.ERROR,
+    needs="simulation",
     requires=(
         "RPX0901",
         BYTES,

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import EVERYTHING, Rule
-from rootplex.checks.subjects import xen_of
+from rootplex.checks.simulated import xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0913",
     name="io-virtualisation-off",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen-probes",
     requires=(
         "RPX0901",
         "RPX0911",

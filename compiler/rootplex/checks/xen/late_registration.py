@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place, xen_of
+from rootplex.checks.simulated import booted, bridge_name, bridge_place, xen_of
 from rootplex.checks.xen.device_before_bridge import registers_place
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
@@ -24,6 +24,8 @@ RULE = Rule(
     code="RPX0908",
     name="late-registration",
     level=Level.WARNING,
+    needs="simulation",
+    only="xen",
     requires=(
         "RPX0901",
         "RPX0905",

@@ -14,13 +14,15 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place, xen_of
+from rootplex.checks.simulated import booted, bridge_name, bridge_place, xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0907",
     name="registration-refused",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     requires=(
         BYTES,
         "RPX0901",

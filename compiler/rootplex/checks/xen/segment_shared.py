@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
-from rootplex.checks.subjects import booted, bridge_name, bridge_place
+from rootplex.checks.simulated import booted, bridge_name, bridge_place
 from rootplex.checks.xen.device_refused import listed, refused_by_protocol
 from rootplex.formats.errno import Errno
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -24,6 +24,8 @@ RULE = Rule(
     code="RPX0906",
     name="segment-shared",
     level=Level.ERROR,
+    needs="simulation",
+    only="xen",
     requires=(
         BYTES,
         "RPX0901",

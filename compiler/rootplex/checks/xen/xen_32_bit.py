@@ -15,7 +15,14 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0912", name="xen-32-bit", level=Level.ERROR, covers=("XP-54",))
+RULE = Rule(
+    code="RPX0912",
+    name="xen-32-bit",
+    level=Level.ERROR,
+    needs="artifacts",
+    only="arm-32-xen",
+    covers=("XP-54",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.references import cited
 from rootplex.checks.rule import BYTES, EVERYTHING, Rule
-from rootplex.checks.subjects import NOWHERE, xen_of
+from rootplex.checks.simulated import NOWHERE, xen_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace, Place
 
 RULE = Rule(
     code="RPX0901",
     name="xen-down",
-    level=Level.ERROR, requires=(BYTES,),
+    level=Level.ERROR, needs="simulation", only="xen", requires=(BYTES,),
     covers=(
         "XP-01", "XP-02", "XP-03", "XP-13", "XP-15", "XP-17", "XP-20", "XP-22", "XP-23", "XP-24", "XP-25",
         "XP-33", "XP-37",

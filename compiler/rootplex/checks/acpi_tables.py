@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.scope import name_of
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge

@@ -1,10 +1,8 @@
-"""Where the description says something of what the simulation speaks of: devices, bridges, guests."""
+"""What the simulation speaks of, in the description's names and places: functions, root bridges, guests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec import Struct
 
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
@@ -133,59 +131,3 @@ def reason_places(facts: Facts, reasons: tuple[Reason, ...]) -> list[tuple[Place
         field = "acs" if reason.kind.startswith("acs") or reason.kind in ("functions", "switch") else ""
         found.setdefault(device_place(facts, reason.function, field), f"this is {reason.function.sbdf}")
     return list(found.items())
-
-
-class Absence(Struct, frozen=True):
-    """Why Dom0 does not see a device of the description: the reason, the places that show it, and the bridge
-    that is not there, if it is that."""
-
-    reason: str
-    places: list[tuple[Place, str]]
-    bridge: str | None = None
-
-    def of(self, name: str) -> tuple[str, ...]:
-        """What a finding about the device that is missing bears on."""
-        return (name,) if self.bridge is None else (name, self.bridge)
-
-
-def absence(facts: Facts, name: str) -> Absence:
-    """Why a device of the description is not among Dom0's functions."""
-    found = owner_of(facts, name)
-    outcome = booted(facts)
-    if found is None:
-        return Absence(f"nothing is called {name}", [])
-    bridge, device = found
-    seen = bridge.as_seen_by(outcome.settings.firmware)
-    if seen is None or not seen.enabled:
-        at = (seen or bridge).at("enabled")
-        return Absence(
-            f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")], bridge.name
-        )
-    root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
-    if root is None:
-        places: list[tuple[Place, str]] = [(bridge.at("name"), "it is described here")]
-        return Absence(f"{facts.host} finds no host bridge {bridge.name}", places, bridge.name)
-    if root.fault is not None:
-        reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
-        return Absence(reason, [(root.fault.at, "see here")], bridge.name)
-    return Absence(*_lost_on_the_way(facts, bridge, device))
-
-
-def _lost_on_the_way(facts: Facts, bridge: HostBridge, device: Device) -> tuple[str, list[tuple[Place, str]]]:
-    """The first device on the way down that is empty or not seen."""
-    above: dict[str, Device | None] = {each.key: None for each in bridge.devices}
-    for each in bridge.walk():
-        above.update((child.key, each) for child in each.devices)
-    way = [device]
-    while (parent := above.get(way[-1].key)) is not None:
-        way.append(parent)
-    functions = booted(facts).dom0.functions
-    seen = {id(facts.devices[each.page]) for each in functions if each.page in facts.devices}
-    for step in reversed(way):
-        if not step.present:
-            return f"the slot of {step.label} is empty", [(step.at("present"), "not present")]
-        if id(step) not in seen:
-            port = above.get(step.key)
-            where = f"the first bus of {bridge.name}" if port is None else f"the bus below {port.label}"
-            return f"nothing answers for {step.label} on {where}", [(step.at(), "it is described here")]
-    return "nothing tells why", []

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from rootplex.checks.acpi._tables import described_bridge, iort_of
+from rootplex.checks.acpi_tables import described_bridge, iort_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge

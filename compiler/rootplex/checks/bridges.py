@@ -1,11 +1,11 @@
-"""For whom a check holds: which bridges take part, and whether today's Arm port of Xen is meant."""
+"""The device tree's host bridges as checks take them: which take part, what they are called, and where their
+configuration space is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.registry import Scope
 from rootplex.formats.devicetree import CONFIG_REG_NAMES
 from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.device import Device
@@ -18,37 +18,6 @@ from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claim
 # MiB-per-bus layouts that are something else: CFG0 of Loongson has 64 KiB a bus, and the Versatile's
 # `reg` is three register blocks.
 _OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
-
-
-def is_today_port(facts: Facts) -> bool:
-    """Whether the rules of today's Arm port of Xen hold: only where the description asks for it."""
-    described = facts.described
-    if facts.hypervisor is None:
-        return False
-    return described is not None and described.arch == "arm64" and described.xen.discovery == "xen"
-
-
-def holds(scope: Scope, facts: Facts) -> bool:
-    """Whether the checks of a scope hold for this platform."""
-    match scope:
-        case "x86":
-            return facts.arch == "x86_64"
-        case "xen":
-            return facts.hypervisor == "xen"
-        case "x86-xen":
-            return facts.hypervisor == "xen" and facts.arch == "x86_64"
-        case "arm-32-xen":
-            return facts.hypervisor == "xen" and holds("arm-32", facts)
-        case "arm-32":
-            return facts.described is not None and facts.described.arch == "arm"
-        case "today-port":
-            return is_today_port(facts)
-        case "undescribed":
-            return facts.described is None
-        case "aml":
-            return facts.acpi is None or facts.acpi.namespace.has_aml
-        case "numbered-here":
-            return facts.dt is None or facts.dt.platform.foreign is None
 
 
 def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:
