@@ -25,6 +25,10 @@ ROOMS = {
         "source", "formats", "known", "tools", "model", "readers", "capture",
         "frontends", "backends", "simulator", "checks",
     },
+    "library": {
+        "source", "formats", "known", "tools", "model", "readers", "capture",
+        "frontends", "backends", "simulator", "checks", "report", "jobs",
+    },
     "cli": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
         "frontends", "backends", "simulator", "checks", "report", "jobs",

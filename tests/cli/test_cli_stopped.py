@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from rootplex.cli import frame, main
-from rootplex.cli.files import MANIFEST, write_file, write_folder
+from rootplex.cli.files import write_file, write_folder
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.manifest import MANIFEST
 
 
 def test_standard_output_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ import pytest
 from tests.topologies.bundled import CHECKOUT, contents
 
 from rootplex.cli import files, main
-from rootplex.cli.files import MANIFEST, write_folder
+from rootplex.cli.files import write_folder
+from rootplex.jobs.manifest import MANIFEST
 from rootplex.tools.exchange import exchange
 
 OLD = {"x.dtb": b"old", "old.aml": b"old", MANIFEST: b"{old}"}

@@ -5,9 +5,7 @@ Backends are run to the last even where one refuses, so that one run names every
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -189,22 +187,3 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
 
 def _made(part: Part, platform: Platform, joints: Joints) -> list[Artifact]:
     return list(part.make(platform, joints))
-
-
-def manifest(
-    description: bytes,
-    files: Mapping[str, bytes],
-    versions: Mapping[str, str],
-    despite: Iterable[str] = (),
-) -> bytes:
-    """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools; the codes
-    of the errors that the files were written despite, where there are any."""
-    content: dict[str, object] = {
-        "rootplex_manifest": 1,
-        "description": hashlib.sha256(description).hexdigest(),
-        "tools": dict(sorted(versions.items())),
-        "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
-    }
-    if codes := sorted(set(despite)):
-        content["despite_errors"] = codes
-    return (json.dumps(content, indent=1) + "\n").encode()

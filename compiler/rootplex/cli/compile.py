@@ -9,24 +9,21 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rootplex import __version__
-from rootplex.backends.compilation import compile_platform, manifest
 from rootplex.backends.qemu import arguments
-from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
-from rootplex.cli.files import MANIFEST, read_input, write_folder
+from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import add_format, show
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.workers import mapped
-from rootplex.jobs.acceptance import verdict_of
-from rootplex.jobs.check import artifact_findings, unsound
+from rootplex.jobs.check import unsound
+from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.result import Result, refused, unreadable
+from rootplex.jobs.manifest import MANIFEST
+from rootplex.jobs.result import Result, unreadable
 from rootplex.model.platform import Platform
 from rootplex.report.words import counted
-from rootplex.source.finding import Finding, Level, Unreadable
+from rootplex.source.finding import Level, Unreadable
 from rootplex.source.rules import QEMU_MODEL
-from rootplex.tools.versions import iasl_version
 
 DESPITE = "(--despite-errors writes it all the same)"
 
@@ -148,21 +145,13 @@ def _compile(job: Job) -> Done:
     if platform is None or not checked.is_sound:
         return Done(unsound(checked, job.name))
     folder = Path(job.output) / platform.name
-    versions = {"rootplex": __version__, "iasl": iasl_version() if "acpi" in platform.firmware else "none"}
-    if not job.force and (known := _up_to_date(folder, job.data, versions)):
-        return Done(_result(job, platform, checked.findings), str(folder), known, skipped=True)
-    try:
-        compiled = compile_platform(platform)
-        findings = artifact_findings(checked, compiled)
-    except CannotCompile as refusal:
-        return Done(refused(job.name, (*checked.findings, *refusal.findings), platform=platform.name))
-    result = _result(job, platform, findings)
-    if result.count(Level.ERROR) and not job.despite_errors:
-        return Done(result)
-    despite = [each.code for each in findings if each.level is Level.ERROR and not each.expected]
-    files = {**compiled.files, MANIFEST: manifest(job.data, compiled.files, versions, despite)}
-    write_folder(folder, files)
-    return Done(result, str(folder), len(files), left_out=_left_out(platform))
+    if not job.force and (known := _up_to_date(folder, job.data, versions_for(platform))):
+        return Done(judged(job.name, platform, checked.findings), str(folder), known, skipped=True)
+    made = compiled(checked, job.data, job.name, despite_errors=job.despite_errors)
+    if made.files is None:
+        return Done(made.result)
+    write_folder(folder, made.files)
+    return Done(made.result, str(folder), len(made.files), left_out=_left_out(platform))
 
 
 def _left_out(platform: Platform) -> tuple[str, ...]:
@@ -173,10 +162,6 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(each.subject for each in refused if each.subject and each.code == QEMU_MODEL.code)
     )
-
-
-def _result(job: Job, platform: Platform, findings: tuple[Finding, ...]) -> Result:
-    return Result(file=job.name, platform=platform.name, verdict=verdict_of(findings), findings=findings)
 
 
 def _up_to_date(folder: Path, description: bytes, versions: dict[str, str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -11,12 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.manifest import MANIFEST
 from rootplex.readers.files import LIMIT, beginning_of
 from rootplex.tools import leaving
 from rootplex.tools.exchange import exchange
-
-MANIFEST = "manifest.json"
-"""A folder that has it is ours, with all that is in it."""
+from rootplex.tools.locking import lock
 
 
 def read_input(name: str) -> tuple[str, bytes]:
@@ -130,7 +128,7 @@ def _placed_by_file(fresh: Path, folder: Path, files: Mapping[str, bytes]) -> No
     """One after the other, while no other process of ours does the same below this parent."""
     parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(parent, fcntl.LOCK_EX)
+        lock(parent)
         folder.mkdir(exist_ok=True)
         for name in sorted(files, key=lambda name: name == MANIFEST):
             (fresh / name).replace(folder / name)

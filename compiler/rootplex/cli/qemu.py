@@ -6,16 +6,15 @@ import argparse
 import json
 from pathlib import Path
 
-from rootplex import __version__
-from rootplex.backends.compilation import manifest
 from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import ARCHES, cache_of
-from rootplex.cli.files import MANIFEST, read_input, write_folder
+from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import unsound
 from rootplex.jobs.describe import Checked, read_checked
+from rootplex.jobs.manifest import MANIFEST, manifest
 from rootplex.jobs.qemu.boot import LOG, comparison, has_several_smmus, kernel_for, kernel_of_image
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
@@ -34,6 +33,7 @@ from rootplex.tools import hypervisors
 from rootplex.tools.hypervisors import Hypervisor
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
+from rootplex.version import __version__
 
 OUTPUT = "qemu"
 

@@ -52,6 +52,11 @@ def check_text(data: bytes, file: str, wishes: Wishes) -> Result:
         checked = read_checked(data, file)
     except Unreadable as error:
         return unreadable(file, error.findings)
+    return check_description(checked, file, wishes)
+
+
+def check_description(checked: Checked, file: str, wishes: Wishes) -> Result:
+    """The same of a description that has been read."""
     platform = checked.platform
     if platform is None or not checked.is_sound:
         return unsound(checked, file)

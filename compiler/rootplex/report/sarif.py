@@ -6,11 +6,11 @@ import json
 from typing import TypeAlias
 from urllib.parse import quote
 
-from rootplex import __version__
 from rootplex.jobs.result import Result
 from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
+from rootplex.version import __version__
 
 Json: TypeAlias = dict[str, object]
 

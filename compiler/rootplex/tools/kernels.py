@@ -8,7 +8,6 @@ before an interruption is used again. The UEFI firmware for an ACPI boot is the 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from msgspec import Struct
 from rootplex.known.kernels import SUITES, profile_of
 from rootplex.tools import apt, images, leaving
 from rootplex.tools.images import Arch
+from rootplex.tools.locking import lock
 from rootplex.tools.runner import ToolError
 
 Progress = Callable[[str], None]
@@ -167,6 +167,6 @@ def only(tree: Path, pattern: str, package: str) -> Path:
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
     """Wait until no other process fetches into this folder; the lock ends with the process."""
-    with (place / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (place / ".lock").open("w") as file:
+        lock(file.fileno())
         yield

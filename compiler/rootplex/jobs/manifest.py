@@ -1,0 +1,29 @@
+"""`manifest.json`: what the files of a folder were made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+MANIFEST = "manifest.json"
+"""A folder that has it is ours, with all that is in it."""
+
+
+def manifest(
+    description: bytes,
+    files: Mapping[str, bytes],
+    versions: Mapping[str, str],
+    despite: Iterable[str] = (),
+) -> bytes:
+    """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools; the codes
+    of the errors that the files were written despite, where there are any."""
+    content: dict[str, object] = {
+        "rootplex_manifest": 1,
+        "description": hashlib.sha256(description).hexdigest(),
+        "tools": dict(sorted(versions.items())),
+        "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
+    }
+    if codes := sorted(set(despite)):
+        content["despite_errors"] = codes
+    return (json.dumps(content, indent=1) + "\n").encode()

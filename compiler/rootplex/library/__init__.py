@@ -1,0 +1,1 @@
+"""What `import rootplex` offers to programs: the commands as functions. `rootplex` loads it by name."""
