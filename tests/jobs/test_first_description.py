@@ -67,6 +67,7 @@ def test_from_a_board_and_from_firmware(source: str, tmp_path: Path) -> None:
 def test_a_board_takes_its_new_name(tmp_path: Path) -> None:
     assert 0 == rootplex("new", "mine.yaml", "--from", "qemu-virt", cwd=tmp_path).returncode
     assert "  name: mine\n" in (tmp_path / "mine.yaml").read_text()
+    assert not (tmp_path / "mine.yaml").read_text().startswith("# yaml-language-server")
 
 
 @pytest.mark.parametrize(

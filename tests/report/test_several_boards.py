@@ -93,7 +93,7 @@ TOPOLOGIES = ("qemu-virt.yaml", "juno-r2.yaml")
     [
         (TOPOLOGIES, "2 boards: 0 errors, 1 expected finding"),
         (TOPOLOGIES[:1], "  guest router: "),
-        (("--format", "short", *TOPOLOGIES), "topologies/juno-r2.yaml:53:19: warning[RPX0113] (expected): "),
+        (("--format", "short", *TOPOLOGIES), "topologies/juno-r2.yaml:54:19: warning[RPX0113] (expected): "),
     ],
 )
 def test_check_ends_with_it_in_text_where_several_files_are_given(

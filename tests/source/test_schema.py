@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ ANNOTATIONS = {"$schema", "title", "description", "default", "examples", "defini
 
 def judged(document: object, schema: Any) -> bool:
     """jsonschema's word on a document against a part of our schema."""
-    whole = {"allOf": [{key: rule for key, rule in schema.items() if key != "definitions"}]}
+    whole = {"allOf": [{key: rule for key, rule in schema.items() if key not in ("definitions", "$id")}]}
     return Draft7Validator({**whole, "definitions": SCHEMA["definitions"]}).is_valid(document)
 
 
@@ -52,6 +54,36 @@ def test_every_mapping_is_closed_or_a_map_of_names_to_values() -> None:
         branches = SCHEMA["definitions"][name]["allOf"]
         assert kinds == [branch["if"]["properties"]["kind"]["const"] for branch in branches]
         assert [{"$ref": f"#/definitions/{kind}"} for kind in kinds] == [each["then"] for each in branches]
+
+
+def test_each_schema_has_a_name_of_its_own(checkout: Path) -> None:
+    """An editor and a catalogue of schemas tell them apart by it; it is no address to fetch."""
+    ids = [json.loads(file.read_text())["$id"] for file in (checkout / "schemas").glob("*.json")]
+    assert sorted(set(ids)) == sorted(ids)
+    assert all(re.fullmatch(r"urn:rootplex:schema:[a-z]+:1", id) for id in ids)
+
+
+def test_no_shared_definition_speaks_before_the_key() -> None:
+    """yaml-language-server shows the first title that it meets, and what `allOf` refers to comes first."""
+    for name, schema in subschemas(SCHEMA):
+        for each in schema.get("allOf", ()):
+            referred = each.get("$ref", "").removeprefix("#/definitions/")
+            told = SCHEMA["definitions"][referred].keys() if referred else set()
+            assert not {"title", "description", "examples"} & told, name
+
+
+def test_every_key_has_its_own_words() -> None:
+    """A key's text is not that of the form of its value: hovering over `segment` tells of segments."""
+    shared = {each.get("description") for each in SCHEMA["definitions"].values() if "properties" not in each}
+    for name, schema in subschemas(SCHEMA):
+        for key, below in schema.get("properties", {}).items():
+            if "description" not in below:
+                continue  # branches of if/then only restrict
+            where = f"{name}.{key}"
+            assert below["title"] not in ("Number", "List of names"), where
+            assert below["title"] != "Name" or key == "name", where
+            assert len(below["description"]) > 3, where
+            assert below["description"] not in shared - {None}, where
 
 
 def test_every_key_is_explained_by_title_description_and_example() -> None:

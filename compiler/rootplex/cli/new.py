@@ -10,7 +10,7 @@ from pathlib import Path
 from rootplex.cli.console import Console
 from rootplex.cli.files import write_file
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.bundled import boards
+from rootplex.jobs.bundled import MODELINE, boards
 from rootplex.jobs.first import MACHINES, MAX_BRIDGES, first_description
 from rootplex.jobs.importing import description_text, import_source
 from rootplex.jobs.sources import read_source
@@ -52,7 +52,7 @@ def _from(source: str, name: str) -> str:
     """A bundled board under its new name, or what firmware tells."""
     known = {each.name: each.path for each in boards()}
     if source in known:
-        text = known[source].read_text(encoding="utf-8")
+        text = known[source].read_text(encoding="utf-8").removeprefix(MODELINE)
         return re.sub(rf"(\bname: ){re.escape(source)}\b", rf"\g<1>{name}", text, count=1)
     if not Path(source).exists():
         raise UsageError(f"there is no board and no file '{source}'; {advice(source, known, 'board')}")

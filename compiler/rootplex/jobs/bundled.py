@@ -9,6 +9,9 @@ from msgspec import Struct
 from rootplex.source.shipped import shipped_folder
 from rootplex.source.yaml12 import load_yaml
 
+MODELINE = "# yaml-language-server: $schema=../schemas/platform.schema.json\n"
+"""By its first line an editor finds a bundled description's schema, which lies beside it."""
+
 
 class Board(Struct, frozen=True, kw_only=True):
     """A bundled description: its name, architecture, title, and where it lies."""

@@ -1,4 +1,8 @@
-"""The words of schema violations: nouns from the schema's titles, forms from its descriptions."""
+"""The words of schema violations: nouns from the schema's titles, forms from its descriptions.
+
+A definition that many keys share says them as `noun` and `form`: a title of its own would stand in an editor
+in place of the key's.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +45,13 @@ def malformed(value: object, schema: Schema) -> str:
 
 def _form(schema: Schema) -> str:
     """The first sentence of a description, which in a schema with a pattern says the form."""
+    if "form" in schema:
+        return str(schema["form"])
     return _lowered(str(schema["description"]).split(". ")[0].removesuffix("."))
 
 
 def noun(schema: Schema) -> str:
-    return _lowered(str(schema["title"]))
+    return _lowered(str(schema.get("noun") or schema["title"]))
 
 
 def _lowered(text: str) -> str:
