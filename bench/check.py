@@ -42,7 +42,7 @@ import gc, sys, time
 from pathlib import Path
 from rootplex.backends.acpi.asl import compile_with_complaints
 from rootplex.jobs.check import check_text
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.readers.acpi.aml import _evaluated
 data, file = Path(sys.argv[1]).read_bytes(), sys.argv[1]
 for keep in (False, True):
@@ -51,7 +51,7 @@ for keep in (False, True):
             compile_with_complaints.cache_clear()
             _evaluated.cache_clear()
         before, used = time.perf_counter(), time.process_time()
-        check_text(data, file, Wishes())
+        check_text(data, file, RunOptions())
         if run:
             print("kept" if keep else "run", time.perf_counter() - before, time.process_time() - used)
 """

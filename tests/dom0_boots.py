@@ -16,7 +16,7 @@ from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import (
-    ConfigSpace,
+    ConfigAccesses,
     DeviceAdd,
     HostBridgeAdd,
     Hypervisor,
@@ -41,7 +41,7 @@ class Willing:
     def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
         return 0
 
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         return 0
 
     def pci_device_add(self, call: DeviceAdd) -> int:

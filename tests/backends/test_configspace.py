@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from msgspec.structs import replace
 from tests.backends.platforms import bar, config, device, host_bridge, platform
 
-from rootplex.backends.configspace import ConfigSpace, config_space
+from rootplex.backends.configspace import HardwareImage, config_space
 from rootplex.model.bridge import AcpiView, Special
 from rootplex.model.device import Alias, Sriov
 from rootplex.model.numbers import BusRange
@@ -21,11 +21,11 @@ from rootplex.simulator.inputs import Blob
 from rootplex.source.finding import Unreadable
 
 
-def content(made: ConfigSpace) -> Mapping[str, Any]:
+def content(made: HardwareImage) -> Mapping[str, Any]:
     return json.loads(made.config.data)  # type: ignore[no-any-return]
 
 
-def tree() -> ConfigSpace:
+def tree() -> HardwareImage:
     disk = device(key="0.0", name="disk")
     port = device(1, key="0", type="root-port", devices=(disk, device(0, 1, key="0.1", present=False)))
     gone = device(2, key="1", type="root-port", present=False, devices=(device(key="1.0"),))

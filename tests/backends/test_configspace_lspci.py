@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from tests.backends.platforms import bar, device, host_bridge, platform
 
-from rootplex.backends.configspace import ConfigSpace, config_space
+from rootplex.backends.configspace import HardwareImage, config_space
 from rootplex.model.device import Device, Sriov
 
 if shutil.which("lspci") is None:
@@ -47,7 +47,7 @@ SAMPLES: dict[str, Device] = {
 }  # fmt: skip
 
 
-def image() -> ConfigSpace:
+def image() -> HardwareImage:
     """Each sample by itself on the first bus, device number as in the table."""
     devices = tuple(replace(each, key=name, dev=n) for n, (name, each) in enumerate(SAMPLES.items()))
     return config_space(platform(host_bridge(devices=devices)))

@@ -14,7 +14,7 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.readers.dtb import read_dtb
 from rootplex.simulator.firmware.facts import DtFirmware, dt_firmware
 from rootplex.source.finding import Finding
@@ -25,14 +25,14 @@ MARK = "#<"
 
 
 def findings_of(
-    text: str, *, wishes: Wishes | None = None, alter: Callable[[Compiled], Compiled] | None = None
+    text: str, *, options: RunOptions | None = None, alter: Callable[[Compiled], Compiled] | None = None
 ) -> tuple[Finding, ...]:
     """All findings of `check` on a description, also those that follow from another one; those of its own
     text where it goes no further."""
     checked = read_checked(text.encode(), FILE)
     if not checked.is_sound:
         return checked.findings
-    return flat(examine(checked, wishes or Wishes(), alter).findings)
+    return flat(examine(checked, options or RunOptions(), alter).findings)
 
 
 def flat(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.checks.altered import with_bytes, with_cell
 
 from rootplex.backends.artifact import Compiled
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 
 Alter = Callable[[Compiled], Compiled]
 
@@ -31,8 +31,8 @@ class Plant:
     others: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def wishes(self) -> Wishes:
-        return Wishes(firmware="acpi") if self.acpi else Wishes()
+    def options(self) -> RunOptions:
+        return RunOptions(firmware="acpi") if self.acpi else RunOptions()
 
 
 def cell(bridge: str, property: str, index: int, value: int) -> Alter:

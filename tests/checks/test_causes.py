@@ -11,7 +11,7 @@ from tests.checks.plants import SEGMENT_0, SEGMENT_1, node_property
 
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.source.finding import Finding, Level
 
 ACCEPTED = ("  isolated: [disk0", "  findings: [RPX0202]\n  isolated: [disk0")
@@ -30,7 +30,7 @@ def board(checkout: Path) -> str:
 def reported(text: str) -> tuple[Finding, ...]:
     checked = read_checked(text.encode(), "case.yaml")
     assert checked.is_sound
-    return examine(checked, Wishes()).findings
+    return examine(checked, RunOptions()).findings
 
 
 def errors(text: str) -> list[tuple[str, str | None]]:

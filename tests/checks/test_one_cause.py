@@ -30,7 +30,7 @@ def reported(plant: Plant, checkout: Path) -> tuple[Finding, ...]:
         return in_order(checked.findings)
     assert checked.platform is not None
     try:
-        return examine(checked, plant.wishes, plant.alter).findings
+        return examine(checked, plant.options, plant.alter).findings
     except CannotCompile as refusal:
         return accept(checked.platform, (*checked.findings, *refusal.findings))
 

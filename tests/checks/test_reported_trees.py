@@ -17,7 +17,7 @@ from rootplex.checks.facts import Facts
 from rootplex.jobs.check import examine, result_of
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import Device, Result
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.source.place import DtPlace
 
 GIC_BELOW, ITS_BELOW = (
@@ -220,7 +220,7 @@ def examined(dtc: str, *changes: tuple[str, str]) -> Result:
         source = changed(dtc_of(dtc, "dtb", "dts", compiled.files[name]).decode(), *changes)
         return replace(compiled, files={**compiled.files, name: dtc_of(dtc, "dts", "dtb", source.encode())})
 
-    return result_of(examine(read_checked(SOUND.encode(), "case.yaml"), Wishes(), alter), "case.yaml")
+    return result_of(examine(read_checked(SOUND.encode(), "case.yaml"), RunOptions(), alter), "case.yaml")
 
 
 def card(result: Result) -> Device:

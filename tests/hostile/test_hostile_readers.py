@@ -20,7 +20,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import source_of_bytes
 from rootplex.jobs.validate import validate_board
 from rootplex.source.finding import Unreadable
@@ -107,7 +107,7 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
 
 def taken(name: str, data: bytes) -> None:
     if name == "yaml":
-        check_text(data, "x.yaml", Wishes())
+        check_text(data, "x.yaml", RunOptions())
         return
     validate_board(Board((Item("x", None, data),)))
     try:

@@ -17,7 +17,7 @@ import pytest
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.result import Result
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
 from rootplex.jobs.validate import validate_board
 from rootplex.readers.acpi.header import HEADER_SIZE
@@ -141,7 +141,7 @@ def test_findings_and_the_text_about_them(line: str) -> None:
         whole = head + "".join(line.format(n) for n in range(size))
 
         def call() -> None:
-            result = check_text(whole.encode(), "x.yaml", Wishes())
+            result = check_text(whole.encode(), "x.yaml", RunOptions())
             assert len(result.findings) == size
             text.render((result,), text.Sources({"x.yaml": whole}), text.Style())
 
@@ -152,4 +152,4 @@ def test_findings_and_the_text_about_them(line: str) -> None:
 
 def test_five_hundred_unknown_keys_take_no_seconds() -> None:
     data = (CASES / "unknown-500.yaml").read_bytes()
-    assert seconds(lambda: check_text(data, "x.yaml", Wishes())) < 1
+    assert seconds(lambda: check_text(data, "x.yaml", RunOptions())) < 1

@@ -19,7 +19,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
 from rootplex.jobs.qemu.files import SCRIPT, files
 from rootplex.jobs.qemu.preparation import prepare
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import source_of_bytes
 from rootplex.model.platform import Platform
 from rootplex.readers.dtb import read_dtb
@@ -171,7 +171,7 @@ class Tags(HTMLParser):
 @needs_tools
 def test_a_page_has_no_elements_of_its_texts(value: str) -> None:
     def tags_of(text: str) -> Tags:
-        result = check_text(text.encode(), "x.yaml", Wishes())
+        result = check_text(text.encode(), "x.yaml", RunOptions())
         parsed = Tags()
         parsed.feed(page.render([result], {"x.yaml": text}))
         return parsed
@@ -186,7 +186,7 @@ def test_a_page_has_no_elements_of_its_texts(value: str) -> None:
 def test_a_picture_of_it_is_one(value: str) -> None:
     from xml.etree import ElementTree
 
-    result = check_text(text_with(value).encode(), "x.yaml", Wishes())
+    result = check_text(text_with(value).encode(), "x.yaml", RunOptions())
     ElementTree.fromstring(svg.render(result))
     for text in (graph.dot(result), graph.mermaid(result)):
         assert "\n/ { evil" not in text

@@ -11,7 +11,7 @@ from tests.checks.cases import changed, findings_of, only
 from tests.checks.two_bridges import SOUND
 
 from rootplex.cli import main
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 
 XEN = "xen:\n  dom0: {kernel: linux-7.2}\n  discovery: dom0\n"
 GUEST = "guests: [{name: router, devices: [card]}]\n"
@@ -88,7 +88,7 @@ def test_rules_of_xen_do_not_hold() -> None:
     assert only(findings_of(late), "RPX0905") or only(findings_of(late), "RPX0908")
     port = changed(SOUND, ("discovery: dom0", "discovery: xen"), ("    segment: 1\n", ""))
     for text in (late, port):
-        bare = findings_of(text, wishes=Wishes(bare_metal=True))
+        bare = findings_of(text, options=RunOptions(bare_metal=True))
         assert [each.code for each in bare if each.code.startswith("RPX09") or "Xen" in each.message] == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rootplex.jobs.check import check_text
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.report.json_form import render
 
 # Written from the design's page, key by key.
@@ -31,7 +31,7 @@ BAR = ["index", "space", "base", "pci", "size"]
 def answer(request: pytest.FixtureRequest, checkout: Path) -> Any:
     """`check` of a bundled topology by one firmware."""
     data = (checkout / "topologies" / "qemu-virt.yaml").read_bytes()
-    return json.loads(render((check_text(data, "qemu-virt.yaml", Wishes(firmware=request.param)),)))
+    return json.loads(render((check_text(data, "qemu-virt.yaml", RunOptions(firmware=request.param)),)))
 
 
 def test_keys(answer: dict[str, Any]) -> None:
@@ -68,5 +68,5 @@ def test_which_xen(checkout: Path, described: str, asked: str | None, version: s
     """The command line's, else the description's, else the reference's."""
     text = (checkout / "topologies" / "q35.yaml").read_text(encoding="utf-8")
     described_so = text.replace("\nxen:\n", f"\nxen:\n{described}")
-    result = check_text(described_so.encode(), "q35.yaml", Wishes(xen=asked))
+    result = check_text(described_so.encode(), "q35.yaml", RunOptions(xen=asked))
     assert json.loads(render((result,)))["xen"]["version"] == version

@@ -16,7 +16,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.groups import groups_of
 from rootplex.jobs.requester import requester_of
 from rootplex.jobs.result import Message
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.report import groups, requester
 from rootplex.report.text import Sources, Style, render
 
@@ -24,13 +24,13 @@ BOTH = SOUND.replace("  firmware: [dt]\n", "  firmware: [dt, acpi]\n")
 REST = "  guests: [{name: g, devices: [disk]}]\nboot: {device: card}\n"
 
 
-def text_of(description: str, **wishes: str) -> str:
-    result = check_text(description.encode(), "two.yaml", Wishes(**wishes))  # type: ignore[arg-type]
+def text_of(description: str, **options: str) -> str:
+    result = check_text(description.encode(), "two.yaml", RunOptions(**options))  # type: ignore[arg-type]
     return render((result,), Sources({}), Style())
 
 
 def examined(description: str) -> Examination:
-    return examine(read_checked(description.encode(), "two.yaml"), Wishes())
+    return examine(read_checked(description.encode(), "two.yaml"), RunOptions())
 
 
 def test_a_consistent_platform() -> None:
@@ -133,7 +133,7 @@ host_bridges:
     intx: {controller: apic, irqs: [16, 17, 18, 19]}
     devices: [{name: card, dev: 1, type: integrated-endpoint, msi: 1}]
 """
-    result = check_text(pc.encode(), "pc.yaml", Wishes())
+    result = check_text(pc.encode(), "pc.yaml", RunOptions())
     assert [each.msi for each in result.machine.devices] == [Message(controller="lapic", id=8)]
 
 
@@ -144,7 +144,7 @@ host_bridges:
 def test_a_firmware_file_is_told_by_its_kind(file: str, kind: str, checkout: Path) -> None:
     """Who hands `check` what `import` takes is told so, and not where its bytes are no UTF-8."""
     data = (checkout / "generated" / "qemu-virt" / file).read_bytes()
-    result = check_text(data, file, Wishes())
+    result = check_text(data, file, RunOptions())
     assert result.unreadable
     (finding,) = result.findings
     assert (finding.code, finding.message) == ("RPX0001", f"expected a platform description, found: {kind}")
@@ -153,7 +153,7 @@ def test_a_firmware_file_is_told_by_its_kind(file: str, kind: str, checkout: Pat
 
 
 def test_a_faulty_description_is_no_firmware_file() -> None:
-    result = check_text(b"rootplex: 1\n/ {\n", "x.yaml", Wishes())
+    result = check_text(b"rootplex: 1\n/ {\n", "x.yaml", RunOptions())
     assert "does not parse" in result.findings[0].message
 
 

@@ -20,7 +20,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import source_of_bytes
 from rootplex.jobs.validate import validate_board
 from rootplex.source.finding import Unreadable
@@ -128,4 +128,4 @@ def test_damaged_descriptions(seed: int, checkout: Path) -> None:
     for _ in range(20):
         text = damaged_description(dice.choice(files).read_text(encoding="utf-8"), dice)
         with within_the_limit():
-            check_text(text.encode(), "x.yaml", Wishes())
+            check_text(text.encode(), "x.yaml", RunOptions())

@@ -12,7 +12,7 @@ from tests.topologies.test_readme import block
 
 from rootplex.jobs.check import check_text
 from rootplex.jobs.diff import diff
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 
 BOARD = block("yaml").replace("    acpi: {segment: 2}", "    #")
 
@@ -23,7 +23,7 @@ def changes(*edits: tuple[str, str]) -> list[tuple[str, str, str | None, str | N
     for old, new in edits:
         assert old in text
         text = text.replace(old, new)
-    one, other = (check_text(each.encode(), "x.yaml", Wishes()) for each in (BOARD, text))
+    one, other = (check_text(each.encode(), "x.yaml", RunOptions()) for each in (BOARD, text))
     return [(each.what, each.subject, each.before, each.after) for each in diff(one, other).changes]
 
 

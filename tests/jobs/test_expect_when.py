@@ -10,7 +10,7 @@ from rootplex.backends.compilation import compile_platform
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import Result
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.model.bridge import Firmware
 
 DESCRIPTION = """\
@@ -36,7 +36,7 @@ OLD = '    - {kernels: [linux-6.1], addresses: {nic: "0000:00:02.0"}}\n'
 
 
 def checked(text: str, firmware: Firmware, kernel: str = "linux-7.2") -> Result:
-    return check_text(text.encode(), "x.yaml", Wishes(firmware=firmware, kernel=kernel))
+    return check_text(text.encode(), "x.yaml", RunOptions(firmware=firmware, kernel=kernel))
 
 
 def wrong(result: Result) -> list[str]:

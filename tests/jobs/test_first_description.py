@@ -11,7 +11,7 @@ from tests.topologies.bundled import CHECKOUT, rootplex
 from rootplex.cli import main
 from rootplex.jobs.check import check_text
 from rootplex.jobs.first import MACHINES, MAX_BRIDGES, first_description
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -19,7 +19,7 @@ from rootplex.jobs.settings import Wishes
 def test_a_first_description_has_no_findings(machine: str, bridges: int) -> None:
     for firmware in ("dt", "acpi"):
         text = first_description("board", machine, bridges)
-        result = check_text(text.encode(), "board.yaml", Wishes(firmware=firmware))
+        result = check_text(text.encode(), "board.yaml", RunOptions(firmware=firmware))
         assert ("consistent", ()) == (result.verdict, result.findings)
         assert list(range(bridges)) == [each.segment for each in result.machine.bridges]
 

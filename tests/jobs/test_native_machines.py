@@ -18,7 +18,7 @@ from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text
 from rootplex.jobs.result import Result
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
@@ -79,7 +79,7 @@ ACS_BY_XEN = {"virt-dt-vfs-6.1"}
 def test_the_imported_description_is_sound_and_has_the_kernels_groups(name: str) -> None:
     snapshot = snapshot_of(name)
     checked = read_checked(description_text(imported(name)).encode(), f"{name}.yaml")
-    result = examine(checked, Wishes(firmware=snapshot.firmware))
+    result = examine(checked, RunOptions(firmware=snapshot.firmware))
     assert above_notes(result.findings) <= {"RPX0720"}
     kernels: dict[int, set[str]] = {}
     for each in snapshot.functions:

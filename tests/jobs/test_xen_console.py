@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootplex.jobs.qemu.xen.console import Area, Talk, dom0_text, said
+from rootplex.jobs.qemu.xen.console import Area, Talk, dom0_text, xen_log
 from rootplex.tools.initrd import MARK
 from rootplex.tools.runner import ToolError
 
@@ -58,7 +58,7 @@ def heard(text: str) -> tuple[Talk, list[bytes]]:
 
 
 def test_a_pc() -> None:
-    found = said(X86, heard(X86)[0])
+    found = xen_log(X86, heard(X86)[0])
     assert found.release == "4.20.5-pre"
     assert found.iommu
     assert found.areas == (Area(0xB000_0000, 0, 0, 0xFF),)
@@ -73,7 +73,7 @@ def test_a_line_that_xen_spoke_into_is_whole_again() -> None:
 
 
 def test_an_arm_machine() -> None:
-    found = said(ARM, Talk())
+    found = xen_log(ARM, Talk())
     assert not found.iommu
     assert found.areas == (Area(0x40_1000_0000, None, 0, 0x3F), Area(0x40_1400_0000, None, 0x40, 0x7F))
     assert found.refused == {"0000:00:00.0"}
@@ -83,7 +83,7 @@ def test_an_arm_machine() -> None:
 def test_a_panic_has_its_cause_and_ends_the_talk() -> None:
     talk, typed = heard(DOWN)
     assert typed == [b"(end)"]
-    assert said(DOWN, talk).panic == "GICv3: Cannot find the maintenance IRQ"
+    assert xen_log(DOWN, talk).panic == "GICv3: Cannot find the maintenance IRQ"
 
 
 def test_what_is_typed_until_the_devices_are_listed() -> None:
@@ -110,4 +110,4 @@ def test_a_xen_without_that_key_is_not_asked() -> None:
 
 def test_a_console_without_xen_is_told() -> None:
     with pytest.raises(ToolError, match="the boot printed nothing of Xen"):
-        said("[    0.000000] Linux version 6.1.0\n", Talk())
+        xen_log("[    0.000000] Linux version 6.1.0\n", Talk())

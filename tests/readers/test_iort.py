@@ -152,9 +152,9 @@ def test_device_ids_are_composed_of_two_steps() -> None:
 def test_the_seam_is_told_and_logged() -> None:
     table, rc = through([(0, 0x100, 0, SMMU_AT), (0x100, 0xFF, 0x1000, SECOND_SMMU_AT)])
     joined = map_id(table, rc, 0x100, SMMU_TYPES)
-    assert [step.seam for step in joined.steps] == [False]
+    assert [step.provisional for step in joined.steps] == [False]
     table, rc = through([(0, 0x100, 0, SMMU_AT)])
-    assert [step.seam for step in map_id(table, rc, 0x100, SMMU_TYPES).steps] == [True]
+    assert [step.provisional for step in map_id(table, rc, 0x100, SMMU_TYPES).steps] == [True]
 
 
 def test_a_single_mapping_takes_every_id() -> None:

@@ -10,7 +10,7 @@ from tests.hardware_images import ACS_FULL, Image, Page, Tree, endpoint, root_po
 
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.linux.access import MappedAccess, WideAccess
-from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
+from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd
 
 TREE: Tree = [("rp", 0, root_port(acs=ACS_FULL), [("ep", 0, endpoint().msix(4))]), ("other", 8, endpoint())]
 
@@ -50,9 +50,9 @@ def test_windowed_bridge_through_index_and_data() -> None:
 
     class Recorder(Willing):
         calls: list[HostBridgeAdd]
-        config: ConfigSpace
+        config: ConfigAccesses
 
-        def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+        def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
             self.calls = [call]
             self.config = config
             return 0

@@ -15,7 +15,7 @@ from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import (
-    ConfigSpace,
+    ConfigAccesses,
     DeviceAdd,
     HostBridgeAdd,
     MmcfgReserved,
@@ -296,7 +296,7 @@ class Recorder(Willing):
     def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
         return self.note("mmcfg", call)
 
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         return self.note("bridge", call)
 
     def pci_device_add(self, call: DeviceAdd) -> int:

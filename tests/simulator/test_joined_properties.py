@@ -17,7 +17,7 @@ from tests.dom0_boots import xen_groups_of, xen_of
 
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.model.bridge import Firmware
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Grouping
@@ -162,7 +162,7 @@ class Booted:
     ) -> None:
         checked = read_checked(json.dumps(description).encode(), FILE)
         assert checked.is_sound, checked.findings
-        examined = examine(checked, Wishes(firmware=firmware, kernel=kernel))
+        examined = examine(checked, RunOptions(firmware=firmware, kernel=kernel))
         outcome = examined.outcome
         assert outcome is not None
         assert outcome.dom0.died is None

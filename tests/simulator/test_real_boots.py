@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from rootplex.backends.compilation import compile_platform
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
-from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.jobs.settings import RunOptions, settings_of
 from rootplex.known.kernels import profile, profile_of
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
@@ -27,8 +27,8 @@ def boot(name: str, truth: dict[str, Any]) -> Outcome:
     assert checked.platform is not None
     compiled = compile_platform(checked.platform)
     artifacts = artifacts_of(compiled)
-    wishes = Wishes(firmware=truth["firmware"], kernel=profile_of(truth["kernel"]))
-    settings = settings_of(checked.platform, compiled, wishes)
+    options = RunOptions(firmware=truth["firmware"], kernel=profile_of(truth["kernel"]))
+    settings = settings_of(checked.platform, compiled, options)
     dt = read_dt(artifacts, profile(settings.kernel).map_cells)
     return simulate(artifacts, replace(settings, hypervisor=None), dt, read_acpi(artifacts))
 

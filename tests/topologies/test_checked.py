@@ -11,7 +11,7 @@ from tests.dom0_boots import xen_of
 from tests.topologies.bundled import NAMES, checked, platform_of
 
 from rootplex.jobs.check import Examination, examine
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.model.bridge import Firmware
 
 KERNELS = ("linux-7.2", "linux-6.1")
@@ -25,7 +25,7 @@ BOOTS = [
 
 @cache
 def booted(name: str, firmware: Firmware, kernel: str) -> Examination:
-    return examine(checked(name), Wishes(firmware=firmware, kernel=kernel))
+    return examine(checked(name), RunOptions(firmware=firmware, kernel=kernel))
 
 
 @pytest.mark.parametrize(("name", "firmware", "kernel"), BOOTS)

@@ -28,18 +28,18 @@ from rootplex.source.finding import Finding
 from rootplex.tools.beside import beside
 
 
-class Part(Struct, frozen=True):
+class Backend(Struct, frozen=True):
     """One backend: when it runs, what it makes, whether the simulator reads that, and whether it
-    waits for another program: such a part is made beside the others."""
+    waits for another program: such a backend is made beside the others."""
 
     name: str
     applies: Callable[[Platform], bool]
-    make: Callable[[Platform, Joints], Iterator[Artifact]]
+    make: Callable[[Platform, Shared], Iterator[Artifact]]
     simulated: bool
     waits: bool = False
 
 
-class Joints(Struct):
+class Shared(Struct):
     """What backends tell beside their bytes: the names that bridges and functions got, and the one
     tree of which blob and text are made."""
 
@@ -51,65 +51,65 @@ class Joints(Struct):
     tables: list[Artifact]
 
 
-def _dtb(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    joints.tree = device_tree(platform)
-    joints.nodes = joints.tree.nodes
-    yield joints.tree.dtb()
+def _dtb(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+    shared.tree = device_tree(platform)
+    shared.nodes = shared.tree.nodes
+    yield shared.tree.dtb()
 
 
-def _dts(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    if joints.tree is not None:  # else the blob, which comes first, was refused
-        yield joints.tree.dts()
+def _dts(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+    if shared.tree is not None:  # else the blob, which comes first, was refused
+        yield shared.tree.dts()
 
 
-def _mcfg(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _mcfg(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     table = mcfg(platform)
     if table is not None:
-        joints.tables.append(table)
+        shared.tables.append(table)
         yield table
 
 
-def _ssdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    joints.paths = {bridge.name: bridge_path(bridge) for bridge in platform.bridges_in("acpi")}
+def _ssdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+    shared.paths = {bridge.name: bridge_path(bridge) for bridge in platform.bridges_in("acpi")}
     source, table = ssdt(platform)
-    joints.tables.append(table)
+    shared.tables.append(table)
     yield source
     yield table
 
 
-def _iort(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _iort(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     table = iort(platform)
     if table is not None:
-        joints.tables.append(table)
+        shared.tables.append(table)
         yield table
 
 
-def _dmar(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _dmar(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     table = dmar(platform)
     if table is not None:
-        joints.tables.append(table)
+        shared.tables.append(table)
         yield table
 
 
-def _dsdt(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _dsdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     source, table = dsdt(platform)
-    joints.tables.append(table)
+    shared.tables.append(table)
     yield source
     yield table
 
 
-def _hardware(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _hardware(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     space = config_space(platform)
-    joints.pages, joints.hardware = space.ids, space.bridges
+    shared.pages, shared.hardware = space.ids, space.bridges
     yield space.config
     yield space.pages
 
 
-def _override(platform: Platform, joints: Joints) -> Iterator[Artifact]:
-    yield override(joints.tables)
+def _override(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+    yield override(shared.tables)
 
 
-def _qemu(platform: Platform, joints: Joints) -> Iterator[Artifact]:
+def _qemu(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     artifact, _ = arguments(platform)
     yield artifact
 
@@ -126,17 +126,17 @@ def _has_qemu_acpi(platform: Platform) -> bool:
     return _has_acpi(platform) and platform.base != "none"
 
 
-PARTS: tuple[Part, ...] = (
-    Part("device tree blob", _has_dt, _dtb, simulated=True),
-    Part("device tree text", _has_dt, _dts, simulated=False),
-    Part("MCFG", _has_acpi, _mcfg, simulated=True),
-    Part("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
-    Part("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
-    Part("hardware image", lambda p: True, _hardware, simulated=True),
-    Part("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
-    Part("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),
-    Part("DSDT", _has_qemu_acpi, _dsdt, simulated=False, waits=True),
-    Part("override archive", _has_acpi, _override, simulated=False),
+BACKENDS: tuple[Backend, ...] = (
+    Backend("device tree blob", _has_dt, _dtb, simulated=True),
+    Backend("device tree text", _has_dt, _dts, simulated=False),
+    Backend("MCFG", _has_acpi, _mcfg, simulated=True),
+    Backend("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
+    Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
+    Backend("hardware image", lambda p: True, _hardware, simulated=True),
+    Backend("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
+    Backend("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),
+    Backend("DSDT", _has_qemu_acpi, _dsdt, simulated=False, waits=True),
+    Backend("override archive", _has_acpi, _override, simulated=False),
 )
 """In the order in which they are made; those that wait are begun first, and waited for in their turn."""
 
@@ -146,20 +146,24 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
 
     CannotCompile, with the reasons of every backend, where one refuses.
     """
-    joints = Joints(None, {}, {}, {}, {}, [])
+    shared = Shared(None, {}, {}, {}, {}, [])
     files: dict[str, bytes] = {}
     places = PlaceMap()
     refused: list[Finding] = []
-    parts = [part for part in PARTS if part.applies(platform) and (part.simulated or not simulated_only)]
+    backends = [
+        backend
+        for backend in BACKENDS
+        if backend.applies(platform) and (backend.simulated or not simulated_only)
+    ]
     with ExitStack() as stack:
         begun = {
-            part.name: stack.enter_context(beside(partial(_made, part, platform, joints)))
-            for part in parts
-            if part.waits
+            backend.name: stack.enter_context(beside(partial(_made, backend, platform, shared)))
+            for backend in backends
+            if backend.waits
         }
-        for part in parts:
+        for backend in backends:
             try:
-                made = begun[part.name].result() if part.waits else _made(part, platform, joints)
+                made = begun[backend.name].result() if backend.waits else _made(backend, platform, shared)
             except CannotCompile as refusal:
                 refused += [finding for finding in refusal.findings if finding not in refused]
                 continue
@@ -175,15 +179,15 @@ def compile_platform(platform: Platform, *, simulated_only: bool = False) -> Com
         bridges=tuple(
             BridgeNames(
                 bridge.name,
-                joints.nodes.get(bridge.name),
-                joints.paths.get(bridge.name),
-                joints.hardware[bridge.name],
+                shared.nodes.get(bridge.name),
+                shared.paths.get(bridge.name),
+                shared.hardware[bridge.name],
             )
             for bridge in platform.host_bridges
         ),
-        pages=joints.pages,
+        pages=shared.pages,
     )
 
 
-def _made(part: Part, platform: Platform, joints: Joints) -> list[Artifact]:
-    return list(part.make(platform, joints))
+def _made(backend: Backend, platform: Platform, shared: Shared) -> list[Artifact]:
+    return list(backend.make(platform, shared))

@@ -60,7 +60,7 @@ class Function(Struct, frozen=True, kw_only=True):
     msi: tuple[str, int] | None
 
 
-class Window(Struct, frozen=True):
+class KernelWindow(Struct, frozen=True):
     """A window of a host bridge: first…last CPU address, and the PCI address of its first byte."""
 
     space: Literal["mem", "io"]
@@ -70,7 +70,7 @@ class Window(Struct, frozen=True):
     pci: int
 
 
-class HostBridge(Struct, frozen=True, kw_only=True):
+class KernelHostBridge(Struct, frozen=True, kw_only=True):
     """A root bus: where sysfs has it, its DT node or ACPI device, and what the kernel's messages say
     of its buses and windows (None and empty where the log has lost them)."""
 
@@ -84,7 +84,7 @@ class HostBridge(Struct, frozen=True, kw_only=True):
     uid: str | None
     numa: int | None
     buses: BusRange | None
-    windows: tuple[Window, ...]
+    windows: tuple[KernelWindow, ...]
 
 
 class Group(Struct, frozen=True):
@@ -136,7 +136,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     hypervisor: str | None
     arguments: tuple[str, ...]
     offers: bool
-    bridges: tuple[HostBridge, ...]
+    bridges: tuple[KernelHostBridge, ...]
     functions: tuple[Function, ...]
     units: tuple[str, ...]
     groups: tuple[Group, ...]

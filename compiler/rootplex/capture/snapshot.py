@@ -11,12 +11,12 @@ from rootplex.capture.facts import (
     Block,
     Function,
     Group,
-    HostBridge,
+    KernelHostBridge,
+    KernelWindow,
     Message,
     Range,
     Resource,
     Snapshot,
-    Window,
 )
 from rootplex.capture.lines import SECTIONS, Line, lines
 from rootplex.model.numbers import BusRange, Sbdf
@@ -133,7 +133,7 @@ def _firmware(facts: dict[str, Line]) -> Literal["dt", "acpi"] | None:
     raise unreadable(line.place, f"a firmware `{line.rest}` is neither dt nor acpi")
 
 
-def _bridge(part: list[Line], messages: tuple[Message, ...]) -> HostBridge:
+def _bridge(part: list[Line], messages: tuple[Message, ...]) -> KernelHostBridge:
     facts = _facts(part)
     match = _BRIDGE.fullmatch(part[0].rest)
     with _reading(part[0]):
@@ -143,7 +143,7 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> HostBridge:
         message.text for message in messages if message.text.startswith(f"pci_bus {match[1]}:{match[2]}: ")
     ]
     buses = [found for text in told if (found := _BUS_WINDOW.search(text))]
-    return HostBridge(
+    return KernelHostBridge(
         segment=int(match[1], 16),
         bus=int(match[2], 16),
         place=part[0].place,
@@ -158,10 +158,10 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> HostBridge:
     )
 
 
-def _window(match: re.Match[str]) -> Window:
+def _window(match: re.Match[str]) -> KernelWindow:
     start, end = int(match[2], 16), int(match[3], 16)
     pci = int(match[5], 16) if match[5] else start
-    return Window("io" if match[1] == "io" else "mem", match[4] is not None, start, end, pci)
+    return KernelWindow("io" if match[1] == "io" else "mem", match[4] is not None, start, end, pci)
 
 
 def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> Function:

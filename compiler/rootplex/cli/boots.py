@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.known.kernels import PROFILES
 from rootplex.known.xen import VERSIONS
 
@@ -27,9 +27,9 @@ def add_boot(parser: argparse.ArgumentParser, where: str = "") -> None:
     )
 
 
-def wishes_of(arguments: argparse.Namespace) -> Wishes:
+def run_options(arguments: argparse.Namespace) -> RunOptions:
     """What the arguments ask beside the description."""
-    return Wishes(
+    return RunOptions(
         firmware=arguments.firmware,
         kernel=arguments.dom0,
         xen=arguments.xen_version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rootplex.cli.boots import add_boot, wishes_of
+from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("--vpci is a switch of Xen's, and --bare-metal is without Xen")
     if arguments.bare_metal and arguments.xen_version:
         raise UsageError("--xen-version names a Xen, and --bare-metal is without Xen")
-    wishes = wishes_of(arguments)
+    options = run_options(arguments)
     results = []
     texts = {}
     unjudged = False
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.progress(f"checking {i + 1} of {len(arguments.files)}: {label}")
         texts[label] = data.decode("utf-8", "replace")
         try:
-            result = check_text(data, label, wishes)
+            result = check_text(data, label, options)
         except Unjudged as error:
             console.tell(str(error))
             unjudged = True

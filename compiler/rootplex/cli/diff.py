@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rootplex.cli.boots import add_boot, wishes_of
+from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
@@ -13,7 +13,7 @@ from rootplex.jobs.boards import boards_of
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.diff import diff
 from rootplex.jobs.result import Result
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
 from rootplex.jobs.validate import validate_board
 from rootplex.report import diff as report
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     sides = []
     for name in (arguments.before, arguments.after):
         console.progress(f"examining {name}")
-        result = _result(name, wishes_of(arguments))
+        result = _result(name, run_options(arguments))
         if result.unreadable or (result.verdict == "unknown" and not result.machine.bridges):
             first = result.findings[0] if result.findings else None
             raise UsageError(f"{name} cannot be examined" + ("" if first is None else f": {first.message}"))
@@ -49,22 +49,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return int(bool(found.changes))
 
 
-def _result(name: str, wishes: Wishes) -> Result:
+def _result(name: str, options: RunOptions) -> Result:
     """What a side comes to. A file of this name is meant before a revision of one."""
     if ":" in name and not Path(name).exists():
         data = revision(name)
-        return _of_bytes(data, name, wishes)
+        return _of_bytes(data, name, options)
     if Path(name).is_dir():
         return _one_board(name, {})
     label, data = read_input(name)
-    return _of_bytes(data, label, wishes)
+    return _of_bytes(data, label, options)
 
 
-def _of_bytes(data: bytes, label: str, wishes: Wishes) -> Result:
+def _of_bytes(data: bytes, label: str, options: RunOptions) -> Result:
     if kind_of(data) is not None:
         return _one_board(label, {label: data})
     try:
-        return check_text(data, label, wishes)
+        return check_text(data, label, options)
     except Unjudged as error:
         raise UsageError(str(error)) from None
 

@@ -12,9 +12,9 @@ from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, examine, result_of
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import Machine, refused
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
-from rootplex.jobs.validate import rehearsed
+from rootplex.jobs.validate import simulated_snapshot
 from rootplex.report import short
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.source.finding import Unreadable
@@ -30,7 +30,7 @@ class Examined(Struct, frozen=True):
     name: str
 
 
-def examined(name: str, wishes: Wishes, console: Console) -> Examined | None:
+def examined(name: str, options: RunOptions, console: Console) -> Examined | None:
     """A description, or a snapshot with the functions that it holds; None, with the findings on standard
     error, where a description has errors that leave nothing to show. UsageError for what has no functions."""
     label, data = read_input(name)
@@ -40,7 +40,7 @@ def examined(name: str, wishes: Wishes, console: Console) -> Examined | None:
             return _of_source(source_of_bytes(data, label), label)
         checked = read_checked(data, label)
         if checked.is_sound:
-            examination = examine(checked, wishes)
+            examination = examine(checked, options)
             assert examination.outcome is not None
             machine = result_of(examination, label).machine
             return Examined(examination.facts, examination.outcome, machine, examination.platform.name)
@@ -54,7 +54,7 @@ def examined(name: str, wishes: Wishes, console: Console) -> Examined | None:
 
 
 def _of_source(source: Source, label: str) -> Examined:
-    found = rehearsed(source)
+    found = simulated_snapshot(source)
     if found is None:
         raise UsageError(
             f"{label}: {source.what} hold no functions: take a snapshot (`rootplex capture`), or describe "

@@ -7,7 +7,7 @@ import re
 
 from rootplex.checks.references import cited
 from rootplex.checks.registry import every_page
-from rootplex.cli.boots import add_boot, wishes_of
+from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
@@ -71,7 +71,7 @@ def _page(what: str, console: Console) -> int:
 def _way(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.file is None:
         raise UsageError(f"name the description or snapshot in which {arguments.what} is")
-    examination = examined(arguments.file, wishes_of(arguments), console)
+    examination = examined(arguments.file, run_options(arguments), console)
     if examination is None:
         return 1
     functions = {function.sbdf: function for function in examination.outcome.dom0.functions}

@@ -7,7 +7,7 @@ import json
 
 import msgspec
 
-from rootplex.cli.boots import add_boot, wishes_of
+from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.jobs.groups import groups_of
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the groups."""
-    examination = examined(arguments.file, wishes_of(arguments), console)
+    examination = examined(arguments.file, run_options(arguments), console)
     if examination is None:
         return 1
     if arguments.tree:

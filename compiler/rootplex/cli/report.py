@@ -12,7 +12,7 @@ from rootplex.cli.frame import UsageError
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.result import Result, exit_status
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
 from rootplex.jobs.validate import validate_board
 from rootplex.known.kernels import PROFILES
@@ -46,10 +46,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the page; the exit status is `check`'s."""
     if arguments.output is not None:
         refuse_loss(Path(arguments.output), MARKS[arguments.format].encode(), force=arguments.force)
-    wishes = Wishes(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)
+    options = RunOptions(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)
     texts: dict[str, str] = {}
     try:
-        results = list(_results(arguments.paths, wishes, texts, console))
+        results = list(_results(arguments.paths, options, texts, console))
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
     if arguments.format != "html" and len(results) != 1:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _results(
-    paths: Sequence[str], wishes: Wishes, texts: dict[str, str], console: Console
+    paths: Sequence[str], options: RunOptions, texts: dict[str, str], console: Console
 ) -> Iterator[Result]:
     """The results of descriptions, then those of the boards that firmware's files make."""
     given: dict[str, bytes] = {}
@@ -79,7 +79,7 @@ def _results(
         label, data = read_input(path)
         if kind_of(data) is None:
             texts[label] = data.decode("utf-8", "replace")
-            yield check_text(data, label, wishes)
+            yield check_text(data, label, options)
         elif path == "-":
             given[label] = data
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.capture.facts import Function, HostBridge, Snapshot
+from rootplex.capture.facts import Function, KernelHostBridge, Snapshot
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.configspace import BarFact, FunctionFact
 from rootplex.frontends.devices import device_list, with_devices
@@ -83,13 +83,13 @@ def _firmware(snapshot: Snapshot) -> Imported:
     raise unreadable(FilePlace(snapshot.file), "the snapshot holds neither a device tree nor AML")
 
 
-def _index(bridge: HostBridge, base: Imported) -> int | None:
+def _index(bridge: KernelHostBridge, base: Imported) -> int | None:
     """Which entry of `host_bridges` the kernel's root bus is."""
     wanted = bridge.node or (plain(bridge.acpi) if bridge.acpi else None)
     return base.bridges.index(wanted) if wanted in base.bridges else None
 
 
-def _functions(snapshot: Snapshot, bridge: HostBridge) -> Iterator[FunctionFact]:
+def _functions(snapshot: Snapshot, bridge: KernelHostBridge) -> Iterator[FunctionFact]:
     """The physical functions below a root bus; virtual ones are their owner's `sriov.enabled`."""
     root = bridge.path.rpartition("/")[2] or f"pci{bridge.segment:04x}:{bridge.bus:02x}"
     for function in snapshot.functions:

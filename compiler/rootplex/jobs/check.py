@@ -18,7 +18,7 @@ from rootplex.jobs.guests import guests_of
 from rootplex.jobs.machine import machine_of
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
 from rootplex.jobs.result import Result, Stretch, refused, unreadable
-from rootplex.jobs.settings import Wishes, devices_of, names_of, settings_of
+from rootplex.jobs.settings import RunOptions, devices_of, names_of, settings_of
 from rootplex.known.kernels import profile
 from rootplex.model.platform import Platform
 from rootplex.simulator.boots.outcome import Outcome
@@ -45,23 +45,23 @@ class Unjudged(Exception):  # noqa: N818 - it says what became of the question
     """What was asked does not fit the description; the text is the sentence for the user."""
 
 
-def check_text(data: bytes, file: str, wishes: Wishes) -> Result:
+def check_text(data: bytes, file: str, options: RunOptions) -> Result:
     """The whole check of one description's text; never raises for what a user wrote. Unjudged where what
     is asked beside it does not fit it."""
     try:
         checked = read_checked(data, file)
     except Unreadable as error:
         return unreadable(file, error.findings)
-    return check_description(checked, file, wishes)
+    return check_description(checked, file, options)
 
 
-def check_description(checked: Checked, file: str, wishes: Wishes) -> Result:
+def check_description(checked: Checked, file: str, options: RunOptions) -> Result:
     """The same of a description that has been read."""
     platform = checked.platform
     if platform is None or not checked.is_sound:
         return unsound(checked, file)
     try:
-        return result_of(examine(checked, wishes), file)
+        return result_of(examine(checked, options), file)
     except CannotCompile as refusal:
         found = accept(platform, (*checked.findings, *refusal.findings))
     except Unreadable as error:
@@ -90,21 +90,21 @@ def _of_platform(platform: Platform, result: Result) -> Result:
 
 
 def examine(
-    checked: Checked, wishes: Wishes, alter: Callable[[Compiled], Compiled] | None = None
+    checked: Checked, options: RunOptions, alter: Callable[[Compiled], Compiled] | None = None
 ) -> Examination:
     """Compile, read back, simulate. `alter` puts other bytes in place of the compiled ones, to see
     what a fault in them does. CannotCompile where a backend refuses, Unjudged where the firmware that is
     asked for is not made of this description, or vPCI is and there is no Xen."""
     platform = checked.platform
     assert platform is not None
-    if wishes.firmware is not None and wishes.firmware not in platform.firmware:
-        raise Unjudged(f"{platform.file} is not compiled for {wishes.firmware}")
-    if wishes.vpci and platform.hypervisor is None:
+    if options.firmware is not None and options.firmware not in platform.firmware:
+        raise Unjudged(f"{platform.file} is not compiled for {options.firmware}")
+    if options.vpci and platform.hypervisor is None:
         raise Unjudged(f"{platform.file} is without Xen, which vPCI is a switch of")
     compiled = compile_platform(platform, simulated_only=True)
     if alter is not None:
         compiled = alter(compiled)
-    settings = settings_of(platform, compiled, wishes)
+    settings = settings_of(platform, compiled, options)
     platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
@@ -113,10 +113,10 @@ def examine(
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)
         outcome = None
         if settings.firmware == "dt" and dt is not None:
-            outcome = simulate(artifacts, settings, dt, None, trace=wishes.trace)
+            outcome = simulate(artifacts, settings, dt, None, trace=options.trace)
         acpi = reading.result()
     if settings.firmware == "acpi" and acpi is not None:
-        outcome = simulate(artifacts, settings, dt, acpi, trace=wishes.trace)
+        outcome = simulate(artifacts, settings, dt, acpi, trace=options.trace)
     facts = facts_of(checked, compiled, dt, acpi, settings)
     found = run_checks(facts, "artifacts", checked.findings)
     if outcome is not None:
@@ -137,7 +137,7 @@ def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ..
     the compiled bytes read back."""
     platform = checked.platform
     assert platform is not None
-    settings = settings_of(platform, compiled, Wishes())
+    settings = settings_of(platform, compiled, RunOptions())
     platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)

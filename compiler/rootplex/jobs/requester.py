@@ -11,7 +11,7 @@ from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing import explain
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import IntxRoute, Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, IntxRoute
 from rootplex.simulator.firmware.routing.routes import Step as Entry
 from rootplex.source.place import FilePlace
 
@@ -52,7 +52,7 @@ class _Units:
         self._facts = facts
         self._names = {} if facts.described is None else unit_names(facts.described)
 
-    def name(self, unit: Unit) -> str:
+    def name(self, unit: FirmwareUnit) -> str:
         """The description's name, with what the firmware calls it."""
         own = self._names.get(unit.name if unit.base is None else unit.base)
         return unit.name if own is None else f"{own} ({unit.name})"

@@ -12,7 +12,7 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.inputs import GuestWish, Settings
 
 
-class Wishes(Struct, frozen=True, kw_only=True):
+class RunOptions(Struct, frozen=True, kw_only=True):
     """What the command line asks beside the description; None: as the description says."""
 
     firmware: Firmware | None = None
@@ -23,20 +23,20 @@ class Wishes(Struct, frozen=True, kw_only=True):
     trace: bool = False
 
 
-def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Settings:
+def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> Settings:
     """The description's settings with names replaced by paths and page ids. Without a hypervisor `xen` tells
     of its kernel and guests alone."""
     dom0, xen = platform.xen.dom0, platform.xen
-    firmware = wishes.firmware or dom0.firmware
+    firmware = options.firmware or dom0.firmware
     paths = {each.name: each.node if firmware == "dt" else each.path for each in compiled.bridges}
     pages = pages_of(platform, compiled)
-    bare = wishes.bare_metal or platform.hypervisor is None
+    bare = options.bare_metal or platform.hypervisor is None
     return Settings(
         arch=platform.arch,
         firmware=firmware,
         hypervisor=None if bare else "xen",
-        kernel=wishes.kernel or dom0.kernel,
-        xen=wishes.xen or xen.version,
+        kernel=options.kernel or dom0.kernel,
+        xen=options.xen or xen.version,
         bits=dom0.bits,
         lpae=dom0.lpae,
         vmalloc=dom0.vmalloc,
@@ -47,7 +47,7 @@ def settings_of(platform: Platform, compiled: Compiled, wishes: Wishes) -> Setti
         discovery=xen.discovery,
         pci_passthrough=xen.pci_passthrough,
         iommu=(bare or xen.iommu) and bool(platform.iommus),
-        vpci=xen.vpci if wishes.vpci is None else wishes.vpci,
+        vpci=xen.vpci if options.vpci is None else options.vpci,
         guests=tuple(
             GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))
             for guest in xen.guests

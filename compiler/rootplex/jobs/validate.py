@@ -20,7 +20,6 @@ from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
-from rootplex.jobs.rehearsal import Rehearsal, rehearse
 from rootplex.jobs.result import (
     BridgeResult,
     Ecam,
@@ -32,6 +31,7 @@ from rootplex.jobs.result import (
     WindowResult,
     unreadable,
 )
+from rootplex.jobs.simulated_snapshot import SimulatedSnapshot, simulate_snapshot
 from rootplex.jobs.sources import Source, read_source, source_of_bytes
 from rootplex.known.kernels import DEFAULT, profile
 from rootplex.model.platform import Platform
@@ -57,13 +57,13 @@ def _read(item: Item) -> Source:
     return read_source(Path(item.path), item.path)
 
 
-def rehearsed(source: Source) -> Rehearsal | None:
+def simulated_snapshot(source: Source) -> SimulatedSnapshot | None:
     """The machine of a snapshot, simulated; None for what is no snapshot and holds no functions."""
     if source.snapshot is None:
         return None
     imported = import_source(source)
     facts = _facts([source], imported.document.get("platform"), bare_metal=source.snapshot.hypervisor is None)
-    return rehearse(source.snapshot, imported, facts, ())
+    return simulate_snapshot(source.snapshot, imported, facts, ())
 
 
 def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Facts:
@@ -97,10 +97,10 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
     if bare_metal:
         machine = replace(machine, xen=None)
     if snapshot is not None:
-        rehearsal = rehearse(snapshot, imports[0], facts, found)
-        found = rehearsal.findings
-        machine = rehearsal.machine or machine
-        known = rehearsal.machine is not None
+        simulated = simulate_snapshot(snapshot, imports[0], facts, found)
+        found = simulated.findings
+        machine = simulated.machine or machine
+        known = simulated.machine is not None
     return Result(
         file=board.items[0].path,
         platform=_text(head, "name"),

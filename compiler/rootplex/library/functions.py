@@ -21,7 +21,7 @@ from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.diff import Diff
 from rootplex.jobs.diff import diff as difference
 from rootplex.jobs.result import Result, unreadable
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.model.bridge import Firmware
 from rootplex.readers.files import bytes_of
 from rootplex.source.finding import Finding, Unreadable
@@ -129,14 +129,14 @@ def check(
     line for each configuration access and hypercall. Unjudged where the description is not compiled for
     that firmware; ToolError where it has ACPI and `iasl` or `acpiexec` is missing.
     """
-    wishes = Wishes(
+    options = RunOptions(
         firmware=firmware, kernel=dom0, xen=xen_version, bare_metal=bare_metal, vpci=vpci, trace=trace
     )
     try:
         read = _loaded(description)
     except Unreadable as error:
         return unreadable(_file(description), error.findings)
-    return check_description(read.checked, read.file, wishes)
+    return check_description(read.checked, read.file, options)
 
 
 def import_board(path: StrPath) -> ImportedBoard:

@@ -54,16 +54,16 @@ class Part(Struct, frozen=True, kw_only=True):
     places: Places = Places()
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.said() == self.said()
+        return type(other) is type(self) and other.values() == self.values()
 
     def __hash__(self) -> int:
-        return hash((type(self), *self.said().values()))
+        return hash((type(self), *self.values().values()))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.said().items())
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.values().items())
         return f"{type(self).__qualname__}({fields})"
 
-    def said(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """Every field but the places."""
         return {name: value for name, value in asdict(self).items() if name != "places"}
 

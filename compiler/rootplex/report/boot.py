@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import asdict
 
-from rootplex.jobs.qemu.boot import Boot
+from rootplex.jobs.qemu.boot import QemuBoot
 from rootplex.jobs.qemu.comparison import Comparison, Line
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.report.words import FIRMWARE, counted
@@ -20,7 +20,7 @@ WORDS = {
 }
 
 
-def lines(preparation: Preparation, boot: Boot, found: Comparison) -> Iterator[str]:
+def lines(preparation: Preparation, boot: QemuBoot, found: Comparison) -> Iterator[str]:
     """What was booted, every change, every line, and the sum."""
     how = ", configuration space in memory" if preparation.synthetic else ""
     by = FIRMWARE[preparation.firmware]
@@ -56,7 +56,7 @@ def told(line: Line, preparation: Preparation) -> Iterator[str]:
         yield head if line.booted is None else f"{head}: {line.booted}"
 
 
-def as_json(preparation: Preparation, boot: Boot, found: Comparison) -> dict[str, object]:
+def as_json(preparation: Preparation, boot: QemuBoot, found: Comparison) -> dict[str, object]:
     """The same for a machine; `agreed` is the answer."""
     return {
         "rootplex": 1,

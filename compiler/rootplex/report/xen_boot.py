@@ -25,7 +25,7 @@ def lines(preparation: Preparation, boot: XenBoot, found: XenComparison) -> Iter
     by = FIRMWARE[preparation.firmware]
     dom0 = boot.hypervisor.dom0.release
     yield (
-        f"{preparation.platform.name} on Xen {boot.said.release} with Linux {dom0} as Dom0 by {by}; "
+        f"{preparation.platform.name} on Xen {boot.log.release} with Linux {dom0} as Dom0 by {by}; "
         f"simulated: {found.profile}, {preparation.profile}"
     )
     yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
@@ -45,7 +45,7 @@ def as_json(preparation: Preparation, boot: XenBoot, found: XenComparison) -> di
     return {
         "rootplex": 1,
         "platform": preparation.platform.name,
-        "xen": boot.said.release,
+        "xen": boot.log.release,
         "xen_profile": found.profile,
         "kernel": boot.hypervisor.dom0.release,
         "profile": preparation.profile,

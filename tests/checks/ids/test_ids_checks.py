@@ -8,7 +8,7 @@ import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.source.finding import Level
 
 BOTH = ("firmware: [dt]", "firmware: [dt, acpi]")
@@ -63,7 +63,7 @@ def test_what_two_bridges_share_is_found_by_either_firmware(firmware: str) -> No
 @pytest.mark.parametrize("firmware", ["dt", "acpi"])
 def test_function_left_out_is_found_by_either_firmware(firmware: str) -> None:
     text = changed(SOUND, BOTH, iommu("map: [{rid: 0x1100, id: 0x1100, count: 0xf00}]"))
-    found = findings_of(text, wishes=Wishes(firmware=firmware))  # type: ignore[arg-type]
+    found = findings_of(text, options=RunOptions(firmware=firmware))  # type: ignore[arg-type]
     assert [each.subject for each in only(found, "RPX0402")] == ["card"]
 
 
@@ -123,7 +123,7 @@ def test_a_group_over_two_smmus_names_both_hops() -> None:
     lines = text.splitlines()
     assert "smmu1" in lines[(line_of(found.at) or 0) - 1]
     assert [related.message for related in found.related] == ["'rp1' goes to smmu0 here"]
-    older = only(findings_of(text, wishes=Wishes(kernel="linux-6.12")), "RPX0409")
+    older = only(findings_of(text, options=RunOptions(kernel="linux-6.12")), "RPX0409")
     assert [each.notes[1] for each in older] == ["linux-6.12 leaves 0000:01:00.0 without a group (-22)"]
 
 
@@ -138,7 +138,7 @@ def test_what_a_kernel_does_with_a_stream_beyond_the_table() -> None:
     """Booted with 7.2 (h090)."""
     text = (BOOTS / "h090.yaml").read_text()
     notes = {
-        kernel: only(findings_of(text, wishes=Wishes(kernel=kernel)), "RPX0613")[0].notes[1]
+        kernel: only(findings_of(text, options=RunOptions(kernel=kernel)), "RPX0613")[0].notes[1]
         for kernel in ("linux-7.2", "linux-6.12")
     }
     assert notes == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.source.finding import Finding, Level
 
 BASE = """\
@@ -50,16 +50,16 @@ def guests(*lists: str, mark: bool = True) -> str:
     return "xen:\n  guests:\n" + "\n".join(entries) + "\n"
 
 
-def the(text: str, code: str, wishes: Wishes | None = None) -> Finding:
+def the(text: str, code: str, options: RunOptions | None = None) -> Finding:
     """The one finding of a code, which must be at the marked line."""
-    found = only(findings_of(text, wishes=wishes), code)
-    assert len(found) == 1, [each.message for each in findings_of(text, wishes=wishes)]
+    found = only(findings_of(text, options=options), code)
+    assert len(found) == 1, [each.message for each in findings_of(text, options=options)]
     assert line_of(found[0].at) == marked_line(text)
     return found[0]
 
 
-def codes(text: str, wishes: Wishes | None = None) -> set[str]:
-    return {finding.code for finding in findings_of(text, wishes=wishes)}
+def codes(text: str, options: RunOptions | None = None) -> set[str]:
+    return {finding.code for finding in findings_of(text, options=options)}
 
 
 NIC = "{name: nic, dev: 0, class: ethernet, msix: 4}"
@@ -114,7 +114,7 @@ def test_a_switch_without_acs_is_apart_for_linux_and_not_safe() -> None:
     found = the(text, "RPX0507")
     assert found.level is Level.WARNING
     assert "disk (0000:04:00.0), which stays in Dom0, is not safely apart" in found.message
-    assert "RPX0504" in codes(text, Wishes(kernel="jgg-v3"))
+    assert "RPX0504" in codes(text, RunOptions(kernel="jgg-v3"))
     assert not codes(platform(switch(acs="true"), guests("nic")))
 
 
@@ -125,7 +125,7 @@ def test_late_acs_is_told_where_it_matters() -> None:
     functions = ("{name: a, dev: 0, msix: 2, acs: true}", both[1])
     text = platform(port(1, *functions), guests("a") + "  iommu: false\n")
     assert "RPX0504" not in codes(text)
-    found = the(text, "RPX0504", Wishes(kernel="linux-6.1"))
+    found = the(text, "RPX0504", RunOptions(kernel="linux-6.1"))
     assert any("linux-6.1 can switch ACS on too late" in note for note in found.notes)
 
 
@@ -257,7 +257,7 @@ def test_vfs_beyond_the_bus_range() -> None:
 def test_what_vpci_cannot_carry() -> None:
     both = ("{name: a, dev: 0, msix: 2, acs: true}", "{name: b, dev: 0, fn: 1, msix: 2, acs: true}")
     text = platform(port(1, *both), guests("b"))
-    assert "is not a function 0" in the(text, "RPX0513", Wishes(vpci=True)).message
+    assert "is not a function 0" in the(text, "RPX0513", RunOptions(vpci=True)).message
     assert not codes(text)
 
 
@@ -265,7 +265,7 @@ def test_small_bars_under_vpci() -> None:
     text = platform(
         port(1, NIC[:-1] + ", bars: [{index: 0, space: mem32, size: 256}]}"), guests("nic", mark=False)
     )
-    assert "less than a page" in only(findings_of(text, wishes=Wishes(vpci=True)), "RPX0513")[0].message
+    assert "less than a page" in only(findings_of(text, options=RunOptions(vpci=True)), "RPX0513")[0].message
 
 
 def test_one_device_for_two_guests() -> None:
@@ -291,7 +291,7 @@ def test_a_place_is_related_once() -> None:
 @pytest.mark.parametrize("kernel", ["linux-7.2", "linux-6.12", "linux-6.1", "jgg-v3"])
 def test_cards_behind_ports_of_their_own_are_sound_on_every_kernel(kernel: str) -> None:
     text = platform(port(1, NIC) + "\n" + port(2, DISK), guests("nic", "disk", mark=False))
-    assert codes(text, Wishes(kernel=kernel)) <= {"RPX0506"}
+    assert codes(text, RunOptions(kernel=kernel)) <= {"RPX0506"}
 
 
 DISKS = port(
@@ -304,7 +304,7 @@ DISKS = port(
 def test_which_disk_has_a_group_is_left_to_chance() -> None:
     """6.x probes NVMe functions all at once; 7.2 groups before."""
     text = platform(DISKS)
-    (found,) = only(findings_of(text, wishes=Wishes(kernel="linux-6.12")), "RPX0515")
+    (found,) = only(findings_of(text, options=RunOptions(kernel="linux-6.12")), "RPX0515")
     assert (found.message, found.level) == ("it is left to chance which has a group: one, two", Level.NOTE)
     assert found.notes == ("linux-6.12 probes them all at once, and one gets the StreamID that they share",)
     assert (
@@ -312,5 +312,5 @@ def test_which_disk_has_a_group_is_left_to_chance() -> None:
     )
     assert only(findings_of(text), "RPX0515") == ()
     wanted = text + guests("one", mark=False)
-    (found,) = only(findings_of(wanted, wishes=Wishes(kernel="linux-6.12")), "RPX0515")
+    (found,) = only(findings_of(wanted, options=RunOptions(kernel="linux-6.12")), "RPX0515")
     assert found.level is Level.WARNING

@@ -11,7 +11,7 @@ from tests.checks.two_bridges import SOUND
 from rootplex.checks.xen import bridge_not_up, registration_refused
 from rootplex.jobs.check import Examination, examine
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
 
@@ -20,16 +20,16 @@ KERNEL = "  dom0: {kernel: linux-7.2}\n"
 GUEST = "  guests: [{name: g, devices: [disk]}]\n"
 
 
-def the(text: str, code: str, wishes: Wishes | None = None) -> Finding:
+def the(text: str, code: str, options: RunOptions | None = None) -> Finding:
     """The one finding of a code, which must be at the marked line."""
-    found = only(findings_of(text, wishes=wishes), code)
-    assert len(found) == 1, [each.message for each in findings_of(text, wishes=wishes)]
+    found = only(findings_of(text, options=options), code)
+    assert len(found) == 1, [each.message for each in findings_of(text, options=options)]
     assert line_of(found[0].at) == marked_line(text), found[0].at
     return found[0]
 
 
-def codes(text: str, wishes: Wishes | None = None) -> set[str]:
-    return {finding.code for finding in findings_of(text, wishes=wishes)}
+def codes(text: str, options: RunOptions | None = None) -> set[str]:
+    return {finding.code for finding in findings_of(text, options=options)}
 
 
 def test_the_sound_platform_under_both_protocols() -> None:
@@ -85,7 +85,7 @@ def test_a_segment_shared_by_two_bridges() -> None:
         ),
         ("config: {base: 0x40_1100_0000}", "config: {base: 0x40_1200_0000}"),
     )
-    found = the(text, "RPX0906", Wishes(firmware="acpi"))
+    found = the(text, "RPX0906", RunOptions(firmware="acpi"))
     assert "another host bridge owns" in found.message
     assert [each.message for each in found.related] == ["one owns them"]
 
@@ -252,7 +252,7 @@ def test_configuration_space_over_ram_is_not_registered_where_linux_takes_it() -
 
 
 def examined(text: str) -> Examination:
-    return examine(read_checked(text.encode(), "case.yaml"), Wishes())
+    return examine(read_checked(text.encode(), "case.yaml"), RunOptions())
 
 
 def test_a_bridge_that_is_down_and_that_nothing_else_tells() -> None:

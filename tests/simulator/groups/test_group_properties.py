@@ -22,14 +22,14 @@ from rootplex.simulator.function import (
     Function,
 )
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.groups.timing import bind_order
+from rootplex.simulator.groups.top_down import top_down_groups
 
 ALGORITHMS: list[Callable[[Sequence[Function]], Grouping]] = [
     linux_groups,
-    jgg_groups,
+    top_down_groups,
     safe_groups,
 ]
 BITS = (0x01, 0x04, 0x08, 0x10)

@@ -6,9 +6,9 @@ from tests.simulator.groups.pci_trees import FULL, PciTree, pci_bridge
 
 from rootplex.simulator.function import ACS_CR, ACS_RR, ACS_UF, PCI_TO_PCIE
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
+from rootplex.simulator.groups.top_down import top_down_groups
 
 
 def facts(grouping: Grouping, tree: PciTree, name: str) -> set[tuple[str, str, tuple[str, ...]]]:
@@ -82,7 +82,7 @@ def test_a_fixed_alias() -> None:
     tree = PciTree()
     tree.add("A", tree.root, 1, aliases=(2 << 3,))
     tree.add("B", tree.root, 2)
-    for algorithm in (linux_groups, jgg_groups, safe_groups):
+    for algorithm in (linux_groups, top_down_groups, safe_groups):
         grouping = algorithm(tree.functions)
         assert grouping.of(tree["A"]) is grouping.of(tree["B"])
         assert "fixed-alias" in {kind for _, kind, _ in facts(grouping, tree, "A")}
@@ -100,7 +100,7 @@ def test_the_proposed_algorithm_names_the_ports_of_a_switch() -> None:
     below = tree.bridge("RP", tree.root, 0, acs=FULL)
     buses = tree.switch(below, [("D0", 0, 0, FULL), ("D1", 3, 0, None)])
     tree.add("A", buses[0], 0)
-    found = facts(jgg_groups(tree.functions), tree, "A")
+    found = facts(top_down_groups(tree.functions), tree, "A")
     assert ("D1", "switch", ("SV", "RR", "CR", "UF")) in found
     assert ("D0", "bridge-group", ()) in found
 

@@ -23,8 +23,8 @@ from rootplex.simulator.function import (
     Bus,
 )
 from rootplex.simulator.groups.acs import Acs
-from rootplex.simulator.groups.jgg import jgg_groups
 from rootplex.simulator.groups.linux import linux_groups
+from rootplex.simulator.groups.top_down import top_down_groups
 
 Build = Callable[[PciTree], object]
 
@@ -195,7 +195,7 @@ def test_the_proposed_algorithm(name: str) -> None:
     build, _, jgg = VECTORS[name]
     tree = PciTree()
     build(tree)
-    grouping = jgg_groups(tree.functions)
+    grouping = top_down_groups(tree.functions)
     assert partition(jgg) == pages(grouping)
     assert all(group.reasons for group in grouping.groups)
 
@@ -250,4 +250,4 @@ def test_a_function_above_zero_counts_as_one_of_several_only_once_the_scan_is_ov
     tree.add("F0", below, 0, 0, mf=True)
     tree.add("F1", below, 0, 1, mf=True, header_mf=False)
     assert partition("{F0,F1} {RP}") == pages(linux_groups(tree.functions))
-    assert partition("{F0} {F1} {RP}") == pages(linux_groups(tree.functions, believed=False))
+    assert partition("{F0} {F1} {RP}") == pages(linux_groups(tree.functions, by_header=True))

@@ -16,8 +16,8 @@ import pytest
 from tests.boot.ram_topology import page
 from tests.boot.test_real_boot import CONSOLE, VIRT, start
 from tests.simulator.groups.pci_trees import FULL, PciTree
-from tests.simulator.groups.test_group_admission import Scanned, Streams
 from tests.simulator.groups.test_group_vectors import VECTORS
+from tests.simulator.groups.test_iommu_probe import Scanned, Streams
 
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.simulator.function import (

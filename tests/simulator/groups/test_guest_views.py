@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from tests.simulator.groups.pci_trees import FULL, PciTree
 
 from rootplex.simulator.firmware.routing.intx import shared_lines
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxRoute, MsiRoute, StreamRoute, Unit
+from rootplex.simulator.firmware.routing.routes import (
+    DeviceStreams,
+    FirmwareUnit,
+    IntxRoute,
+    MsiRoute,
+    StreamRoute,
+)
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView, Platform, Role, guest_views
 from rootplex.simulator.groups.linux import linux_groups
@@ -16,8 +22,8 @@ from rootplex.simulator.inputs import GuestWish
 from rootplex.source.place import FilePlace
 
 HERE = FilePlace("x.dtb")
-SMMU = Unit("smmu-v2", "/smmu", 0x9050000, HERE)
-GIC_ITS = Unit("its", "/its", 0x8080000, HERE)
+SMMU = FirmwareUnit("smmu-v2", "/smmu", 0x9050000, HERE)
+GIC_ITS = FirmwareUnit("its", "/its", 0x8080000, HERE)
 
 
 def messages(function: Function) -> MsiRoute:

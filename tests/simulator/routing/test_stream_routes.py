@@ -20,11 +20,11 @@ from tests.simulator.routing.routing_firmware import (
 
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.firmware.routing.stream import StreamRouter, identity_streams
 from rootplex.simulator.function import PCI_TO_PCIE, Function
-from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group
+from rootplex.simulator.groups.iommu_probe import probe_functions
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.inputs import Settings
 from rootplex.source.place import DtPlace, FilePlace
@@ -200,10 +200,12 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
 def test_a_unit_that_takes_every_id_as_it_is() -> None:
     tree = PciTree()
     pci_bridge(tree)
-    unit = Unit("iommu", "AMD IOMMU", None, FilePlace("config.json"))
+    unit = FirmwareUnit("iommu", "AMD IOMMU", None, FilePlace("config.json"))
     streams = identity_streams(unit)
     assert [0x0208, 0x0200] == [route.id for route in streams(tree["P1"]).routes]
-    assert partition("{RP} {BR,P1,P2}") == pages(linux_groups(tree.functions, admit(tree.functions, streams)))
+    assert partition("{RP} {BR,P1,P2}") == pages(
+        linux_groups(tree.functions, probe_functions(tree.functions, streams))
+    )
 
 
 def functions_in(tree: PciTree, names: str) -> list[Function | None]:

@@ -10,7 +10,7 @@ from tests.simulator.xen.xen_machines import ECAM, FakeMachine, add, arm, case_t
 
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.linux.hypervisor import MmcfgReserved
-from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge, Routes
+from rootplex.simulator.xen.bridges import ConfigWindow, Routes, XenHostBridge
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.traps import Handler, Target
@@ -105,9 +105,9 @@ def test_an_access_that_misses_xens_window_is_xens_end() -> None:
 
 
 def test_the_earlier_bridge_has_a_shared_bus() -> None:
-    first = HostBridge("/a", 0, ConfigWindow(0x1000, 0x1000, 0, 0x7F))
-    second = HostBridge("/b", 0, ConfigWindow(0x2000, 0x1000, 0x40, 0xFF))
-    reversed_ = HostBridge("/c", 1, ConfigWindow(0x3000, 0x1000, 9, 3))
+    first = XenHostBridge("/a", 0, ConfigWindow(0x1000, 0x1000, 0, 0x7F))
+    second = XenHostBridge("/b", 0, ConfigWindow(0x2000, 0x1000, 0x40, 0xFF))
+    reversed_ = XenHostBridge("/c", 1, ConfigWindow(0x3000, 0x1000, 9, 3))
     routes = Routes([first, second, reversed_])
     assert [routes.find(0, bus) for bus in (0, 0x40, 0x80)] == [first, first, second]
     assert [routes.find(1, bus) for bus in (3, 6, 9)] == [None] * 3

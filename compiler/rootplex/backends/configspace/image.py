@@ -30,7 +30,7 @@ MOST_FUNCTIONS = 1 << 20
 """More are refused: sixteen full segments, 200 MB of config.json."""
 
 
-class ConfigSpace(Struct, frozen=True):
+class HardwareImage(Struct, frozen=True):
     """The hardware image and its joints to the description.
 
     `ids` maps a function's id to (bridge name, device key); a VF's key is its PF's, `/vf` and its
@@ -75,7 +75,7 @@ class _Pages:
         return known
 
 
-def config_space(platform: Platform) -> ConfigSpace:
+def config_space(platform: Platform) -> HardwareImage:
     """The hardware image of a platform. `Unreadable` where it has more than 1,048,576 functions."""
     _refuse_too_many(platform)
     pages = _Pages()
@@ -106,7 +106,7 @@ def config_space(platform: Platform) -> ConfigSpace:
         json.dumps(bridge_entry(platform, bridge, hardware[bridge.name]), sort_keys=True)
         for bridge in platform.host_bridges
     ]
-    return ConfigSpace(
+    return HardwareImage(
         config=Artifact(CONFIG, _document(bridges, functions)),
         pages=Artifact(PAGES, pages.data),
         ids=ids,

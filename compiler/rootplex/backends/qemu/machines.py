@@ -25,7 +25,7 @@ class Abilities(Struct, frozen=True):
         return self.version >= (int(major), int(minor or 0))
 
 
-class Window(Struct, frozen=True):
+class MachineWindow(Struct, frozen=True):
     """Addresses that every root bus of the machine shares; PCI address = CPU address - `offset`."""
 
     space: Space
@@ -48,7 +48,7 @@ class Machine(Struct, frozen=True):
     ram: int
     ecam: int
     buses: BusRange
-    windows: tuple[Window, ...]
+    windows: tuple[MachineWindow, ...]
     irqs: tuple[int, ...] | None
     units: tuple[tuple[str, int], ...]
     reserved: tuple[tuple[int, int, str], ...]
@@ -73,9 +73,9 @@ VIRT = Machine(
     ecam=0x40_1000_0000,
     buses=BusRange(0, 0xFF),
     windows=(
-        Window("io", Region(0x3EFF_0000, 0x1_0000), offset=0x3EFF_0000),
-        Window("mem32", Region(0x1000_0000, 0x2EFF_0000)),
-        Window("mem64", Region(0x80_0000_0000, 0x80_0000_0000)),
+        MachineWindow("io", Region(0x3EFF_0000, 0x1_0000), offset=0x3EFF_0000),
+        MachineWindow("mem32", Region(0x1000_0000, 0x2EFF_0000)),
+        MachineWindow("mem64", Region(0x80_0000_0000, 0x80_0000_0000)),
     ),
     irqs=(3, 4, 5, 6),
     units=(("GicV3", 0x0800_0000), ("Its", 0x0808_0000), ("SmmuV3", 0x0905_0000)),
@@ -94,9 +94,9 @@ Q35 = Machine(
     ecam=0xB000_0000,
     buses=BusRange(0, 0xFF),
     windows=(
-        Window("io", Region(0, 0x1_0000)),
-        Window("mem32", Region(0xC000_0000, 0x3EC0_0000)),
-        Window("mem64", Region(0x1_0000_0000, 0xFF_0000_0000)),
+        MachineWindow("io", Region(0, 0x1_0000)),
+        MachineWindow("mem32", Region(0xC000_0000, 0x3EC0_0000)),
+        MachineWindow("mem64", Region(0x1_0000_0000, 0xFF_0000_0000)),
     ),
     irqs=None,
     units=(("IntelVtd", 0xFED9_0000),),

@@ -89,10 +89,10 @@ def its_bases(facts: Facts) -> dict[int, int]:
     return {each.id: each.base for each in facts.described.msi_controllers if isinstance(each, Its)}
 
 
-Unit: TypeAlias = Literal["StreamID", "DeviceID"]
+IdName: TypeAlias = Literal["StreamID", "DeviceID"]
 
 
-def run_text(run: Way, word: Unit) -> str:
+def run_text(run: Way, word: IdName) -> str:
     """What a run says, in words."""
     if run.target is None:
         return f"no {word}"

@@ -38,7 +38,7 @@ NEAR = 64
 """How many windows one is held against to find the one that was meant: no bridge has as many."""
 
 
-class Window(Struct, frozen=True):
+class ComparedWindow(Struct, frozen=True):
     """A stretch of bus addresses with what the CPU adds; neighbours that continue it are in it."""
 
     io: bool
@@ -57,7 +57,7 @@ class Window(Struct, frozen=True):
     def key(self) -> tuple[bool, int, int, int]:
         return self.io, self.pci, self.last, self.offset
 
-    def touches(self, other: Window) -> bool:
+    def touches(self, other: ComparedWindow) -> bool:
         """Whether the two are on each other, on the bus or for the CPU."""
         bus = self.pci <= other.last and other.pci <= self.last
         low, high = self.pci + self.offset, self.last + self.offset
@@ -91,8 +91,8 @@ def window_differs(facts: Facts) -> Iterator[Finding]:
 
 
 def _unlike(
-    tree: Iterable[Window], tables: Iterable[Window]
-) -> Iterator[tuple[Window | None, Window | None]]:
+    tree: Iterable[ComparedWindow], tables: Iterable[ComparedWindow]
+) -> Iterator[tuple[ComparedWindow | None, ComparedWindow | None]]:
     """The windows of each side without their like on the other, with the one that seems to be meant."""
     left, right = _merged(tree), _merged(tables)
     here, there = {each.key for each in left}, {each.key for each in right}
@@ -108,7 +108,7 @@ def _unlike(
 
 
 def _finding(
-    facts: Facts, joined: Joined, tree: Window | None, tables: Window | None, elsewhere: Place
+    facts: Facts, joined: Joined, tree: ComparedWindow | None, tables: ComparedWindow | None, elsewhere: Place
 ) -> Finding:
     dt_side = (tree.at, f"the device tree has {tree}") if tree else (elsewhere, "the device tree's windows")
     acpi_side = (tables.at, f"_CRS has {tables}") if tables else (elsewhere, "the windows of _CRS")
@@ -136,7 +136,7 @@ def _finding(
     )
 
 
-def _nearest(window: Window, others: Sequence[Window]) -> Window | None:
+def _nearest(window: ComparedWindow, others: Sequence[ComparedWindow]) -> ComparedWindow | None:
     """Which of the other side's is meant for the same: one that touches it, one of another space at the
     same addresses, or the only one of its space."""
     touching = next((each for each in others if window.touches(each)), None)
@@ -145,28 +145,30 @@ def _nearest(window: Window, others: Sequence[Window]) -> Window | None:
     return touching or same or (alike[0] if len(alike) == 1 else None)
 
 
-def _of_tree(bridge: DtHostBridge) -> Iterator[Window]:
+def _of_tree(bridge: DtHostBridge) -> Iterator[ComparedWindow]:
     return _readable(window for window in bridge.windows if window.space != "config")
 
 
-def _readable(windows: Iterable[DtWindow]) -> Iterator[Window]:
+def _readable(windows: Iterable[DtWindow]) -> Iterator[ComparedWindow]:
     for window in windows:
         if window.size and window.cpu is not None and window.translation == "cpu":
             last = window.pci + window.size - 1
-            yield Window(
+            yield ComparedWindow(
                 window.space == "io", window.pci, last, window.cpu - window.pci, window.place, (window.pci,)
             )
 
 
-def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]:
+def _of_template(bridge: AcpiHostBridge, template: Template) -> Iterator[ComparedWindow]:
     for item in template.windows:
         last, offset = item.minimum + item.span - 1, item.cpu_minimum - item.minimum
-        yield Window(item.type == "io", item.minimum, last, offset, bridge.descriptor(item), (item.minimum,))
+        yield ComparedWindow(
+            item.type == "io", item.minimum, last, offset, bridge.descriptor(item), (item.minimum,)
+        )
 
 
-def _merged(windows: Iterable[Window]) -> list[Window]:
+def _merged(windows: Iterable[ComparedWindow]) -> list[ComparedWindow]:
     """The windows by address, those that continue each other made one."""
-    found: list[Window] = []
+    found: list[ComparedWindow] = []
     for window in sorted(windows, key=lambda each: (each.io, each.offset, each.pci)):
         last = found[-1] if found else None
         if last is not None and (last.io, last.offset, last.last + 1) == (
@@ -217,19 +219,19 @@ def dma_windows_differ(facts: Facts) -> Iterator[Finding]:
             yield _dma_finding(facts, joined, mine, theirs, places)
 
 
-def _of_dma(bridge: AcpiHostBridge, template: Template) -> Iterator[Window]:
+def _of_dma(bridge: AcpiHostBridge, template: Template) -> Iterator[ComparedWindow]:
     """Ranges of `_DMA`: the memory descriptors, whatever they say of producing."""
     for item in template.certain:
         if item.type == "memory" and item.span:
             last, offset = item.minimum + item.span - 1, item.cpu_minimum - item.minimum
-            yield Window(False, item.minimum, last, offset, bridge.descriptor(item, "_DMA"))
+            yield ComparedWindow(False, item.minimum, last, offset, bridge.descriptor(item, "_DMA"))
 
 
 def _unlimited(
     facts: Facts,
     joined: Joined,
-    tree: Sequence[Window] | None,
-    tables: Sequence[Window] | None,
+    tree: Sequence[ComparedWindow] | None,
+    tables: Sequence[ComparedWindow] | None,
     places: tuple[Place, Place],
 ) -> Finding:
     some = ", ".join(_reach(each) for each in _merged(tree or tables or ())[:NEAR]) or "nothing"
@@ -253,7 +255,11 @@ def _unlimited(
 
 
 def _dma_finding(
-    facts: Facts, joined: Joined, tree: Window | None, tables: Window | None, places: tuple[Place, Place]
+    facts: Facts,
+    joined: Joined,
+    tree: ComparedWindow | None,
+    tables: ComparedWindow | None,
+    places: tuple[Place, Place],
 ) -> Finding:
     words = tuple("no such range" if each is None else _reach(each) for each in (tree, tables))
     at, related = blamed_side(
@@ -278,6 +284,6 @@ def _dma_finding(
     )
 
 
-def _reach(window: Window) -> str:
+def _reach(window: ComparedWindow) -> str:
     cpu = "" if not window.offset else f" as {window.pci:#x}-{window.last:#x}"
     return f"{window.pci + window.offset:#x}-{window.last + window.offset:#x}{cpu}"

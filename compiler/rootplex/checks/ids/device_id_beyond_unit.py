@@ -17,7 +17,7 @@ from rootplex.checks.simulated import map_above
 from rootplex.model.controllers import Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import ItsGroup
-from rootplex.simulator.firmware.routing.routes import MsiRoute, Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -56,7 +56,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _described(facts: Facts, platform: Platform, unit: Unit) -> Its | None:
+def _described(facts: Facts, platform: Platform, unit: FirmwareUnit) -> Its | None:
     """The description's ITS: by its address, or where no MADT tells that by the id that IORT names."""
     described = [each for each in platform.msi_controllers if isinstance(each, Its)]
     if unit.base is not None:

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted
-from rootplex.simulator.firmware.routing.routes import Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.admission import Refusal
+from rootplex.simulator.groups.iommu_probe import Refusal
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -61,7 +61,7 @@ def _lost(facts: Facts, refusal: Refusal) -> Iterator[str]:
             yield facts.device_name(each.function)
 
 
-def _hop(facts: Facts, function: Function, unit: Unit) -> Place:
+def _hop(facts: Facts, function: Function, unit: FirmwareUnit) -> Place:
     """The entry that takes a function to its unit."""
     return booted(facts).streams[function].own.place or unit.place
 
@@ -75,7 +75,7 @@ def _consequence(facts: Facts, refusal: Refusal, unit: str) -> str:
     return f"{kernel} gives up {unit} with all behind it ({refusal.errno}): {left} functions are in no group"
 
 
-def _called(facts: Facts, unit: Unit) -> str:
+def _called(facts: Facts, unit: FirmwareUnit) -> str:
     """The description's name of a unit, else its path or what ACPI calls it."""
     described = facts.described
     for each in () if described is None or unit.base is None else described.iommus:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rootplex.formats.acpi import ADDRESS_SPACES, EXPRESS_ROOT_BRIDGE, OSC_CONTROLS, OSC_DEFAULT, ROOT_BRIDGE
 from rootplex.formats.pci import ECAM_BUS
-from rootplex.frontends.acpi.controllers import ControllerBook
+from rootplex.frontends.acpi.controllers import AcpiControllers
 from rootplex.frontends.acpi.ids import iommu_of, msi_of
 from rootplex.frontends.acpi.intx import intx_of
 from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listing, record, size, told, tree
@@ -25,23 +25,23 @@ _PORTS = (0xCF8, 8)
 _HID_FORM = re.compile(r"([A-Z]{3}|[A-Z0-9]{4})[0-9A-F]{4}")
 
 
-def bridge_record(bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> Node:
-    """The entry; what the tables do not tell goes to the book's list."""
-    return _Bridge(bridge, index, name, book).record()
+def bridge_record(bridge: AcpiHostBridge, index: int, name: str, controllers: AcpiControllers) -> Node:
+    """The entry; what the tables do not tell goes to the controllers's list."""
+    return _Bridge(bridge, index, name, controllers).record()
 
 
 class _Bridge:
-    def __init__(self, bridge: AcpiHostBridge, index: int, name: str, book: ControllerBook) -> None:
+    def __init__(self, bridge: AcpiHostBridge, index: int, name: str, controllers: AcpiControllers) -> None:
         self.bridge = bridge
         self.index = index
         self.name = name
-        self.book = book
+        self.controllers = controllers
         self.segment = bridge.segment or 0
         self.acpi: dict[str, Node | None] = {}
         self.extra: dict[str, Node | None] = {}
 
     def missing(self, what: str, why: str, place: Place) -> None:
-        self.book.missing.append(Missing(f"{self.name}: {what}", why, place))
+        self.controllers.missing.append(Missing(f"{self.name}: {what}", why, place))
 
     def record(self) -> Node:
         bridge = self.bridge
@@ -55,9 +55,9 @@ class _Bridge:
             else listing((leaf(Hex(bus), bridge.crs.place) for bus in buses), bridge.crs.place, "_CRS"),
             "config": self.config(buses),
             "windows": listing(self.windows(), bridge.crs.place),
-            "intx": intx_of(bridge, self.book, self.name),
-            "msi": msi_of(self.book, self.segment, buses or (0, 0xFF), self.name),
-            "iommu": iommu_of(self.book, self.segment, buses or (0, 0xFF), self.name),
+            "intx": intx_of(bridge, self.controllers, self.name),
+            "msi": msi_of(self.controllers, self.segment, buses or (0, 0xFF), self.name),
+            "iommu": iommu_of(self.controllers, self.segment, buses or (0, 0xFF), self.name),
             "dma_windows": self.dma_windows(),
             "dma_coherent": self.coherent(),
             "proximity": self.number("proximity", "_PXM", bridge.pxm, 0xFFFFFFFF),
@@ -116,7 +116,7 @@ class _Bridge:
             self.covered(entry, buses)
             return self.ecam(entry.base, first, entry.place, told(entry.place))
         self.acpi["mcfg"] = flag(False, bridge.place) if bridge.hid or bridge.cids else None
-        if not self.book.source.is_arm and self.segment == 0:
+        if not self.controllers.source.is_arm and self.segment == 0:
             del self.acpi["mcfg"]
             place, length = _PORTS
             fields: dict[str, Node | None] = {
@@ -131,7 +131,7 @@ class _Bridge:
     def covered(self, entry: McfgEntry, buses: tuple[int, int] | None) -> None:
         """`mcfg`, where the entry is not for the bridge's buses alone; the first bridge has it."""
         span = (entry.start_bus, entry.end_bus)
-        owner = self.book.entries_of.setdefault(entry.index, self.name)
+        owner = self.controllers.entries_of.setdefault(entry.index, self.name)
         if owner != self.name:
             self.acpi["mcfg"] = flag(False, entry.place, f"the entry of {owner} covers it")
         elif buses is not None and span != buses:
@@ -143,7 +143,7 @@ class _Bridge:
 
     def entry(self, buses: tuple[int, int]) -> McfgEntry | None:
         """The MCFG entry of the first bus, as Linux looks it up (`pci_mcfg_lookup`)."""
-        mcfg = self.book.source.mcfg
+        mcfg = self.controllers.source.mcfg
         for entry in () if mcfg is None else mcfg.entries:
             if entry.segment == self.segment and entry.start_bus <= buses[0] <= entry.end_bus:
                 return entry
@@ -212,7 +212,7 @@ class _Bridge:
     def coherent(self) -> Node | None:
         value = self.bridge.cca
         if value.state == "absent":
-            if self.book.source.is_arm:
+            if self.controllers.source.is_arm:
                 self.missing("dma_coherent", "there is no _CCA", value.place)
             return None
         if value.known is None:

@@ -31,7 +31,7 @@ class VtdUnit(Struct, frozen=True):
     place: Place
 
 
-class ControllerBook:
+class AcpiControllers:
     """All controllers of one source."""
 
     def __init__(self, source: AcpiSource, names: Names, missing: list[Missing]) -> None:

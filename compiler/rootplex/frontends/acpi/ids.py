@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from rootplex.formats.idruns import RUNS_LIMIT, Run, joined
-from rootplex.frontends.acpi.controllers import ControllerBook
+from rootplex.frontends.acpi.controllers import AcpiControllers
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record, told
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
@@ -19,30 +19,32 @@ from rootplex.source.node import Node
 from rootplex.source.place import Place
 
 
-def msi_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str) -> Node | None:
+def msi_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
     """The `msi` key: the ITS that IORT leads to, or the GICv2m frame of a machine without any; else None."""
-    if book.frame is not None:
-        frame, place = book.frame
+    if controllers.frame is not None:
+        frame, place = controllers.frame
         fields: dict[str, Node | None] = {"controller": leaf(frame, place), "parent": flag(True, place)}
         return record(place, fields, told(place))
 
     def target(node: IortNode) -> str | None:
         assert isinstance(node.data, ItsGroup)
-        return next((book.its[each] for each in node.data.ids if each in book.its), None)
+        return next((controllers.its[each] for each in node.data.ids if each in controllers.its), None)
 
-    return _key(book, segment, buses, ITS_TYPES, target, "controller", name)
+    return _key(controllers, segment, buses, ITS_TYPES, target, "controller", name)
 
 
-def iommu_of(book: ControllerBook, segment: int, buses: tuple[int, int], name: str) -> Node | None:
+def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
     """The `iommu` key: the VT-d unit of the segment, or the SMMU that IORT leads to."""
-    unit = book.vtd_of(segment, buses[0])
+    unit = controllers.vtd_of(segment, buses[0])
     if unit is not None:
         return record(unit.place, {"unit": leaf(unit.name, unit.place)}, told(unit.place))
-    return _key(book, segment, buses, SMMU_TYPES, lambda node: book.units.get(node.offset), "unit", name)
+    return _key(
+        controllers, segment, buses, SMMU_TYPES, lambda node: controllers.units.get(node.offset), "unit", name
+    )
 
 
 def _key(
-    book: ControllerBook,
+    controllers: AcpiControllers,
     segment: int,
     buses: tuple[int, int],
     wanted: Sequence[int],
@@ -50,7 +52,7 @@ def _key(
     key: str,
     name: str,
 ) -> Node | None:
-    iort = book.source.iort
+    iort = controllers.source.iort
     root = None if iort is None else root_complex(iort, segment)
     if iort is None or root is None:
         return None
@@ -67,7 +69,7 @@ def _key(
     else:
         for piece in constant:
             why = "many requester ids become one, which the language can say of a whole bridge only"
-            book.missing.append(Missing(f"{name}: ids from {piece.first:#x}", why, piece.at))
+            controllers.missing.append(Missing(f"{name}: ids from {piece.first:#x}", why, piece.at))
         entries = [
             _entry(piece.first, piece.id, piece.count, None if one else piece.target, key, piece.at)
             for piece in pieces

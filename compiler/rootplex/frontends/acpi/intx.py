@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootplex.frontends.acpi.controllers import ControllerBook
+from rootplex.frontends.acpi.controllers import AcpiControllers
 from rootplex.frontends.document import Missing, flag, leaf, listing, record, tree
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.source.node import Node
@@ -12,7 +12,7 @@ _ALL_FUNCTIONS = 0xFFFF
 _DEVICES = 32
 
 
-def intx_of(bridge: AcpiHostBridge, book: ControllerBook, name: str) -> Node | None:
+def intx_of(bridge: AcpiHostBridge, controllers: AcpiControllers, name: str) -> Node | None:
     """The `intx` key; None without a `_PRT`, or where the language cannot say it (listed)."""
     prt = bridge.prt
     if prt.state == "absent":
@@ -21,7 +21,7 @@ def intx_of(bridge: AcpiHostBridge, book: ControllerBook, name: str) -> Node | N
     names = set()
     why = prt.reason if prt.known is None else None
     for entry in prt.known or ():
-        found = book.controller_of(entry.index) if entry.source is None else None
+        found = controllers.controller_of(entry.index) if entry.source is None else None
         if found is None:
             why = "it names link devices, which the operating system sets" if entry.source else None
             why = why or f"no known controller has interrupt {entry.index}"
@@ -34,7 +34,7 @@ def intx_of(bridge: AcpiHostBridge, book: ControllerBook, name: str) -> Node | N
     if why is None and not wires:
         why = "it has no entry"
     if why is not None:
-        book.missing.append(Missing(f"{name}: intx", why, prt.place))
+        controllers.missing.append(Missing(f"{name}: intx", why, prt.place))
         return None
     controller = {"controller": leaf(names.pop(), prt.place)}
     return record(prt.place, {**controller, **_lines(wires, prt.place)}, "_PRT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rootplex.frontends.acpi.bridge import bridge_record
-from rootplex.frontends.acpi.controllers import ControllerBook
+from rootplex.frontends.acpi.controllers import AcpiControllers
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import Imported, Missing, Names, imported, leaf, listing, record, tree
 from rootplex.readers.acpi.header import Table
@@ -24,10 +24,10 @@ def import_acpi(source: AcpiSource) -> Imported:
     place = head.place
     wanted = [_name(bridge.path) for bridge in bridges]
     bridge_names = [names.take(each, "pci") for each in wanted]
-    book = ControllerBook(source, names, missing)
+    controllers = AcpiControllers(source, names, missing)
     missing.append(Missing("memory", "the firmware's memory map is not in the tables", place))
     records = [
-        bridge_record(bridge, index, name, book)
+        bridge_record(bridge, index, name, controllers)
         for index, (bridge, name) in enumerate(zip(bridges, bridge_names, strict=True))
     ]
     document = record(
@@ -35,7 +35,7 @@ def import_acpi(source: AcpiSource) -> Imported:
         {
             "rootplex": leaf(1, place),
             "platform": head,
-            **book.entries(),
+            **controllers.entries(),
             "host_bridges": listing(records, place),
         },
     )

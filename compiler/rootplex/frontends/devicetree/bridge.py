@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rootplex.formats.devicetree import GENERIC
 from rootplex.formats.pci import BUS_SIZE
-from rootplex.frontends.devicetree.controllers import ControllerBook, interrupt_parent
+from rootplex.frontends.devicetree.controllers import DtControllers, interrupt_parent
 from rootplex.frontends.devicetree.ids import iommu_of, msi_of
 from rootplex.frontends.devicetree.intx import intx_of
 from rootplex.frontends.devicetree.properties import vendor_properties
@@ -16,10 +16,10 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.node import Node
 
 
-def bridge_record(bridge: DtHostBridge, name: str, book: ControllerBook, *, preserve: bool) -> Node:
-    """The entry; what the language cannot say goes to the book's list. `preserve`: `/chosen` asks
+def bridge_record(bridge: DtHostBridge, name: str, controllers: DtControllers, *, preserve: bool) -> Node:
+    """The entry; what the language cannot say goes to the controllers's list. `preserve`: `/chosen` asks
     the kernel to keep what firmware set up."""
-    writer = _Bridge(bridge, name, book)
+    writer = _Bridge(bridge, name, controllers)
     fields: dict[str, Node | None] = {
         "name": leaf(name, bridge.place()),
         "enabled": writer.enabled(),
@@ -28,9 +28,9 @@ def bridge_record(bridge: DtHostBridge, name: str, book: ControllerBook, *, pres
         "config": writer.config(),
         "windows": writer.windows(),
         "dma_windows": writer.dma_windows(),
-        "intx": intx_of(bridge, book, name),
-        "msi": msi_of(bridge, book, name),
-        "iommu": iommu_of(bridge, book, name),
+        "intx": intx_of(bridge, controllers, name),
+        "msi": msi_of(bridge, controllers, name),
+        "iommu": iommu_of(bridge, controllers, name),
         "dma_coherent": writer.coherent(),
         "proximity": writer.proximity(),
         "preserve_boot_config": writer.preserve(everywhere=preserve),
@@ -43,10 +43,10 @@ def bridge_record(bridge: DtHostBridge, name: str, book: ControllerBook, *, pres
 class _Bridge:
     """One node, read key by key."""
 
-    def __init__(self, bridge: DtHostBridge, name: str, book: ControllerBook) -> None:
+    def __init__(self, bridge: DtHostBridge, name: str, controllers: DtControllers) -> None:
         self.bridge = bridge
         self.name = name
-        self.book = book
+        self.controllers = controllers
         self.kept: list[str] = []
         """Properties that are kept as the vendor wrote them, beside what the keys say."""
         self.out: dict[str, Node] = {}
@@ -54,7 +54,7 @@ class _Bridge:
 
     def missing(self, what: str, why: str, property: str, cell: int | None = None) -> None:
         place = self.bridge.place(property, cell)
-        self.book.missing.append(Missing(f"{self.name}: {what}", why, place))
+        self.controllers.missing.append(Missing(f"{self.name}: {what}", why, place))
 
     def enabled(self) -> Node | None:
         if self.bridge.is_on:
@@ -239,12 +239,12 @@ class _Bridge:
 
     def dt(self) -> Node | None:
         """Vendor properties; and those of ours that the vendor does not have."""
-        bridge, tree_ = self.bridge, self.book.tree
+        bridge, tree_ = self.bridge, self.controllers.tree
         if bridge.dma_coherent is False and "dma-noncoherent" in bridge.node.properties:
             self.kept.append("dma-noncoherent")
         interrupts = self._own_interrupts()
         kept = vendor_properties(
-            tree_, bridge.node, self.kept, self.book.missing, self.name, done=frozenset(interrupts)
+            tree_, bridge.node, self.kept, self.controllers.missing, self.name, done=frozenset(interrupts)
         )
         properties = {**kept, **interrupts, **self.out}
         if not properties:
@@ -254,7 +254,7 @@ class _Bridge:
 
     def _own_interrupts(self) -> dict[str, Node]:
         """`interrupts` of the node itself, where its controller is the GIC: compile makes it the root's."""
-        node, tree_ = self.bridge.node, self.book.tree
+        node, tree_ = self.bridge.node, self.controllers.tree
         cells = node.cells("interrupts")
         parent = interrupt_parent(tree_, node)
         width = 0 if parent is None else parent.u32("#interrupt-cells") or 0
@@ -263,7 +263,7 @@ class _Bridge:
         lines = [cells[at : at + width] for at in range(0, len(cells), width)]
         if "gic" not in " ".join(parent.compatible) or any(any(line[3:]) for line in lines):
             return {}
-        self.book.interrupt(parent.path)
+        self.controllers.interrupt(parent.path)
         kept = {
             "interrupts": tree(
                 [Hex(cell) for line in lines for cell in line[:3]], self.bridge.place("interrupts")

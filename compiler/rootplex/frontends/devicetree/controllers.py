@@ -25,7 +25,7 @@ _SMMU_V2 = ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu
 _V3_LINES = {"eventq": "eventq", "priq": "priq", "cmdq-sync": "cmdq_sync", "gerror": "gerror"}
 
 
-class ControllerBook:
+class DtControllers:
     """The controllers of one tree, entered when a bridge asks for them by path."""
 
     def __init__(self, tree: Tree, platform: DtPlatform, names: Names, missing: list[Missing]) -> None:

@@ -5,46 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rootplex.formats.idruns import RIDS
-from rootplex.frontends.devicetree.controllers import ControllerBook
+from rootplex.frontends.devicetree.controllers import DtControllers
 from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, record
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.ridmap import RidMap, RidMapEntry
 from rootplex.source.node import Node
 
 
-def msi_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | None:
+def msi_of(bridge: DtHostBridge, controllers: DtControllers, name: str) -> Node | None:
     """The `msi` key: the map, else the parent; None where the tree says neither, or nothing sayable."""
     if bridge.msi_map is not None:
-        return _map(bridge.msi_map, "controller", book.msi, book.missing, name)
+        return _map(bridge.msi_map, "controller", controllers.msi, controllers.missing, name)
     if not bridge.msi_parent:
         return None
     first = bridge.msi_parent[0]
     where = f"{name}: msi-parent"
     if first.target is None:
-        book.missing.append(Missing(where, "no node has its phandle", first.place))
+        controllers.missing.append(Missing(where, "no node has its phandle", first.place))
         return None
     if first.target == bridge.path:
         why = "the bridge is its own MSI controller, which the language cannot say"
-        book.missing.append(Missing(where, why, first.place))
+        controllers.missing.append(Missing(where, why, first.place))
         return None
     if len(bridge.msi_parent) > 1:
         why = "it names several controllers, and the language one"
-        book.missing.append(Missing(where, why, first.place))
+        controllers.missing.append(Missing(where, why, first.place))
     fields: dict[str, Node | None] = {
-        "controller": leaf(book.msi(first.target), first.place),
+        "controller": leaf(controllers.msi(first.target), first.place),
         "parent": flag(True, first.place),
     }
     return record(first.place, fields, "msi-parent")
 
 
-def iommu_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | None:
+def iommu_of(bridge: DtHostBridge, controllers: DtControllers, name: str) -> Node | None:
     """The `iommu` key of the map."""
     for reference in bridge.iommus[:1]:
         why = "it is the bridge's own stream, and says nothing of the devices below"
-        book.missing.append(Missing(f"{name}: iommus", why, reference.place))
+        controllers.missing.append(Missing(f"{name}: iommus", why, reference.place))
     if bridge.iommu_map is None:
         return None
-    node = _map(bridge.iommu_map, "unit", book.iommu, book.missing, name)
+    node = _map(bridge.iommu_map, "unit", controllers.iommu, controllers.missing, name)
     if node is None or not bridge.ats_supported or not isinstance(node.value, dict):
         return node
     return record(node.place, {**node.value, "ats": flag(True, bridge.place("ats-supported"))}, node.comment)

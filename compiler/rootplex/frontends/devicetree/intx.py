@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootplex.frontends.devicetree.controllers import ControllerBook
+from rootplex.frontends.devicetree.controllers import DtControllers
 from rootplex.frontends.document import Missing, flag, leaf, listing, record, tree
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import InterruptMap, InterruptMapEntry
@@ -17,16 +17,16 @@ _FUNCTION_BITS = 0x700
 _BUS_BITS = 0xFF0000
 
 
-def intx_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | None:
+def intx_of(bridge: DtHostBridge, controllers: DtControllers, name: str) -> Node | None:
     """The `intx` key; None where there is no map, or none that the language can say (listed)."""
     map = bridge.interrupt_map
     if map is None or not map.entries:
         return None
     where = f"{name}: interrupt-map"
     why = _why_not(map)
-    controller = book.tree.by_path[map.entries[0].parent or ""]
+    controller = controllers.tree.by_path[map.entries[0].parent or ""]
     # only where all entries lead to one controller: each is cut by its own controller's cells
-    lines = [] if why else [book.line(controller, entry.specifier) for entry in map.entries]
+    lines = [] if why else [controllers.line(controller, entry.specifier) for entry in map.entries]
     found = [line for line in lines if line is not None]
     if len(found) < len(lines):
         why = "its interrupts are not plain lines of their controller"
@@ -34,16 +34,16 @@ def intx_of(bridge: DtHostBridge, book: ControllerBook, name: str) -> Node | Non
     if why is None and len(triggers) > 1:
         why = "its lines have several triggers, and the language has one a bridge"
     if why is not None:
-        book.missing.append(Missing(where, why, map.place))
+        controllers.missing.append(Missing(where, why, map.place))
         return None
     if map.mask[0] & _FUNCTION_BITS:
         why = "it holds for function 0 only; the description says it for the whole device"
-        book.missing.append(Missing(where, why, map.place))
+        controllers.missing.append(Missing(where, why, map.place))
     wires = _wires(map, [number for number, _ in found])
     trigger = next(iter(triggers))
     place = map.place
     fields: dict[str, Node | None] = {
-        "controller": leaf(book.interrupt(controller.path), map.entries[0].place),
+        "controller": leaf(controllers.interrupt(controller.path), map.entries[0].place),
         **_lines(map, wires),
         "trigger": leaf(trigger, place) if trigger not in (None, "level-high") else None,
     }

@@ -6,7 +6,7 @@ import re
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.frontends.devicetree.bridge import bridge_record
-from rootplex.frontends.devicetree.controllers import ControllerBook
+from rootplex.frontends.devicetree.controllers import DtControllers
 from rootplex.frontends.document import (
     Imported,
     Missing,
@@ -40,11 +40,13 @@ def import_tree(tree_: Tree) -> Imported:
     missing: list[Missing] = []
     names = Names()
     head = _platform(tree_, platform, missing)
-    book = ControllerBook(tree_, platform, names, missing)
-    _name_bridges(tree_, bridges, book)
+    controllers = DtControllers(tree_, platform, names, missing)
+    _name_bridges(tree_, bridges, controllers)
     preserve = platform.chosen.probe_only == 1
     records = [
-        bridge_record(bridge, book.bridges[bridge.path], book, preserve=preserve and bridge.enabled)
+        bridge_record(
+            bridge, controllers.bridges[bridge.path], controllers, preserve=preserve and bridge.enabled
+        )
         for bridge in bridges
     ]
     place = tree_.place("/")
@@ -54,7 +56,7 @@ def import_tree(tree_: Tree) -> Imported:
             "rootplex": leaf(1, place),
             "platform": head,
             "memory": _memory(platform, missing),
-            **book.entries(),
+            **controllers.entries(),
             "host_bridges": listing(records, place),
         },
     )
@@ -119,10 +121,10 @@ def _memory(platform: DtPlatform, missing: list[Missing]) -> Node | None:
     )
 
 
-def _name_bridges(tree_: Tree, bridges: tuple[DtHostBridge, ...], book: ControllerBook) -> None:
+def _name_bridges(tree_: Tree, bridges: tuple[DtHostBridge, ...], controllers: DtControllers) -> None:
     """A label where the blob has symbols, `pcie` where there is one bridge, else with its address."""
     labels = {path: label for label, path in reversed(tree_.labels.items())}
     for bridge in bridges:
         base, _, unit = bridge.node.name.partition("@")
         wanted = labels.get(bridge.path) or (base if len(bridges) == 1 else f"{base}-{unit}")
-        book.bridges[bridge.path] = book.names.take(wanted, "pcie")
+        controllers.bridges[bridge.path] = controllers.names.take(wanted, "pcie")

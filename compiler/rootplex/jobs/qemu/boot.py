@@ -27,7 +27,7 @@ LOG = "console.log"
 SECONDS = 180.0
 
 
-class Boot(Struct, frozen=True):
+class QemuBoot(Struct, frozen=True):
     """A boot that came to its end: the kernel, its snapshot, and what each disk begins with."""
 
     kernel: Kernel
@@ -148,8 +148,8 @@ def run(
     *,
     seconds: float = SECONDS,
     progress: Callable[[str], None] | None = None,
-) -> Boot:
-    """Boot in a folder that has the preparation's files; the console goes to its `console.log`.
+) -> QemuBoot:
+    """QemuBoot in a folder that has the preparation's files; the console goes to its `console.log`.
 
     ToolError where QEMU or firmware is missing or the boot does not come to its end within `seconds`.
     Unreadable where the snapshot is damaged. No QEMU is left behind, whatever happens.
@@ -160,10 +160,10 @@ def run(
     argv += ["-append", append(preparation)]
     log = folder / LOG
     text = boot.run(argv, log=log, until=initrd.MARK, seconds=seconds, progress=progress)
-    return Boot(kernel, parse_snapshot(text, str(log)), initrd.disks(text))
+    return QemuBoot(kernel, parse_snapshot(text, str(log)), initrd.disks(text))
 
 
-def comparison(preparation: Preparation, found: Boot) -> Comparison:
+def comparison(preparation: Preparation, found: QemuBoot) -> Comparison:
     """What the kernel saw beside what the simulation of its profile expects."""
     return compare(
         preparation.expected,

@@ -20,7 +20,7 @@ from rootplex.jobs.qemu.memory import stretches
 from rootplex.jobs.qemu.seen import Seen, simulated
 from rootplex.jobs.qemu.synthetic import Change, synthetic
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
-from rootplex.jobs.settings import Wishes, settings_of
+from rootplex.jobs.settings import RunOptions, settings_of
 from rootplex.known.kernels import profile
 from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
@@ -243,8 +243,8 @@ def under_xen(preparation: Preparation, xen: str, *, iommu: bool) -> Outcome:
     and no guest; `iommu`: whether that Xen translates."""
     platform, compiled = preparation.platform, preparation.compiled
     artifacts, dt, acpi = _read(compiled, preparation.firmware, preparation.profile)
-    wishes = Wishes(firmware=preparation.firmware, kernel=preparation.profile, xen=xen)
-    settings = settings_of(platform, compiled, wishes)
+    options = RunOptions(firmware=preparation.firmware, kernel=preparation.profile, xen=xen)
+    settings = settings_of(platform, compiled, options)
     settings = replace(settings, hypervisor="xen", discovery="xen", iommu=iommu, guests=())
     return simulate(artifacts, settings, dt, acpi)
 
@@ -253,7 +253,7 @@ def _boot(
     platform: Platform, compiled: Compiled, firmware: Firmware, kernel: str, *, ports_taken: bool = False
 ) -> Outcome:
     artifacts, dt, acpi = _read(compiled, firmware, kernel)
-    settings = settings_of(platform, compiled, Wishes(firmware=firmware, kernel=kernel))
+    settings = settings_of(platform, compiled, RunOptions(firmware=firmware, kernel=kernel))
     return simulate(artifacts, replace(settings, hypervisor=None, ports_taken=ports_taken), dt, acpi)
 
 

@@ -28,8 +28,8 @@ from rootplex.readers.acpi.aml_facts import (
     Template,
     Value,
 )
+from rootplex.readers.acpi.asking_table import ASKED, asking_table
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.questions import ASKED, ask
 from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
@@ -92,7 +92,7 @@ def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Names
     guesses = _likely_bridges(aml) if bridges is None else bridges
     ports = _OF_PORTS if any(EXTERNAL_FACING.encode() in table.data for table in aml) else ()
     listing = [*(f"All {name}" for name in (*_EVERYWHERE, *ports)), "Find _OSC", "Find _DSM", "Find _STA"]
-    questions = ask(guesses, aml)
+    questions = asking_table(guesses, aml)
     until = budget()
     session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"], until=until)
     evaluations = session.evaluations | questions.answers(session.evaluations)
@@ -106,7 +106,7 @@ def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Names
         if path not in missed and f"{path}._STA" in session.found.difference(evaluations)
     ]
     if missed:
-        questions = ask(missed, aml)
+        questions = asking_table(missed, aml)
         again = run_session([*aml, questions.table], [f"All {ASKED}"], until=until)
         evaluations |= questions.answers(again.evaluations)
     steady: dict[str, Evaluation] | None = None

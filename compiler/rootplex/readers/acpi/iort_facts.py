@@ -196,13 +196,13 @@ class Iort(Struct, frozen=True, dict=True):
 
 class IdStep(Struct, frozen=True):
     """One node passed: the id that came in, the mapping taken (its place) and the id that went
-    out. `seam` tells that the mapping's last id was taken because no other range starts there."""
+    out. `provisional` tells that the mapping's last id was taken because no other range starts there."""
 
     node: int
     mapping: IdMapping
     id_in: int
     id_out: int
-    seam: bool
+    provisional: bool
 
 
 class IdResult(Struct, frozen=True):

@@ -89,24 +89,24 @@ def _step(node: IortNode, id: int) -> IdStep | None:
     skip = special_index(node)
     singles = node.singles if node.type in _SINGLE_TYPES else ()
     single = next((each for each in singles if each.index != skip), None)
-    seam: IdMapping | None = None
+    provisional: IdMapping | None = None
     at = node.first.of(id)
     for mapping in node.mappings[len(node.mappings) if at is None else at :]:
         if single is not None and single.index < mapping.index:
             break
         if mapping.index == skip or mapping.single or not mapping.input_base <= id <= mapping.last:
             continue
-        if seam is not None and id != mapping.input_base:
+        if provisional is not None and id != mapping.input_base:
             continue
         if mapping.id_count > 0 and id == mapping.last:
-            seam = mapping
+            provisional = mapping
             continue
-        return IdStep(node.offset, mapping, id, _output(mapping, id), seam=False)
+        return IdStep(node.offset, mapping, id, _output(mapping, id), provisional=False)
     if single is not None:
-        return IdStep(node.offset, single, id, single.output_base, seam=False)
-    if seam is None or seam.output_reference == 0:
+        return IdStep(node.offset, single, id, single.output_base, provisional=False)
+    if provisional is None or provisional.output_reference == 0:
         return None
-    return IdStep(node.offset, seam, id, _output(seam, id), seam=True)
+    return IdStep(node.offset, provisional, id, _output(provisional, id), provisional=True)
 
 
 def _output(mapping: IdMapping, id: int) -> int:

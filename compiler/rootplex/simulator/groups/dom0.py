@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan
-from rootplex.simulator.groups.admission import Refusal, admit
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.jgg import jgg_groups
+from rootplex.simulator.groups.iommu_probe import Refusal, probe_functions
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import asynchronous, bind_order, registration_order, timing
+from rootplex.simulator.groups.top_down import top_down_groups
 from rootplex.simulator.inputs import Settings
 
 
@@ -30,7 +30,7 @@ def group_streams(
     streams: Callable[[Function], DeviceStreams],
     settings: Settings,
     stream_bits: Callable[[Function], int] | None = None,
-    units: Sequence[Unit] = (),
+    units: Sequence[FirmwareUnit] = (),
 ) -> Grouping:
     """The same with the way from functions to IOMMUs given, the width of their StreamIDs, and the IOMMUs in
     the order in which they register."""
@@ -40,7 +40,7 @@ def group_streams(
     order = registration_order(discovery, streams, units) if whole_units else bind_order(discovery)
     lost: list[Refusal] = []
     while True:
-        admission = admit(
+        probe = probe_functions(
             order,
             streams,
             stream_bits,
@@ -49,9 +49,9 @@ def group_streams(
             lost=lost,
         )
         if when.algorithm == "jgg-v3":
-            grouping = jgg_groups(discovery, admission)
+            grouping = top_down_groups(discovery, probe)
         else:
-            grouping = linux_groups(discovery, admission, order=order)
+            grouping = linux_groups(discovery, probe, order=order)
         fatal = _fatal(grouping, units) if whole_units else None
         if fatal is None:
             break
@@ -66,7 +66,7 @@ def group_streams(
     return grouping
 
 
-def _fatal(grouping: Grouping, units: Sequence[Unit]) -> Refusal | None:
+def _fatal(grouping: Grouping, units: Sequence[FirmwareUnit]) -> Refusal | None:
     """The first refusal by which a unit that registers is given up: of two units the one that comes later."""
     for refusal in grouping.refusals:
         if refusal.unit_lost or refusal.stream is not None or refusal.function.physfn is not None:

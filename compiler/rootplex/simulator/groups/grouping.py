@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.admission import Refusal
+from rootplex.simulator.groups.iommu_probe import Refusal
 from rootplex.simulator.groups.reason import Reason
 
 

@@ -12,29 +12,29 @@ from collections.abc import Sequence
 from rootplex.simulator.firmware.routing.aliases import bridge_aliases
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
-from rootplex.simulator.groups.admission import EINVAL, Admission, Refusal, StreamKey
-from rootplex.simulator.groups.assembly import Assembly
+from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.iommu_probe import EINVAL, IommuProbe, Refusal, StreamKey
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
 from rootplex.simulator.groups.reason import Reason
 
 
 def linux_groups(
     discovery: Sequence[Function],
-    admission: Admission | None = None,
+    probe: IommuProbe | None = None,
     *,
     order: Sequence[Function] | None = None,
-    believed: bool = True,
+    by_header: bool = False,
 ) -> Grouping:
     """The groups of functions given in discovery order.
 
     `admission`: who has an IOMMU (None: everyone); the others get no group. `order`: the order in
-    which functions are grouped (None: of discovery). `believed`: see `Acs`.
+    which functions are grouped (None: of discovery). `by_header`: see `Acs`.
     """
-    admission = admission or Admission.all_of(discovery)
-    pass_ = _Pass(discovery, admission, Acs(believed=believed))
+    probe = probe or IommuProbe.all_of(discovery)
+    pass_ = _Pass(discovery, probe, Acs(by_header=by_header))
     for function in discovery if order is None else order:
-        if function in admission.taken:
+        if function in probe.probed:
             pass_.take(function)
     return pass_.finish(discovery)
 
@@ -42,11 +42,11 @@ def linux_groups(
 class _Pass:
     """One run over the functions."""
 
-    def __init__(self, functions: Sequence[Function], admission: Admission, acs: Acs) -> None:
+    def __init__(self, functions: Sequence[Function], probe: IommuProbe, acs: Acs) -> None:
         self._near = Neighbours(functions)
-        self._admission = admission
+        self._probe = probe
         self._acs = acs
-        self._made = Assembly()
+        self._made = GroupBuilder()
         self._hazards: dict[Function, Reason] = {}
         self._stream_groups: dict[StreamKey, tuple[int, Function]] = {}
         self._refused: list[Reason] = []
@@ -56,12 +56,12 @@ class _Pass:
 
     def take(self, function: Function) -> None:
         """Give a function its group."""
-        keys = self._admission.taken[function]
+        keys = self._probe.probed[function]
         shared = {self._stream_groups[key][0]: key for key in keys if key in self._stream_groups}
         if len(shared) > 1:
             # arm_smmu_device_group answers -EINVAL: the device stays without a group.
             text = f"{function.sbdf} is refused: its StreamIDs belong to {len(shared)} groups"
-            self._refuse(Refusal(function, self._admission.units[function], EINVAL, text))
+            self._refuse(Refusal(function, self._probe.units[function], EINVAL, text))
             return
         reasons: list[Reason] = []
         if shared:
@@ -71,7 +71,7 @@ class _Pass:
             found = self._find(function, reasons)
             group = self._made.new() if found is None else found
         first = self._made.first(group)
-        crossing = None if first is None else self._admission.crossing(function, first)
+        crossing = None if first is None else self._probe.crossing(function, first)
         if crossing is not None:
             self._refuse(crossing)
             return
@@ -83,8 +83,8 @@ class _Pass:
     def finish(self, discovery: Sequence[Function]) -> Grouping:
         for group, function in self._made.singles():
             self._made.because(group, [alone_reason(function, self._acs)])
-        ungrouped = (*self._admission.left, *self._refused)
-        refusals = (*self._admission.refusals, *self._refusals)
+        ungrouped = (*self._probe.unprobed, *self._refused)
+        refusals = (*self._probe.refusals, *self._refusals)
         return self._made.grouping("linux", discovery, ungrouped, self._hazards.values(), refusals)
 
     def _refuse(self, refusal: Refusal) -> None:

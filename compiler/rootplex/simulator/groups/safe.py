@@ -38,7 +38,7 @@ from rootplex.simulator.groups.acs import (
     port_reason,
     type_name,
 )
-from rootplex.simulator.groups.assembly import Assembly
+from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
 
@@ -108,7 +108,7 @@ class _Union:
         self._size[one] += self._size[other]
 
     def grouping(self, functions: Sequence[Function], acs: Acs) -> Grouping:
-        made = Assembly()
+        made = GroupBuilder()
         number: dict[Function, int] = {}
         for function in functions:
             top = self._top(function)

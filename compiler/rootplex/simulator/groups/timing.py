@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from rootplex.known.kernels import profile
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.inputs import Settings
 
@@ -43,7 +43,7 @@ NVME, PCI_BRIDGE, EVENT_COLLECTOR = 0x010802, 0x0604, 0x080700
 
 
 def registration_order(
-    discovery: Sequence[Function], streams: Callable[[Function], DeviceStreams], units: Sequence[Unit]
+    discovery: Sequence[Function], streams: Callable[[Function], DeviceStreams], units: Sequence[FirmwareUnit]
 ) -> list[Function]:
     """Functions in the order in which they come to their IOMMUs where each goes through all of them as its
     driver registers it: unit by unit (`units`), in order of discovery; virtual functions when they are made,

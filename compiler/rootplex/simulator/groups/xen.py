@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import PCI_TO_PCIE, PCIE_TO_PCI, Function
 from rootplex.simulator.groups.acs import type_name
-from rootplex.simulator.groups.assembly import Assembly
+from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
 
@@ -21,7 +21,7 @@ def xen_groups(
     """The partition, groups of (segment, requester id), of the functions that Xen knows. `has_groups`: the
     IOMMU's driver has the hook; on Arm none has."""
     at = {(function.segment, function.rid): function for function in functions}
-    made = Assembly()
+    made = GroupBuilder()
     for ids in partition:
         members = [at[each] for each in ids if each in at]
         if not members:

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
-from rootplex.simulator.hardware.image import BridgeImage, ConfigSpace
+from rootplex.simulator.hardware.image import BridgeImage, ConfigSpaceImage
 
 INDEX, DATA = 0, 4
 """Offsets of a windowed bridge's registers."""
@@ -41,7 +41,7 @@ class Decoder(Protocol):
         ...
 
 
-class HostBridge:
+class HardwareBridge:
     """One host bridge: its fabric, its rules, its counters. Configuration accesses of every
     decoder come through `read` and `write` here."""
 
@@ -62,9 +62,9 @@ class HostBridge:
             else:
                 self.absent.add((case.bus, case.dev))
 
-    def view(self, space: ConfigSpace) -> HostBridge:
+    def view(self, space: ConfigSpaceImage) -> HardwareBridge:
         """The same bridge with another configuration space: one fabric, one count of accesses."""
-        return HostBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
+        return HardwareBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
 
     @property
     def is_plain(self) -> bool:
@@ -116,7 +116,7 @@ class EcamDecoder:
 
     __slots__ = ("_counters", "_first_rid", "_routes", "bridge", "first_bus")
 
-    def __init__(self, bridge: HostBridge) -> None:
+    def __init__(self, bridge: HardwareBridge) -> None:
         self.bridge = bridge
         self.first_bus = bridge.image.first_bus
         self._first_rid = self.first_bus << 8
@@ -147,7 +147,7 @@ class CamDecoder:
 
     __slots__ = ("bridge", "first_bus")
 
-    def __init__(self, bridge: HostBridge) -> None:
+    def __init__(self, bridge: HardwareBridge) -> None:
         self.bridge = bridge
         self.first_bus = bridge.image.first_bus
 
@@ -167,7 +167,7 @@ class WindowDecoder:
 
     __slots__ = ("bridge", "index")
 
-    def __init__(self, bridge: HostBridge) -> None:
+    def __init__(self, bridge: HardwareBridge) -> None:
         self.bridge = bridge
         self.index = 0
 
@@ -199,7 +199,7 @@ class ElsewhereDecoder:
 
     __slots__ = ("bridge", "bus", "dev")
 
-    def __init__(self, bridge: HostBridge, bus: int, dev: int) -> None:
+    def __init__(self, bridge: HardwareBridge, bus: int, dev: int) -> None:
         self.bridge = bridge
         self.bus = bus
         self.dev = dev
@@ -234,7 +234,7 @@ class InertDecoder:
         return None
 
 
-def decoders(bridge: HostBridge) -> list[tuple[int, int, Decoder]]:
+def decoders(bridge: HardwareBridge) -> list[tuple[int, int, Decoder]]:
     """(base, size, decoder) of everything the bridge answers at, its own space first."""
     image = bridge.image
     own: Decoder

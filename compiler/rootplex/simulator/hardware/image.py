@@ -53,7 +53,7 @@ class RegisterBlock(Struct, frozen=True):
     size: int
 
 
-class ConfigSpace(Struct, frozen=True):
+class ConfigSpaceImage(Struct, frozen=True):
     """Configuration space: where it lies (`windowed`: the register block), for which buses, which
     access sizes it takes (`sizes_root_bus`: on its first bus, None: as elsewhere)."""
 
@@ -67,11 +67,11 @@ class ConfigSpace(Struct, frozen=True):
     special: tuple[SpecialCase, ...]
 
 
-class BridgeImage(ConfigSpace, frozen=True):
+class BridgeImage(ConfigSpaceImage, frozen=True):
     """One host bridge. `views` are other configuration spaces of it, (firmware that sets it up, space)."""
 
     id: str
-    views: tuple[tuple[FirmwareName, ConfigSpace], ...]
+    views: tuple[tuple[FirmwareName, ConfigSpaceImage], ...]
     registers: tuple[RegisterBlock, ...]
     stream_id_bits: int
     device_id_bits: int
@@ -210,7 +210,7 @@ def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
     for index, entry in enumerate(reader.items(source, "views", where, len(FIRMWARES))):
         view = reader.object(entry, f"{where}.views[{index}]")
         firmware = cast("FirmwareName", reader.word(view, "firmware", where, FIRMWARES))
-        views.append((firmware, ConfigSpace(**_space(reader, view, f"{where}.views[{index}]", named))))
+        views.append((firmware, ConfigSpaceImage(**_space(reader, view, f"{where}.views[{index}]", named))))
     return BridgeImage(
         id=reader.text(source, "id", where),
         views=tuple(views),
@@ -222,7 +222,7 @@ def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
 
 
 def _space(reader: _Reader, source: Mapping[str, Any], where: str, blocks: set[str]) -> dict[str, Any]:
-    """The fields of a ConfigSpace; `blocks` are the names of the bridge's register blocks."""
+    """The fields of a ConfigSpaceImage; `blocks` are the names of the bridge's register blocks."""
     root_sizes = source.get("sizes_root_bus")
     special = []
     for entry in reader.items(source, "special", where):

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 
-from rootplex.simulator.hardware.bridges import Decoder, HostBridge, InertDecoder, decoders
+from rootplex.simulator.hardware.bridges import Decoder, HardwareBridge, InertDecoder, decoders
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
 from rootplex.simulator.hardware.image import CELLS_PER_PAIR, FirmwareName, FunctionImage, Image
@@ -46,7 +46,7 @@ class Hardware:
     def __init__(self, image: Image, firmware: FirmwareName | None = None) -> None:
         self.image = image
         self.functions: dict[str, FunctionImage] = {function.id: function for function in image.functions}
-        self.bridges: dict[str, HostBridge] = {}
+        self.bridges: dict[str, HardwareBridge] = {}
         self.tracer: Tracer | None = None
         self._build(image)
         self._views = [
@@ -60,7 +60,7 @@ class Hardware:
         ]
         self._starts, self._ends, self._decoders = _flatten(stretches)
         self._port_address = 0
-        self._port_bridges: dict[int, HostBridge] = {}
+        self._port_bridges: dict[int, HardwareBridge] = {}
         for bridge in self.bridges.values():
             for bus in range(bridge.image.first_bus, bridge.image.last_bus + 1):
                 self._port_bridges.setdefault(bus, bridge)
@@ -75,7 +75,7 @@ class Hardware:
         fabrics: dict[str, Fabric] = {}
         for bridge in image.bridges:
             fabric = fabrics[bridge.id] = Fabric(bridge.first_bus, bridge.last_bus, [])
-            self.bridges[bridge.id] = HostBridge(bridge, fabric)
+            self.bridges[bridge.id] = HardwareBridge(bridge, fabric)
         made: dict[str, HardwareFunction] = {}
         for entry in image.functions:
             made[entry.id] = HardwareFunction(
@@ -158,7 +158,7 @@ class Hardware:
         if target is not None:
             target[0].write(*target[1:], size, value)
 
-    def _port_target(self, port: int, size: int) -> tuple[HostBridge, int, int, int] | None:
+    def _port_target(self, port: int, size: int) -> tuple[HardwareBridge, int, int, int] | None:
         address = self._port_address
         if not address & PORT_ENABLE or not CONFIG_DATA <= port <= CONFIG_DATA + 4 - size:
             return None
@@ -166,7 +166,7 @@ class Hardware:
         bridge = self._port_bridges.get(bus)
         return None if bridge is None else (bridge, bus, address >> 8 & 0xFF, address & 0xFC | port & 3)
 
-    def port_bridge(self, bus: int) -> HostBridge | None:
+    def port_bridge(self, bus: int) -> HardwareBridge | None:
         """The bridge that the ports reach a bus through."""
         return self._port_bridges.get(bus)
 
@@ -184,7 +184,7 @@ class Hardware:
         function = decoder.page(address - origin)
         return None if function is None else function.id
 
-    def bridge_at(self, address: int) -> HostBridge | None:
+    def bridge_at(self, address: int) -> HardwareBridge | None:
         """The bridge whose own space, or one of whose register blocks, begins at an address."""
         for bridge in (*self._views, *self.bridges.values()):
             if bridge.image.base == address or any(block.base == address for block in bridge.image.registers):

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from rootplex.simulator.hardware.bridges import HostBridge
+from rootplex.simulator.hardware.bridges import HardwareBridge
 from rootplex.simulator.hardware.function import SIZE_MASK
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS, CONFIG_DATA, PORT_ENABLE, Hardware
 from rootplex.simulator.linux.hypervisor import Machine
@@ -59,7 +59,7 @@ class MappedAccess:
         self.unmapped: set[int] = set()
         self._special = False
 
-    def know(self, filter: frozenset[int] | None = None, bridge: HostBridge | None = None) -> None:
+    def know(self, filter: frozenset[int] | None = None, bridge: HardwareBridge | None = None) -> None:
         """Take what the driver knows: devices of the first bus, and the bridge's special cases."""
         self.filter = filter
         if bridge is not None:
@@ -111,7 +111,7 @@ class WindowedAccess:
 
     extended = True
 
-    def __init__(self, machine: Machine, hardware: Hardware, bridge: HostBridge, base: int) -> None:
+    def __init__(self, machine: Machine, hardware: Hardware, bridge: HardwareBridge, base: int) -> None:
         self._machine = machine
         self._hardware = hardware
         self._bridge = bridge.image.id
@@ -249,7 +249,7 @@ def accessor(root: RootBridge, machine: Machine, hardware: Hardware, *, ports: b
     return mapped if bridge is None else _by_sizes(mapped, bridge)
 
 
-def _windowed(root: RootBridge, machine: Machine, hardware: Hardware, bridge: HostBridge) -> Accessor:
+def _windowed(root: RootBridge, machine: Machine, hardware: Hardware, bridge: HardwareBridge) -> Accessor:
     """A driver that moves a window: by the hardware's index and data registers, or over the ECAM
     that the hardware has behind that window."""
     image = bridge.image
@@ -261,7 +261,7 @@ def _windowed(root: RootBridge, machine: Machine, hardware: Hardware, bridge: Ho
     return mapped
 
 
-def _by_sizes(inner: Accessor, bridge: HostBridge) -> Accessor:
+def _by_sizes(inner: Accessor, bridge: HardwareBridge) -> Accessor:
     """The driver's answer to a bridge that takes 32-bit accesses only, there or on its first bus."""
     image = bridge.image
     if not {1, 2} <= set(image.sizes):

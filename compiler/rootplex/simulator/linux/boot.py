@@ -44,7 +44,7 @@ class Candidate(Struct, frozen=True):
     assign: Callable[[], bool]
 
 
-class Boot(Struct):
+class LinuxBoot(Struct):
     """One boot under way."""
 
     firmware: DtFirmware | AcpiFirmware
@@ -62,7 +62,7 @@ def boot(
     hypervisor: Hypervisor | None = None,
     state: Dom0State | None = None,
 ) -> Dom0State:
-    """Boot Dom0 on what the firmware says; fills and returns `state`.
+    """LinuxBoot Dom0 on what the firmware says; fills and returns `state`.
 
     Without hardware the bridges are found and numbered and nothing is scanned; without a
     hypervisor it is bare metal. An access that aborts and a scan without end are the boot's end
@@ -89,7 +89,7 @@ def boot(
             acs.AcsPolicy(asked, options, from_firmware=version.config_acs),
             options,
         )
-    run = Boot(firmware, kernel, settings, version, state)
+    run = LinuxBoot(firmware, kernel, settings, version, state)
     try:
         for candidate in _candidates(run, hardware):
             _probe(run, candidate)
@@ -101,14 +101,14 @@ def boot(
     return state
 
 
-def _candidates(run: Boot, hardware: Hardware | None) -> Iterator[Candidate]:
+def _candidates(run: LinuxBoot, hardware: Hardware | None) -> Iterator[Candidate]:
     """The bridges of the firmware, with how to bring each up."""
     if isinstance(run.firmware, DtFirmware):
         return _by_device_tree(run, run.firmware, hardware)
     return _by_acpi(run, run.firmware)
 
 
-def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) -> Iterator[Candidate]:
+def _by_device_tree(run: LinuxBoot, firmware: DtFirmware, hardware: Hardware | None) -> Iterator[Candidate]:
     addresses, ports, version = AddressMap(), PortMap(), run.profile
     for area in (*firmware.platform.memory, *firmware.platform.reserved):
         if area.enabled:
@@ -126,7 +126,7 @@ def _by_device_tree(run: Boot, firmware: DtFirmware, hardware: Hardware | None) 
         )
 
 
-def _by_acpi(run: Boot, firmware: AcpiFirmware) -> Iterator[Candidate]:
+def _by_acpi(run: LinuxBoot, firmware: AcpiFirmware) -> Iterator[Candidate]:
     addresses, ports, settings = AddressMap(), PortMap(), run.settings
     for base, size in settings.memory:
         for low, high in _ram(base, base + size, settings.arch):
@@ -155,7 +155,7 @@ def _ram(base: int, end: int, arch: str) -> tuple[tuple[int, int], ...]:
     return ((base, min(end, BIOS)), (max(base, BIOS_END), end))
 
 
-def _probe(run: Boot, candidate: Candidate) -> None:
+def _probe(run: LinuxBoot, candidate: Candidate) -> None:
     """One bridge from its firmware to its last device."""
     state, root = run.state, candidate.root
     state.root_bridges.append(root)
@@ -173,7 +173,7 @@ def _probe(run: Boot, candidate: Candidate) -> None:
         _scan(run, run.kernel, candidate)
 
 
-def _register_bus(run: Boot, root: RootBridge) -> bool:
+def _register_bus(run: LinuxBoot, root: RootBridge) -> bool:
     """`pci_register_host_bridge`: the first bus must be new in its segment, or the bridge fails;
     x86 goes on with the bus that is there, and this bridge adds nothing (False)."""
     assert root.segment is not None
@@ -202,7 +202,7 @@ def _register_bus(run: Boot, root: RootBridge) -> bool:
     return True
 
 
-def _scan(run: Boot, kernel: Kernel, candidate: Candidate) -> None:
+def _scan(run: LinuxBoot, kernel: Kernel, candidate: Candidate) -> None:
     """Scan, place, let drivers bind: what follows once the bridge is up."""
     root = candidate.root
     ports = not run.settings.ports_taken
@@ -254,7 +254,7 @@ def _die(state: Dom0State, death: Death) -> None:
     state.log.append(death.reason)
 
 
-def _read_acs_again(run: Boot) -> None:
+def _read_acs_again(run: LinuxBoot) -> None:
     """ACS as it stands at the end: a hypervisor may have switched on more."""
     for function in run.state.functions if run.kernel is not None else ():
         if function.acs_capability and run.kernel is not None:

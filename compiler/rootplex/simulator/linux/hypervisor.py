@@ -47,7 +47,7 @@ class HostBridgeAdd(Struct, frozen=True, kw_only=True):
     size: int
 
 
-class ConfigSpace(Protocol):
+class ConfigAccesses(Protocol):
     """Configuration accesses the way Dom0's host bridge driver makes them. Xen has the accesses
     to a bridge that is not ECAM done through this (forwarding). Nothing there: all ones."""
 
@@ -77,7 +77,7 @@ class Hypervisor(Machine, Protocol):
 
     def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int: ...
 
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int: ...
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int: ...
 
     def pci_device_add(self, call: DeviceAdd) -> int: ...
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from rootplex.simulator.hardware import BusError
-from rootplex.simulator.linux.hypervisor import ConfigSpace, Machine
-from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge, Routes
+from rootplex.simulator.linux.hypervisor import ConfigAccesses, Machine
+from rootplex.simulator.xen.bridges import ConfigWindow, Routes, XenHostBridge
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import stop
 
@@ -32,7 +32,7 @@ class OutboundWindow(Protocol):
     """What a DesignWare bridge's outbound window shows once it has been set to a function.
     `base` is the CPU address of the bridge's child window."""
 
-    def __call__(self, base: int) -> ConfigSpace: ...
+    def __call__(self, base: int) -> ConfigAccesses: ...
 
 
 class EcamAccess:
@@ -78,7 +78,9 @@ class EcamAccess:
         except BusError:
             raise _abort(bridge, address) from None
 
-    def _mapped(self, bridge: HostBridge, window: ConfigWindow, bus: int, devfn: int, register: int) -> int:
+    def _mapped(
+        self, bridge: XenHostBridge, window: ConfigWindow, bus: int, devfn: int, register: int
+    ) -> int:
         """The CPU address that an access comes to. Xen maps the bridges' windows one behind the other
         with a page between (`vm_alloc`), and does not look whether a function lies in its window:
         beyond it comes the next bridge's, or nothing, which is Xen's data abort."""
@@ -104,7 +106,7 @@ def pages_of(window: ConfigWindow) -> int:
     return -(-(window.base % PAGE + window.size) // PAGE)
 
 
-def _abort(bridge: HostBridge, address: int) -> Exception:
+def _abort(bridge: XenHostBridge, address: int) -> Exception:
     cause = f"nothing answers at {address:#x} in the configuration window of segment {bridge.segment:04x}"
     return stop("data abort", cause, "§1.5", bridge.at)
 

@@ -21,7 +21,7 @@ from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
 from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_iommu, x86_windows
 from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
-from rootplex.simulator.xen.bridges import HostBridge, Routes
+from rootplex.simulator.xen.bridges import Routes, XenHostBridge
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
 from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, RegisteredAccess
 from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
@@ -47,7 +47,7 @@ class Firmware(Struct, frozen=True, kw_only=True):
     dmar: Dmar | None = None
 
 
-def _any_stream(bridge: HostBridge) -> int:
+def _any_stream(bridge: XenHostBridge) -> int:
     return 32
 
 
@@ -55,11 +55,11 @@ class Wiring(Struct, frozen=True, kw_only=True):
     """What the hardware says that no CPU address shows: the width of the stream table behind a
     bridge, and what a DesignWare bridge's outbound window shows."""
 
-    stream_bits: Callable[[HostBridge], int] = _any_stream
+    stream_bits: Callable[[XenHostBridge], int] = _any_stream
     outbound: OutboundWindow | None = None
 
 
-class Boot(Struct):
+class BootedXen(Struct):
     """The outcome: the running state, the scan (today's Arm port alone), Dom0's tree, the 2017
     protocol's state, or the crash."""
 
@@ -77,8 +77,8 @@ def boot(
     options: Options,
     wiring: Wiring,
     with_vpci: Callable[[Core], None] | None = None,
-) -> Boot:
-    """Boot Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on. `with_vpci`
+) -> BootedXen:
+    """BootedXen Xen. With `discovery: dom0` its knowledge of bridges comes from Dom0 later on. `with_vpci`
     switches vPCI on in the state, before any device is known."""
     notices: list[Notice] = []
     routes = Routes()
@@ -117,7 +117,7 @@ def boot(
         core.records.segment(number)
     if with_vpci is not None:
         with_vpci(core)
-    made = Boot(core, None, firmware.tree, discovery)
+    made = BootedXen(core, None, firmware.tree, discovery)
     if settings.arch == "x86_64":
         if settings.iommu:
             try:
@@ -134,7 +134,7 @@ def boot(
     return made
 
 
-def _boot_arm(made: Boot, firmware: Firmware) -> None:
+def _boot_arm(made: BootedXen, firmware: Firmware) -> None:
     """`pci_init` of the Arm port, and the making of Dom0's tree."""
     core = made.core
     made.scan = Scan()
@@ -186,7 +186,7 @@ def _arm_iommu(
         if found is None:
             return None
 
-        def by_map(bridge: HostBridge, record: Record) -> tuple[int, Streams | None]:
+        def by_map(bridge: XenHostBridge, record: Record) -> tuple[int, Streams | None]:
             node = tree.by_path.get(bridge.path)
             return translate(tree, node if node is not None else tree.root, record)
 
@@ -200,7 +200,7 @@ def _arm_iommu(
     driver = IOMMU_DRIVERS[0] if isinstance(units[0].data, SmmuV3) else IOMMU_DRIVERS[1]
     driven = frozenset(iort_iommu(node.offset) for node in units)
 
-    def by_iort(bridge: HostBridge, record: Record) -> tuple[int, Streams | None]:
+    def by_iort(bridge: XenHostBridge, record: Record) -> tuple[int, Streams | None]:
         return translate_iort(table, record)
 
     return ArmIommu(driver, driven, routes, by_iort, wiring.stream_bits, notices, options.quarantine)

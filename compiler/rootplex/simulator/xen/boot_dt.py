@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from rootplex.readers.tree import DtNode, Tree
-from rootplex.simulator.xen.bridges import ConfigWindow, HostBridge
+from rootplex.simulator.xen.bridges import ConfigWindow, XenHostBridge
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
 from rootplex.simulator.xen.dt_address import Address, Addresses
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
@@ -25,7 +25,7 @@ class Scan(Struct):
     """What the scan leaves. `numbers`: node path → segment, of the bridges that got one.
     `ended_at`: the node whose probe failed and ended the scan; `crash`: Xen went down in it."""
 
-    bridges: list[HostBridge] = field(default_factory=list)
+    bridges: list[XenHostBridge] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     numbering: Numbering = field(default_factory=Numbering)
     notices: list[Notice] = field(default_factory=list)
@@ -160,7 +160,7 @@ def _append(probe: Probe) -> None:
     """Step 8: the end of the list; then what the driver itself still looks for, unchecked."""
     root = ConfigWindow(probe.base, probe.size, probe.start, probe.end)
     at = probe.tree.place(probe.node)
-    probe.scan.bridges.append(HostBridge(probe.node.path, probe.segment, root, probe.child, at=at))
+    probe.scan.bridges.append(XenHostBridge(probe.node.path, probe.segment, root, probe.child, at=at))
     names = probe.node.strings("reg-names")
     for need in probe.driver.needs:
         if need not in names:

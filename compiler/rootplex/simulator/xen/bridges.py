@@ -31,7 +31,7 @@ class ConfigWindow(Struct, frozen=True):
         return self.base + ((bus - self.start) << BUS_SHIFT) + (devfn << 12) + register
 
 
-class HostBridge(Struct, frozen=True, eq=False):
+class XenHostBridge(Struct, frozen=True, eq=False):
     """A host bridge as Xen knows it. `path` is its DT node, or "" where it was registered by
     Dom0 without one. `kind` is `ecam`, or what the 2017 protocol registered."""
 
@@ -53,7 +53,7 @@ class HostBridge(Struct, frozen=True, eq=False):
         return self.root if self.root.holds_bus(bus) else None
 
 
-Route = tuple[HostBridge, ConfigWindow]
+Route = tuple[XenHostBridge, ConfigWindow]
 
 
 class Routes:
@@ -61,15 +61,15 @@ class Routes:
 
     __slots__ = ("_known", "bridges")
 
-    def __init__(self, bridges: Iterable[HostBridge] = ()) -> None:
-        self.bridges: list[HostBridge] = list(bridges)
+    def __init__(self, bridges: Iterable[XenHostBridge] = ()) -> None:
+        self.bridges: list[XenHostBridge] = list(bridges)
         self._known: dict[tuple[int, int], Route | None] = {}
 
-    def append(self, bridge: HostBridge) -> None:
+    def append(self, bridge: XenHostBridge) -> None:
         self.bridges.append(bridge)
         self._known.clear()
 
-    def find(self, segment: int, bus: int) -> HostBridge | None:
+    def find(self, segment: int, bus: int) -> XenHostBridge | None:
         """The first bridge of that segment one of whose ranges holds the bus; None: nobody's."""
         route = self.locate(segment, bus)
         return None if route is None else route[0]

@@ -14,9 +14,9 @@ from typing import Literal
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
-from rootplex.simulator.linux.hypervisor import ConfigSpace, HostBridgeAdd
+from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
-from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge, Routes
+from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, Routes, XenHostBridge
 from rootplex.simulator.xen.core import Tracer
 from rootplex.simulator.xen.traps import Handler, handler_of
 from rootplex.source.place import Place
@@ -67,9 +67,9 @@ class Registration(Struct, eq=False):
     """A host bridge that Dom0 registered, and what passed there. `untrapped` accesses went by
     before the registration, `trapped` after it; `forwarded` were made by Dom0 for Xen."""
 
-    bridge: HostBridge
+    bridge: XenHostBridge
     kind: BridgeKind
-    config: ConfigSpace
+    config: ConfigAccesses
     handler: Handler
     untrapped: int = 0
     trapped: int = 0
@@ -100,7 +100,7 @@ class Discovery(Struct):
     pages: Counter[int] = field(default_factory=Counter)
     _traps: dict[int, Registration] = field(default_factory=dict)
 
-    def add_bridge(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+    def add_bridge(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         """0; -EINVAL (segment or bus out of range, start above end, unknown kind, ECAM whose size
         is not its buses'); -EEXIST (a bus of that segment is owned); -EBUSY (overlaps RAM or
         another window)."""
@@ -120,7 +120,7 @@ class Discovery(Struct):
             return result
         path, at = self.place_of(call.base)
         window = ConfigWindow(call.base, call.size, call.start_bus, call.end_bus)
-        bridge = HostBridge(path, call.segment, window, kind=call.kind, at=at)
+        bridge = XenHostBridge(path, call.segment, window, kind=call.kind, at=at)
         handler = handler_of(bridge, bridge.root)
         made = Registration(bridge, kind, config, handler, self._touched(call.base, call.size))
         self.registrations.append(made)
@@ -180,7 +180,7 @@ class Discovery(Struct):
         first, last = base >> TRAP_PAGE, base + size - 1 >> TRAP_PAGE
         return sum(count for page, count in self.pages.items() if first <= page <= last)
 
-    def of(self, bridge: HostBridge) -> Registration:
+    def of(self, bridge: XenHostBridge) -> Registration:
         """The registration of one of this protocol's bridges."""
         return next(made for made in self.registrations if made.bridge is bridge)
 

@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from rootplex.formats.errno import Errno
 from rootplex.readers.tree import Tree
-from rootplex.simulator.xen.bridges import HostBridge, Routes
+from rootplex.simulator.xen.bridges import Routes, XenHostBridge
 from rootplex.simulator.xen.drivers import IommuDriver, iommu_driver, is_claimable
 from rootplex.simulator.xen.outcome import Notice, stop
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Streams
 from rootplex.source.place import DtPlace, Place
 
-StreamBits = Callable[[HostBridge], int]
+StreamBits = Callable[[XenHostBridge], int]
 """How many bits the stream table behind a host bridge has (SMMU_IDR1.SIDSIZE)."""
 
-Translate = Callable[[HostBridge, Record], tuple[int, Streams | None]]
+Translate = Callable[[XenHostBridge, Record], tuple[int, Streams | None]]
 """From a record behind a bridge to its streams: `streams.translate` with its tree."""
 
 
@@ -36,7 +36,7 @@ def driven_iommus(tree: Tree) -> tuple[IommuDriver, frozenset[str]] | None:
     return None if driver is None else (driver, frozenset(paths))
 
 
-def _map_of(bridge: HostBridge) -> Place | None:
+def _map_of(bridge: XenHostBridge) -> Place | None:
     """Where a bridge of the device tree is given its streams; of other firmware, the bridge."""
     at = bridge.at
     return replace(at, property="iommu-map", cell=None) if isinstance(at, DtPlace) else at

@@ -15,14 +15,14 @@ from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import (
-    ConfigSpace,
+    ConfigAccesses,
     DeviceAdd,
     HostBridgeAdd,
     Machine,
     MmcfgReserved,
 )
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
-from rootplex.simulator.xen.boot import Boot, Firmware, Wiring, boot
+from rootplex.simulator.xen.boot import BootedXen, Firmware, Wiring, boot
 from rootplex.simulator.xen.calls import (
     ManagePci,
     ManagePciExt,
@@ -84,7 +84,7 @@ class Xen:
         self._port_address = 0
         self._traps = Traps()
         self.vpci: Vpci | None = None
-        self.boot: Boot = boot(
+        self.boot: BootedXen = boot(
             settings,
             machine,
             firmware or Firmware(),
@@ -225,7 +225,7 @@ class Xen:
         )
         return self._do("pci_mmcfg_reserved", args)
 
-    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigSpace) -> int:
+    def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         """The 2017 protocol's registration; -ENOSYS where Xen does not speak it."""
         if self.crash is not None:
             raise Stopped(self.crash)

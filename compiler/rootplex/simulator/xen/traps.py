@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from rootplex.formats.errno import Errno
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.xen.access import ones
-from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, HostBridge
+from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, XenHostBridge
 
 SIZES = (1, 2, 4, 8)
 CONFIG_SPACE = 4096
@@ -66,7 +66,7 @@ class Traps(Struct):
 
     handlers: list[Handler] = field(default_factory=list)
 
-    def place(self, bridge: HostBridge) -> None:
+    def place(self, bridge: XenHostBridge) -> None:
         """One handler for each window of a bridge."""
         for window in bridge.windows:
             self.add(handler_of(bridge, window))
@@ -99,7 +99,7 @@ class Traps(Struct):
         return 0
 
 
-def handler_of(bridge: HostBridge, window: ConfigWindow) -> Handler:
+def handler_of(bridge: XenHostBridge, window: ConfigWindow) -> Handler:
     return Handler(window.base, window.size, bridge.segment, window.start)
 
 

@@ -26,7 +26,7 @@ class Scope(Struct, frozen=True, eq=False):
     buses: frozenset[int] = frozenset()
 
 
-class Unit(Struct, frozen=True, eq=False):
+class Drhd(Struct, frozen=True, eq=False):
     """One DRHD: what it names, or with `include_all` whatever of its segment no other unit names."""
 
     segment: int
@@ -46,12 +46,12 @@ class VtdIommu(Struct):
     tables the context entry has. Domain ids of its own that a small unit runs out of are not modelled."""
 
     core: Core
-    units: tuple[Unit, ...]
+    units: tuple[Drhd, ...]
     regions: tuple[Region, ...] = ()
-    contexts: dict[tuple[Unit, int], int] = field(default_factory=dict)
+    contexts: dict[tuple[Drhd, int], int] = field(default_factory=dict)
     relists: bool = False
 
-    def unit_of(self, record: Record) -> Unit | None:
+    def unit_of(self, record: Record) -> Drhd | None:
         """`acpi_find_matched_drhd_unit`: a VF is found by its PF, an extended function as function 0
         of its bus, and so is a VF of such a PF."""
         rid = record.physfn_rid if record.virtfn else record.rid
@@ -125,7 +125,7 @@ class VtdIommu(Struct):
                 return self._map_conventional(unit, record, domain, devfn)
         return -Errno.EINVAL
 
-    def _map_conventional(self, unit: Unit, record: Record, domain: int, devfn: int) -> int:
+    def _map_conventional(self, unit: Drhd, record: Record, domain: int, devfn: int) -> int:
         """What is behind a conventional bridge comes with the bridge's requester id, or with that of
         function 0 on its secondary bus."""
         before = self._set(unit, record.bus, devfn, domain)
@@ -165,7 +165,7 @@ class VtdIommu(Struct):
                 return 0
         return -Errno.EINVAL
 
-    def _unmap_bridge(self, unit: Unit, record: Record, devfn: int) -> None:
+    def _unmap_bridge(self, unit: Drhd, record: Record, devfn: int) -> None:
         reached = upstream_bridge(self.core.records, record.segment, record.bus, devfn)
         if reached is None:
             owner = None if record.owner is None else self.core.domain(record.owner)
@@ -177,7 +177,7 @@ class VtdIommu(Struct):
             if self._is_pcie_to_pci(record.segment, bus, slot):
                 self.contexts.pop((unit, secondary << 8), None)
 
-    def _set(self, unit: Unit, bus: int, devfn: int, domain: int) -> int | None:
+    def _set(self, unit: Drhd, bus: int, devfn: int, domain: int) -> int | None:
         """Write a context entry: the domain that had it, None for none."""
         key = (unit, bus << 8 | devfn)
         before = self.contexts.get(key)
@@ -199,12 +199,12 @@ class VtdIommu(Struct):
         )
 
 
-def units_of(core: Core, dmar: Dmar) -> tuple[tuple[Unit, ...], tuple[Region, ...]]:
+def units_of(core: Core, dmar: Dmar) -> tuple[tuple[Drhd, ...], tuple[Region, ...]]:
     """`acpi_dmar_init`: the units as they are searched, the last registered first and one that includes
     all last; and the reserved regions, without those of which no device is there."""
-    units: list[Unit] = []
+    units: list[Drhd] = []
     for drhd in dmar.drhds:
-        unit = Unit(drhd.segment, _scope(core, drhd.segment, drhd.scopes), drhd.include_all)
+        unit = Drhd(drhd.segment, _scope(core, drhd.segment, drhd.scopes), drhd.include_all)
         units.insert(len(units) if drhd.include_all else 0, unit)
     regions: list[Region] = []
     for rmrr in dmar.rmrrs:
@@ -244,10 +244,10 @@ def _below(core: Core, segment: int, bus: int, devfn: int) -> range:
     return range(secondary, core.access.read(segment, bus, devfn, 0x1A, 1) + 1)
 
 
-def assumed_units(core: Core) -> tuple[Unit, ...]:
+def assumed_units(core: Core) -> tuple[Drhd, ...]:
     """Where no DMAR is known: one unit a segment, as QEMU writes it for q35. It names every function of
     bus 0, and that of segment 0 the I/O APIC, which devices that are looked up as its function share."""
-    return tuple(Unit(segment, _first_bus(core, segment)) for segment in core.records.segments)
+    return tuple(Drhd(segment, _first_bus(core, segment)) for segment in core.records.segments)
 
 
 def _first_bus(core: Core, segment: int) -> Scope:

@@ -12,7 +12,7 @@ from rootplex.capture.facts import Snapshot
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.jobs.qemu.boot import LOG, SECONDS, machine
 from rootplex.jobs.qemu.preparation import Preparation
-from rootplex.jobs.qemu.xen.console import Said, Talk, dom0_text, said
+from rootplex.jobs.qemu.xen.console import Talk, XenLog, dom0_text, xen_log
 from rootplex.jobs.qemu.xen.loading import (
     arm_arguments,
     chosen,
@@ -33,7 +33,7 @@ class XenBoot(Struct, frozen=True):
     """A boot that came to its end: what Xen said, and Dom0's snapshot (None: it did not come that far)."""
 
     hypervisor: Hypervisor
-    said: Said
+    log: XenLog
     snapshot: Snapshot | None
 
 
@@ -83,6 +83,6 @@ def run(
         argv = with_processor(argv) + x86_arguments(xen, kernel.image, image, xen_words(platform), words)
     talk = Talk()
     text = boot.run(argv, log=log, until=talk, seconds=seconds, progress=progress)
-    found, dom0 = said(text, talk), dom0_text(text)
+    found, dom0 = xen_log(text, talk), dom0_text(text)
     ended = initrd.MARK in dom0
     return XenBoot(hypervisor, found, parse_snapshot(dom0, str(log)) if ended else None)

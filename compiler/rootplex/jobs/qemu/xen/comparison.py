@@ -14,7 +14,7 @@ from rootplex.jobs.qemu.comparison import Line, State, What, compare
 from rootplex.jobs.qemu.preparation import Preparation, under_xen
 from rootplex.jobs.qemu.seen import booted, simulated
 from rootplex.jobs.qemu.xen.boot import XenBoot
-from rootplex.jobs.qemu.xen.console import REFUSED, Area, Said
+from rootplex.jobs.qemu.xen.console import REFUSED, Area, XenLog
 from rootplex.known.xen import VERSIONS, profile_of
 from rootplex.model.numbers import Sbdf
 from rootplex.simulator.boots.outcome import Outcome
@@ -47,33 +47,33 @@ class XenComparison(Struct, frozen=True):
 
 def comparison(preparation: Preparation, found: XenBoot) -> XenComparison:
     """What Xen said and Dom0 saw beside what the simulation of their profiles expects."""
-    said = found.said
-    profile = _profile(preparation, said)
-    translates = said.iommu if preparation.platform.arch == "arm64" else bool(preparation.platform.iommus)
+    log = found.log
+    profile = _profile(preparation, log)
+    translates = log.iommu if preparation.platform.arch == "arm64" else bool(preparation.platform.iommus)
     outcome = under_xen(preparation, profile, iommu=translates and preparation.platform.xen.iommu)
     xen = outcome.xen
     assert xen is not None
-    lines = [_line("Xen", "Xen", _outcome(xen), _ending(said)), *_translation(preparation, said)]
-    if said.panic is None:
+    lines = [_line("Xen", "Xen", _outcome(xen), _ending(log)), *_translation(preparation, log)]
+    if log.panic is None:
         knows_pci = VERSIONS[profile].arm_pci or preparation.platform.arch == "x86_64"
-        lines += _areas(xen, said) if knows_pci else ()
-        lines += _reports(outcome, xen, said)
-        lines += _owners(xen, said.owners) if said.owners is not None else ()
+        lines += _areas(xen, log) if knows_pci else ()
+        lines += _reports(outcome, xen, log)
+        lines += _owners(xen, log.owners) if log.owners is not None else ()
     if found.snapshot is not None:
         seen, expected = booted(found.snapshot), simulated(outcome)
         compared = compare(expected, seen, preparation.own, real_bars=True)
         lines += [line for line in compared.lines if line.what not in _NO_GROUPS]
-    elif said.panic is None:
+    elif log.panic is None:
         lines.append(Line("Xen", "Dom0", "booted", "went down before it was done", "differs"))
     words = ("host bridge", "function", "area", "report", "owner")
     return XenComparison(profile, tuple(lines), {word: sum(x.what == word for x in lines) for word in words})
 
 
-def _profile(preparation: Preparation, said: Said) -> str:
+def _profile(preparation: Preparation, log: XenLog) -> str:
     """The profile of the Xen that booted; the description's where nobody has read that version. A build for
     Arm that has no PCI is as the ones that never had."""
-    found = profile_of(said.release) or preparation.platform.xen.version
-    if preparation.platform.arch == "x86_64" or said.owners is not None or said.panic is not None:
+    found = profile_of(log.release) or preparation.platform.xen.version
+    if preparation.platform.arch == "x86_64" or log.owners is not None or log.panic is not None:
         return found
     without = [each.name for each in VERSIONS.values() if not each.arm_pci]
     return found if found in without else without[-1]
@@ -88,38 +88,38 @@ def _outcome(xen: Xen) -> str:
     return "booted" if xen.crash is None else f"went down: {xen.crash}"
 
 
-def _ending(said: Said) -> str:
-    return "booted" if said.panic is None else f"went down: {said.panic}"
+def _ending(log: XenLog) -> str:
+    return "booted" if log.panic is None else f"went down: {log.panic}"
 
 
-def _translation(preparation: Preparation, said: Said) -> Iterator[Line]:
+def _translation(preparation: Preparation, log: XenLog) -> Iterator[Line]:
     platform = preparation.platform
     wanted = platform.xen.iommu and bool(platform.iommus)
     words = {True: "translates", False: "does not translate"}
-    if said.panic is not None:
+    if log.panic is not None:
         return
-    if wanted and not said.iommu and platform.arch == "arm64":
+    if wanted and not log.iommu and platform.arch == "arm64":
         yield Line("Xen", "IOMMU", words[True], words[False], "not shown", NO_STAGE_2)
     else:
-        yield _line("Xen", "IOMMU", words[wanted], words[said.iommu])
+        yield _line("Xen", "IOMMU", words[wanted], words[log.iommu])
 
 
-def _areas(xen: Xen, said: Said) -> Iterator[Line]:
+def _areas(xen: Xen, log: XenLog) -> Iterator[Line]:
     """Configuration space, by its place in Xen's list: from the device tree, or from MCFG."""
     core = xen.core
     if core.x86:
         ours = [Area(x.base, x.segment, x.start, x.end, x.enabled) for x in core.windows.windows]
     else:
         ours = [Area(x.root.base, None, x.root.start, x.root.end) for x in core.routes.bridges]
-    for index in range(max(len(ours), len(said.areas))):
-        one, other = (each[index] if index < len(each) else None for each in (ours, said.areas))
+    for index in range(max(len(ours), len(log.areas))):
+        one, other = (each[index] if index < len(each) else None for each in (ours, log.areas))
         there = one or other
         assert there is not None
         where = f"{there.base:#x}" if there.segment is None else f"segment {there.segment:04x}"
         yield _line("area", where, *(None if each is None else str(each) for each in (one, other)))
 
 
-def _reports(outcome: Outcome, xen: Xen, said: Said) -> Iterator[Line]:
+def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
     """What Dom0 told Xen, and the answer; Linux says its refusals on its own log, on a console without the
     number. Some it makes by itself: an old call has no segment (drivers/xen/pci.c: xen_add_device)."""
     ours = {_area_of(call): _refused(call.result) for call in xen.calls if call.op == _AREA and call.result}
@@ -127,7 +127,7 @@ def _reports(outcome: Outcome, xen: Xen, said: Said) -> Iterator[Line]:
     for text in outcome.dom0.log:
         if found := REFUSED.search(text):
             ours[found[1]] = _refused(int(text.rpartition("(")[2].rstrip(")")))
-    theirs = dict.fromkeys(said.added, "taken") | dict.fromkeys(said.refused | said.areas_refused, "refused")
+    theirs = dict.fromkeys(log.added, "taken") | dict.fromkeys(log.refused | log.areas_refused, "refused")
     for subject in sorted({*ours, *theirs}):
         one, other = ours.get(subject), theirs.get(subject)
         same = (one or "").partition(",")[0] == (other or "")

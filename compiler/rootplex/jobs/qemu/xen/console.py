@@ -66,7 +66,7 @@ class Area(Struct, frozen=True, order=True):
         return f"{self.base:#x} for buses {self.first:02x}-{self.last:02x}{used}"
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class XenLog(Struct, frozen=True, kw_only=True):
     """What a Xen said of one boot.
 
     `release` is its own name (`4.17.5`), `iommu` whether it translates, `areas` the configuration space it
@@ -104,7 +104,7 @@ _OWNER = re.compile(rf"^{_SBDF} - (\S+)")
 _DIED = re.compile(r"Panic on CPU \d+:|Assertion '.*' failed|Xen BUG at|FATAL (?:TRAP|PAGE FAULT)")
 
 
-def said(text: str, talk: Talk) -> Said:
+def xen_log(text: str, talk: Talk) -> XenLog:
     """What a boot's console has of Xen; ToolError where it has nothing."""
     xen = _LINE.findall(text)
     lines = dom0_text(text).splitlines()
@@ -112,7 +112,7 @@ def said(text: str, talk: Talk) -> Said:
     if release is None:
         _nothing()
     listed = xen[_last(xen, _DEVICES) :] if talk.asked else []
-    return Said(
+    return XenLog(
         release=release,
         iommu=any(line.startswith("I/O virtualisation enabled") for line in xen),
         areas=(*_ecam(xen), *_mcfg(xen)),

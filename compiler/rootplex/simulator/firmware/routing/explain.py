@@ -11,7 +11,7 @@ from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.firmware import Firmware, Source
 from rootplex.simulator.firmware.routing.intx import IntxRouter
 from rootplex.simulator.firmware.routing.msi import MsiRouter
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxRoute, MsiRoute, Unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, IntxRoute, MsiRoute
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan
 
@@ -89,7 +89,7 @@ def _differences(ways: Iterable[Way]) -> Iterator[Difference]:
         yield Difference("interrupt line", *lines)
 
 
-End: TypeAlias = tuple[Unit | None, int | None]
+End: TypeAlias = tuple[FirmwareUnit | None, int | None]
 """Where an id ends: the unit and the id there."""
 
 
@@ -103,5 +103,5 @@ def _same(one: End, other: End) -> bool:
     return id == other_id and unit.kind == other_unit.kind and len(bases) < 2
 
 
-def _said(unit: Unit | None, id: int | None, reason: str | None) -> str:
+def _said(unit: FirmwareUnit | None, id: int | None, reason: str | None) -> str:
     return f"none: {reason}" if unit is None or id is None else f"{id:#x} at {unit.name}"

@@ -14,7 +14,7 @@ from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
-from rootplex.simulator.firmware.routing.routes import Unit, UnitKind
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, UnitKind
 from rootplex.simulator.function import Root
 
 Source: TypeAlias = Literal["dt", "acpi"]
@@ -41,15 +41,15 @@ class DtFacts(Struct, frozen=True, dict=True):
         found = self._controllers.get(path)
         return None if found is None or found.unreachable is None else found.unreachable.text
 
-    def unit(self, path: str) -> Unit:
+    def unit(self, path: str) -> FirmwareUnit:
         """An IOMMU or MSI controller by its node path."""
         found = self._controllers.get(path)
         if found is None:
             node = self.firmware.tree.by_path[path]
             other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
-            return Unit(other, path, None, self.firmware.tree.place(node))
+            return FirmwareUnit(other, path, None, self.firmware.tree.place(node))
         kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
-        return Unit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
+        return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
 
     @cached_property
     def _by_path(self) -> dict[str, DtHostBridge]:

@@ -10,7 +10,7 @@ from rootplex.readers.acpi.iort_facts import IdResult, Iort
 from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.simulator.firmware.routing.firmware import DtFacts
-from rootplex.simulator.firmware.routing.routes import Step, Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
 from rootplex.source.place import Place
 
 
@@ -18,7 +18,7 @@ class Lookup(Struct, frozen=True):
     """Where an id ends: `unit` and `id`, or the `reason`; `refused` tells that the map itself is at
     fault, not that it leaves the id out. `place` decided it."""
 
-    unit: Unit | None
+    unit: FirmwareUnit | None
     id: int | None
     steps: tuple[Step, ...]
     reason: str | None
@@ -56,7 +56,7 @@ def iort_lookup(iort: Iort, segment: int, rid: int, wanted: Sequence[int]) -> tu
     steps = tuple(
         Step(
             f"IORT mapping {step.mapping.index} of the node at {step.node:#x}"
-            + (" (its last id, taken since no range starts there)" if step.seam else ""),
+            + (" (its last id, taken since no range starts there)" if step.provisional else ""),
             step.id_in,
             step.id_out,
             step.mapping.place,

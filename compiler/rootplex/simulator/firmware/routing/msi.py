@@ -9,7 +9,7 @@ from rootplex.readers.hostbridge import PhandleRef
 from rootplex.simulator.firmware.routing.aliases import requester_id
 from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.firmware.routing.routes import MsiRoute, Step, Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute, Step
 from rootplex.simulator.function import Function, Root, Scan
 
 LOCAL_APIC = "lapic"
@@ -49,7 +49,7 @@ def _local_apic(root: Root, rid: int) -> Lookup:
     """x86 needs no described controller: a message is a write to the local APICs, which every CPU
     has (Intel SDM 3 §11.11); whose it is no table says."""
     place = root.places["node"]
-    unit = Unit("lapic", LOCAL_APIC, None, place)
+    unit = FirmwareUnit("lapic", LOCAL_APIC, None, place)
     return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
 
 
@@ -113,15 +113,15 @@ def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
                 return Lookup(None, None, found.steps, reason, result.node.place)
             if madt is None or its is not None:
                 base, place = (None, result.node.place) if its is None else (its.base, its.place)
-                unit = Unit("its", f"ITS {ids[0]}", base, place)
+                unit = FirmwareUnit("its", f"ITS {ids[0]}", base, place)
                 return Lookup(unit, found.id, found.steps, None, found.place)
     if madt is not None and _has_frames_alone(madt):
         frame = madt.msi_frames[0]
-        unit = Unit("v2m", f"GICv2m frame {frame.id}", frame.base, frame.place)
+        unit = FirmwareUnit("v2m", f"GICv2m frame {frame.id}", frame.base, frame.place)
         return Lookup(unit, rid, (Step("MADT: GIC MSI frame", rid, rid, frame.place),), None, frame.place)
     if iort is None and madt is not None and madt.ioapics:
         place = madt.table.place(36, 4)
-        unit = Unit("lapic", LOCAL_APIC, madt.local_apic, place)
+        unit = FirmwareUnit("lapic", LOCAL_APIC, madt.local_apic, place)
         return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
     return found
 

@@ -18,7 +18,7 @@ UnitKind: TypeAlias = Literal["smmu-v3", "smmu-v2", "vt-d", "iommu", "its", "v2m
 """What translates or takes messages; `iommu` and `msi` are those of no kind known here."""
 
 
-class Unit(Struct, frozen=True):
+class FirmwareUnit(Struct, frozen=True):
     """An IOMMU or MSI controller. `name` is its DT node path or what ACPI calls it; `base` its
     first register address where known, by which one unit is recognised in both firmwares."""
 
@@ -46,7 +46,7 @@ class StreamRoute(Struct, frozen=True):
     function: Function
     owner: Function
     rid: int
-    unit: Unit | None
+    unit: FirmwareUnit | None
     id: int | None
     steps: tuple[Step, ...]
     reason: str | None
@@ -60,7 +60,7 @@ class DeviceStreams(Struct, frozen=True):
 
     function: Function
     routes: tuple[StreamRoute, ...]
-    unit: Unit | None
+    unit: FirmwareUnit | None
     reason: str | None
     place: Place | None
 
@@ -76,7 +76,7 @@ class MsiRoute(Struct, frozen=True):
 
     function: Function
     rid: int
-    controller: Unit | None
+    controller: FirmwareUnit | None
     id: int
     steps: tuple[Step, ...]
     reason: str | None

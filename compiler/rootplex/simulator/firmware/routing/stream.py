@@ -8,10 +8,10 @@ from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
+from rootplex.simulator.firmware.routing.dmar_units import DmarUnits, registered, vtd_unit
 from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
-from rootplex.simulator.firmware.routing.scopes import DmarScopes, registered, vtd_unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.function import Function, Root, Scan
 
 NO_FIRMWARE = "there is no such firmware"
@@ -64,7 +64,7 @@ class StreamRouter:
         return self._found[key]
 
 
-def identity_streams(unit: Unit) -> Callable[[Function], DeviceStreams]:
+def identity_streams(unit: FirmwareUnit) -> Callable[[Function], DeviceStreams]:
     """Streams where one unit takes every requester id as it is and no table says so: AMD's IOMMU
     without its IVRS."""
 
@@ -90,7 +90,7 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     if acpi is None:
         return _nowhere
     if acpi.dmar is not None:
-        return DmarScopes(acpi.dmar, scan.functions).lookup
+        return DmarUnits(acpi.dmar, scan.functions).lookup
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 
 
@@ -99,10 +99,10 @@ DRIVERS: tuple[UnitKind, ...] = ("smmu-v2", "smmu-v3")
 """IOMMU drivers in link order (`drivers/iommu/arm/Makefile`); others come behind them."""
 
 
-def _units(firmware: Firmware, source: Source) -> tuple[Unit, ...]:
+def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
     """Driver by driver, a driver's units as its devices were made: nodes in document order, IORT's in the
     table's."""
-    found: list[Unit] = []
+    found: list[FirmwareUnit] = []
     if source == "dt" and firmware.dt is not None:
         controllers = firmware.dt.firmware.platform.controllers
         found = [firmware.dt.unit(each.path) for each in controllers if each.kind in IOMMU_KINDS]
@@ -141,11 +141,11 @@ def _by_iort(facts: AcpiFacts, root: Root, segment: int, rid: int) -> Lookup:
     return Lookup(smmu_unit(result.node), found.id, found.steps, None, found.place)
 
 
-def smmu_unit(node: IortNode) -> Unit:
+def smmu_unit(node: IortNode) -> FirmwareUnit:
     """The unit that an IORT node of an SMMU stands for."""
     match node.data:
         case SmmuV3(base=base):
-            return Unit("smmu-v3", f"SMMUv3 at {base:#x}", base, node.place)
+            return FirmwareUnit("smmu-v3", f"SMMUv3 at {base:#x}", base, node.place)
         case Smmu(base=base):
-            return Unit("smmu-v2", f"SMMU at {base:#x}", base, node.place)
-    return Unit("iommu", f"IORT node at {node.offset:#x}", None, node.place)
+            return FirmwareUnit("smmu-v2", f"SMMU at {base:#x}", base, node.place)
+    return FirmwareUnit("iommu", f"IORT node at {node.offset:#x}", None, node.place)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, Unit
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason, ReasonKind
 
@@ -32,27 +32,27 @@ class Refusal(Struct, frozen=True, eq=False):
     up with it."""
 
     function: Function
-    unit: Unit
+    unit: FirmwareUnit
     errno: int
     text: str
     stream: int | None = None
     other: Function | None = None
-    other_unit: Unit | None = None
+    other_unit: FirmwareUnit | None = None
     unit_lost: bool = False
 
 
-class Admission(Struct, frozen=True, eq=False):
-    """`taken`: the functions that have an IOMMU, each with the stream-map entries by which its driver merges
-    (SMMUv2; else none). `left`: the others, each with the reason why. `units`: the IOMMU of each function
+class IommuProbe(Struct, frozen=True, eq=False):
+    """`probed`: the functions that have an IOMMU, each with the stream-map entries by which its driver merges
+    (SMMUv2; else none). `unprobed`: the others, each with the reason why. `units`: the IOMMU of each function
     that has one. `refusals`: what drivers could not take."""
 
-    taken: dict[Function, tuple[StreamKey, ...]]
-    left: tuple[Reason, ...] = ()
-    units: Mapping[Function, Unit] = field(default_factory=dict)
+    probed: dict[Function, tuple[StreamKey, ...]]
+    unprobed: tuple[Reason, ...] = ()
+    units: Mapping[Function, FirmwareUnit] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
 
     @classmethod
-    def all_of(cls, functions: Iterable[Function]) -> Admission:
+    def all_of(cls, functions: Iterable[Function]) -> IommuProbe:
         """Every function has an IOMMU, and none shares a stream."""
         return cls(dict.fromkeys(functions, ()))
 
@@ -68,7 +68,7 @@ class Admission(Struct, frozen=True, eq=False):
         return Refusal(function, own, EINVAL, text, other=first, other_unit=other)
 
 
-def admit(
+def probe_functions(
     order: Iterable[Function],
     streams: Callable[[Function], DeviceStreams],
     stream_bits: Callable[[Function], int] | None = None,
@@ -76,7 +76,7 @@ def admit(
     whole_units: bool = False,
     asynchronous: Collection[Function] = (),
     lost: Sequence[Refusal] = (),
-) -> Admission:
+) -> IommuProbe:
     """What happens when functions come to their IOMMUs in this order. `stream_bits`: how many bits
     of StreamID the SMMU of a function has (None: enough). `whole_units`: they come as the IOMMU registers.
     `asynchronous`: functions that come in no certain order. `lost`: units given up for another reason.
@@ -91,7 +91,7 @@ def admit(
     here.undetermined = _contested(here.asynchronous, streams)
     for function in order:
         here.take(function)
-    return here.admission(order)
+    return here.outcome(order)
 
 
 def _contested(
@@ -106,7 +106,7 @@ def _contested(
     return {key for key, count in users.items() if count > 1}
 
 
-def _keys(device: DeviceStreams, unit: Unit) -> tuple[StreamKey, ...]:
+def _keys(device: DeviceStreams, unit: FirmwareUnit) -> tuple[StreamKey, ...]:
     return tuple((unit.name, route.id) for route in device.routes if route.id is not None)
 
 
@@ -124,9 +124,9 @@ class _Arrivals:
         self._bits = stream_bits
         self._whole_units = whole_units
         self._lost = lost
-        self._taken: dict[Function, tuple[StreamKey, ...]] = {}
-        self._units: dict[Function, Unit] = {}
-        self._left: dict[Function, Reason] = {}
+        self._probed: dict[Function, tuple[StreamKey, ...]] = {}
+        self._units: dict[Function, FirmwareUnit] = {}
+        self._unprobed: dict[Function, Reason] = {}
         self._owners: dict[StreamKey, Function] = {}
         self._refusals: list[Refusal] = []
         self.asynchronous: frozenset[Function] = frozenset()
@@ -142,9 +142,9 @@ class _Arrivals:
         keys = _keys(device, unit)
         if unit.kind == "smmu-v3" and not self._insert(function, unit, keys):
             return
-        self._taken[function] = keys if unit.kind == "smmu-v2" else ()
+        self._probed[function] = keys if unit.kind == "smmu-v2" else ()
 
-    def _insert(self, function: Function, unit: Unit, keys: tuple[StreamKey, ...]) -> bool:
+    def _insert(self, function: Function, unit: FirmwareUnit, keys: tuple[StreamKey, ...]) -> bool:
         """Put the StreamIDs of a function into the unit's tree; False where that fails."""
         contested = self.undetermined.intersection(keys) if function in self.asynchronous else ()
         clash = next((key for key in keys if self._owners.get(key, function) is not function), None)
@@ -180,14 +180,14 @@ class _Arrivals:
         return True
 
     def _leave(self, function: Function, text: str, kind: ReasonKind) -> None:
-        self._left[function] = Reason(function, f"{function.sbdf} {text}", kind)
+        self._unprobed[function] = Reason(function, f"{function.sbdf} {text}", kind)
 
-    def admission(self, order: Iterable[Function]) -> Admission:
+    def outcome(self, order: Iterable[Function]) -> IommuProbe:
         """The end, once it is known which units were given up."""
         for function, unit in self._units.items():
             refusal = self._lost.get(unit.name)
-            if refusal is not None and self._taken.pop(function, None) is not None:
+            if refusal is not None and self._probed.pop(function, None) is not None:
                 text = f"has no IOMMU: {unit.name} is given up ({refusal.errno}), since {refusal.text}"
                 self._leave(function, text, "unit-lost")
-        left = tuple(self._left[function] for function in order if function in self._left)
-        return Admission(self._taken, left, self._units, tuple(self._refusals))
+        unprobed = tuple(self._unprobed[function] for function in order if function in self._unprobed)
+        return IommuProbe(self._probed, unprobed, self._units, tuple(self._refusals))

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import DOWNSTREAM, PCIE_TO_PCI, ROOT_PORT, UPSTREAM, Bus, Function
 from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
-from rootplex.simulator.groups.admission import Admission, Refusal
-from rootplex.simulator.groups.assembly import Assembly
+from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.iommu_probe import IommuProbe, Refusal
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
 from rootplex.simulator.groups.reason import Reason
 
 
-def jgg_groups(discovery: Sequence[Function], admission: Admission | None = None) -> Grouping:
+def top_down_groups(discovery: Sequence[Function], probe: IommuProbe | None = None) -> Grouping:
     """The groups of functions given in discovery order (bridges before what is below them).
     `admission`: who has an IOMMU (None: everyone); what is below a bridge without is deferred."""
-    admission = admission or Admission.all_of(discovery)
-    pass_ = _Pass(discovery, admission)
+    probe = probe or IommuProbe.all_of(discovery)
+    pass_ = _Pass(discovery, probe)
     for bus, functions in _by_bus(discovery).items():
         pass_.take(bus, functions)
     return pass_.finish(discovery)
@@ -45,11 +45,11 @@ def _physical(bus: Bus) -> Bus:
 class _Pass:
     """One run over the buses."""
 
-    def __init__(self, functions: Sequence[Function], admission: Admission) -> None:
+    def __init__(self, functions: Sequence[Function], probe: IommuProbe) -> None:
         self._acs = Acs()
         self._near = Neighbours(functions)
-        self._admission = admission
-        self._made = Assembly()
+        self._probe = probe
+        self._made = GroupBuilder()
         self._shared: set[int] = set()
         self._deferred: list[Reason] = []
         self._refusals: list[Refusal] = []
@@ -60,7 +60,7 @@ class _Pass:
         """Give the functions of one bus their groups."""
         physical = _physical(bus)
         bridge = physical.bridge
-        taken = [function for function in functions if function in self._admission.taken]
+        taken = [function for function in functions if function in self._probe.probed]
         if bridge is not None and bridge not in self._made.number:
             for function in taken:
                 text = f"{function.sbdf} is never grouped: {bridge.sbdf} above it has no group"
@@ -77,7 +77,7 @@ class _Pass:
 
     def _put(self, function: Function, group: int) -> None:
         first = self._made.first(group)
-        crossing = None if first is None else self._admission.crossing(function, first)
+        crossing = None if first is None else self._probe.crossing(function, first)
         if crossing is None:
             self._made.put(function, group)
         else:
@@ -87,8 +87,8 @@ class _Pass:
     def finish(self, discovery: Sequence[Function]) -> Grouping:
         for group, function in self._made.singles():
             self._made.because(group, [alone_reason(function, self._acs)])
-        ungrouped = (*self._admission.left, *self._deferred)
-        refusals = (*self._admission.refusals, *self._refusals)
+        ungrouped = (*self._probe.unprobed, *self._deferred)
+        refusals = (*self._probe.refusals, *self._refusals)
         return self._made.grouping("jgg-v3", discovery, ungrouped, refusals=refusals)
 
     def _bus_group(self, bus: Bus, bridge: Function) -> int | None:
@@ -148,7 +148,7 @@ class _Pass:
                     if other in left:
                         del left[other]
                         component.append(other)
-                    if other in self._admission.taken:
+                    if other in self._probe.probed:
                         reasons[reason] = None
             group = self._made.new()
             for member in component:

@@ -33,7 +33,7 @@ from rootplex.source.rules import KERNEL_SAW_OTHERWISE
 _SHOWN = 6
 
 
-class Rehearsal(Struct, frozen=True):
+class SimulatedSnapshot(Struct, frozen=True):
     """What came of it. Where nothing could be simulated a finding says why, and there is no machine; else the
     facts have the outcome."""
 
@@ -42,7 +42,9 @@ class Rehearsal(Struct, frozen=True):
     facts: Facts | None = None
 
 
-def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[Finding, ...]) -> Rehearsal:
+def simulate_snapshot(
+    snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[Finding, ...]
+) -> SimulatedSnapshot:
     """Simulate the snapshot's machine and compare; `found` is what its bytes have shown."""
     platform = _platform(imported)
     place = FilePlace(snapshot.file)
@@ -70,7 +72,7 @@ def rehearse(snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[
     ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
     if outcome.dom0.died is None:
         found += tuple(_compared(snapshot, ran))
-    return Rehearsal(found, machine_of(platform, named, outcome), named)
+    return SimulatedSnapshot(found, machine_of(platform, named, outcome), named)
 
 
 def kernel_of(release: str) -> str:
@@ -83,8 +85,8 @@ def _platform(imported: Imported) -> Platform | None:
     return None if any(each.level is Level.ERROR for each in description.findings) else description.platform
 
 
-def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> Rehearsal:
-    return Rehearsal((*found, KERNEL_SAW_OTHERWISE.finding(place, why, level=Level.NOTE)), None)
+def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> SimulatedSnapshot:
+    return SimulatedSnapshot((*found, KERNEL_SAW_OTHERWISE.finding(place, why, level=Level.NOTE)), None)
 
 
 class Ran(Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
 from rootplex.simulator.firmware.routing.lookup import Lookup
-from rootplex.simulator.firmware.routing.routes import Step, Unit
+from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
 from rootplex.simulator.function import Function
 
 
@@ -20,7 +20,7 @@ class _Claim(Struct, frozen=True):
     scope: DeviceScope | None
 
 
-class DmarScopes:
+class DmarUnits:
     """Which VT-d unit a function is under (Linux `dmar_find_matched_drhd_unit`): the first that
     names it or a bridge above it; else the one that takes all the rest of its segment. A VF goes
     by its PF. The stream is the requester id."""
@@ -75,9 +75,9 @@ def registered(dmar: Dmar) -> list[Drhd]:
     return [*reversed(named), *(drhd for drhd in dmar.drhds if drhd.include_all)]
 
 
-def vtd_unit(drhd: Drhd) -> Unit:
+def vtd_unit(drhd: Drhd) -> FirmwareUnit:
     """The unit that a DRHD stands for."""
-    return Unit("vt-d", f"VT-d unit at {drhd.base:#x}", drhd.base, drhd.place)
+    return FirmwareUnit("vt-d", f"VT-d unit at {drhd.base:#x}", drhd.base, drhd.place)
 
 
 def _registers_taken(dmar: Dmar) -> Drhd | None:

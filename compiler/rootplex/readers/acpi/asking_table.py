@@ -60,7 +60,7 @@ _ARGUMENTS = {
 }
 
 
-class Questions(Struct, frozen=True):
+class AskingTable(Struct, frozen=True):
     """The table that asks, and which method each of its objects calls."""
 
     table: Table
@@ -75,7 +75,7 @@ class Questions(Struct, frozen=True):
         }
 
 
-def ask(devices: Sequence[str], tables: Sequence[Table] = ()) -> Questions:
+def asking_table(devices: Sequence[str], tables: Sequence[Table] = ()) -> AskingTable:
     """Ask these devices (paths from the root), which `tables` define, for their `_STA`, `_OSC` and
     `_DSM`. A device or method that does not exist gives an evaluation that failed; a text that is no path, or
     one of more than 30 names, is left out."""
@@ -94,4 +94,4 @@ def ask(devices: Sequence[str], tables: Sequence[Table] = ()) -> Questions:
     body = _packaged(b"\x5b\x82", b"\\" + room.encode() + body)
     length = HEADER_SIZE + len(body)
     data = struct.pack("<4sIBB6s8sI4sI", b"SSDT", length, 2, 0, b"RPX", b"ASK", 1, b"RPX", 1) + body
-    return Questions(read_table(data, "questions"), objects)
+    return AskingTable(read_table(data, "questions"), objects)

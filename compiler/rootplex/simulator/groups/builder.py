@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.admission import Refusal
 from rootplex.simulator.groups.grouping import Group, Grouping
+from rootplex.simulator.groups.iommu_probe import Refusal
 from rootplex.simulator.groups.reason import Reason
 
 
-class Assembly:
+class GroupBuilder:
     """Groups by number, in the order in which they are made."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from tests.acpica import compiled
 
 from rootplex.readers.acpi import acpiexec
 from rootplex.readers.acpi.acpiexec import run_session
-from rootplex.readers.acpi.questions import ASKED, LIMIT, ask
+from rootplex.readers.acpi.asking_table import ASKED, LIMIT, asking_table
 from rootplex.tools.runner import run_until
 
 MACHINE = """
@@ -49,7 +49,7 @@ DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
 
 def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
     """The arguments as ACPI and the PCI Firmware specification have them, from another reader of AML."""
-    questions = ask(["\\_SB.PC00"])
+    questions = asking_table(["\\_SB.PC00"])
     data = bytearray(questions.table.data)
     data[9] = -sum(data) & 0xFF
     (tmp_path / "q.aml").write_bytes(data)
@@ -65,7 +65,7 @@ def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
 
 def test_the_methods_get_their_arguments() -> None:
     machine = compiled(MACHINE)
-    questions = ask(["\\_SB.PC00", "\\_SB.DEEP.ER", "\\_SB.NONE"])
+    questions = asking_table(["\\_SB.PC00", "\\_SB.DEEP.ER", "\\_SB.NONE"])
     session = run_session([machine, questions.table], [f"All {ASKED}"])
     answers = questions.answers(session.evaluations)
     osc = bytes.fromhex("5b4ddb33f71f1c4096577441c03dd766")
@@ -80,11 +80,11 @@ def test_the_methods_get_their_arguments() -> None:
     "path", ["", "PC00", "\\", "\\_SB.pc00", "\\_SB..PC00", "\\_SB.PC00X", "\\_SB.PC00\nquit"]
 )
 def test_a_text_that_is_no_path_is_left_out(path: str) -> None:
-    assert not ask([path]).objects
+    assert not asking_table([path]).objects
 
 
 def test_a_path_longer_than_its_encoding_is_left_out() -> None:
-    assert not ask(["\\_SB" + ".DEEP" * 300]).objects
+    assert not asking_table(["\\_SB" + ".DEEP" * 300]).objects
 
 
 def test_many_bridges_are_asked_in_one_table() -> None:
@@ -95,7 +95,7 @@ def test_many_bridges_are_asked_in_one_table() -> None:
         for number, name in enumerate(names)
     )
     machine = compiled(f'DefinitionBlock ("", "SSDT", 2, "TEST", "MANY", 1) {{ {devices} }}')
-    questions = ask([f"\\_SB.{name}" for name in names])
+    questions = asking_table([f"\\_SB.{name}" for name in names])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert [answers[f"\\_SB.{name}._OSC"].value for name in names] == [
         number.to_bytes(2, "big") for number in range(300)
@@ -103,7 +103,7 @@ def test_many_bridges_are_asked_in_one_table() -> None:
 
 
 def test_most_questions_with_the_longest_paths_make_a_table() -> None:
-    questions = ask([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
+    questions = asking_table([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
     assert len(questions.objects) == 3 * LIMIT
     machine = compiled(MACHINE)
     session = run_session([machine, questions.table], [f"Find {ASKED}"])
@@ -115,7 +115,7 @@ def test_an_object_of_the_machine_named_as_ours_does_not_answer() -> None:
     own = f"Device (\\RPX0) {{ Name (_ADR, 0) {ours} }}"
     text = MACHINE.replace("Device (\\_SB.DEEP)", f"{own} Device (\\_SB.DEEP)")
     machine = compiled(text)
-    questions = ask(["\\_SB.DEEP.ER"], [machine])
+    questions = asking_table(["\\_SB.DEEP.ER"], [machine])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert answers["\\_SB.DEEP.ER._OSC"].value == b"\7"
 
@@ -131,7 +131,7 @@ def test_a_machine_of_32_bit_integers_keeps_them() -> None:
         }
     }"""
     machine = compiled(text)
-    questions = ask(["\\_SB.PC00"], [machine])
+    questions = asking_table(["\\_SB.PC00"], [machine])
     answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
     assert answers["\\_SB.PC00._DSM"].value == 0
 
@@ -142,7 +142,9 @@ def test_words_that_a_method_prints_end_no_session() -> None:
     device = f"Device (\\_SB.PC00) {{ Name (_ADR, 0) {methods} }}"
     text = f'DefinitionBlock ("", "DSDT", 2, "TEST", "TALK", 1) {{ {device} }}'
     machine = compiled(text)
-    session = run_session([machine, ask(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"])
+    session = run_session(
+        [machine, asking_table(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"]
+    )
     assert session.evaluations["\\_SB.PC00._STA"].value == 0xF
     assert session.found == {"\\_SB.PC00._OSC"}
 

@@ -10,14 +10,14 @@ import pytest
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, StreamRoute, Unit, UnitKind
+from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.function import PCIE_TO_PCI, Function
-from rootplex.simulator.groups.admission import admit
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.jgg import jgg_groups
+from rootplex.simulator.groups.iommu_probe import probe_functions
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import bind_order, timing
+from rootplex.simulator.groups.top_down import top_down_groups
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.place import FilePlace
@@ -33,7 +33,7 @@ class Streams:
     ids: Mapping[int, int | None] = field(default_factory=dict)
 
     def __call__(self, function: Function) -> DeviceStreams:
-        unit = Unit(self.kind, "/iommu", 0x9050000, HERE)
+        unit = FirmwareUnit(self.kind, "/iommu", 0x9050000, HERE)
         routes = []
         for owner, rid in dma_aliases(function):
             id = self.ids.get(rid, rid)
@@ -52,15 +52,15 @@ class Scanned:
 
 
 def grouped(tree: PciTree, streams: Streams) -> set[frozenset[str]]:
-    return pages(linux_groups(tree.functions, admit(tree.functions, streams)))
+    return pages(linux_groups(tree.functions, probe_functions(tree.functions, streams)))
 
 
 def test_smmu_v3_takes_one_function_behind_a_pcie_to_pci_bridge() -> None:
     """Seen in boots: both carry the bridge's alias, the second is refused."""
     tree = PciTree()
     pci_bridge(tree)
-    admission = admit(tree.functions, Streams("smmu-v3"))
-    grouping = linux_groups(tree.functions, admission)
+    probe = probe_functions(tree.functions, Streams("smmu-v3"))
+    grouping = linux_groups(tree.functions, probe)
     assert partition("{RP} {BR,P1}") == pages(grouping)
     (refused,) = grouping.ungrouped
     assert (tree["P2"], "refused") == (refused.function, refused.kind)
@@ -94,9 +94,9 @@ def test_smmu_v3_refuses_a_stream_beyond_its_table() -> None:
     tree = PciTree()
     one, other = tree.add("A", tree.root, 1), tree.add("B", tree.root, 2)
     streams = Streams("smmu-v3", {one.rid: 0xFFFF, other.rid: 0x10000})
-    admission = admit(tree.functions, streams, lambda function: 16)
-    assert [one] == list(admission.taken)
-    assert ["refused"] == [reason.kind for reason in admission.left]
+    probe = probe_functions(tree.functions, streams, lambda function: 16)
+    assert [one] == list(probe.probed)
+    assert ["refused"] == [reason.kind for reason in probe.unprobed]
 
 
 def test_smmu_v2_merges_functions_that_share_a_stream_map_entry() -> None:
@@ -115,7 +115,7 @@ def test_smmu_v2_refuses_a_device_between_two_groups() -> None:
     one, other = tree.add("A", tree.root, 1), tree.add("B", tree.root, 2)
     both = tree.add("C", tree.root, 3, aliases=(0x40,))
     streams = Streams("smmu-v2", {one.rid: 1, other.rid: 2, both.rid: 1, 0x40: 2})
-    grouping = linux_groups(tree.functions, admit(tree.functions, streams))
+    grouping = linux_groups(tree.functions, probe_functions(tree.functions, streams))
     assert partition("{A} {B}") == pages(grouping)
     assert [(tree["C"], "refused")] == [(r.function, r.kind) for r in grouping.ungrouped]
 
@@ -124,7 +124,9 @@ def test_a_function_without_a_mapping_has_no_group() -> None:
     tree = PciTree()
     one = tree.add("A", tree.root, 1)
     tree.add("B", tree.root, 2)
-    grouping = linux_groups(tree.functions, admit(tree.functions, Streams("smmu-v3", {one.rid: None})))
+    grouping = linux_groups(
+        tree.functions, probe_functions(tree.functions, Streams("smmu-v3", {one.rid: None}))
+    )
     assert partition("{B}") == pages(grouping)
     assert [("no-iommu", tree["A"])] == [(r.kind, r.function) for r in grouping.ungrouped]
     assert grouping.of(tree["A"]) is None
@@ -136,8 +138,8 @@ def test_a_failing_port_without_a_group_splits_what_is_below_it() -> None:
     below = tree.bridge("RP", tree.root, 1)
     tree.add("A", below, 0)
     tree.add("B", below, 1)
-    admission = admit(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None}))
-    grouping = linux_groups(tree.functions, admission)
+    probe = probe_functions(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None}))
+    grouping = linux_groups(tree.functions, probe)
     assert partition("{A} {B}") == pages(grouping)
     assert [("order", tree["RP"])] == [(r.kind, r.function) for r in grouping.hazards]
     assert all("order" in {r.kind for r in group.reasons} for group in grouping.groups)
@@ -156,7 +158,9 @@ def test_the_proposed_algorithm_defers_below_a_bridge_without_a_group() -> None:
     tree = PciTree()
     below = tree.bridge("RP", tree.root, 1)
     tree.add("A", below, 0)
-    grouping = jgg_groups(tree.functions, admit(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None})))
+    grouping = top_down_groups(
+        tree.functions, probe_functions(tree.functions, Streams("smmu-v3", {tree["RP"].rid: None}))
+    )
     assert [] == list(grouping.groups)
     assert {"no-iommu", "deferred"} == {r.kind for r in grouping.ungrouped}
 
@@ -235,7 +239,7 @@ def test_disks_come_first_then_bridges_then_the_others_by_address() -> None:
 class ByBus:
     """Requester ids to units by bus number; every id is itself."""
 
-    units: Mapping[int, Unit]
+    units: Mapping[int, FirmwareUnit]
 
     def __call__(self, function: Function) -> DeviceStreams:
         unit = self.units[function.bus.number]
@@ -246,7 +250,7 @@ class ByBus:
         return DeviceStreams(function, routes, unit, None, HERE)
 
 
-ONE, TWO = Unit("smmu-v3", "/smmu@1", 0x1000, HERE), Unit("smmu-v3", "/smmu@2", 0x2000, HERE)
+ONE, TWO = FirmwareUnit("smmu-v3", "/smmu@1", 0x1000, HERE), FirmwareUnit("smmu-v3", "/smmu@2", 0x2000, HERE)
 
 
 def two_ports() -> PciTree:
