@@ -96,8 +96,7 @@ class Board:
         dt, acpi = self.dt, self.acpi
         match changed.pop():
             case "ssdt.aml":
-                paths = [each.path for each in altered.bridges if each.path is not None]
-                read = read_acpi(artifacts_of(altered), paths)
+                read = read_acpi(artifacts_of(altered))
                 assert read is not None
                 acpi = read
             case "mcfg.aml":
@@ -140,7 +139,7 @@ def board(checkout: Path) -> Board:
     compiled = compile_platform(checked.platform, simulated_only=True)
     artifacts = artifacts_of(compiled)
     dt = read_dt(artifacts, MapCells.TARGET)
-    acpi = read_acpi(artifacts, [each.path for each in compiled.bridges if each.path is not None])
+    acpi = read_acpi(artifacts)
     assert dt is not None
     assert acpi is not None
     return Board(text, checked, compiled, dt, acpi)

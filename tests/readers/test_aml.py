@@ -24,12 +24,12 @@ Device (PCI{n})
 """
 
 
-def namespace(*bodies: str, more: str = "", bridges: list[str] | None = None) -> Namespace:
+def namespace(*bodies: str, more: str = "") -> Namespace:
     devices = "".join(BRIDGE.format(n=n, body=body) for n, body in enumerate(bodies))
     source = (
         f'DefinitionBlock ("", "SSDT", 2, "VENDOR", "BOARD", 1) {{ Scope (\\_SB) {{ {more} {devices} }} }}'
     )
-    return evaluate([compiled(source, "ssdt.aml")], bridges)
+    return evaluate([compiled(source, "ssdt.aml")])
 
 
 def bridge(body: str, more: str = "") -> AcpiHostBridge:
@@ -136,12 +136,7 @@ def test_bridges_in_namespace_order_by_either_id_and_wherever() -> None:
             Method (_OSC, 4) { Return (Arg3) } } }"""
     found = namespace("Name (_UID, 5)", "Name (_UID, 6)", more=more).bridges
     assert [b.path for b in found] == ["\\_SB.AAAA", "\\_SB.AAAA.BBBB", "\\_SB.PCI0", "\\_SB.PCI1"]
-    # BBBB was not to be guessed: its _OSC comes from a second session.
     assert [b.osc.state for b in found] == ["absent", "known", "absent", "absent"]
-
-
-def test_known_paths_need_one_session_and_give_the_same() -> None:
-    assert namespace(FULL, more=LINK, bridges=["\\_SB.PCI0"]).bridges == namespace(FULL, more=LINK).bridges
 
 
 def test_motherboard_resources_and_consumers() -> None:
@@ -181,10 +176,6 @@ def test_mutated_aml_gives_values_or_unreadable() -> None:
             data[random.randrange(36, len(data))] = random.randrange(256)
         with suppress(Unreadable):
             evaluate([replace(table, data=bytes(data), checksum_ok=False)])
-
-
-def test_paths_that_are_none_are_passed_over() -> None:
-    assert namespace(FULL, more=LINK, bridges=["\\_SB.PCI0\nquit", ""]).bridges[0].preserve.known == 0
 
 
 def test_padded_paths() -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests.acpica import compiled
 
-from rootplex.readers.acpi import acpiexec
-from rootplex.readers.acpi.acpiexec import run_session
-from rootplex.readers.acpi.asking_table import ASKED, LIMIT, asking_table
-from rootplex.tools.runner import run_until
+from rootplex.readers.acpi.acpiexec import Evaluation, session
+from rootplex.readers.acpi.asking_table import ASKED, LIMIT, AskingTable, asking_table
+from rootplex.readers.acpi.header import Table
+from rootplex.source.finding import Unreadable
+from rootplex.tools.runner import Talk
 
 MACHINE = """
 DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
@@ -47,6 +47,12 @@ DefinitionBlock ("", "SSDT", 2, "TEST", "ASK", 1)
 """
 
 
+def asked(machine: Table, questions: AskingTable) -> dict[str, Evaluation]:
+    with session([machine]) as interpreter:
+        interpreter.load(questions.table)
+        return questions.answers(interpreter.answers(f"All {ASKED}").evaluations)
+
+
 def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
     """The arguments as ACPI and the PCI Firmware specification have them, from another reader of AML."""
     questions = asking_table(["\\_SB.PC00"])
@@ -66,8 +72,7 @@ def test_iasl_reads_the_questions_as_meant(tmp_path: Path) -> None:
 def test_the_methods_get_their_arguments() -> None:
     machine = compiled(MACHINE)
     questions = asking_table(["\\_SB.PC00", "\\_SB.DEEP.ER", "\\_SB.NONE"])
-    session = run_session([machine, questions.table], [f"All {ASKED}"])
-    answers = questions.answers(session.evaluations)
+    answers = asked(machine, questions)
     osc = bytes.fromhex("5b4ddb33f71f1c4096577441c03dd766")
     dsm = bytes.fromhex("d037c9e553357a4d9117ea4d19c3434d")
     assert answers["\\_SB.PC00._OSC"].value == osc + struct.pack("<2Q3I", 1, 3, 1, 0x19F, 0xBF)
@@ -96,7 +101,7 @@ def test_many_bridges_are_asked_in_one_table() -> None:
     )
     machine = compiled(f'DefinitionBlock ("", "SSDT", 2, "TEST", "MANY", 1) {{ {devices} }}')
     questions = asking_table([f"\\_SB.{name}" for name in names])
-    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    answers = asked(machine, questions)
     assert [answers[f"\\_SB.{name}._OSC"].value for name in names] == [
         number.to_bytes(2, "big") for number in range(300)
     ]
@@ -106,8 +111,9 @@ def test_most_questions_with_the_longest_paths_make_a_table() -> None:
     questions = asking_table([f"\\P{number:03X}" + ".DEEP" * 29 for number in range(LIMIT + 1)])
     assert len(questions.objects) == 3 * LIMIT
     machine = compiled(MACHINE)
-    session = run_session([machine, questions.table], [f"Find {ASKED}"])
-    assert len(session.found) == 3 * LIMIT
+    with session([machine]) as interpreter:
+        interpreter.load(questions.table)
+        assert len(interpreter.answers(f"Find {ASKED}").found) == 3 * LIMIT
 
 
 def test_an_object_of_the_machine_named_as_ours_does_not_answer() -> None:
@@ -116,7 +122,7 @@ def test_an_object_of_the_machine_named_as_ours_does_not_answer() -> None:
     text = MACHINE.replace("Device (\\_SB.DEEP)", f"{own} Device (\\_SB.DEEP)")
     machine = compiled(text)
     questions = asking_table(["\\_SB.DEEP.ER"], [machine])
-    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    answers = asked(machine, questions)
     assert answers["\\_SB.DEEP.ER._OSC"].value == b"\7"
 
 
@@ -132,7 +138,7 @@ def test_a_machine_of_32_bit_integers_keeps_them() -> None:
     }"""
     machine = compiled(text)
     questions = asking_table(["\\_SB.PC00"], [machine])
-    answers = questions.answers(run_session([machine, questions.table], [f"All {ASKED}"]).evaluations)
+    answers = asked(machine, questions)
     assert answers["\\_SB.PC00._DSM"].value == 0
 
 
@@ -142,11 +148,11 @@ def test_words_that_a_method_prints_end_no_session() -> None:
     device = f"Device (\\_SB.PC00) {{ Name (_ADR, 0) {methods} }}"
     text = f'DefinitionBlock ("", "DSDT", 2, "TEST", "TALK", 1) {{ {device} }}'
     machine = compiled(text)
-    session = run_session(
-        [machine, asking_table(["\\_SB.PC00"]).table], ["All _STA", f"All {ASKED}", "Find _OSC"]
-    )
-    assert session.evaluations["\\_SB.PC00._STA"].value == 0xF
-    assert session.found == {"\\_SB.PC00._OSC"}
+    with session([machine]) as interpreter:
+        interpreter.load(asking_table(["\\_SB.PC00"]).table)
+        told = interpreter.answers("All _STA", f"All {ASKED}", "Find _OSC")
+    assert told.evaluations["\\_SB.PC00._STA"].value == 0xF
+    assert told.found == {"\\_SB.PC00._OSC"}
 
 
 def test_strings_come_back_as_they_were_written() -> None:
@@ -154,8 +160,9 @@ def test_strings_come_back_as_they_were_written() -> None:
     asl = 'DefinitionBlock ("", "SSDT", 2, "TEST", "TEXT", 1) { Name (\\TEXT, "%s") }'
     written = r"\a\b\t\n\v\f\r\x1B\x01\x7F\"b\\x41\\n z"
     table = compiled(asl % written)
-    session = run_session([table], ["All TEXT"])
-    assert session.evaluations["\\TEXT"].value == '\a\b\t\n\v\f\r\x1b\x01\x7f"b\\x41\\n z'
+    with session([table]) as interpreter:
+        told = interpreter.answers("All TEXT")
+    assert told.evaluations["\\TEXT"].value == '\a\b\t\n\v\f\r\x1b\x01\x7f"b\\x41\\n z'
 
 
 def test_a_first_echo_that_another_thread_breaks_is_no_fault_of_the_tables(
@@ -163,12 +170,23 @@ def test_a_first_echo_that_another_thread_breaks_is_no_fault_of_the_tables(
 ) -> None:
     """acpiexec prompts before its second thread is ready: seen once in some thousand runs of 20250404."""
 
-    def broken(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seconds: float) -> str:
-        printed = run_until(mark, argv, cwd=cwd, stdin=stdin, seconds=seconds)
-        first = stdin.decode().split("\n")[0]
+    whole = Talk.say
+
+    def broken(talk: Talk, words: bytes, mark: bytes) -> str:
+        printed = whole(talk, words, mark)
+        first = words.decode().split("\n")[0]
         assert f"{first.upper()}: unknown command" in printed
         return printed.replace(first, f"{first[:5]}\n{first[5:]}", 1)
 
-    monkeypatch.setattr(acpiexec, "run_until", broken)
-    session = run_session([compiled(MACHINE)], ["All _HID"])
-    assert session.evaluations["\\_SB.PC00._HID"].value == 0x080AD041
+    monkeypatch.setattr(Talk, "say", broken)
+    with session([compiled(MACHINE)]) as interpreter:
+        assert interpreter.answers("All _HID").evaluations["\\_SB.PC00._HID"].value == 0x080AD041
+
+
+def test_a_table_that_the_interpreter_refuses_is_said() -> None:
+    """One whose objects are there already: nothing that was to be asked would be answered."""
+    table = asking_table(["\\_SB.PC00"]).table
+    with session([compiled(MACHINE)]) as interpreter:
+        interpreter.load(table)
+        with pytest.raises(Unreadable, match="loads no table beside the machine's own"):
+            interpreter.load(table)

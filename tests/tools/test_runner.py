@@ -14,7 +14,7 @@ import pytest
 from tests.tools.events import told_through
 
 from rootplex.tools.beside import beside
-from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, limited, path_of, private_folder, run, run_until
+from rootplex.tools.runner import OUTPUT_LIMIT, ToolError, limited, path_of, private_folder, run, talking
 
 PYTHON = sys.executable
 
@@ -23,29 +23,45 @@ def program(text: str) -> list[str]:
     return [PYTHON, "-c", text]
 
 
+def until(mark: bytes, argv: list[str], cwd: Path, *, stdin: bytes = b"", seconds: float = 60.0) -> str:
+    with talking(argv, cwd=cwd, seconds=seconds) as talk:
+        return talk.say(stdin, mark)
+
+
 def test_a_program_is_ended_at_its_mark(tmp_path: Path) -> None:
     """The sleep after the mark is not waited for, and what came before is there whole."""
     talk = program("import time; print('x' * 100000); print('- end', flush=True); time.sleep(60)")
     begun = time.monotonic()
-    printed = run_until(b"- end", talk, cwd=tmp_path, stdin=b"")
+    printed = until(b"- end", talk, tmp_path)
     assert time.monotonic() - begun < 30
     assert printed.startswith("x" * 100000 + "\n- end")
 
 
 def test_a_program_that_never_prints_the_mark_ends_by_itself(tmp_path: Path) -> None:
-    assert run_until(b"- end", program("print('done')"), cwd=tmp_path, stdin=b"") == "done\n"
+    assert until(b"- end", program("print('done')"), tmp_path) == "done\n"
 
 
 def test_a_mark_in_two_pieces_is_seen(tmp_path: Path) -> None:
     talk = program(
         "import time\nfor part in ('- e', 'nd', ''): print(part, end='', flush=True); time.sleep(.2)"
     )
-    assert run_until(b"- end", talk, cwd=tmp_path, stdin=b"") == "- end"
+    assert until(b"- end", talk, tmp_path) == "- end"
+
+
+def test_a_talk_goes_on(tmp_path: Path) -> None:
+    with talking(program("while True: print('so', input(), flush=True)"), cwd=tmp_path) as talk:
+        assert [talk.say(word + b"\n", word) for word in (b"one", b"two")] == ["so one\n", "so two\n"]
+
+
+def test_a_program_that_does_not_read_and_ends(tmp_path: Path) -> None:
+    with talking(program("print('no')"), cwd=tmp_path) as talk:
+        assert talk.say(b"words\n" * 1000, b"never") == "no\n"
+        assert talk.say(b"words\n", b"never") == ""
 
 
 def test_standard_input_reaches_the_program(tmp_path: Path) -> None:
     echo = program("import sys; print(sys.stdin.read(), end='')")
-    assert run_until(b"never", echo, cwd=tmp_path, stdin=b"words") == "words"
+    assert until(b"words", program("print(input())"), tmp_path, stdin=b"words\n") == "words\n"
     assert run(echo, cwd=tmp_path, stdin=b"words").stdout == "words"
 
 
@@ -53,7 +69,7 @@ def test_the_time_limit_is_said(tmp_path: Path) -> None:
     sleeper = program("import time; time.sleep(60)")
     for call in (
         lambda: run(sleeper, cwd=tmp_path, seconds=0.2),
-        lambda: run_until(b"x", sleeper, cwd=tmp_path, stdin=b"", seconds=0.2),
+        lambda: until(b"x", sleeper, tmp_path, seconds=0.2),
     ):
         with pytest.raises(ToolError, match=r"did not finish within 0\.2 seconds"):
             call()
@@ -75,7 +91,7 @@ def test_output_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("rootplex.tools.runner.OUTPUT_LIMIT", 1 << 20)
     flood = program("import sys\nwhile True: sys.stdout.write('x' * 65536)")
     with pytest.raises(ToolError, match="printed more than 1 MiB"):
-        run_until(b"- end", flood, cwd=tmp_path, stdin=b"")
+        until(b"- end", flood, tmp_path)
     begun = time.monotonic()
     with pytest.raises(ToolError, match="printed more than 1 MiB"):
         run(program("import time; print('x' * (1 << 21), flush=True); time.sleep(60)"), cwd=tmp_path)
@@ -89,7 +105,7 @@ def test_a_program_that_prints_without_a_pause_is_ended_in_time(
     monkeypatch.setattr("rootplex.tools.runner.OUTPUT_LIMIT", 1 << 30)
     flood = program("import os\nwhile True: os.write(1, b'x' * 4096)")
     with pytest.raises(ToolError, match=r"did not finish within 0\.1 seconds"):
-        run_until(b"- end", flood, cwd=tmp_path, stdin=b"", seconds=0.1)
+        until(b"- end", flood, tmp_path, seconds=0.1)
 
 
 def test_what_path_names_wrongly_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

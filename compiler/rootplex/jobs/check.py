@@ -109,7 +109,7 @@ def examine(
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
     # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
-    with beside(lambda: read_acpi(artifacts, _paths(compiled))) as reading:
+    with beside(lambda: read_acpi(artifacts)) as reading:
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)
         outcome = None
         if settings.firmware == "dt" and dt is not None:
@@ -142,14 +142,9 @@ def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ..
     checked = replace(checked, platform=platform)
     artifacts = artifacts_of(compiled)
     dt = read_dt(artifacts, profile(settings.kernel).map_cells)
-    facts = facts_of(checked, compiled, dt, read_acpi(artifacts, _paths(compiled)), settings)
+    facts = facts_of(checked, compiled, dt, read_acpi(artifacts), settings)
     found = run_checks(facts, "artifacts", checked.findings)
     return accept(platform, found, simulated=False)
-
-
-def _paths(compiled: Compiled) -> list[str]:
-    """The AML paths of the host bridges: told to the interpreter, so that one run does."""
-    return [each.path for each in compiled.bridges if each.path is not None]
 
 
 def facts_of(

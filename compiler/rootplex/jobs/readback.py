@@ -43,11 +43,11 @@ def read_dt(artifacts: Artifacts, cells: MapCells) -> DtFirmware | None:
     return dt_firmware(read_dtb(artifacts.dtb.data, artifacts.dtb.file), cells)
 
 
-def read_acpi(artifacts: Artifacts, bridges: Sequence[str] | None = None) -> AcpiFirmware | None:
-    """The tables' facts, AML through one acpiexec where the bridges' paths are given."""
+def read_acpi(artifacts: Artifacts) -> AcpiFirmware | None:
+    """The tables' facts; None where there are none."""
     if not artifacts.tables:
         return None
-    return acpi_firmware([read_table(blob.data, blob.file) for blob in artifacts.tables], bridges)
+    return acpi_firmware([read_table(blob.data, blob.file) for blob in artifacts.tables])
 
 
 def join_named(

@@ -53,6 +53,8 @@ BOUNDED = Limits()
 """For what reads somebody's input."""
 QEMU = Limits(memory=None, file=4 * OUTPUT_LIMIT, files=1024)
 """Its memory is the guest's."""
+_PIPE = 1 << 16
+"""Bytes that a pipe holds before its writer waits (pipe(7))."""
 _BLOCK = 512
 """Bytes that `ulimit -f` counts in (POSIX.1-2017, ulimit)."""
 
@@ -150,38 +152,68 @@ def run(
     return Outcome(process.returncode, texts[0], texts[1])
 
 
-def run_until(mark: bytes, argv: Sequence[str], *, cwd: Path, stdin: bytes, seconds: float = 60.0) -> str:
-    """Run a program until it has printed `mark`, end it, and return its standard output so far.
+class Talk:
+    """A program that is running and reads from a pipe: words in, all that it prints up to a mark out."""
 
-    For a program whose answer is complete before its end. Where it ends without printing the mark,
-    all that it printed is returned, a character a byte; its standard error is not. Limits, locale and
-    time zone as in `run`.
+    def __init__(self, process: subprocess.Popen[bytes], argv: Sequence[str], seconds: float) -> None:
+        self._process = process
+        self._argv = argv
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._printed = 0
+
+    def say(self, words: bytes, mark: bytes) -> str:
+        """Give the program `words` (at most 64 KiB: what a pipe holds, so that one that does not read
+        cannot block us), and return what it prints until `mark` and a little more, a character a byte. Where
+        it ends without the mark, all of that is returned.
+
+        ToolError: the time is over, or it printed more than it may.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        assert len(words) <= _PIPE
+        with suppress(BrokenPipeError):
+            stdin.write(words)
+            stdin.flush()
+        printed = bytearray()
+        watched = select.poll()
+        watched.register(stdout, select.POLLIN)
+        while True:
+            # One that prints without a pause always has something to read.
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise _too_slow(self._argv, self._seconds)
+            if not watched.poll(min(left, leaving.LOOK_SECONDS) * 1000):
+                continue
+            chunk = os.read(stdout.fileno(), 1 << 16)
+            searched = max(0, len(printed) - len(mark))
+            printed += chunk
+            if not chunk or printed.find(mark, searched) >= 0:
+                break
+            if self._printed + len(printed) > OUTPUT_LIMIT:
+                raise _too_much(self._argv)
+        self._printed += len(printed)
+        return printed.decode("latin-1")
+
+
+@contextmanager
+def talking(argv: Sequence[str], *, cwd: Path, seconds: float = 60.0) -> Iterator[Talk]:
+    """Start a program that answers what it is told; at the end of the block it is ended, wherever it is.
+
+    Its standard error is not kept. Limits, locale and time zone as in `run`; the time is that of the whole
+    talk.
     """
-    deadline = time.monotonic() + seconds
-    printed = bytearray()
-    with (
-        _input(stdin) as given,
-        _started(limited(argv, seconds), cwd, None, given, subprocess.PIPE, subprocess.DEVNULL) as process,
-    ):
+    command = limited(argv, seconds)
+    with _started(command, cwd, None, subprocess.PIPE, subprocess.PIPE, subprocess.DEVNULL) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        with process.stdout as pipe:
-            watched = select.poll()
-            watched.register(pipe, select.POLLIN)
-            while True:
-                # One that prints without a pause always has something to read.
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise _too_slow(argv, seconds)
-                if not watched.poll(min(left, leaving.LOOK_SECONDS) * 1000):
-                    continue
-                chunk = os.read(pipe.fileno(), 1 << 16)
-                searched = max(0, len(printed) - len(mark))
-                printed += chunk
-                if not chunk or printed.find(mark, searched) >= 0:
-                    break
-                if len(printed) > OUTPUT_LIMIT:
-                    raise _too_much(argv)
-    return printed.decode("latin-1")
+        try:
+            yield Talk(process, argv, seconds)
+        finally:
+            process.stdout.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
 
 
 @contextmanager
@@ -205,7 +237,7 @@ def _started(
     command: Sequence[str],
     cwd: Path,
     environment: Mapping[str, str] | None,
-    stdin: IO[bytes],
+    stdin: IO[bytes] | int,
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
 ) -> Iterator[subprocess.Popen[bytes]]:

@@ -263,7 +263,7 @@ def _read(
     artifacts = artifacts_of(compiled)
     wanted = replace(artifacts, tables=()) if firmware == "dt" else replace(artifacts, dtb=None)
     dt = read_dt(wanted, profile(kernel).map_cells)
-    acpi = read_acpi(wanted, [each.path for each in compiled.bridges if each.path is not None])
+    acpi = read_acpi(wanted)
     return artifacts, dt, acpi
 
 

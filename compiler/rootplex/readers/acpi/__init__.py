@@ -7,5 +7,5 @@
 | `mcfg` `dmar` `madt` | `read_mcfg(table)`, `read_dmar(table)`, `read_madt(table)` |
 | `iort` | `read_iort(table)`; `root_complex(iort, segment)`, `map_id(iort, node, id, SMMU_TYPES)` |
 | `resources` | `read_resources(bytes)`: the descriptors of a `_CRS` buffer |
-| `aml` | `evaluate(tables, bridges=None) -> Namespace`, through `acpiexec` (one session of it: `acpiexec`) |
+| `aml` | `evaluate(tables) -> Namespace`, through `acpiexec` (one session of it: `acpiexec`) |
 """

@@ -24,7 +24,8 @@ from rootplex.source.place import FilePlace
 # These have no table header (ACPI 6.5 §5.2.5.3, §5.2.10) and say nothing of PCI.
 _HEADERLESS = ("RSD PTR", "RSDP", "FACS", "S3PT", "RSDT", "XSDT")
 _SECTION = re.compile(r"^(?P<name>[ -~]{1,8}?) @ 0x[0-9A-Fa-f]+\s*$")
-_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>[0-9A-Fa-f ]{2,48})")
+# The column of characters behind the pairs may begin with digits too.
+_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>(?:[0-9A-Fa-f]{2}(?: |$)){0,16})")
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 
 
@@ -109,7 +110,7 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
                 name = None
         elif name is not None and (found := _HEX_LINE.match(line)):
             if int(found[1], 16) == len(body):
-                body += bytes.fromhex(_whole_pairs(found["bytes"]))
+                body += bytes.fromhex(found["bytes"])
             else:
                 text = f"the dump of {name} has a gap: {len(body):#x} bytes, then offset {found[1]}"
                 problems.append(Problem("cut-off", FilePlace(file), text))
@@ -117,12 +118,6 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
                 name = None
     if name is not None:
         yield file, bytes(body)
-
-
-def _whole_pairs(text: str) -> str:
-    """The two-digit groups at the start; the column of characters may begin with digits too."""
-    pairs = re.match(r"(?:[0-9A-Fa-f]{2}(?: |$))*", text)
-    return pairs[0] if pairs else ""
 
 
 def _named(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:

@@ -1,8 +1,10 @@
 """One session of `acpiexec`, ACPICA's interpreter: commands in, what the objects evaluate to out.
 
-Commands go in through standard input (its batch option takes 1,024 characters). Two bits of its
-debug level matter: 0x2000, without which buffers over 16 bytes are not printed by `All`;
-0x800, with which each access to an operation region is. Lengths print in hexadecimal.
+Loading the tables is nearly all that a session costs, so one is asked again and again, and given our
+own table when it is known what to ask. Commands go in through standard input (its batch option takes
+1,024 characters). Two bits of its debug level matter: 0x2000, without which buffers over 16 bytes are not
+printed by `All`; 0x800, with which each access to an operation region is. While tables are loaded neither
+is set: they print megabytes then. Lengths print in hexadecimal.
 
 What AML itself prints is no answer. It does so by the debug object, whose strings come out as they are,
 line ends and all; without bit 1 of the debug level, from the start on, they do not come out
@@ -14,7 +16,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -23,22 +27,23 @@ from msgspec.structs import replace
 from rootplex.readers.acpi.header import Table
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace
-from rootplex.tools.runner import ToolError, TooSlowError, path_of, private_folder, run_until
+from rootplex.tools.runner import Talk, ToolError, TooSlowError, path_of, private_folder, talking
 
 LOOP_SECONDS = 1
 BUDGET_SECONDS = 8.0
 """For all sessions about one source: AML waits and loops as long as it likes. Real ones take up to 1.6 s."""
-TABLES_LIMIT = 513
-"""A machine's 512, and the one that asks."""
+TABLES_LIMIT = 512
+"""Of one machine."""
 DEPTH_LIMIT = 32
 
 AmlObject: TypeAlias = "int | str | bytes | tuple[AmlObject, ...] | None"
 """An integer, string, buffer, package, or None for what has no value (a device, a region)."""
 
-_LEVEL = "0x2800"
+_LEVEL = "Level 2800 console"
+_LOADED = "successfully installed and loaded"
 
-# On `quit` it takes up to 100 ms to end its threads. So we end it when it has echoed a last word. The answer
-# to `help` behind it is longer than a buffer of output, so all that went before has been written.
+# The answer to `help` is longer than a buffer of output, so all that went before has been written. It is not
+# told to quit, which takes it up to 100 ms (to end its threads).
 _FLUSH = "help"
 
 # A BreakPoint of AML stops the method, and what follows is read as commands of a debugger.
@@ -69,8 +74,8 @@ class Evaluation(Struct, frozen=True):
     touched: tuple[str, ...]
 
 
-class Session(Struct, frozen=True):
-    """What a session printed: evaluations by path, in namespace order for each `All`; and the
+class Answers(Struct, frozen=True):
+    """What the interpreter printed: evaluations by path, in namespace order for each `All`; and the
     paths that `Find` listed."""
 
     evaluations: dict[str, Evaluation]
@@ -82,53 +87,74 @@ def budget() -> float:
     return time.monotonic() + BUDGET_SECONDS
 
 
-def run_session(
-    tables: Sequence[Table], commands: Sequence[str], *, fill: int = 0, until: float | None = None
-) -> Session:
-    """Load the tables (a DSDT and SSDTs, or SSDTs alone) and run commands. `fill` is the byte that
+class Session:
+    """An interpreter that has loaded a machine's tables."""
+
+    def __init__(self, talk: Talk, folder: Path, source: FilePlace) -> None:
+        self._talk = talk
+        self._folder = folder
+        self._source = source
+
+    def answers(self, *commands: str) -> Answers:
+        """What the interpreter says to these commands. Unreadable: AML that does not end in time or that
+        stops, and where it did not load the tables."""
+        return _read(self._lines(commands))
+
+    def load(self, table: Table) -> None:
+        """Add a table of ours to those of the machine; Unreadable where the interpreter refuses."""
+        (self._folder / "more.aml").write_bytes(_with_checksum(table))
+        if not any(line.endswith(_LOADED) for line in self._lines(["Load more.aml"])):
+            raise unreadable(self._source, "acpiexec loads no table beside the machine's own")
+
+    def _lines(self, commands: Sequence[str]) -> list[str]:
+        first, last = os.urandom(8).hex(), os.urandom(8).hex()
+        script = "\n".join((first, _LEVEL, *commands, last, _FLUSH, ""))
+        try:
+            printed = self._talk.say(script.encode(), last.encode())
+        except TooSlowError:
+            raise _too_slow(self._source) from None
+        except ToolError as error:
+            raise unreadable(self._source, f"the AML could not be evaluated: {error}") from None
+        # It prompts before its second thread is ready, and a line of that one may end amid the echo of the
+        # first word; but not amid its answer, which has the word in capitals.
+        before, begun, answers = printed.partition(f"{first.upper()}: ")
+        if not begun:
+            complaints = (line for line in before.splitlines() if "Error" in line or "Could not" in line)
+            raise unreadable(
+                self._source, f"acpiexec does not load the tables: {next(complaints, 'no output').strip()}"
+            )
+        answers, done, _ = answers.partition(last)
+        lines = answers.splitlines()
+        if _BREAK in lines:
+            raise unreadable(self._source, "the AML could not be evaluated: it stops at a BreakPoint")
+        if not done:
+            raise unreadable(self._source, "acpiexec stopped before it was done")
+        return lines
+
+
+@contextmanager
+def session(tables: Sequence[Table], *, fill: int = 0, until: float | None = None) -> Iterator[Session]:
+    """An interpreter with these tables loaded (a DSDT and SSDTs, or SSDTs alone). `fill` is the byte that
     all memory behind operation regions holds; `until` is the source's `budget`, by default one of its own.
     No `_INI` is run on loading.
 
-    Unreadable: too many tables, AML that does not end in time or that stops. ToolError: no acpiexec.
+    Unreadable: too many tables, a budget that is spent. ToolError: no acpiexec.
     """
     path_of("acpiexec")
     source = FilePlace(tables[0].file) if tables else FilePlace("")
     if not tables or len(tables) > TABLES_LIMIT:
-        raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT - 1} can be read")
-    first, last = os.urandom(8).hex(), os.urandom(8).hex()
-    script = "\n".join((first, *commands, last, _FLUSH, "quit", ""))
+        raise unreadable(source, f"{len(tables)} AML tables, between 1 and {TABLES_LIMIT} can be read")
+    left = (budget() if until is None else until) - time.monotonic()
+    if left <= 0:
+        raise _too_slow(source)
     with private_folder() as folder:
         names = []
         for index, table in enumerate(tables):
             names.append(f"t{index}.aml")
             (folder / names[-1]).write_bytes(_with_checksum(table))
-        options = ["-di", "-x", _LEVEL, "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
-        left = (budget() if until is None else until) - time.monotonic()
-        if left <= 0:
-            raise _too_slow(source)
-        try:
-            printed = run_until(
-                last.encode(), ["acpiexec", *options, *names], cwd=folder, seconds=left, stdin=script.encode()
-            )
-        except TooSlowError:
-            raise _too_slow(source) from None
-        except ToolError as error:
-            raise unreadable(source, f"the AML could not be evaluated: {error}") from None
-    # It prompts before its second thread is ready, and a line of that one may end amid the echo of the first
-    # word; but not amid its answer, which has the word in capitals.
-    before, begun, answers = printed.partition(f"{first.upper()}: ")
-    if not begun:
-        complaints = (line for line in before.splitlines() if "Error" in line or "Could not" in line)
-        raise unreadable(
-            source, f"acpiexec does not load the tables: {next(complaints, 'no output').strip()}"
-        )
-    answers, done, _ = answers.partition(last)
-    lines = answers.splitlines()
-    if _BREAK in lines:
-        raise unreadable(source, "the AML could not be evaluated: it stops at a BreakPoint")
-    if not done:
-        raise unreadable(source, "acpiexec stopped before it was done")
-    return _session(lines)
+        options = ["-di", "-x", "0", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
+        with talking(["acpiexec", *options, *names], cwd=folder, seconds=left) as talk:
+            yield Session(talk, folder, source)
 
 
 def _too_slow(source: FilePlace) -> Unreadable:
@@ -150,7 +176,7 @@ def plain(path: str) -> str:
     return "\\" + ".".join(name.rstrip("_") or "_" for name in path.lstrip("\\").split("."))
 
 
-def _session(lines: Sequence[str]) -> Session:
+def _read(lines: Sequence[str]) -> Answers:
     evaluations: dict[str, Evaluation] = {}
     found: set[str] = set()
     touched: dict[str, None] = {}
@@ -189,7 +215,7 @@ def _session(lines: Sequence[str]) -> Session:
             keep(failed[1], failed[2])
         elif finding and (listed := _FOUND.match(line)):
             found.add(plain(listed[1]))
-    return Session(evaluations, frozenset(found))
+    return Answers(evaluations, frozenset(found))
 
 
 def _object(lines: Sequence[str], at: int, depth: int) -> tuple[AmlObject, int]:

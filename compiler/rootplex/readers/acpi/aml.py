@@ -18,7 +18,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, EXTERNAL_FACING, PROPERTY_UUIDS, ROOT_BRIDGE
-from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, Session, budget, run_session
+from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, budget, session
 from rootplex.readers.acpi.aml_facts import (
     AcpiDevice,
     AcpiHostBridge,
@@ -28,7 +28,7 @@ from rootplex.readers.acpi.aml_facts import (
     Template,
     Value,
 )
-from rootplex.readers.acpi.asking_table import ASKED, asking_table
+from rootplex.readers.acpi.asking_table import ARGUMENTS, ASKED, asking_table
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.resources import read_resources
 from rootplex.readers.problem import Problem
@@ -67,11 +67,9 @@ _STATUS = {
 }
 
 
-def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> Namespace:
+def evaluate(tables: Sequence[Table]) -> Namespace:
     """Load the DSDT and SSDTs among `tables` (in their order, the DSDT first) and evaluate what
-    they say of host bridges. Objects that take arguments need the bridges' paths: those given, or
-    those that the bytes suggest, else a second session asks for the rest. `_STA` may wait for hardware:
-    only bridges and motherboard resources are asked.
+    they say of host bridges. `_STA` may wait for hardware: only bridges and motherboard resources are asked.
 
     Unreadable: no AML table, or AML that the interpreter cannot load or finish. ToolError: no
     acpiexec. What fails to evaluate is a `Value` that says so.
@@ -83,44 +81,39 @@ def evaluate(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> N
         raise unreadable(cut[0].place, f"AML that is cut off: {cut[0].text}")
     if not aml:
         raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
-    return _evaluated(tuple(aml), None if bridges is None else tuple(bridges))
+    return _evaluated(tuple(aml))
 
 
 @lru_cache(maxsize=4)
-def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Namespace:
+def _evaluated(aml: tuple[Table, ...]) -> Namespace:
     """The same bytes say the same: a process that stays asks the interpreter once."""
-    guesses = _likely_bridges(aml) if bridges is None else bridges
     ports = _OF_PORTS if any(EXTERNAL_FACING.encode() in table.data for table in aml) else ()
-    listing = [*(f"All {name}" for name in (*_EVERYWHERE, *ports)), "Find _OSC", "Find _DSM", "Find _STA"]
-    questions = asking_table(guesses, aml)
+    everywhere = [f"All {name}" for name in (*_EVERYWHERE, *ports)]
     until = budget()
-    session = run_session([*aml, questions.table], [*listing, f"All {ASKED}"], until=until)
-    evaluations = session.evaluations | questions.answers(session.evaluations)
-    ids = _ids(evaluations)
-    paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
-    motherboard_paths = [path for path, names in ids.items() if MOTHERBOARD_IDS & set(names)]
-    missed = [path for path in paths if path not in guesses and _takes_arguments(session, path)]
-    missed += [
-        path
-        for path in (*paths, *motherboard_paths)
-        if path not in missed and f"{path}._STA" in session.found.difference(evaluations)
-    ]
-    if missed:
-        questions = asking_table(missed, aml)
-        again = run_session([*aml, questions.table], [f"All {ASKED}"], until=until)
-        evaluations |= questions.answers(again.evaluations)
+    with session(aml, until=until) as interpreter:
+        told = interpreter.answers(*everywhere, *(f"Find {name}" for name in ARGUMENTS))
+        evaluations, found = told.evaluations, told.found
+        ids = _ids(evaluations)
+        paths = [path for path, names in ids.items() if HOST_BRIDGE_IDS & set(names)]
+        motherboard_paths = [path for path, names in ids.items() if MOTHERBOARD_IDS & set(names)]
+        asked = [path for path in paths if any(f"{path}.{name}" in found for name in ARGUMENTS)]
+        asked += [path for path in motherboard_paths if f"{path}._STA" in found.difference(evaluations)]
+        if asked:
+            questions = asking_table(asked, aml)
+            interpreter.load(questions.table)
+            evaluations |= questions.answers(interpreter.answers(f"All {ASKED}").evaluations)
     steady: dict[str, Evaluation] | None = None
-    if any(path.endswith(_TEMPLATES) and done.touched for path, done in evaluations.items()):
+    takers = {path for path, done in evaluations.items() if path.endswith(_TEMPLATES) and _takes_memory(done)}
+    shown = takers | {f"{path}.{name}" for path in (*paths, *motherboard_paths) for name in _TEMPLATES}
+    if any(evaluations[path].touched for path in shown & evaluations.keys()):
         # Other memory may lead a method astray; then nothing is known to be steady.
-        with suppress(Unreadable):
-            steady = run_session(
-                aml, [f"All {name}" for name in _TEMPLATES], fill=_OTHER_FILL, until=until
-            ).evaluations
-    reader = _Reader(aml, evaluations, session.found, steady)
+        with suppress(Unreadable), session(aml, fill=_OTHER_FILL, until=until) as interpreter:
+            steady = interpreter.answers(*(f"All {name}" for name in _TEMPLATES)).evaluations
+    reader = _Reader(aml, evaluations, found, steady)
     devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
     others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
     motherboard = [device for device in others if MOTHERBOARD_IDS & {device.hid, *device.cids}]
-    consumers = [device for device in others if device not in motherboard and _takes_memory(device)]
+    consumers = [device for device in others if device not in motherboard and f"{device.path}._CRS" in takers]
     return Namespace(
         file=aml[0].file,
         bridges=tuple(reader.bridge(path, ids[path]) for path in paths),
@@ -128,20 +121,6 @@ def _evaluated(aml: tuple[Table, ...], bridges: tuple[str, ...] | None) -> Names
         consumers=tuple(consumers),
         problems=tuple(problem for table in aml for problem in table.problems),
     )
-
-
-_DEVICE_WITH_ID = re.compile(rb"([A-Z_][A-Z0-9_]{3})\x08_HID\x0c\x41\xd0\x0a[\x03\x08]")
-
-
-def _likely_bridges(tables: Sequence[Table]) -> tuple[str, ...]:
-    """Devices that begin with the id of a host bridge, taken to lie in `\\_SB`: nearly all do. A
-    wrong guess costs a line of output, a right one saves loading the tables once more."""
-    names = {found[1].decode() for table in tables for found in _DEVICE_WITH_ID.finditer(table.data)}
-    return tuple(f"\\_SB.{name.rstrip('_')}" for name in sorted(names))
-
-
-def _takes_arguments(session: Session, path: str) -> bool:
-    return bool(session.found & {f"{path}._OSC", f"{path}._DSM"})
 
 
 def _ids(evaluations: dict[str, Evaluation]) -> dict[str, tuple[str, ...]]:
@@ -174,9 +153,9 @@ def _id_text(value: AmlObject) -> str | None:
     return f"{letters}{number & 0xFFFF:04X}"
 
 
-def _takes_memory(device: AcpiDevice) -> bool:
-    template = device.crs.value
-    return template is not None and any(item.type == "memory" for item in template.resources)
+def _takes_memory(template: Evaluation) -> bool:
+    data = template.value
+    return isinstance(data, bytes) and any(item.type == "memory" for item in read_resources(data).items)
 
 
 class _Reader:
@@ -193,6 +172,7 @@ class _Reader:
         self.evaluations = evaluations
         self.found = found
         self.steady = steady
+        self.defined: dict[str, Table] = {}
 
     def bridge(self, path: str, ids: tuple[str, ...]) -> AcpiHostBridge:
         crs, dma = self.template(path, "_CRS"), self.template(path, "_DMA")
@@ -248,10 +228,12 @@ class _Reader:
 
     def place(self, path: str, name: str | None = None) -> TablePlace:
         """The place of a device or one of its objects: in the table that seems to define it."""
-        last = path.rpartition(".")[2].lstrip("\\").ljust(4, "_").encode()
-        definition = re.compile(rb"\x5b\x82.{1,40}?" + re.escape(last), re.DOTALL)
-        table = next((table for table in self.tables if definition.search(table.data)), self.tables[0])
-        return table.place(path=path if name is None else f"{path}.{name}")
+        if path not in self.defined:
+            last = path.rpartition(".")[2].lstrip("\\").ljust(4, "_").encode()
+            definition = re.compile(rb"\x5b\x82.{1,40}?" + re.escape(last), re.DOTALL)
+            tables = (table for table in self.tables if definition.search(table.data))
+            self.defined[path] = next(tables, self.tables[0])
+        return self.defined[path].place(path=path if name is None else f"{path}.{name}")
 
     def value(self, path: str, name: str, convert: Callable[[AmlObject], T | None]) -> Value[T]:
         place = self.place(path, name)

@@ -53,11 +53,12 @@ def _name(path: str) -> bytes:
 
 
 _BYTE_1, _BYTE_3, _BYTE_5 = b"\x0a\x01", b"\x0a\x03", b"\x0a\x05"
-_ARGUMENTS = {
+ARGUMENTS = {
     "_STA": b"",
     "_OSC": _buffer(UUID(OSC_UUID).bytes_le) + _BYTE_1 + _BYTE_3 + _buffer(_OSC_CELLS),
     "_DSM": _buffer(UUID(DSM_UUID).bytes_le) + _BYTE_1 + _BYTE_5 + _packaged(b"\x12", b"\x01\x00"),
 }
+"""The methods that are asked, with what they are called with."""
 
 
 class AskingTable(Struct, frozen=True):
@@ -84,9 +85,9 @@ def asking_table(devices: Sequence[str], tables: Sequence[Table] = ()) -> Asking
     objects: dict[str, str] = {}
     body = b""
     paths = [path for path in devices if _PATH.fullmatch(path)][:LIMIT]
-    for number, (path, name) in enumerate((path, name) for path in paths for name in _ARGUMENTS):
+    for number, (path, name) in enumerate((path, name) for path in paths for name in ARGUMENTS):
         called = f"{path}.{name}"
-        asking = b"\xa4" + _name(called) + _ARGUMENTS[name]
+        asking = b"\xa4" + _name(called) + ARGUMENTS[name]
         device = f"Q{number:03X}"
         method = _packaged(b"\x14", ASKED.encode() + b"\0" + asking)
         body += _packaged(b"\x5b\x82", device.encode() + method)

@@ -35,10 +35,10 @@ def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:
     return DtFirmware(tree, pci_host_bridges(tree, cells), read_platform(tree))
 
 
-def acpi_firmware(tables: Sequence[Table], bridges: Sequence[str] | None = None) -> AcpiFirmware:
-    """The facts of ACPI tables; `bridges` are the AML paths of its host bridges, where they are known. Tables
-    that stand alone have an empty namespace. Raises `Unreadable` where the AML cannot be read."""
+def acpi_firmware(tables: Sequence[Table]) -> AcpiFirmware:
+    """The facts of ACPI tables. Tables that stand alone have an empty namespace. Raises `Unreadable` where
+    the AML cannot be read."""
     known = AcpiTables(tuple(tables))
     if known.tables and not known.has_aml:
         return AcpiFirmware(known.tables, Namespace(known.tables[0].file, (), (), (), has_aml=False))
-    return AcpiFirmware(known.tables, evaluate(tables, bridges))
+    return AcpiFirmware(known.tables, evaluate(tables))
