@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from rootplex.source.finding import Rewrite
 from rootplex.source.place import FilePlace, Place
 
 NOWHERE: Place = FilePlace("<none>")
@@ -22,6 +23,8 @@ class Places(Struct, frozen=True):
 
     whole: Place = NOWHERE
     fields: Mapping[str, Place] = field(default_factory=dict)
+    keys: Mapping[str, Place] = field(default_factory=dict)
+    """Where names stand that are keys (`addresses.disk`)."""
 
     def of(self, path: str) -> Place:
         while path:
@@ -45,6 +48,7 @@ class Places(Struct, frozen=True):
                 for path, place in places.fields.items()
                 if (path.partition(".")[0] in taken) is not mine
             },
+            {**self.keys, **other.keys},
         )
 
 
@@ -73,3 +77,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
     def wrote(self, path: str) -> bool:
         return self.places.wrote(path)
+
+    def written(self, key: str, text: str) -> Rewrite:
+        """What an editor does to give a field another value, or one at all."""
+        return Rewrite(self.at(key), text) if self.wrote(key) else Rewrite(self.at(), text, key)

@@ -31,6 +31,16 @@ class Related(Struct, frozen=True):
     message: str
 
 
+class Rewrite(Struct, frozen=True):
+    """What a finding's help says to write, for an editor to do: `text` in place of what stands `at` a span of
+    the description; or, with a `key`, that key with this text as its value in the mapping that stands there.
+    The text is YAML."""
+
+    at: Place
+    text: str
+    key: str | None = None
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """One fault, as the JSON of `check` has it (code, name, level, message, at, …)."""
 
@@ -42,6 +52,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    rewrite: Rewrite | None = None
     subject: str | None = None
     expected: bool = False
     about: frozenset[str] = frozenset()
@@ -106,6 +117,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         related: Iterable[tuple[Place, str]] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
+        rewrite: Rewrite | None = None,
         subject: str | None = None,
         about: Iterable[str] = (),
         rests_on: Iterable[str] = (),
@@ -121,6 +133,7 @@ class Rule(Struct, frozen=True, kw_only=True):
             related=tuple(Related(place, text) for place, text in related),
             notes=tuple(notes),
             help=help,
+            rewrite=rewrite,
             subject=subject,
             about=frozenset(about),
             rests_on=frozenset(rests_on),

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from rootplex.source import schema_words as words
 from rootplex.source.schema import Schema, definition
+from rootplex.source.yaml12 import as_yaml
 
 Path: TypeAlias = tuple[str | int, ...]
 Kind: TypeAlias = Literal[
@@ -26,7 +27,8 @@ class Violation(Struct, frozen=True):
     """One fault of a document.
 
     `path` leads to the faulty value; where the fault is a key (unknown, missing or malformed), to its
-    mapping, and `key` is that key. `allowed`: the keys or values that could stand there instead.
+    mapping, and `key` is that key. `allowed`: the keys or values that could stand there instead. `example`: a
+    value for a missing key, as YAML.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class Violation(Struct, frozen=True):
     message: str
     allowed: tuple[str, ...]
     kind: Kind
+    example: str | None = None
 
 
 def violations(document: object, schema: Schema) -> list[Violation]:
@@ -74,7 +77,8 @@ def _translated(error: ValidationError, document: object, schema: Schema) -> Ite
         where = _where(steps[:-1], value, schema)
         for key in rules["required"]:
             if key not in value:
-                yield Violation(path, key, f"missing key {key!r} {where}", (), "missing-key")
+                message = f"missing key {key!r} {where}"
+                yield Violation(path, key, message, (), "missing-key", _example(key, steps[:-1], schema))
     else:
         yield _faulty_value(error, path, _condition(path, steps, document, schema))
 
@@ -127,6 +131,15 @@ def _where(steps: list[str | int], mapping: object, schema: Schema) -> str:
                 return f"for {name} {words.shown(mapping.get(name, default))}"
     titled = next(node for node in reversed(_trail(steps, schema)) if "title" in node)
     return f"in {words.with_article(words.noun(titled))}"
+
+
+def _example(key: str, steps: list[str | int], schema: Schema) -> str | None:
+    """The first example of a key of the mapping whose schema `steps` lead to."""
+    for node in reversed(_trail(steps, schema)):
+        if key in node.get("properties", {}):
+            examples = node["properties"][key].get("examples")
+            return as_yaml(examples[0]) if examples else None
+    return None
 
 
 def _condition(path: Path, steps: list[str | int], document: object, schema: Schema) -> str:

@@ -9,6 +9,7 @@ are bounded.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -50,6 +51,7 @@ _NUMBER_START = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _OTHERS_OCTAL = re.compile(r"[-+]?0[0-7]+")
 _BASE = {"0x": 16, "0o": 8}
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -66,6 +68,13 @@ def plain_scalar(text: str) -> Scalar:
     if _FLOAT.fullmatch(text):
         return float(text)
     return _SPECIAL_FLOAT.get(text, text)
+
+
+def as_yaml(value: object) -> str:
+    """A value on one line of YAML: text in quotes where it is more than a word, or reads otherwise."""
+    if isinstance(value, str) and _WORD.fullmatch(value) and plain_scalar(value) == value:
+        return value
+    return json.dumps(value)
 
 
 class _Open(Struct):

@@ -17,6 +17,7 @@ from rootplex.checks.acpi_tables import (
     bridges,
 )
 from rootplex.checks.bridges import name_of
+from rootplex.checks.disjoint import buses_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
@@ -49,6 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if segment != other_segment or low > high:
                 continue
             name, first = name_of(facts, bridge.path), name_of(facts, other.path)
+            apart = buses_apart(facts, name, "acpi")
             yield RULE.finding(
                 bridge.buses_at,
                 f"{name} and {first} both have buses {low:#04x}-{high:#04x} of segment {segment}",
@@ -56,7 +58,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                     (other.buses_at, f"the buses of {first}"),
                     *_segments(facts, bridge, other),
                 ],
-                help="give them disjoint buses, or segments of their own",
+                help="give them disjoint buses, or segments of their own"
+                + ("" if apart is None else f": buses {apart[0].first:#04x}-{apart[0].last:#04x} are free"),
+                rewrite=None if apart is None else apart[1],
                 subject=name,
                 about=(name, first),
             )

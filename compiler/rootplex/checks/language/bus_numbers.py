@@ -44,6 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     f"the bus range of '{bridge.name}' starts at {buses.first:#x}, "
                     f"behind its end {buses.last:#x}",
                     help="write the first bus first",
+                    rewrite=view.written("bus_range", f"[{buses.last:#x}, {buses.first:#x}]"),
                     subject=bridge.name,
                 )
         for device in bridge.walk():
@@ -56,6 +57,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     f"the secondary bus of {device.label} is {device.bus[0]:#x}, "
                     f"behind its subordinate {device.bus[1]:#x}",
                     help="write the secondary bus first",
+                    rewrite=device.written("bus", f"[{device.bus[1]:#x}, {device.bus[0]:#x}]"),
                     subject=device.name,
                 )
 

@@ -35,5 +35,6 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{device.label} has function number {device.fn} on device {device.dev}, "
                 "and with ARI there is only device 0",
                 help="set 'dev: 0'",
+                rewrite=device.written("dev", "0"),
                 subject=device.name,
             )

@@ -19,8 +19,9 @@ from rootplex.known.reader import model, names
 from rootplex.model.controllers import DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
-from rootplex.source.finding import Finding, Level
-from rootplex.source.suggest import advice
+from rootplex.source.finding import Finding, Level, Rewrite
+from rootplex.source.suggest import advice, nearest
+from rootplex.source.yaml12 import as_yaml
 
 RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR, needs="description")
 
@@ -66,7 +67,10 @@ def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) 
 
 def _finding(part: Part, path: str, message: str, name: str, what: str, known: Iterable[str]) -> Finding:
     help_ = advice(name, known, what) if known or what not in LISTS else f"describe it under '{LISTS[what]}'"
-    return RULE.finding(part.at(path), message, help=help_, subject=name)
+    at = part.places.keys.get(path, part.at(path))
+    near = nearest(name, known)
+    rewrite = None if near is None else Rewrite(at, as_yaml(near))
+    return RULE.finding(at, message, help=help_, rewrite=rewrite, subject=name)
 
 
 def _catalogue(platform: Platform) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import name_of
+from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -44,12 +45,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         if other is not None:
             name, other_name = name_of(facts, root.path), name_of(facts, other.path)
             first, last = max(root.first_bus, other.first_bus), min(root.last_bus, other.last_bus)
+            apart = segment_apart(facts, name, "dt")
             yield RULE.finding(
                 _place(root),
                 f"'{name}' and '{other_name}' are both segment {root.segment} "
                 f"with buses {first:#x}-{last:#x}",
                 related=[(_place(other), f"'{other_name}' was first")],
-                help="give every host bridge a segment of its own",
+                help="give every host bridge a segment of its own"
+                + ("" if apart is None else f": {apart[0]} is free"),
+                rewrite=None if apart is None else apart[1],
                 subject=name,
             )
         seen.append(root)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.buses import ALL_BUSES
@@ -57,13 +58,15 @@ def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridg
         notes.append(f"both have buses {buses.first:#x}-{buses.last:#x}")
     elif all(on):
         notes.append("their buses are disjoint; Linux refuses the second one all the same")
+    apart = segment_apart(facts, name, "dt")
     return RULE.finding(
         bridge.place("linux,pci-domain", 0),
         f"'{name}' and '{other_name}' are both segment {number}",
         level=level,
         related=[(other.place("linux,pci-domain", 0), f"'{other_name}' has it, too")],
         notes=notes,
-        help="give each host bridge a number of its own",
+        help="give each host bridge a number of its own" + ("" if apart is None else f": {apart[0]} is free"),
+        rewrite=None if apart is None else apart[1],
         subject=name,
         about=(name, other_name),
     )

@@ -11,7 +11,7 @@ from rootplex.known.reader import class_code, class_names, model
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE, Alias, Bar, Device, DeviceType, Pin, Sriov
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place
-from rootplex.source.suggest import advice
+from rootplex.source.suggest import advice, nearest
 
 _ACS_OF_PORTS = ("sv", "tb", "rr", "cr", "uf")
 _ACS_ELSEWHERE = ("rr", "cr")
@@ -145,6 +145,7 @@ def _class(fields: Fields, kind: DeviceType) -> int:
             node.place,
             f"no class is named {node.value!r}",
             help=advice(str(node.value), class_names(), "class"),
+            meant=nearest(str(node.value), class_names()),
         )
         return 0x020000
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from rootplex.source.finding import Finding
+from rootplex.source.finding import Finding, Rewrite
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 from rootplex.source.rules import INVALID_VALUE, MISSING_KEY, UNKNOWN_KEY, WRONG_TYPE
@@ -49,25 +49,33 @@ def finding_of(violation: Violation, document: Node) -> Finding:
     """The finding of one violation, at its value or key."""
     node = document.find(violation.path)
     at: Place = node.place
-    help_ = None
+    help_ = rewrite = meant = None
     if violation.key is not None:
         at = node.keys.get(violation.key, _head_of(document, violation.path))
         if violation.kind == "unknown-key":
             help_ = advice(violation.key, violation.allowed, "key")
+            meant = nearest(violation.key, violation.allowed)
+        elif violation.example is not None:
+            rewrite = Rewrite(node.place, violation.example, violation.key)
+            if violation.example[0] not in "[{":
+                help_ = f"write it, as in '{violation.key}: {violation.example}'"
     elif violation.allowed:
         help_ = advice(str(node.value), violation.allowed, "value")
+        meant = nearest(str(node.value), violation.allowed)
     elif isinstance(node.value, str):
-        help_ = _meant(node.value, violation)
-    return _RULES[violation.kind].finding(at, violation.message, help=help_)
+        meant = _meant(node.value, violation)
+        help_ = None if meant is None else f"did you mean '{meant}'?"
+    if meant is not None:
+        rewrite = Rewrite(at, meant)
+    return _RULES[violation.kind].finding(at, violation.message, help=help_, rewrite=rewrite)
 
 
 def _meant(text: str, violation: Violation) -> str | None:
     """What a text of the wrong form probably stands for: a truth value, or a number with another unit."""
     if violation.kind == "wrong-type" and "true or false" in violation.message:
-        near = nearest(text.lower(), ("false", "true"))
-        return None if near is None else f"did you mean '{near}'?"
+        return nearest(text.lower(), ("false", "true"))
     size = _SIZE.fullmatch(text) if "is not a number" in violation.message else None
-    return None if size is None else f"did you mean '{size[1]}{size[2].upper()}iB'?"
+    return None if size is None else f"{size[1]}{size[2].upper()}iB"
 
 
 def _head_of(document: Node, path: Path) -> Place:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from rootplex.model.part import Places
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 from rootplex.source.rules import INVALID_VALUE
@@ -38,9 +38,10 @@ class Faults:
     def __init__(self) -> None:
         self.found: list[Finding] = []
 
-    def value(self, at: Place, message: str, *, help: str | None = None) -> None:
-        """RPX0006: a value that is of the right kind but cannot be."""
-        self.found.append(INVALID_VALUE.finding(at, message, help=help))
+    def value(self, at: Place, message: str, *, help: str | None = None, meant: str | None = None) -> None:
+        """RPX0006: a value that is of the right kind but cannot be; `meant` is what the help proposes."""
+        rewrite = None if meant is None else Rewrite(at, meant)
+        self.found.append(INVALID_VALUE.finding(at, message, help=help, rewrite=rewrite))
 
     def octal(self, node: Node) -> None:
         """RPX0006, a warning: digits of base eight to YAML 1.1 and C, of base ten to YAML 1.2."""
@@ -51,6 +52,7 @@ class Faults:
                 f"{node.written} is {node.value} in YAML 1.2, and {int(node.written, 8)} elsewhere",
                 level=Level.WARNING,
                 help=f"write {node.value}, or {int(node.written, 8):#o} where the other was meant",
+                rewrite=Rewrite(node.place, str(node.value)),
             )
         )
 
@@ -125,6 +127,7 @@ class Fields:
     def places(self) -> Places:
         """Where this map and the fields in it were written, lists of lists included."""
         fields: dict[str, Place] = {}
+        keys: dict[str, Place] = {}
         if isinstance(self.node.value, Mapping):
             for key, node in self.node.value.items():
                 if node.value is None:
@@ -136,7 +139,8 @@ class Fields:
                         fields.update((f"{key}.{i}.{j}", deep.place) for j, deep in enumerate(item.items))
                 elif isinstance(node.value, Mapping):
                     fields.update((f"{key}.{below}", item.place) for below, item in node.value.items())
-        return Places(self.node.place, fields)
+                    keys.update((f"{key}.{below}", place) for below, place in node.keys.items())
+        return Places(self.node.place, fields, keys)
 
 
 def _shown(value: int) -> str:
