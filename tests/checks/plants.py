@@ -83,6 +83,7 @@ iommus:
   - {name: other, kind: dt-node, compatible: "vendor,iommu", base: 0x9050_0000, size: 128KiB, cells: 1}
 """
 REACH = (DEVICES, "    dma_windows: [{pci: 0x8000_0000, cpu: 0x4000_0000, size: 1GiB}]\n" + DEVICES)
+CROSSING = "{pci: 0, cpu: 4GiB, size: 1GiB}, {pci: 1GiB, cpu: 1GiB, size: 1GiB}"
 ENTRY = 44 + 16
 """The second entry of MCFG."""
 
@@ -423,6 +424,18 @@ PLANTS = (
         alter=cell("second", "interrupt-map", 7, 1),
     ),
     # 07 ACPI
+    Plant(
+        code="RPX0623",
+        what="inbound ranges that cross",
+        changes=(
+            DT_ONLY,
+            (
+                DEVICES,
+                "    dma_windows: [{pci: 0, cpu: 4GiB, size: 1GiB}, {pci: 1GiB, cpu: 1GiB, size: 1GiB}]\n"
+                + DEVICES,
+            ),
+        ),
+    ),
     Plant(
         code="RPX0701",
         what="ECAM below that of bus 0",

@@ -45,6 +45,14 @@ def properties(text: str) -> tuple[str, str]:
     return (LABEL_TWO, f"dt: {{properties: {{{text}}}}} #<")
 
 
+CROSSING = ("{pci: 0, cpu: 4GiB, size: 1GiB}", "{pci: 1GiB, cpu: 1GiB, size: 1GiB}")
+
+
+def dma(*ranges: str) -> tuple[str, str]:
+    """The second bridge with inbound ranges."""
+    return (CONFIG_TWO, f"{CONFIG_TWO}\n    dma_windows: [{', '.join(ranges)}] #<")
+
+
 # What it shows, code, level, changes of the sound platform; the mark is where the finding points.
 FIRES = [
     ("ranges cut off", "RPX0601", "error", [properties("ranges: [0x02000000, 0, 0x20000000]")]),
@@ -101,6 +109,10 @@ FIRES = [
     ("a pin without an entry", "RPX0616", "warning",
      [(INTX_TWO, "intx: {controller: gic, map: [{dev: 2, pin: A, irq: 7}]} #<")]),
     ("a mask of bus bits", "RPX0617", "note", [properties("interrupt-map-mask: [0xff1800, 0, 0, 7]")]),
+    ("inbound ranges that cross", "RPX0623", "error",
+     [dma(*CROSSING)]),
+    ("inbound ranges on each other", "RPX0623", "error",
+     [dma("{pci: 0, cpu: 1GiB, size: 2GiB}", "{pci: 1GiB, cpu: 4GiB, size: 1GiB}")]),
 ]  # fmt: skip
 
 
@@ -117,6 +129,11 @@ def test_fires_at_the_line(code: str, level: str, changes: list[tuple[str, str]]
 # What is right although it is close to the above: block 06 says nothing of it.
 SILENT = [
     ("the sound platform", []),
+    ("inbound ranges that rise", [dma("{pci: 0, cpu: 0, size: 1GiB}", "{pci: 2GiB, cpu: 4GiB, size: 1GiB}")]),
+    ("inbound ranges written the other way round",
+     [dma("{pci: 2GiB, cpu: 4GiB, size: 1GiB}", "{pci: 0, cpu: 0, size: 1GiB}")]),
+    ("inbound ranges that cross, without an IOMMU",
+     [(IOMMU_TWO, LABEL_TWO), dma(*CROSSING)]),
     ("under Xen", [XEN]),
     ("empty ranges under Xen", [XEN, (LABEL_TWO, "dt: {properties: {ranges: true}}")]),
     ("no ranges on a disabled bridge", [OFF]),
