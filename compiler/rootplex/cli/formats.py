@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from importlib import import_module
 
 from rootplex.cli.console import Console
 from rootplex.jobs.result import Result, exit_status
 
-FORMATS = ("text", "short", "json", "sarif", "junit")
+DOCUMENTS = {"short": "short", "json": "json_form", "sarif": "sarif", "junit": "junit"}
+"""Formats that are one text of all results: the module of `report` whose `render` makes it."""
+FORMATS = ("text", *DOCUMENTS)
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
@@ -52,18 +55,5 @@ def rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str,
         from rootplex.report import text
 
         return text.render(results, text.Sources(texts), text.Style(console.colour))
-    if format == "short":
-        from rootplex.report import short
-
-        return short.render(results)
-    if format == "json":
-        from rootplex.report import json_form
-
-        return json_form.render(results)
-    if format == "sarif":
-        from rootplex.report import sarif
-
-        return sarif.render(results)
-    from rootplex.report import junit
-
-    return junit.render(results)
+    document: str = import_module(f"rootplex.report.{DOCUMENTS[format]}").render(results)
+    return document
