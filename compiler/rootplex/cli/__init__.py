@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
     "diff": ("diff", "two boards, or two versions of one, by what changes for whoever runs them"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
+    "plan": ("plan", "how to give the guests their devices: for Xen or KVM, or why it may not be"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
     "report": ("report", "boards as one page, or as a picture: topology, groups, addresses, findings"),
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.backends.refusal import CannotCompile
 from rootplex.checks.facts import Facts
@@ -15,9 +18,10 @@ from rootplex.jobs.result import Machine, refused
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
 from rootplex.jobs.validate import simulated_snapshot
+from rootplex.model.platform import Platform
 from rootplex.report import short
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.source.finding import Unreadable
+from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.printable import printable
 
 
@@ -28,11 +32,15 @@ class Examined(Struct, frozen=True):
     outcome: Outcome
     machine: Machine
     name: str
+    findings: tuple[Finding, ...] = ()
 
 
-def examined(name: str, options: RunOptions, console: Console) -> Examined | None:
-    """A description, or a snapshot with the functions that it holds; None, with the findings on standard
-    error, where a description has errors that leave nothing to show. UsageError for what has no functions."""
+def examined(
+    name: str, options: RunOptions, console: Console, alter: Callable[[Platform], Platform] | None = None
+) -> Examined | None:
+    """A description, `alter`ed, or a snapshot with the functions that it holds; None, with the findings on
+    standard error, where a description has errors that leave nothing to show. UsageError for what has no
+    functions."""
     label, data = read_input(name)
     kind = kind_of(data)
     try:
@@ -40,10 +48,17 @@ def examined(name: str, options: RunOptions, console: Console) -> Examined | Non
             return _of_source(source_of_bytes(data, label), label)
         checked = read_checked(data, label)
         if checked.is_sound:
+            if alter is not None and checked.platform is not None:
+                checked = replace(checked, platform=alter(checked.platform))
             examination = examine(checked, options)
             assert examination.outcome is not None
-            machine = result_of(examination, label).machine
-            return Examined(examination.facts, examination.outcome, machine, examination.platform.name)
+            return Examined(
+                examination.facts,
+                examination.outcome,
+                result_of(examination, label).machine,
+                examination.platform.name,
+                examination.findings,
+            )
         findings = checked.findings
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
@@ -62,4 +77,4 @@ def _of_source(source: Source, label: str) -> Examined:
         )
     if found.facts is None or found.facts.outcome is None or found.machine is None:
         raise UsageError("; ".join(finding.message for finding in found.findings))
-    return Examined(found.facts, found.facts.outcome, found.machine, label)
+    return Examined(found.facts, found.facts.outcome, found.machine, label, found.findings)

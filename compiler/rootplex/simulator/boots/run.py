@@ -86,34 +86,43 @@ def simulate(
     safe = safe_groups(found, streams.streams if settings.iommu else None)
     intx = {function: route for function in found if (route := pins.route(function)) is not None}
     shared = shared_lines(intx.values())
-    platform = Platform(
-        functions=found,
-        groups=linux,
-        safe=safe,
-        messages=messages.route,
-        lines=shared,
-        streams=streams.streams,
-        roles={} if settings.boot is None else {settings.boot: "boot"},
-    )
-    guests = guest_views(settings.guests, platform)
-    if xen is not None:
-        _assign(xen, settings.guests, found)
-    return Outcome(
+    outcome = Outcome(
         settings=settings,
         firmware=firmware,
         dom0=state,
         linux=linux,
-        xen_groups=None if xen is None else _xen_groups(xen, found),
+        xen_groups=None,
         safe=safe,
         streams={function: streams.streams(function) for function in found},
         messages={function: messages.route(function) for function in found},
         intx=intx,
         lines=shared,
-        guests=guests,
+        guests=(),
         xen=xen,
         hardware=hardware,
-        trace=tuple(lines),
+        trace=(),
     )
+    outcome = with_guests(outcome, settings.guests)
+    return replace(outcome, trace=tuple(lines))
+
+
+def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
+    """The same boot with these guests in place of its own: what each wish meets, and Xen asked for it."""
+    settings = replace(outcome.settings, guests=wishes)
+    platform = Platform(
+        functions=outcome.dom0.functions,
+        groups=outcome.linux,
+        safe=outcome.safe,
+        messages=outcome.messages.get,
+        lines=outcome.lines,
+        streams=outcome.streams.__getitem__,
+        roles={} if settings.boot is None else {settings.boot: "boot"},
+    )
+    xen_groups = None
+    if outcome.xen is not None:
+        _assign(outcome.xen, wishes, outcome.dom0.functions)
+        xen_groups = _xen_groups(outcome.xen, outcome.dom0.functions)
+    return replace(outcome, settings=settings, xen_groups=xen_groups, guests=guest_views(wishes, platform))
 
 
 def _hardware(artifacts: Artifacts, settings: Settings) -> Hardware | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -34,7 +34,7 @@ class DmarUnits:
         self._clash = _registers_taken(dmar)
         for order, drhd in enumerate(registered(dmar)):
             for scope in drhd.scopes:
-                function = _named(drhd, scope, at) if scope.type in (1, 2) else None
+                function = scope_end(drhd.segment, scope, at) if scope.type in (1, 2) else None
                 if function is not None:
                     self._named.setdefault(function, _Claim(order, drhd, scope))
             if drhd.include_all:
@@ -89,12 +89,14 @@ def _registers_taken(dmar: Dmar) -> Drhd | None:
     return None
 
 
-def _named(drhd: Drhd, scope: DeviceScope, at: dict[tuple[int, int, int], Function]) -> Function | None:
+def scope_end(
+    segment: int, scope: DeviceScope, at: Mapping[tuple[int, int, int], Function]
+) -> Function | None:
     """The function at the end of a scope's path, by the bus numbers as they stand."""
     bus: int | None = scope.start_bus
     function = None
     for device, number in scope.path:
-        function = None if bus is None else at.get((drhd.segment, bus, device << 3 | number))
+        function = None if bus is None else at.get((segment, bus, device << 3 | number))
         if function is None:
             return None
         bus = function.secondary

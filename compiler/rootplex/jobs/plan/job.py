@@ -1,0 +1,150 @@
+"""The plan of a simulated platform: for each guest what goes together, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from rootplex.checks.facts import Facts
+from rootplex.checks.simulated import booted
+from rootplex.jobs.guests import named
+from rootplex.jobs.plan.obstacles import bears_on, chain_of, needed_for, obstacles_of, phantom_stride
+from rootplex.jobs.plan.result import GuestPlan, Handed, Plan
+from rootplex.jobs.result import Named, Together
+from rootplex.model.platform import Guest
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.boots.run import with_guests
+from rootplex.simulator.firmware.routing.dmar_units import scope_end
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.guests import GuestView
+from rootplex.simulator.inputs import GuestWish
+from rootplex.source.finding import Finding, Level
+from rootplex.source.suggest import advice
+
+
+class Unknown(Exception):  # noqa: N818 - it says what the name is
+    """A device that nobody has; the text is the sentence for the user."""
+
+
+def wished(facts: Facts, wishes: Iterable[tuple[str, Sequence[str]]]) -> Facts:
+    """The facts with these guests in place of the machine's own: (name, devices by name or SBDF). Unknown
+    where the host sees no such device."""
+    outcome = booted(facts)
+    pages: dict[str, str] = {}
+    for function in outcome.dom0.functions:
+        pages[function.sbdf] = pages[facts.device_name(function)] = function.page
+    made = []
+    for name, devices in wishes:
+        for device in devices:
+            if device not in pages:
+                near = advice(device, pages, "function")
+                raise Unknown(f"{facts.host} sees no function '{device}'; {near}")
+        made.append(GuestWish(name, tuple(pages[device] for device in devices)))
+    return replace(facts, outcome=with_guests(outcome, tuple(made)))
+
+
+def plan_of(facts: Facts, name: str, findings: Sequence[Finding]) -> Plan:
+    """The plan for all guests of the simulated machine; `findings` are those of the board, expected ones
+    among them."""
+    outcome = booted(facts)
+    described = {} if facts.described is None else {each.name: each for each in facts.described.xen.guests}
+    reserved = set(_reserved(facts, outcome))
+    guests = tuple(
+        _guest(facts, view, described.get(view.name), findings, reserved) for view in outcome.guests
+    )
+    errors = [each for each in findings if each.level is Level.ERROR]
+    elsewhere = [
+        each
+        for each in errors
+        if not any(bears_on(facts, view, described.get(view.name), each) for view in outcome.guests)
+    ]
+    return Plan(
+        platform=name,
+        arch=outcome.settings.arch,
+        hypervisor=outcome.settings.hypervisor,
+        kernel=outcome.settings.kernel,
+        firmware=outcome.settings.firmware,
+        guests=guests,
+        translated_by=tuple(dict.fromkeys(_units(outcome))),
+        elsewhere=len(elsewhere),
+    )
+
+
+def _units(outcome: Outcome) -> Iterator[str]:
+    for view in outcome.guests:
+        for function in view.functions:
+            streams = outcome.streams.get(function)
+            if streams is not None and streams.unit is not None:
+                yield streams.unit.kind
+
+
+def _guest(
+    facts: Facts, view: GuestView, wished: Guest | None, findings: Sequence[Finding], reserved: set[Function]
+) -> GuestPlan:
+    outcome = booted(facts)
+    groups = {group.id: group for each in view.functions if (group := outcome.safe.of(each)) is not None}
+    own = set(view.functions)
+    return GuestPlan(
+        name=view.name,
+        devices=tuple(_handed(facts, function, reserved) for function in view.functions),
+        together=tuple(
+            Together(
+                members=tuple(named(each, facts) for each in group.members if each in own),
+                why=chain_of(group, next(each for each in view.functions if each in group.members)),
+            )
+            for group in groups.values()
+        ),
+        obstacles=obstacles_of(facts, view, wished, findings, reserved),
+        staying=tuple(
+            dict.fromkeys(
+                named(each.function, facts)
+                for each in (*view.neighbours, *view.safe_neighbours)
+                if each.harmless is not None
+            )
+        ),
+        lines=tuple(facts.device_name(shared.function) for shared in view.shared_lines if shared.excusable),
+    )
+
+
+def _handed(facts: Facts, function: Function, reserved: set[Function]) -> Handed:
+    physfn = function.physfn
+    xen = booted(facts).xen is not None
+    return Handed(
+        function=named(function, facts),
+        physfn=None if physfn is None else physfn.sbdf,
+        vfs=0 if physfn is None else len(physfn.virtual_functions),
+        phantom=(phantom_stride(function) or None) if xen else None,
+        reserved=function in reserved,
+    )
+
+
+def _reserved(facts: Facts, outcome: Outcome) -> Iterator[Function]:
+    """Functions that DMAR's RMRRs name, on x86."""
+    dmar = None if facts.acpi is None or outcome.settings.arch != "x86_64" else facts.acpi.dmar
+    at = {(each.segment, each.bus.number, each.devfn): each for each in outcome.dom0.functions}
+    for rmrr in () if dmar is None else dmar.rmrrs:
+        for scope in rmrr.scopes:
+            function = scope_end(rmrr.segment, scope, at) if scope.type == 1 else None
+            if function is not None:
+                yield function
+
+
+def example(facts: Facts) -> Named | None:
+    """A function that a guest could be given, for a line to show; None where the host sees none."""
+    outcome = booted(facts)
+    candidates = [
+        each
+        for each in outcome.dom0.functions
+        if not each.is_bridge and each.class_code >> 8 != 0x0600 and needed_for(facts, each, None) is None
+    ]
+    wanted = {each for each in outcome.dom0.functions if needed_for(facts, each, None) is not None}
+
+    def rank(function: Function) -> tuple[bool, int, bool]:
+        """Nobody the host needs beside it, few others, a name."""
+        group = outcome.safe.of(function)
+        beside = [] if group is None else [each for each in group.members if not each.is_bridge]
+        unnamed = facts.pages.get(function.page) is None
+        return group is None or not wanted.isdisjoint(beside), len(beside), unnamed
+
+    return named(min(candidates, key=rank), facts) if candidates else None
