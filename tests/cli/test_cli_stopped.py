@@ -58,7 +58,10 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["0:0:0.0", "x.yaml"], "0:0:0.0 is no SBDF: it is written as in 0000:01:00.0"),
+        (
+            ["0:0:0.0", "x.yaml"],
+            "0:0:0.0 is neither an SBDF, as in 0000:01:00.0, nor an id, as in 8086:1533",
+        ),
         (["zz"], "no finding is called zz; 'rootplex explain --all' lists them"),
         (["xendown"], "no finding is called xendown; did you mean 'xen-down'?"),
     ],

@@ -1,4 +1,5 @@
-"""`rootplex explain`: the page of a finding, a line for each with --all, or one requester's way."""
+"""`rootplex explain`: the page of a finding, a line for each with --all, one requester's way, or what Linux
+knows by a device's id."""
 
 from __future__ import annotations
 
@@ -11,20 +12,23 @@ from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.known_device import known_device as known_device_of
 from rootplex.jobs.requester import requester_of
+from rootplex.report import known_device
 from rootplex.report.requester import lines
 from rootplex.source.suggest import nearest
 
+_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 _SBDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A code, an SBDF with a description, or --all."""
+    """A code, an SBDF with a description, a device's id, or --all."""
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="CODE|SBDF|NAME",
-        help="a finding's code or name; a function's SBDF or name",
+        metavar="CODE|SBDF|NAME|ID",
+        help="a finding's code or name; a function's SBDF or name; vendor:device: what Linux knows by it",
     )
     parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
@@ -39,8 +43,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("name a finding's code, or an SBDF and a description, or --all for a list")
     if _SBDF.fullmatch(arguments.what.lower()):
         return _way(arguments, console)
+    if _ID.fullmatch(arguments.what.lower()):
+        for line in known_device.lines(known_device_of(arguments.what)):
+            console.print(line)
+        return 0
     if ":" in arguments.what:
-        raise UsageError(f"{arguments.what} is no SBDF: it is written as in 0000:01:00.0")
+        raise UsageError(
+            f"{arguments.what} is neither an SBDF, as in 0000:01:00.0, nor an id, as in 8086:1533"
+        )
     if arguments.file is not None:
         return _way(arguments, console)
     return _page(arguments.what, console)

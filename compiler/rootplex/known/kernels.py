@@ -26,7 +26,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     unless probe-only (taken out in 6.11 by commit 7246a4520b4b, and back in 6.12.96 and 7.2).
     `acs_dt`: when ACS is switched on with a device tree: `after-driver` from the first driver's
     bind on, `all` for every device (§5.2). `groups_dt`, `groups_arm_acpi`: groups form when a
-    driver binds, or at device add (§5.5). `config_acs`: the boot option is known.
+    driver binds, or at device add (§5.5). `config_acs`: the boot option is known. `knows`: the version
+    whose devices it knows by id (`devices.py`).
     `grouping`: how groups are found (§5.5, §5.8).
     """
 
@@ -43,6 +44,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     groups_dt: Literal["driver-bind", "device-add"] = "device-add"
     groups_arm_acpi: Literal["driver-bind", "device-add"] = "device-add"
     config_acs: bool = True
+    knows: tuple[int, int] = (7, 2)
     grouping: Literal["discovery-order", "top-down"] = "discovery-order"
 
 
@@ -52,6 +54,7 @@ _7_2 = Profile(name="linux-7.2", releases=(((7, 0, 0), _LATER),), suites=("sid",
 _6_12 = replace(
     _7_2,
     name="linux-6.12",
+    knows=(6, 12),
     releases=(((6, 12, 96), (6, 13, 0)),),
     suites=("bookworm-backports", "trixie"),
     bus_range="span",
@@ -70,6 +73,7 @@ _6_12_95 = replace(
 _6_1 = replace(
     _6_12,
     name="linux-6.1",
+    knows=(6, 1),
     releases=(((6, 1, 0), (6, 12, 0)),),
     suites=("bookworm",),
     bridge_probe_only=False,

@@ -67,8 +67,8 @@ class Device(Part, frozen=True, kw_only=True):
 
     Absent capabilities are None, False or 0. `acs` is None without the capability and a
     (possibly empty) tuple of `sv tb rr cr uf ec dt` with it: what the capability offers.
-    `multifunction` is header bit 7 as the hardware shows it.
-    """
+    `multifunction` is header bit 7 as the hardware shows it. `acs_quirk`, `aliases`: None where nothing is
+    said, so that what Linux knows by the id holds."""
 
     key: str
     name: str | None
@@ -83,8 +83,8 @@ class Device(Part, frozen=True, kw_only=True):
     class_code: int
     multifunction: bool
     acs: tuple[str, ...] | None
-    acs_quirk: Literal["isolated"] | None
-    aliases: tuple[Alias, ...]
+    acs_quirk: Literal["isolated", "none"] | None
+    aliases: tuple[Alias, ...] | None
     ari: bool
     ats: bool
     flr: bool

@@ -7,7 +7,7 @@ passes. Identity is the object: comparisons are by `is`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
@@ -16,6 +16,13 @@ from rootplex.source.place import Place
 
 ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = ACS_BITS.values()
 """ACS capability and control bits (PCIe 6.0 §7.7.11)."""
+
+ACS_CONTROL = 6
+"""Where the ACS capability has its control register (PCIe 6.0 §7.7.11.3)."""
+
+AcsAnswer: TypeAlias = Literal["isolated", "shared", "southbridge"]
+"""What Linux answers by a device's id (`pci_dev_specific_acs_enabled`): it isolates; it does not; it does as
+one of several functions on a root bus (`pci_quirk_amd_sb_acs`)."""
 
 ACS_REQUIRED = ACS_SV | ACS_RR | ACS_CR | ACS_UF
 """What Linux wants on for isolation (`REQ_ACS_FLAGS`)."""
@@ -89,12 +96,16 @@ class Function(Struct, eq=False):
     `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered. `pcie_type` is
     None for conventional functions. `acs` is (capability bits, control bits) or None. `multifunction` is
     what the kernel believes, `header_multifunction` header bit 7. `aliases` are devfns the function also
-    uses on its bus, `acs_quirk` "isolated" or None: both facts Linux has by device id and the hardware image
-    carries as such. `ari`: it has the ARI capability; `ari_forwarding`: ARI is switched on in this port.
-    `bars` are sized ones only. `pcie_capability`, `acs_capability`, `ari_capability`: their offsets, 0 for
-    none. `hotplug`: a hot-plug slot. `external_facing`: firmware says so of this port; `untrusted`: it is
-    behind such a port, and the kernel does not take it for a part of the machine. `windows`: those that a
-    bridge has, of `io`, `mem`, `pref32`, `pref64`."""
+    uses on its bus, `acs_quirk` what the kernel answers of its isolation whatever its capability says:
+    `known_by_id` holds `acs` and `alias` where that comes of its id, and not of the hardware image.
+    `bridge_alias`: what a bridge known by id puts on requests from behind it (`known/linux.yaml`).
+    `acs_control`: the offset of the control register in its ACS capability; `acs_hidden`: bits of it that the
+    kernel leaves alone. `ats_is_off`: this kernel does not use its ATS. `ari`: it has the ARI capability;
+    `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only. `pcie_capability`,
+    `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
+    `external_facing`: firmware says so of this port; `untrusted`: it is behind such a port, and the kernel
+    does not take it for a part of the machine. `windows`: those that a bridge has, of `io`, `mem`, `pref32`,
+    `pref64`."""
 
     root: int
     bus: Bus
@@ -110,8 +121,12 @@ class Function(Struct, eq=False):
     subsystem: tuple[int, int] | None = None
     pcie_type: int | None = None
     acs: tuple[int, int] | None = None
-    acs_quirk: str | None = None
+    acs_quirk: AcsAnswer | None = None
     aliases: tuple[int, ...] = ()
+    known_by_id: frozenset[str] = frozenset()
+    acs_control: int = ACS_CONTROL
+    acs_hidden: int = 0
+    bridge_alias: str | None = None
     external_facing: bool = False
     untrusted: bool = False
     secondary: int | None = None
@@ -126,6 +141,7 @@ class Function(Struct, eq=False):
     msi: int = 0
     msix: int = 0
     ats: bool = False
+    ats_is_off: bool = False
     config_size: int = 4096
     pcie_capability: int = 0
     acs_capability: int = 0
@@ -155,6 +171,11 @@ class Function(Struct, eq=False):
     def sbdf(self) -> str:
         bus, devfn = self.bus.number, self.devfn
         return f"{self.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+
+    @property
+    def id(self) -> str:
+        """`8086:1533`."""
+        return f"{self.vendor:04x}:{self.device:04x}"
 
     @property
     def under_ari(self) -> bool:

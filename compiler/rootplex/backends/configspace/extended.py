@@ -9,6 +9,7 @@ from __future__ import annotations
 from rootplex.backends.configspace.page import Bits, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
 from rootplex.formats.pci import ACS_BITS, ARI_HIERARCHY, VF_ENABLE, VF_MEMORY, SriovRegister
+from rootplex.known.devices import rows_of
 
 EGRESS_VECTOR_BITS = 32  # one bit a port number or function: what a vector of one dword holds
 
@@ -33,6 +34,9 @@ AER_SIZE = 0x48
 ROOT_COMMAND_RW, ROOT_ERRORS = 0x7, 0x7F
 
 ACS_TABLE: Table = (Register("capabilities", 4, 2), Register("control", 6, 2))
+ACS_DWORDS_TABLE: Table = (Register("capabilities", 4, 4), Register("control", 8, 4))
+"""As some Intel ports have it, known by id (`quirks.c:pci_quirk_intel_spt_pch_acs`)."""
+
 EGRESS_TABLE: Table = (Register("vector", 8, 4, writable=(1 << EGRESS_VECTOR_BITS) - 1),)
 
 ARI_TABLE: Table = (Register("capabilities", 4, 2), Register("control", 6, 2))
@@ -68,7 +72,12 @@ def acs_bits(shape: Shape) -> int:
 
 
 def acs_size(shape: Shape) -> int:
-    return 0x0C if "ec" in (shape.acs or ()) else 0x08
+    return 0x0C if "ec" in (shape.acs or ()) or _has_dwords(shape) else 0x08
+
+
+def _has_dwords(shape: Shape) -> bool:
+    rows = rows_of(shape.vendor, shape.device)
+    return any(row.effect == "dword-control" and shape.type in row.types for row in rows)
 
 
 def write_aer(page: Page, at: int, shape: Shape) -> None:
@@ -87,6 +96,9 @@ def write_acs(page: Page, at: int, shape: Shape) -> None:
     """What the capability offers can be switched on, and is off after reset."""
     bits = acs_bits(shape)
     vector = EGRESS_VECTOR_BITS << 8 if bits & ACS_BITS["ec"] else 0
+    if _has_dwords(shape):
+        page.write(at, ACS_DWORDS_TABLE, capabilities=bits | vector, control=Bits(0, bits))
+        return
     page.write(at, ACS_TABLE, capabilities=bits | vector, control=Bits(0, bits))
     if vector:
         page.write(at, EGRESS_TABLE)

@@ -8,10 +8,15 @@ from typing import NamedTuple
 from rootplex.backends.configspace import capabilities as standard
 from rootplex.backends.configspace import express, extended, virtual
 from rootplex.backends.configspace.header import write_header
-from rootplex.backends.configspace.page import CONVENTIONAL, PAGE, Page
+from rootplex.backends.configspace.page import CONVENTIONAL, PAGE, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
 from rootplex.formats.pci import Capability, ExtendedCapability
 from rootplex.model.device import PCIE_TYPE, PORT_TYPES
+
+INTEL, ISA_BRIDGE = 0x8086, 0x0601
+CHIPSET: Table = (Register("root_complex_base", 0xF0, 4, 0xFED1_C001),)
+"""An Intel chipset's own registers, where firmware puts them: on, at 0xfed1c000. Linux asks there whether
+root ports known by id isolate (`quirks.c:pci_quirk_enable_intel_lpc_acs`)."""
 
 FIRST, FIRST_EXTENDED = 0x40, 0x100
 
@@ -31,6 +36,8 @@ def function_page(shape: Shape) -> Page:
     if shape.type not in PCIE_TYPE:
         # A conventional function has no extended space: reads of it give all ones.
         page.reset[CONVENTIONAL:] = b"\xff" * (PAGE - CONVENTIONAL)
+    if shape.vendor == INTEL and shape.class_code >> 8 == ISA_BRIDGE:
+        page.write(0, CHIPSET)
     write_header(page, shape, write_capabilities(page, shape, _standard(shape)))
     write_extended(page, shape, _extended(shape))
     return page

@@ -23,6 +23,9 @@ from rootplex.model.device import PORT_TYPES, Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import unreadable
 
+NO_ALIASES = "none"
+"""What config.json has for an empty list: the description says that there are none."""
+
 CONFIG, PAGES = "config.json", "config.bin"
 VERSION = 1
 LAST_RID = 0xFFFF
@@ -118,7 +121,7 @@ def _own(device: Device) -> dict[str, object]:
     return {
         "devfn": device.devfn,
         "acs_quirk": device.acs_quirk,
-        "aliases": [alias.devfn for alias in device.aliases],
+        "aliases": NO_ALIASES if device.aliases == () else [alias.devfn for alias in device.aliases or ()],
         "vf_of": None,
     }
 

@@ -64,8 +64,8 @@ def _described(device: Device) -> dict[str, object]:
         "ats": device.ats,
         "ari": device.ari,
         "sriov": None if sriov is None else (sriov.total, sriov.offset, sriov.stride, sriov.vf_id),
-        "aliases": device.aliases,
-        "acs_quirk": device.acs_quirk,
+        "aliases": device.aliases or (),
+        "acs_quirk": None if device.acs_quirk == "none" else device.acs_quirk,
     }
 
 

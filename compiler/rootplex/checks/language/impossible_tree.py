@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.known.devices import rows_of
 from rootplex.model.device import Device, DeviceType
 from rootplex.source.finding import Finding, Level
 
@@ -53,6 +54,13 @@ def a(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
+def _hides_express(device: Device) -> bool:
+    """A bridge that Linux knows to lead from PCIe to PCI without saying so
+    (`quirk_use_pcie_bridge_dma_alias`)."""
+    rows = rows_of(device.vendor, device.device)
+    return device.type == "pci-bridge" and any(row.effect == "secondary" for row in rows)
+
+
 def _below(kind: str, parent: Device | None, device: Device) -> Iterator[Finding]:
     if parent is not None and not parent.is_bridge:
         yield RULE.finding(
@@ -62,7 +70,7 @@ def _below(kind: str, parent: Device | None, device: Device) -> Iterator[Finding
             help="give the parent the type of a bridge or port, or move the device",
             subject=device.name,
         )
-    elif kind not in PARENTS[device.type]:
+    elif kind not in PARENTS[device.type] and not (kind in _PCIE and _hides_express(device)):
         allowed = ", ".join(sorted(PARENTS[device.type], key=lambda each: (each == ROOT, each)))
         where = "stands on" if kind == ROOT else "stands below"
         yield RULE.finding(

@@ -89,8 +89,10 @@ def _device(fields: Fields, key: str, *, crowded: bool) -> Device:
         class_code=_class(fields, kind),
         multifunction=fields.flag("multifunction", default=crowded),
         acs=_acs(fields, kind),
-        acs_quirk="isolated" if fields.text("acs_quirk") == "isolated" else None,
-        aliases=tuple(
+        acs_quirk=fields.text("acs_quirk"),  # type: ignore[arg-type]  # the schema's enum
+        aliases=None
+        if fields.get("aliases") is None
+        else tuple(
             Alias(
                 places=alias.places(), dev=alias.number("dev", 0, 31) or 0, fn=alias.number("fn", 0, 7) or 0
             )

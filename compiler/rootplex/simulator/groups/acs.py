@@ -60,10 +60,12 @@ def bit_names(bits: int) -> tuple[str, ...]:
 
 
 class Lack(Struct, frozen=True):
-    """What keeps a function from isolating: no capability, bits off, or it cannot at all."""
+    """What keeps a function from isolating: no capability, bits off, Linux knows it (`of`: by this id), or it
+    cannot at all."""
 
     kind: ReasonKind
     bits: tuple[str, ...] = ()
+    of: str = ""
 
     @property
     def words(self) -> str:
@@ -75,6 +77,8 @@ class Lack(Struct, frozen=True):
                 return f"with ACS {', '.join(self.bits)} off"
             case "acs-not-offered":
                 return f"whose ACS capability lacks {', '.join(self.bits)}"
+            case "acs-known":
+                return f"of which Linux knows by its id {self.of} that it does not isolate"
         return "that cannot isolate"
 
 
@@ -119,10 +123,18 @@ class Acs:
             self._open[passed] = answer
         return answer
 
+    def answers_yes(self, function: Function) -> bool:
+        """Whether the kernel says that it isolates without asking its capability."""
+        if function.acs_quirk == "southbridge":
+            return function.bus.is_root and self.is_multifunction(function)
+        return function.acs_quirk == "isolated"
+
     def _lack(self, function: Function) -> Lack | None:
         kind = function.pcie_type
-        if function.acs_quirk == "isolated":
+        if self.answers_yes(function):
             return None
+        if function.acs_quirk == "shared":
+            return Lack("acs-known", of=function.id)
         if kind is None or kind in NEVER_ISOLATING:
             return Lack("conventional")
         if kind in ALWAYS_ASKED:
@@ -164,9 +176,11 @@ def alone_reason(function: Function, acs: Acs) -> Reason:
     bridge = function.parent
     if bridge is None:
         text = f"{function.sbdf} is on the root bus and shares nothing with another function there"
-        return Reason(function, text, "isolated")
+        return Reason(function, text + _known(function, acs), "isolated")
     if bridge.acs_quirk == "isolated":
         how = "known to Linux to isolate"
+        if "acs" in bridge.known_by_id:
+            how = f"that Linux knows by its id {bridge.id} to isolate"
     elif bridge.pcie_type in ALWAYS_ASKED and bridge.acs is not None:
         on = bit_names(bridge.acs[1] & ACS_REQUIRED)
         how = f"with ACS {', '.join(on)} on" if on else "with an empty ACS capability"
@@ -175,4 +189,12 @@ def alone_reason(function: Function, acs: Acs) -> Reason:
     else:
         how = "that this kernel takes to isolate"
     text = f"{bridge.sbdf} is {type_name(bridge)} {how}: {function.sbdf} stands alone below it"
-    return Reason(bridge, text, "isolated")
+    return Reason(bridge, text + _known(function, acs), "isolated")
+
+
+def _known(function: Function, acs: Acs) -> str:
+    """That it is by its id that a function isolates, where it would have to have the capability."""
+    asked = function.pcie_type in ALWAYS_ASKED or acs.is_multifunction(function)
+    if "acs" in function.known_by_id and asked and acs.answers_yes(function):
+        return f"; Linux knows by its id {function.id} that it isolates"
+    return ""

@@ -11,6 +11,7 @@ from rootplex.simulator.function import Function
 ReasonKind: TypeAlias = Literal[
     "acs-absent",  # a port or function has no ACS capability
     "acs-not-offered",  # an ACS bit is not in its capability (the safe partition only)
+    "acs-known",  # Linux knows by its id that it does not isolate
     "acs-off",  # an ACS bit is in the capability and off in control
     "conventional",  # conventional PCI, or a bridge to it: nothing can isolate
     "functions",  # a function of a multi-function device that does not isolate

@@ -80,7 +80,7 @@ class _Strict(Acs):
 
     def _lack(self, function: Function) -> Lack | None:
         lack = super()._lack(function)
-        if lack is not None or function.acs is None or function.acs_quirk == "isolated":
+        if lack is not None or function.acs is None or self.answers_yes(function):
             return lack
         if function.pcie_type not in ALWAYS_ASKED:
             return None
@@ -216,16 +216,16 @@ def _devices(functions: Iterable[Function], acs: Acs) -> Iterable[_Join]:
         reasons = tuple(
             function_reason(function, lack)
             for function in members
-            if (lack := _peer_lack(function) or acs.lack(function)) is not None
+            if (lack := _peer_lack(function, acs) or acs.lack(function)) is not None
         )
         if reasons:
             for function in members[1:]:
                 yield _Join(members[0], function, reasons)
 
 
-def _peer_lack(function: Function) -> Lack | None:
+def _peer_lack(function: Function, acs: Acs) -> Lack | None:
     """What lets a function's requests reach the other functions of its device."""
-    if function.acs_quirk == "isolated":
+    if acs.answers_yes(function):
         return None
     if function.acs is None:
         return Lack("conventional" if function.pcie_type is None else "acs-absent", PEER_BITS)

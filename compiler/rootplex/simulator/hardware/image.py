@@ -31,6 +31,9 @@ MAX_BLOCKS = 64
 BridgeKind = Literal["ecam", "cam", "windowed", "quirk"]
 Behaviour = Literal["hidden", "single-device", "all-ones", "elsewhere"]
 FirmwareName = Literal["dt", "acpi"]
+NO_ALIASES = "none"
+"""Of a function's aliases: it has none, whatever is known by its id. An empty list says nothing."""
+
 KINDS = ("ecam", "cam", "windowed", "quirk")
 BEHAVIOURS = ("hidden", "single-device", "all-ones", "elsewhere")
 FIRMWARES = ("dt", "acpi")
@@ -79,7 +82,8 @@ class BridgeImage(ConfigSpaceImage, frozen=True):
 
 class FunctionImage(Struct, frozen=True):
     """One function. `page` is its index into config.bin, `parent` the id of the bridge above (None:
-    first bus), `w1c` (offset, bytes, mask). A VF has `vf_of` and its 0-based `vf_index`."""
+    first bus), `aliases` None where nothing is said of them, `w1c` (offset, bytes, mask). A VF has `vf_of`
+    and its 0-based `vf_index`."""
 
     id: str
     page: int
@@ -87,7 +91,7 @@ class FunctionImage(Struct, frozen=True):
     parent: str | None
     devfn: int
     acs_quirk: str | None
-    aliases: tuple[int, ...]
+    aliases: tuple[int, ...] | None
     w1c: tuple[tuple[int, int, int], ...]
     vf_of: str | None
     vf_index: int
@@ -271,7 +275,8 @@ def _function(reader: _Reader, value: Any, where: str, page_count: int) -> Funct
         ):
             reader.refuse(where, "w1c names bits outside a register")
         w1c.append((offset, width, mask))
-    aliases = reader.items(source, "aliases", where)
+    told = source.get("aliases") != NO_ALIASES
+    aliases = reader.items(source, "aliases", where) if told else []
     if not all(type(alias) is int and 0 <= alias <= 255 for alias in aliases):
         reader.refuse(where, "aliases is not a list of devfns")
     vf_of = reader.text_or_none(source, "vf_of", where)
@@ -282,7 +287,7 @@ def _function(reader: _Reader, value: Any, where: str, page_count: int) -> Funct
         parent=reader.text_or_none(source, "parent", where),
         devfn=0 if vf_of is not None else reader.number(source, "devfn", where, 255),
         acs_quirk=reader.text_or_none(source, "acs_quirk", where),
-        aliases=tuple(aliases),
+        aliases=tuple(aliases) if aliases or not told else None,
         w1c=tuple(w1c),
         vf_of=vf_of,
         vf_index=0 if vf_of is None else reader.number(source, "vf_index", where, 0xFFFF),

@@ -7,11 +7,20 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.simulator.function import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR, ACS_TB, Bus, Function
+from rootplex.simulator.function import (
+    ACS_CONTROL,
+    ACS_CR,
+    ACS_EC,
+    ACS_REQUIRED,
+    ACS_RR,
+    ACS_TB,
+    Bus,
+    Function,
+)
 from rootplex.simulator.linux.access import Accessor
 from rootplex.simulator.linux.command_line import PciOptions
 
-CAPABILITY, CONTROL = 4, 6
+CAPABILITY = 4
 ACS_BITS = 0x7F
 REDIRECT = ACS_RR | ACS_CR | ACS_EC
 """What `disable_acs_redir` takes away."""
@@ -45,8 +54,9 @@ class AcsPolicy(Struct):
         for mask, bits in self._forced(function):
             control = (firmware if self.from_firmware else control) & ~mask | bits & mask
         if control != firmware:
-            access.write(bus, devfn, offset + CONTROL, 2, control)
-            control = access.read(bus, devfn, offset + CONTROL, 2)
+            width = 2 if function.acs_control == ACS_CONTROL else 4
+            access.write(bus, devfn, offset + function.acs_control, width, control)
+            control = access.read(bus, devfn, offset + function.acs_control, width)
         function.acs = (capability, control & ACS_BITS)
 
     def _forced(self, function: Function) -> Iterator[tuple[int, int]]:
@@ -122,7 +132,12 @@ def _devfn(device: str, function: str) -> int:
     return int(device, 16) << 3 | int(function, 16)
 
 
-def read(access: Accessor, bus: int, devfn: int, offset: int) -> tuple[int, int]:
-    """(capability, control) of the ACS capability at an offset."""
+def read(access: Accessor, function: Function, hidden: int = 0) -> tuple[int, int]:
+    """(capability, control) of a function's ACS capability; `hidden` are capability bits that the kernel does
+    not use."""
+    bus, devfn, offset = function.bus.number, function.devfn, function.acs_capability
     both = access.read(bus, devfn, offset + CAPABILITY, 4)
-    return both & ACS_BITS, both >> 16 & ACS_BITS
+    control = both >> 16
+    if function.acs_control != ACS_CONTROL:
+        control = access.read(bus, devfn, offset + function.acs_control, 4)
+    return both & ACS_BITS & ~hidden, control & ACS_BITS

@@ -88,6 +88,7 @@ def boot(
             Registration(hypervisor, settings, state),
             acs.AcsPolicy(asked, options, from_firmware=version.config_acs),
             options,
+            amd_vi=isinstance(firmware, AcpiFirmware) and firmware.has_table("IVRS"),
         )
     run = LinuxBoot(firmware, kernel, settings, version, state)
     try:
@@ -259,4 +260,4 @@ def _read_acs_again(run: LinuxBoot) -> None:
     for function in run.state.functions if run.kernel is not None else ():
         if function.acs_capability and run.kernel is not None:
             access = run.kernel.accessors[function.root]
-            function.acs = acs.read(access, function.bus.number, function.devfn, function.acs_capability)
+            function.acs = acs.read(access, function, function.acs_hidden)

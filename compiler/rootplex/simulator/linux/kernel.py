@@ -17,7 +17,8 @@ from rootplex.simulator.linux.state import Dom0State
 
 
 class Kernel(Struct):
-    """One Dom0 kernel. `options` are those of its command line. `machine` is what is below: the
+    """One Dom0 kernel. `options` are those of its command line. `amd_vi`: its firmware has an IVRS.
+    `machine` is what is below: the
     hardware, or a hypervisor. `accessors` are those of the root bridges
     scanned so far, by index; `buses` are those that exist, by (segment, number); `mapped` is how much of
     a 32-bit kernel's vmalloc space configuration space has taken, in bytes."""
@@ -30,6 +31,7 @@ class Kernel(Struct):
     registration: Registration
     acs: AcsPolicy
     options: PciOptions
+    amd_vi: bool = False
     accessors: dict[int, Accessor] = field(default_factory=dict)
     buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
     mapped: int = 0

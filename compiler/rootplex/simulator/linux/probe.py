@@ -132,7 +132,7 @@ def extended_capabilities(
     found = capabilities.extended(access, number, devfn)
     function.ari_capability = found.get(ExtendedCapability.ARI, 0)
     function.ari = bool(function.ari_capability)
-    function.ats = options.ats and ExtendedCapability.ATS in found
+    function.ats = options.ats and not function.ats_is_off and ExtendedCapability.ATS in found
     if options.ari and devfn == 0 and function.pcie_type is not None and function.physfn is None:
         _forward_ari(access, function)
     if function.physfn is None and function.pcie_type is not None and ExtendedCapability.SRIOV in found:
@@ -141,7 +141,7 @@ def extended_capabilities(
     offset = found.get(ExtendedCapability.ACS)
     if offset is not None:
         function.acs_capability = offset
-        function.acs = acs.read(access, number, devfn, offset)
+        function.acs = acs.read(access, function, function.acs_hidden)
         policy.apply(access, function, blocks_translation=blocks_translation)
 
 

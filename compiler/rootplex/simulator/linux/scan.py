@@ -15,7 +15,7 @@ from typing import Literal
 
 from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability
 from rootplex.simulator.function import ROOT_PORT, Bus, Function
-from rootplex.simulator.linux import capabilities, probe, trust
+from rootplex.simulator.linux import capabilities, known_by_id, probe, trust
 from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
 from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -129,9 +129,7 @@ class Scan:
         """Capabilities, then the bus's list, then everyone is told (§4.6)."""
         bus, access = function.bus, self._access(function.bus)
         root = self.kernel.state.root_bridges[bus.root]
-        image = self.kernel.hardware.functions.get(function.page)
-        if image is not None:
-            function.acs_quirk, function.aliases = image.acs_quirk, image.aliases
+        known_by_id.apply(self.kernel, access, function)
         self._trust(function, root)
         # A kernel that switches ACS on when it finds a device does not know yet that the port faces outward.
         blocks = function.untrusted or (function.external_facing and self.kernel.profile.acs_dt == "all")

@@ -1,7 +1,7 @@
 """The requester ids that a function's requests carry on their way up (linux.md §5.4).
 
 Follows Linux `pci/search.c:pci_for_each_dma_alias`: the function's own id, ids it is known to use
-beside it, and the id of every bridge above that takes requests over.
+beside it, and the id of every bridge above that takes requests over; some bridges are known by id.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def bridge_aliases(bus: Bus) -> tuple[tuple[Function, int], ...]:
     while at is not None and not at.is_root:
         bridge = at.bridge
         if bridge is not None:
+            if bridge.bridge_alias == "translation-root":
+                break
             rid = _taken_over(bridge, at)
             if rid is not None:
                 found.append((bridge, rid))
@@ -44,9 +46,12 @@ def requester_id(function: Function) -> int:
 
 def _taken_over(bridge: Function, below: Bus) -> int | None:
     """The id a bridge puts on requests from its secondary bus; None: it passes them unchanged."""
+    secondary = (below.number if bridge.secondary is None else bridge.secondary) << 8
+    if bridge.bridge_alias is not None:
+        return secondary if bridge.bridge_alias == "secondary" else None
     if bridge.pcie_type is None or bridge.pcie_type == PCI_TO_PCIE:
         return bridge.rid
     if bridge.pcie_type == PCIE_TO_PCI:
         # The PCIe side sees device 0, function 0 of the bridge's secondary bus.
-        return (below.number if bridge.secondary is None else bridge.secondary) << 8
+        return secondary
     return None
