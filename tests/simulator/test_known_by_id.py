@@ -10,7 +10,7 @@ import pytest
 
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.settings import Wishes
+from rootplex.jobs.settings import RunOptions
 from rootplex.known.devices import KINDS, rows
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.function import Function
@@ -190,7 +190,7 @@ def functions_of(devices: str, kernel: str) -> list[Function]:
     """What a kernel finds."""
     checked = read_checked(PC.format(devices=devices, kernel=kernel).encode(), "known.yaml")
     assert checked.is_sound, checked.findings
-    outcome = examine(checked, Wishes()).outcome
+    outcome = examine(checked, RunOptions()).outcome
     assert outcome is not None
     return outcome.dom0.functions
 

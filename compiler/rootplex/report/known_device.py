@@ -9,7 +9,7 @@ from rootplex.jobs.known_device import KnownDevice, KnownRow
 ACS = {
     "isolated": "isolates, as with ACS SV, RR, CR and UF on",
     "shared": "does not isolate, whatever its ACS capability says",
-    "pch-registers": "isolates, as with ACS SV, RR, CR and UF on, by registers of its chipset that the kernel sets",
+    "pch-registers": "isolates, as with ACS SV, RR, CR and UF on, by registers of its chipset",
     "southbridge": "isolates as one of several functions on a root bus, where firmware has an IVRS",
     "dword-control": "has its ACS control register as a dword at offset 8 of the capability",
     "without-sv": "is used without ACS source validation, which is broken",
@@ -22,7 +22,7 @@ ALIAS = {
     "partitions": "uses the requester ids that its own memory lists (not simulated)",
 }
 BRIDGE = {
-    "secondary": "is a PCIe-to-PCI bridge that does not say so: it puts device 0 of its bus on what is behind it",
+    "secondary": "is a PCIe-to-PCI bridge that does not say so: what is behind it is device 0 of its bus",
     "transparent": "passes on the requester ids of what is behind it",
     "translation-root": "is where translation begins: requester ids of bridges above it do not count",
 }
