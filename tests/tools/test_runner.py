@@ -49,8 +49,8 @@ def test_a_mark_in_two_pieces_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_talk_goes_on(tmp_path: Path) -> None:
-    with talking(program("while True: print('so', input(), flush=True)"), cwd=tmp_path) as talk:
-        assert [talk.say(word + b"\n", word) for word in (b"one", b"two")] == ["so one\n", "so two\n"]
+    with talking(program("while True: print(f'so {input()};', end='', flush=True)"), cwd=tmp_path) as talk:
+        assert [talk.say(word + b"\n", b";") for word in (b"one", b"two")] == ["so one;", "so two;"]
 
 
 def test_a_program_that_does_not_read_and_ends(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_program_that_does_not_read_and_ends(tmp_path: Path) -> None:
 
 def test_standard_input_reaches_the_program(tmp_path: Path) -> None:
     echo = program("import sys; print(sys.stdin.read(), end='')")
-    assert until(b"words", program("print(input())"), tmp_path, stdin=b"words\n") == "words\n"
+    assert until(b"words", program("print(input(), end='')"), tmp_path, stdin=b"words\n") == "words"
     assert run(echo, cwd=tmp_path, stdin=b"words").stdout == "words"
 
 
