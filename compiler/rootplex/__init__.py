@@ -9,7 +9,7 @@ What `__all__` names is public; modules below are not, and may change with any r
 loaded when it is first used (PEP 562): importing the package itself costs nothing.
 """
 
-from rootplex.version import __version__
+from rootplex.project import __version__
 
 TYPE_CHECKING = False  # `typing` is not imported for it; type checkers know this name
 if TYPE_CHECKING:

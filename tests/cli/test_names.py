@@ -34,7 +34,7 @@ LOCALES = [
     {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     {"LC_ALL": "xx_YY.bogus", "PYTHONIOENCODING": "latin-1"},
 ]
-FORMATS = ["text", "short", "json", "sarif", "junit"]
+FORMATS = ["text", "short", "json", "jsonl", "sarif", "junit"]
 
 
 def run(*words: str | bytes, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -74,7 +74,7 @@ def test_a_name_is_shown_and_not_obeyed(faulty: Path, name: bytes) -> None:
             assert done.stdout.count(b"\nerror[") == 0
         elif format == "short":
             assert done.stdout.count(b"\n") == 1
-        elif format == "json":
+        elif format in ("json", "jsonl"):
             file = json.loads(done.stdout)["findings"][0]["at"]["file"]
             assert os.fsencode(file) == word
         elif format == "sarif":

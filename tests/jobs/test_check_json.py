@@ -14,7 +14,7 @@ from rootplex.report.json_form import render
 
 # Written from the design's page, key by key.
 TOP = [
-    "rootplex", "platform", "dom0", "firmware", "hypervisor", "verdict", "not_known", "findings",
+    "rootplex", "file", "platform", "dom0", "firmware", "hypervisor", "verdict", "not_known", "findings",
     "bridges", "devices", "groups", "safe", "xen", "boot",
 ]  # fmt: skip
 BRIDGE = ["name", "enabled", "segment", "bus_range", "ecam", "windows", "numbers", "in_mcfg", "registered"]

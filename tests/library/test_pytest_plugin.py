@@ -87,4 +87,4 @@ def test_the_plugin_loads_nothing_of_ours_by_itself() -> None:
     program = "import sys; import rootplex.library.pytest_plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
     ours = {name for name in done.stdout.split() if name.startswith("rootplex")}
-    assert ours == {"rootplex", "rootplex.version", "rootplex.library", "rootplex.library.pytest_plugin"}
+    assert ours == {"rootplex", "rootplex.project", "rootplex.library", "rootplex.library.pytest_plugin"}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 
-ADDRESS = ""
-"""The folder of the project's files on the web, with a slash at its end; empty until there is one: then a
-place is a path from the checkout's root."""
+from rootplex.project import ADDRESS
+
+FILES = f"{ADDRESS}/blob/main/" if ADDRESS else ""
+"""The folder of the project's files on the web; without an address a place is a path from the checkout's
+root."""
 
 PAGES = {"LNX": "linux", "XP": "xen"}
 """A rule's prefix → its page."""
@@ -27,4 +29,4 @@ def cited(text: str) -> dict[str, str]:
 def _place(found: re.Match[str]) -> str:
     page = found["page"] or PAGES[found["prefix"]]
     anchor = found["rule"].lower() if found["rule"] else f"s{found['section']}"
-    return f"{ADDRESS}docs/reference/{page}.md#{anchor}"
+    return f"{FILES}docs/reference/{page}.md#{anchor}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
@@ -10,6 +11,7 @@ from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, check_text
+from rootplex.jobs.result import Result
 from rootplex.source.printable import printable
 
 
@@ -35,10 +37,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("--vpci is a switch of Xen's, and --bare-metal is without Xen")
     if arguments.bare_metal and arguments.xen_version:
         raise UsageError("--xen-version names a Xen, and --bare-metal is without Xen")
+    texts: dict[str, str] = {}
+    unjudged: list[str] = []
+    status = report_boards(_results(arguments, texts, unjudged, console), texts, arguments, console)
+    return 2 if unjudged else status
+
+
+def _results(
+    arguments: argparse.Namespace, texts: dict[str, str], unjudged: list[str], console: Console
+) -> Iterator[Result]:
+    """A result a file; what was asked for and does not fit is told, and stands in `unjudged`."""
     options = run_options(arguments)
-    results = []
-    texts = {}
-    unjudged = False
     for i, name in enumerate(arguments.files):
         label, data = read_input(name)
         console.progress(f"checking {i + 1} of {len(arguments.files)}: {label}")
@@ -47,11 +56,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             result = check_text(data, label, options)
         except Unjudged as error:
             console.tell(str(error))
-            unjudged = True
+            unjudged.append(label)
             continue
-        results.append(result)
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
             stream.write(printable(line) + "\n")
-    status = report_boards(tuple(results), texts, arguments, console) if results else 0
-    return 2 if unjudged else status
+        yield result

@@ -93,6 +93,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         except (OSError, UsageError) as error:
             results.append(unreadable(name, ()))
             console.tell(told(error))
+            if arguments.format == "jsonl":
+                show(tuple(results[-1:]), {}, "jsonl", console)
     folders: dict[str, str] = {}
     for i, done in enumerate(mapped(compile_one, jobs, arguments.jobs)):
         result = done.result
@@ -104,6 +106,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 "of them"
             )
         results.append(result)
+        if arguments.format == "jsonl":
+            show((result,), {}, "jsonl", console)
         if done.failed is not None:
             console.tell(done.failed)
         if arguments.format == "text" and done.folder is not None:
@@ -114,7 +118,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.format == "text":
         shown = tuple(result for result in results if result.findings)
         show(shown, texts, arguments.format, console)
-    else:
+    elif arguments.format != "jsonl":
         show(tuple(results), texts, arguments.format, console)
     return _status(results, strict=arguments.strict)
 

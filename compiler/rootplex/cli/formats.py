@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
 from rootplex.cli.console import Console
 from rootplex.jobs.result import Result, exit_status
 
-DOCUMENTS = {"short": "short", "json": "json_form", "sarif": "sarif", "junit": "junit"}
+DOCUMENTS = {"short": "short", "json": "json_form", "jsonl": "jsonl", "sarif": "sarif", "junit": "junit"}
 """Formats that are one text of all results: the module of `report` whose `render` makes it."""
 FORMATS = ("text", *DOCUMENTS)
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
     """The options that every reporting command has."""
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how to report (default: text; jsonl: an object a line, each as soon as it is known)",
+    )
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 too")
 
 
 def report(
-    results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
+    results: Iterable[Result], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
 ) -> int:
-    """Print the results in the chosen format; the exit status."""
+    """Print the results in the chosen format; the exit status. Results may be made while they are taken:
+    what can be printed of one is printed before the next."""
+    if arguments.format == "jsonl":
+        return exit_status(tuple(streamed(results, console)), strict=arguments.strict)
+    results = tuple(results)
     show(results, texts, arguments.format, console)
     return exit_status(results, strict=arguments.strict)
 
 
 def report_boards(
-    results: tuple[Result, ...], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
+    results: Iterable[Result], texts: Mapping[str, str], arguments: argparse.Namespace, console: Console
 ) -> int:
     """The same, and of several boards a tally in the last line of text."""
+    results = results if arguments.format == "jsonl" else tuple(results)
     status = report(results, texts, arguments, console)
-    if arguments.format == "text" and len(results) > 1:
+    if arguments.format == "text" and isinstance(results, tuple) and len(results) > 1:
         from rootplex.report import text
 
         console.write("\n" + text.tally(results, text.Style(console.colour)))
     return status
+
+
+def streamed(results: Iterable[Result], console: Console) -> Iterator[Result]:
+    """The same results, each printed as a line of `jsonl` when it comes."""
+    from rootplex.report import jsonl
+
+    for result in results:
+        console.document(jsonl.line(result))
+        yield result
 
 
 def show(results: tuple[Result, ...], texts: Mapping[str, str], format: str, console: Console) -> None:

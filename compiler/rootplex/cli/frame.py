@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rootplex.cli.console import Console
 from rootplex.cli.status import HANDLED, INTERRUPTED
+from rootplex.project import __version__
 from rootplex.source.printable import one_line, plain, printable
 from rootplex.source.suggest import advice
 from rootplex.tools.runner import ToolError
-from rootplex.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite

@@ -25,6 +25,7 @@ from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.known.kernels import SUITES
 from rootplex.known.xen import DEBIAN
 from rootplex.model.bridge import Firmware
+from rootplex.project import __version__
 from rootplex.report.boot import as_json, lines
 from rootplex.report.xen_boot import as_json as xen_as_json
 from rootplex.report.xen_boot import lines as xen_lines
@@ -33,7 +34,6 @@ from rootplex.tools import hypervisors
 from rootplex.tools.hypervisors import Hypervisor
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
-from rootplex.version import __version__
 
 OUTPUT = "qemu"
 

@@ -47,15 +47,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         boards = boards_of([name for name in arguments.paths if name != "-"], given)
     except Unreadable as error:
         raise UsageError(str(error)) from None
-    results = []
-    for i, result in enumerate(_results(boards, against, arguments.bare_metal, arguments.jobs)):
-        console.progress(f"validated {i + 1} of {len(boards)}: {result.file}")
-        results.append(result)
-    if len(results) > 1:
-        results = by_worst(results)
+    results = _results(boards, against, arguments, console)
+    if len(boards) > 1 and arguments.format != "jsonl":
+        results = by_worst(tuple(results))
         if arguments.format == "text":
             console.print("\n".join(table(results)) + "\n")
-    return report_boards(tuple(results), texts, arguments, console)
+    return report_boards(results, texts, arguments, console)
 
 
 def _description(name: str, texts: dict[str, str]) -> Platform:
@@ -72,7 +69,9 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
 
 
 def _results(
-    boards: Sequence[Board], against: Platform | None, bare_metal: bool, workers: int
+    boards: Sequence[Board], against: Platform | None, arguments: argparse.Namespace, console: Console
 ) -> Iterable[Result]:
-    validate = partial(validate_board, against=against, bare_metal=bare_metal)
-    yield from mapped(validate, boards, workers)
+    validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
+    for i, result in enumerate(mapped(validate, boards, arguments.jobs)):
+        console.progress(f"validated {i + 1} of {len(boards)}: {result.file}")
+        yield result

@@ -14,9 +14,9 @@ from rootplex.jobs.describe import Checked
 from rootplex.jobs.manifest import MANIFEST, manifest
 from rootplex.jobs.result import Result, refused
 from rootplex.model.platform import Platform
+from rootplex.project import __version__
 from rootplex.source.finding import Finding, Level
 from rootplex.tools.versions import iasl_version
-from rootplex.version import __version__
 
 
 class Made(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ compared with ours in the tests, as is `dtc`'s.
 from __future__ import annotations
 
 import struct
+from typing import TypeAlias
 
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.finding import Unreadable, unreadable
@@ -64,12 +65,25 @@ def read_dtb(blob: bytes, file: str) -> Tree:
     )
 
 
+Stretch: TypeAlias = tuple[int, int]
+"""First byte and number of bytes, in the blob."""
+
+
+def stretches(blob: bytes, file: str) -> dict[tuple[str, str | None], Stretch]:
+    """Where in a blob each node's name (property None) and each property's value stand. Errors as in
+    `read_dtb`."""
+    reader = _Reader(blob, file)
+    reader.structure()
+    return reader.stretches
+
+
 class _Reader:
     """The blocks of one blob, checked against the header before anything in them is read."""
 
     def __init__(self, blob: bytes, file: str) -> None:
         self.file = file
         self.nodes: list[DtNode] = []
+        self.stretches: dict[tuple[str, str | None], Stretch] = {}
         if len(blob) < HEADER_SIZE:
             raise self.error(f"not a device tree blob: {len(blob)} bytes, the header alone has {HEADER_SIZE}")
         (
@@ -160,6 +174,7 @@ class _Reader:
                 if name in node.properties:
                     raise self.error(f"two properties {name} in {node.path}")
                 node.properties[name] = blob[at : at + length]
+                self.stretches[node.path, name] = (at, length)
                 at += length + 3 & ~3
             elif tag == BEGIN_NODE:
                 stop = blob.find(b"\0", at, end)
@@ -177,6 +192,7 @@ class _Reader:
                         raise self.error(f"two nodes {child.path}")
                     child_names[-1].add(child.name)
                     node.children.append(child)
+                self.stretches[child.path, None] = (at, stop - at)
                 child_names.append(set())
                 node = child
                 depth += 1

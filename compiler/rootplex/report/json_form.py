@@ -21,6 +21,7 @@ def object_of(result: Result) -> dict[str, object]:
     """One result."""
     return {
         "rootplex": 1,
+        "file": result.file,
         "platform": result.platform,
         "dom0": result.dom0,
         "firmware": result.firmware,

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
 
 from rootplex.jobs.result import BridgeResult, Device, Hypercall, Result
+from rootplex.project import __version__
 from rootplex.report import text
 from rootplex.report.address_map import AddressMap, address_maps
 from rootplex.report.closing import COLUMNS
@@ -20,7 +21,6 @@ from rootplex.report.picture import Segment, picture_of
 from rootplex.report.svg import colour
 from rootplex.report.words import FIRMWARE, counted, size
 from rootplex.source.finding import Finding, Level
-from rootplex.version import __version__
 
 MARK = "<!doctype html><!-- rootplex report -->"
 """How the page begins: by it a file is known to be ours."""

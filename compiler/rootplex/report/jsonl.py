@@ -1,0 +1,19 @@
+"""JSON Lines: each result as one line, the same object whatever the number of results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from rootplex.jobs.result import Result
+from rootplex.report.json_form import object_of
+
+
+def render(results: Iterable[Result]) -> str:
+    """A line each."""
+    return "".join(map(line, results))
+
+
+def line(result: Result) -> str:
+    """One result, as `json` has it."""
+    return json.dumps(object_of(result), ensure_ascii=True, separators=(",", ":")) + "\n"
