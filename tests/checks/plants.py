@@ -367,6 +367,8 @@ PLANTS = (
     Plant(code="RPX0601", what="one size cell", alter=cell("second", "#size-cells", 0, 1)),
     Plant(code="RPX0602", what="another device type", changes=(TODAY, node_property("device_type", "pcx"))),
     Plant(code="RPX0604", what="no reg", changes=(node_property("reg", "[]"),)),
+    Plant(code="RPX0626", what="no compatible", changes=(node_property("compatible", "false"),)),
+    Plant(code="RPX0618", what="a PPI", alter=cell("second", "interrupt-map", 7, 1)),
     Plant(
         code="RPX0605",
         what="a bridge that Xen does not drive",
@@ -551,6 +553,7 @@ NOT_PLANTED = {
         "what `qemu` refuses: one list, made by one function",
     ),
     "RPX0109": "follows from RPX0108 where the size is too small, and is alone where it is not",
+    "RPX0115": "a described bridge sits below no bus: the vendors' trees show it",
     "RPX0117": "no bundled board has a bridge whose driver is 64-bit only",
     "RPX0207": "follows from RPX0201 wherever Linux minds, too",
     "RPX0208": "needs a bridge that Xen drives and one that it does not, which is RPX0605",

@@ -44,7 +44,7 @@ def test_a_compatible_without_quotes_is_two_strings(checkout: Path, compatible: 
 def test_a_bridge_of_either_kind_that_acpi_cannot_name(checkout: Path, kind: str) -> None:
     text = (checkout / "tests/cases/reports/yaml/windowed-and-acpi.yaml").read_text(encoding="utf-8")
     config = 'config: {kind: windowed, base: 0xfe28_0000, size: 64KiB, compatible: "rockchip,rk3568-pcie"}'
-    other = f"config: {{kind: {kind}, base: 0xe000_0000, size: 1MiB}}"
+    other = f'config: {{kind: {kind}, base: 0xe000_0000, size: 1MiB, compatible: "v,b"}}'
     (found,) = findings_of(changed(text, (config, other)))
     assert (found.code, str(found.level)) == ("RPX0720", "warning")
 

@@ -43,6 +43,8 @@ POWERPC = "reports/dt/powerpc-aliases-number-domains.dts"
 T4 = "conformance/qemu-T4-gic-no-ranges-its-unreachable.dts"
 T6 = "conformance/qemu-T6-smmu-reg-missing.dts"
 
+RANGES = "ranges = <0x02000000 0 0x50000000 0 0x50000000 0 0x10000000>;"
+
 Told = tuple[str, str, str, str | None]
 """Code, level, node and property of one finding."""
 ECAM = "/pcie@1f0000000"
@@ -180,6 +182,71 @@ CASES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
              ("ranges; bus-range = <1 1>", "ranges; bus-range = <2 1>"), PORT, "bus-range"),
             ("one device twice",
              ("nic: ethernet", "ethernet@0 { reg = <0x10000 0 0 0 0>; }; nic: ethernet"), NIC, "reg"),
+        ]
+    ],
+    *[
+        (what, PARENT, [("<&its>", "<&its 0>"), *changes], [(code, level, node, property)])
+        for what, changes, code, level, node, property in [
+            ("no windows", [(RANGES, "ranges;")], "RPX0603", "warning", PCIE, "ranges"),
+            ("a window that the bus leaves out", [("0 0x50000000 0 0x10000000>", "1 0 0 0x10000000>")],
+             "RPX0115", "error", PCIE, "ranges"),
+            ("registers that the bus leaves out", [("reg = <0 0x40000000", "reg = <1 0x40000000")],
+             "RPX0604", "error", PCIE, "reg"),
+            ("a bus without ranges", [(" ranges = <0 0 0 0 0x1 0>;", "")], "RPX0604", "error", "/soc", None),
+            ("a bus without compatible", [('compatible = "simple-bus"; ', "")],
+             "RPX0626", "error", "/soc", None),
+            ("a bridge without", [('compatible = "pci-host-ecam-generic"; device', "device")],
+             "RPX0626", "error", PCIE, None),
+            ("a status that there is none of", [("#size-cells = <2>; bus-range = <0 0xf>;",
+             '#size-cells = <2>; bus-range = <0 0xf>; status = "enabled";')],
+             "RPX0626", "error", PCIE, "status"),
+            ("of the bus", [('"simple-bus";', '"simple-bus"; status = "on";')],
+             "RPX0626", "error", "/soc", "status"),
+            ("of the SMMU", [("#iommu-cells = <1>;", '#iommu-cells = <1>; status = "enable";')],
+             "RPX0626", "error", "/iommu@9050000", "status"),
+            ("a GIC that says not what it is", [("interrupt-controller; #interrupt", "#interrupt")],
+             "RPX0619", "error", GIC, None),
+            ("an ITS of no size", [("0x8080000 0 0x20000", "0x8080000 0 0")],
+             "RPX0619", "error", f"{GIC}/msi-controller@8080000", "reg"),
+            ("an SMMU below a bus without compatible",
+             [("smmu: iommu", "bus { ranges; smmu: iommu"),
+              ("<1>; dma-coherent; };", "<1>; dma-coherent; }; };")],
+             "RPX0619", "error", "/bus", None),
+            ("an argument that nobody asks for", [("msi-controller; #msi-cells = <1>;", "msi-controller;")],
+             "RPX0610", "warning", PCIE, "msi-parent"),
+            ("a parent that comes too late", [("<&its 0>", "<&its 0>, <&gic>")],
+             "RPX0610", "warning", PCIE, "msi-parent"),
+            ("iommus for a map", [("iommu-map = <0 &smmu 0 0x10000>", "iommus = <&smmu 0>")],
+             "RPX0410", "warning", PCIE, "iommus"),
+            ("a map of the bus above", [("iommu-map = <0 &smmu 0 0x10000>;", ""),
+             ("0 0x1 0>;", "0 0x1 0>; iommu-map = <0 &smmu 0 0x10000>;")],
+             "RPX0410", "warning", "/soc", "iommu-map"),
+            ("two entries for one id", [("<0 &smmu 0 0x10000>", "<0 &smmu 0 0x10000>, <0x100 &smmu 5 1>")],
+             "RPX0624", "warning", PCIE, "iommu-map"),
+            ("a PPI", [("<0 0 0 1 &gic 0 0 0 3 4>", "<0 0 0 1 &gic 0 0 1 3 4>")],
+             "RPX0618", "error", PCIE, "interrupt-map"),
+            ("an SPI beyond", [("<0 0 0 1 &gic 0 0 0 3 4>", "<0 0 0 1 &gic 0 0 0 988 4>")],
+             "RPX0618", "error", PCIE, "interrupt-map"),
+            ("a domain misspelt", [("linux,pci-domain", "linux,pci_domain")],
+             "RPX0625", "warning", PCIE, "linux,pci_domain"),
+            ("a parent misspelt", [("msi-parent", "msi-parents")], "RPX0625", "warning", PCIE, "msi-parents"),
+            ("a bus range misspelt", [("bus-range = <0 0xf>", "bus-ranges = <0 0xf>")],
+             "RPX0625", "warning", PCIE, "bus-ranges"),
+        ]
+    ],
+    *[
+        (what, PARENT, [("<&its>", "<&its 0>"), *changes], [])
+        for what, changes in [
+            ("the last SPI", [("<0 0 0 1 &gic 0 0 0 3 4>", "<0 0 0 1 &gic 0 0 0 987 4>")]),
+            ("an extended SPI", [("<0 0 0 1 &gic 0 0 0 3 4>", "<0 0 0 1 &gic 0 0 2 3 4>")]),
+            ("two entries of one id for one stream",
+             [("<0 &smmu 0 0x10000>", "<0 &smmu 0 0x10000>, <0x100 &smmu 0x100 1>")]),
+            ("iommus beside a map", [("iommu-map = ", "iommus = <&smmu 0>; iommu-map = ")]),
+            ("iommus of an SMMU that is off", [("iommu-map = <0 &smmu 0 0x10000>", "iommus = <&smmu 0>"),
+             ("#iommu-cells = <1>;", '#iommu-cells = <1>; status = "disabled";')]),
+            ("a failed one", [("#size-cells = <2>; bus-range = <0 0xf>;",
+             '#size-cells = <2>; bus-range = <0 0xf>; status = "fail-hw";')]),
+            ("a vendor's own property", [("linux,pci-domain", "vendor,range; linux,pci-domain")]),
         ]
     ],
     ("a controller below a bridge is no function", PARENT,

@@ -148,7 +148,7 @@ def test_addresses_that_do_not_come_through_the_bus_above(dtc: str) -> None:
 };"""
     found = dts_findings(HEAD + bus % (BRIDGE % ""), dtc)
     assert [(each.code, str(each.level), str(each.at)) for each in found] == [
-        ("RPX0115", "warning", "case.dtb: /bus/pcie@4010000000:ranges[0]"),
+        ("RPX0115", "error", "case.dtb: /bus/pcie@4010000000:ranges[3]"),
         ("RPX0604", "error", "case.dtb: /bus/pcie@4010000000:reg[0]"),
     ]
 

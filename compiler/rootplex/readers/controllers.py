@@ -136,7 +136,8 @@ _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] =
         ("ti,{j721e j7200 am64 j784s4 j722s}-pcie-host", "sophgo,sg2042-pcie-host"),
     ),
     ("pci-sky1", "", _ANY, ("cix,sky1-pcie-host",)),
-    ("pcie-plda", "C", _ANY, ("microchip,pcie-host-1.0", "starfive,jh7110-pcie")),
+    ("pcie-microchip-host", "C", _ANY, ("microchip,pcie-host-1.0",)),
+    ("pcie-starfive", "C", _ANY, ("starfive,jh7110-pcie",)),
     ("pcie-apple", "C", _ANY, ("apple,{pcie t6020-pcie}",)),
     ("pci-loongson", "AC", _ANY, ("loongson,{ls2k ls7a rs780e}-pci",)),
     ("pcie-aspeed", "B", _ANY, ("aspeed,ast{2600 2700}-pcie",)),
@@ -150,7 +151,9 @@ _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] =
 # Drivers that end where `platform_get_resource_byname` finds no block of that name (Linux 7.2).
 _CONFIG_BLOCKS = {
     **dict.fromkeys(("pcie-designware", "pci-keystone", "pci-meson", "pcie-al"), "config"),
-    **dict.fromkeys(("pcie-cadence", "pcie-plda", "pcie-xilinx-cpm", "pcie-xilinx-nwl", "pci-xgene"), "cfg"),
+    **dict.fromkeys(
+        ("pcie-cadence", "pcie-starfive", "pcie-xilinx-cpm", "pcie-xilinx-nwl", "pci-xgene"), "cfg"
+    ),
     "pci-sky1": "cfg",
     "pci-tegra": "cs",
     "pcie-mobiveil": "config_axi_slave",

@@ -26,7 +26,9 @@ from rootplex.readers.address import (
 from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.controllers import Controller, known_controller
 from rootplex.readers.intx import InterruptMap, devfn_of, interrupt_map
+from rootplex.readers.platform_dt import foreign_processor
 from rootplex.readers.problem import Problem
+from rootplex.readers.reach import without_compatible
 from rootplex.readers.ridmap import RidMap, rid_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
@@ -59,6 +61,8 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
     """Its own status is absent, okay or ok."""
     ancestors_enabled: bool
     """So are all nodes above; Linux makes a device only where both hold."""
+    skipped: DtNode | None
+    """The node, it or one above, without a `compatible`: Linux passes over it and all below."""
     device_type: str | None
     controller: Controller | None
     """What is known of the first compatible string that is known; None: unknown controller."""
@@ -98,8 +102,9 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
 
     @property
     def is_on(self) -> bool:
-        """Whether a kernel makes a device of it: it and all nodes above are enabled."""
-        return self.enabled and self.ancestors_enabled
+        """Whether a kernel makes a device of it: it and all nodes above are enabled, and none
+        is passed over."""
+        return self.enabled and self.ancestors_enabled and self.skipped is None
 
     @property
     def segment(self) -> int | None:
@@ -140,7 +145,8 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
 def pci_host_bridges(tree: Tree, map_cells: MapCells) -> tuple[DtHostBridge, ...]:
     """All host bridges, in document order. `map_cells` is how the reader that is meant counts the
     cells of `iommu-map` and `msi-map`."""
-    return tuple(_bridge(tree, node, map_cells) for node in host_bridge_nodes(tree))
+    foreign = foreign_processor(tree) is not None
+    return tuple(_bridge(tree, node, map_cells, foreign=foreign) for node in host_bridge_nodes(tree))
 
 
 def host_bridge_nodes(tree: Tree) -> Iterator[DtNode]:
@@ -158,7 +164,7 @@ def host_bridge_nodes(tree: Tree) -> Iterator[DtNode]:
             below.add(node.path)
 
 
-def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
+def _bridge(tree: Tree, node: DtNode, map_cells: MapCells, *, foreign: bool) -> DtHostBridge:
     interrupts = interrupt_map(tree, node)
     iommu_map = rid_map(tree, node, "iommu-map", map_cells)
     msi_map = _nearest_msi_map(tree, node, map_cells)
@@ -181,6 +187,7 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells) -> DtHostBridge:
         status=node.string("status"),
         enabled=node.is_enabled,
         ancestors_enabled=node.ancestors_enabled,
+        skipped=None if foreign else without_compatible(node),
         device_type=node.string("device_type"),
         controller=known_controller(node.compatible),
         domain=node.u32("linux,pci-domain"),

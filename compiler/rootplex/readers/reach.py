@@ -27,6 +27,8 @@ def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) ->
         if known or "@" in node.name:
             return Problem("size", tree.place(node), f"{node.path} has no reg")
         return None
+    if kind == "gic" and node.properties.keys().isdisjoint(("interrupt-controller", "msi-controller")):
+        return Problem("reference", tree.place(node), f"{node.path} has no 'interrupt-controller'")
     if known and not bus.address_cells:
         text = f"an address on {bus.path} has no cells, so {node.path} has none"
         return Problem("cells", tree.place(bus, "#address-cells"), text)
@@ -35,15 +37,27 @@ def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) ->
         text = f"{node.path} has a reg of {length} bytes, and an entry has {whole}"
         return Problem("size", tree.place(node, "reg"), text)
     first = regs[0]
+    made = without_compatible(node) if kind in ("smmu-v2", "smmu-v3") else None
+    if made is not None:
+        return Problem("reference", tree.place(made), f"{made.path} has no compatible")
     if first.cpu is None and first.translation == "none" and (known or "simple-bus" in bus.compatible):
-        return _untranslated(tree, node, first)
+        return untranslated(tree, node, first)
+    if known and not first.size:
+        return Problem("length", first.at_size, f"{node.path} has registers of size 0")
     if kind == "smmu-v3" and first.size < (SMMU_V3_SIZE >> (ONE_PAGE in node.compatible)):
         text = f"{node.path} has {first.size:#x} bytes of registers, fewer than an SMMUv3 has"
         return Problem("length", first.place, text)
     return None
 
 
-def _untranslated(tree: Tree, node: DtNode, reg: DtReg) -> Problem:
+def without_compatible(node: DtNode) -> DtNode | None:
+    """The node without a `compatible` for which Linux makes no device of this one: it, or the nearest above
+    (`of_platform_bus_create`); None where there is none. The root needs none."""
+    way = (node, *node.ancestors())
+    return next((each for each in way if each.parent is not None and not each.compatible), None)
+
+
+def untranslated(tree: Tree, node: DtNode, reg: DtReg) -> Problem:
     """The bus that an address does not come through: one without `ranges`, one of cell counts by which
     nothing is translated, or one whose `ranges` leave it out."""
     for bus in node.ancestors():

@@ -122,6 +122,9 @@ def rid_map(tree: Tree, node: DtNode, property: str, cells: MapCells) -> RidMap 
         width = 1 if own is None else own
         if width > _MAX_OUTPUT or 3 + width > left:
             invalid = f"{property} has an entry of {3 + width} cells where {left} are left"
+            if entries and not one_cell:
+                last = entries[-1]
+                invalid += f"; {cells_name} of {last.target} is {len(last.output)}"
             break
         entry_place = tree.place(node, property, at)
         entries.append(

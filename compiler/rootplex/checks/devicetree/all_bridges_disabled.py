@@ -18,7 +18,13 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0607", name="all-bridges-disabled", level=Level.NOTE, needs="artifacts")
+RULE = Rule(
+    code="RPX0607",
+    name="all-bridges-disabled",
+    level=Level.NOTE,
+    needs="artifacts",
+    requires=("RPX0626",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -1,11 +1,13 @@
 """controller-lost
 
 What it finds: an ITS, a GICv2m frame, an SMMU or an interrupt controller to which `msi-map`, `msi-parent`,
-`iommu-map` or `interrupt-map` of an enabled bridge leads, and whose registers no driver finds: it has no
-`reg`, one that is too short for an entry, or an address that does not come through the buses above (a bus
-without `ranges`, a size or an address of no cells). Also an SMMUv3 with fewer registers than its driver maps.
-Why it matters: the driver ends with an error, and what leads there is lost: no MSIs ("No ITS available"), no
-IOMMU and no groups for any function, no INTx. Nothing in the bridge's node shows it.
+`iommu-map` or `interrupt-map` of an enabled bridge leads, and for which no driver comes up: a GIC without
+the property `interrupt-controller`, an SMMU below a bus without `compatible`, or registers that no driver
+finds: no `reg`, one that is too short for an entry, or an address that does not come through the buses
+above (a bus without `ranges`, a size or an address of no cells). Also an SMMUv3 with fewer registers than
+its driver maps.
+Why it matters: the driver ends with an error, and what leads there is lost: no MSIs ("No ITS available"),
+no IOMMU and no groups for any function, no INTx. Nothing in the bridge's node shows it.
 Example: an ITS as a child of a GIC node without `ranges`.
 What to do: write `ranges;` into the bus, or the registers as its parent counts cells. A bus whose addresses
 are those of the bus above has an empty `ranges`; one without it is no part of the CPU's addresses.
@@ -23,6 +25,7 @@ from msgspec import Struct
 
 from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
+from rootplex.checks.devicetree._ways import help_for
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.hostbridge import DtHostBridge
@@ -74,8 +77,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             f"{problem.text}, and no driver comes up for {_listed(targets, problem.text)}",
             related=[(use.at, f"{use.property} of '{use.bridge}' leads to it") for use in uses],
             notes=list(dict.fromkeys(f"'{use.bridge}': {LOST[use.property]}" for use in uses)),
-            help=_help(place, problem.text),
-            about=[each for use in uses for each in (use.bridge, _bears_on(use)) if each],
+            help=help_for(problem),
+            about=[each for use in uses for each in (use.bridge, _bears_on(use))],
         )
 
 
@@ -96,18 +99,10 @@ def _uses(name: str, bridge: DtHostBridge) -> Iterator[Use]:
         yield Use(name, property, target, at)
 
 
-def _bears_on(use: Use) -> str | None:
-    if use.property == "interrupt-map":
-        return None
-    return map_of(use.bridge, "iommu-map" if use.property == "iommu-map" else "msi-map")
+def _bears_on(use: Use) -> str:
+    return map_of(use.bridge, "msi-map" if use.property == "msi-parent" else use.property)
 
 
 def _listed(targets: list[str], text: str) -> str:
     """The controllers by their paths; `it` where the text names the only one already."""
     return "it" if len(targets) == 1 and text.split(" ")[0] == targets[0] else " and ".join(targets)
-
-
-def _help(place: Place, text: str) -> str:
-    if isinstance(place, DtPlace) and place.property is None and text.endswith("has no ranges"):
-        return f"write 'ranges;' into {place.node}"
-    return "write its registers in cells as the bus above counts them"

@@ -27,7 +27,7 @@ RULE = Rule(
     name="interrupt-map-dead",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0601",),
+    requires=("RPX0601", "RPX0619", "RPX0626"),
 )
 
 

@@ -2,6 +2,7 @@
 
 What it finds: an `iommu-map`, `msi-map` or `msi-parent` of an enabled bridge that names a node that is not
 there or is no such controller (errors), or one that is disabled (a warning: a boot loader may enable it).
+Behind the entry of `msi-parent` that Linux takes such a name is a warning: nothing reads it.
 Why it matters: a disabled IOMMU translates nothing: the kernel goes on without it, and there are no groups
 and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses a
 device whose IOMMU it does not find.
@@ -26,7 +27,14 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace
 
-RULE = Rule(code="RPX0610", name="map-target", level=Level.ERROR, needs="artifacts", covers=("XP-32",))
+RULE = Rule(
+    code="RPX0610",
+    name="map-target",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0626",),
+    covers=("XP-32",),
+)
 
 # What a node must have to be named by a property, and what it then is called.
 NEEDED = {
@@ -43,6 +51,8 @@ class Reference(Struct, frozen=True):
     phandle: int
     target: str | None
     at: DtPlace
+    behind: str | None = None
+    """The MSI controller before it in `msi-parent`, which Linux takes."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -60,8 +70,10 @@ def _references(bridge: DtHostBridge) -> Iterator[Reference]:
         for entry in () if map is None else map.entries:
             yield Reference(map.property if map else "", entry.phandle, entry.target, entry.place)
     if bridge.msi_map is None:
+        taken = None
         for each in bridge.msi_parent:
-            yield Reference("msi-parent", each.phandle, each.target, each.place)
+            yield Reference("msi-parent", each.phandle, each.target, each.place, taken)
+            taken = taken or (None if each.lacking or not each.target_enabled else each.target)
 
 
 def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iterator[Finding]:
@@ -69,9 +81,17 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
     name = name_of(facts, bridge.path)
     marker, what = NEEDED[reference.property]
     map = "iommu-map" if reference.property == "iommu-map" else "msi-map"
-    level, note = Level.ERROR, None
+    level, note, help = Level.ERROR, None, f"name an {what} that is there and enabled"
     related = []
-    if reference.target is None:
+    if reference.target is None and reference.behind is not None:
+        level = Level.WARNING
+        message = f"msi-parent of '{name}' has more cells than {reference.behind} asks for"
+        cells = facts.dt.tree.by_path[reference.behind].u32("#msi-cells")
+        note = (
+            f"its #msi-cells is {cells}" if cells is not None else "it has no #msi-cells, and so takes none"
+        )
+        help = f"take them out, or correct #msi-cells of {reference.behind}"
+    elif reference.target is None:
         message = f"{reference.property} of '{name}' names phandle {reference.phandle:#x}, which no node has"
     else:
         node = facts.dt.tree.by_path[reference.target]
@@ -79,6 +99,7 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
         if marker not in node.properties:
             message = f"{reference.property} of '{name}' names {reference.target}, which is no {what}"
             note = f"it has no {marker}"
+            level = Level.ERROR if reference.behind is None else Level.WARNING
         elif not (node.is_enabled and node.ancestors_enabled):
             level = Level.WARNING
             message = f"{reference.property} of '{name}' names {reference.target}, which is disabled"
@@ -91,7 +112,7 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
         level=level,
         related=related,
         notes=() if note is None else [note],
-        help=f"name an {what} that is there and enabled",
+        help=help,
         subject=name,
         about=(name, map_of(name, map)),
         rests_on=(map_of(name, map),),

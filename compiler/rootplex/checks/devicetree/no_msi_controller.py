@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges, name_of
-from rootplex.checks.causes import map_of
+from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -27,6 +27,7 @@ RULE = Rule(
     name="no-msi-controller",
     level=Level.WARNING,
     needs="artifacts",
+    requires=("RPX0625",),
     covers=("LNX-25",),
 )
 
@@ -56,5 +57,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 help="name an MSI controller",
                 subject=name,
                 about=(name, map_of(name, "msi-map")),
-                rests_on=(map_of(name, "msi-map"),),
+                rests_on=(map_of(name, "msi-map"), property_of(name, "msi-parent")),
             )

@@ -1,7 +1,8 @@
 """ranges-missing
 
-What it finds: a host bridge without `ranges`: an enabled one (of a description, one that has windows), and
-with today's Arm port of Xen any of device_type "pci", disabled ones too (an error).
+What it finds: a host bridge without `ranges`, or with an empty one, which lists no window: an enabled one
+(of a description, one that has windows), and with today's Arm port of Xen any of device_type "pci" that has
+none, disabled ones too (an error).
 Why it matters: without windows no BAR can be placed. Today's port panics while it builds Dom0 (-EINVAL); an
 empty `ranges` does not stop it.
 Example: `dt: {properties: {ranges: false}}`.
@@ -23,24 +24,30 @@ from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import described_bridge
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0603", name="ranges-missing", level=Level.WARNING, needs="artifacts", covers=("XP-23",))
+RULE = Rule(
+    code="RPX0603",
+    name="ranges-missing",
+    level=Level.WARNING,
+    needs="artifacts",
+    covers=("XP-23",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges without windows at all."""
     on = {bridge.path for bridge in enabled_bridges(facts)}
-    port = xen_probes(facts)
     for bridge in dt_bridges(facts):
-        if bridge.ranges != "absent" or not (bridge.path in on or (port and bridge.device_type == "pci")):
+        port = xen_probes(facts) and bridge.device_type == "pci" and bridge.ranges == "absent"
+        if bridge.ranges == "entries" or not (bridge.path in on or port):
             continue
         name = name_of(facts, bridge.path)
         described = described_bridge(facts, name)
         if described is not None and not described.windows and not port:
             continue
         yield RULE.finding(
-            bridge.place(),
-            f"'{name}' has no ranges",
-            level=Level.ERROR if port and bridge.device_type == "pci" else Level.WARNING,
+            bridge.place(None if bridge.ranges == "absent" else "ranges"),
+            f"'{name}' has no ranges" if bridge.ranges == "absent" else f"the ranges of '{name}' are empty",
+            level=Level.ERROR if port else Level.WARNING,
             notes=["Xen panics over it while it builds Dom0"] if port else ["no BAR below can be placed"],
             help="describe the windows",
             subject=name,

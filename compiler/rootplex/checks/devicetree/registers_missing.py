@@ -19,11 +19,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import config_layout, enabled_bridges, name_of, xen_bridges
+from rootplex.checks.causes import property_of
+from rootplex.checks.devicetree._ways import help_for
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
+from rootplex.readers.address import DtReg
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.reach import untranslated
 from rootplex.source.finding import Finding, Level
+from rootplex.source.place import DtPlace
 
 RULE = Rule(
     code="RPX0604",
@@ -50,14 +55,26 @@ def check(facts: Facts) -> Iterator[Finding]:
                 subject=name,
             )
         elif reg is not None and reg.translation == "none":
-            yield RULE.finding(
-                reg.place,
-                f"the registers of '{name}' at {reg.address:#x} are at no address of the CPU",
-                notes=["the ranges of the buses above do not reach them"],
-                subject=name,
-            )
+            yield _untranslated(facts, bridge, name, reg)
     if xen_probes(facts):
         yield from _named(facts)
+
+
+def _untranslated(facts: Facts, bridge: DtHostBridge, name: str, reg: DtReg) -> Finding:
+    """At the bus that they do not come through: where that has no `ranges`, its windows are lost with it."""
+    assert facts.dt is not None
+    problem = untranslated(facts.dt.tree, bridge.node, reg)
+    assert isinstance(problem.place, DtPlace)
+    of_bus = problem.place.node != bridge.path
+    return RULE.finding(
+        problem.place,
+        f"the registers of '{name}' at {reg.address:#x} are at no address of the CPU",
+        related=[(reg.place, "the registers are here")] if of_bus else (),
+        notes=[problem.text] if of_bus else ["the ranges of the buses above do not reach them"],
+        help=help_for(problem),
+        subject=name,
+        about=(name, property_of(name, "ranges")) if of_bus else (),
+    )
 
 
 def _unnamed(bridge: DtHostBridge, name: str, block: str) -> Finding:

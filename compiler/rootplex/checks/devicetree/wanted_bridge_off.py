@@ -18,7 +18,14 @@ from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0606", name="wanted-bridge-off", level=Level.ERROR, needs="artifacts", covers=("XP-27",))
+RULE = Rule(
+    code="RPX0606",
+    name="wanted-bridge-off",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=("RPX0626",),
+    covers=("XP-27",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:

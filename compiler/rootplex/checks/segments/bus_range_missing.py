@@ -15,11 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(code="RPX0211", name="bus-range-missing", level=Level.NOTE, needs="artifacts")
+RULE = Rule(
+    code="RPX0211",
+    name="bus-range-missing",
+    level=Level.NOTE,
+    needs="artifacts",
+    requires=("RPX0625",),
+)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -32,4 +39,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"'{name}' has no bus-range",
                 notes=["buses 0-0xff are taken"],
                 subject=name,
+                rests_on=(property_of(name, "bus-range"),),
             )

@@ -25,6 +25,7 @@ from rootplex.checks.bridges import (
     windowed_by_description,
     xen_bridges,
 )
+from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
@@ -35,6 +36,7 @@ RULE = Rule(
     name="config-space-size",
     level=Level.WARNING,
     needs="artifacts",
+    requires=("RPX0625",),
     covers=("LNX-10", "XP-13", "XP-14"),
 )
 
@@ -71,4 +73,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=notes,
             help=f"for these buses the size is {count * unit:#x}",
             subject=name,
+            rests_on=(property_of(name, "bus-range"),),
         )

@@ -1,7 +1,7 @@
 """unusable-window
 
 What it finds: a window of size 0, or one whose CPU address does not come through the `ranges` of the buses
-above.
+above (an error).
 Why it matters: the kernel leaves it out without a word, and BARs that would lie in it find no place.
 Example: a window of 256 MiB below a bus whose `ranges` hold 16 MiB.
 What to do: correct the size, or widen the `ranges` above.
@@ -25,7 +25,7 @@ RULE = Rule(
     name="unusable-window",
     level=Level.WARNING,
     needs="artifacts",
-    requires=("RPX0601",),
+    requires=("RPX0601", "RPX0604"),
 )
 
 
@@ -35,12 +35,18 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         for window in bridge.windows:
             if not window.size:
-                message = f"the {window.space} window of '{name}' at {window.pci:#x} has size 0"
+                at, why, help = window.at_size, "has size 0", "write its size, or take it out"
             elif window.translation == "none":
-                message = (
-                    f"the {window.space} window of '{name}' at {window.cpu_local:#x} "
-                    "is at no address of the CPU"
-                )
+                at, why = window.at_address, "is at no address of the CPU"
+                help = "widen the ranges of the bus above, or correct the address"
             else:
                 continue
-            yield RULE.finding(window.place, message, subject=name, rests_on=(property_of(name, "ranges"),))
+            yield RULE.finding(
+                at,
+                f"the {window.space} window of '{name}' at {window.cpu_local:#x} {why}",
+                level=Level.ERROR if window.size else Level.WARNING,
+                notes=["the kernel leaves it out, and what would lie in it has no place"],
+                help=help,
+                subject=name,
+                rests_on=(property_of(name, "ranges"),),
+            )
