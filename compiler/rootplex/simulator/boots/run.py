@@ -71,11 +71,9 @@ def simulate(
         raise ValueError(f"there is no {settings.firmware} firmware")
     hardware = _hardware(artifacts, settings)
     xen = None if settings.hypervisor is None else _xen(settings, hardware or Nothing(), hardware, dt, acpi)
-    lines: list[str] = []
+    heard = Trace()
     if trace and hardware is not None:
-        heard = Trace()
         heard.listen(hardware, xen)
-        lines = heard.lines
     state = _kernel(xen, settings, hardware, firmware)
     routes = Firmware.of(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
@@ -103,7 +101,7 @@ def simulate(
         trace=(),
     )
     outcome = with_guests(outcome, settings.guests)
-    return replace(outcome, trace=tuple(lines))
+    return replace(outcome, trace=tuple(heard.lines(state.root_bridges)))
 
 
 def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
