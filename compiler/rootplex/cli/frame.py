@@ -33,24 +33,15 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     for stream in filter(None, (sys.stdout, sys.stderr)):
         if hasattr(stream, "reconfigure"):  # a locale may have ASCII only, and a name be no text
             stream.reconfigure(errors="rootplex.plain")
-    parser = _Parser(
-        prog="rootplex",
-        description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
-        epilog="'rootplex COMMAND --help' tells more of a command.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
-    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = argv[0] if argv and argv[0] in commands else None
     if argv and named is None and not argv[0].startswith("-"):
         return _unknown_command(argv[0], commands)
-    chosen: ModuleType | None = None
-    for name in commands if named is None else (named,):
-        module, help_ = commands[name]
-        sub = below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
-        if name == named:
-            chosen = import_module(f"rootplex.cli.{module}")
-            chosen.add_arguments(sub)
+    if named is None:
+        chosen, parser = None, parser_of(commands)[0]
+    else:
+        chosen = import_module(f"rootplex.cli.{commands[named][0]}")
+        parser, below = parser_of({named: commands[named]})
+        chosen.add_arguments(below[named])
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
@@ -60,6 +51,34 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     console = Console.of_process(sys.stdout, sys.stderr, os.environ)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
+
+
+def parser_of(
+    commands: Mapping[str, tuple[str, str]],
+) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and that of each command, which has no arguments yet."""
+    parser = _Parser(
+        prog="rootplex",
+        description="PCI host bridges described once: to device tree and ACPI, checked by simulation",
+        epilog="'rootplex COMMAND --help' tells more of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rootplex {__version__}")
+    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    return parser, {
+        name: below.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+        for name, (_module, help_) in commands.items()
+    }
+
+
+def whole_parser(
+    commands: Mapping[str, tuple[str, str]],
+) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The same with all arguments of all commands: for pages that are made of it."""
+    parser, below = parser_of(commands)
+    for name, (module, _help) in commands.items():
+        import_module(f"rootplex.cli.{module}").add_arguments(below[name])
+    return parser, below
 
 
 class _Parser(argparse.ArgumentParser):
