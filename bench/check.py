@@ -91,7 +91,7 @@ def declared() -> Iterator[str]:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for each in project["dependencies"]:
         name = each.partition(">=")[0]
-        yield MODULES.get(name, name)
+        yield MODULES.get(name, name.replace("-", "_"))
 
 
 def loaded(description: Path) -> Iterator[str]:

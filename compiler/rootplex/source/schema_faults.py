@@ -1,6 +1,6 @@
 """What is wrong with a document by its schema, in our own words.
 
-jsonschema is the judge. Its errors name schema paths and dump documents; a violation names the faulty
+jsonschema_rs is the judge. Its errors name schema paths and dump documents; a violation names the faulty
 value, and what is allowed.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema_rs import Draft7Validator, ValidationError, ValidationErrorKind
 from msgspec import Struct
 
 from rootplex.source import schema_words as words
@@ -54,11 +53,14 @@ def violations(document: object, schema: Schema) -> list[Violation]:
 
 
 def _translated(error: ValidationError, document: object, schema: Schema) -> Iterator[Violation]:
-    """The violations that one error of jsonschema stands for."""
-    path: Path = tuple(error.absolute_path)
-    steps = list(error.absolute_schema_path)
-    value: Any = error.instance
-    rules: Any = error.schema
+    """The violations that one error of the judge stands for."""
+    path: Path = tuple(error.instance_path)
+    value: Any = _value_at(document, path)
+    if isinstance(error.kind, ValidationErrorKind.PropertyNames):  # the inner error is that of one key
+        error = error.kind.error
+        value = error.instance
+    steps = [step for step in error.evaluation_path if step != "$ref"]
+    rules: Any = _trail(steps[:-1], schema)[-1]
     if steps[-2:] == ["propertyNames", "not"]:  # a key that the kind, or another key, rules out
         known = tuple(_base(steps[:-2], schema)["properties"])
         allowed = tuple(key for key in known if key not in rules["not"]["enum"])
@@ -66,30 +68,28 @@ def _translated(error: ValidationError, document: object, schema: Schema) -> Ite
         yield Violation(path, value, message, allowed, "unknown-key")
     elif "propertyNames" in steps[-2:]:
         yield Violation(path, str(value), words.malformed(value, rules), (), "malformed")
-    elif error.validator == "additionalProperties":
+    elif steps[-1] == "additionalProperties":
         known = tuple(rules["properties"])
         where = _where(steps[:-1], value, schema)
         for key in value:
             if key not in known:
                 message = f"unknown key {words.shown(key)} {where}"
                 yield Violation(path, str(key), message, known, "unknown-key")
-    elif error.validator == "required":
+    elif steps[-1] == "required":
         where = _where(steps[:-1], value, schema)
         for key in rules["required"]:
             if key not in value:
                 message = f"missing key {key!r} {where}"
                 yield Violation(path, key, message, (), "missing-key", _example(key, steps[:-1], schema))
     else:
-        yield _faulty_value(error, path, _condition(path, steps, document, schema))
+        yield _faulty_value(str(steps[-1]), rules, value, path, _condition(path, steps, document, schema))
 
 
-def _faulty_value(error: ValidationError, path: Path, condition: str) -> Violation:
-    value: Any = error.instance
-    schema: Any = error.schema
-    rule: Any = error.validator_value
+def _faulty_value(keyword: str, schema: Any, value: Any, path: Path, condition: str) -> Violation:
+    rule = schema[keyword]
     allowed: tuple[str, ...] = ()
     kind: Kind = "out-of-range"
-    match error.validator:
+    match keyword:
         case "type":
             kind = "wrong-type"
             message = f"expected {words.expected(rule, schema)}, found {words.described(value)}"
@@ -110,10 +110,10 @@ def _faulty_value(error: ValidationError, path: Path, condition: str) -> Violati
             message = f"{words.plain(value)} is above the largest {words.noun(schema)} {words.bound(rule)}"
         case "minItems" | "maxItems":
             exact = schema.get("minItems") == schema.get("maxItems")
-            bound = "" if exact else "at least " if error.validator == "minItems" else "at most "
+            bound = "" if exact else "at least " if keyword == "minItems" else "at most "
             entries = "entry" if rule == 1 else "entries"
             message = f"{words.subject(path)} needs {bound}{rule} {entries}, found {len(value)}"
-        case keyword:
+        case _:
             raise AssertionError(f"no words for the schema keyword {keyword}")
     return Violation(path, None, message, allowed, kind)
 
@@ -179,13 +179,13 @@ def _value_at(document: object, path: Path) -> object:
 
 
 def _printable(document: object) -> object:
-    """The document with integers cut to `words.HUGE`, which no rule allows either: Python refuses to
-    print one of more than 4,300 digits, and jsonschema prints every value that it complains about."""
+    """The document in plain numbers, as the judge takes them, and cut to `words.HUGE`, which no rule allows
+    either: Python refuses to print an integer of more than 4,300 digits."""
     match document:
         case bool():
             return document
         case int():
-            return max(-words.HUGE, min(document, words.HUGE))
+            return int(max(-words.HUGE, min(document, words.HUGE)))
         case list():
             return [_printable(each) for each in document]
         case dict():
