@@ -226,6 +226,7 @@ def xen(**overrides: Any) -> Xen:
         "pci_passthrough": True,
         "iommu": True,
         "vpci": False,
+        "pci_phantom": (),
         "dom0": dom0,
         "guests": (),
     }

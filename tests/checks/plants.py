@@ -543,6 +543,16 @@ PLANTS = (
         board="qemu-virt-32",
         changes=(("  dom0: {memory: 512MiB}", "  discovery: xen\n  dom0: {memory: 512MiB}"),),
     ),
+    Plant(
+        code="RPX0915",
+        what="a guest's device that also uses another id",
+        changes=(
+            (
+                '{name: disk1, dev: 0, model: "qemu:nvme"}',
+                '{name: disk1, dev: 0, model: "qemu:nvme", aliases: [{dev: 0, fn: 1}]}',
+            ),
+        ),
+    ),
 )
 
 NOT_PLANTED = {

@@ -62,3 +62,23 @@ def test_source_that_is_to_be_preprocessed_says_what_to_run(checkout: Path) -> N
 def test_what_only_looks_like_a_directive_is_none() -> None:
     result = validate_board(Board((Item("board.dts", "dts", DTS.encode()),)))
     assert [each.message for each in result.findings] == ["the device tree has no PCI host bridge"]
+
+
+def test_root_ports_that_linux_knows_by_id_have_groups_of_their_own(checkout: Path) -> None:
+    text = (checkout / "tests/cases/reports/yaml/pch-ports-by-id.yaml").read_text(encoding="utf-8")
+    assert findings_of(text) == ()
+    text = changed(text, ("8086:8c10", "8086:8d0f"), ("8086:8c12", "8086:8d0f"))
+    assert {each.code for each in findings_of(text)} >= {"RPX0504"}
+
+
+def test_functions_behind_a_board_management_bridge_have_streams_of_their_own(checkout: Path) -> None:
+    text = (checkout / "tests/cases/reports/yaml/bmc-behind-ast1150.yaml").read_text(encoding="utf-8")
+    assert findings_of(text) == ()
+
+
+def test_a_requester_id_that_xen_does_not_know(checkout: Path) -> None:
+    text = (checkout / "tests/cases/reports/yaml/marvell-alias-xen.yaml").read_text(encoding="utf-8")
+    (found,) = findings_of(text)
+    assert (found.code, str(found.level), line_of(found.at)) == ("RPX0915", "error", 18)
+    assert found.help is not None
+    assert "pci-phantom=0000:01:00,1" in found.help

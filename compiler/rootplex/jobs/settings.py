@@ -48,6 +48,7 @@ def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> 
         pci_passthrough=xen.pci_passthrough,
         iommu=(bare or xen.iommu) and bool(platform.iommus),
         vpci=xen.vpci if options.vpci is None else options.vpci,
+        pci_phantom=xen.pci_phantom,
         guests=tuple(
             GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))
             for guest in xen.guests

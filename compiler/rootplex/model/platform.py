@@ -57,13 +57,14 @@ class Guest(Part, frozen=True, kw_only=True):
 
 class Xen(Part, frozen=True, kw_only=True):
     """Dom0 and the guests, with Xen's switches. Without a hypervisor `dom0` is Linux on bare metal, and the
-    guests are its own."""
+    guests are its own. `pci_phantom`: (segment, bus, device, stride) of Xen's option of that name."""
 
     version: str
     discovery: Literal["dom0", "xen"]
     pci_passthrough: bool
     iommu: bool
     vpci: bool
+    pci_phantom: tuple[tuple[int, int, int, int], ...]
     dom0: Dom0
     guests: tuple[Guest, ...]
 

@@ -43,6 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     size) of RAM where the artifacts do not say it (ACPI). `ports_taken`: an x86 kernel is told that its
     configuration ports are somebody else's (`reserve=0xcf8,8`). `address_bits` is Xen's p2m width.
     `reserved` are (base, end) that the firmware's memory map reserves, where a running machine tells.
+    `pci_phantom` is (segment, bus, device, stride) of each of Xen's options of that name.
     `bootargs` is the kernel's command line where no device tree says it.
     """
 
@@ -60,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     pci_passthrough: bool = True
     iommu: bool = True
     vpci: bool = False
+    pci_phantom: tuple[tuple[int, int, int, int], ...] = ()
     guests: tuple[GuestWish, ...] = ()
     boot: str | None = None
     memory: tuple[tuple[int, int], ...] = ()

@@ -306,3 +306,50 @@ def test_a_stream_beyond_the_table_is_refused() -> None:
 def test_a_xen_that_is_to_take_nothing_refuses_nothing() -> None:
     off = changed(SOUND, TODAY) + "  iommu: false\n  pci_passthrough: false\n"
     assert codes(off) == set()
+
+
+MARVELL = """\
+rootplex: 1
+platform: {name: m, arch: x86_64}
+memory: [{base: 0x0, size: 2GiB}]
+interrupt_controllers: [{name: ioapic, kind: io-apic, base: 0xfec0_0000, gsi_base: 0}]
+iommus: [{name: vtd, kind: intel-vtd, base: 0xfed9_0000}]
+host_bridges:
+  - name: pci0
+    segment: 0
+    config: {base: 0xe000_0000}
+    windows: [{space: mem32, pci: 0xc000_0000, size: 512MiB}]
+    iommu: {unit: vtd}
+    devices:
+      - name: rp
+        dev: 0x1c
+        type: root-port
+        acs: true
+        devices: [{name: sata, dev: 0, id: "1b4b:9172", class: ahci, msi: 1}]
+"""
+
+
+def test_a_requester_id_that_linux_knows_and_xen_does_not() -> None:
+    """Xen has no list of such devices: pci-phantom= alone (`alloc_pdev`)."""
+    (found,) = only(findings_of(MARVELL), "RPX0915")
+    assert (found.level, line_of(found.at)) == (Level.WARNING, 17)
+    (found,) = only(findings_of(MARVELL + "xen: {guests: [{name: g, devices: [sata]}]}\n"), "RPX0915")
+    assert (found.level, line_of(found.at)) == (Level.ERROR, 18)
+    assert found.help is not None
+    assert "pci-phantom=0000:01:00,1" in found.help
+    told = 'xen: {pci_phantom: ["0000:01:00,1"], guests: [{name: g, devices: [sata]}]}\n'
+    assert "RPX0915" not in codes(MARVELL + told)
+    assert "RPX0915" not in codes(changed(MARVELL, ("msi: 1", "msi: 1, aliases: []")))
+    assert "RPX0915" not in codes(MARVELL + "xen: false\n")
+    assert "RPX0915" not in codes(changed(MARVELL, ("    iommu: {unit: vtd}\n", "")))
+
+
+def test_a_real_function_whose_id_another_uses_is_to_go_with_it() -> None:
+    """Ricoh, function 0's id: both Dom0's or both one guest's, and Xen has entries for both."""
+    both = '{dev: 0, name: zero, msi: 1}, {name: sata, dev: 0, fn: 1, id: "1180:e832", msi: 1}'
+    text = changed(MARVELL, ('{name: sata, dev: 0, id: "1b4b:9172", class: ahci, msi: 1}', both))
+    assert "RPX0915" not in codes(text)
+    (found,) = only(findings_of(text + "xen: {guests: [{name: g, devices: [sata]}]}\n"), "RPX0915")
+    assert found.help is not None
+    assert found.help.startswith("leave it with zero (0000:01:00.0)")
+    assert "RPX0915" not in codes(text + "xen: {guests: [{name: g, devices: [sata, zero]}]}\n")

@@ -147,6 +147,7 @@ def _linux(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
         pci_passthrough=True,
         iommu=True,
         vpci=False,
+        pci_phantom=(),
         dom0=_dom0(linux, arch, firmware),
         guests=_guests(top),
     )
@@ -174,9 +175,17 @@ def _xen(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
         pci_passthrough=fields.flag("pci_passthrough", default=True),
         iommu=fields.flag("iommu", default=True),
         vpci=fields.flag("vpci", default=False),
+        pci_phantom=tuple(_phantom(each) for each in fields.texts("pci_phantom") or ()),
         dom0=_dom0(fields.map("dom0") or _nothing(fields), arch, firmware),
         guests=_guests(fields),
     )
+
+
+def _phantom(text: str) -> tuple[int, int, int, int]:
+    """Xen's `[segment:]bus:device,stride`, hexadecimal but for the stride."""
+    slot, _, stride = text.partition(",")
+    segment, bus, device = (int(each, 16) for each in ("0:" + slot).split(":")[-3:])
+    return segment, bus, device, int(stride)
 
 
 def _dom0(fields: Fields, arch: str, firmware: tuple[str, ...]) -> Dom0:

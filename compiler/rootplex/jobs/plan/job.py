@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from rootplex.checks.facts import Facts
+from rootplex.checks.phantoms import phantom_stride
 from rootplex.checks.simulated import booted
 from rootplex.jobs.guests import named
-from rootplex.jobs.plan.obstacles import bears_on, chain_of, needed_for, obstacles_of, phantom_stride
+from rootplex.jobs.plan.obstacles import bears_on, chain_of, needed_for, obstacles_of
 from rootplex.jobs.plan.result import GuestPlan, Handed, Plan
 from rootplex.jobs.result import Named, Together
 from rootplex.model.platform import Guest

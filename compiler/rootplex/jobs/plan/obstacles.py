@@ -13,6 +13,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.passthrough.assignment_refused import MEANINGS
 from rootplex.checks.passthrough.bridge_assigned import is_host_bridge
 from rootplex.checks.passthrough.dom0_device_in_group import CONSOLE_CLASSES
+from rootplex.checks.phantoms import ids_beside, phantom_stride
 from rootplex.checks.simulated import booted, bridge_name, lives, root_of
 from rootplex.formats.errno import name_of
 from rootplex.jobs.guests import named
@@ -36,6 +37,7 @@ PAGES: dict[ObstacleKind, str] = {
     "line": "RPX0509",
     "no-messages": "RPX0510",
     "refused": "RPX0514",
+    "alias": "RPX0915",
 }
 """The finding whose page says more."""
 
@@ -64,6 +66,8 @@ def obstacles_of(
         blamed = {each.function.sbdf for each in found if each.function is not None}
         found += [each for each in _refused_by_xen(facts, view) if _sbdf(each) not in blamed]
     told = {each.code for each in found if each.code is not None}
+    if any(phantom_stride(function) for function in view.functions):
+        told.add(PAGES["alias"])  # the plan itself has the option
     return (*found, *_errors(facts, view, wished, findings, told))
 
 
@@ -124,7 +128,7 @@ def _alone(
         if function.segment > 0xFFFF:
             yield _obstacle("segment", facts, function)
         if phantom_stride(function) == 0:
-            ids = ", ".join(f"{each >> 3:02x}.{each & 7}" for each in _other_ids(function))
+            ids = ", ".join(f"{each >> 3:02x}.{each & 7}" for each in ids_beside(function))
             yield _obstacle("alias", facts, function, f"it also uses {ids} of bus {function.bus.number:02x}")
         return
     if not _has_own_messages(facts, function):
@@ -144,25 +148,6 @@ def needed_for(facts: Facts, function: Function, owner: str | None) -> str | Non
     if kind is not None and owner is None and function.page not in wished:
         return f"a console of {facts.host}'s ({kind})"
     return None
-
-
-def phantom_stride(function: Function) -> int | None:
-    """The stride by which Xen is told of ids that a function also uses; None where it uses none beside its
-    own and real functions', 0 where they cannot be said (Xen xen/drivers/passthrough/pci.c,
-    parse_phantom_dev and alloc_pdev: PCIe endpoints only, within the slot, 1, 2 or 4)."""
-    others = _other_ids(function)
-    if not others:
-        return None
-    own = function.devfn
-    if function.pcie_type != 0 or any(each >> 3 != own >> 3 or each < own for each in others):
-        return 0
-    fits = (each for each in (4, 2, 1) if each > own & 7 and all((it - own) % each == 0 for it in others))
-    return next(fits, 0)
-
-
-def _other_ids(function: Function) -> list[int]:
-    """Ids on its bus that are no function's."""
-    return sorted({each for each in function.aliases if function.bus.at(each) is None})
 
 
 def _has_own_messages(facts: Facts, function: Function) -> bool:

@@ -31,7 +31,7 @@ from rootplex.simulator.xen.calls import (
     Structure,
     given,
 )
-from rootplex.simulator.xen.core import Core, Domain, Options, Tracer
+from rootplex.simulator.xen.core import Core, Domain, Options, PhantomOption, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.groups import xen_groups
 from rootplex.simulator.xen.hypercalls import dispatch
@@ -88,7 +88,7 @@ class Xen:
             settings,
             machine,
             firmware or Firmware(),
-            options or Options(),
+            options or Options(phantom=tuple(PhantomOption(*each) for each in settings.pci_phantom)),
             wiring or Wiring(),
             self._with_vpci if settings.vpci else None,
         )

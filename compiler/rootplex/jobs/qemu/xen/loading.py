@@ -57,6 +57,7 @@ def xen_words(platform: Platform) -> str:
     words = ["noreboot", "loglvl=all", "guest_loglvl=all", "bootscrub=0"]
     words.append(f"dom0_mem={dom0_memory(platform) // MIB}M")
     words.append("iommu=verbose" if xen.iommu else "iommu=off")
+    words += [f"pci-phantom={s:x}:{b:02x}:{d:02x},{n}" for s, b, d, n in xen.pci_phantom]
     if platform.arch == "x86_64":
         return " ".join([*words, "console=com1", "com1=115200", f"dom0-cpuid=no-{_CX16}"])
     return " ".join([*words, f"pci-passthrough={'on' if xen.pci_passthrough else 'off'}"])
