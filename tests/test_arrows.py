@@ -113,3 +113,14 @@ def test_no_circle_of_files(checkout: Path) -> None:
         for module, file in modules.items()
     }
     TopologicalSorter(imports).prepare()  # CycleError names one
+
+
+WITHOUT_A_ROOM = {"boot", "corpus", "cases", "extra", "hostile", "topologies"}
+"""Folders of tests that are about no room of the product, but about machines, boards, inputs as a whole."""
+
+
+def test_the_folders_of_tests_are_those_of_the_product(checkout: Path) -> None:
+    tests, product = checkout / "tests", checkout / "compiler" / "rootplex"
+    folders = {file.parent.relative_to(tests) for file in tests.rglob("test_*.py")}
+    rooms = {folder for folder in folders if folder.parts and folder.parts[0] not in WITHOUT_A_ROOM}
+    assert {str(room) for room in rooms if not (product / room).is_dir()} == set()

@@ -5,8 +5,8 @@ from tests.checks.acpi.test_vendor_dumps import *
 from tests.checks.windows.test_window_checks_acpi import test_real_dumps
 from tests.corpus.board_corpus import Corpus, validated
 from tests.corpus.machine_tables import MACHINES, dumped
-from tests.readers.test_acpi_tables import test_a_dump_gives_what_acpixtract_gives
-from tests.readers.test_vendor_acpi import *
+from tests.readers.acpi.test_acpi_tables import test_a_dump_gives_what_acpixtract_gives
+from tests.readers.acpi.test_vendor_acpi import *
 
 from rootplex.jobs.result import Result
 

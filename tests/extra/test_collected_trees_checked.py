@@ -8,4 +8,4 @@ from tests.readers.test_dtb import (
     test_mutated_vendor_blobs_give_a_tree_or_unreadable,
     test_vendor_blobs_read_the_same_through_the_fdt_library,
 )
-from tests.simulator.test_dom0_bridges_dt import test_vendor_boards
+from tests.simulator.linux.test_linux_rootbridges_dt import test_vendor_boards

@@ -106,7 +106,7 @@ def test_device_id_beyond_the_its() -> None:
     assert not only(findings_of(text), "RPX0408")
 
 
-BOOTS = Path(__file__).parents[2] / "simulator" / "real_boots"
+BOOTS = Path(__file__).parents[2] / "simulator" / "boots" / "real_boots"
 
 
 def test_a_group_over_two_smmus_names_both_hops() -> None:

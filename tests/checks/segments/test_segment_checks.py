@@ -210,8 +210,8 @@ def test_the_notes_of_a_number_taken_twice_tell_of_the_buses() -> None:
 
 
 def test_what_a_scan_without_end_says() -> None:
-    """Booted with 7.2 (tests/simulator/real_boots): the kernel dies; nothing else is told beside it."""
-    text = (HERE.parents[1] / "simulator" / "real_boots" / "h078.yaml").read_text()
+    """Booted with 7.2 (tests/simulator/boots/real_boots): the kernel dies; nothing else is told beside it."""
+    text = (HERE.parents[1] / "simulator" / "boots" / "real_boots" / "h078.yaml").read_text()
     (found,) = findings_of(text)
     assert (found.code, found.message) == (
         "RPX0212",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.backends.qemu_zoo import described, running, zoo
+from tests.backends.qemu.qemu_zoo import described, running, zoo
 from tests.qtest_machine import Machine, bars, facts
 
 from rootplex.backends.configspace import config_space

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
-from tests.simulator.routing.routing_firmware import (
+from tests.simulator.firmware.routing.routing_firmware import (
     NODE,
     SMMU,
     SMMU_AT,
@@ -17,6 +16,7 @@ from tests.simulator.routing.routing_firmware import (
     iort,
     scope,
 )
+from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
 from rootplex.simulator.firmware.routing.firmware import Firmware

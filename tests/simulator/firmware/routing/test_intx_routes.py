@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tests.acpica import compiled, needs_acpiexec
-from tests.simulator.groups.pci_trees import PciTree
-from tests.simulator.routing.routing_firmware import (
+from tests.simulator.firmware.routing.routing_firmware import (
     NODE,
     SMMU_AT,
     Scanned,
@@ -14,6 +13,7 @@ from tests.simulator.routing.routing_firmware import (
     iort,
     madt,
 )
+from tests.simulator.groups.pci_trees import PciTree
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.simulator.firmware.routing.explain import Explainer

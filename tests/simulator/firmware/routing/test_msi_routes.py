@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.groups.pci_trees import PciTree, pci_bridge
-from tests.simulator.routing.routing_firmware import (
+from tests.simulator.firmware.routing.routing_firmware import (
     ITS,
     ITS_AT,
     NODE,
@@ -15,6 +14,7 @@ from tests.simulator.routing.routing_firmware import (
     iort,
     madt,
 )
+from tests.simulator.groups.pci_trees import PciTree, pci_bridge
 
 from rootplex.simulator.firmware.routing.firmware import Firmware, Source
 from rootplex.simulator.firmware.routing.msi import MsiRouter

@@ -22,7 +22,7 @@ from tests.backends.platforms import (
     smmu,
     window,
 )
-from tests.backends.qemu_zoo import described, running, zoo
+from tests.backends.qemu.qemu_zoo import described, running, zoo
 from tests.checks.golden import hold
 from tests.qtest_machine import facts
 

@@ -170,7 +170,7 @@ def test_what_qemu_cannot_be_told_is_refused_with_its_place(
     assert main(["qemu", str(file), "-o", str(tmp_path), "--boot"]) == 1
     said = capsys.readouterr().out
     assert "error[RPX0010]: juno-r2 is not a machine of QEMU's" in said
-    assert f"{file}:11:" in said
+    assert f"{file}:12:" in said
     assert "--synthetic" in said
     assert not list(tmp_path.iterdir())
 

@@ -6,14 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.backends.qemu_zoo import described
+from tests.backends.qemu.qemu_zoo import described
 from tests.qtest_machine import facts, machine, scan
 
 from rootplex.backends.qemu import arguments, disks
 from rootplex.frontends.description.reading import read_description
 from rootplex.model.platform import Platform
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PROGRAMS = {"qemu-virt": "qemu-system-aarch64", "qemu-q35": "qemu-system-x86_64"}
 
 
