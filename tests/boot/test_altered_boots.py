@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from tests.json_report import is_document
 
 from rootplex.cli import main
 from rootplex.jobs.qemu.files import files
@@ -60,6 +61,7 @@ def test_a_boot_on_an_altered_tree_differs(
     arguments = ["qemu", file, "-o", str(tmp_path), "--synthetic", "--boot", "--kernel", str(image)]
     assert main([*arguments, "--format", "json"]) == 1
     said = json.loads(capsys.readouterr().out)
+    is_document(said, "boot")
     differing = [line for line in said["lines"] if line["state"] == "differs"]
     assert not said["agreed"]
     assert kinds <= {line["what"] for line in differing}

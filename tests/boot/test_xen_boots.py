@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from tests.json_report import is_document
 
 from rootplex.cli import main
 from rootplex.jobs.qemu.xen import boot
@@ -58,6 +59,7 @@ def said(
     arguments = ["qemu", file, "-o", str(folder), "--boot", "--xen", "--xen-version", profile]
     assert main([*arguments, "--seconds", SECONDS, "--format", "json"]) == status
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    is_document(found, "xen_boot")
     return found
 
 

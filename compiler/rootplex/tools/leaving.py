@@ -47,7 +47,8 @@ def _begin_worker() -> None:
     _now = _Undone(worker=True)
 
 
-os.register_at_fork(after_in_child=_begin_worker)
+if hasattr(os, "register_at_fork"):  # where nothing forks, a worker loads this module anew
+    os.register_at_fork(after_in_child=_begin_worker)
 
 
 def install() -> None:
