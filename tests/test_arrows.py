@@ -115,8 +115,8 @@ def test_no_circle_of_files(checkout: Path) -> None:
     TopologicalSorter(imports).prepare()  # CycleError names one
 
 
-WITHOUT_A_ROOM = {"boot", "corpus", "cases", "extra", "hostile", "topologies"}
-"""Folders of tests that are about no room of the product, but about machines, boards, inputs as a whole."""
+WITHOUT_A_ROOM = {"boot", "corpus", "cases", "docs", "extra", "hostile", "package", "topologies"}
+"""Folders of tests that are about no room of the product, but machines, boards, inputs, or all of it."""
 
 
 def test_the_folders_of_tests_are_those_of_the_product(checkout: Path) -> None:
