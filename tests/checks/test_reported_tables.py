@@ -35,7 +35,10 @@ CASES: list[tuple[str, list[Told]]] = [
 WINDOW = "NonCacheable, ReadWrite, 0, 0xf7000000, 0xf8000000, 0, 0x1000000)"
 BACKWARDS = """QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
   0, 0x9000000000, 0x8000000000, 0, 0x1000000000)"""
-SPLIT = "mcfg-split-entries-x86"
+SPLIT, ARM = "mcfg-split-entries-x86", "arm-without-madt"
+FIXED = "DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0, "
+ARM_WINDOW = f"{FIXED}0x80000000, 0xefffffff, 0, 0x70000000)"
+SPLIT_WINDOW = f"{FIXED}0x90000000, 0xcfffffff, 0, 0x40000000)"
 
 # A case, a change of its DSDT's source, and what is said then.
 SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
@@ -54,6 +57,14 @@ SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
     ("no device of Arm's own, but its FADT", "arm-without-madt", ('"ARMH0011"', '"ABCD0011"'), []),
     ("no PCI Express and no MCFG (i440fx)", "sta-waits-for-hardware", ("PNP0A08", "PNP0A03"), []),
     ("PCI Express and no MCFG", "sta-waits-for-hardware", ("0x0F", "0x00"), [("RPX0720", "warning")]),
+    ("Arm: a window that the bridge keeps for itself", ARM,
+     ("Memory (ResourceProducer", "Memory (ResourceConsumer"), [("RPX0112", "warning")]),
+    ("Arm: a fixed window", ARM, (ARM_WINDOW, "Memory32Fixed (ReadWrite, 0x80000000, 0x70000000)"),
+     [("RPX0112", "warning")]),
+    ("Arm: no window", ARM, (ARM_WINDOW, ""), [("RPX0112", "warning")]),
+    ("x86: no window is all addresses", SPLIT, (SPLIT_WINDOW, ""), []),
+    ("a segment beyond 16 bits", SPLIT, ("_SEG, 0", "_SEG, 0x10000"), [("RPX0734", "error")]),
+    ("buses that run backwards", SPLIT, ("0, 0, 255, 0, 256)", "0, 255, 0, 0, 256)"), [("RPX0756", "error")]),
     ("split, on Arm", SPLIT, ("Device (R009)", 'Device (COM0) { Name (_HID, "ARMH0011") } Device (R009)'),
      [("RPX0721", "error")]),
 ]  # fmt: skip
@@ -100,7 +111,7 @@ def test_what_is_said_of_a_sibling(
     source.write_text(text.replace(*change), encoding="utf-8")
     argv = [program("iasl"), "-vs", "-vw", "6055", "-f", "-p", str(path / "dsdt"), str(source)]
     subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    if case == SPLIT:
+    if case == SPLIT and "ARMH" in change[1]:
         (path / "apic.dat").unlink()
     if case == "sta-waits-for-hardware":
         (path / "mcfg.dat").unlink()
@@ -172,3 +183,16 @@ def test_tables_that_stand_alone_are_checked_for_what_they_say(
 def test_an_iort_alone_is_an_arm_machines(checkout: Path) -> None:
     result = validated(checkout / "generated" / "qemu-virt" / "iort.aml")
     assert (result.findings, result.verdict) == ((), "consistent")
+
+
+@pytest.mark.parametrize(
+    ("base", "code"), [(0xE0001000, "RPX0110"), (0, "RPX0717")], ids=["not aligned", "base 0"]
+)
+def test_what_is_not_reserved_follows_from_a_wrong_base(
+    folder: Callable[[str], Path], base: int, code: str
+) -> None:
+    path = folder(SPLIT) / "mcfg.dat"
+    entry = base.to_bytes(8, "little") + bytes((0, 0, 0, 0xFF, 0, 0, 0, 0))
+    path.write_bytes(with_checksum(path.read_bytes()[:44] + entry))
+    (found,) = validated(path.parent).findings
+    assert (found.code, [each.code for each in found.follows]) == (code, ["RPX0723"])

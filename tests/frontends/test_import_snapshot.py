@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rootplex.capture.facts import Function, Snapshot
 from rootplex.capture.snapshot import parse_snapshot
@@ -113,3 +115,34 @@ def test_lspci_makes_a_bridge_for_each_root_bus_and_domain() -> None:
 def test_lspci_text_without_bytes_is_refused() -> None:
     with pytest.raises(Unreadable, match="no function with the 64 bytes"):
         import_lspci("00:00.0 Host bridge\n", "x")
+
+
+FACING = """DefinitionBlock ("", "SSDT", 2, "TEST", "TEST", 1) { External (\\_SB.PCI0, DeviceObj)
+  Scope (\\_SB.PCI0) { Device (RPX1) { Name (_ADR, 0x00020001) Name (_DSD, Package () {
+    ToUUID ("efcc06cc-73ac-4bc3-bff0-76143807c389"),
+    Package () { Package () { "ExternalFacingPort", 1 } } }) } } }
+"""
+
+
+@pytest.mark.parametrize("name", ["arm64-dt-7.2", "x86-acpi-6.1"])
+def test_a_port_that_firmware_says_to_face_outward(
+    name: str, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    """By a node of its own in the device tree, and by `_DSD` in AML."""
+    given = snapshot(name)
+    if given.dtb is not None:
+        file, node = tmp_path / "facing.dtb", "/pcie@10000000/port@2,1"
+        file.write_bytes(given.dtb.data)
+        subprocess.run([program("fdtput"), "-c", file, node], check=True)
+        subprocess.run([program("fdtput"), "-t", "x", file, node, "reg", "1100", *"0000"], check=True)
+        subprocess.run([program("fdtput"), file, node, "external-facing"], check=True)
+        given = replace(given, dtb=replace(given.dtb, data=file.read_bytes()))
+    else:
+        (tmp_path / "facing.asl").write_text(FACING)
+        subprocess.run([program("iasl"), "-vs", "facing.asl"], cwd=tmp_path, capture_output=True, check=True)
+        more = replace(given.tables[0], data=(tmp_path / "facing.aml").read_bytes())
+        given = replace(given, tables=(*given.tables, more))
+    checked = read_checked(to_yaml(import_snapshot(given).document).encode(), "facing.yaml")
+    assert checked.platform is not None
+    (bridge,) = checked.platform.host_bridges
+    assert [each.devfn for each in bridge.walk() if each.external_facing] == [0x11]

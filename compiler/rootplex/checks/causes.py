@@ -37,6 +37,11 @@ def property_of(bridge: str, property: str) -> str:
     return f"{property} of {bridge}"
 
 
+def base_of(segment: int, base: int) -> str:
+    """What a finding about the base of an MCFG entry bears on."""
+    return f"base {base:#x} of segment {segment} in MCFG"
+
+
 def map_of(bridge: str, property: str) -> str:
     """What a finding about one map of requester ids bears on, by the name that a device tree has for it
     (`iommu-map`, `msi-map`), whichever firmware has the map."""

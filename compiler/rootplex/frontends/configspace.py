@@ -42,6 +42,7 @@ class FunctionFact(Struct, frozen=True, kw_only=True):
     place: Place
     bars: Sequence[BarFact] | None = None
     ari: bool = False
+    external_facing: bool = False
 
 
 class Config(Struct, frozen=True):
@@ -112,6 +113,7 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
         "class": Hex(config.number(9, 3)),
         **_pcie(config, kind),
         **_interrupts(config),
+        "external_facing": fact.external_facing or None,
         "pm": True if Capability.POWER_MANAGEMENT in config.capabilities else None,
         "bars": _bars(fact.bars, place),
         "sriov": _sriov(config),

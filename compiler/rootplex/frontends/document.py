@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -38,18 +39,29 @@ class Missing(Struct, frozen=True):
         return f"{self.what}: {self.why}"
 
 
+Ways: TypeAlias = tuple[tuple[int, ...], ...]
+"""Ways to functions, each by devfn from a host bridge's first bus down."""
+
+
 class Imported(Struct, frozen=True):
     """A description made of a source. `bridges` tells which node or object of the source each entry of
-    `host_bridges` was made of (a DT path, an AML path, `ssss:bb`)."""
+    `host_bridges` was made of (a DT path, an AML path, `ssss:bb`), and `external_facing` which ports below
+    it firmware says to face outward."""
 
     file: str
     document: Node
     bridges: tuple[str, ...]
     missing: tuple[Missing, ...]
+    external_facing: tuple[Ways, ...] = ()
 
 
 def imported(
-    file: str, document: Node, bridges: Iterable[str], missing: Iterable[Missing], source: str
+    file: str,
+    document: Node,
+    bridges: Iterable[str],
+    missing: Iterable[Missing],
+    source: str,
+    external_facing: Iterable[Ways] = (),
 ) -> Imported:
     """The whole, with a heading that says where it comes from and what is not known. What is
     the same for several parts is listed once, in the order of the first."""
@@ -59,7 +71,7 @@ def imported(
         lines += ["Not known from there, or not to be said in this language:"]
         lines += [line for each in listed for line in _wrapped(f"- {each}")]
     heading = Node(document.value, document.place, document.keys, "\n".join(lines))
-    return Imported(file, heading, tuple(bridges), listed)
+    return Imported(file, heading, tuple(bridges), listed, tuple(external_facing))
 
 
 def _wrapped(text: str) -> list[str]:

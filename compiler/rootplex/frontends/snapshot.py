@@ -5,14 +5,16 @@ What the kernel changed shows in it: bus numbers, and bits that drivers set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
 
 from rootplex.capture.facts import Function, KernelHostBridge, Snapshot
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.configspace import BarFact, FunctionFact
 from rootplex.frontends.devices import device_list, with_devices
 from rootplex.frontends.devicetree import import_tree
-from rootplex.frontends.document import Imported, Missing, imported, leaf, listing, record, size
+from rootplex.frontends.document import Imported, Missing, Ways, imported, leaf, listing, record, size
 from rootplex.frontends.document import address as written
 from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.readers.acpi.acpiexec import plain
@@ -45,6 +47,7 @@ def import_snapshot(snapshot: Snapshot) -> Imported:
                     Missing(f"devices of {bridge.segment:04x}:{bridge.bus:02x}", why, bridge.place)
                 )
             continue
+        functions = list(_facing(functions, base.external_facing[index]))
         found = device_list(functions, missing)
         if found is not None:
             devices[index] = found
@@ -104,6 +107,18 @@ def _functions(snapshot: Snapshot, bridge: KernelHostBridge) -> Iterator[Functio
                 bars=tuple(_bars(function)),
                 ari=function.ari,
             )
+
+
+def _facing(functions: Iterable[FunctionFact], ways: Ways) -> Iterator[FunctionFact]:
+    """The functions, marked where firmware says so of the way to them."""
+    by_key = {each.key: each for each in functions}
+    for each in by_key.values():
+        way: tuple[int, ...] = ()
+        at: FunctionFact | None = each
+        while at is not None and len(way) < len(by_key):
+            way = (at.devfn, *way)
+            at = by_key.get(at.parent or "")
+        yield replace(each, external_facing=True) if way in ways else each
 
 
 def _bars(function: Function) -> Iterator[BarFact]:

@@ -92,8 +92,8 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
     xen_passthrough: bool
     children: dict[int, DtNode]
     """Child nodes by devfn (bits 15:8 of their first `reg` cell); the first of equals stays."""
-    external_facing: tuple[DtNode, ...]
-    """Nodes below (and the bridge itself) with `external-facing`."""
+    external_facing: tuple[tuple[int, ...], ...]
+    """The ways, by devfn from the first bus down, to the nodes below with `external-facing`."""
     problems: tuple[Problem, ...] = ()
 
     def place(self, property: str | None = None, cell: int | None = None) -> DtPlace:
@@ -209,7 +209,7 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells, *, foreign: bool) -> 
         ats_supported="ats-supported" in node.properties,
         xen_passthrough="xen,passthrough" in node.properties,
         children=_children(node),
-        external_facing=tuple(below for below in node.walk() if "external-facing" in below.properties),
+        external_facing=tuple(_external_facing(node, ())),
         problems=tuple(problems),
     )
 
@@ -258,6 +258,17 @@ def _dma_coherent(node: DtNode) -> bool | None:
         if "dma-noncoherent" in at.properties:
             return False
     return None
+
+
+def _external_facing(node: DtNode, way: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    for child in node.children:
+        reg = child.u32("reg")
+        if reg is None:
+            continue
+        here = (*way, reg >> 8 & 0xFF)
+        if "external-facing" in child.properties:
+            yield here
+        yield from _external_facing(child, here)
 
 
 def _children(node: DtNode) -> dict[int, DtNode]:

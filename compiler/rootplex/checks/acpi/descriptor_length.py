@@ -33,6 +33,7 @@ RULE = Rule(
     name="descriptor-length",
     level=Level.WARNING,
     needs="artifacts",
+    requires=("RPX0756",),
 )
 
 
@@ -58,13 +59,19 @@ def check(facts: Facts) -> Iterator[Finding]:
             if item.general_flags & MIN_AND_MAX_FIXED != MIN_AND_MAX_FIXED or item.length == spanned:
                 continue
             taken = "minimum and length" if item.type == "bus" else "minimum and maximum"
+            spans = f"spans {spanned:#x}"
+            if spanned <= 0:
+                spans = f"runs backwards, from {item.minimum:#x} to {item.maximum:#x},"
             yield RULE.finding(
                 device.descriptor(item),
-                f"a {item.type} descriptor of {name} spans {spanned:#x} and has length {item.length:#x}",
+                f"a {item.type} descriptor of {name} {spans} and has length {item.length:#x}",
                 notes=(f"{item.minimum:#x}-{item.maximum:#x}", f"Linux takes {taken}"),
                 help="let the length be maximum - minimum + 1",
                 subject=name,
                 about=(name, part_of("window", name, item.cpu_minimum)),
+                rests_on=(f"buses of {name}",)
+                if item.type == "bus"
+                else (part_of("window", name, item.cpu_minimum),),
             )
 
 

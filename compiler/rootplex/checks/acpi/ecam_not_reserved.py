@@ -23,6 +23,7 @@ from rootplex.checks.acpi_tables import (
     entry_for,
     field,
 )
+from rootplex.checks.causes import base_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.formats.pci import ECAM_BUS
@@ -35,6 +36,7 @@ RULE = Rule(
     level=Level.WARNING,
     needs="artifacts",
     only="aml",
+    requires=("RPX0110", "RPX0715", "RPX0717"),
     covers=(
         "LNX-31",
         "LNX-32",
@@ -68,6 +70,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             level=level if certain else Level.NOTE,
             notes=(_consequence(x86, ranges, low),),
             help="let a PNP0C02 consume all of it",
+            rests_on=(base_of(entry.segment, entry.base),),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import entries, entry_text, field, mcfg_of, owners_of
+from rootplex.checks.causes import base_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -144,6 +145,7 @@ def mcfg_bases_differ(facts: Facts) -> Iterator[Finding]:
             f"MCFG gives segment {entry.segment} two bases, {first.base:#x} and {entry.base:#x}",
             related=[(field(first, "base"), entry_text(first))],
             help="give the bridges segments of their own, or one stretch of configuration space",
+            about=(base_of(entry.segment, entry.base),),
         )
 
 
@@ -217,7 +219,7 @@ def mcfg_base_zero(facts: Facts) -> Iterator[Finding]:
                 field(entry, "base"),
                 f"MCFG has base 0 for {entry_text(entry).partition(' at ')[0]}",
                 help="write the address of bus 0, or leave the entry out",
-                about=owners_of(facts, entry),
+                about=(*owners_of(facts, entry), base_of(entry.segment, entry.base)),
             )
 
 

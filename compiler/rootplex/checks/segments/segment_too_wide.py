@@ -25,6 +25,7 @@ RULE = Rule(
     name="segment-too-wide",
     level=Level.ERROR,
     needs="artifacts",
+    requires=("RPX0734",),
     covers=("LNX-03", "XP-04"),
 )
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import config_layout, config_space, enabled_bridges, name_of
+from rootplex.checks.causes import base_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -44,24 +45,29 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = name_of(facts, bridge.path)
         # a range that says more buses than there is room for says nothing of alignment
         count = min(0 if bridge.buses is None else bridge.buses.count, reg.size // unit)
-        yield from _base(reg.cpu, unit, count, name, reg.place, usual)
+        yield from _base(reg.cpu, unit, count, (name,), reg.place, usual)
     mcfg = None if facts.acpi is None else facts.acpi.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
         count = entry.end_bus - entry.start_bus + 1
-        yield from _base(entry.base, BUS, count, owner, entry.place, Level.WARNING)
+        about = (owner, base_of(entry.segment, entry.base))
+        yield from _base(entry.base, BUS, count, about, entry.place, Level.WARNING)
 
 
-def _base(base: int, unit: int, count: int, name: str, at: Place, usual: Level) -> Iterator[Finding]:
+def _base(
+    base: int, unit: int, count: int, about: tuple[str, ...], at: Place, usual: Level
+) -> Iterator[Finding]:
+    """Of the configuration space of the first that it is about."""
     wanted = unit * ALL_BUSES if count == ALL_BUSES else unit
     if base % wanted == 0:
         return
     wanted = unit if base % unit else wanted
     yield RULE.finding(
         at,
-        f"the configuration space of '{name}' at {base:#x} is not aligned to {wanted:#x}",
+        f"the configuration space of '{about[0]}' at {base:#x} is not aligned to {wanted:#x}",
         level=Level.ERROR if base % PAGE else usual,
         notes=["the bus number takes the place of address bits 20 to 27"] if unit == BUS else (),
         help="correct the base",
-        subject=name,
+        subject=about[0],
+        about=about,
     )

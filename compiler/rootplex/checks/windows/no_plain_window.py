@@ -2,7 +2,7 @@
 
 What it finds: an enabled host bridge without a memory window that is not prefetchable and lies below 4 GiB on
 the PCI side; also one without any window where a device of the description has memory (an error), or where
-the kernel drops all that `_CRS` lists.
+the kernel drops all that `_CRS` lists: on Arm what is not marked as passed on (ResourceProducer), too.
 Why it matters: 32-bit BARs, and those that must not be prefetched, find no place; most devices have one.
 Example: `windows: [{space: mem64, pci: 0x80_0000_0000, size: 64GiB}]` alone.
 What to do: add a `mem32` window.
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges, name_of
-from rootplex.checks.causes import property_of
+from rootplex.checks.causes import MCFG_UNUSABLE, property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.device import Device
@@ -32,6 +32,8 @@ RULE = Rule(
         "RPX0113",
         "RPX0601",
         "RPX0603",
+        "RPX0711",
+        *MCFG_UNUSABLE,
         "RPX0754",
     ),
     covers=("LNX-16",),
@@ -72,12 +74,27 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
         usable = [each for each in windows if each.span and not each.prefetchable]
-        if windows and not any(each.minimum < GIB_4 for each in usable):
+        if facts.arch != "x86_64" and not template.windows and facts.described is None:
+            yield _no_window(host.crs.place, name_of(facts, host.path), is_listed=bool(windows))
+        elif windows and not any(each.minimum < GIB_4 for each in usable):
             yield _finding(host.crs.place, name_of(facts, host.path))
 
 
 def _has_memory(device: Device) -> bool:
     return device.rom is not None or any(bar.space != "io" for bar in device.bars)
+
+
+def _no_window(at: Place, name: str, *, is_listed: bool) -> Finding:
+    """Linux on x86 takes all addresses then; elsewhere there are none (`pci_acpi_root_prepare_resources`)."""
+    left_out = "Linux leaves out what is not marked as passed on, and a fixed descriptor never is"
+    return RULE.finding(
+        at,
+        f"_CRS of '{name}' has no window",
+        notes=["no BAR below can be placed", *([left_out] if is_listed else ())],
+        help="list each window as a ResourceProducer",
+        subject=name,
+        rests_on=(name, property_of(name, "ranges")),
+    )
 
 
 def _finding(at: Place, name: str) -> Finding:

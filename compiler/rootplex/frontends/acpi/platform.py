@@ -41,7 +41,8 @@ def import_acpi(source: AcpiSource) -> Imported:
     )
     paths = [bridge.path for bridge in bridges]
     label = source.file.rpartition("/")[2]
-    return imported(source.file, document, paths, missing, f"the ACPI tables {label}")
+    facing = [bridge.external_facing for bridge in bridges]
+    return imported(source.file, document, paths, missing, f"the ACPI tables {label}", facing)
 
 
 def heading(source: AcpiSource) -> Node:

@@ -15,8 +15,7 @@ from rootplex.source.suggest import advice, nearest
 
 _ACS_OF_PORTS = ("sv", "tb", "rr", "cr", "uf")
 _ACS_ELSEWHERE = ("rr", "cr")
-_ACS_PORTS = frozenset({"root-port", "upstream-port", "downstream-port"})
-_ARI_PORTS = frozenset({"root-port", "downstream-port"})
+_ACS_PORTS = _ARI_PORTS = frozenset({"root-port", "downstream-port"})
 
 # The default device id is 0x0100 plus the PCIe type number; conventional functions continue behind it.
 _CONVENTIONAL_ID = {"pci": 0x10, "pci-bridge": 0x11, "host-bridge-function": 0x12}

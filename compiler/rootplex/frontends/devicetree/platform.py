@@ -61,7 +61,9 @@ def import_tree(tree_: Tree) -> Imported:
         },
     )
     paths = [bridge.path for bridge in bridges]
-    return imported(tree_.file, document, paths, missing, f"the device tree {tree_.file.rpartition('/')[2]}")
+    source = f"the device tree {tree_.file.rpartition('/')[2]}"
+    facing = [bridge.external_facing for bridge in bridges]
+    return imported(tree_.file, document, paths, missing, source, facing)
 
 
 def _platform(tree_: Tree, platform: DtPlatform, missing: list[Missing]) -> Node:

@@ -17,7 +17,6 @@ from rootplex.known.kernels import Profile
 from rootplex.readers.address import DtReg, DtWindow, is_pci_bus
 from rootplex.readers.controllers import Controller
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.tree import DtNode
 from rootplex.simulator.firmware.facts import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
@@ -83,7 +82,7 @@ def find_bridges(probe: DtProbe) -> Iterator[tuple[DtHostBridge, RootBridge]]:
                 node.path,
                 places,
                 compatible=node.compatible,
-                external_facing=_external_facing(node),
+                external_facing=frozenset(node.external_facing),
             ),
         )
 
@@ -292,19 +291,3 @@ def _merged(windows: tuple[DtWindow, ...]) -> Iterator[DtWindow]:
 
 def _joined(first: DtWindow, second: DtWindow) -> DtWindow:
     return replace(first, size=first.size + second.size)
-
-
-def _external_facing(node: DtHostBridge) -> frozenset[tuple[int, ...]]:
-    """The ways, by devfn, to the nodes that say `external-facing`."""
-    return frozenset(_ways(node.node, ()))
-
-
-def _ways(node: DtNode, way: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    for child in node.children:
-        reg = child.u32("reg")
-        if reg is None:
-            continue
-        here = (*way, reg >> 8 & 0xFF)
-        if "external-facing" in child.properties:
-            yield here
-        yield from _ways(child, here)
