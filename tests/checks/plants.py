@@ -553,6 +553,11 @@ PLANTS = (
             ),
         ),
     ),
+    Plant(
+        code="RPX0916",
+        what="QEMU's machine without EL2",
+        changes=(("base: qemu-virt", "base: qemu-virt\n  virtualization: false"),),
+    ),
 )
 
 NOT_PLANTED = {

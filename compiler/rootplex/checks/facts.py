@@ -64,7 +64,8 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
     the author wrote, also of parts too faulty to be in `platform`. `pages` gives the author's name of a
     hardware page, `devices` the description's device. `source` gives the description's place for an
     artifact's, where there is a description; the driver places findings by it. `hypervisor` is None on bare
-    metal, `settings` how the machine is simulated, where it is. `reserved` are (base, end) that a running
+    metal, `for_xen` whether a description speaks of Xen: this one, or the one that a board is held against.
+    `settings` is how the machine is simulated, where it is. `reserved` are (base, end) that a running
     machine's memory map reserves. `found` is what earlier checks have said.
     """
 
@@ -74,6 +75,7 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
     devices: Mapping[str, Device] = field(default_factory=dict)
     arch: str = "arm64"
     hypervisor: Literal["xen"] | None = "xen"
+    for_xen: bool = False
     settings: Settings | None = None
     dt: DtFirmware | None = None
     acpi: AcpiFirmware | None = None

@@ -168,6 +168,7 @@ def facts_of(
         devices=devices_of(platform, compiled),
         arch=platform.arch,
         hypervisor="xen" if settings is None else settings.hypervisor,
+        for_xen=platform.for_xen,
         settings=settings,
         dt=dt,
         acpi=acpi,

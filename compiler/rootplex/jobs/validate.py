@@ -87,6 +87,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
     snapshot = sources[0].snapshot
     bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
     facts = _facts(sources, head, bare_metal=bare_metal)
+    facts = replace(facts, for_xen=against is not None and against.for_xen)
     dt, acpi = facts.dt, facts.acpi
     firmware = "dt" if dt is not None else "acpi" if acpi is not None else None
     found = run_checks(facts, "artifacts")

@@ -37,6 +37,7 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     have none (`vpci_remove_device`).
     `holes_are_fine`: an MCFG area in a hole of the memory map will do with a BIOS of 2016 or later
     (`pci_mmcfg_reject_broken`).
+    `memory_status`: a disabled memory node is none (`bootfdt.c:early_scan_node`).
     """
 
     name: str
@@ -52,6 +53,7 @@ class XenVersion(Struct, frozen=True, kw_only=True):
     vpci_follows: bool = True
     removal_asks_owner: bool = False
     holes_are_fine: bool = True
+    memory_status: bool = True
 
 
 _UNSTABLE = XenVersion(name="xen-unstable")
@@ -74,6 +76,7 @@ _4_17 = replace(
     vpci_follows=False,
     removal_asks_owner=True,
     holes_are_fine=False,
+    memory_status=False,
 )
 
 VERSIONS: dict[str, XenVersion] = {each.name: each for each in (_4_17, _4_20, _UNSTABLE)}

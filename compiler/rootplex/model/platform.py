@@ -120,7 +120,8 @@ class Suppression(Part, frozen=True, kw_only=True):
 
 class Platform(Part, frozen=True, kw_only=True):
     """One description, all defaults filled in. `file` is where it was read from; `hypervisor` is None on
-    bare metal. `virtualization`: QEMU's machine has what a hypervisor needs to start."""
+    bare metal, `for_xen` whether the author speaks of Xen (key `xen`). `virtualization`: QEMU's machine has
+    what a hypervisor needs to start."""
 
     file: str
     name: str
@@ -144,6 +145,7 @@ class Platform(Part, frozen=True, kw_only=True):
     host_bridges: tuple[HostBridge, ...]
     boot: Boot | None
     hypervisor: Literal["xen"] | None
+    for_xen: bool = False
     xen: Xen
     expect: Expect
     suppress: tuple[Suppression, ...]

@@ -227,7 +227,7 @@ def _own_interrupt(maps: InterruptMaps, node: DtNode, unit: Hop, pin: int) -> In
         cells = node.cells("interrupts")
         if not cells:
             return None
-        parent = _interrupt_parent(tree, node)
+        parent = interrupt_parent(tree, node)
         width = None if parent is None else parent.u32("#interrupt-cells")
         specifier = cells[: width or 0]
     if parent is None or width is None or len(specifier) < width:
@@ -237,7 +237,7 @@ def _own_interrupt(maps: InterruptMaps, node: DtNode, unit: Hop, pin: int) -> In
     return route if route.controller is not None else None
 
 
-def _interrupt_parent(tree: Tree, node: DtNode) -> DtNode | None:
+def interrupt_parent(tree: Tree, node: DtNode) -> DtNode | None:
     """The nearest node up the interrupt tree that takes interrupts (Linux `of_irq_find_parent`)."""
     seen: set[str] = set()
     at: DtNode | None = node
@@ -277,7 +277,7 @@ def _resolve(
 
     at: DtNode | None = start
     if "#interrupt-cells" not in start.properties:
-        at = _interrupt_parent(tree, start)
+        at = interrupt_parent(tree, start)
     for _ in range(_NEXUS_LIMIT):
         if at is None:
             break
@@ -285,7 +285,7 @@ def _resolve(
             return end(at, None, taken[-1].place if taken else tree.place(at))
         map = maps.of(at)
         if map is None:
-            at = _interrupt_parent(tree, at)
+            at = interrupt_parent(tree, at)
             continue
         nexus = at.path
         key = address[: map.address_cells] + specifier

@@ -69,6 +69,7 @@ def build_platform(top: Fields, file: str) -> Platform:
         ),
         boot=_boot(top.map("boot")),
         hypervisor=None if _is_off(top.get("xen")) else "xen",
+        for_xen=_is_for_xen(top),
         xen=_linux(top, arch, firmware) if _is_off(top.get("xen")) else _xen(top, arch, firmware),
         expect=_expect(top.map("expect")),
         suppress=tuple(
@@ -87,8 +88,7 @@ def _virtualization(top: Fields, head: Fields, base: str) -> bool:
     """QEMU's machine with virtualization=on: as it is said, else where the author speaks of Xen."""
     written = head.get("virtualization")
     if base == "qemu-virt":
-        xen = top.get("xen")
-        return head.flag("virtualization", default=xen is not None and not _is_off(xen))
+        return head.flag("virtualization", default=_is_for_xen(top))
     if written is not None:
         top.faults.value(
             written.place,
@@ -135,6 +135,12 @@ def _boot(fields: Fields | None) -> Boot | None:
 def _is_off(xen: Node | None) -> bool:
     """`xen: false`: there is no hypervisor."""
     return xen is not None and xen.value is False
+
+
+def _is_for_xen(top: Fields) -> bool:
+    """Whether there is a key `xen` that does not switch it off."""
+    xen = top.get("xen")
+    return xen is not None and not _is_off(xen)
 
 
 def _linux(top: Fields, arch: str, firmware: tuple[str, ...]) -> Xen:
