@@ -94,6 +94,11 @@ def record(place: Place, entries: Mapping[str, Node | None], comment: str | None
     return Node(there, place, {key: node.place for key, node in there.items()}, comment)
 
 
+def region(base: int, length: int, place: Place) -> Node:
+    """A stretch of addresses."""
+    return record(place, {"base": leaf(address(base), place), "size": leaf(size(length), place)})
+
+
 def tree(value: object, place: Place, comment: str | None = None) -> Node:
     """Plain data as nodes that are all at one place."""
     if isinstance(value, Node):

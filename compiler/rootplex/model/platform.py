@@ -171,8 +171,3 @@ class Platform(Part, frozen=True, kw_only=True):
     def device(self, name: str) -> Device | None:
         """The device of that name."""
         return next((device for _, device in self.walk() if device.name == name), None)
-
-    @property
-    def is_qemu(self) -> bool:
-        """Whether QEMU's own ACPI tables are to be replaced by ours (language: `oem`)."""
-        return self.oem_id == "BOCHS " and self.oem_table_id == "BXPC    "

@@ -64,11 +64,6 @@ class DtWindow(Struct, frozen=True):
     at_address: DtPlace
     at_size: DtPlace
 
-    @property
-    def space_code(self) -> int:
-        """The ss bits of phys.hi: 0 configuration, 1 I/O, 2 32-bit, 3 64-bit memory."""
-        return self.phys_hi >> SPACE_SHIFT & 3
-
 
 class DtRange(Struct, frozen=True):
     """One entry of an ordinary bus's `ranges`: child addresses to parent addresses."""

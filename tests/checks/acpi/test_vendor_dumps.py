@@ -10,6 +10,7 @@ from rootplex.checks.facts import Facts
 from rootplex.jobs.readback import with_entries
 from rootplex.readers.acpi.acpidump import read_tables
 from rootplex.readers.acpi.mcfg import read_mcfg
+from rootplex.readers.acpi.tables import AcpiTables
 from rootplex.simulator.firmware.facts import acpi_firmware
 from rootplex.source.finding import Finding, Level
 
@@ -34,7 +35,7 @@ def findings(corpus: Corpus) -> dict[str, tuple[Finding, ...]]:
     found = {}
     for name in DUMPS:
         tables = read_tables(corpus(name), name)
-        table = tables.first("MCFG")
+        table = AcpiTables(tables.tables).first("MCFG")
         assert table is not None
         acpi = acpi_firmware(tables.tables)
         bridges = with_entries(

@@ -12,6 +12,7 @@ from rootplex.readers.acpi.acpidump import TableSet, read_tables
 from rootplex.readers.acpi.aml import Value, evaluate
 from rootplex.readers.acpi.mcfg import read_mcfg
 from rootplex.readers.acpi.resources import Resource
+from rootplex.readers.acpi.tables import AcpiTables
 
 
 def load(corpus: Corpus, name: str) -> tuple[TableSet, dict[str, Any]]:
@@ -21,7 +22,7 @@ def load(corpus: Corpus, name: str) -> tuple[TableSet, dict[str, Any]]:
 @pytest.mark.parametrize("name", DUMPS)
 def test_every_mcfg_is_read_duplicates_too(corpus: Corpus, name: str) -> None:
     tables, known = load(corpus, name)
-    mcfgs = [read_mcfg(table) for table in tables.all("MCFG")]
+    mcfgs = [read_mcfg(table) for table in AcpiTables(tables.tables).all("MCFG")]
     assert [
         [
             {"base": e.base, "segment": e.segment, "start_bus": e.start_bus, "end_bus": e.end_bus}

@@ -8,11 +8,9 @@ from tests.simulator.groups.pci_trees import FULL, PciTree
 
 from rootplex.simulator.firmware.routing.intx import shared_lines
 from rootplex.simulator.firmware.routing.routes import (
-    DeviceStreams,
     FirmwareUnit,
     IntxRoute,
     MsiRoute,
-    StreamRoute,
 )
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView, Platform, Role, guest_views
@@ -38,17 +36,10 @@ def platform(
     tree: PciTree,
     *,
     lines: Mapping[str, int] | None = None,
-    streams: Mapping[str, int] | None = None,
     roles: Mapping[str, Role] | None = None,
     reach: bool = True,
 ) -> Platform:
-    """Everyone has a group; `lines` and `streams` by name."""
-
-    def stream(function: Function) -> DeviceStreams:
-        id = (streams or {}).get(function.page, function.rid)
-        route = StreamRoute(function, function, function.rid, SMMU, id, (), None, HERE)
-        return DeviceStreams(function, (route,), SMMU, None, HERE)
-
+    """Everyone has a group; `lines` by name."""
     pins = [
         IntxRoute(tree[name], 1, 1, "/gic", (0, irq, 4), irq, (), None, HERE)
         for name, irq in (lines or {}).items()
@@ -59,7 +50,6 @@ def platform(
         safe=safe_groups(tree.functions),
         messages=messages if reach else no_messages,
         lines=shared_lines(pins),
-        streams=stream,
         roles=roles or {},
     )
 
@@ -178,10 +168,3 @@ def test_messages_that_reach_no_controller() -> None:
     assert missing.has_capability
     assert missing.route is not None
     assert "no entry covers it" == missing.route.reason
-
-
-def test_streams_shared_with_another_owner() -> None:
-    place = platform(lined(), streams={"A": 7, "B": 7})
-    (shared,) = view(place, "A").shared_streams
-    assert ("B", None, 7) == (shared.other.function.page, shared.owner, shared.route.id)
-    assert () == view(place, "A", "B").shared_streams

@@ -38,8 +38,7 @@ def test_the_child_window_of_a_designware_bridge() -> None:
 def test_a_failed_scan_says_nothing() -> None:
     xen = arm(case_text("d14"))
     assert not any(notice.printed for notice in xen.notices)
-    assert xen.boot.scan is not None
-    assert xen.boot.scan.ended_at == "/pcie"
+    assert any("scan for host bridges ends at /pcie," in notice.text for notice in xen.notices)
 
 
 @pytest.mark.parametrize("name", ["d12", "d13"])

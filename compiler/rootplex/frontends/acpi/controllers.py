@@ -5,7 +5,18 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rootplex.frontends.acpi.source import AcpiSource
-from rootplex.frontends.document import Missing, Names, address, leaf, listing, record, size, told, tree
+from rootplex.frontends.document import (
+    Missing,
+    Names,
+    address,
+    leaf,
+    listing,
+    record,
+    region,
+    size,
+    told,
+    tree,
+)
 from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.madt import IoApic
@@ -130,8 +141,8 @@ class AcpiControllers:
             fields = {
                 "name": leaf(self.gic, gicd.place),
                 "kind": leaf("arm-gic-v3", gicd.place),
-                "distributor": _region(gicd.base, _GICD_SIZE, gicd.place),
-                "redistributors": _region(first.base, first.length, first.place),
+                "distributor": region(gicd.base, _GICD_SIZE, gicd.place),
+                "redistributors": region(first.base, first.length, first.place),
             }
             self._interrupt.append(record(gicd.place, dict(fields), told(gicd.place)))
             for more in madt.redistributors[1:]:
@@ -217,7 +228,3 @@ class AcpiControllers:
             "interrupts": interrupts,
         }
         entries.append(record(place, fields, told(place)))
-
-
-def _region(base: int, length: int, place: Place) -> Node:
-    return record(place, {"base": leaf(address(base), place), "size": leaf(size(length), place)})

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootplex.frontends.document import Missing, Names, address, flag, leaf, listing, record, size, tree
+from rootplex.frontends.document import (
+    Missing,
+    Names,
+    address,
+    flag,
+    leaf,
+    listing,
+    record,
+    region,
+    size,
+    tree,
+)
 from rootplex.readers.address import regs
 from rootplex.readers.platform_dt import DtPlatform
 from rootplex.readers.tree import DtNode, Tree
@@ -120,7 +131,7 @@ class DtControllers:
                 )
             fields = self._fields(node, name, kind)
             for key, (base, length, place) in zip(("distributor", second), blocks, strict=False):
-                fields[key] = _region(base, length, place)
+                fields[key] = region(base, length, place)
             own = node.cells("interrupts")
             if own is not None and len(own) >= 3 and own[0] == _PPI:
                 fields["maintenance"] = leaf(own[1], self.tree.place(node, "interrupts"))
@@ -252,10 +263,6 @@ def interrupt_parent(tree: Tree, node: DtNode) -> DtNode | None:
         if at is not None and at is not node and "#interrupt-cells" in at.properties:
             return at
     return None
-
-
-def _region(base: int, length: int, place: Place) -> Node:
-    return record(place, {"base": leaf(address(base), place), "size": leaf(size(length), place)})
 
 
 def _kind(node: Node) -> object:

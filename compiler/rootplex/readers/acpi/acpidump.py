@@ -36,14 +36,6 @@ class TableSet(Struct, frozen=True):
     tables: tuple[Table, ...]
     problems: tuple[Problem, ...] = ()
 
-    def all(self, signature: str) -> tuple[Table, ...]:
-        """The tables of a signature, in order."""
-        return tuple(table for table in self.tables if table.signature == signature)
-
-    def first(self, signature: str) -> Table | None:
-        """The first table of a signature: the one that Linux takes."""
-        return next((table for table in self.tables if table.signature == signature), None)
-
 
 def read_tables(path: Path, file: str | None = None) -> TableSet:
     """The tables of a file or folder; `file` names it in places, else its path does.

@@ -113,7 +113,6 @@ def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
         safe=outcome.safe,
         messages=outcome.messages.get,
         lines=outcome.lines,
-        streams=outcome.streams.__getitem__,
         roles={} if settings.boot is None else {settings.boot: "boot"},
     )
     xen_groups = None

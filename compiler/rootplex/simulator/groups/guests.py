@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.simulator.firmware.routing.intx import can_do_without
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxLine, MsiRoute, StreamRoute
+from rootplex.simulator.firmware.routing.routes import IntxLine, MsiRoute
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
 from rootplex.simulator.inputs import GuestWish
@@ -53,14 +53,6 @@ class NoMessages(Struct, frozen=True):
     intx: bool
 
 
-class SharedStream(Struct, frozen=True):
-    """Another function, of another owner, with a StreamID of the guest's `route`."""
-
-    route: StreamRoute
-    other: StreamRoute
-    owner: str | None
-
-
 class GuestView(Struct, frozen=True):
     """One guest. `functions` are those of its wish that Dom0 sees, `absent` the page ids of the
     others; `ungrouped` have no group at all, `ports` are wished but no endpoints (header type 1).
@@ -78,7 +70,6 @@ class GuestView(Struct, frozen=True):
     safe_neighbours: tuple[Neighbour, ...]
     shared_lines: tuple[SharedLine, ...]
     without_messages: tuple[NoMessages, ...]
-    shared_streams: tuple[SharedStream, ...]
 
     @property
     def blockers(self) -> tuple[Neighbour, ...]:
@@ -97,14 +88,13 @@ class GuestView(Struct, frozen=True):
 
 class Platform(Struct, frozen=True, kw_only=True):
     """What guests are seen against: all functions in discovery order, Dom0's groups and the safe
-    ones, where messages, pins and streams go, and what Dom0 itself needs (page id to role)."""
+    ones, where messages and pins go, and what Dom0 itself needs (page id to role)."""
 
     functions: Sequence[Function]
     groups: Grouping
     safe: Grouping
     messages: Callable[[Function], MsiRoute | None]
     lines: Sequence[IntxLine]
-    streams: Callable[[Function], DeviceStreams] | None = None
     roles: Mapping[str, Role]
 
 
@@ -127,12 +117,6 @@ class _Owned:
         self._owners = owners
         self._by_page = {function.page: function for function in platform.functions}
         self._lines = {f: line for line in platform.lines for f in line.functions}
-        self._streams: dict[tuple[str, int], list[StreamRoute]] = {}
-        if platform.streams is not None and owners:
-            for function in platform.functions:
-                for route in platform.streams(function).routes:
-                    if route.unit is not None and route.id is not None:
-                        self._streams.setdefault((route.unit.name, route.id), []).append(route)
 
     def view(self, wish: GuestWish) -> GuestView:
         functions = tuple(self._by_page[page] for page in wish.pages if page in self._by_page)
@@ -148,7 +132,6 @@ class _Owned:
             safe_neighbours=tuple(self._neighbours(functions, self._groups(functions, self._platform.safe))),
             shared_lines=tuple(self._shared_lines(functions)),
             without_messages=tuple(self._without_messages(functions)),
-            shared_streams=tuple(self._shared_streams(functions)),
         )
 
     def _owner(self, function: Function) -> str | None:
@@ -190,18 +173,6 @@ class _Owned:
             alone = line is not None and all(self._owner(f) == own for f in line.functions)
             intx = line is not None and (alone or function.disintx)
             yield NoMessages(function, has_capability, route, intx)
-
-    def _shared_streams(self, functions: Sequence[Function]) -> Iterator[SharedStream]:
-        if self._platform.streams is None:
-            return
-        for function in functions:
-            own = self._owner(function)
-            for route in self._platform.streams(function).routes:
-                if route.unit is None or route.id is None:
-                    continue
-                for other in self._streams[route.unit.name, route.id]:
-                    if other.function is not function and self._owner(other.function) != own:
-                        yield SharedStream(route, other, self._owner(other.function))
 
 
 def _harmless(function: Function) -> Harmless | None:

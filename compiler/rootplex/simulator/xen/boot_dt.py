@@ -23,13 +23,12 @@ PADDR_BITS = 48
 
 class Scan(Struct):
     """What the scan leaves. `numbers`: node path → segment, of the bridges that got one.
-    `ended_at`: the node whose probe failed and ended the scan; `crash`: Xen went down in it."""
+    `crash`: Xen went down in it."""
 
     bridges: list[XenHostBridge] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     numbering: Numbering = field(default_factory=Numbering)
     notices: list[Notice] = field(default_factory=list)
-    ended_at: str | None = None
     crash: Crash | None = None
 
 
@@ -77,7 +76,6 @@ def scan_bridges(tree: Tree, addresses: Addresses) -> Scan:
                 return scan
             if probe.fault is not None:
                 scan.notices += [probe.fault, _ended(tree, node)]
-                scan.ended_at = node.path
                 return scan
     return scan
 

@@ -4,7 +4,7 @@ it (§2.1): a class for each structure, with the width of every field."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, TypeVar, get_args, get_type_hints
+from typing import Annotated, TypeVar, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -17,9 +17,6 @@ U64 = Annotated[int, 64]
 
 class Structure(Struct, frozen=True, kw_only=True):
     """An operation's argument. Fields that are left out are 0, as in zeroed memory."""
-
-    OPTIONAL: ClassVar[frozenset[str]] = frozenset()
-    """Fields that may be absent (None)."""
 
 
 class ManagePci(Structure, frozen=True, kw_only=True):
@@ -60,8 +57,6 @@ class PciDevice(Structure, frozen=True, kw_only=True):
 
 class PciDeviceAdd(Structure, frozen=True, kw_only=True):
     """`physdev_pci_device_add`; `pxm` is the first word of its optional array."""
-
-    OPTIONAL: ClassVar[frozenset[str]] = frozenset({"pxm"})
 
     seg: U16 = 0
     bus: U8 = 0

@@ -18,9 +18,6 @@ from rootplex.simulator.xen.vpci.rebar import ResizableBars
 from rootplex.simulator.xen.vpci.registers import Registers
 from rootplex.simulator.xen.vpci.slots import Slots
 
-GUEST_ECAM_BASE, GUEST_ECAM_SIZE = 0x10000000, 0x10000000
-"""A guest's one virtual ECAM, segment 0 (§1.7)."""
-
 BarCheck = Callable[[Record, int, int], bool]
 """Whether a host BAR's pages [start, end) may be mapped: on Arm inside one window of its bridge."""
 
