@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),
+    "completion": ("completion", "print what makes a shell complete command lines"),
     "schema": ("schema", "print the JSON Schema of the platform language"),
 }
 

@@ -50,7 +50,7 @@ def _results(
     options = run_options(arguments)
     for i, name in enumerate(arguments.files):
         label, data = read_input(name)
-        console.progress(f"checking {i + 1} of {len(arguments.files)}: {label}")
+        console.progress(f"checking {label}", done=i, total=len(arguments.files))
         texts[label] = data.decode("utf-8", "replace")
         try:
             result = check_text(data, label, options)

@@ -96,9 +96,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             if arguments.format == "jsonl":
                 show(tuple(results[-1:]), {}, "jsonl", console)
     folders: dict[str, str] = {}
+    if arguments.jobs == 1 and jobs:  # progress has a thread, and a process that has one does not fork well
+        console.progress(f"compiling {jobs[0].name}", total=len(jobs))
     for i, done in enumerate(mapped(compile_one, jobs, arguments.jobs)):
         result = done.result
-        console.progress(f"compiled {i + 1} of {len(jobs)}: {result.file}")
+        console.progress(f"compiled {result.file}", done=i + 1, total=len(jobs))
         first = result.file if done.folder is None else folders.setdefault(done.folder, result.file)
         if first != result.file:
             raise UsageError(
@@ -111,7 +113,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if done.failed is not None:
             console.tell(done.failed)
         if arguments.format == "text" and done.folder is not None:
-            console.print(done.told)
+            console.say(done.told)
         elif arguments.format == "text" and result.verdict == "inconsistent":
             console.tell(f"{result.file} has errors and is not written {DESPITE}")
     texts = {job.name: job.data.decode("utf-8", "replace") for job in jobs}

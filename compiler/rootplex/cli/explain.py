@@ -12,9 +12,11 @@ from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.keys import every_key, key_of, keys_called
 from rootplex.jobs.known_device import known_device as known_device_of
 from rootplex.jobs.requester import requester_of
 from rootplex.report import known_device
+from rootplex.report.key import lines as key_lines
 from rootplex.report.requester import lines
 from rootplex.source.suggest import nearest
 
@@ -27,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="CODE|SBDF|NAME|ID",
-        help="a finding's code or name; a function's SBDF or name; vendor:device: what Linux knows by it",
+        metavar="CODE|KEY|SBDF|NAME|ID",
+        help="a finding's code or name; a key of the language, as host_bridges.config.sizes; a function's "
+        "SBDF or name; vendor:device: what Linux knows by it",
     )
     parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
@@ -40,7 +43,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.all:
         return _list(console)
     if arguments.what is None:
-        raise UsageError("name a finding's code, or an SBDF and a description, or --all for a list")
+        raise UsageError("name a finding's code, a key, or an SBDF and a description, or --all for a list")
     if _SBDF.fullmatch(arguments.what.lower()):
         return _way(arguments, console)
     if _ID.fullmatch(arguments.what.lower()):
@@ -73,14 +76,33 @@ def _page(what: str, console: Console) -> int:
                 console.print(f"{name}: {place}")
             return 0
         known += [rule.code, rule.name]
-    near = nearest(what.lower(), (word for word in known if word.islower()))
+    if _key(what, console):
+        return 0
+    near = nearest(what.lower(), (word for word in (*known, *every_key()) if word.islower()))
     meant = f"did you mean '{near}'?" if near is not None else "'rootplex explain --all' lists them"
-    raise UsageError(f"no finding is called {what}; {meant}")
+    raise UsageError(f"no finding and no key is called {what}; {meant}")
+
+
+def _key(what: str, console: Console) -> bool:
+    """Print the key at a path, or the paths of the keys of a name; whether there is one."""
+    key = key_of(what)
+    if key is None:
+        paths = [path for path in keys_called(what) if path.split(".")[1:2] not in (["acpi"], ["dt"])]
+        if len(paths) > 1:
+            console.print(f"{what} is a key of several: 'rootplex explain PATH' tells of one")
+            for path in paths:
+                console.print(f"  {path}")
+            return True
+        key = key_of(paths[0]) if paths else None
+    for line in () if key is None else key_lines(key):
+        console.print(line)
+    return key is not None
 
 
 def _way(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.file is None:
         raise UsageError(f"name the description or snapshot in which {arguments.what} is")
+    console.progress(f"examining {arguments.file}")
     examination = examined(arguments.file, run_options(arguments), console)
     if examination is None:
         return 1

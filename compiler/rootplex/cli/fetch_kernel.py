@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         except ToolError as refusal:
             refusals.append(f"{arch} {profile}: {refusal}")
             continue
-        console.print(f"{arch} {profile}: {kernel.release}, {'is there' if have else kernel.image}")
+        console.say(f"{arch} {profile}: {kernel.release}, {'is there' if have else kernel.image}")
         if not arguments.all:
             break
     for line in refusals:
@@ -84,7 +84,7 @@ def _xen(cache: Path, arguments: argparse.Namespace, console: Console) -> int:
                 continue
             how = str(found.image)
         version = found.image.parent.name
-        console.print(f"{arch} {profile}: Xen {version} with Linux {found.dom0.release} for Dom0, {how}")
+        console.say(f"{arch} {profile}: Xen {version} with Linux {found.dom0.release} for Dom0, {how}")
     for line in refusals:
         console.tell(line)
     return 2 if refusals and len(refusals) == len(arches) * len(profiles) else 0

@@ -9,7 +9,14 @@ from importlib import import_module
 from rootplex.cli.console import Console
 from rootplex.jobs.result import Result, exit_status
 
-DOCUMENTS = {"short": "short", "json": "json_form", "jsonl": "jsonl", "sarif": "sarif", "junit": "junit"}
+DOCUMENTS = {
+    "short": "short",
+    "json": "json_form",
+    "jsonl": "jsonl",
+    "sarif": "sarif",
+    "junit": "junit",
+    "github": "github",
+}
 """Formats that are one text of all results: the module of `report` whose `render` makes it."""
 FORMATS = ("text", *DOCUMENTS)
 
@@ -20,7 +27,8 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="text",
-        help="how to report (default: text; jsonl: an object a line, each as soon as it is known)",
+        help="how to report (default: text; jsonl: an object a line, each as soon as it is known; github: a "
+        "workflow's annotations)",
     )
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 too")
 
@@ -43,10 +51,10 @@ def report_boards(
     """The same, and of several boards a tally in the last line of text."""
     results = results if arguments.format == "jsonl" else tuple(results)
     status = report(results, texts, arguments, console)
-    if arguments.format == "text" and isinstance(results, tuple) and len(results) > 1:
+    if arguments.format == "text" and isinstance(results, tuple) and len(results) > 1 and not console.quiet:
         from rootplex.report import text
 
-        console.write("\n" + text.tally(results, text.Style(console.colour)))
+        console.write("\n" + text.tally(results, text.Style(console.colour, console.quiet)))
     return status
 
 
@@ -73,6 +81,6 @@ def rendered(results: tuple[Result, ...], texts: Mapping[str, str], format: str,
     if format == "text":
         from rootplex.report import text
 
-        return text.render(results, text.Sources(texts), text.Style(console.colour))
+        return text.render(results, text.Sources(texts), text.Style(console.colour, console.quiet))
     document: str = import_module(f"rootplex.report.{DOCUMENTS[format]}").render(results)
     return document

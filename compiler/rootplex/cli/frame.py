@@ -33,8 +33,13 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     for stream in filter(None, (sys.stdout, sys.stderr)):
         if hasattr(stream, "reconfigure"):  # a locale may have ASCII only, and a name be no text
             stream.reconfigure(errors="rootplex.plain")
+    asked = "_ARGCOMPLETE" in os.environ  # by a shell
+    if asked:
+        from rootplex.cli import completing
+
+        argv = completing.words_so_far(os.environ)
     named = argv[0] if argv and argv[0] in commands else None
-    if argv and named is None and not argv[0].startswith("-"):
+    if argv and named is None and not asked and not argv[0].startswith("-"):
         return _unknown_command(argv[0], commands)
     if named is None:
         chosen, parser = None, parser_of(commands)[0]
@@ -42,13 +47,19 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
         chosen = import_module(f"rootplex.cli.{commands[named][0]}")
         parser, below = parser_of({named: commands[named]})
         chosen.add_arguments(below[named])
+        _add_terminal(below[named])
+        if asked:
+            completing.know(named, below[named])
+    if asked:
+        completing.answer(parser)
+        return HANDLED
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else HANDLED
     if sys.stdout is None or sys.stderr is None:  # the shell's `>&-`
         return _nowhere_to_write()
-    console = Console.of_process(sys.stdout, sys.stderr, os.environ)
+    console = Console.of_process(sys.stdout, sys.stderr, os.environ, arguments.color, quiet=arguments.quiet)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
 
@@ -78,7 +89,22 @@ def whole_parser(
     parser, below = parser_of(commands)
     for name, (module, _help) in commands.items():
         import_module(f"rootplex.cli.{module}").add_arguments(below[name])
+        _add_terminal(below[name])
     return parser, below
+
+
+def _add_terminal(parser: argparse.ArgumentParser) -> None:
+    """What every command takes of how it prints."""
+    group = parser.add_argument_group("on a terminal")
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help="findings and what was asked for, nothing beside them"
+    )
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default: on a terminal, unless NO_COLOR is set)",
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -104,6 +130,7 @@ def _nowhere_to_write() -> int:
 def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Console) -> int:
     try:
         status = command.run(arguments, console)
+        console.clear_progress()
         console.out.flush()
     except ToolError as error:
         return _stopped(console, str(error))

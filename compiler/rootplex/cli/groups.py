@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the groups."""
+    console.progress(f"examining {arguments.file}")
     examination = examined(arguments.file, run_options(arguments), console)
     if examination is None:
         return 1

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
         bridges = counted(len(description.bridges), "host bridge")
-        console.print(f"{arguments.path}: {source.what}, {bridges} -> {arguments.output}")
+        console.say(f"{arguments.path}: {source.what}, {bridges} -> {arguments.output}")
         for each in description.missing:
-            console.print(f"  not known: {each}")
+            console.say(f"  not known: {each}")
     return 0

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         )
     text = _asked(name, console) if arguments.source is None else _from(arguments.source, name)
     write_file(path, text.encode())
-    console.print(f"{path} is written; `rootplex check {path}` says what to do next")
+    console.say(f"{path} is written; `rootplex check {path}` says what to do next")
     return 0
 
 

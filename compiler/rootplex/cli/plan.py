@@ -44,6 +44,7 @@ def _guest(text: str) -> tuple[str, tuple[str, ...]]:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the plan; 1 where a guest is refused what it wishes, 2 where there is none."""
     alter = _without_guests if arguments.guests else None
+    console.progress(f"examining {arguments.file}")
     examination = examined(arguments.file, run_options(arguments), console, alter)
     if examination is None:
         return 1

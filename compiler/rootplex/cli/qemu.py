@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if kernel is None:
         for change in made.changes:
             console.print(f"changed     {change.at}: {change.subject}: {change.text}")
-        console.print(f"{label} -> {folder} (sh {folder / 'qemu.sh'} KERNEL INITRD)")
+        console.say(f"{label} -> {folder} (sh {folder / 'qemu.sh'} KERNEL INITRD)")
         return 0
     if under is not None:
         return _boot_xen(made, under, folder, arguments, console)
@@ -170,7 +170,7 @@ def _boot_xen(
     else:
         for line in xen_lines(made, found, compared):
             console.print(line)
-        console.print(f"console: {folder / LOG}")
+        console.say(f"console: {folder / LOG}")
     return 0 if compared.agreed else 1
 
 
@@ -190,7 +190,7 @@ def _boot(
     else:
         for line in lines(made, found, compared):
             console.print(line)
-        console.print(f"console: {folder / LOG}")
+        console.say(f"console: {folder / LOG}")
     return 0 if compared.agreed else 1
 
 

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.document(text)
     else:
         write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
-        console.print(f"{', '.join(arguments.paths)} -> {arguments.output}")
+        console.say(f"{', '.join(arguments.paths)} -> {arguments.output}")
     return exit_status(tuple(results), strict=arguments.strict)
 
 

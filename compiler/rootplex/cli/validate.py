@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if len(boards) > 1 and arguments.format != "jsonl":
         results = by_worst(tuple(results))
         if arguments.format == "text":
-            console.print("\n".join(table(results)) + "\n")
+            console.say("\n".join(table(results)) + "\n")
     return report_boards(results, texts, arguments, console)
 
 
@@ -72,6 +72,8 @@ def _results(
     boards: Sequence[Board], against: Platform | None, arguments: argparse.Namespace, console: Console
 ) -> Iterable[Result]:
     validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
+    if arguments.jobs == 1 and boards:  # progress has a thread, and a process that has one does not fork well
+        console.progress(f"validating {boards[0].name}", total=len(boards))
     for i, result in enumerate(mapped(validate, boards, arguments.jobs)):
-        console.progress(f"validated {i + 1} of {len(boards)}: {result.file}")
+        console.progress(f"validated {result.file}", done=i + 1, total=len(boards))
         yield result

@@ -23,9 +23,10 @@ MAX_LINE = 160
 
 
 class Style(Struct, frozen=True):
-    """Colours on or off."""
+    """Colours on or off; `quiet`: findings alone."""
 
     colour: bool = False
+    quiet: bool = False
 
     def paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
@@ -59,7 +60,8 @@ def render(results: tuple[Result, ...], sources: Sources, style: Style) -> str:
     for result in results:
         shown = [each for each in result.findings if len(results) == 1 or not each.expected]
         parts.extend("\n".join(lines_of(finding, sources, style)) + "\n" for finding in shown)
-        parts.append(closing_line(result, style))
+        if not style.quiet:
+            parts.append(closing_line(result, style))
     return "\n".join(parts)
 
 

@@ -8,8 +8,10 @@ caller's. See apt.conf(5) for the settings and apt-get(8) for `indextargets`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -21,6 +23,16 @@ _LIMITS = Limits(memory=None, file=4 << 30)
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg")
 _OFFLINE = ("Temporary failure resolving", "Could not resolve", "Could not connect", "Unable to connect")
 _UNOFFERED = ("does not have a Release file", "404  Not Found")
+
+
+class Progress(Protocol):
+    """Told what is being done, and of a download how to measure the bytes that have come."""
+
+    def __call__(self, text: str, measure: Callable[[], int] | None = None, /) -> None: ...
+
+
+def silent(_text: str, _measure: Callable[[], int] | None = None, /) -> None:
+    """For whoever does not want to know."""
 
 
 class NotOfferedError(ToolError):
@@ -70,6 +82,15 @@ class Apt(Struct, frozen=True):
             raise _failure(f"cannot download {' and '.join(packages)}", outcome)
         newest = {file.name.split("_")[0]: file for file in sorted(debs.glob("*.deb"), key=_age)}
         return [newest[package] for package in packages]
+
+    def downloaded(self) -> int:
+        """How many bytes of packages lie here now, whole or in part."""
+        files = (self.home / "debs").rglob("*")
+        sizes = []
+        for file in files:
+            with suppress(OSError):  # it was only there until it was whole
+                sizes.append(file.stat().st_size)
+        return sum(sizes)
 
     def forget(self) -> None:
         """Remove what was downloaded; the lists stay."""

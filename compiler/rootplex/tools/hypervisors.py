@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +20,7 @@ from msgspec import Struct
 from rootplex.known.kernels import profile_of as kernel_profile_of
 from rootplex.known.xen import DEBIAN, profile_of
 from rootplex.tools import apt, images, kernels, leaving
+from rootplex.tools.apt import Progress, silent
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
@@ -91,9 +91,7 @@ def newest(cache: Path, arch: Arch, profile: str | None = None) -> Hypervisor | 
     )
 
 
-def fetch(
-    cache: Path, arch: Arch, profile: str, progress: Callable[[str], None] = lambda _step: None
-) -> Hypervisor:
+def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) -> Hypervisor:
     """Download a profile's Xen, the full kernel of its Debian and a static busybox, and unpack them.
 
     `progress` is told of each step. ToolError as of `kernels.fetch`.
@@ -110,10 +108,10 @@ def fetch(
         return _fetch(source, place, arch, progress)
 
 
-def _fetch(source: apt.Apt, place: Path, arch: Arch, progress: Callable[[str], None]) -> Hypervisor:
+def _fetch(source: apt.Apt, place: Path, arch: Arch, progress: Progress) -> Hypervisor:
     xen = _dependency(source, f"xen-system-{source.arch}", r"xen-hypervisor-\d")
     linux = _dependency(source, f"linux-image-{source.arch}", r"linux-image-\d")
-    progress(f"downloading {xen}, {linux} and busybox-static")
+    progress(f"downloading {xen}, {linux} and busybox-static", source.downloaded)
     packages = source.download([xen, linux, "busybox-static"])
     progress(f"unpacking {xen}")
     fresh = place / f".new-{os.urandom(8).hex()}"

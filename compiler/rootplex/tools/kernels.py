@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +19,10 @@ from msgspec import Struct
 
 from rootplex.known.kernels import SUITES, profile_of
 from rootplex.tools import apt, images, leaving
+from rootplex.tools.apt import Progress, silent
 from rootplex.tools.images import Arch
 from rootplex.tools.locking import lock
 from rootplex.tools.runner import ToolError
-
-Progress = Callable[[str], None]
 
 _DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64"}
 
@@ -79,7 +78,7 @@ def uefi(arch: Arch) -> Path:
     raise ToolError(f"no UEFI firmware for {arch} is installed (on Debian: apt-get install {package})")
 
 
-def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = lambda _step: None) -> Kernel:
+def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) -> Kernel:
     """Download the profile's newest cloud kernel and a static busybox with apt, and unpack both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
@@ -111,7 +110,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
     if kernel.image.is_file() and kernel.busybox.is_file():
         progress(f"{release} is unpacked already")
         return kernel
-    progress(f"downloading {package} and busybox-static")
+    progress(f"downloading {package} and busybox-static", source.downloaded)
     packages = source.download([package])
     # A backports suite holds little beside kernels; busybox is its base suite's.
     base = debian(place, source.suite.removesuffix("-backports"), arch, source.mirror)

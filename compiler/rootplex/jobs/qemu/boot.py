@@ -18,6 +18,7 @@ from rootplex.jobs.qemu.seen import booted
 from rootplex.known.kernels import profile_of
 from rootplex.model.platform import Arch
 from rootplex.tools import boot, images, initrd, kernels, runner
+from rootplex.tools.apt import Progress, silent
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
 
@@ -47,7 +48,7 @@ def kernel_for(
     arch: Arch,
     wanted: str | None,
     described: str,
-    progress: Callable[[str], None] = lambda _step: None,
+    progress: Progress = silent,
 ) -> Chosen:
     """The unpacked kernel of the profile `wanted`. Without one that of the description's profile, unpacked or
     fetched; where it cannot be had, the newest that is there. ToolError that says how to get one."""
