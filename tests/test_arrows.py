@@ -29,9 +29,10 @@ ROOMS = {
         "source", "formats", "known", "tools", "model", "readers", "capture",
         "frontends", "backends", "simulator", "checks", "report", "jobs",
     },
+    "editor": {"source", "known", "tools", "checks", "jobs", "report"},
     "cli": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
-        "frontends", "backends", "simulator", "checks", "report", "jobs",
+        "frontends", "backends", "simulator", "checks", "report", "jobs", "editor",
     },
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from rootplex.source.schema import platform_schema
 from rootplex.source.schema_faults import Violation, violations
 
 SCHEMA = platform_schema()
-ANNOTATIONS = {"$schema", "title", "description", "default", "examples", "definitions"}
+ANNOTATIONS = {"$schema", "title", "description", "default", "examples", "definitions", "refersTo"}
 
 
 def judged(document: object, schema: Any) -> bool:

@@ -55,13 +55,20 @@ def check_text(data: bytes, file: str, options: RunOptions) -> Result:
     return check_description(checked, file, options)
 
 
-def check_description(checked: Checked, file: str, options: RunOptions) -> Result:
-    """The same of a description that has been read."""
+def go_on() -> None:
+    """Between two steps of a check: nothing."""
+
+
+def check_description(
+    checked: Checked, file: str, options: RunOptions, between: Callable[[], None] = go_on
+) -> Result:
+    """The same of a description that has been read. `between` is called between the steps; what it raises
+    ends the work."""
     platform = checked.platform
     if platform is None or not checked.is_sound:
         return unsound(checked, file)
     try:
-        return result_of(examine(checked, options), file)
+        return result_of(examine(checked, options, between=between), file)
     except CannotCompile as refusal:
         found = accept(platform, (*checked.findings, *refusal.findings))
     except Unreadable as error:
@@ -90,7 +97,10 @@ def _of_platform(platform: Platform, result: Result) -> Result:
 
 
 def examine(
-    checked: Checked, options: RunOptions, alter: Callable[[Compiled], Compiled] | None = None
+    checked: Checked,
+    options: RunOptions,
+    alter: Callable[[Compiled], Compiled] | None = None,
+    between: Callable[[], None] = go_on,
 ) -> Examination:
     """Compile, read back, simulate. `alter` puts other bytes in place of the compiled ones, to see
     what a fault in them does. CannotCompile where a backend refuses, Unjudged where the firmware that is
@@ -104,6 +114,7 @@ def examine(
     compiled = compile_platform(platform, simulated_only=True)
     if alter is not None:
         compiled = alter(compiled)
+    between()
     settings = settings_of(platform, compiled, options)
     platform = replace(platform, expect=platform.expect.of_boot(settings.firmware, settings.kernel))
     checked = replace(checked, platform=platform)
@@ -111,14 +122,18 @@ def examine(
     # The AML interpreter is a process of its own: Dom0 boots by device tree meanwhile.
     with beside(lambda: read_acpi(artifacts)) as reading:
         dt = read_dt(artifacts, profile(settings.kernel).map_cells)
+        between()
         outcome = None
         if settings.firmware == "dt" and dt is not None:
             outcome = simulate(artifacts, settings, dt, None, trace=options.trace)
+        between()
         acpi = reading.result()
     if settings.firmware == "acpi" and acpi is not None:
         outcome = simulate(artifacts, settings, dt, acpi, trace=options.trace)
     facts = facts_of(checked, compiled, dt, acpi, settings)
+    between()
     found = run_checks(facts, "artifacts", checked.findings)
+    between()
     if outcome is not None:
         facts = replace(facts, outcome=outcome)
         found = run_checks(facts, "simulation", found)
