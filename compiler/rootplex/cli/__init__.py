@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "how to give the guests their devices: for Xen or KVM, or why it may not be"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),
     "report": ("report", "boards as one page, or as a picture: topology, groups, addresses, findings"),
+    "watch": ("watch", "check again whenever a file changes, and say what is otherwise"),
     "lsp": ("lsp", "the language server, for an editor"),
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),

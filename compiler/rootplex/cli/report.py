@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.cli.files import read_input, refuse_loss, write_file
+from rootplex.cli.files import refuse_loss, write_file
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.boards import boards_of
-from rootplex.jobs.check import Unjudged, check_text
+from rootplex.cli.results import results_of
+from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result, exit_status
 from rootplex.jobs.settings import RunOptions
-from rootplex.jobs.sources import kind_of
-from rootplex.jobs.validate import validate_board
 from rootplex.known.kernels import PROFILES
 from rootplex.report import graph, page, svg
 from rootplex.source.finding import Unreadable
@@ -49,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     options = RunOptions(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)
     texts: dict[str, str] = {}
     try:
-        results = list(_results(arguments.paths, options, texts, console))
+        results = list(results_of(arguments.paths, options, texts, console))
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
     if arguments.format != "html" and len(results) != 1:
@@ -63,26 +61,3 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
         console.say(f"{', '.join(arguments.paths)} -> {arguments.output}")
     return exit_status(tuple(results), strict=arguments.strict)
-
-
-def _results(
-    paths: Sequence[str], options: RunOptions, texts: dict[str, str], console: Console
-) -> Iterator[Result]:
-    """The results of descriptions, then those of the boards that firmware's files make."""
-    given: dict[str, bytes] = {}
-    firmware = []
-    for path in paths:
-        console.progress(f"examining {path}")
-        if path != "-" and Path(path).is_dir():
-            firmware.append(path)
-            continue
-        label, data = read_input(path)
-        if kind_of(data) is None:
-            texts[label] = data.decode("utf-8", "replace")
-            yield check_text(data, label, options)
-        elif path == "-":
-            given[label] = data
-        else:
-            firmware.append(path)
-    if firmware or given:
-        yield from map(validate_board, boards_of(firmware, given))

@@ -49,7 +49,7 @@ def _heads(found: Diff) -> Iterator[str]:
     )
 
 
-def _detail(change: Change) -> Iterator[str]:
+def detail(change: Change) -> Iterator[str]:
     """Both sides, where the sentence does not name them."""
     form = _form(change)
     sides = (("-", "{before}", change.before), ("+", "{after}", change.after))
@@ -63,7 +63,7 @@ def text(found: Diff) -> Iterator[str]:
     """The sentences, then each with both sides."""
     yield from _heads(found)
     yield from (f"  {sentence(change)}" for change in found.changes)
-    detailed = [(change, lines) for change in found.changes if (lines := list(_detail(change)))]
+    detailed = [(change, lines) for change in found.changes if (lines := list(detail(change)))]
     if detailed:
         yield ""
     for change, lines in detailed:
@@ -79,7 +79,7 @@ def markdown(found: Diff) -> Iterator[str]:
     yield ""
     for change in found.changes:
         yield f"- {_plain(sentence(change))}"
-    detailed = [line for change in found.changes for line in _detail(change)]
+    detailed = [line for change in found.changes for line in detail(change)]
     if detailed:
         yield ""
         yield "```diff"

@@ -6,6 +6,7 @@ escaping.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -70,18 +71,33 @@ class Section(Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.result.machine.devices if each.stream or each.msi or each.intx)
 
 
-def render(results: Sequence[Result], texts: Mapping[str, str]) -> str:
+class Follows(Struct, frozen=True):
+    """How an open page sees that there is a newer one: `script` lies beside it and says which version is the
+    newest, `version` is its own."""
+
+    script: str
+    version: str
+
+
+def version_script(version: str) -> str:
+    """The script that lies beside a page that follows."""
+    return f"newest({json.dumps(version)});\n"
+
+
+def render(results: Sequence[Result], texts: Mapping[str, str], *, follows: Follows | None = None) -> str:
     """The page of one result or of several. `texts`: the files that findings point into."""
     sources = text.Sources(texts)
     sections = [_section(result, f"b{i}", sources) for i, result in enumerate(results)]
     page = _environment().get_template("page.html.j2")
     return page.render(
         mark=MARK,
+        follows=follows,
         version=__version__,
         sections=sections,
         columns=COLUMNS,
         colours=[colour(index) for index in range(12)],
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        following=(_TEMPLATES / "follows.js").read_text(encoding="utf-8"),
         script=(_TEMPLATES / "page.js").read_text(encoding="utf-8"),
         firmware=FIRMWARE,
         size=size,
