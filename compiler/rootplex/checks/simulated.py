@@ -9,6 +9,7 @@ from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Guest
+from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
@@ -119,7 +120,7 @@ def wish_place(facts: Facts, guest: Guest, function: Function) -> Place:
 
 def chain(reasons: tuple[Reason, ...]) -> list[str]:
     """The reasons of a group as notes, each once."""
-    return list(dict.fromkeys(reason.text for reason in reasons))
+    return list(dict.fromkeys(sentence(reason) for reason in reasons))
 
 
 def reason_places(facts: Facts, reasons: tuple[Reason, ...]) -> list[tuple[Place, str]]:

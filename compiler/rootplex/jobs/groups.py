@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from rootplex.checks.facts import Facts
 from rootplex.jobs.guests import guests_of, named
 from rootplex.jobs.result import Groups, Together
+from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
@@ -26,7 +27,7 @@ def groups_of(facts: Facts, outcome: Outcome) -> Groups:
         at_boot=timing(settings).at_boot,
         linux=tuple(_together(group, facts, owners) for group in linux.groups),
         without=tuple(_without(reason, facts) for reason in linux.ungrouped),
-        hazards=tuple(reason.text for reason in linux.hazards),
+        hazards=tuple(map(sentence, linux.hazards)),
         safe=_differing(outcome.safe, linux, facts),
         xen=None if xen is None else () if alone else _differing(xen, linux, facts),
         xen_alone=alone,
@@ -39,12 +40,12 @@ def _together(group: Group, facts: Facts, owners: Mapping[Function, str]) -> Tog
         id=group.id,
         members=tuple(named(function, facts) for function in group.members),
         guests=tuple(dict.fromkeys(owners[each] for each in group.members if each in owners)),
-        why=_texts(group.reasons),
+        why=tuple(map(sentence, group.reasons)),
     )
 
 
 def _without(reason: Reason, facts: Facts) -> Together:
-    return Together(members=(named(reason.function, facts),), why=(reason.text,))
+    return Together(members=(named(reason.function, facts),), why=(sentence(reason),))
 
 
 def _differing(other: Grouping, linux: Grouping, facts: Facts) -> tuple[Together, ...]:
@@ -52,7 +53,3 @@ def _differing(other: Grouping, linux: Grouping, facts: Facts) -> tuple[Together
     return tuple(
         _together(group, facts, {}) for group in other.groups if frozenset(group.members) not in known
     )
-
-
-def _texts(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    return tuple(reason.text for reason in reasons)

@@ -27,6 +27,7 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import RootComplex
+from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing.routes import IntxRoute
 from rootplex.simulator.function import Bar as SimulatedBar
@@ -258,7 +259,8 @@ def _group(group: Grouped, owners: Mapping[str, str]) -> Group:
         members=tuple(function.sbdf for function in group.members),
         guest=alone,
         why=tuple(
-            Why(sbdf=reason.function.sbdf, text=reason.text, kind=reason.kind) for reason in group.reasons
+            Why(sbdf=reason.function.sbdf, text=sentence(reason), kind=reason.kind)
+            for reason in group.reasons
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
+from rootplex.report.reasons import sentence
 from rootplex.simulator.function import ACS_CR, ACS_RR, ACS_UF, Bar
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
@@ -19,7 +20,7 @@ def test_xens_groups_are_what_xen_answers() -> None:
     assert partition("{RP} {BR,P1}") == pages(grouping)
     assert [reason.function for reason in grouping.groups[1].reasons] == [tree["BR"]]
     alone = xen_groups([[each] for each in own.values()], tree.functions, has_groups=False)
-    assert all("no groups on Arm" in group.reasons[0].text for group in alone.groups)
+    assert all("no groups on Arm" in sentence(group.reasons[0]) for group in alone.groups)
 
 
 def test_safe_everything_below_an_open_port() -> None:

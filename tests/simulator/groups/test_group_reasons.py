@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.simulator.groups.pci_trees import FULL, PciTree, pci_bridge
 
+from rootplex.report.reasons import sentence
 from rootplex.simulator.function import ACS_CR, ACS_RR, ACS_UF, PCI_TO_PCIE
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.linux import linux_groups
@@ -16,7 +17,7 @@ def facts(grouping: Grouping, tree: PciTree, name: str) -> set[tuple[str, str, t
     group = grouping.of(tree[name])
     assert group is not None
     for reason in group.reasons:
-        assert reason.function.sbdf in reason.text
+        assert reason.function.sbdf in sentence(reason)
     return {(reason.function.page, reason.kind, reason.bits) for reason in group.reasons}
 
 
@@ -27,7 +28,7 @@ def test_a_port_without_the_capability() -> None:
     assert {("RP", "acs-absent", ("SV", "RR", "CR", "UF"))} == facts(grouping, tree, "EP")
     (reason,) = grouping.groups[0].reasons
     expected = "0000:00:02.0 is a root port without an ACS capability: everything below it shares its group"
-    assert expected == reason.text
+    assert expected == sentence(reason)
 
 
 def test_a_port_with_bits_off_names_them() -> None:
@@ -44,7 +45,7 @@ def test_functions_of_a_device_without_acs() -> None:
     grouping = linux_groups(tree.functions)
     lacking = {(f"F{fn}", "functions", ("RR", "CR")) for fn in range(2)}
     assert lacking == facts(grouping, tree, "F1")
-    texts = {reason.text for group in grouping.groups for reason in group.reasons}
+    texts = {sentence(reason) for group in grouping.groups for reason in group.reasons}
     expected = (
         "0000:01:00.1 is a function of a multi-function device without an ACS capability (lacks RR, CR)"
     )

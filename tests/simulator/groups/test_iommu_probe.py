@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
+from rootplex.report.reasons import sentence
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.function import PCIE_TO_PCI, Function
@@ -64,7 +65,7 @@ def test_smmu_v3_takes_one_function_behind_a_pcie_to_pci_bridge() -> None:
     assert partition("{RP} {BR,P1}") == pages(grouping)
     (refused,) = grouping.ungrouped
     assert (tree["P2"], "refused") == (refused.function, refused.kind)
-    assert "0000:02:01.0 already has StreamID 0x200" in refused.text
+    assert "0000:02:01.0 already has StreamID 0x200" in sentence(refused)
 
 
 def test_vt_d_groups_them_all() -> None:

@@ -28,6 +28,7 @@ from rootplex.checks.simulated import (
     reason_places,
 )
 from rootplex.model.platform import Expect
+from rootplex.report.reasons import sentence
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group
 from rootplex.source.finding import Finding, Level
@@ -133,7 +134,7 @@ def _together(facts: Facts, names: tuple[str, ...], at: Place, *, exactly: bool)
     grouping = booted(facts).linux
     for function in members:
         if grouping.of(function) is None:
-            why = next((each.text for each in grouping.ungrouped if each.function is function), None)
+            why = next((sentence(each) for each in grouping.ungrouped if each.function is function), None)
             yield RULE.finding(
                 at,
                 f"{facts.device_name(function)} has no group",

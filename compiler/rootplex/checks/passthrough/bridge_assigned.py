@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import device_place, wish_place, wishes
+from rootplex.report.reasons import type_name
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.acs import type_name
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0502", name="bridge-assigned", level=Level.ERROR, needs="simulation", covers=("XP-59",))

@@ -19,6 +19,7 @@ from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted, called, device_place, map_above, wish_place, wishes
+from rootplex.report.reasons import sentence
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -52,7 +53,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 wish_place(facts, guest, function),
                 f"{called(facts, function)}, which guest {guest.name} is to have, has no IOMMU group",
                 related=related,
-                notes=[] if reason is None else [reason.text],
+                notes=[] if reason is None else [sentence(reason)],
                 help="let one IOMMU of its segment take its requester ids"
                 if facts.arch == "x86_64"
                 else "map its requester ids, each to a StreamID of its own",

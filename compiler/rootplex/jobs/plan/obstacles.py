@@ -20,8 +20,8 @@ from rootplex.jobs.guests import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
 from rootplex.model.platform import Guest
+from rootplex.report.reasons import sentence, type_name
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.acs import type_name
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.groups.guests import GuestView, Neighbour
 from rootplex.simulator.groups.reason import Reason
@@ -122,7 +122,7 @@ def _alone(
     if need is not None:
         yield _obstacle("needed", facts, function, need)
     if function in view.ungrouped:
-        reasons = (each.text for each in outcome.linux.ungrouped if each.function is function)
+        reasons = (sentence(each) for each in outcome.linux.ungrouped if each.function is function)
         yield _obstacle("no-group", facts, function, *reasons)
     if outcome.settings.hypervisor == "xen":
         if function.segment > 0xFFFF:
@@ -208,7 +208,7 @@ def chain_of(group: Group, function: Function) -> tuple[str, ...]:
     def rank(reason: Reason) -> int:
         return above.index(reason.function) if reason.function in above else len(above)
 
-    return tuple(dict.fromkeys(each.text for each in sorted(group.reasons, key=rank)))
+    return tuple(dict.fromkeys(sentence(each) for each in sorted(group.reasons, key=rank)))
 
 
 def _interrupts(facts: Facts, view: GuestView) -> Iterator[Obstacle]:

@@ -6,8 +6,6 @@ capability isolates, one without a capability does not.
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from rootplex.simulator.function import (
     ACS_CR,
     ACS_REQUIRED,
@@ -23,7 +21,7 @@ from rootplex.simulator.function import (
     UPSTREAM,
     Function,
 )
-from rootplex.simulator.groups.reason import Reason, ReasonKind
+from rootplex.simulator.groups.reason import Lack, Reason
 
 ENDPOINT, LEGACY_ENDPOINT = 0, 1
 
@@ -34,52 +32,10 @@ ALWAYS_ASKED = frozenset({ROOT_PORT, DOWNSTREAM})
 ASKED_IF_MULTIFUNCTION = frozenset({ENDPOINT, LEGACY_ENDPOINT, UPSTREAM, INTEGRATED})
 NEVER_ISOLATING = frozenset({PCIE_TO_PCI, PCI_TO_PCIE, EVENT_COLLECTOR})
 
-_TYPE_NAMES = {
-    ENDPOINT: "an endpoint",
-    LEGACY_ENDPOINT: "a legacy endpoint",
-    ROOT_PORT: "a root port",
-    UPSTREAM: "an upstream port",
-    DOWNSTREAM: "a downstream port",
-    PCIE_TO_PCI: "a PCIe-to-PCI bridge",
-    PCI_TO_PCIE: "a PCI-to-PCIe bridge",
-    INTEGRATED: "an integrated endpoint",
-    EVENT_COLLECTOR: "a root complex event collector",
-}
-
-
-def type_name(function: Function) -> str:
-    """What the function is, with its article."""
-    if function.pcie_type is None:
-        return "a conventional PCI bridge" if function.is_bridge else "a conventional PCI function"
-    return _TYPE_NAMES.get(function.pcie_type, f"a PCIe function of type {function.pcie_type}")
-
 
 def bit_names(bits: int) -> tuple[str, ...]:
     """The names of those of SV, RR, CR, UF that are set."""
     return tuple(name for bit, name in BIT_NAMES.items() if bits & bit)
-
-
-class Lack(Struct, frozen=True):
-    """What keeps a function from isolating: no capability, bits off, Linux knows it (`of`: by this id), or it
-    cannot at all."""
-
-    kind: ReasonKind
-    bits: tuple[str, ...] = ()
-    of: str = ""
-
-    @property
-    def words(self) -> str:
-        """The fact behind "is a root port …"."""
-        match self.kind:
-            case "acs-absent":
-                return "without an ACS capability"
-            case "acs-off":
-                return f"with ACS {', '.join(self.bits)} off"
-            case "acs-not-offered":
-                return f"whose ACS capability lacks {', '.join(self.bits)}"
-            case "acs-known":
-                return f"of which Linux knows by its id {self.of} that it does not isolate"
-        return "that cannot isolate"
 
 
 class Acs:
@@ -157,44 +113,28 @@ def missing_control(function: Function, wanted: int) -> Lack | None:
 
 def port_reason(bridge: Function, lack: Lack) -> Reason:
     """Why what is below a bridge shares its group."""
-    text = f"{bridge.sbdf} is {type_name(bridge)} {lack.words}: everything below it shares its group"
-    return Reason(bridge, text, lack.kind, lack.bits)
+    return Reason(bridge, lack.kind, "port", lack=lack)
 
 
 def function_reason(function: Function, lack: Lack) -> Reason:
     """Why a function shares the group of the others of its device."""
-    text = f"{function.sbdf} is a function of a multi-function device {lack.words}"
-    if lack.kind == "acs-absent":
-        text += f" (lacks {', '.join(lack.bits)})"
-    elif lack.kind == "conventional":
-        text = f"{function.sbdf} is {type_name(function)} of a multi-function device, which cannot isolate"
-    return Reason(function, text, "functions", lack.bits)
+    return Reason(function, "functions", lack=lack)
 
 
 def alone_reason(function: Function, acs: Acs) -> Reason:
-    """Why a function stands alone: what the nearest bridge above it does, or that there is none."""
+    """Why a function stands alone: what the nearest bridge above it does, or that there is none. That it is
+    by its id that it isolates counts where it would have to have the capability."""
+    asked = function.pcie_type in ALWAYS_ASKED or acs.is_multifunction(function)
+    known = "acs" in function.known_by_id and asked and acs.answers_yes(function)
     bridge = function.parent
     if bridge is None:
-        text = f"{function.sbdf} is on the root bus and shares nothing with another function there"
-        return Reason(function, text + _known(function, acs), "isolated")
+        return Reason(function, "isolated", "on-root-bus", known_by_id=known)
+    how, bits = "by-this-kernel", tuple[str, ...]()
     if bridge.acs_quirk == "isolated":
-        how = "known to Linux to isolate"
-        if "acs" in bridge.known_by_id:
-            how = f"that Linux knows by its id {bridge.id} to isolate"
+        how = "known-by-id" if "acs" in bridge.known_by_id else "known"
     elif bridge.pcie_type in ALWAYS_ASKED and bridge.acs is not None:
-        on = bit_names(bridge.acs[1] & ACS_REQUIRED)
-        how = f"with ACS {', '.join(on)} on" if on else "with an empty ACS capability"
+        bits = bit_names(bridge.acs[1] & ACS_REQUIRED)
+        how = "bits-on" if bits else "no-bits"
     elif acs.isolates(bridge):
-        how = "of a single function" if not acs.is_multifunction(bridge) else "that isolates"
-    else:
-        how = "that this kernel takes to isolate"
-    text = f"{bridge.sbdf} is {type_name(bridge)} {how}: {function.sbdf} stands alone below it"
-    return Reason(bridge, text + _known(function, acs), "isolated")
-
-
-def _known(function: Function, acs: Acs) -> str:
-    """That it is by its id that a function isolates, where it would have to have the capability."""
-    asked = function.pcie_type in ALWAYS_ASKED or acs.is_multifunction(function)
-    if "acs" in function.known_by_id and asked and acs.answers_yes(function):
-        return f"; Linux knows by its id {function.id} that it isolates"
-    return ""
+        how = "isolates" if acs.is_multifunction(bridge) else "single-function"
+    return Reason(bridge, "isolated", how, other=function, told=", ".join(bits), known_by_id=known)

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.reason import Reason, ReasonKind
+from rootplex.simulator.groups.reason import Reason
 
 ERANGE, EINVAL = -34, -22
 
@@ -34,7 +34,7 @@ class Refusal(Struct, frozen=True, eq=False):
     function: Function
     unit: FirmwareUnit
     errno: int
-    text: str
+    reason: Reason
     stream: int | None = None
     other: Function | None = None
     other_unit: FirmwareUnit | None = None
@@ -62,10 +62,8 @@ class IommuProbe(Struct, frozen=True, eq=False):
         own, other = self.units.get(function), self.units.get(first)
         if own is None or other is None or own.name == other.name or not {own.kind, other.kind} <= SMMUS:
             return None
-        text = (
-            f"{function.sbdf}, behind {own.name}, would join the group of {first.sbdf}, behind {other.name}"
-        )
-        return Refusal(function, own, EINVAL, text, other=first, other_unit=other)
+        reason = Reason(function, "refused", "other-unit", other=first, unit=own.name, other_unit=other.name)
+        return Refusal(function, own, EINVAL, reason, other=first, other_unit=other)
 
 
 def probe_functions(
@@ -136,7 +134,7 @@ class _Arrivals:
         device = self._streams(function)
         unit = device.unit
         if unit is None:
-            self._leave(function, f"has no IOMMU: {device.reason}", "no-iommu")
+            self._leave(Reason(function, "no-iommu", told=str(device.reason)))
             return
         self._units[function] = unit
         keys = _keys(device, unit)
@@ -151,27 +149,19 @@ class _Arrivals:
         if contested:
             self._owners.update((key, function) for key in keys if key not in self._owners)
             stream = min(contested)[1]
-            text = (
-                f"shares StreamID {stream:#x} of {unit.name} with others that are probed at the same time: "
-            )
-            self._leave(
-                function,
-                text + "which of them gets it, and a group, differs from boot to boot",
-                "undetermined",
-            )
+            self._leave(Reason(function, "undetermined", id=stream, unit=unit.name))
             return False
         if clash is not None:
-            text = f"is refused by {unit.name}: {self._owners[clash].sbdf} already has StreamID {clash[1]:#x}"
-            self._leave(function, text, "refused")
+            owner = self._owners[clash]
+            self._leave(Reason(function, "refused", "id-taken", id=clash[1], unit=unit.name, other=owner))
             return False
         bits = 32 if self._bits is None else self._bits(function)
         beyond = next((key[1] for key in keys if key[1] >> bits), None)
         if beyond is not None:
-            text = f"is refused by {unit.name}: StreamID {beyond:#x} is beyond its {bits} bits"
-            self._leave(function, text, "refused")
+            reason = Reason(function, "refused", "id-beyond", id=beyond, unit=unit.name, number=bits)
+            self._leave(reason)
             lost = self._whole_units and function.physfn is None
-            whole = f"{function.sbdf} {text}"
-            refusal = Refusal(function, unit, ERANGE, whole, stream=beyond, unit_lost=lost)
+            refusal = Refusal(function, unit, ERANGE, reason, stream=beyond, unit_lost=lost)
             self._refusals.append(refusal)
             if lost:
                 self._lost.setdefault(unit.name, refusal)
@@ -179,15 +169,15 @@ class _Arrivals:
         self._owners.update(dict.fromkeys(keys, function))
         return True
 
-    def _leave(self, function: Function, text: str, kind: ReasonKind) -> None:
-        self._unprobed[function] = Reason(function, f"{function.sbdf} {text}", kind)
+    def _leave(self, reason: Reason) -> None:
+        self._unprobed[reason.function] = reason
 
     def outcome(self, order: Iterable[Function]) -> IommuProbe:
         """The end, once it is known which units were given up."""
         for function, unit in self._units.items():
             refusal = self._lost.get(unit.name)
             if refusal is not None and self._probed.pop(function, None) is not None:
-                text = f"has no IOMMU: {unit.name} is given up ({refusal.errno}), since {refusal.text}"
-                self._leave(function, text, "unit-lost")
+                number, cause = refusal.errno, refusal.reason
+                self._leave(Reason(function, "unit-lost", unit=unit.name, number=number, cause=cause))
         unprobed = tuple(self._unprobed[function] for function in order if function in self._unprobed)
         return IommuProbe(self._probed, unprobed, self._units, tuple(self._refusals))

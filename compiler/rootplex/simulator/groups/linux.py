@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rootplex.simulator.firmware.routing.aliases import bridge_aliases
 from rootplex.simulator.function import Bus, Function
-from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
+from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason
 from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.iommu_probe import EINVAL, IommuProbe, Refusal, StreamKey
@@ -60,8 +60,8 @@ class _Pass:
         shared = {self._stream_groups[key][0]: key for key in keys if key in self._stream_groups}
         if len(shared) > 1:
             # arm_smmu_device_group answers -EINVAL: the device stays without a group.
-            text = f"{function.sbdf} is refused: its StreamIDs belong to {len(shared)} groups"
-            self._refuse(Refusal(function, self._probe.units[function], EINVAL, text))
+            reason = Reason(function, "refused", "several-groups", number=len(shared))
+            self._refuse(Refusal(function, self._probe.units[function], EINVAL, reason))
             return
         reasons: list[Reason] = []
         if shared:
@@ -88,7 +88,7 @@ class _Pass:
         return self._made.grouping("linux", discovery, ungrouped, self._hazards.values(), refusals)
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._refused.append(Reason(refusal.function, refusal.text, "refused"))
+        self._refused.append(refusal.reason)
         self._refusals.append(refusal)
 
     def _find(self, function: Function, reasons: list[Reason]) -> int | None:
@@ -98,7 +98,7 @@ class _Pass:
         for owner, rid in self._above(function.bus):
             top = owner
             if owner in number:
-                reasons.append(_bridge_alias_reason(owner, rid))
+                reasons.append(Reason(owner, "bridge-alias", id=rid))
                 self._note_ports(function, reasons)
                 return number[owner]
         bus: Bus | None = top.bus
@@ -169,18 +169,10 @@ class _Pass:
 
     def _hazard(self, bridge: Function) -> Reason:
         if bridge not in self._hazards:
-            text = f"{bridge.sbdf} is {type_name(bridge)} that does not isolate and has no group itself: "
-            text += "functions below it that must be together get groups of their own"
-            self._hazards[bridge] = Reason(bridge, text, "order")
+            self._hazards[bridge] = Reason(bridge, "order")
         return self._hazards[bridge]
-
-
-def _bridge_alias_reason(owner: Function, rid: int) -> Reason:
-    text = f"{owner.sbdf} is {type_name(owner)}: requests from behind it carry the requester id {rid:#06x}"
-    return Reason(owner, text, "bridge-alias")
 
 
 def _stream_reason(function: Function, first: Function, key: StreamKey) -> Reason:
     unit, stream = key
-    text = f"{function.sbdf} has StreamID {stream:#x} of {unit}, as {first.sbdf} has"
-    return Reason(function, text, "stream")
+    return Reason(function, "stream", id=stream, unit=unit, other=first)

@@ -40,7 +40,4 @@ class Neighbours:
 def fixed_alias_reason(one: Function, other: Function) -> Reason:
     """Why two functions with a known alias share a group; about the one that uses the other's id."""
     user, used = (one, other) if other.devfn in one.aliases else (other, one)
-    text = f"{user.sbdf} also uses the requester id of {used.sbdf}"
-    if "alias" in user.known_by_id:
-        text += f": Linux knows it by its id {user.id}"
-    return Reason(user, text, "fixed-alias")
+    return Reason(user, "fixed-alias", other=used, known_by_id="alias" in user.known_by_id)

@@ -32,11 +32,35 @@ ReasonKind: TypeAlias = Literal[
 ]
 
 
-class Reason(Struct, frozen=True):
-    """A fact about `function`. `text` is a plain sentence that starts with its sBDF (no full
-    stop); `bits` are the ACS bits it lacks, by name (`SV RR CR UF`), where that is the fact."""
+class Lack(Struct, frozen=True):
+    """What keeps a function from isolating: no capability, bits off, Linux knows it (`of`: by this id), or it
+    cannot at all. `bits` by name (`SV RR CR UF`)."""
 
-    function: Function
-    text: str
     kind: ReasonKind
     bits: tuple[str, ...] = ()
+    of: str = ""
+
+
+class Reason(Struct, frozen=True):
+    """A fact about `function`. `fact` tells which one of several of a kind. The rest as far as it is part of
+    the fact: another function, a requester id or StreamID, a number of something, the names of units (its
+    own and the other's), what it lacks to isolate; that Linux knows it by its id; what else was told; and the
+    reason behind this one. Its sentence is made in `report.reasons`."""
+
+    function: Function
+    kind: ReasonKind
+    fact: str = ""
+    other: Function | None = None
+    id: int = 0
+    number: int = 0
+    unit: str = ""
+    other_unit: str = ""
+    lack: Lack | None = None
+    known_by_id: bool = False
+    told: str = ""
+    cause: Reason | None = None
+
+    @property
+    def bits(self) -> tuple[str, ...]:
+        """The ACS bits that it lacks, by name, where that is the fact."""
+        return () if self.lack is None else self.lack.bits

@@ -31,16 +31,14 @@ from rootplex.simulator.function import (
 from rootplex.simulator.groups.acs import (
     ALWAYS_ASKED,
     Acs,
-    Lack,
     alone_reason,
     bit_names,
     function_reason,
     port_reason,
-    type_name,
 )
 from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.reason import Reason
+from rootplex.simulator.groups.reason import Lack, Reason
 
 PAGE_BITS = 12
 PEER_BITS = bit_names(ACS_RR | ACS_CR)
@@ -138,13 +136,12 @@ def _requesters(functions: Iterable[Function], phantoms: Mapping[Function, Seque
             first = users.setdefault((function.segment, rid), function)
             if owner is not function:
                 if (owner, rid) not in bridges:
-                    text = f"{owner.sbdf} puts its requester id {rid:#06x} on what is behind it"
-                    bridges[owner, rid] = Reason(owner, text, "bridge-alias")
+                    bridges[owner, rid] = Reason(owner, "bridge-alias", "puts-its-id", id=rid)
                 yield _Join(function, owner, (bridges[owner, rid],))
                 yield _Join(function, first, (bridges[owner, rid],))
             elif first is not function:
-                text = f"{function.sbdf} uses the requester id {rid:#06x}, as {first.sbdf} does"
-                yield _Join(function, first, (Reason(function, text, "fixed-alias"),))
+                reason = Reason(function, "fixed-alias", "same-id", id=rid, other=first)
+                yield _Join(function, first, (reason,))
 
 
 def _streams(functions: Iterable[Function], streams: Callable[[Function], DeviceStreams]) -> Iterable[_Join]:
@@ -156,8 +153,8 @@ def _streams(functions: Iterable[Function], streams: Callable[[Function], Device
                 continue
             first = users.setdefault((route.unit.name, route.id), function)
             if first is not function:
-                text = f"{function.sbdf} has StreamID {route.id:#x} of {route.unit.name}, as {first.sbdf} has"
-                yield _Join(function, first, (Reason(function, text, "stream"),))
+                reason = Reason(function, "stream", id=route.id, unit=route.unit.name, other=first)
+                yield _Join(function, first, (reason,))
 
 
 def _ports(functions: Sequence[Function], acs: Acs) -> Iterable[_Join]:
@@ -168,9 +165,7 @@ def _ports(functions: Sequence[Function], acs: Acs) -> Iterable[_Join]:
             lack = acs.lack(function)
             bridge = function.bus.bridge
             if lack is not None and bridge is not None and bridge.pcie_type == UPSTREAM:
-                text = f"{function.sbdf} is {type_name(function)} {lack.words}: "
-                text += "requests pass to the other ports of its switch"
-                open_ports[function.bus] = function, Reason(function, text, "switch", lack.bits)
+                open_ports[function.bus] = function, Reason(function, "switch", "other-ports", lack=lack)
     tops: dict[Bus, tuple[Function, Reason] | None] = {}
     for function in functions:
         top = _open_above(function.bus, acs, open_ports, tops)
@@ -246,8 +241,7 @@ def _pages(functions: Iterable[Function]) -> Iterable[_Join]:
     end = -1
     for first_page, last_page, _, function in spans:
         if holder is not None and first_page <= end and holder is not function:
-            text = f"{function.sbdf} has a BAR in the 4 KiB page of one of {holder.sbdf}"
-            yield _Join(function, holder, (Reason(function, text, "bar-page"),))
+            yield _Join(function, holder, (Reason(function, "bar-page", other=holder),))
         if last_page > end:
             holder, end = function, last_page
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import DOWNSTREAM, PCIE_TO_PCI, ROOT_PORT, UPSTREAM, Bus, Function
-from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason, type_name
+from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason
 from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.iommu_probe import IommuProbe, Refusal
@@ -63,8 +63,7 @@ class _Pass:
         taken = [function for function in functions if function in self._probe.probed]
         if bridge is not None and bridge not in self._made.number:
             for function in taken:
-                text = f"{function.sbdf} is never grouped: {bridge.sbdf} above it has no group"
-                self._deferred.append(Reason(function, text, "deferred"))
+                self._deferred.append(Reason(function, "deferred", other=bridge))
             return
         if physical not in self._bus_groups:
             self._bus_groups[physical] = None if bridge is None else self._bus_group(physical, bridge)
@@ -81,7 +80,7 @@ class _Pass:
         if crossing is None:
             self._made.put(function, group)
         else:
-            self._deferred.append(Reason(function, crossing.text, "refused"))
+            self._deferred.append(crossing.reason)
             self._refusals.append(crossing)
 
     def finish(self, discovery: Sequence[Function]) -> Grouping:
@@ -95,8 +94,7 @@ class _Pass:
         """The one group of all functions on a bus; None: the bus is isolated."""
         above = self._made.number[bridge]
         if above in self._shared:
-            text = f"{bridge.sbdf} is in a group that does not isolate: everything below it joins"
-            return self._share(above, [Reason(bridge, text, "bridge-group")])
+            return self._share(above, [Reason(bridge, "bridge-group")])
         lack = self._acs.lack(bridge)
         match bridge.pcie_type:
             case kind if kind == ROOT_PORT:
@@ -109,10 +107,8 @@ class _Pass:
             case kind if kind == UPSTREAM:
                 return self._switch_group(self._buses[bus], bridge, above)
             case kind if kind == PCIE_TO_PCI and not _has_memory(bridge):
-                text = f"{bridge.sbdf} is {type_name(bridge)}: the conventional bus below it is one group"
-                return self._share(self._made.new(), [Reason(bridge, text, "conventional")])
-        text = f"{bridge.sbdf} is {type_name(bridge)}: everything below it shares its group"
-        return self._share(above, [Reason(bridge, text, "conventional")])
+                return self._share(self._made.new(), [Reason(bridge, "conventional", "one-bus")])
+        return self._share(above, [Reason(bridge, "conventional")])
 
     def _switch_group(self, functions: Sequence[Function], bridge: Function, above: int) -> int | None:
         """The bus inside a switch."""
@@ -123,9 +119,7 @@ class _Pass:
         for port in functions:
             lack = self._acs.lack(port)
             if lack is not None:
-                text = f"{port.sbdf} is {type_name(port)} {lack.words}: "
-                text += "all ports of its switch, and what is below them, share a group"
-                reasons.append(Reason(port, text, "switch", lack.bits))
+                reasons.append(Reason(port, "switch", "all-ports", lack=lack))
         return self._share(self._made.new(), reasons) if reasons else None
 
     def _share(self, group: int, reasons: Iterable[Reason]) -> int:
@@ -170,8 +164,7 @@ class _Pass:
                 if lack is not None and lack.kind == "acs-off":
                     yield other, function_reason(one, lack)
             if function.multifunction != other.multifunction:
-                text = f"{function.sbdf} and {other.sbdf} differ in their multi-function flags"
-                yield other, Reason(function, text, "functions")
+                yield other, Reason(function, "functions", "flags-differ", other=other)
 
 
 def _has_memory(bridge: Function) -> bool:
@@ -181,7 +174,5 @@ def _has_memory(bridge: Function) -> bool:
 
 def _odd_reason(function: Function, bridge: Function) -> Reason:
     if function.pcie_type == DOWNSTREAM:
-        text = f"{function.sbdf} inside the switch of {bridge.sbdf} uses other requester ids"
-        return Reason(function, text, "fixed-alias")
-    text = f"{function.sbdf} inside the switch of {bridge.sbdf} is no downstream port"
-    return Reason(function, text, "switch")
+        return Reason(function, "fixed-alias", "in-a-switch", other=bridge)
+    return Reason(function, "switch", "no-port", other=bridge)

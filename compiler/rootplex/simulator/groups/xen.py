@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import PCI_TO_PCIE, PCIE_TO_PCI, Function
-from rootplex.simulator.groups.acs import type_name
 from rootplex.simulator.groups.builder import GroupBuilder
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.reason import Reason
@@ -36,12 +35,11 @@ def xen_groups(
 def _reason(members: Sequence[Function], *, has_groups: bool) -> Reason:
     first = members[0]
     if not has_groups:
-        return Reason(first, f"{first.sbdf} is alone: Xen has no groups on Arm", "xen")
+        return Reason(first, "xen", "no-groups")
     if len(members) == 1:
-        return Reason(first, f"{first.sbdf} is behind no conventional bridge", "xen")
+        return Reason(first, "xen", "no-bridge")
     bridge = next((function for function in members if is_conventional_bridge(function)), first)
-    text = f"{bridge.sbdf} is {type_name(bridge)}: Xen takes all behind it for one requester"
-    return Reason(bridge, text, "xen")
+    return Reason(bridge, "xen")
 
 
 def is_conventional_bridge(function: Function) -> bool:
