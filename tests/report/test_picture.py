@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from tests.report.pictured import HOSTILE, bridge, large, small
+from tests.topologies.bundled import rootplex
 
 from rootplex.jobs.result import Machine
 from rootplex.report import graph, svg, terminal_tree
@@ -95,3 +97,9 @@ def test_the_scale_keeps_the_order_of_addresses() -> None:
         assert all(one.x + one.width <= other.x + 0.01 for one, other in itertools.pairwise(bars))
         assert bars[0].x >= 0
         assert bars[-1].x + bars[-1].width <= 1000.01
+
+
+def test_the_picture_in_the_readme_is_what_is_drawn(checkout: Path) -> None:
+    """`rootplex report topologies/qemu-switches.yaml --format svg -o FILE` renews it."""
+    done = rootplex("report", "topologies/qemu-switches.yaml", "--format", "svg", cwd=checkout)
+    assert (checkout / "docs" / "pictures" / "switches.svg").read_text(encoding="utf-8") == done.stdout

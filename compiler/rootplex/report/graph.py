@@ -77,7 +77,7 @@ def _lines(row: Row) -> Iterator[str]:
     if row.is_boot:
         yield "boot"
     if row.missing:
-        yield "no isolation here"
+        yield "does not isolate"
 
 
 def _hex(hsl: str) -> str:

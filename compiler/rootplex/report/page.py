@@ -17,7 +17,7 @@ from rootplex.jobs.result import BridgeResult, Device, Hypercall, Result
 from rootplex.project import __version__
 from rootplex.report import text
 from rootplex.report.address_map import AddressMap, address_maps
-from rootplex.report.closing import COLUMNS
+from rootplex.report.closing import BARE_COLUMNS, COLUMNS
 from rootplex.report.picture import Segment, picture_of
 from rootplex.report.svg import colour
 from rootplex.report.words import FIRMWARE, counted, size
@@ -60,6 +60,15 @@ class Section(Struct, frozen=True, kw_only=True):
         return self.result.machine.bridges
 
     @property
+    def columns(self) -> Mapping[str, str]:
+        """Who may call a bridge by a segment: source and heading."""
+        return COLUMNS if self.result.hypervisor else BARE_COLUMNS
+
+    def numbers_of(self, bridge: BridgeResult) -> list[int | None]:
+        """What they call it, in the order of the columns."""
+        return [getattr(bridge.numbers, source) for source in self.columns]
+
+    @property
     def calls(self) -> tuple[Hypercall, ...]:
         """What Dom0 asked first."""
         xen = self.result.machine.xen
@@ -94,7 +103,6 @@ def render(results: Sequence[Result], texts: Mapping[str, str], *, follows: Foll
         follows=follows,
         version=__version__,
         sections=sections,
-        columns=COLUMNS,
         colours=[colour(index) for index in range(12)],
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         following=(_TEMPLATES / "follows.js").read_text(encoding="utf-8"),

@@ -75,7 +75,7 @@ def _texts(row: Row) -> Iterator[tuple[str, str]]:
     if row.is_boot:
         yield "boot", "u"
     if row.missing:
-        yield "no isolation here", "a"
+        yield "does not isolate", "a"
 
 
 def _segment(segment: Segment, y: float, width: float, height: float) -> list[str]:

@@ -53,12 +53,17 @@ addEventListener("keydown", (event) => {
   if (next) { event.preventDefault(); next.focus(); }
 });
 
-/* A link into folded rows opens them; so does printing. */
+/* A link into folded rows opens them; so does printing, but for what would fill many pages. */
 function reveal() {
   const at = location.hash.length > 1 ? $(decodeURIComponent(location.hash.slice(1))) : null;
   for (let each = at; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
   if (at) at.scrollIntoView({ block: "center" });
 }
 addEventListener("hashchange", reveal);
-addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details")) each.open = true; });
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open], .long)")];
+  for (const each of closed) each.open = true;
+});
+addEventListener("afterprint", () => { for (const each of closed) each.open = false; });
 reveal();
