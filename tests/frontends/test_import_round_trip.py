@@ -16,6 +16,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.sources import read_source
 from rootplex.model.bridge import Firmware, HostBridge, IommuMap, MsiMap
+from rootplex.model.controllers import DtNode
 from rootplex.model.platform import Platform
 
 
@@ -99,3 +100,14 @@ def test_the_tables_give_the_bridges_back(checkout: Path, name: str) -> None:
 
 def test_every_topology_is_read_back(checkout: Path) -> None:
     assert set(NAMES) == {*with_firmware("dt"), *with_firmware("acpi")}
+
+
+def test_a_nodes_name_that_a_binding_fixes_comes_back(checkout: Path) -> None:
+    """xlnx,nwl-pcie.yaml wants `legacy-interrupt-controller`, which nothing else tells."""
+    (ours,) = (
+        each for each in platform_of("zynqmp-zcu102").interrupt_controllers if isinstance(each, DtNode)
+    )
+    file = checkout / "generated" / "zynqmp-zcu102" / "zynqmp-zcu102.dtb"
+    again = written(import_source(read_source(file, file.name)))
+    (back,) = (each for each in again.interrupt_controllers if isinstance(each, DtNode))
+    assert (ours.node, ours.compatible) == (back.node, back.compatible) == ("legacy-interrupt-controller", ())

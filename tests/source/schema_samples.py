@@ -23,7 +23,7 @@ KEYS = {
     "arm-smmu-v2": "name kind base size interrupts stream_id_bits enabled",
     "intel-vtd": "name kind base segment enabled",
     "amd-iommu": "name kind base enabled",
-    "dt-node": "name kind compatible base size cells address_cells interrupts controller parent dev fn"
+    "dt-node": "name kind compatible node base size cells address_cells interrupts controller parent dev fn"
     " enabled",
     "region": "base size",
     "host_bridge": "name segment bus_range config windows dma_windows intx msi iommu dma_coherent proximity"
@@ -129,8 +129,8 @@ interrupt_controllers:
   - {name: gic2, kind: arm-gic-v2, distributor: {base: 0, size: 4KiB}, cpu_interface: {base: 0, size: 8KiB},
      maintenance: 0}
   - {name: apic, kind: io-apic, base: 0xfec00000, gsi_base: 24, enabled: false}
-  - {name: l2, kind: dt-node, compatible: "acme,l2", base: 0, size: 4KiB, cells: 1, address_cells: 0,
-     interrupts: [3], controller: gic, parent: main}
+  - {name: l2, kind: dt-node, compatible: "acme,l2", node: l2-intc, base: 0, size: 4KiB, cells: 1,
+     address_cells: 0, interrupts: [3], controller: gic, parent: main}
 """,
             PLATFORM
             + BRIDGE

@@ -86,7 +86,8 @@ class DtNode(Controller, frozen=True, kw_only=True):
 
     `cells` is its #interrupt-cells, #msi-cells or #iommu-cells by the list it stands in;
     `controller` the interrupt parent; `parent` the bridge whose child node it is, and `devfn` which function
-    of that bridge's first bus, where it is one."""
+    of that bridge's first bus, where it is one. `node` is the node's name without its address; None: by what
+    it is."""
 
     compatible: tuple[str, ...]
     base: int | None
@@ -97,6 +98,7 @@ class DtNode(Controller, frozen=True, kw_only=True):
     controller: str | None
     parent: str | None
     devfn: int | None = None
+    node: str | None = None
 
 
 InterruptController = GicV3 | GicV2 | IoApic | DtNode

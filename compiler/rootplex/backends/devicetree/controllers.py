@@ -273,13 +273,14 @@ def _vendor(node: DtNode, known: Controllers, kind: str, width: str, bus: int) -
     PCI's and says which function it is."""
     # a vendor's controller that is a child of a bridge's node may go without
     out = [text("compatible", *node.compatible, source=node.at("compatible"))] if node.compatible else []
-    name = kind if node.parent is not None else f"{kind}-{node.name}"
+    called = node.node or kind
+    name = called if node.parent is not None or node.node else f"{kind}-{node.name}"
     if node.base is not None and node.size is not None and node.parent is None:
         out.append(_reg(node, node.base, node.size))
-        name = f"{kind}@{node.base:x}"
+        name = f"{called}@{node.base:x}"
     if node.devfn is not None and node.parent is not None:
         out.append(cells("reg", bus << 16 | node.devfn << 8, 0, 0, 0, 0, source=node.at("dev")))
-        name = f"{kind}@{node.devfn >> 3:x}" + (f",{node.devfn & 7}" if node.devfn & 7 else "")
+        name = f"{called}@{node.devfn >> 3:x}" + (f",{node.devfn & 7}" if node.devfn & 7 else "")
     if kind != "iommu":
         out.append(flag(kind))
     if kind == "interrupt-controller":

@@ -233,5 +233,6 @@ def _dt_node(fields: Fields) -> DtNode:
         interrupts=fields.numbers("interrupts", 0, 0xFFFF_FFFF) or (),
         controller=fields.text("controller"),
         parent=fields.text("parent"),
+        node=fields.text("node"),
         devfn=None if device is None else device << 3 | (function or 0),
     )

@@ -32,6 +32,12 @@ _CELLS = {
     "msi_controllers": "#msi-cells",
     "iommus": "#iommu-cells",
 }
+_NAMES = {
+    "interrupt_controllers": "interrupt-controller",
+    "msi_controllers": "msi-controller",
+    "iommus": "iommu",
+}
+"""What nodes are called where nothing else is described."""
 _SMMU_V2 = ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500")
 _V3_LINES = {"eventq": "eventq", "priq": "priq", "cmdq-sync": "cmdq_sync", "gerror": "gerror"}
 
@@ -180,6 +186,8 @@ class DtControllers:
         place = self.tree.place(node)
         fields = self._fields(node, name, "dt-node")
         fields["compatible"] = tree(list(node.compatible), self.tree.place(node, "compatible"))
+        if node.base_name != _NAMES[kind] and not node.base_name.startswith(f"{_NAMES[kind]}-"):
+            fields["node"] = leaf(node.base_name, place)
         blocks = self._blocks(node)
         bridge = None if node.parent is None else self.bridges.get(node.parent.path)
         if bridge is not None:
