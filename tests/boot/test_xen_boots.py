@@ -15,13 +15,16 @@ from typing import Any, TypeAlias
 import pytest
 from tests.json_report import is_document
 
+from rootplex.capture import script
 from rootplex.cli import main
 from rootplex.jobs.qemu.xen import boot
 from rootplex.jobs.qemu.xen.loading import chosen
+from rootplex.jobs.qemu.xen.setup import SCRIPT
 from rootplex.known.xen import DEBIAN
 from rootplex.readers.dts import compile_dts
 from rootplex.source.shipped import shipped_folder
 from rootplex.tools import hypervisors, initrd
+from rootplex.tools.boot import run
 from rootplex.tools.images import Arch
 from rootplex.tools.runner import ToolError
 
@@ -32,11 +35,15 @@ ARCHES: dict[str, Arch] = {"qemu-virt": "arm64", "qemu-virt-three-segments": "ar
 SECONDS = "300"
 
 
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 @pytest.fixture(scope="session")
 def xen() -> Callable[[Arch, str], None]:
     """Debian's Xen of an architecture and profile into the user's cache; the test skips, with apt's own
     reason, where it cannot be had."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = cache_folder()
     reasons: dict[tuple[Arch, str], str] = {}
 
     def get(arch: Arch, profile: str) -> None:
@@ -90,6 +97,24 @@ def test_xen_and_its_dom0_do_as_simulated(
     figures = found["figures"]
     assert figures["report"] == figures["function"] > 0
     assert figures["owner"] == (figures["function"] if arch == "x86_64" else 0)
+
+
+def test_the_script_of_compile_starts_xen_and_dom0(
+    tmp_path: Path, machine: Machine, xen: Callable[[Arch, str], None]
+) -> None:
+    """`compile --xen`, then `sh xen.sh XEN KERNEL INITRD` alone, until Dom0 has printed its snapshot."""
+    machine("arm64", "dt")
+    xen("arm64", "xen-4.17")
+    file = str(shipped_folder("topologies") / "qemu-virt.yaml")
+    assert main(["compile", file, "--xen", "-o", str(tmp_path)]) == 0
+    found = hypervisors.newest(cache_folder(), "arm64", "xen-4.17")
+    assert found is not None
+    image = tmp_path / "initrd, small"
+    image.write_bytes(initrd.image(found.dom0.busybox.read_bytes(), script.text(), []))
+    files = (str(each) for each in (tmp_path / "qemu-virt" / SCRIPT, found.image, found.dom0.image, image))
+    text = run(["sh", *files], log=tmp_path / "log", until=initrd.MARK, seconds=float(SECONDS))
+    assert "(XEN) Loading d0 initrd from 000000004d000000" in text
+    assert "Kernel command line: console=hvc0" in text
 
 
 TREES = {

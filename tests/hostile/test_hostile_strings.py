@@ -145,7 +145,7 @@ def test_the_shell_script_runs_one_command_with_these_words(value: str, tmp_path
     )
     words = done.stdout.decode().split("\0")[:-1]
     appended = words[words.index("-append") + 1]
-    assert words[: words.index("-nographic")] == list(prepared.arguments)
+    assert words[: words.index("-display")] == list(prepared.arguments)
     assert appended.split()[0].startswith("console=")
     assert f"pci={value}".split()[0] in appended.split()
     assert sorted(path.name for path in tmp_path.iterdir()) == before

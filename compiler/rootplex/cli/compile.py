@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--despite-errors", action="store_true", help="write what is made, though it has errors"
     )
+    parser.add_argument(
+        "--xen", action="store_true", help="with the files that start Xen: a tree with /chosen, a script"
+    )
     add_format(parser)
 
 
@@ -59,6 +62,7 @@ class Job(Struct, frozen=True):
     output: str
     force: bool
     despite_errors: bool
+    xen: bool
 
 
 class Done(Struct, frozen=True):
@@ -87,9 +91,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Compile every file; one line each on success, the findings as `check` has them."""
     results: list[Result] = []
     jobs: list[Job] = []
+    given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
     for name in arguments.files:
         try:
-            jobs.append(Job(*read_input(name), arguments.output, arguments.force, arguments.despite_errors))
+            jobs.append(Job(*read_input(name), *given))
         except (OSError, UsageError) as error:
             results.append(unreadable(name, ()))
             console.tell(told(error))
@@ -151,9 +156,9 @@ def _compile(job: Job) -> Done:
     if platform is None or not checked.is_sound:
         return Done(unsound(checked, job.name))
     folder = Path(job.output) / platform.name
-    if not job.force and (known := _up_to_date(folder, job.data, versions_for(platform))):
+    if not job.force and (known := _up_to_date(folder, job, versions_for(platform))):
         return Done(judged(job.name, platform, checked.findings), str(folder), known, skipped=True)
-    made = compiled(checked, job.data, job.name, despite_errors=job.despite_errors)
+    made = compiled(checked, job.data, job.name, despite_errors=job.despite_errors, xen=job.xen)
     if made.files is None:
         return Done(made.result)
     write_folder(folder, made.files)
@@ -170,12 +175,13 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
     )
 
 
-def _up_to_date(folder: Path, description: bytes, versions: dict[str, str]) -> int:
+def _up_to_date(folder: Path, job: Job, versions: dict[str, str]) -> int:
     """The number of files where the folder is what compiling would make, else 0."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if (
-            manifest["description"] != hashlib.sha256(description).hexdigest()
+            manifest["description"] != hashlib.sha256(job.data).hexdigest()
+            or manifest.get("xen", False) != job.xen
             or manifest["tools"] != versions
             or "despite_errors" in manifest
         ):

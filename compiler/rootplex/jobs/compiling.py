@@ -12,6 +12,7 @@ from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.check import artifact_findings
 from rootplex.jobs.describe import Checked
 from rootplex.jobs.manifest import MANIFEST, manifest
+from rootplex.jobs.qemu.xen.setup import setup
 from rootplex.jobs.result import Result, refused
 from rootplex.model.platform import Platform
 from rootplex.project import __version__
@@ -31,10 +32,11 @@ def versions_for(platform: Platform) -> dict[str, str]:
     return {"rootplex": __version__, "iasl": iasl_version() if "acpi" in platform.firmware else "none"}
 
 
-def compiled(checked: Checked, data: bytes, file: str, *, despite_errors: bool) -> Made:
+def compiled(checked: Checked, data: bytes, file: str, *, despite_errors: bool, xen: bool = False) -> Made:
     """A sound description's files, checked as far as that goes without a simulation. With an error that its
     author does not expect there are none, unless they are wanted `despite_errors`; what a backend refuses
-    cannot be made at all. ToolError where `iasl` is missing and there is ACPI to compile."""
+    cannot be made at all. `xen`: with what starts Xen on them. ToolError where `iasl` is missing and there is
+    ACPI to compile, and where Xen cannot be started."""
     platform = checked.platform
     assert platform is not None
     try:
@@ -46,9 +48,10 @@ def compiled(checked: Checked, data: bytes, file: str, *, despite_errors: bool) 
     result = judged(file, platform, findings)
     if result.count(Level.ERROR) and not despite_errors:
         return Made(result=result, files=None)
+    files = {**made.files, **(setup(platform, made.files) if xen else {})}
     despite = [each.code for each in findings if each.level is Level.ERROR and not each.expected]
-    tells = manifest(data, made.files, versions_for(platform), despite)
-    return Made(result=result, files={**made.files, MANIFEST: tells})
+    tells = manifest(data, files, versions_for(platform), despite, xen=xen)
+    return Made(result=result, files={**files, MANIFEST: tells})
 
 
 def judged(file: str, platform: Platform, findings: tuple[Finding, ...]) -> Result:

@@ -15,15 +15,19 @@ def manifest(
     files: Mapping[str, bytes],
     versions: Mapping[str, str],
     despite: Iterable[str] = (),
+    *,
+    xen: bool = False,
 ) -> bytes:
     """`manifest.json`: the description's SHA-256, every file's, and the versions of the tools; the codes
-    of the errors that the files were written despite, where there are any."""
+    of the errors that the files were written despite, where there are any; whether Xen's files are there."""
     content: dict[str, object] = {
         "rootplex_manifest": 1,
         "description": hashlib.sha256(description).hexdigest(),
         "tools": dict(sorted(versions.items())),
         "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
     }
+    if xen:
+        content["xen"] = True
     if codes := sorted(set(despite)):
         content["despite_errors"] = codes
     return (json.dumps(content, indent=1) + "\n").encode()

@@ -8,6 +8,8 @@ from rootplex.jobs.qemu.boot import PROGRAMS, append
 from rootplex.jobs.qemu.preparation import Preparation
 
 SCRIPT, CHANGES = "qemu.sh", "changes.txt"
+CONSOLE = ("-display", "none", "-serial", "mon:stdio", "-no-reboot")
+"""The machine's serial line where the script was started: with `-nodefaults` there is none by itself."""
 
 _SCRIPT = """\
 #!/bin/sh
@@ -44,7 +46,7 @@ def files(preparation: Preparation) -> dict[str, bytes]:
 
 def script(preparation: Preparation) -> str:
     """A POSIX shell script that starts QEMU on a kernel and an initrd of the user's."""
-    words = [PROGRAMS[preparation.platform.arch], *preparation.arguments, "-nographic", "-no-reboot"]
+    words = [PROGRAMS[preparation.platform.arch], *preparation.arguments, *CONSOLE]
     lines = [shlex.quote(word) for word in words]
     if preparation.firmware == "dt":
         lines += ["-dtb", shlex.quote(f"{preparation.platform.name}.dtb")]

@@ -21,6 +21,7 @@ from rootplex.jobs.qemu.xen.loading import (
     x86_arguments,
     xen_words,
 )
+from rootplex.model.platform import Platform
 from rootplex.tools import boot, hypervisors, initrd
 from rootplex.tools.hypervisors import Hypervisor
 from rootplex.tools.runner import ToolError
@@ -44,6 +45,11 @@ def refuse_impossible(preparation: Preparation) -> None:
         raise ToolError("Xen boots on QEMU's own devices alone: leave out --synthetic")
     if platform.arch == "arm64" and preparation.firmware == "acpi":
         raise ToolError("Xen on arm64 boots by device tree here: leave out --acpi")
+    refuse_without_el2(platform)
+
+
+def refuse_without_el2(platform: Platform) -> None:
+    """ToolError where QEMU's machine is one without virtualization."""
     if platform.arch == "arm64" and not platform.virtualization:
         raise ToolError(
             f"{platform.name} is QEMU's machine without EL2, on which no Xen starts "
