@@ -12,8 +12,8 @@ from rootplex.source.place import Place
 
 
 class Absence(Struct, frozen=True):
-    """Why Dom0 does not see a device of the description: the reason, the places that show it, and the bridge
-    that is not there, if it is that."""
+    """Why Dom0 does not see a device of the description: the reason, the places that show it, and its host
+    bridge's name where that is what is missing."""
 
     reason: str
     places: list[tuple[Place, str]]

@@ -93,7 +93,7 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def host(self) -> str:
-        """What messages call the system that owns what no guest has."""
+        """What messages call the owner of devices that no guest has."""
         return "the host" if self.hypervisor is None else "Dom0"
 
     def device_name(self, function: Function) -> str:

@@ -28,7 +28,7 @@ def booted(facts: Facts) -> Outcome:
 
 
 def xen_of(facts: Facts) -> Xen:
-    """The hypervisor; only checks of the scope `xen` may ask for it."""
+    """The hypervisor; only checks that hold with Xen alone (`only`) may ask for it."""
     xen = booted(facts).xen
     assert xen is not None
     return xen

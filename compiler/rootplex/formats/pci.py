@@ -81,3 +81,13 @@ class SriovRegister(IntEnum):
 
 VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
 """Bits of SR-IOV's control register."""
+
+
+def devfn_text(devfn: int) -> str:
+    """`dd.f`, as Linux and lspci write a device and function number."""
+    return f"{devfn >> 3:02x}.{devfn & 7}"
+
+
+def sbdf_text(segment: int, bus: int, devfn: int) -> str:
+    """`ssss:bb:dd.f`."""
+    return f"{segment:04x}:{bus:02x}:{devfn_text(devfn)}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from rootplex.formats.pci import sbdf_text
 from rootplex.frontends.configspace import FunctionFact, read_config
 from rootplex.frontends.devices import device_list
 from rootplex.frontends.document import Hex, Imported, Missing, Names, imported, leaf, listing, record, tree
@@ -36,7 +37,7 @@ class Listed(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
+        return sbdf_text(self.segment, self.bus, self.devfn)
 
 
 def is_lspci(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from rootplex.checks.facts import Facts, Joined
+from rootplex.formats.pci import devfn_text
 from rootplex.jobs.result import (
     Acs,
     Bar,
@@ -192,7 +193,7 @@ def _device(
             controller=_unit(message.controller.base, message.controller.name, units), id=message.id
         ),
         intx=None if intx is None or not intx.is_routed else _line(function, intx, lines),
-        aliases=tuple(f"{devfn >> 3:02x}.{devfn & 7}" for devfn in function.aliases),
+        aliases=tuple(devfn_text(devfn) for devfn in function.aliases),
         bars=tuple(_bar(bar) for bar in function.bars),
         guest=owners.get(function.page),
     )

@@ -9,6 +9,8 @@ import re
 
 from msgspec import Struct
 
+from rootplex.formats.pci import sbdf_text
+
 _SBDF = re.compile(r"([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
 
 
@@ -34,7 +36,7 @@ class Sbdf(Struct, frozen=True, order=True):
         return self.bus << 8 | self.devfn
 
     def __str__(self) -> str:
-        return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
+        return sbdf_text(self.segment, self.bus, self.devfn)
 
 
 class BusRange(Struct, frozen=True):

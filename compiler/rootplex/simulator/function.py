@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from rootplex.formats.pci import ACS_BITS, PcieType
+from rootplex.formats.pci import ACS_BITS, PcieType, sbdf_text
 from rootplex.source.place import Place
 
 ACS_SV, ACS_TB, ACS_RR, ACS_CR, ACS_UF, ACS_EC, ACS_DT = ACS_BITS.values()
@@ -170,7 +170,7 @@ class Function(Struct, eq=False):
     @property
     def sbdf(self) -> str:
         bus, devfn = self.bus.number, self.devfn
-        return f"{self.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+        return sbdf_text(self.segment, bus, devfn)
 
     @property
     def id(self) -> str:

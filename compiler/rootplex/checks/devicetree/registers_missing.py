@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _untranslated(facts: Facts, bridge: DtHostBridge, name: str, reg: DtReg) -> Finding:
-    """At the bus that they do not come through: where that has no `ranges`, its windows are lost with it."""
+    """At the bus that blocks the registers; one without `ranges` blocks the windows too."""
     assert facts.dt is not None
     problem = untranslated(facts.dt.tree, bridge.node, reg)
     assert isinstance(problem.place, DtPlace)

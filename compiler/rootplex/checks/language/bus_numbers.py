@@ -63,7 +63,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_read_wrong(facts: Facts, at: Place) -> bool:
-    """Whether one of the two numbers is no bus at all: that was said, and another one stands for it."""
+    """Whether one of the two numbers is no bus at all: reported already, and a default is used."""
     return isinstance(at, Span) and any(
         each.code == INVALID_VALUE.code and at.holds(each.at) for each in facts.found
     )

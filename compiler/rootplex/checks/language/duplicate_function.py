@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.pci import devfn_text
 from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
 
@@ -35,8 +36,7 @@ def _on_bus(devices: Iterable[Device]) -> Iterator[Finding]:
         if first is not device:
             yield RULE.finding(
                 device.at("dev"),
-                f"{device.label} has the number of {first.label}, "
-                f"{device.devfn >> 3:02x}.{device.devfn & 7:x}",
+                f"{device.label} has the number of {first.label}, {devfn_text(device.devfn)}",
                 related=[(first.at("dev"), "taken here")],
                 help="give one of the two another 'dev' or 'fn'",
                 subject=device.name,

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.pci import devfn_text
 from rootplex.model.device import Device, Sriov
 from rootplex.source.finding import Finding, Level
 
@@ -77,7 +78,7 @@ def _collisions(device: Device, sriov: Sriov, taken: Mapping[int, Device]) -> It
         if other is not None:
             yield RULE.finding(
                 sriov.at("offset"),
-                f"VF {i} of {device.label} has the number {devfn >> 3:02x}.{devfn & 7:x} of {other.label}",
+                f"VF {i} of {device.label} has the number {devfn_text(devfn)} of {other.label}",
                 related=[(other.at("dev"), "taken here")],
                 help="choose offset and stride that step over the functions of the bus",
                 subject=device.name,

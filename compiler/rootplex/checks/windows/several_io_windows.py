@@ -29,7 +29,7 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Enabled bridges with I/O windows that are not one."""
+    """Enabled bridges whose I/O windows do not join to one."""
     for bridge in enabled_bridges(facts):
         # pci-mvebu reads its windows itself: one a port
         if bridge.controller is not None and bridge.controller.driver == "pci-mvebu":

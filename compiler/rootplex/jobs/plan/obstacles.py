@@ -16,6 +16,7 @@ from rootplex.checks.passthrough.dom0_device_in_group import CONSOLE_CLASSES
 from rootplex.checks.phantoms import ids_beside, phantom_stride
 from rootplex.checks.simulated import booted, bridge_name, lives, root_of
 from rootplex.formats.errno import name_of
+from rootplex.formats.pci import devfn_text
 from rootplex.jobs.guests import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
@@ -128,7 +129,7 @@ def _alone(
         if function.segment > 0xFFFF:
             yield _obstacle("segment", facts, function)
         if phantom_stride(function) == 0:
-            ids = ", ".join(f"{each >> 3:02x}.{each & 7}" for each in ids_beside(function))
+            ids = ", ".join(devfn_text(each) for each in ids_beside(function))
             yield _obstacle("alias", facts, function, f"it also uses {ids} of bus {function.bus.number:02x}")
         return
     if not _has_own_messages(facts, function):

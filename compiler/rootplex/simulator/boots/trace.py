@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from rootplex.formats.pci import CAM_BUS, ECAM_BUS
+from rootplex.formats.pci import CAM_BUS, ECAM_BUS, sbdf_text
 from rootplex.formats.registers import Names
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.bridges import DATA, INDEX
@@ -49,7 +49,7 @@ class Target(Struct, frozen=True):
 
     @property
     def sbdf(self) -> str:
-        return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
+        return sbdf_text(self.segment, self.bus, self.devfn)
 
 
 class Trace:

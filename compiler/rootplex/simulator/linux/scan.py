@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability
+from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability, sbdf_text
 from rootplex.simulator.function import ROOT_PORT, Bus, Function
 from rootplex.simulator.linux import capabilities, known_by_id, probe, trust
 from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
@@ -115,7 +115,7 @@ class Scan:
         page = access.page(bus.number, devfn) or ""
         function = probe.set_up(access, bus, devfn, id, bus.root, page)
         if function is None:
-            place = f"{self.segment:04x}:{bus.number:02x}:{devfn >> 3:02x}.{devfn & 7}"
+            place = sbdf_text(self.segment, bus.number, devfn)
             self.kernel.state.log.append(f"{place}: unknown header type, ignoring device")
             return None
         self.add(function, "device-added")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootplex.formats.pci import sbdf_text
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.linux import probe, sriov
 from rootplex.simulator.linux.placement import place_virtual
@@ -28,7 +29,7 @@ def _add(scan: Scan, physical: Function, index: int, rid: int) -> None:
     id = physical.vendor | physical.sriov.vf_device << 16
     function = probe.set_up(scan.access, bus, rid & 0xFF, id, physical.root, page)
     if function is None:
-        place = f"{bus.segment:04x}:{rid >> 8:02x}:{rid >> 3 & 0x1F:02x}.{rid & 7}"
+        place = sbdf_text(bus.segment, rid >> 8, rid & 0xFF)
         scan.kernel.state.log.append(f"{place}: VF {index} of {physical.sbdf} does not answer")
         return
     function.physfn = physical

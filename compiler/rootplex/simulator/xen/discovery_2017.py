@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
+from rootplex.formats.pci import sbdf_text
 from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, Routes, XenHostBridge
@@ -157,7 +158,7 @@ class Discovery(Struct):
             return 0
         why: Literal["shared-bus", "unowned-bus"] = "shared-bus" if contested else "unowned-bus"
         reason = "two host bridges claim its bus" if contested else "no host bridge of its bus is registered"
-        sbdf = f"{segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+        sbdf = sbdf_text(segment, bus, devfn)
         text = f"device {sbdf} refused: {reason}"
         self.refusals.append(Refusal("device", why, -Errno.ENODEV, segment, bus, devfn, text))
         return -Errno.ENODEV

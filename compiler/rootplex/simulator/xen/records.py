@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from rootplex.formats.pci import sbdf_text
 from rootplex.simulator.xen.lists import ListHead
 
 DOM0, DOMID_FIRST_RESERVED = 0, 0x7FF0
@@ -87,7 +88,7 @@ class Record(Struct, eq=False):
 
     @property
     def sbdf(self) -> str:
-        return f"{self.segment:04x}:{self.bus:02x}:{self.devfn >> 3:02x}.{self.devfn & 7}"
+        return sbdf_text(self.segment, self.bus, self.devfn)
 
     @property
     def has_first_word(self) -> bool:
