@@ -41,12 +41,13 @@ STAYS = """
 import gc, sys, time
 from pathlib import Path
 from rootplex.backends.acpi.asl import compile_with_complaints
-from rootplex.jobs.check import check_text
+from rootplex.jobs.check import _last, check_text
 from rootplex.jobs.settings import RunOptions
 from rootplex.readers.acpi.aml import _evaluated
 data, file = Path(sys.argv[1]).read_bytes(), sys.argv[1]
 for keep in (False, True):
     for run in range(int(sys.argv[2]) + 1):
+        _last.clear()
         if not keep:
             compile_with_complaints.cache_clear()
             _evaluated.cache_clear()

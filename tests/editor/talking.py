@@ -63,7 +63,9 @@ class Editor(LanguageClient):
                 return list(params.diagnostics)
 
 
-def talk(scenario: Callable[[Editor], Awaitable[T]], *options: str) -> tuple[T, int]:
+def talk(
+    scenario: Callable[[Editor], Awaitable[T]], *options: str, seconds: float = 2 * SECONDS
+) -> tuple[T, int]:
     """What comes of a scenario, and the server's exit status after an orderly end."""
 
     async def whole() -> tuple[T, int]:
@@ -86,4 +88,4 @@ def talk(scenario: Callable[[Editor], Awaitable[T]], *options: str) -> tuple[T, 
         await stop()
         return result, status
 
-    return asyncio.run(asyncio.wait_for(whole(), 2 * SECONDS))
+    return asyncio.run(asyncio.wait_for(whole(), seconds))

@@ -24,7 +24,7 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
-from rootplex.simulator.inputs import Settings
+from rootplex.simulator.inputs import Artifacts, Settings
 from rootplex.source.finding import Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.tools.beside import beside
@@ -125,11 +125,11 @@ def examine(
         between()
         outcome = None
         if settings.firmware == "dt" and dt is not None:
-            outcome = simulate(artifacts, settings, dt, None, trace=options.trace)
+            outcome = _simulated(artifacts, settings, dt, None, trace=options.trace)
         between()
         acpi = reading.result()
     if settings.firmware == "acpi" and acpi is not None:
-        outcome = simulate(artifacts, settings, dt, acpi, trace=options.trace)
+        outcome = _simulated(artifacts, settings, dt, acpi, trace=options.trace)
     facts = facts_of(checked, compiled, dt, acpi, settings)
     between()
     found = run_checks(facts, "artifacts", checked.findings)
@@ -145,6 +145,28 @@ def examine(
         outcome=outcome,
         findings=accept(platform, found, bare_metal=settings.hypervisor is None),
     )
+
+
+_last: dict[tuple[Artifacts, Settings, bool], Outcome] = {}
+
+
+def _simulated(
+    artifacts: Artifacts,
+    settings: Settings,
+    dt: DtFirmware | None,
+    acpi: AcpiFirmware | None,
+    *,
+    trace: bool,
+) -> Outcome:
+    """The simulation; the last one where the same bytes are run in the same way: nothing else decides it, so
+    that a process that stays does not boot again for a comment."""
+    key = (artifacts, settings, trace)
+    found = _last.get(key)
+    if found is None:
+        found = simulate(artifacts, settings, dt, acpi, trace=trace)
+        _last.clear()
+        _last[key] = found
+    return found
 
 
 def artifact_findings(checked: Checked, compiled: Compiled) -> tuple[Finding, ...]:
