@@ -62,8 +62,8 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             ["0:0:0.0", "x.yaml"],
             "0:0:0.0 is neither an SBDF, as in 0000:01:00.0, nor an id, as in 8086:1533",
         ),
-        (["zz"], "no finding is called zz; 'rootplex explain --all' lists them"),
-        (["xendown"], "no finding is called xendown; did you mean 'xen-down'?"),
+        (["zz"], "no finding and no key is called zz; 'rootplex explain --all' lists them"),
+        (["xendown"], "no finding and no key is called xendown; did you mean 'xen-down'?"),
     ],
 )
 def test_what_explain_does_not_know(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,15 @@ def test_a_first_description_has_no_findings(machine: str, bridges: int) -> None
         assert list(range(bridges)) == [each.segment for each in result.machine.bridges]
 
 
+def test_from_an_empty_folder_to_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each command says to go on with works as it stands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", Terminal("\n\n"))
+    assert 0 == main(["new", "board.yaml"])
+    for line in ("check board.yaml", "report board.yaml -o board.html", "plan board.yaml"):
+        assert 0 == main(line.split())
+
+
 class Terminal(io.StringIO):
     """Standard input with a person at it."""
 

@@ -178,12 +178,15 @@ def test_the_command_says_what_to_write(tmp_path: Path) -> None:
     line = "xen: {guests: [{name: guest, devices: [nic]}]}"
     assert (
         2,
-        f"rootplex: board.yaml has no guest; write {line} into it, or name one with --guest guest=nic\n",
+        f"rootplex: board.yaml has no guest; write '{line}' into it, or name one with --guest guest=nic\n",
     ) == (
         done.returncode,
         done.stderr,
     )
-    board.write_text(board.read_text() + line + "\n")
+    board.write_text(board.read_text() + "xen: {pci_passthrough: true}\n")
+    told = rootplex("plan", board.name, cwd=tmp_path).stderr
+    assert "write 'guests: [{name: guest, devices: [nic]}]' below its xen, or" in told
+    board.write_text(board.read_text().replace("xen: {pci_passthrough: true}", line))
     assert 0 == rootplex("plan", board.name, cwd=tmp_path).returncode
     done = rootplex("plan", board.name, "--guest", "g=rp1", "--format", "json", cwd=tmp_path)
     answer = json.loads(done.stdout)

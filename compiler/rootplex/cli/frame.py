@@ -53,6 +53,9 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     if asked:
         completing.answer(parser)
         return HANDLED
+    if not argv and sys.stderr is not None:
+        parser.print_help(sys.stderr)
+        return HANDLED
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:

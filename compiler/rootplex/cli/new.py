@@ -44,7 +44,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         )
     text = _asked(name, console) if arguments.source is None else _from(arguments.source, name)
     write_file(path, text.encode())
-    console.say(f"{path} is written; `rootplex check {path}` says what to do next")
+    page = path.with_suffix(".html")
+    console.say(
+        f"{path} is written; go on with `rootplex check {path}`, `rootplex report {path} -o {page}`, "
+        f"`rootplex plan {path}`"
+    )
     return 0
 
 

@@ -75,11 +75,15 @@ def _line(examination: Examined) -> str:
     """What to write, with a device that is there."""
     device = example(examination.facts)
     if device is None:
-        return "and there is no function that one could have"
+        host = examination.facts.host
+        return f"and {host} sees no device but what it needs itself: describe one below a port of its own"
     named = f"--guest guest={device.name or device.sbdf}"
     described = examination.facts.described
     if described is None or device.name is None:
         return f"name one with {named}"
-    guests = f"guests: [{{name: guest, devices: [{device.name}]}}]"
-    line = guests if described.hypervisor is None else f"xen: {{{guests}}}"
-    return f"write {line} into it, or name one with {named}"
+    line, where = f"guests: [{{name: guest, devices: [{device.name}]}}]", "into it"
+    if described.hypervisor is not None and described.xen.places.fields:
+        where = "below its xen"
+    elif described.hypervisor is not None:
+        line = f"xen: {{{line}}}"
+    return f"write '{line}' {where}, or name one with {named}"

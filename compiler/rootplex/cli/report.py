@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the page; the exit status is `check`'s."""
+    if arguments.output is None and arguments.format == "html" and console.out.isatty():
+        raise UsageError("a page is for a browser: name its file, as in -o board.html")
     if arguments.output is not None:
         refuse_loss(Path(arguments.output), MARKS[arguments.format].encode(), force=arguments.force)
     options = RunOptions(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,6 +48,13 @@ MACHINES = {
 """The machines that `new` asks for."""
 
 
+class _Port(Struct, frozen=True, kw_only=True):
+    name: str
+    slot: int
+    device: str
+    model: str
+
+
 class _Bridge(Struct, frozen=True, kw_only=True):
     name: str
     segment: int
@@ -55,10 +63,12 @@ class _Bridge(Struct, frozen=True, kw_only=True):
     config: int
     mem32: int
     mem64: int
+    ports: tuple[_Port, ...]
 
 
 def first_description(name: str, machine: str, bridges: int) -> str:
-    """The text: so many host bridges (1 to 4), each a segment of its own, that share the buses evenly."""
+    """The text: so many host bridges (1 to 4), each a segment of its own, that share the buses evenly. The
+    first has the disk to boot from, and somewhere is a card for a guest."""
     facts = MACHINES[machine]
     buses = 0x100 // bridges
     made = [
@@ -70,6 +80,7 @@ def first_description(name: str, machine: str, bridges: int) -> str:
             config=facts.config + (i * buses << 20),
             mem32=facts.mem32_at + i * facts.mem32_stride,
             mem64=facts.mem64_at + i * facts.mem64_stride,
+            ports=tuple(_ports(i, facts.slot, alone=bridges == 1)),
         )
         for i in range(bridges)
     ]
@@ -81,3 +92,16 @@ def first_description(name: str, machine: str, bridges: int) -> str:
         keep_trailing_newline=True,
     )
     return templates.get_template("first.yaml.j2").render(name=name, machine=facts, bridges=made)
+
+
+def _ports(bridge: int, slot: int, *, alone: bool) -> Iterator[_Port]:
+    if bridge == 0:
+        yield _Port(name="port0", slot=slot, device="disk", model="qemu:nvme")
+    if bridge > 0 or alone:
+        number = max(bridge, 1)
+        yield _Port(
+            name=f"port{number}",
+            slot=slot + alone,
+            device=f"nic{number}",
+            model="qemu:virtio-net-pci",
+        )

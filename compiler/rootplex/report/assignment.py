@@ -65,8 +65,8 @@ def _xen(plan: Plan, guest: GuestPlan) -> Iterator[Form]:
     if plan.arch == "arm64" and plan.firmware == "dt":
         yield Form(
             what="dom0less-node",
-            why="or, where Xen itself starts the guest, in the host's device tree: its IOMMU is on; "
-            "no property of today's Xen names a PCI function",
+            why="or, where Xen itself starts the guest, in the host's device tree, so that it may have "
+            "devices; which ones no property of today's Xen says",
             text=_dom0less(guest),
             instead=True,
         )
