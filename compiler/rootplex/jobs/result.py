@@ -6,6 +6,7 @@ stand). Addresses and sizes are bytes, requester and stream ids numbers, SBDFs s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -268,12 +269,39 @@ def unreadable(file: str, findings: tuple[Finding, ...]) -> Result:
     return Result(file=file, verdict="unknown", findings=findings, unreadable=True)
 
 
-def exit_status(results: tuple[Result, ...], *, strict: bool) -> int:
+def exit_status(results: Iterable[Result], *, strict: bool) -> int:
     """2 where an input could not be read or judged, 1 for errors (warnings with `strict`), else 0."""
-    if any(result.unreadable or result.verdict == "unknown" for result in results):
-        return 2
-    levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
-    return int(any(result.count(level) for result in results for level in levels))
+    return max((glance(result, strict=strict).status for result in results), default=0)
+
+
+class Glance(Struct, frozen=True, kw_only=True):
+    """A result in a row of a table: what remains of one where thousands are looked at. `status` is the exit
+    status that it alone gives."""
+
+    file: str
+    verdict: Verdict
+    unreadable: bool
+    errors: int
+    warnings: int
+    notes: int
+    expected: int
+    status: int
+
+
+def glance(result: Result, *, strict: bool = False) -> Glance:
+    """A result's row."""
+    errors, warnings, notes = map(result.count, (Level.ERROR, Level.WARNING, Level.NOTE))
+    unjudged = result.unreadable or result.verdict == "unknown"
+    return Glance(
+        file=result.file,
+        verdict=result.verdict,
+        unreadable=result.unreadable,
+        errors=errors,
+        warnings=warnings,
+        notes=notes,
+        expected=result.expected,
+        status=2 if unjudged else int(bool(errors or strict and warnings)),
+    )
 
 
 class Together(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,94 @@
+"""What is done with a board: its bytes in, a line of results out, on whatever machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.result import Glance, Result, glance, unreadable
+from rootplex.project import __version__
+from rootplex.readers.files import LIMIT, bytes_of
+from rootplex.report import jsonl
+from rootplex.source import finding
+from rootplex.source.finding import Unreadable
+
+KEY_BYTES = 16
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A board's result as a line of JSON, and at a glance."""
+
+    line: str
+    glance: Glance
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What is done with each board. `call` can be sent to another process; `settings` are all options that it
+    depends on, as text."""
+
+    call: Callable[[Board], Result]
+    settings: str
+    strict: bool = False
+
+    def key(self, board: Board) -> str:
+        """What a result depends on, digested: the board's names and bytes, our version, the options. A board
+        that cannot be read has the key of one without bytes."""
+        digest = hashlib.sha256(f"{__version__}\n{self.settings}\n".encode())
+        with suppress(OSError, Unreadable):
+            board = with_bytes(board)
+        for item in board.items:
+            name, data = item.path.encode("utf-8", "surrogateescape"), item.data or b""
+            digest.update(b"%d %d\n" % (len(name), len(data)) + name + data)
+        return digest.hexdigest()[: 2 * KEY_BYTES]
+
+    def record(self, board: Board) -> Record:
+        """The board's result; an input that cannot be opened is one that is unreadable."""
+        try:
+            whole = with_bytes(board)
+            return self._recorded(whole, self.call(whole))
+        except Unreadable as error:
+            return self._recorded(board, unreadable(board.name, error.findings))
+        except OSError as error:
+            return self.lost(board, error.strerror or str(error))
+
+    def lost(self, board: Board, reason: str = "what works on it is ended from outside each time") -> Record:
+        """The record of a board that nothing could be found out about."""
+        return self._recorded(
+            board, unreadable(board.name, finding.unreadable(board.items[0].path, reason).findings)
+        )
+
+    def _recorded(self, board: Board, result: Result) -> Record:
+        return Record(
+            line=jsonl.line(result, key=self.key(board)), glance=glance(result, strict=self.strict)
+        )
+
+
+def with_bytes(board: Board) -> Board:
+    """The same board with the bytes of its files, so that it can be sent; a folder of tables as an archive."""
+    return Board(tuple(item if item.data is not None else replace(item, data=_bytes(item)) for item in board.items))
+
+
+def _bytes(item: Item) -> bytes:
+    path = Path(item.path)
+    if not path.is_dir():
+        return bytes_of(path, item.path)
+    packed = io.BytesIO()
+    left = LIMIT
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for each in sorted(each for part in ("*", "dynamic/*") for each in path.glob(part) if each.is_file()):
+            data = bytes_of(each, str(each))
+            left -= len(data)
+            if left < 0:
+                raise finding.unreadable(item.path, f"more than {LIMIT >> 20} MiB of tables")
+            member = tarfile.TarInfo(str(each.relative_to(path)))
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
