@@ -31,9 +31,10 @@ ROOMS = {
         "frontends", "backends", "simulator", "checks", "report", "jobs",
     },
     "editor": {"source", "known", "tools", "checks", "jobs", "report"},
+    "fleet": {"source", "tools", "readers", "jobs", "report"},
     "cli": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
-        "frontends", "backends", "simulator", "checks", "report", "jobs", "editor",
+        "frontends", "backends", "simulator", "checks", "report", "jobs", "editor", "fleet",
     },
 }  # fmt: skip
 """`report.reasons` is a floor of its own: sentences about groups, which findings say too."""

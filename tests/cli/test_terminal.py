@@ -91,7 +91,7 @@ def test_progress_has_a_rate_after_a_second_and_goes_before_what_is_said() -> No
     time.sleep(1.4)
     assert re.search(r"\r\x1b\[K0 of 9: checking a\.yaml", err.getvalue())
     console.progress("checking b.yaml", done=3, total=9)
-    assert re.search(r"3 of 9, [12]\.\d/s: checking b\.yaml$", err.getvalue())
+    assert re.search(r"3 of 9, [12]\.\d/s, 0:00:0\d left: checking b\.yaml$", err.getvalue())
     console.print("done")
     assert err.getvalue().endswith("\r\x1b[K")
     console.progress("examining c.yaml")

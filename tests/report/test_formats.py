@@ -16,7 +16,7 @@ import pytest
 import rootplex
 from rootplex.jobs.pages import pages_of
 from rootplex.jobs.regions import Region, regions_of
-from rootplex.jobs.result import Result, exit_status, refused, unreadable
+from rootplex.jobs.result import Result, exit_status, glance, refused, unreadable
 from rootplex.readers.dtb import stretches
 from rootplex.report import json_form, jsonl, junit, sarif, short, summary
 from rootplex.source.finding import Finding, Level, Related
@@ -202,7 +202,7 @@ def test_the_table_has_the_worst_on_top() -> None:
         unreadable("lost", (finding(),)),
         result(finding(), finding(), file="two"),
     )
-    ordered = summary.by_worst(results)
+    ordered = summary.worst(map(glance, results), 4)
     assert ["lost", "two", "one", "clean"] == [each.file for each in ordered]
     rows = [line.split() for line in summary.table(ordered)]
     assert ["lost", "unreadable", "1", "-", "-"] == rows[1]

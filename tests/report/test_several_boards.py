@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootplex.cli import main
-from rootplex.jobs.result import Result, Verdict
+from rootplex.jobs.result import Result, Tally, Verdict, glance
 from rootplex.report.text import Sources, Style, render, tally
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
@@ -82,7 +82,7 @@ BAD = finding(Level.ERROR, "RPX0101")
     ],
 )
 def test_tally(boards: list[Result], line: str) -> None:
-    assert tally(boards, Style()) == line + "\n"
+    assert tally(Tally(map(glance, boards)), Style()) == line + "\n"
 
 
 TOPOLOGIES = ("qemu-virt.yaml", "juno-r2.yaml")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
+from rootplex.cli import many
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
-from rootplex.cli.frame import UsageError
+from rootplex.cli.frame import UsageError, told
+from rootplex.cli.many import add_many, spread_here, streams
+from rootplex.fleet.work import Work
+from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.result import Result
+from rootplex.jobs.settings import RunOptions
+from rootplex.source.finding import unreadable
 from rootplex.source.printable import printable
 
 
@@ -28,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", action="store_true", help="print every configuration access, trap, forward and hypercall"
     )
+    add_many(parser, "check")
     add_format(parser)
 
 
@@ -37,27 +45,78 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("--vpci is a switch of Xen's, and --bare-metal is without Xen")
     if arguments.bare_metal and arguments.xen_version:
         raise UsageError("--xen-version names a Xen, and --bare-metal is without Xen")
+    options = run_options(arguments)
+    if streams(arguments):
+        if arguments.trace:
+            raise UsageError("--trace is text for a person: leave --format, --resume and --cluster out")
+        work = Work(
+            call=partial(_judged, options=options), settings=f"check {options}", strict=arguments.strict
+        )
+        boards = tuple(Board((_item(name),)) for name in arguments.files)
+        return many.run(work, boards, arguments, console)
     texts: dict[str, str] = {}
-    unjudged: list[str] = []
-    status = report_boards(_results(arguments, texts, unjudged, console), texts, arguments, console)
-    return 2 if unjudged else status
+    failed: list[str] = []
+    results = _results(_texts(arguments.files, texts, failed, console), options, failed, arguments, console)
+    status = report_boards(results, texts, arguments, console)
+    return 2 if failed else status
+
+
+def _item(name: str) -> Item:
+    if name != "-":
+        return Item(name, None)
+    label, data = read_input(name)
+    return Item(label, None, data)
+
+
+def _judged(board: Board, options: RunOptions) -> Result:
+    """One description's result, where only that can be told."""
+    (item,) = board.items
+    assert item.data is not None
+    result = _checked((item.path, item.data), options)
+    if isinstance(result, Unjudged):
+        raise unreadable(item.path, str(result))
+    return result
+
+
+def _checked(given: tuple[str, bytes], options: RunOptions) -> Result | Unjudged:
+    label, data = given
+    try:
+        return check_text(data, label, options)
+    except Unjudged as error:
+        return error
+
+
+def _texts(
+    names: Sequence[str], texts: dict[str, str], failed: list[str], console: Console
+) -> Iterator[tuple[str, bytes]]:
+    """Each file's name and bytes; one that cannot be read is told, and stands in `failed`."""
+    for name in names:
+        try:
+            label, data = read_input(name)
+        except (OSError, UsageError) as error:
+            console.tell(told(error))
+            failed.append(name)
+            continue
+        texts[label] = data.decode("utf-8", "replace")
+        yield label, data
 
 
 def _results(
-    arguments: argparse.Namespace, texts: dict[str, str], unjudged: list[str], console: Console
+    given: Iterable[tuple[str, bytes]],
+    options: RunOptions,
+    failed: list[str],
+    arguments: argparse.Namespace,
+    console: Console,
 ) -> Iterator[Result]:
-    """A result a file; what was asked for and does not fit is told, and stands in `unjudged`."""
-    options = run_options(arguments)
-    for i, name in enumerate(arguments.files):
-        label, data = read_input(name)
-        console.progress(f"checking {label}", done=i, total=len(arguments.files))
-        texts[label] = data.decode("utf-8", "replace")
-        try:
-            result = check_text(data, label, options)
-        except Unjudged as error:
-            console.tell(str(error))
-            unjudged.append(label)
+    """A result a file, its trace before it; what was asked for and does not fit is told, and stands in
+    `failed`."""
+    check = partial(_checked, options=options)
+    for done, result in enumerate(spread_here(check, given, arguments.jobs), start=1):
+        if isinstance(result, Unjudged):
+            console.tell(str(result))
+            failed.append(str(result))
             continue
+        console.progress(f"checked {result.file}", done=done, total=len(arguments.files))
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
             stream.write(printable(line) + "\n")

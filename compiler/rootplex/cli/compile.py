@@ -14,7 +14,8 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import add_format, show
 from rootplex.cli.frame import UsageError, told
-from rootplex.cli.workers import mapped
+from rootplex.cli.many import jobs as number_of_jobs
+from rootplex.cli.many import spread_here
 from rootplex.jobs.check import unsound
 from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", default="generated", help="write to DIR/NAME/ (default: generated)"
     )
-    parser.add_argument("-j", "--jobs", type=_jobs, default=1, metavar="N", help="compile N files at once")
+    parser.add_argument(
+        "-j", "--jobs", type=number_of_jobs, default=1, metavar="N", help="compile N files at once"
+    )
     parser.add_argument("--force", action="store_true", help="compile what is unchanged, too")
     parser.add_argument(
         "--despite-errors", action="store_true", help="write what is made, though it has errors"
@@ -45,13 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--xen", action="store_true", help="with the files that start Xen: a tree with /chosen, a script"
     )
     add_format(parser)
-
-
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if not 1 <= jobs <= 64:
-        raise argparse.ArgumentTypeError("between 1 and 64")
-    return jobs
 
 
 class Job(Struct, frozen=True):
@@ -103,7 +99,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     folders: dict[str, str] = {}
     if arguments.jobs == 1 and jobs:  # progress has a thread, and a process that has one does not fork well
         console.progress(f"compiling {jobs[0].name}", total=len(jobs))
-    for i, done in enumerate(mapped(compile_one, jobs, arguments.jobs)):
+    for i, done in enumerate(spread_here(compile_one, jobs, arguments.jobs)):
         result = done.result
         console.progress(f"compiled {result.file}", done=i + 1, total=len(jobs))
         first = result.file if done.folder is None else folders.setdefault(done.folder, result.file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Literal, TextIO, TypeAlias
 
 from msgspec import Struct, field
@@ -29,10 +30,12 @@ class Work(Struct, frozen=True, kw_only=True):
     measure: Callable[[], int] | None = None
 
     def line(self, now: float) -> str:
-        """In one line, with the rate or the seconds that have gone."""
+        """In one line, with the rate and the time that is left, or the seconds that have gone."""
         seconds = max(now - self.began, 0.001)
         if self.total > 1:
             rate = f", {self.done / seconds:.1f}/s" if self.done else ""
+            left = round((self.total - self.done) * seconds / self.done) if self.done else 0
+            rate += f", {timedelta(seconds=left)} left" if left > PATIENCE else ""
             return f"{self.done} of {self.total}{rate}: {self.text}"
         if self.measure is not None:
             size = self.measure()

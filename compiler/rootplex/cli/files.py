@@ -15,6 +15,7 @@ from rootplex.readers.files import LIMIT, beginning_of
 from rootplex.tools import leaving
 from rootplex.tools.exchange import exchange
 from rootplex.tools.locking import lock
+from rootplex.tools.replacing import beside, replacing
 
 
 def read_input(name: str) -> tuple[str, bytes]:
@@ -55,20 +56,10 @@ def refuse_loss(path: Path, mark: bytes, *, force: bool) -> None:
     raise UsageError(f"{path} is there and is not ours: name another file by -o, or replace it by --force")
 
 
-def _beside(path: Path) -> Path:
-    """A name that nothing has, in the same folder: what is renamed may not move to another file system."""
-    return path.parent / f".{path.name}.{os.urandom(8).hex()}"
-
-
 def write_file(path: Path, data: bytes) -> None:
     """The file whole, or as it was."""
-    fresh = _beside(path)
-    with leaving.passing(fresh), _named(path):
-        with leaving.step():
-            file = fresh.open("xb")
-        with file:
-            file.write(data)
-        fresh.replace(path)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def _strangers(folder: Path, ours: Collection[str]) -> list[str]:
@@ -92,7 +83,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _beside(folder)
+    fresh = beside(folder)
     with leaving.passing(fresh):
         with leaving.step():
             fresh.mkdir()

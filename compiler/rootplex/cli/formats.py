@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
 from rootplex.cli.console import Console
-from rootplex.jobs.result import Result, exit_status
+from rootplex.jobs.result import Result, Tally, exit_status, glance
 
 DOCUMENTS = {
     "short": "short",
@@ -54,7 +54,8 @@ def report_boards(
     if arguments.format == "text" and isinstance(results, tuple) and len(results) > 1 and not console.quiet:
         from rootplex.report import text
 
-        console.write("\n" + text.tally(results, text.Style(console.colour, console.quiet)))
+        style = text.Style(console.colour, console.quiet)
+        console.write("\n" + text.tally(Tally(map(glance, results)), style))
     return status
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
 from functools import partial
 
-from rootplex.cli.compile import _jobs
+from rootplex.cli import many
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
-from rootplex.cli.workers import mapped
-from rootplex.jobs.boards import Board, boards_of
+from rootplex.cli.many import add_many, spread_here, streams
+from rootplex.fleet.work import Work, digest
+from rootplex.jobs.boards import boards_of
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.result import Result
+from rootplex.jobs.result import glance
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
 from rootplex.report.summary import by_worst, table
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bare-metal", action="store_true", help="judge as Linux without Xen (default: as under Xen)"
     )
-    parser.add_argument("-j", "--jobs", type=_jobs, default=1, metavar="N", help="validate N boards at once")
+    add_many(parser, "validate")
     add_format(parser)
 
 
@@ -47,11 +47,25 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         boards = boards_of([name for name in arguments.paths if name != "-"], given)
     except Unreadable as error:
         raise UsageError(str(error)) from None
-    results = _results(boards, against, arguments, console)
-    if len(boards) > 1 and arguments.format != "jsonl":
-        results = by_worst(tuple(results))
+    validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
+    if streams(arguments):
+        held = None if against is None else digest(texts[arguments.against])
+        work = Work(
+            call=validate,
+            settings=f"validate bare-metal={arguments.bare_metal} against={held}",
+            strict=arguments.strict,
+        )
+        return many.run(work, boards, arguments, console)
+    results = []
+    if arguments.jobs == 1 and boards:  # progress has a thread, and a process that has one does not fork well
+        console.progress(f"validating {boards[0].name}", total=len(boards))
+    for done, result in enumerate(spread_here(validate, boards, arguments.jobs), start=1):
+        console.progress(f"validated {result.file}", done=done, total=len(boards))
+        results.append(result)
+    if len(results) > 1:
+        results.sort(key=lambda result: by_worst(glance(result)))
         if arguments.format == "text":
-            console.say("\n".join(table(results)) + "\n")
+            console.say("\n".join(table(list(map(glance, results)))) + "\n")
     return report_boards(results, texts, arguments, console)
 
 
@@ -66,14 +80,3 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
     if checked.platform is None or not checked.is_sound:
         raise UsageError(f"{label} has errors; see `rootplex check {label}`")
     return checked.platform
-
-
-def _results(
-    boards: Sequence[Board], against: Platform | None, arguments: argparse.Namespace, console: Console
-) -> Iterable[Result]:
-    validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
-    if arguments.jobs == 1 and boards:  # progress has a thread, and a process that has one does not fork well
-        console.progress(f"validating {boards[0].name}", total=len(boards))
-    for i, result in enumerate(mapped(validate, boards, arguments.jobs)):
-        console.progress(f"validated {result.file}", done=i + 1, total=len(boards))
-        yield result

@@ -33,9 +33,7 @@ def spread(call: Callable[[T], R], work: Iterable[T], workers: int, lost: Callab
                 yield lost(each)
 
 
-def _until_broken(
-    call: Callable[[T], R], left: Iterator[T], workers: int
-) -> Generator[R, None, list[T]]:
+def _until_broken(call: Callable[[T], R], left: Iterator[T], workers: int) -> Generator[R, None, list[T]]:
     """The results of one pool. Where it breaks, what was begun and has none is returned; nothing where all is
     done."""
     begun: deque[tuple[T, Future[R] | None]] = deque()

@@ -26,6 +26,7 @@ KEY_BYTES = 16
 class Record(Struct, frozen=True, kw_only=True):
     """A board's result as a line of JSON, and at a glance."""
 
+    key: str
     line: str
     glance: Glance
 
@@ -41,13 +42,13 @@ class Work(Struct, frozen=True, kw_only=True):
     def key(self, board: Board) -> str:
         """What a result depends on, digested: the board's names and bytes, our version, the options. A board
         that cannot be read has the key of one without bytes."""
-        digest = hashlib.sha256(f"{__version__}\n{self.settings}\n".encode())
+        known = hashlib.sha256(f"{__version__}\n{self.settings}\n".encode())
         with suppress(OSError, Unreadable):
             board = with_bytes(board)
         for item in board.items:
             name, data = item.path.encode("utf-8", "surrogateescape"), item.data or b""
-            digest.update(b"%d %d\n" % (len(name), len(data)) + name + data)
-        return digest.hexdigest()[: 2 * KEY_BYTES]
+            known.update(b"%d %d\n" % (len(name), len(data)) + name + data)
+        return known.hexdigest()[: 2 * KEY_BYTES]
 
     def record(self, board: Board) -> Record:
         """The board's result; an input that cannot be opened is one that is unreadable."""
@@ -66,14 +67,21 @@ class Work(Struct, frozen=True, kw_only=True):
         )
 
     def _recorded(self, board: Board, result: Result) -> Record:
-        return Record(
-            line=jsonl.line(result, key=self.key(board)), glance=glance(result, strict=self.strict)
-        )
+        key = self.key(board)
+        return Record(key=key, line=jsonl.line(result, key=key), glance=glance(result, strict=self.strict))
+
+
+def digest(text: str) -> str:
+    """A text's digest, for settings."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def with_bytes(board: Board) -> Board:
-    """The same board with the bytes of its files, so that it can be sent; a folder of tables as an archive."""
-    return Board(tuple(item if item.data is not None else replace(item, data=_bytes(item)) for item in board.items))
+    """The same board with the bytes of its files, so that it can be sent; a folder of tables as an
+    archive."""
+    return Board(
+        tuple(item if item.data is not None else replace(item, data=_bytes(item)) for item in board.items)
+    )
 
 
 def _bytes(item: Item) -> bytes:

@@ -6,6 +6,7 @@ stand). Addresses and sizes are bytes, requester and stream ids numbers, SBDFs s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
@@ -271,7 +272,7 @@ def unreadable(file: str, findings: tuple[Finding, ...]) -> Result:
 
 def exit_status(results: Iterable[Result], *, strict: bool) -> int:
     """2 where an input could not be read or judged, 1 for errors (warnings with `strict`), else 0."""
-    return max((glance(result, strict=strict).status for result in results), default=0)
+    return Tally(glance(result, strict=strict) for result in results).status
 
 
 class Glance(Struct, frozen=True, kw_only=True):
@@ -288,6 +289,27 @@ class Glance(Struct, frozen=True, kw_only=True):
     status: int
 
 
+class Tally:
+    """Any number of boards: verdicts (`unreadable` among them), findings by level and expected ones, and the
+    exit status of all."""
+
+    def __init__(self, seen: Iterable[Glance] = ()) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self.findings: Counter[str] = Counter()
+        self.status = 0
+        for each in seen:
+            self.add(each)
+
+    def add(self, seen: Glance) -> None:
+        """One more."""
+        self.verdicts["unreadable" if seen.unreadable else seen.verdict] += 1
+        self.findings["error"] += seen.errors
+        self.findings["warning"] += seen.warnings
+        self.findings["note"] += seen.notes
+        self.findings["expected finding"] += seen.expected
+        self.status = max(self.status, seen.status)
+
+
 def glance(result: Result, *, strict: bool = False) -> Glance:
     """A result's row."""
     errors, warnings, notes = map(result.count, (Level.ERROR, Level.WARNING, Level.NOTE))
@@ -300,7 +322,7 @@ def glance(result: Result, *, strict: bool = False) -> Glance:
         warnings=warnings,
         notes=notes,
         expected=result.expected,
-        status=2 if unjudged else int(bool(errors or strict and warnings)),
+        status=2 if unjudged else int(bool(errors or (strict and warnings))),
     )
 
 

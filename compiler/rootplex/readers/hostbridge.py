@@ -8,6 +8,7 @@ the root port nodes below a bridge are not. Disabled ones are listed too: they k
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -142,9 +143,10 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
 """What vendors call the configuration window in `reg-names`."""
 
 
+@lru_cache(maxsize=4)
 def pci_host_bridges(tree: Tree, map_cells: MapCells) -> tuple[DtHostBridge, ...]:
     """All host bridges, in document order. `map_cells` is how the reader that is meant counts the
-    cells of `iommu-map` and `msi-map`."""
+    cells of `iommu-map` and `msi-map`. Read once for all who ask."""
     foreign = foreign_processor(tree) is not None
     return tuple(_bridge(tree, node, map_cells, foreign=foreign) for node in host_bridge_nodes(tree))
 

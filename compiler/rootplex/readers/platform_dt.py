@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -73,8 +74,9 @@ class DtPlatform(Struct, frozen=True):
     """What the processors are called, where that is of an architecture whose Linux is not simulated."""
 
 
+@lru_cache(maxsize=4)
 def read_platform(tree: Tree) -> DtPlatform:
-    """What the tree says of everything but the host bridges themselves."""
+    """What the tree says of everything but the host bridges themselves; read once for all who ask."""
     chosen = tree.by_path.get("/chosen")
     areas: list[DtArea] = []
     memory: list[DtArea] = []
@@ -133,11 +135,16 @@ _KINDS: tuple[tuple[str, ControllerKind], ...] = (
 ARM_KINDS: tuple[ControllerKind, ...] = ("gic", "its", "v2m", "smmu-v2", "smmu-v3")
 
 
+@lru_cache(maxsize=1024)
+def _named_kind(names: tuple[str, ...]) -> ControllerKind | None:
+    """What a `compatible` says; boards share nearly all of theirs."""
+    matching = (kind for pattern, kind in _KINDS if any(re.fullmatch(pattern, name) for name in names))
+    return next(matching, None)
+
+
 def _kind(node: DtNode) -> ControllerKind | None:
-    names = node.compatible
-    for pattern, kind in _KINDS:
-        if any(re.fullmatch(pattern, name) for name in names):
-            return kind
+    if (kind := _named_kind(node.compatible)) is not None:
+        return kind
     properties = node.properties
     if "#iommu-cells" in properties:
         return "iommu"

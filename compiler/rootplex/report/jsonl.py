@@ -14,6 +14,7 @@ def render(results: Iterable[Result]) -> str:
     return "".join(map(line, results))
 
 
-def line(result: Result) -> str:
-    """One result, as `json` has it."""
-    return json.dumps(object_of(result), ensure_ascii=True, separators=(",", ":")) + "\n"
+def line(result: Result, *, key: str | None = None) -> str:
+    """One result, as `json` has it; behind the `key` of what it depends on, where a later run may go on."""
+    form = object_of(result) if key is None else {"key": key, **object_of(result)}
+    return json.dumps(form, ensure_ascii=True, separators=(",", ":")) + "\n"

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 
-from rootplex.jobs.result import Result
-from rootplex.source.finding import Level
+from rootplex.jobs.result import Glance
 
 _ORDER = {"inconsistent": 1, "unknown": 2, "consistent": 3}
 _HEAD = ("", "verdict", "errors", "warnings", "notes")
 
 
-def by_worst(results: Sequence[Result]) -> list[Result]:
+def by_worst(seen: Glance) -> tuple[object, ...]:
     """Unreadable ones, then inconsistent ones by their errors, then the rest; equals by name."""
-    return sorted(
-        results,
-        key=lambda result: (
-            not result.unreadable,
-            _ORDER[result.verdict],
-            *(-result.count(level) for level in Level),
-            result.file,
-        ),
-    )
+    counts = (-seen.errors, -seen.warnings, -seen.notes)
+    return (not seen.unreadable, _ORDER[seen.verdict], *counts, seen.file)
 
 
-def table(results: Sequence[Result]) -> list[str]:
+def worst(seen: Iterable[Glance], count: int) -> list[Glance]:
+    """So many of them, the worst first, of any number."""
+    return nsmallest(count, seen, key=by_worst)
+
+
+def table(rows_of: Sequence[Glance]) -> list[str]:
     """Lines of a table with a heading; numbers to the right, a dash for none."""
-    rows = [_HEAD, *(_row(result) for result in results)]
+    rows = [_HEAD, *map(_row, rows_of)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     return [
         "  ".join(
@@ -37,7 +35,7 @@ def table(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _row(result: Result) -> tuple[str, ...]:
-    verdict = "unreadable" if result.unreadable else result.verdict
-    counts = (result.count(level) for level in Level)
-    return (result.file, verdict, *(str(count) if count else "-" for count in counts))
+def _row(seen: Glance) -> tuple[str, ...]:
+    verdict = "unreadable" if seen.unreadable else seen.verdict
+    counts = (seen.errors, seen.warnings, seen.notes)
+    return (seen.file, verdict, *(str(count) if count else "-" for count in counts))

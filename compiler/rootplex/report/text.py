@@ -5,12 +5,11 @@ The form is rustc's. Without a source line (a finding in a blob) the place stand
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from rootplex.jobs.result import Result
+from rootplex.jobs.result import Result, Tally
 from rootplex.report import closing, words
 from rootplex.report.notes import notes_of
 from rootplex.source.finding import Finding, Level
@@ -91,20 +90,20 @@ def _said(result: Result) -> Iterator[str]:
         yield f"{' and '.join(result.not_known)} are not known"
 
 
-def tally(results: Sequence[Result], style: Style) -> str:
+def tally(boards: Tally, style: Style) -> str:
     """`14 boards: 0 errors, 32 expected findings`; the boards that are not consistent stand in brackets."""
-    verdicts = Counter("unreadable" if each.unreadable else each.verdict for each in results)
+    verdicts, found = boards.verdicts, boards.findings
     others = [
         style.paint(f"{verdicts[verdict]} {verdict}", colour)
         for verdict, colour in _VERDICTS.items()
         if verdict != "consistent" and verdicts[verdict]
     ]
-    levels = {level: sum(result.count(level) for result in results) for level in Level}
-    counts = [words.counted(n, level.value) for level, n in levels.items() if n or level is Level.ERROR]
-    if expected := sum(result.expected for result in results):
-        counts.append(words.counted(expected, "expected finding"))
+    counts = [words.counted(found["error"], "error")]
+    counts += [
+        words.counted(found[what], what) for what in ("warning", "note", "expected finding") if found[what]
+    ]
     aside = f" ({', '.join(others)})" if others else ""
-    return f"{words.counted(len(results), 'board')}{aside}: {', '.join(counts)}\n"
+    return f"{words.counted(verdicts.total(), 'board')}{aside}: {', '.join(counts)}\n"
 
 
 def lines_of(finding: Finding, sources: Sources, style: Style) -> Iterator[str]:

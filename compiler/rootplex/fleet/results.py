@@ -1,0 +1,143 @@
+"""A file of results, a line each, that a later run goes on with.
+
+Lines are added as they come, so that an interruption loses none. At the end the file is replaced whole by one
+in the order of the boards, without what is of another version, other options or other inputs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os.path import samestat
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+from msgspec import Struct
+
+from rootplex.fleet.work import KEY_BYTES
+from rootplex.jobs.result import Glance, Verdict
+from rootplex.source.finding import UNREADABLE, Level
+from rootplex.tools.locking import lock
+from rootplex.tools.replacing import replacing
+
+LINE_LIMIT = 64 << 20
+"""Bytes of one line; a whole segment takes 40 MiB."""
+
+
+class NotResultsError(Exception):
+    """The file holds something else; the text is the sentence for the user."""
+
+
+class _Finding(Struct):
+    code: str
+    level: Level
+    expected: bool
+
+
+class _Line(Struct):
+    """What is read of a line."""
+
+    rootplex: Literal[1]
+    key: str
+    file: str
+    verdict: Verdict
+    findings: list[_Finding]
+
+
+_decoded = msgspec.json.Decoder(_Line).decode
+
+
+class Results:
+    """An open file of results, and where in it each key's line is. `torn` counts lines that are cut off or
+    none of ours."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+        self._lines: dict[bytes, tuple[int, int]] = {}
+        self.torn = 0
+        at = 0
+        while line := file.readline(LINE_LIMIT):
+            read = _read(line)
+            if read is not None:
+                self._lines[bytes.fromhex(read.key)] = (at, len(line))
+            elif at == 0 and not b'{"key":"'.startswith(line[:8]):
+                raise NotResultsError(f"{path} is no file of results: name another by --resume")
+            else:
+                self.torn += 1
+            at += len(line)
+
+    def __contains__(self, key: str) -> bool:
+        return bytes.fromhex(key) in self._lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, key: str, line: str) -> None:
+        """A result, written out before the next one comes."""
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(max(0, end - 1))
+        if self._file.read(1) not in (b"", b"\n"):
+            end += self._file.write(b"\n")
+        data = line.encode()
+        self._file.write(data)
+        self._file.flush()
+        self._lines[bytes.fromhex(key)] = (end, len(data))
+
+    def glance(self, key: str, *, strict: bool = False) -> Glance:
+        """The result of a key that is there, as a row of a table."""
+        line = _read(self._line(key))
+        assert line is not None
+        counts = Counter(each.level for each in line.findings if not each.expected)
+        unjudged = line.verdict == "unknown"
+        return Glance(
+            file=line.file,
+            verdict=line.verdict,
+            unreadable=unjudged and any(each.code == UNREADABLE.code for each in line.findings),
+            errors=counts[Level.ERROR],
+            warnings=counts[Level.WARNING],
+            notes=counts[Level.NOTE],
+            expected=sum(each.expected for each in line.findings),
+            status=2 if unjudged else int(bool(counts[Level.ERROR] or (strict and counts[Level.WARNING]))),
+        )
+
+    def finish(self, keys: Sequence[str]) -> None:
+        """Replace the file by one with the lines of these keys, in their order."""
+        with replacing(self._path) as fresh:
+            for key in dict.fromkeys(keys):
+                fresh.write(self._line(key))
+
+    def _line(self, key: str) -> bytes:
+        at, length = self._lines[bytes.fromhex(key)]
+        self._file.seek(at)
+        return self._file.read(length)
+
+
+@contextmanager
+def results_of(path: Path) -> Iterator[Results]:
+    """The results of a file, which is made where there is none, and ours until the end of the block.
+
+    NotResultsError: it holds something else. OSError: it cannot be opened.
+    """
+    while True:
+        with path.open("a+b") as file:
+            lock(file.fileno())
+            if not samestat(path.stat(), os.fstat(file.fileno())):  # another run of ours has replaced it
+                continue
+            file.seek(0)
+            yield Results(path, file)
+            return
+
+
+def _read(line: bytes) -> _Line | None:
+    """A line of ours that is whole."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        read = _decoded(line)
+        return read if len(bytes.fromhex(read.key)) == KEY_BYTES else None
+    except ValueError:  # msgspec's are such
+        return None
