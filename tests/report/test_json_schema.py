@@ -65,7 +65,7 @@ def test_check(printed: Any, checkout: Path, faulty: Path, firmware: str) -> Non
     board = checkout / "topologies" / "qemu-virt.yaml"
     is_document(printed("check", board, "--firmware", firmware, "--format", "json"), "board")
     is_document(printed("check", board, faulty, "--firmware", firmware, "--format", "json"), "boards")
-    is_document(printed("check", faulty, "--bare-metal", "--format", "jsonl"), "board")
+    is_document(printed("check", faulty, "--bare-metal", "--format", "jsonl"), "line")
 
 
 def test_what_cannot_be_read(printed: Any, tmp_path: Path) -> None:

@@ -18,13 +18,15 @@ Json: TypeAlias = dict[str, Any]
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "board": ("check", "compile", "validate", "import"),
     "boards": ("check", "compile", "validate"),
+    "line": ("check", "validate"),
     "groups": ("groups",),
     "diff": ("diff",),
     "plan": ("plan",),
     "boot": ("qemu",),
     "xen_boot": ("qemu",),
 }
-"""Each document → the commands that print it. A line of `jsonl` is a `board`."""
+"""Each document → the commands that print it. A line of `jsonl` is a `line`; `compile`'s and `import`'s are
+`board`s."""
 
 _TYPES = (result.Machine, Change, GuestPlan, Obstacle, Plan)
 _OF_BOOTS = (Figures, Line)
@@ -38,6 +40,9 @@ _VERSION: Json = {
     "const": 1,
     "description": "Of this form: no key goes or changes its meaning.",
 }
+
+
+_LINE = "A board, behind the digest of all that the result depends on: names, bytes, options, our version."
 
 
 def _ref(name: str) -> Json:
@@ -98,6 +103,7 @@ def schema() -> Json:
         "related": _object("The other party of a finding.", at=_ref("at"), message=_TEXT),
         "finding": _finding(),
         "board": _board(types["Machine"]),
+        "line": _object(_LINE, key=_TEXT, **_board(types["Machine"])["properties"]),
         "boards": {"description": "Several boards.", "type": "array", "items": _ref("board")},
         "groups": _object(
             "The passthrough groups of a platform.",
