@@ -20,7 +20,10 @@ ROOMS = {
     "backends": {"source", "formats", "known", "model", "tools"},
     "simulator": {"source", "formats", "known", "readers", "tools"},
     "checks": {"source", "formats", "known", "model", "readers", "simulator", "report.reasons"},
-    "report": {"source", "jobs", "report.reasons"},
+    "fuzz": {
+        "source", "formats", "known", "model", "readers", "backends", "simulator", "jobs",
+    },
+    "report": {"source", "jobs", "fuzz", "report.reasons"},
     "report.reasons": {"source", "simulator"},
     "jobs": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
@@ -34,7 +37,7 @@ ROOMS = {
     "fleet": {"source", "tools", "readers", "jobs", "report"},
     "cli": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
-        "frontends", "backends", "simulator", "checks", "report", "jobs", "editor", "fleet",
+        "frontends", "backends", "simulator", "checks", "report", "jobs", "fuzz", "editor", "fleet",
     },
 }  # fmt: skip
 """`report.reasons` is a floor of its own: sentences about groups, which findings say too."""

@@ -1,7 +1,8 @@
-"""A file as a revision of a git checkout has it."""
+"""What a git checkout says: a file as a revision has it, and which revision this is."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from rootplex.tools.runner import ToolError, private_folder, run
@@ -23,3 +24,14 @@ def revision(spec: str, checkout: Path | None = None) -> bytes:
             said = outcome.stderr.strip().splitlines()
             raise ToolError(f"{spec}: git says: {said[0] if said else f'status {outcome.status}'}")
         return (folder / "blob").read_bytes()
+
+
+def head() -> str | None:
+    """The revision of the checkout that this package stands in, with `+` where files differ from it; None
+    where it stands in none, or there is no git."""
+    here = Path(__file__).resolve().parent
+    if shutil.which("git") is None or not any((each / ".git").exists() for each in here.parents):
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"]
+    outcome = run(command, cwd=here, seconds=SECONDS)
+    return None if outcome.status else outcome.stdout.strip()

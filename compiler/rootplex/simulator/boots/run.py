@@ -28,6 +28,7 @@ from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
+from rootplex.simulator.xen.core import Options
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.wiring import wiring_of
@@ -69,8 +70,11 @@ def simulate(
     firmware = dt if settings.firmware == "dt" else acpi
     if firmware is None:
         raise ValueError(f"there is no {settings.firmware} firmware")
-    hardware = _hardware(artifacts, settings)
-    xen = None if settings.hypervisor is None else _xen(settings, hardware or Nothing(), hardware, dt, acpi)
+    hardware = hardware_of(artifacts, settings)
+    xen = None
+    if settings.hypervisor is not None:
+        wiring = Wiring() if hardware is None else wiring_of(hardware)
+        xen = xen_of(settings, hardware or Nothing(), dt, acpi, wiring)
     heard = Trace()
     if trace and hardware is not None:
         heard.listen(hardware, xen)
@@ -122,7 +126,8 @@ def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
     return replace(outcome, settings=settings, xen_groups=xen_groups, guests=guest_views(wishes, platform))
 
 
-def _hardware(artifacts: Artifacts, settings: Settings) -> Hardware | None:
+def hardware_of(artifacts: Artifacts, settings: Settings) -> Hardware | None:
+    """The machine of an image, as it is after a reset; None where there is no image."""
     if artifacts.config is None or artifacts.pages is None:
         return None
     return Hardware(read_image(artifacts.config, artifacts.pages), settings.firmware)
@@ -137,20 +142,21 @@ def _stream_bits(hardware: Hardware | None) -> Callable[[Function], int] | None:
     return lambda function: widths[functions[function.page].bridge] or ANY_STREAM
 
 
-def _xen(
+def xen_of(
     settings: Settings,
     machine: Machine,
-    hardware: Hardware | None,
     dt: DtFirmware | None,
     acpi: AcpiFirmware | None,
+    wiring: Wiring,
+    options: Options | None = None,
 ) -> Xen:
+    """Boot Xen on the firmware that `settings` names."""
     firmware = XenFirmware()
     if settings.firmware == "dt" and dt is not None:
         firmware = XenFirmware(tree=dt.tree, memory=dt.platform.memory)
     elif settings.firmware == "acpi" and acpi is not None:
         firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=AcpiFacts(acpi).dmar)
-    wiring = Wiring() if hardware is None else wiring_of(hardware)
-    return Xen(settings, machine, firmware, wiring=wiring)
+    return Xen(settings, machine, firmware, wiring=wiring, options=options)
 
 
 def _kernel(

@@ -7,7 +7,7 @@ decodes is a `BusError`: an external abort.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from rootplex.simulator.hardware.bridges import Decoder, HardwareBridge, InertDecoder, decoders
@@ -48,6 +48,7 @@ class Hardware:
         self.functions: dict[str, FunctionImage] = {function.id: function for function in image.functions}
         self.bridges: dict[str, HardwareBridge] = {}
         self.tracer: Tracer | None = None
+        self._functions: dict[str, HardwareFunction] = {}
         self._build(image)
         self._views = [
             bridge.view(space)
@@ -76,7 +77,7 @@ class Hardware:
         for bridge in image.bridges:
             fabric = fabrics[bridge.id] = Fabric(bridge.first_bus, bridge.last_bus, [])
             self.bridges[bridge.id] = HardwareBridge(bridge, fabric)
-        made: dict[str, HardwareFunction] = {}
+        made = self._functions
         for entry in image.functions:
             made[entry.id] = HardwareFunction(
                 entry.id, entry.devfn, image.cells, entry.page * CELLS_PER_PAIR, entry.w1c
@@ -169,6 +170,18 @@ class Hardware:
     def port_bridge(self, bus: int) -> HardwareBridge | None:
         """The bridge that the ports reach a bus through."""
         return self._port_bridges.get(bus)
+
+    @property
+    def written(self) -> dict[str, dict[int, int]]:
+        """What registers hold other than after reset: page id to 32-bit cell to value."""
+        return {page: dict(one.changed) for page, one in self._functions.items() if one.changed}
+
+    @written.setter
+    def written(self, cells: Mapping[str, Mapping[int, int]]) -> None:
+        for page, one in self._functions.items():
+            one.changed = dict(cells.get(page, {}))
+        for bridge in self.bridges.values():
+            bridge.fabric.reroute()
 
     def page_at(self, bridge: str, bus: int, devfn: int) -> str | None:
         """The id of the page that stands at a bus and devfn behind a bridge now, or None."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from rootplex.formats.errno import Errno
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
+from rootplex.simulator.hardware import BusError
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import (
     ConfigAccesses,
@@ -23,6 +24,7 @@ from rootplex.simulator.linux.hypervisor import (
 )
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
 from rootplex.simulator.xen.boot import BootedXen, Firmware, Wiring, boot
+from rootplex.simulator.xen.bridges import BUS_SHIFT
 from rootplex.simulator.xen.calls import (
     ManagePci,
     ManagePciExt,
@@ -39,6 +41,7 @@ from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
 from rootplex.simulator.xen.records import DOM0, Record
 from rootplex.simulator.xen.traps import (
+    ConfigPath,
     Handler,
     Target,
     Traps,
@@ -47,7 +50,11 @@ from rootplex.simulator.xen.traps import (
     trapped_read,
     trapped_write,
 )
-from rootplex.simulator.xen.vpci.device import Vpci
+from rootplex.simulator.xen.vpci.device import GuestPath, Vpci
+
+PORT_SIZES = (1, 2, 4)
+GUEST_ECAM = Handler(0, 256 << BUS_SHIFT, 0, 0)
+"""A guest's one virtual ECAM, segment 0, counted from its beginning (§1.7)."""
 
 
 class Call(Struct, frozen=True):
@@ -272,6 +279,31 @@ class Xen:
         if not allowed and not self.core.x86:
             raise abort(address, size)
 
+    def guest_read(self, domain: int, offset: int, size: int) -> int:
+        """A guest's read of its virtual configuration space, `offset` from its beginning: all ones where the
+        guest has no device. `BusError`: a data abort in the guest (§1.7)."""
+        value = self._guarded_read(self._guest_target(offset, size), size, domain)
+        if value is None:
+            raise abort(offset, size)
+        return value
+
+    def guest_write(self, domain: int, offset: int, size: int, value: int) -> None:
+        """A guest's write there, likewise."""
+        if not self._guarded_write(self._guest_target(offset, size), size, value, domain):
+            raise abort(offset, size)
+
+    def _guest_target(self, offset: int, size: int) -> Target:
+        if self.crash is not None:
+            raise Stopped(self.crash)
+        if self.vpci is None or self.core.x86 or not 0 <= offset < GUEST_ECAM.size:
+            raise BusError(offset, size)
+        return GUEST_ECAM.decode(offset)
+
+    def _path(self, domain: int) -> ConfigPath:
+        if self.vpci is None:
+            return self.core.access
+        return self.vpci if domain == DOM0 else GuestPath(self.vpci, domain)
+
     def _trap(self, address: int) -> Handler | None:
         """The trap that an access hits. Counted; under the 2017 protocol also what goes by."""
         if self.crash is not None:
@@ -286,16 +318,16 @@ class Xen:
         self.trapped += handler is not None
         return handler
 
-    def _guarded_read(self, target: Target, size: int) -> int | None:
+    def _guarded_read(self, target: Target, size: int, domain: int = DOM0) -> int | None:
         try:
-            return trapped_read(self.core.access if self.vpci is None else self.vpci, target, size)
+            return trapped_read(self._path(domain), target, size)
         except Stopped as stopped:
             self.crash = stopped.crash
             raise
 
-    def _guarded_write(self, target: Target, size: int, value: int) -> bool:
+    def _guarded_write(self, target: Target, size: int, value: int, domain: int = DOM0) -> bool:
         try:
-            return trapped_write(self.core.access if self.vpci is None else self.vpci, target, size, value)
+            return trapped_write(self._path(domain), target, size, value)
         except Stopped as stopped:
             self.crash = stopped.crash
             raise
@@ -310,8 +342,8 @@ class Xen:
             return self._machine.port_read(port, size)
         if port == CONFIG_ADDRESS:
             return self._port_address if size == 4 else ones(size)
-        target = self._port_target(port)
-        value = None if target is None or port % size else self._guarded_read(target, size)
+        target = self._port_target(port, size)
+        value = None if target is None else self._guarded_read(target, size)
         return ones(size) if value is None else value
 
     def port_write(self, port: int, size: int, value: int) -> None:
@@ -320,7 +352,7 @@ class Xen:
         elif port == CONFIG_ADDRESS:
             if size == 4:
                 self._port_address = value
-        elif (target := self._port_target(port)) is not None and port % size == 0:
+        elif (target := self._port_target(port, size)) is not None:
             self._guarded_write(target, size, value)
 
     def _ports_trapped(self, port: int) -> bool:
@@ -328,9 +360,9 @@ class Xen:
             raise Stopped(self.crash)
         return self.vpci is not None and CONFIG_ADDRESS <= port < CONFIG_DATA + 4
 
-    def _port_target(self, port: int) -> Target | None:
+    def _port_target(self, port: int, size: int) -> Target | None:
         address = self._port_address
-        if port < CONFIG_DATA or not address >> 31:
+        if port < CONFIG_DATA or not address >> 31 or size not in PORT_SIZES or port % size:
             return None
         return Target(0, address >> 16 & 0xFF, address >> 8 & 0xFF, address & 0xFC | port - CONFIG_DATA)
 

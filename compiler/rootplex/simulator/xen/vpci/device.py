@@ -133,6 +133,26 @@ class Vpci(Struct):
             known.crashed = True
 
     def _guest_device(self, domain: int, devfn: int) -> Device | None:
-        slots = self.slots.get(domain)
-        record = None if slots is None else slots.find(0, 0, devfn)
+        """`vpci_translate_virtual_device` walks the domain's list, in which memory that was freed is the end
+        of Xen; of a release build chance decides, and the device is there still."""
+        slots, known = self.slots.get(domain), self.core.domain(domain)
+        wanted = None if slots is None else slots.find(0, 0, devfn)
+        if known is None:
+            return None
+        listed = (record for record in self.core.devices_of(known) if record is wanted)
+        record = next(listed, None)
         return None if record is None else self.devices.get(record)
+
+
+class GuestPath(Struct, frozen=True):
+    """Configuration space as one guest is shown it: its one segment has its devices on bus 0."""
+
+    vpci: Vpci
+    domain: int
+
+    def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int:
+        return ones(size) if bus else self.vpci.guest_read(self.domain, devfn, register, size)
+
+    def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        if not bus:
+            self.vpci.guest_write(self.domain, devfn, register, size, value)

@@ -1,0 +1,156 @@
+"""What a damaged input is given to, and the whole ones to begin with: the bundled boards compiled."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from rootplex.backends.compilation import compile_platform
+from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.bundled import boards
+from rootplex.jobs.check import check_text
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.importing import description_text, import_source
+from rootplex.jobs.result import Result
+from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.sources import Source, kind_of, source_of_bytes
+from rootplex.jobs.validate import validate_board
+from rootplex.source.finding import Unreadable
+
+Show: TypeAlias = Callable[[Result], object]
+"""What a result is shown by; a fault there is one like any other."""
+
+TABLES = {"mcfg": "mcfg.aml", "iort": "iort.aml", "dmar": "dmar.aml"}
+FIRMWARE = ("dtb", *TABLES, "aml")
+BOARDS = ("dts", "acpidump", "archive", "board", "lspci", "snapshot")
+"""Whole inputs of a vendor's; `board` is a device tree with the tables behind it."""
+DESCRIPTIONS = ("yaml",)
+_DTB_LENGTH = slice(4, 8)
+
+
+def taken(form: str, data: bytes, show: Show | None = None) -> None:
+    """Give an input to all that reads its kind: `check`, or `validate` and `import`. No input should make it
+    raise; ValueError is a refusal without findings."""
+    if form in DESCRIPTIONS:
+        _shown(check_text(data, "x.yaml", RunOptions()), show)
+        return
+    sides = _sides(data) if form == "board" else [data]
+    items = tuple(Item(f"x{number}", kind_of(side), side) for number, side in enumerate(sides))
+    _shown(validate_board(Board(items)), show)
+    for side in sides:
+        try:
+            text = description_text(import_source(source_of_bytes(side, "x")))
+            read_checked(text.encode(), "x.yaml")
+        except Unreadable as error:
+            if not error.findings:
+                raise ValueError("refused without a finding") from error
+
+
+def _shown(result: Result, show: Show | None) -> None:
+    if result.unreadable and not result.findings:
+        raise ValueError("unreadable without a finding")
+    if show is not None:
+        show(result)
+
+
+def _sides(data: bytes) -> list[bytes]:
+    """The tree and the tables of a `board`, wherever the damage has moved the border."""
+    length = int.from_bytes(data[_DTB_LENGTH], "big")
+    return [data[:length], data[length:]] if 0 < length < len(data) else [data]
+
+
+@cache
+def seeds(form: str) -> tuple[bytes, ...]:
+    """Whole inputs of a format: of each bundled board that has it. Snapshots are the caller's to give
+    (`kept`): none is bundled."""
+    return tuple(_seeds(form))
+
+
+def _seeds(form: str) -> Iterator[bytes]:
+    for board in boards():
+        data = board.path.read_bytes()
+        if form == "yaml":
+            yield data
+            continue
+        files = _compiled(board.path)
+        tree = files.get(f"{board.name}.dtb")
+        tables = [files[name] for name in ("mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml") if name in files]
+        match form:
+            case "dtb" if tree is not None:
+                yield tree
+            case "dts" if tree is not None:
+                yield files[f"{board.name}.dts"]
+            case "mcfg" | "iort" | "dmar" if TABLES[form] in files:
+                yield files[TABLES[form]]
+            case "aml" if "ssdt.aml" in files:
+                yield files["ssdt.aml"] + files.get("mcfg.aml", b"")
+            case "acpidump" if tables:
+                yield _dump(tables)
+            case "archive" if tables:
+                yield _archive(tables)
+            case "board" if tree is not None and tables:
+                yield tree + b"".join(tables)
+            case "lspci":
+                yield _lspci(files["config.bin"])
+
+
+@cache
+def _compiled(path: Path) -> dict[str, bytes]:
+    platform = read_checked(path.read_bytes(), path.name).platform
+    assert platform is not None
+    return dict(compile_platform(platform).files)
+
+
+def _dump(tables: Sequence[bytes]) -> bytes:
+    lines: list[str] = []
+    for data in tables:
+        lines.append(f"{data[:4].decode()} @ 0x0000000000000000\n")
+        lines += [f"    {at:04X}: {data[at : at + 16].hex(' ').upper()}\n" for at in range(0, len(data), 16)]
+        lines.append("\n")
+    return "".join(lines).encode()
+
+
+def _archive(tables: Sequence[bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for number, data in enumerate(tables):
+            info = tarfile.TarInfo(f"{data[:4].decode()}{number}.dat")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _lspci(pages: bytes) -> bytes:
+    """The first functions of a hardware image as `lspci -xxxx` prints them, one behind the other."""
+    rows: list[str] = []
+    for slot in range(min(len(pages) // 8192, 8)):
+        page = pages[slot * 8192 : slot * 8192 + 256]
+        rows.append(f"0000:00:{slot:02x}.0 Device {page[3]:02x}{page[2]:02x}\n")
+        rows += [f"{at:02x}: {page[at : at + 16].hex(' ')}\n" for at in range(0, 256, 16)]
+        rows.append("\n")
+    return "".join(rows).encode()
+
+
+def kept(folder: Path) -> dict[str, tuple[bytes, ...]]:
+    """The inputs in a folder by format, to begin with beside the bundled boards'; gzip is undone."""
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") and path.suffix == ".gz" else data
+        try:
+            form = _form(source_of_bytes(data, path.name))
+        except Unreadable:
+            continue
+        found.setdefault(form, []).append(data)
+    return {form: tuple(inputs) for form, inputs in found.items()}
+
+
+def _form(source: Source) -> str:
+    return "acpidump" if source.kind == "acpi" else source.kind
