@@ -15,8 +15,8 @@ difference where the lines that are there agree. A boot is left out where such t
 
 Not simulated is Xen's allocator beyond the reuse of the block that was freed last. Where a record was freed
 while its owner still listed it, and its memory was written to, a real Xen can stop at the next neighbour that
-is freed ("XMEM Pool corruption found"). With AMD-Vi a removal can end in `free_heap_pages`, by way of
-`amd_iommu_free_intremap_table`, not each time that the same sequence is played.
+is freed ("XMEM Pool corruption found"). Where AMD-Vi frees an interrupt table a second time a real Xen
+stops only if nobody has got that memory meanwhile; the simulated one always does.
 """
 
 from __future__ import annotations

@@ -26,20 +26,33 @@ class Mapping(Struct, frozen=True):
     valid: bool = False
 
 
+class InterruptTable(Struct, eq=False):
+    """An interrupt remapping table. `freed`: its memory is given back, whoever still points at it."""
+
+    freed: bool = False
+
+
 class Ivrs(Struct):
     """The requesters of each segment that has an IOMMU; one that nothing is said of maps to itself.
-    `entries`: only ids below it are known at all (`ivrs_bdf_entries`, for all segments)."""
+    `entries`: only ids below it are known at all (`ivrs_bdf_entries`, for all segments). `tables`: the
+    interrupt tables that (segment, rid) point at."""
 
     segments: dict[int, dict[int, Mapping]] = field(default_factory=dict)
     entries: int = 0
+    tables: dict[tuple[int, int], InterruptTable] = field(default_factory=dict)
 
-    def say(self, unit: tuple[int, int], rid: int, requestor: int | None = None) -> None:
-        """One entry of a unit's IVHD: a requester, and the id that it uses (`add_ivrs_mapping_entry`)."""
+    def say(
+        self, unit: tuple[int, int], rid: int, requestor: int | None = None, *, table: bool = False
+    ) -> None:
+        """One entry of a unit's IVHD: a requester, and the id that it uses (`add_ivrs_mapping_entry`); with
+        a `table` for that id at once, as aliases and I/O APICs have it."""
         known = self.segments.setdefault(unit[0], {})
         used = rid if requestor is None else requestor
         own = unit[1] == rid
         before = known.get(rid, Mapping(rid))
         known[rid] = replace(before, requestor=used, unit=before.unit if own else unit)
+        if not own and table:
+            self.tables.setdefault((unit[0], used), InterruptTable())
         if not own:
             known[used] = replace(known.get(used, Mapping(used)), valid=True)
         self.entries = max(self.entries, (rid | FUNCTIONS) + 1, (used | FUNCTIONS) + 1)
@@ -65,6 +78,7 @@ class AmdIommu(Struct):
             if first is not None and first.unit is not None and first.unit[1] != rid:
                 alias = rid if first.requestor == rid & ~FUNCTIONS else first.requestor
                 own = known[rid] = replace(first, requestor=alias)
+                self._share_table(segment, rid)
         return own.unit
 
     def add(self, record: Record, devfn: int) -> int:
@@ -78,11 +92,43 @@ class AmdIommu(Struct):
         known = self.ivrs.segments[record.segment]
         rid = record.bus << 8 | devfn
         used = known.get(rid, Mapping(rid)).requestor
-        return 0 if known.get(used, Mapping(used)).valid else -Errno.EPERM
+        if not known.get(used, Mapping(used)).valid:
+            return -Errno.EPERM
+        if used == rid and (record.msix is not None or record.msi is not None):
+            self.ivrs.tables.setdefault((record.segment, rid), InterruptTable())
+        return 0
 
     def remove(self, record: Record, devfn: int) -> int:
         """0, or -ENODEV (no IOMMU for the device)."""
-        return 0 if self.unit_of(record.segment, record.rid) is not None else -Errno.ENODEV
+        answer = self._known(record)
+        if answer:
+            return answer
+        rid = record.bus << 8 | devfn
+        if self.ivrs.segments[record.segment].get(rid, Mapping(rid)).requestor == rid:
+            self._free_table(record.segment, rid)
+        return 0
+
+    def _share_table(self, segment: int, rid: int) -> None:
+        """A function that is taken for its function 0's gets that one's mapping whole: its table, too."""
+        table = self.ivrs.tables.get((segment, rid & ~FUNCTIONS))
+        if table is not None:
+            self.ivrs.tables[segment, rid] = table
+
+    def _free_table(self, segment: int, rid: int) -> None:
+        """`amd_iommu_free_intremap_table`: later functions of the slot forget a table that they share,
+        earlier ones do not. They free it again when they go."""
+        tables = self.ivrs.tables
+        table = tables.pop((segment, rid), None)
+        if table is None:
+            return
+        if table.freed:
+            where = f"{segment:04x}:{rid >> 8:02x}:{rid >> 3 & 31:02x}.{rid & 7}"
+            cause = f"the interrupt table of {where} is freed again, after a function that shared it"
+            raise stop("BUG", cause, "§2.10")
+        table.freed = True
+        for later in range(rid + 1, (rid | FUNCTIONS) + 1):
+            if tables.get((segment, later)) is table:
+                del tables[segment, later]
 
     def quarantine(self, record: Record) -> int:
         """0: without unity maps there is nothing to make ready; but the requester is looked up."""
@@ -92,10 +138,13 @@ class AmdIommu(Struct):
     def assign(self, record: Record, domain: int, devfn: int, relaxed: bool) -> int:
         """0, or -ENODEV (no IOMMU for the device)."""
         self._requestor(record.segment, record.bus << 8 | devfn)
-        return self.remove(record, devfn)
+        return self._known(record)
 
     def reassign(self, record: Record, domain: int, devfn: int) -> int:
-        return self.remove(record, devfn)
+        return self._known(record)
+
+    def _known(self, record: Record) -> int:
+        return 0 if self.unit_of(record.segment, record.rid) is not None else -Errno.ENODEV
 
     def group(self, segment: int, bus: int, devfn: int) -> int | None:
         """The requester id, where the table reaches so far."""
@@ -121,7 +170,7 @@ def assumed_ivrs(core: Core, unit: tuple[int, int]) -> Ivrs:
     bridge's id, and the I/O APIC."""
     made = Ivrs()
     _say_bus(core, made, unit, 0)
-    made.say(unit, IOAPIC)
+    made.say(unit, IOAPIC, table=True)
     return made
 
 
@@ -140,7 +189,7 @@ def _say_bus(core: Core, made: Ivrs, unit: tuple[int, int], bus: int) -> None:
         if kind in (Kind.PCIE_TO_PCI, Kind.LEGACY_BRIDGE):
             alias = secondary << 8 if kind is Kind.PCIE_TO_PCI else rid
             for below in range(secondary << 8, (subordinate << 8 | 0xFF) + 1):
-                made.say(unit, below, alias)
+                made.say(unit, below, alias, table=True)
         elif secondary == subordinate:
             for below in range(secondary << 8, (secondary << 8 | 0xFF) + 1):
                 made.say(unit, below)
