@@ -27,6 +27,7 @@ BUILT_IN = {  # what a machine shows by itself: program, dev, fn on bus 0
     "qemu:gpex-root": (VIRT, 0, 0),
     "qemu:pxb-pcie": (VIRT, 31, 0),
     "qemu:q35-mch": (Q35, 0, 0),
+    "qemu:amdvi-pci": (Q35, 1, 0),
     "qemu:ich9-lpc": (Q35, 31, 0),
     "qemu:ich9-ahci": (Q35, 31, 2),
     "qemu:ich9-smbus": (Q35, 31, 3),
@@ -116,7 +117,9 @@ def live() -> Iterator[dict[str, Spot]]:
             found |= {name: Spot(virt, SWITCH_BUS, n) for n, name in enumerate(placed.in_switch)}
             found |= {name: Spot(virt, 0, ROOT_SLOT + n) for n, name in enumerate(placed.on_root)}
         if shutil.which(Q35):
-            q35 = chips[Q35] = stack.enter_context(machine([Q35, "-M", "q35", "-m", "256M"], Q35_ECAM))
+            q35 = chips[Q35] = stack.enter_context(
+                machine([Q35, "-M", "q35", "-m", "256M", "-device", "amd-iommu"], Q35_ECAM)
+            )
             for port, value in ((0xCF8, 0x8000_0060), (0xCFC, Q35_ECAM | 1)):  # PCIEXBAR of the MCH
                 q35.ask(f"outl {port:#x} {value:#x}")
         for name, (program, dev, fn) in BUILT_IN.items():

@@ -22,7 +22,7 @@ KEYS = {
     "arm-smmu-v3": "name kind base size interrupts msi_controller stream_id_bits enabled",
     "arm-smmu-v2": "name kind base size interrupts stream_id_bits enabled",
     "intel-vtd": "name kind base segment enabled",
-    "amd-iommu": "name kind base enabled",
+    "amd-iommu": "name kind base dev fn capability scopes enabled",
     "dt-node": "name kind compatible node base size cells address_cells interrupts controller parent dev fn"
     " enabled",
     "region": "base size",

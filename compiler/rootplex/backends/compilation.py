@@ -14,6 +14,7 @@ from msgspec import Struct
 from rootplex.backends.acpi.dmar import dmar
 from rootplex.backends.acpi.dsdt import dsdt
 from rootplex.backends.acpi.iort import iort
+from rootplex.backends.acpi.ivrs import ivrs
 from rootplex.backends.acpi.mcfg import mcfg
 from rootplex.backends.acpi.names import bridge_path
 from rootplex.backends.acpi.override import override
@@ -91,6 +92,13 @@ def _dmar(platform: Platform, shared: Shared) -> Iterator[Artifact]:
         yield table
 
 
+def _ivrs(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+    table = ivrs(platform)
+    if table is not None:
+        shared.tables.append(table)
+        yield table
+
+
 def _dsdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     source, table = dsdt(platform)
     shared.tables.append(table)
@@ -132,6 +140,7 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("MCFG", _has_acpi, _mcfg, simulated=True),
     Backend("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
     Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
+    Backend("IVRS", lambda p: _has_acpi(p) and p.arch == "x86_64", _ivrs, simulated=True),
     Backend("hardware image", lambda p: True, _hardware, simulated=True),
     Backend("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
     Backend("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),

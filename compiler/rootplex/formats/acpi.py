@@ -1,7 +1,8 @@
 """The fields of ACPI structures, in order: name and bytes; and the numbers that stand in them.
 
 Sources: ACPI 6.5 §5.2.6 (header), §6.4.3.5 (address spaces); PCI Firmware 3.3 §4.1.2 (MCFG), table 4-7
-(`_OSC`); Arm DEN 0049E.e §3 (IORT); Intel VT-d 4.1 §8 (DMAR).
+(`_OSC`); Arm DEN 0049E.e §3 (IORT); Intel VT-d 4.1 §8 (DMAR); AMD I/O
+Virtualization 3.08 §5.2 (IVRS).
 """
 
 from __future__ import annotations
@@ -219,6 +220,67 @@ DMAR_HOP: Layout = (("device", 1), ("function", 1))
 
 DMAR_INTERRUPT_REMAPPING = 1 << 0
 DRHD_INCLUDE_PCI_ALL = 1 << 0
+
+
+class IvhdEntry(IntEnum):
+    """The device entries of an IVHD: one requester id, a range of them, with or without an alias."""
+
+    PAD = 0
+    ALL = 1
+    SELECT = 2
+    RANGE = 3
+    RANGE_END = 4
+    WIDE_PAD = 0x40
+    ALIAS_SELECT = 0x42
+    ALIAS_RANGE = 0x43
+    WIDE_SELECT = 0x46
+    WIDE_RANGE = 0x47
+    SPECIAL = 0x48
+    HID = 0xF0
+
+
+IVRS_HEAD: Layout = (("info", 4), ("reserved", 8))
+IVRS_BLOCK: Layout = (("type", 1), ("flags", 1), ("length", 2), ("device_id", 2))
+IVHD_10: Layout = (
+    *IVRS_BLOCK,
+    ("capability", 2),
+    ("base", 8),
+    ("segment", 2),
+    ("info", 2),
+    ("features", 4),
+)
+IVHD_11: Layout = (*IVHD_10, ("extended_features", 8), ("extended_features_2", 8))
+IVHD_HEADS: dict[int, Layout] = {0x10: IVHD_10, 0x11: IVHD_11, 0x40: IVHD_11}
+"""The heads of a unit's blocks, by type."""
+IVMD: Layout = (
+    *IVRS_BLOCK,
+    ("auxiliary", 2),
+    ("segment", 2),
+    ("reserved", 6),
+    ("base", 8),
+    ("size", 8),
+)
+IVMD_TYPES = (0x20, 0x21, 0x22)
+IVHD_ENTRY: Layout = (("type", 1), ("device_id", 2), ("flags", 1))
+IVHD_WIDE: Layout = (*IVHD_ENTRY, ("data", 4))
+"""Eight bytes; an alias is in bits 23:8 of the last four."""
+IVHD_SPECIAL: Layout = (*IVHD_ENTRY, ("handle", 1), ("used_id", 2), ("variety", 1))
+IVHD_HID: Layout = (*IVHD_ENTRY, ("hid", 8), ("cid", 8), ("uid_format", 1), ("uid_length", 1))
+SPECIAL_IO_APIC, SPECIAL_HPET = 1, 2
+
+
+def ivhd_entry_size(data: bytes) -> int | None:
+    """Bytes of the entry that `data` begins with: bits 7:6 of its type tell, or its own length; None where
+    it is cut."""
+    type = data[0]
+    if type != IvhdEntry.HID:
+        return 4 << (type >> 6)
+    head = size_of(IVHD_HID)
+    return None if len(data) < head else head + data[head - 1]
+
+
+TABLES = ("MCFG", "IORT", "DMAR", "IVRS")
+"""The tables of fixed layout that say how PCI is reached and what translates, in the order of their files."""
 
 
 def size_of(*layouts: Layout) -> int:

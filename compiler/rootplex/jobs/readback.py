@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rootplex.backends.artifact import BridgeNames, Compiled
 from rootplex.checks.facts import Joined
+from rootplex.formats.acpi import TABLES as FIXED_TABLES
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.header import read_table
@@ -18,7 +19,7 @@ from rootplex.simulator.inputs import Artifacts, Blob
 
 # What the simulator is given of a compiled platform, in the order a firmware lists it. The stub
 # DSDT stands for the machine's own and is not read: it says nothing of host bridges.
-TABLES = ("mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml")
+TABLES = (*(f"{name.lower()}.aml" for name in FIXED_TABLES), "ssdt.aml")
 
 
 def artifacts_of(compiled: Compiled) -> Artifacts:

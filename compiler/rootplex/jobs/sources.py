@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.capture.facts import Snapshot
+from rootplex.formats.acpi import TABLES
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.archives import is_archive
 from rootplex.readers.files import bytes_of
@@ -30,7 +31,7 @@ _LONGEST = 19  # of two numbers and the stroke between
 
 
 AML = {"DSDT", "SSDT", "PSDT"}
-TELLING = {"MCFG", "IORT", "DMAR"}
+TELLING = set(TABLES)
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -78,7 +78,14 @@ class IntelVtd(Controller, frozen=True, kw_only=True):
 
 
 class AmdIommu(Controller, frozen=True, kw_only=True):
+    """`devfn` is the unit's own function on the first bus behind it, `capability` where its capability is
+    there. `scopes` names the functions that it translates, bridges with all below; none: all of its
+    bridges."""
+
     base: int
+    devfn: int = 0
+    capability: int = 0x40
+    scopes: tuple[str, ...] = ()
 
 
 class DtNode(Controller, frozen=True, kw_only=True):

@@ -179,6 +179,16 @@ def mcfg(*entries: bytes, revision: int = 1, instance: int = 1) -> Table:
     return table("MCFG", bytes(8) + b"".join(entries), revision, instance)
 
 
+def ivrs(*units: tuple[int, int]) -> Table:
+    """Units of (segment, registers), each for all requester ids."""
+    blocks = (
+        struct.pack("<BBHHHQHHI", 0x10, 0, 32, index + 2, 0x40, base, segment, 0, 0)
+        + bytes((3, 0, 0, 0, 4, 255, 255, 0))
+        for index, (segment, base) in enumerate(units)
+    )
+    return table("IVRS", bytes(12) + b"".join(blocks))
+
+
 def known(value: object) -> Value[object]:
     return Value("known", value, None, AT)
 
@@ -260,6 +270,10 @@ def test_a_sound_pc_has_no_findings() -> None:
         ((mcfg(entry(E0)), table("DMAR", bytes(12) + b"".join(
             struct.pack("<HHBBHQ", 0, 16, 1, 0, segment, 0xFED90000) for segment in (0, 1)))),
          "RPX0755", "error", 70),
+        ((mcfg(entry(E0)), ivrs((0, 0xFED80000), (5, 0xFED90000))), "RPX0760", "warning", 96),
+        ((mcfg(entry(E0)), ivrs((0, 0xFED80000), (5, 0xFED80000))), "RPX0759", "error", 96),
+        ((mcfg(entry(E0)), ivrs((0, 0xFED80000), (0, 0xFED90000))), "RPX0761", "warning", 104),
+        ((mcfg(entry(E0)), table("IVRS", bytes(12) + bytes((0x10, 0, 99, 0, 0, 0)))), "RPX0758", "error", 48),
     ],
 )  # fmt: skip
 def test_fires_on_a_pc(tables: tuple[Table, ...], code: str, level: str, offset: int | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rootplex.backends.artifact import Artifact
 from rootplex.backends.qemu.bridges import check_platform
 from rootplex.backends.qemu.devices import Devices
-from rootplex.backends.qemu.machines import MACHINES, MIB, Abilities
+from rootplex.backends.qemu.machines import MIB, Abilities, machine_of
 from rootplex.backends.qemu.refusals import refusal
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
@@ -35,7 +35,7 @@ def disks(platform: Platform, abilities: Abilities | None = None) -> tuple[str, 
 
 
 def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None, tuple[Finding, ...]]:
-    machine = MACHINES.get(platform.base)
+    machine = machine_of(platform)
     if machine is None:
         reason = refusal(
             QEMU_MACHINE,

@@ -7,9 +7,12 @@ hw/pci-host/q35.c, hw/i386/pc_q35.c.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from rootplex.model.controllers import AmdIommu
 from rootplex.model.device import Space
 from rootplex.model.numbers import BusRange, Region
+from rootplex.model.platform import Platform
 
 MIB = 1 << 20
 
@@ -110,4 +113,22 @@ Q35 = Machine(
     more=("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
 )
 
+AMD_Q35 = replace(
+    Q35,
+    iommu_device="amd-iommu,intremap=on",
+    # Linux's driver asks for cmpxchg16b (drivers/iommu/amd/init.c, early_amd_iommu_init).
+    cpu="qemu64",
+    units=(("AmdIommu", 0xFED8_0000),),
+    reserved=(*Q35.reserved, (0x01, 0, "qemu:amdvi-pci")),
+)
+"""The same with AMD's IOMMU, whose own function takes the first free slot."""
+
 MACHINES = {"qemu-virt": VIRT, "qemu-q35": Q35}
+
+
+def machine_of(platform: Platform) -> Machine | None:
+    """QEMU's machine for a platform; None where its base is none of QEMU's."""
+    machine = MACHINES.get(platform.base)
+    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
+    amd = any(isinstance(unit, AmdIommu) and unit.name in names for unit in platform.iommus)
+    return AMD_Q35 if machine is Q35 and amd else machine

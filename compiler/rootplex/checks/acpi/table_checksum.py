@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.acpi import TABLES
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -25,7 +26,7 @@ RULE = Rule(
 )
 
 
-_READ = {"MCFG", "IORT", "DMAR", "APIC", "DSDT", "SSDT"}
+_READ = {*TABLES, "APIC", "DSDT", "SSDT"}
 
 
 def check(facts: Facts) -> Iterator[Finding]:

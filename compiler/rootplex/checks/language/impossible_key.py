@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge
-from rootplex.model.controllers import IntelVtd
+from rootplex.model.controllers import AmdIommu, IntelVtd
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
@@ -33,6 +33,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     for unit in facts.platform.iommus:
         if isinstance(unit, IntelVtd):
             yield from _unit_segment(facts.platform, unit)
+        if isinstance(unit, AmdIommu):
+            yield from _unit_scopes(facts.platform, unit)
     for bridge in facts.platform.host_bridges:
         yield from _bridge(facts.platform, bridge)
         for device in bridge.walk():
@@ -83,10 +85,11 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
             )
     if bridge.iommu is not None and bridge.iommu.wrote("map"):
         unit = platform.controller(bridge.iommu.unit)
-        if isinstance(unit, IntelVtd):
+        if isinstance(unit, IntelVtd | AmdIommu):
+            kind = "VT-d unit" if isinstance(unit, IntelVtd) else "AMD IOMMU"
             yield RULE.finding(
                 bridge.iommu.at("map"),
-                f"'{bridge.name}' has a map to the VT-d unit '{unit.name}', where the stream is the RID",
+                f"'{bridge.name}' has a map to the {kind} '{unit.name}', where the stream is the RID",
                 help="take the map out",
                 subject=bridge.name,
             )
@@ -98,6 +101,21 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
             help="keep one of the two",
             subject=bridge.name,
         )
+
+
+def _unit_scopes(platform: Platform, unit: AmdIommu) -> Iterator[Finding]:
+    """IVRS names requester ids: of what is below a bridge only where its buses have numbers."""
+    devices = {device.name: device for _, device in platform.walk() if device.name}
+    for n, name in enumerate(unit.scopes):
+        device = devices.get(name)
+        if device is not None and device.is_bridge and device.bus is None:
+            yield RULE.finding(
+                unit.at(f"scopes.{n}"),
+                f"'{unit.name}' is to translate what is below '{name}', whose buses have no numbers",
+                related=[(device.at(), "the bridge")],
+                help="write 'bus' at the bridge, as firmware numbers it, or leave 'scopes' out",
+                subject=unit.name,
+            )
 
 
 def _unit_segment(platform: Platform, unit: IntelVtd) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.registry import needs_of
 from rootplex.checks.rule import Rule
 from rootplex.known.reader import model, names
-from rootplex.model.controllers import DtNode, SmmuV3
+from rootplex.model.controllers import AmdIommu, DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
 from rootplex.source.finding import Finding, Level, Rewrite
@@ -117,6 +117,8 @@ def references(platform: Platform) -> Iterator[Reference]:
                 if id_entry.wrote("unit"):
                     yield id_entry, "unit", id_entry.target, "IOMMU", iommus
     for controller in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
+        for n, name in enumerate(controller.scopes if isinstance(controller, AmdIommu) else ()):
+            yield controller, f"scopes.{n}", name, "device", devices
         if isinstance(controller, SmmuV3) and controller.msi_controller is not None:
             yield controller, "msi_controller", controller.msi_controller, "MSI controller", msi
         if isinstance(controller, DtNode):

@@ -29,14 +29,13 @@ _FRAME_SIZE = 0x1000
 _FUNCTION_SCOPES = (1, 2)  # endpoint, bridge (VT-d 4.1 §8.3.1)
 _V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
 _UNREAD = {
-    "IVRS": ("AMD's IOMMU", "the table IVRS is not read"),
     "VIOT": ("the virtio-iommu", "the table VIOT is not read"),
 }
 """Tables of IOMMUs that are the firmware's alone."""
 
 
-class VtdUnit(Struct, frozen=True):
-    """A VT-d unit: its name in the description, and its place."""
+class X86Unit(Struct, frozen=True):
+    """A VT-d unit or one of AMD's: its name in the description, and its place."""
 
     name: str
     place: Place
@@ -53,8 +52,10 @@ class AcpiControllers:
         """ITS id → name."""
         self.units: dict[int, str] = {}
         """Offset of an SMMU's node in IORT → name."""
-        self._rest: dict[int, VtdUnit] = {}
-        self._named: dict[tuple[int, int], VtdUnit] = {}
+        self._rest: dict[int, X86Unit] = {}
+        self._named: dict[tuple[int, int], X86Unit] = {}
+        self._ids: list[tuple[int, int, int, X86Unit]] = []
+        """Segment, first and last bus of what a unit of IVRS names, and the unit."""
         self.entries_of: dict[int, str] = {}
         """Index of an MCFG entry → the first bridge that it covers."""
         self.gic: str | None = None
@@ -68,6 +69,7 @@ class AcpiControllers:
         if source.iort is not None:
             self._read_iort(source.iort)
         self._read_dmar()
+        self._read_ivrs()
         for table in source.tables:
             if table.signature in _UNREAD:
                 what, why = _UNREAD[table.signature]
@@ -89,10 +91,12 @@ class AcpiControllers:
         below = [(apic.gsi_base, name) for apic, name in self.ioapics if apic.gsi_base <= gsi]
         return (max(below)[1], gsi) if below else None
 
-    def vtd_of(self, segment: int, bus: int) -> VtdUnit | None:
-        """The VT-d unit of a host bridge: the one that names all functions of its first bus, as far as they
-        are known, else the one for all the rest of its segment."""
-        return self._named.get((segment, bus)) or self._rest.get(segment)
+    def unit_of(self, segment: int, bus: int) -> X86Unit | None:
+        """The unit of a host bridge on x86. DMAR: the one that names all functions of its first bus, as far
+        as they are known, else the one for all the rest of its segment. IVRS: the last that names an id of
+        its first bus."""
+        ivrs = [unit for where, first, last, unit in self._ids if where == segment and first <= bus <= last]
+        return self._named.get((segment, bus)) or self._rest.get(segment) or (ivrs[-1] if ivrs else None)
 
     def _read_madt(self) -> None:
         madt = self.source.madt
@@ -184,12 +188,31 @@ class AcpiControllers:
             if not (whole or unit.include_all):
                 continue
             name = self.names.take("vtd" if unit.segment == 0 else f"vtd{unit.segment}", "vtd")
-            found = VtdUnit(name, unit.place)
+            found = X86Unit(name, unit.place)
             if unit.include_all:
                 self._rest[unit.segment] = found
             for bus in whole:
                 self._named.setdefault((unit.segment, bus), found)
             self._add(self._iommus, name, "intel-vtd", unit.place, base=unit.base, segment=unit.segment)
+
+    def _read_ivrs(self) -> None:
+        ivrs = self.source.ivrs
+        for unit in () if ivrs is None else ivrs.used:
+            name = self.names.take("amd" if unit.segment == 0 else f"amd{unit.segment}", "amd")
+            found = X86Unit(name, unit.place)
+            own = unit.device_id & 0xFF
+            self._add(
+                self._iommus,
+                name,
+                "amd-iommu",
+                unit.place,
+                base=unit.base,
+                dev=own >> 3,
+                fn=own & 7,
+                capability=unit.capability,
+            )
+            named = [each for each in unit.ids if each.special is None and each.name is None]
+            self._ids += [(unit.segment, each.first >> 8, each.last >> 8, found) for each in named]
 
     def _buses_named(self, unit: Drhd) -> tuple[list[int], bool]:
         """The root buses all of whose functions the unit names, and whether it names others'."""

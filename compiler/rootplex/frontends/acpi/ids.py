@@ -34,8 +34,8 @@ def msi_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], n
 
 
 def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
-    """The `iommu` key: the VT-d unit of the segment, or the SMMU that IORT leads to."""
-    unit = controllers.vtd_of(segment, buses[0])
+    """The `iommu` key: the unit of VT-d or AMD's, or the SMMU that IORT leads to."""
+    unit = controllers.unit_of(segment, buses[0])
     if unit is not None:
         return record(unit.place, {"unit": leaf(unit.name, unit.place)}, told(unit.place))
     return _key(

@@ -52,7 +52,7 @@ def heading(source: AcpiSource) -> Node:
     table = next((each for each in aml if each.signature == "DSDT"), (aml or list(source.tables))[0])
     place = table.place()
     oem = _text(table.oem_id), _text(table.oem_table_id)
-    told = source.namespace.has_aml or source.has_table("APIC", "IORT", "GTDT", "DMAR", "FACP")
+    told = source.namespace.has_aml or source.has_table("APIC", "IORT", "GTDT", "DMAR", "IVRS", "FACP")
     return record(
         place,
         {

@@ -34,7 +34,7 @@ class AcpiSource(AcpiTables, frozen=True, dict=True, kw_only=True):
                 return True
             if self.madt.ioapics:
                 return False
-        if self.dmar is not None:
+        if self.dmar is not None or self.ivrs is not None:
             return False
         if self.has_table("IORT", "GTDT", "AGDI") or self._has_psci:
             return True

@@ -25,7 +25,7 @@ from rootplex.model.bridge import (
     Special,
     Window,
 )
-from rootplex.model.controllers import IntelVtd, InterruptController, IoApic, Iommu
+from rootplex.model.controllers import AmdIommu, IntelVtd, InterruptController, IoApic, Iommu
 from rootplex.model.numbers import BusRange
 from rootplex.model.part import Places
 from rootplex.readers.controllers import known_controller
@@ -47,8 +47,9 @@ class Surroundings(Struct, frozen=True):
         low = any(isinstance(each, IoApic) and each.name == controller for each in self.interrupt_controllers)
         return "level-low" if low else "level-high"
 
-    def is_vtd(self, unit: str) -> bool:
-        return any(isinstance(each, IntelVtd) and each.name == unit for each in self.iommus)
+    def takes_ids(self, unit: str) -> bool:
+        """Whether the unit's streams are requester ids, and there is no map."""
+        return any(isinstance(each, IntelVtd | AmdIommu) and each.name == unit for each in self.iommus)
 
 
 def build_bridge(fields: Fields, index: int, around: Surroundings) -> HostBridge:
@@ -238,7 +239,7 @@ def _iommu(fields: Fields | None, buses: BusRange, around: Surroundings) -> Iomm
     return IommuMap(
         places=fields.places(),
         unit=unit,
-        entries=() if around.is_vtd(unit) else _id_map(fields, "unit", unit, buses),
+        entries=() if around.takes_ids(unit) else _id_map(fields, "unit", unit, buses),
         mask=_first(fields.number("mask", 0, U32), U32),
         ats=fields.flag("ats", default=False),
         pri=fields.flag("pri", default=False),

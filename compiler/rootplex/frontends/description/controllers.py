@@ -73,6 +73,10 @@ BUILT_IN_IOMMUS: dict[str, tuple[Iommu, ...]] = {
 }
 
 
+_AMD_DEVFN = 2
+"""AMD's own processors have their IOMMU at 00.2."""
+
+
 def interrupt_controllers(top: Fields, base: str, *, virtualization: bool) -> tuple[InterruptController, ...]:
     """The described ones, and the base machine's whose name nobody took."""
     return _with_built_in(
@@ -97,9 +101,10 @@ def msi_controllers(top: Fields, base: str) -> tuple[MsiController, ...]:
 
 def iommus(top: Fields, base: str) -> tuple[Iommu, ...]:
     bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
-    return _with_built_in(
-        top, tuple(_iommu(fields, bits) for fields in top.maps("iommus")), BUILT_IN_IOMMUS.get(base, ())
-    )
+    described = tuple(_iommu(fields, bits) for fields in top.maps("iommus"))
+    # A PC has the IOMMU of one maker.
+    amd = any(isinstance(each, AmdIommu) for each in described)
+    return _with_built_in(top, described, () if amd else BUILT_IN_IOMMUS.get(base, ()))
 
 
 def _with_built_in(top: Fields, described: tuple, built_in: tuple) -> tuple:  # type: ignore[type-arg]
@@ -214,7 +219,17 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
                 segment=fields.number("segment", 0, 0xFFFF) or 0,
             )
         case "amd-iommu":
-            return AmdIommu(places=places, name=name, enabled=enabled, base=base)
+            device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
+            written = device is not None or function is not None
+            return AmdIommu(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=base,
+                devfn=(device or 0) << 3 | (function or 0) if written else _AMD_DEVFN,
+                capability=fields.number("capability", 0x40, 0xFC) or 0x40,
+                scopes=fields.texts("scopes") or (),
+            )
         case _:
             return _dt_node(fields)
 

@@ -11,8 +11,9 @@ from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
 from rootplex.backends.qemu import arguments, disks
 from rootplex.backends.qemu.arguments import FILE
-from rootplex.backends.qemu.machines import MACHINES
+from rootplex.backends.qemu.machines import machine_of
 from rootplex.backends.refusal import CannotCompile
+from rootplex.formats.acpi import TABLES as FIXED_TABLES
 from rootplex.frontends.description.reading import description_of
 from rootplex.jobs.describe import Checked
 from rootplex.jobs.qemu.generic import with_models
@@ -35,7 +36,7 @@ from rootplex.source.rules import QEMU_MACHINE
 
 MIB = 1 << 20
 DISK_MODEL = "nvme"
-TABLES = ("dsdt.aml", "mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml")
+TABLES = ("dsdt.aml", *(f"{name.lower()}.aml" for name in FIXED_TABLES), "ssdt.aml")
 
 
 class Preparation(Struct, frozen=True, kw_only=True):
@@ -162,7 +163,8 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_s
         raise CannotCompile(by_ports)
     assert booted.hardware is not None
     loaded = stretches(artifacts_of(compiled), booted.hardware, booted.dom0.functions)
-    machine = MACHINES[made.platform.base]
+    machine = machine_of(made.platform)
+    assert machine is not None, made.platform.base
     several = len(made.platform.iommus) > 1
     option = machine.option(
         *made.machine.machine_options,
@@ -307,7 +309,8 @@ def _at(booted: Outcome, markers: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _own(platform: Platform) -> dict[str, str]:
     """What QEMU puts on bus 0 by itself: the machine's functions, and one for each further root bus."""
-    machine = MACHINES[platform.base]
+    machine = machine_of(platform)
+    assert machine is not None, platform.base
     first = next(each for each in platform.host_bridges if each.bus_range.first == 0)
     segment = first.segment or 0
 

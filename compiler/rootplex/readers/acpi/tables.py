@@ -10,6 +10,7 @@ from rootplex.readers.acpi.dmar import Dmar, read_dmar
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.iort import read_iort
 from rootplex.readers.acpi.iort_facts import Iort
+from rootplex.readers.acpi.ivrs import Ivrs, read_ivrs
 from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
 
@@ -56,3 +57,8 @@ class AcpiTables(Struct, frozen=True, dict=True):
     def dmar(self) -> Dmar | None:
         table = self.first("DMAR")
         return None if table is None else read_dmar(table)
+
+    @cached_property
+    def ivrs(self) -> Ivrs | None:
+        table = self.first("IVRS")
+        return None if table is None else read_ivrs(table)

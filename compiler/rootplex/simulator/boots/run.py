@@ -13,6 +13,7 @@ from rootplex.simulator.boots.trace import Trace
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, dt_firmware
 from rootplex.simulator.firmware.routing.firmware import AcpiFacts, Firmware
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
+from rootplex.simulator.firmware.routing.ivrs_units import add_aliases
 from rootplex.simulator.firmware.routing.msi import MsiRouter
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function
@@ -79,6 +80,8 @@ def simulate(
     if trace and hardware is not None:
         heard.listen(hardware, xen)
     state = _kernel(xen, settings, hardware, firmware)
+    if isinstance(firmware, AcpiFirmware) and firmware.ivrs is not None:
+        add_aliases(firmware.ivrs, state.functions)
     routes = Firmware.of(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
     messages = MsiRouter(state, routes, settings.firmware, settings.arch)
@@ -155,7 +158,7 @@ def xen_of(
     if settings.firmware == "dt" and dt is not None:
         firmware = XenFirmware(tree=dt.tree, memory=dt.platform.memory)
     elif settings.firmware == "acpi" and acpi is not None:
-        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=AcpiFacts(acpi).dmar)
+        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=AcpiFacts(acpi).dmar, ivrs=acpi.ivrs)
     return Xen(settings, machine, firmware, wiring=wiring, options=options)
 
 

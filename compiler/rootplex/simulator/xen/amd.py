@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rootplex.formats.errno import Errno
+from rootplex.readers.acpi.ivrs import Ivrs as Table
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function, kind_of
 from rootplex.simulator.xen.outcome import stop
@@ -162,6 +163,21 @@ class AmdIommu(Struct):
         own = known.get(rid, Mapping(rid))
         used = known.get(own.requestor, Mapping(own.requestor))
         return rid if own.valid and used.valid else own.requestor
+
+
+def units_of_ivrs(table: Table) -> frozenset[tuple[int, int]]:
+    """The (segment, requester id) of each unit's own function, which Xen keeps for itself."""
+    return frozenset((ivhd.segment, ivhd.device_id) for ivhd in table.used)
+
+
+def told_by(table: Table) -> Ivrs:
+    """What the table says of each requester (`parse_ivhd_block`)."""
+    made = Ivrs()
+    for ivhd in table.used:
+        for ids in ivhd.ids:
+            for rid in range(ids.first, ids.last + 1):
+                made.say((ivhd.segment, ivhd.device_id), rid, ids.alias)
+    return made
 
 
 def assumed_ivrs(core: Core, unit: tuple[int, int]) -> Ivrs:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.iort_facts import Iort, Smmu, SmmuV3
+from rootplex.readers.acpi.ivrs import Ivrs
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
 from rootplex.readers.hostbridge import host_bridge_nodes
@@ -19,6 +21,7 @@ from rootplex.readers.tree import Tree
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
+from rootplex.simulator.xen.amd import units_of_ivrs
 from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_iommu, x86_windows
 from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
 from rootplex.simulator.xen.bridges import Routes, XenHostBridge
@@ -45,6 +48,7 @@ class Firmware(Struct, frozen=True, kw_only=True):
     mcfg: Mcfg | None = None
     iort: Iort | None = None
     dmar: Dmar | None = None
+    ivrs: Ivrs | None = None
 
 
 def _any_stream(bridge: XenHostBridge) -> int:
@@ -96,6 +100,8 @@ def boot(
         ecam = EcamAccess(routes, machine, wiring.outbound)
         otherwise = access if settings.arch == "x86_64" else Nowhere()
         access = RegisteredAccess(discovery, ecam, otherwise)
+    if firmware.ivrs is not None and firmware.dmar is None:
+        options = replace(options, x86_iommu="amd", hidden=options.hidden | units_of_ivrs(firmware.ivrs))
     core = Core(
         settings=settings,
         options=options,
@@ -121,7 +127,7 @@ def boot(
     if settings.arch == "x86_64":
         if settings.iommu:
             try:
-                core.iommu = x86_iommu(core, firmware.dmar)
+                core.iommu = x86_iommu(core, firmware.dmar, firmware.ivrs)
                 if core.iommu is not None and discovery is None:
                     scan_segments(core)
             except Stopped as stopped:

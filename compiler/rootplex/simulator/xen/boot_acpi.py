@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rootplex.known.xen import version
 from rootplex.readers.acpi.dmar import Dmar
+from rootplex.readers.acpi.ivrs import Ivrs as IvrsTable
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.xen.amd import AmdIommu, assumed_ivrs
+from rootplex.simulator.xen.amd import AmdIommu, assumed_ivrs, told_by, units_of_ivrs
 from rootplex.simulator.xen.core import Core, Iommu, Options
 from rootplex.simulator.xen.create import is_present, make_record
 from rootplex.simulator.xen.mcfg import McfgWindows, ReservedCheck, read_windows
@@ -62,7 +63,7 @@ def x86_windows(
     return windows, tuple(dict.fromkeys((0, *segments))), notices
 
 
-def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu | None:
+def x86_iommu(core: Core, dmar: Dmar | None, ivrs: IvrsTable | None = None) -> Iommu | None:
     """The driver, from the firmware's table or from what is there. None: the table has no unit."""
     options = core.options
     if dmar is not None and not dmar.drhds:
@@ -70,6 +71,8 @@ def x86_iommu(core: Core, dmar: Dmar | None) -> Iommu | None:
     if options.x86_iommu == "vtd":
         units, regions = (assumed_units(core), ()) if dmar is None else units_of(core, dmar)
         return VtdIommu(core, units, regions)
+    if ivrs is not None:
+        return AmdIommu(core, told_by(ivrs), units_of_ivrs(ivrs))
     unit = min(options.hidden, default=(0, NOT_A_FUNCTION))
     return AmdIommu(core, assumed_ivrs(core, unit), frozenset({unit}))
 

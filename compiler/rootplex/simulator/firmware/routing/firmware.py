@@ -10,6 +10,7 @@ from msgspec import Struct
 from rootplex.readers.acpi.aml import AcpiHostBridge
 from rootplex.readers.acpi.dmar import Dmar
 from rootplex.readers.acpi.iort_facts import Iort
+from rootplex.readers.acpi.ivrs import Ivrs
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
@@ -85,6 +86,10 @@ class AcpiFacts(Struct, frozen=True, dict=True):
     @property
     def dmar(self) -> Dmar | None:
         return self.firmware.dmar
+
+    @property
+    def ivrs(self) -> Ivrs | None:
+        return self.firmware.ivrs
 
     def bridge_of(self, root: Root) -> AcpiHostBridge | None:
         """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says

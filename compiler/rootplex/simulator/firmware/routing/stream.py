@@ -1,4 +1,4 @@
-"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), or DMAR's scopes."""
+"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), DMAR's scopes, or IVRS."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rootplex.readers.platform_dt import ControllerKind
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.dmar_units import DmarUnits, registered, vtd_unit
 from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits, amd_unit
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.function import Function, Root, Scan
@@ -26,7 +27,8 @@ class StreamRouter:
         self.units = _units(firmware, source)
         self._found: dict[tuple[int, int, Function | None], Lookup] = {}
         self._by_function: dict[Function, DeviceStreams] = {}
-        self._by_owner = source == "acpi" and firmware.acpi is not None and firmware.acpi.dmar is not None
+        acpi = firmware.acpi if source == "acpi" else None
+        self._by_owner = acpi is not None and (acpi.dmar is not None or acpi.ivrs is not None)
 
     def streams(self, function: Function) -> DeviceStreams:
         """All requester ids of a function, and the IOMMU that they agree on."""
@@ -57,7 +59,7 @@ class StreamRouter:
         return DeviceStreams(function, tuple(routes), own.unit, None, own.place)
 
     def _lookup(self, function: Function, rid: int) -> Lookup:
-        # In DMAR the function decides which unit it is, not the id.
+        # In DMAR and IVRS the function decides which unit it is, not the id.
         key = (function.root, rid, function if self._by_owner else None)
         if key not in self._found:
             self._found[key] = self._find(function, rid)
@@ -91,6 +93,8 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
         return _nowhere
     if acpi.dmar is not None:
         return DmarUnits(acpi.dmar, scan.functions).lookup
+    if acpi.ivrs is not None:
+        return IvrsUnits(acpi.ivrs, scan.functions).lookup
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 
 
@@ -110,6 +114,8 @@ def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
         acpi = firmware.acpi
         if acpi.dmar is not None:
             return tuple(map(vtd_unit, registered(acpi.dmar)))
+        if acpi.ivrs is not None:
+            return tuple(map(amd_unit, acpi.ivrs.used))
         if acpi.iort is not None:
             found = [smmu_unit(node) for node in acpi.iort.nodes if node.type in SMMU_TYPES]
     return tuple(sorted(found, key=lambda unit: DRIVERS.index(unit.kind) if unit.kind in DRIVERS else 2))
@@ -130,7 +136,7 @@ def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
 
 def _by_iort(facts: AcpiFacts, root: Root, segment: int, rid: int) -> Lookup:
     if facts.iort is None:
-        return Lookup(None, None, (), "there is no IORT and no DMAR", None)
+        return Lookup(None, None, (), "there is no IORT, DMAR or IVRS", None)
     bridge = facts.bridge_of(root)
     if bridge is not None and bridge.cca.state == "absent":
         reason = "its host bridge has no _CCA, so Linux sets up no DMA"
