@@ -16,6 +16,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import RunOptions
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.ivrs import Ivrs, read_ivrs
+from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing.ivrs_units import add_aliases
 
 PC = """\
@@ -131,11 +132,16 @@ def examined(text: str = PC) -> Examination:
     return examine(checked, RunOptions())
 
 
+def booted(examination: Examination) -> Outcome:
+    assert examination.outcome is not None
+    return examination.outcome
+
+
 def test_two_units_share_a_segment_by_their_buses() -> None:
     """`rlookup_table`: each id has the unit that names it; a unit's own function is taken out."""
     examination = examined()
     assert not [each for each in examination.findings if each.level.value == "error"]
-    outcome = examination.outcome
+    outcome = booted(examination)
     names = {each.sbdf: outcome.streams[each].unit for each in outcome.dom0.functions}
     bases = {sbdf: None if unit is None else unit.base for sbdf, unit in names.items()}
     assert bases["0000:00:00.0"] == bases["0000:01:02.0"] == 0xFEB8_0000
@@ -150,7 +156,7 @@ def test_an_alias_on_the_own_bus_binds_two_functions() -> None:
     entries = short(3, 0) + short(4, 0xFFFF) + wide(0x42, 0x0009, 0x0008)
     more = "- {dev: 1, type: pci}\n      - {dev: 1, fn: 1, type: pci}\n      - name: bridge"
     text = changed(PC, ("- {dev: 0, type: host-bridge-function}\n      - name: bridge", more))
-    functions = examined(text).outcome.dom0.functions
+    functions = booted(examined(text)).dom0.functions
     add_aliases(table(ivhd(0x10, entries)), functions)
     (user,) = (each for each in functions if each.sbdf == "0000:00:01.1")
     assert user.aliases == (0x08,)
@@ -165,7 +171,7 @@ def test_an_alias_on_the_own_bus_binds_two_functions() -> None:
         ((("base: 0xfeb0_0000}", "base: 0xfeb0_0000, scopes: [nic, port]}"),), None, None),
         ((("base: 0xfeb0_0000}", "base: 0xfeb0_0000, scopes: [nicc]}"),), "RPX0007", "error"),
         ((("base: 0xfeb0_0000}", "base: 0xfeb0_0000, scopes: [port]}"),
-          ("        bus: [0x41, 0x41]\n", "")), "RPX0008", "error"),
+          ("        bus: [0x41, 0x41]\n", "")), "RPX0024", "error"),
     ],
 )  # fmt: skip
 def test_findings_about_units(
@@ -179,7 +185,7 @@ def test_findings_about_units(
 
 def test_scopes_name_functions_and_what_is_below() -> None:
     text = changed(PC, ("base: 0xfeb0_0000}", "base: 0xfeb0_0000, scopes: [port]}"))
-    outcome = examined(text).outcome
+    outcome = booted(examined(text))
     unit = {each.sbdf: outcome.streams[each].unit for each in outcome.dom0.functions}
     assert unit["0000:41:00.0"] is not None
     assert unit["0000:40:01.0"] is not None

@@ -47,7 +47,7 @@ KEYS = {
     "bar": "index space size prefetchable",
     "sriov": "total offset stride vf_id enabled",
     "boot": "device placement",
-    "xen": "version discovery pci_passthrough iommu vpci dom0 guests",
+    "xen": "version discovery pci_passthrough iommu vpci pci_phantom dom0 guests",
     "dom0": "bits kernel firmware memory probe_order registers lpae vmalloc",
     "linux": "kernel firmware probe_order",
     "guest": "name devices",
@@ -144,7 +144,7 @@ iommus:
      interrupts: {eventq: 74, priq: 75, cmdq_sync: 76, gerror: 77}}
   - {name: s2, kind: arm-smmu-v2, base: 0, size: 64KiB, interrupts: [1, 2], stream_id_bits: 15}
   - {name: vtd, kind: intel-vtd, base: 0xfed90000, segment: 1}
-  - {name: amd, kind: amd-iommu, base: 0xfeb80000}
+  - {name: amd, kind: amd-iommu, base: 0xfeb80000, dev: 0, fn: 2, capability: 0x40, scopes: [nic]}
   - {name: dart, kind: dt-node, compatible: "apple,t8103-dart", cells: 1}
   - {name: paravirtual, kind: dt-node, compatible: "virtio,pci-iommu", cells: 1, parent: main, dev: 3, fn: 1}
 """,
@@ -198,6 +198,7 @@ xen:
   pci_passthrough: true
   iommu: true
   vpci: false
+  pci_phantom: ["0000:01:00,1"]
   dom0: {bits: 32, kernel: linux-6.1-vanilla, firmware: dt, memory: 2GiB, probe_order: [main], lpae: true,
     registers: after-first-device, vmalloc: 240MiB}
   guests: [{name: router, devices: []}]
