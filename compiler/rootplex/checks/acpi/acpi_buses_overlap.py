@@ -31,10 +31,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="artifacts",
     requires=("RPX0202",),
-    covers=(
-        "LNX-40",
-        "XP-05",
-    ),
+    covers=("LNX-40", "XP-05"),
 )
 
 

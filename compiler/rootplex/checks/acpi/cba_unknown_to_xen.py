@@ -22,10 +22,7 @@ RULE = Rule(
     level=Level.WARNING,
     needs="artifacts",
     only="x86-xen",
-    covers=(
-        "LNX-38",
-        "XP-50",
-    ),
+    covers=("LNX-38", "XP-50"),
 )
 
 

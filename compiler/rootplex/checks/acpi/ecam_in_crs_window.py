@@ -35,16 +35,8 @@ RULE = Rule(
     name="ecam-in-crs-window",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0105",
-        "RPX0106",
-        "RPX0804",
-        "RPX0101",
-    ),
-    covers=(
-        "LNX-33",
-        "XP-19",
-    ),
+    requires=("RPX0105", "RPX0106", "RPX0804", "RPX0101"),
+    covers=("LNX-33", "XP-19"),
 )
 
 

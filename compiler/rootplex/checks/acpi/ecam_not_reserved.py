@@ -37,11 +37,7 @@ RULE = Rule(
     needs="artifacts",
     only="aml",
     requires=("RPX0110", "RPX0715", "RPX0717"),
-    covers=(
-        "LNX-31",
-        "LNX-32",
-        "XP-47",
-    ),
+    covers=("LNX-31", "LNX-32", "XP-47"),
 )
 
 

@@ -31,14 +31,8 @@ RULE = Rule(
     name="iort-count-off-by-one",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0745",
-        "RPX0751",
-    ),
-    covers=(
-        "LNX-42",
-        "LNX-44",
-    ),
+    requires=("RPX0745", "RPX0751"),
+    covers=("LNX-42", "LNX-44"),
 )
 
 

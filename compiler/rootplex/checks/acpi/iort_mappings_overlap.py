@@ -25,12 +25,7 @@ RULE = Rule(
     name="iort-mappings-overlap",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0202",
-        "RPX0733",
-        "RPX0743",
-        "RPX0751",
-    ),
+    requires=("RPX0202", "RPX0733", "RPX0743", "RPX0751"),
     covers=("LNX-42",),
 )
 

@@ -31,12 +31,7 @@ RULE = Rule(
     name="iort-requesters-left-out",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0401",
-        "RPX0743",
-        "RPX0745",
-        "RPX0751",
-    ),
+    requires=("RPX0401", "RPX0743", "RPX0745", "RPX0751"),
     covers=("LNX-44",),
 )
 

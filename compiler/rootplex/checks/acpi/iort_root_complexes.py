@@ -18,15 +18,8 @@ IORT_ROOT_COMPLEX_MISSING = Rule(
     name="iort-root-complex-missing",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0741",
-        "RPX0751",
-        "RPX0801",
-    ),
-    covers=(
-        "LNX-41",
-        "LNX-07",
-    ),
+    requires=("RPX0741", "RPX0751", "RPX0801"),
+    covers=("LNX-41", "LNX-07"),
 )
 
 
@@ -109,10 +102,7 @@ IORT_ROOT_COMPLEX_STRAY = Rule(
     name="iort-root-complex-stray",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0740",
-        "RPX0751",
-    ),
+    requires=("RPX0740", "RPX0751"),
 )
 
 

@@ -32,11 +32,7 @@ BRIDGE_WITHOUT_ECAM = Rule(
     level=Level.ERROR,
     needs="artifacts",
     requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
-    covers=(
-        "LNX-30",
-        "LNX-36",
-        "XP-50",
-    ),
+    covers=("LNX-30", "LNX-36", "XP-50"),
 )
 
 
@@ -136,10 +132,7 @@ MCFG_NARROWER = Rule(
     level=Level.ERROR,
     needs="artifacts",
     requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
-    covers=(
-        "LNX-09",
-        "LNX-30",
-    ),
+    covers=("LNX-09", "LNX-30"),
 )
 
 

@@ -19,10 +19,7 @@ MCFG_LENGTH = Rule(
     level=Level.ERROR,
     needs="artifacts",
     requires=("RPX0757",),
-    covers=(
-        "LNX-34",
-        "XP-45",
-    ),
+    covers=("LNX-34", "XP-45"),
 )
 
 
@@ -67,14 +64,8 @@ MCFG_ENTRIES_OVERLAP = Rule(
     name="mcfg-entries-overlap",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0202",
-        "RPX0733",
-    ),
-    covers=(
-        "LNX-34",
-        "XP-48",
-    ),
+    requires=("RPX0202", "RPX0733"),
+    covers=("LNX-34", "XP-48"),
 )
 
 
@@ -193,10 +184,7 @@ MCFG_BASE_ZERO = Rule(
     name="mcfg-base-zero",
     level=Level.ERROR,
     needs="artifacts",
-    covers=(
-        "LNX-30",
-        "XP-43",
-    ),
+    covers=("LNX-30", "XP-43"),
 )
 
 
@@ -229,10 +217,7 @@ MCFG_ABOVE_4G = Rule(
     level=Level.ERROR,
     needs="artifacts",
     only="x86",
-    covers=(
-        "LNX-35",
-        "XP-46",
-    ),
+    covers=("LNX-35", "XP-46"),
 )
 
 
@@ -310,10 +295,7 @@ SEGMENT_ZERO_MISSING = Rule(
     level=Level.ERROR,
     needs="artifacts",
     only="x86",
-    covers=(
-        "LNX-36",
-        "XP-43",
-    ),
+    covers=("LNX-36", "XP-43"),
 )
 
 
@@ -383,10 +365,7 @@ MCFG_BUSES_REVERSED = Rule(
     name="mcfg-buses-reversed",
     level=Level.ERROR,
     needs="artifacts",
-    covers=(
-        "LNX-15",
-        "XP-12",
-    ),
+    covers=("LNX-15", "XP-12"),
 )
 
 

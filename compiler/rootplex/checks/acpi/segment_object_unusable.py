@@ -26,10 +26,7 @@ RULE = Rule(
     name="segment-object-unusable",
     level=Level.ERROR,
     needs="artifacts",
-    covers=(
-        "LNX-40",
-        "XP-04",
-    ),
+    covers=("LNX-40", "XP-04"),
 )
 
 

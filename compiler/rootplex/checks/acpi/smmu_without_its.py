@@ -30,10 +30,7 @@ RULE = Rule(
     name="smmu-without-its",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0745",
-        "RPX0751",
-    ),
+    requires=("RPX0745", "RPX0751"),
     covers=("LNX-43",),
 )
 

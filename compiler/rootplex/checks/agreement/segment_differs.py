@@ -33,14 +33,8 @@ RULE = Rule(
     name="segment-differs",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0201",
-        "RPX0205",
-    ),
-    covers=(
-        "LNX-07",
-        "XP-07",
-    ),
+    requires=("RPX0201", "RPX0205"),
+    covers=("LNX-07", "XP-07"),
 )
 
 

@@ -25,12 +25,7 @@ WINDOW_DIFFERS = Rule(
     name="window-differs",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0601",
-        "RPX0603",
-        "RPX0711",
-        "RPX0754",
-    ),
+    requires=("RPX0601", "RPX0603", "RPX0711", "RPX0754"),
 )
 
 

@@ -22,10 +22,7 @@ RULE = Rule(
     name="function-zero-missing",
     level=Level.WARNING,
     needs="description",
-    requires=(
-        "RPX0020",
-        "RPX0021",
-    ),
+    requires=("RPX0020", "RPX0021"),
 )
 
 

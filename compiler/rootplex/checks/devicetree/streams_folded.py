@@ -31,10 +31,7 @@ RULE = Rule(
     level=Level.WARNING,
     needs="artifacts",
     only="xen-probes",
-    requires=(
-        "RPX0608",
-        "RPX0609",
-    ),
+    requires=("RPX0608", "RPX0609"),
     covers=("XP-33",),
 )
 

@@ -20,11 +20,7 @@ FUNCTION_WITHOUT_STREAM = Rule(
     level=Level.ERROR,
     needs="simulation",
     requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
-    covers=(
-        "LNX-20",
-        "LNX-44",
-        "XP-30",
-    ),
+    covers=("LNX-20", "LNX-44", "XP-30"),
 )
 
 
@@ -67,10 +63,7 @@ FUNCTION_WITHOUT_MESSAGES = Rule(
     level=Level.ERROR,
     needs="simulation",
     requires=(*WRONG_MAP, "RPX0807"),
-    covers=(
-        "LNX-44",
-        "XP-36",
-    ),
+    covers=("LNX-44", "XP-36"),
 )
 
 

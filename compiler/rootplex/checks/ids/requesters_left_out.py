@@ -40,16 +40,8 @@ RULE = Rule(
     name="requesters-left-out",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0608",
-        "RPX0609",
-        "RPX0610",
-    ),
-    covers=(
-        "LNX-20",
-        "XP-30",
-        "XP-36",
-    ),
+    requires=("RPX0608", "RPX0609", "RPX0610"),
+    covers=("LNX-20", "XP-30", "XP-36"),
 )
 
 

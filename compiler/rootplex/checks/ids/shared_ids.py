@@ -20,10 +20,7 @@ STREAM_OF_TWO_BRIDGES = Rule(
     level=Level.ERROR,
     needs="artifacts",
     requires=("RPX0806",),
-    covers=(
-        "LNX-22",
-        "XP-33",
-    ),
+    covers=("LNX-22", "XP-33"),
 )
 
 
@@ -47,10 +44,7 @@ DEVICE_ID_OF_TWO_BRIDGES = Rule(
     name="device-id-of-two-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0807",
-        "RPX0806",
-    ),
+    requires=("RPX0807", "RPX0806"),
     covers=("LNX-23",),
 )
 

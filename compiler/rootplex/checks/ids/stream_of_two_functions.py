@@ -23,14 +23,8 @@ RULE = Rule(
     name="stream-of-two-functions",
     level=Level.ERROR,
     needs="simulation",
-    requires=(
-        "RPX0405",
-        "RPX0806",
-    ),
-    covers=(
-        "LNX-22",
-        "XP-33",
-    ),
+    requires=("RPX0405", "RPX0806"),
+    covers=("LNX-22", "XP-33"),
 )
 
 

@@ -24,16 +24,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen",
-    requires=(
-        BYTES,
-        "RPX0402",
-        "RPX0503",
-        "RPX0901",
-        "RPX0904",
-        "RPX0905",
-        "RPX0911",
-        "RPX0913",
-    ),
+    requires=(BYTES, "RPX0402", "RPX0503", "RPX0901", "RPX0904", "RPX0905", "RPX0911", "RPX0913"),
 )
 
 MEANINGS = {

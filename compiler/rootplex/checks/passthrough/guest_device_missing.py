@@ -23,17 +23,7 @@ RULE = Rule(
     name="guest-device-missing",
     level=Level.ERROR,
     needs="simulation",
-    requires=(
-        BYTES,
-        "RPX0116",
-        "RPX0117",
-        "RPX0212",
-        "RPX0805",
-        "RPX0901",
-        "RPX0902",
-        "RPX0903",
-        "RPX0301",
-    ),
+    requires=(BYTES, "RPX0116", "RPX0117", "RPX0212", "RPX0805", "RPX0901", "RPX0902", "RPX0903", "RPX0301"),
 )
 
 

@@ -29,12 +29,7 @@ RULE = Rule(
     name="buses-run-out",
     level=Level.ERROR,
     needs="simulation",
-    requires=(
-        "RPX0108",
-        "RPX0109",
-        "RPX0210",
-        "RPX0803",
-    ),
+    requires=("RPX0108", "RPX0109", "RPX0210", "RPX0803"),
     covers=("LNX-55",),
 )
 

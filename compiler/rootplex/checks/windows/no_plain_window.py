@@ -28,14 +28,7 @@ RULE = Rule(
     name="no-plain-window",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0113",
-        "RPX0601",
-        "RPX0603",
-        "RPX0711",
-        *MCFG_UNUSABLE,
-        "RPX0754",
-    ),
+    requires=("RPX0113", "RPX0601", "RPX0603", "RPX0711", *MCFG_UNUSABLE, "RPX0754"),
     covers=("LNX-16",),
 )
 

@@ -120,10 +120,7 @@ CONFIG_SPACES_OVERLAP = Rule(
     name="config-spaces-overlap",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0110",
-        "RPX0802",
-    ),
+    requires=("RPX0110", "RPX0802"),
     covers=("LNX-11", "XP-17"),
 )
 
@@ -172,11 +169,7 @@ WINDOWS_OVERLAP = Rule(
     name="windows-overlap",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0102",
-        "RPX0113",
-        "RPX0804",
-    ),
+    requires=("RPX0102", "RPX0113", "RPX0804"),
     covers=("LNX-17", "XP-21"),
 )
 
@@ -220,10 +213,7 @@ WINDOW_OVER_CONFIG_SPACE = Rule(
     name="window-over-config-space",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0802",
-        "RPX0804",
-    ),
+    requires=("RPX0802", "RPX0804"),
     covers=("LNX-11", "XP-19"),
 )
 
@@ -274,10 +264,7 @@ AREA_OVER_CONTROLLER = Rule(
     name="area-over-controller",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0802",
-        "RPX0804",
-    ),
+    requires=("RPX0802", "RPX0804"),
     covers=("LNX-17", "XP-19"),
 )
 
@@ -341,12 +328,7 @@ AREA_OVER_DEVICE = Rule(
     name="area-over-device",
     level=Level.WARNING,
     needs="artifacts",
-    requires=(
-        "RPX0101",
-        "RPX0102",
-        "RPX0106",
-        "RPX0111",
-    ),
+    requires=("RPX0101", "RPX0102", "RPX0106", "RPX0111"),
     covers=("LNX-17", "XP-19"),
 )
 

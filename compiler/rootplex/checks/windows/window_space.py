@@ -28,10 +28,7 @@ RULE = Rule(
     name="window-space",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0601",
-        "RPX0804",
-    ),
+    requires=("RPX0601", "RPX0804"),
     covers=("LNX-19",),
 )
 

@@ -24,14 +24,7 @@ RULE = Rule(
     name="bridge-not-up",
     level=Level.ERROR,
     needs="simulation",
-    requires=(
-        BYTES,
-        "RPX0116",
-        "RPX0117",
-        "RPX0209",
-        "RPX0901",
-        "RPX0902",
-    ),
+    requires=(BYTES, "RPX0116", "RPX0117", "RPX0209", "RPX0901", "RPX0902"),
 )
 
 

@@ -27,11 +27,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen",
-    requires=(
-        BYTES,
-        "RPX0901",
-        "RPX0402",
-    ),
+    requires=(BYTES, "RPX0901", "RPX0402"),
     covers=("XP-29", "XP-30", "XP-41"),
 )
 

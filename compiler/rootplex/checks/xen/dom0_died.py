@@ -22,10 +22,7 @@ RULE = Rule(
     name="dom0-died",
     level=Level.ERROR,
     needs="simulation",
-    requires=(
-        "RPX0901",
-        BYTES,
-    ),
+    requires=("RPX0901", BYTES),
 )
 
 

@@ -24,10 +24,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen-probes",
-    requires=(
-        "RPX0901",
-        "RPX0911",
-    ),
+    requires=("RPX0901", "RPX0911"),
     covers=("XP-38",),
 )
 

@@ -26,10 +26,7 @@ RULE = Rule(
     level=Level.WARNING,
     needs="simulation",
     only="xen",
-    requires=(
-        "RPX0901",
-        "RPX0905",
-    ),
+    requires=("RPX0901", "RPX0905"),
 )
 
 

@@ -23,10 +23,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen",
-    requires=(
-        BYTES,
-        "RPX0901",
-    ),
+    requires=(BYTES, "RPX0901"),
 )
 
 TOLD_ELSEWHERE = {0, -17, -38}

@@ -26,10 +26,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen",
-    requires=(
-        BYTES,
-        "RPX0901",
-    ),
+    requires=(BYTES, "RPX0901"),
     covers=("XP-05",),
 )
 

@@ -24,11 +24,7 @@ RULE = Rule(
     level=Level.ERROR,
     needs="simulation",
     only="xen",
-    requires=(
-        BYTES,
-        "RPX0205",
-        "RPX0901",
-    ),
+    requires=(BYTES, "RPX0205", "RPX0901"),
     covers=("XP-07", "XP-09"),
 )
 
