@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
-from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, RootComplex
-from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
+from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.source.place import TablePlace
 
 _IORT_STEPS = 2
@@ -26,13 +25,9 @@ def bridges(facts: Facts) -> Iterator[AcpiHostBridge]:
         yield from (bridge for bridge in facts.acpi.namespace.bridges if bridge.is_on)
 
 
-def mcfg_of(facts: Facts) -> Mcfg | None:
-    return None if facts.acpi is None else facts.acpi.mcfg
-
-
 def entries(facts: Facts) -> tuple[McfgEntry, ...]:
     """The entries of the MCFG that an operating system takes."""
-    mcfg = mcfg_of(facts)
+    mcfg = facts.tables.mcfg
     return () if mcfg is None else mcfg.entries
 
 
@@ -69,7 +64,7 @@ def owners_of(facts: Facts, *entries: McfgEntry) -> Iterator[str]:
 
 def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:
     """The names of the bridges whose ids come to an IORT node, at once or by way of others."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     wanted = {node.offset}
     for _ in range(_IORT_STEPS):
         nodes = () if iort is None else iort.nodes
@@ -81,22 +76,11 @@ def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:
             yield name_of(facts, bridge.path)
 
 
-def iort_of(facts: Facts) -> Iort | None:
-    return None if facts.acpi is None else facts.acpi.iort
-
-
 def root_complexes(iort: Iort | None) -> Iterator[tuple[IortNode, RootComplex]]:
     """The root complex nodes, in table order."""
     for node in () if iort is None else iort.nodes:
         if isinstance(node.data, RootComplex):
             yield node, node.data
-
-
-def described_bridge(facts: Facts, name: str) -> HostBridge | None:
-    """The description's bridge of a name; None without one."""
-    if facts.described is None:
-        return None
-    return next((each for each in facts.described.host_bridges if each.name == name), None)
 
 
 def takes_iort(facts: Facts) -> bool:

@@ -190,7 +190,7 @@ def _area(kind: Kind, area: DtArea, what: str) -> Area:
 
 def mcfg_areas(facts: Facts) -> Iterator[Area]:
     """What each MCFG entry covers: from the configuration space of its first bus to its last."""
-    mcfg = None if facts.acpi is None else facts.acpi.mcfg
+    mcfg = facts.tables.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         if entry.start_bus > entry.end_bus or not entry.base:
             continue
@@ -203,7 +203,7 @@ def mcfg_areas(facts: Facts) -> Iterator[Area]:
 def acpi_window_areas(facts: Facts) -> Iterator[Area]:
     """The memory windows of the bridges that are there, as far as they surely come out so. Not those
     below 1 MiB: several bridges list VGA's, and a bit in each bridge decides who has it."""
-    for bridge in () if facts.acpi is None else facts.acpi.namespace.bridges:
+    for bridge in facts.acpi_bridges:
         if bridge.is_on:
             yield from _template_areas(facts, bridge)
 
@@ -224,7 +224,7 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
     def area(base: int, size: int, what: str, at: Place) -> Area:
         return Area("controller", base, base + size - 1, what, what, at)
 
-    madt = None if facts.acpi is None else facts.acpi.madt
+    madt = facts.tables.madt
     if madt is None:
         described = facts.described
         for each in () if described is None else (*described.interrupt_controllers, *described.iommus):

@@ -20,19 +20,14 @@ from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claim
 _OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
 
 
-def dt_bridges(facts: Facts) -> tuple[DtHostBridge, ...]:
-    """All host bridges of the device tree, disabled ones too."""
-    return () if facts.dt is None else facts.dt.bridges
-
-
 def enabled_bridges(facts: Facts) -> Iterator[DtHostBridge]:
     """The host bridges that a kernel binds to: they and all above them are enabled."""
-    return (bridge for bridge in dt_bridges(facts) if bridge.is_on)
+    return (bridge for bridge in facts.dt_bridges if bridge.is_on)
 
 
 def xen_bridges(facts: Facts) -> Iterator[tuple[DtHostBridge, BridgeDriver]]:
     """The host bridges that today's Arm port of Xen probes, in document order."""
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         driver = bridge_driver(bridge.node) if is_claimable(bridge.node) else None
         if driver is not None:
             yield bridge, driver
@@ -55,7 +50,7 @@ def config_layout(bridge: DtHostBridge) -> int | None:
 
 def windowed_by_description(facts: Facts) -> frozenset[str]:
     """The names of the bridges that the description says to be windowed, whatever their compatible."""
-    bridges = () if facts.described is None else facts.described.host_bridges
+    bridges = facts.described_bridges
     return frozenset(bridge.name for bridge in bridges if bridge.config.kind == "windowed")
 
 

@@ -12,10 +12,12 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.acpi.tables import AcpiTables
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.boots.outcome import Outcome
@@ -90,6 +92,30 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         """The description; only checks that need `description` may ask for it."""
         assert self.described is not None
         return self.described
+
+    @property
+    def described_bridges(self) -> tuple[HostBridge, ...]:
+        """The description's host bridges; none without one."""
+        return () if self.described is None else self.described.host_bridges
+
+    def described_bridge(self, name: str) -> HostBridge | None:
+        """The description's host bridge of a name."""
+        return next((bridge for bridge in self.described_bridges if bridge.name == name), None)
+
+    @property
+    def dt_bridges(self) -> tuple[DtHostBridge, ...]:
+        """All host bridges of the device tree, disabled ones too."""
+        return () if self.dt is None else self.dt.bridges
+
+    @property
+    def acpi_bridges(self) -> tuple[AcpiHostBridge, ...]:
+        """All host bridges of AML, also those that are not there."""
+        return () if self.acpi is None else self.acpi.namespace.bridges
+
+    @property
+    def tables(self) -> AcpiTables:
+        """The ACPI tables; none without any."""
+        return AcpiTables(()) if self.acpi is None else self.acpi
 
     @property
     def host(self) -> str:

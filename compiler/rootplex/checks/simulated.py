@@ -51,17 +51,9 @@ def bridge_name(facts: Facts, root: RootBridge) -> str:
     return root.path if joined is None else joined.name
 
 
-def described_bridge(facts: Facts, name: str) -> HostBridge | None:
-    """The description's host bridge of a name."""
-    described = facts.described
-    if described is None:
-        return None
-    return next((bridge for bridge in described.host_bridges if bridge.name == name), None)
-
-
 def bridge_place(facts: Facts, root: RootBridge, fact: str = "node") -> Place:
     """Where a fact of a root bridge is written: `segment`, `bus_range`, `config`, `windows`, `node`."""
-    bridge = described_bridge(facts, bridge_name(facts, root))
+    bridge = facts.described_bridge(bridge_name(facts, root))
     seen = None if bridge is None else bridge.as_seen_by(booted(facts).settings.firmware)
     if seen is not None and fact != "node":
         return seen.at(fact)

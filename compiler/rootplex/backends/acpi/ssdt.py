@@ -13,13 +13,7 @@ from msgspec import Struct
 from rootplex.backends.acpi.asl import compile_asl, render
 from rootplex.backends.acpi.ecam import base_of_bus_0, check_bases, has_cba, in_mcfg
 from rootplex.backends.acpi.header import oem_id, oem_table_id
-from rootplex.backends.acpi.names import (
-    RESERVATION,
-    SYSTEM_BUS,
-    bridge_name,
-    bridge_path,
-    device_name,
-)
+from rootplex.backends.acpi.names import RESERVATION, SYSTEM_BUS, bridge_name, bridge_path, device_name
 from rootplex.backends.acpi.prt import Route, routes, trigger_fault
 from rootplex.backends.acpi.resources import (
     Descriptor,

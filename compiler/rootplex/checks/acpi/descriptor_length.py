@@ -16,9 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-)
+from rootplex.checks.acpi_tables import bridges
 from rootplex.checks.areas import part_of
 from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import property_of

@@ -32,7 +32,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each unit after the first with the registers of one in another segment."""
-    dmar = None if facts.acpi is None else facts.acpi.dmar
+    dmar = facts.tables.dmar
     if dmar is None:
         return
 

@@ -14,14 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-    consumed,
-    entries,
-    entry_text,
-    field,
-    owners_of,
-)
+from rootplex.checks.acpi_tables import bridges, consumed, entries, entry_text, field, owners_of
 from rootplex.checks.areas import part_of
 from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts

@@ -16,13 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-    consumed,
-    entries,
-    entry_for,
-    field,
-)
+from rootplex.checks.acpi_tables import bridges, consumed, entries, entry_for, field
 from rootplex.checks.causes import base_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule

@@ -14,10 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    iort_of,
-    root_complexes,
-)
+from rootplex.checks.acpi_tables import root_complexes
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -33,7 +30,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each node without a limit."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     for node, data in root_complexes(iort):
         if node.revision >= 1 and data.address_size_limit == 0 and iort is not None:
             yield RULE.finding(

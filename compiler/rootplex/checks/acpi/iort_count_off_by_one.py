@@ -14,10 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges_of,
-    iort_of,
-)
+from rootplex.checks.acpi_tables import bridges_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -38,7 +35,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each mapping of a root complex or SMMU that ends beside a bus boundary."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None:
         return
     for node in iort.nodes:

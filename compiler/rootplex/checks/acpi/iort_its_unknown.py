@@ -15,10 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges_of,
-    iort_of,
-)
+from rootplex.checks.acpi_tables import bridges_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -40,8 +37,8 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each id without an ITS."""
-    iort = iort_of(facts)
-    madt = None if facts.acpi is None else facts.acpi.madt
+    iort = facts.tables.iort
+    madt = facts.tables.madt
     known = _known(facts, madt)
     frames = madt is not None and not madt.its and bool(madt.msi_frames)
     if iort is None or known is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.checks.acpi_tables import bridges, bridges_of, iort_of
+from rootplex.checks.acpi_tables import bridges, bridges_of
 from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
@@ -36,7 +36,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """What the reader of the table met, but for output references, which have a check of their own. A wrong
     length moves all that is behind it: there it ends."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None:
         return
     end = None if not iort.nodes else iort.nodes[-1].place

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import bridges_of, iort_of
+from rootplex.checks.acpi_tables import bridges_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -32,7 +32,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each mapping with ids of another; a shared last id alone is the off-by-one that Linux forgives."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     for node in () if iort is None else iort.nodes:
         skip = special_index(node)
         ranges = sorted(

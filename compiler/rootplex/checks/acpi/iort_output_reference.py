@@ -13,10 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges_of,
-    iort_of,
-)
+from rootplex.checks.acpi_tables import bridges_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -45,7 +42,7 @@ _ALLOWED = {
 
 def check(facts: Facts) -> Iterator[Finding]:
     """The first mapping of each node that ends nowhere, or at a node of another kind, and how many do."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None:
         return
     for node in iort.nodes:

@@ -12,11 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-    iort_of,
-    takes_iort,
-)
+from rootplex.checks.acpi_tables import bridges, takes_iort
 from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
@@ -38,7 +34,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge with ids left out; not where nothing of it is mapped at all."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None or not takes_iort(facts):
         return
     for bridge in bridges(facts):

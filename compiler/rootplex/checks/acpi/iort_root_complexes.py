@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import SEGMENTS, bridges, bridges_of, iort_of, root_complexes, takes_iort
+from rootplex.checks.acpi_tables import SEGMENTS, bridges, bridges_of, root_complexes, takes_iort
 from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
@@ -35,11 +35,11 @@ def iort_root_complex_missing(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
     Sources that prove it: IORT with AML.
     """
-    nodes = list(root_complexes(iort_of(facts)))
+    nodes = list(root_complexes(facts.tables.iort))
     if not nodes or not takes_iort(facts):
         return
     segments = {bridge.segment for bridge in bridges(facts)}
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     assert iort is not None  # it has nodes
     stray = [(node, data.segment) for node, data in nodes if data.segment not in segments]
     for bridge in bridges(facts):
@@ -83,7 +83,7 @@ def iort_root_complex_twice(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/acpi/arm64/iort.c, iort_scan_node and iort_match_node_callback.
     Sources that prove it: IORT.
     """
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     seen: dict[int, IortNode] = {}
     for node, data in root_complexes(iort):
         first = seen.setdefault(data.segment, node)
@@ -117,7 +117,7 @@ def iort_root_complex_stray(facts: Facts) -> Iterator[Finding]:
     Source: Arm DEN0049 E.f §3.1.1.2; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
     Sources that prove it: IORT with AML.
     """
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None or facts.acpi is None or not takes_iort(facts):
         return
     segments = {bridge.segment for bridge in facts.acpi.namespace.bridges}

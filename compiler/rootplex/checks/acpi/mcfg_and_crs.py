@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-    described_bridge,
-    entries,
-    entry_at,
-    entry_for,
-    entry_text,
-    field,
-    mcfg_of,
-)
+from rootplex.checks.acpi_tables import bridges, entries, entry_at, entry_for, entry_text, field
 from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.check import check
@@ -55,13 +46,13 @@ def bridge_without_ecam(facts: Facts) -> Iterator[Finding]:
         segment, buses = bridge.segment, bridge.buses
         if segment is None or buses is None or bridge.cba.state != "absent":
             continue
-        if mcfg_of(facts) is None and not _has_express(facts):
+        if facts.tables.mcfg is None and not _has_express(facts):
             continue
         if entry_at(facts, segment, buses.first) is not None or _by_quirk(facts, segment):
             continue
         if _is_misnumbered(facts, bridge, segment, buses):
             continue  # segment-differs names the two numbers
-        described = described_bridge(facts, name_of(facts, bridge.path))
+        described = facts.described_bridge(name_of(facts, bridge.path))
         if described is not None and not described.config.is_ecam:
             yield _of_no_ecam(described)
         else:
@@ -76,7 +67,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
     x86 = facts.arch == "x86_64"
     has_seg = bridge.seg.state == "known" and segment not in known
     notes = ["Linux on x86 reaches it by ports, 256 bytes a function"] if x86 else []
-    if mcfg_of(facts) is None:
+    if facts.tables.mcfg is None:
         notes.append("there is no MCFG")
     warning = x86 and segment == 0
     return BRIDGE_WITHOUT_ECAM.finding(
@@ -93,7 +84,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
 
 def _has_express(facts: Facts) -> bool:
     """Whether there is a PCI Express bridge: machines without one (i440fx) have no MCFG, and lack nothing."""
-    every = () if facts.acpi is None else facts.acpi.namespace.bridges
+    every = facts.acpi_bridges
     return any("PNP0A08" in (bridge.hid, *bridge.cids) for bridge in every)
 
 
@@ -122,7 +113,7 @@ def _by_quirk(facts: Facts, segment: int) -> bool:
     """Whether Linux's quirk table has a window for the segment."""
     if facts.arch != "arm64":
         return False
-    row = quirk(mcfg_of(facts), segment, "arm64")
+    row = quirk(facts.tables.mcfg, segment, "arm64")
     return row is not None and segment in dict(row.windows)
 
 
@@ -248,7 +239,7 @@ def hot_pluggable_in_mcfg(facts: Facts) -> Iterator[Finding]:
     Source: PCI Firmware 3.3 §4.1.2, §4.1.3 (`_CBA`).
     """
     for joined in facts.bridges:
-        described = described_bridge(facts, joined.name)
+        described = facts.described_bridge(joined.name)
         if described is None or not described.hot_pluggable:
             continue
         for entry in joined.mcfg:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import entries, entry_text, field, mcfg_of, owners_of
+from rootplex.checks.acpi_tables import entries, entry_text, field, owners_of
 from rootplex.checks.causes import base_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -37,7 +37,7 @@ def mcfg_length(facts: Facts) -> Iterator[Finding]:
     arch/x86/pci/mmconfig-shared.c, pci_parse_mcfg; Xen xen/arch/x86/x86_64/acpi_mmcfg.c, acpi_parse_mcfg.
     Sources that prove it: MCFG.
     """
-    mcfg = mcfg_of(facts)
+    mcfg = facts.tables.mcfg
     if mcfg is None:
         return
     table = mcfg.table
@@ -47,7 +47,7 @@ def mcfg_length(facts: Facts) -> Iterator[Finding]:
         text = f"MCFG has {mcfg.remainder} bytes after its last whole entry"
     else:
         return
-    every = () if facts.acpi is None else facts.acpi.namespace.bridges
+    every = facts.acpi_bridges
     off = bool(every) and all(bridge.is_on is False for bridge in every)
     yield MCFG_LENGTH.finding(
         table.place(4, 4),
@@ -160,7 +160,7 @@ def several_mcfgs(facts: Facts) -> Iterator[Finding]:
     Source: ACPI 6.5 §5.2.6; Linux drivers/acpi/tables.c, acpi_table_parse.
     Sources that prove it: MCFG, in a dump that kept all tables.
     """
-    tables = () if facts.acpi is None else facts.acpi.all("MCFG")
+    tables = facts.tables.all("MCFG")
     for table in tables[1:]:
         first, other = read_mcfg(tables[0]), read_mcfg(table)
         same = [_content(each) for each in first.entries] == [_content(each) for each in other.entries]
@@ -234,7 +234,7 @@ def mcfg_above_4g(facts: Facts) -> Iterator[Finding]:
     xen/arch/x86/x86_64/acpi_mmcfg.c, acpi_mcfg_check_entry.
     Sources that prove it: MCFG.
     """
-    mcfg = mcfg_of(facts)
+    mcfg = facts.tables.mcfg
     if mcfg is None or mcfg.table.revision >= 1:
         return
     if mcfg.table.oem_id.startswith(b"SGI"):

@@ -13,11 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    entry_at,
-    entry_text,
-    field,
-)
+from rootplex.checks.acpi_tables import entry_at, entry_text, field
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import xen_of

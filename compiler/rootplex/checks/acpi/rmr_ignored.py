@@ -13,11 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-    iort_of,
-    root_complexes,
-)
+from rootplex.checks.acpi_tables import bridges, root_complexes
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort_facts import IdMapping, Rmr
@@ -34,7 +30,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each RMR node that PCI streams are in and that Linux ignores."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None:
         return
     keeping = {bridge.segment for bridge in bridges(facts) if bridge.preserve.known == 0}

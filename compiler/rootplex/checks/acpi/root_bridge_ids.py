@@ -16,9 +16,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rootplex.checks.acpi_tables import (
-    bridges,
-)
+from rootplex.checks.acpi_tables import bridges
 from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule

@@ -13,11 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    bridges_of,
-    iort_of,
-    root_complexes,
-)
+from rootplex.checks.acpi_tables import bridges_of, root_complexes
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -37,7 +33,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each SMMU on which the way to the ITS ends."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None or facts.described is not None:
         return
     if not any(isinstance(node.data, ItsGroup) for node in iort.nodes):

@@ -31,7 +31,7 @@ _READ = {*TABLES, "APIC", "DSDT", "SSDT"}
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each table that is read here and damaged."""
-    for table in () if facts.acpi is None else facts.acpi.tables:
+    for table in facts.tables.tables:
         if table.signature in _READ and not table.checksum_ok:
             yield RULE.finding(
                 table.place(9, 1),

@@ -23,7 +23,7 @@ RULE = Rule(code="RPX0757", name="table-length", level=Level.ERROR, needs="artif
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each table, of whatever kind."""
-    for table in () if facts.acpi is None else facts.acpi.tables:
+    for table in facts.tables.tables:
         for problem in table.problems:
             if problem.kind == "length":
                 yield RULE.finding(

@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from rootplex.checks.acpi_tables import described_bridge, iort_of
 from rootplex.checks.facts import Facts, Joined
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
@@ -39,7 +38,7 @@ def blamed_side(
 ) -> tuple[Place, list[tuple[Place, str]]]:
     """Where a difference is reported, and the other side: at the tables', unless the description says
     that it is the device tree which departs (an override under `dt`)."""
-    described = described_bridge(facts, joined.name)
+    described = facts.described_bridge(joined.name)
     at, other = (table, tree) if described is None or not described.dt.wrote(key) else (tree, table)
     return at[0], [other]
 
@@ -63,7 +62,7 @@ def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tup
 
 def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
     """Runs of IORT with units by address."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     assert iort is not None  # it gave the runs
     bases = its_bases(facts)
     found = []
@@ -81,7 +80,7 @@ def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
 
 def its_bases(facts: Facts) -> dict[int, int]:
     """ITS id → address: by MADT, or by the description that the firmware's MADT will follow."""
-    madt = None if facts.acpi is None else facts.acpi.madt
+    madt = facts.tables.madt
     if madt is not None:
         return {its.id: its.base for its in madt.its}
     if facts.described is None:

@@ -13,13 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    iort_of,
-)
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-    both,
-)
+from rootplex.checks.agreement._sides import blamed_side, both
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort_facts import RootComplex
@@ -36,7 +30,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge of which the two say different things; only where both translate it."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     for joined, dt, acpi in both(facts):
         segment = acpi.segment
         node = None if iort is None or segment is None else root_complex(iort, segment)

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    described_bridge,
-)
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -35,7 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.dt is None or facts.acpi is None:
         return
     for joined in facts.bridges:
-        described = described_bridge(facts, joined.name)
+        described = facts.described_bridge(joined.name)
         if described is not None and not (described.acpi.present and described.dt.present):
             continue
         if joined.acpi is None and joined.dt is not None and joined.dt.enabled:

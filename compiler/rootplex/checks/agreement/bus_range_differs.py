@@ -14,10 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-    both,
-)
+from rootplex.checks.agreement._sides import blamed_side, both
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule

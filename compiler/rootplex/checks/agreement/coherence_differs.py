@@ -15,13 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    iort_of,
-    takes_iort,
-)
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-)
+from rootplex.checks.acpi_tables import takes_iort
+from rootplex.checks.agreement._sides import blamed_side
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort_facts import RootComplex
@@ -38,7 +33,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each bridge that is said to be both."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     for joined in facts.bridges:
         acpi = joined.acpi
         cca = None if acpi is None or not acpi.is_on else acpi.cca.known

@@ -14,13 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    field,
-)
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-    both,
-)
+from rootplex.checks.acpi_tables import field
+from rootplex.checks.agreement._sides import blamed_side, both
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-)
+from rootplex.checks.agreement._sides import blamed_side
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level

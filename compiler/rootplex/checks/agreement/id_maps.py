@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi_tables import iort_of, takes_iort
+from rootplex.checks.acpi_tables import takes_iort
 from rootplex.checks.agreement._sides import (
     blamed_side,
     both,
@@ -161,7 +161,7 @@ def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
 
 
 def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     for joined, dt, acpi in both(facts):
         segment = acpi.segment
         common = common_buses(dt, acpi)

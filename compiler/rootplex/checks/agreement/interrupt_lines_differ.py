@@ -15,10 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-    both,
-)
+from rootplex.checks.agreement._sides import blamed_side, both
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge

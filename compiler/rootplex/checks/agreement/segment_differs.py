@@ -13,13 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import (
-    field,
-)
-from rootplex.checks.agreement._sides import (
-    blamed_side,
-)
-from rootplex.checks.bridges import dt_bridges
+from rootplex.checks.acpi_tables import field
+from rootplex.checks.agreement._sides import blamed_side
 from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -100,7 +95,7 @@ def _in_tree(bridge: DtHostBridge | None, automatic: dict[str, int]) -> tuple[in
 def _automatic(facts: Facts) -> tuple[dict[str, int], bool]:
     """Numbers of the enabled bridges, those without one in document order (linux.md §1.2, the new
     scheme). Where all are disabled, a boot loader enables them: then those count that ACPI has too (True)."""
-    every = dt_bridges(facts)
+    every = facts.dt_bridges
     on = {bridge.path for bridge in every if bridge.is_on}
     off = not on
     if off:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -29,7 +29,7 @@ RULE = Rule(
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One note for a given tree; a description says itself what it disables."""
-    bridges = dt_bridges(facts)
+    bridges = facts.dt_bridges
     if facts.described is not None or not bridges or any(True for _ in enabled_bridges(facts)):
         return
     first = bridges[0]

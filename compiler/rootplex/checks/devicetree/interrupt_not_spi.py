@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     gics = {each.path for each in facts.dt.platform.controllers if each.kind == "gic"}
     port = xen_probes(facts)
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         if not (bridge.is_on or port):
             continue
         for entry in () if bridge.interrupt_map is None else bridge.interrupt_map.entries:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     tree = facts.dt.tree
     told: set[DtNode] = set()
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         name = name_of(facts, bridge.path)
         above = ((node, name) for node in (bridge.node, *bridge.node.ancestors()))
         for node, lost in (*above, *_targets(tree, bridge, name)):

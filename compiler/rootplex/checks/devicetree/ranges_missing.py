@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
-from rootplex.checks.simulated import described_bridge
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -36,12 +35,12 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges without windows at all."""
     on = {bridge.path for bridge in enabled_bridges(facts)}
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         port = xen_probes(facts) and bridge.device_type == "pci" and bridge.ranges == "absent"
         if bridge.ranges == "entries" or not (bridge.path in on or port):
             continue
         name = name_of(facts, bridge.path)
-        described = described_bridge(facts, name)
+        described = facts.described_bridge(name)
         if described is not None and not described.windows and not port:
             continue
         yield RULE.finding(

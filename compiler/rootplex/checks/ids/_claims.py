@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.acpi_tables import bridges, iort_of, takes_iort
-from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
+from rootplex.checks.acpi_tables import bridges, takes_iort
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
@@ -47,7 +47,7 @@ def enabled_maps(facts: Facts) -> Iterator[tuple[DtHostBridge, RidMap]]:
 
 def has_placeholders(facts: Facts) -> bool:
     """Whether the tree's `iommu-map`s are for a boot loader to fill in."""
-    return is_placeholder(bridge.iommu_map for bridge in dt_bridges(facts) if bridge.iommu_map is not None)
+    return is_placeholder(bridge.iommu_map for bridge in facts.dt_bridges if bridge.iommu_map is not None)
 
 
 def controllers(facts: Facts) -> dict[str, DtController]:
@@ -122,7 +122,7 @@ def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
 
 def acpi_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
     """What the bridges of AML claim by IORT."""
-    iort = iort_of(facts)
+    iort = facts.tables.iort
     if iort is None or not takes_iort(facts):
         return
     for bridge in bridges(facts):

@@ -61,7 +61,7 @@ def _described(facts: Facts, platform: Platform, unit: FirmwareUnit) -> Its | No
     described = [each for each in platform.msi_controllers if isinstance(each, Its)]
     if unit.base is not None:
         return next((each for each in described if each.base == unit.base), None)
-    iort = None if facts.acpi is None else facts.acpi.iort
+    iort = facts.tables.iort
     node = next((each for each in (iort.nodes if iort else ()) if each.place == unit.place), None)
     ids = node.data.ids if node is not None and isinstance(node.data, ItsGroup) else ()
     return next((each for each in described if each.id in ids[:1]), None)

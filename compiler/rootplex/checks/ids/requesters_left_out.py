@@ -18,16 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._claims import (
-    enabled_maps,
-    has_placeholders,
-    possible,
-    runs_of,
-    units_own,
-)
+from rootplex.checks.ids._claims import enabled_maps, has_placeholders, possible, runs_of, units_own
 from rootplex.checks.rule import Rule
 from rootplex.formats.idruns import holes
 from rootplex.readers.hostbridge import DtHostBridge
@@ -48,8 +42,8 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each map with holes; one note for placeholders."""
     if has_placeholders(facts):
-        maps = [bridge.iommu_map for bridge in dt_bridges(facts) if bridge.iommu_map is not None]
-        if any(_left(runs_of(bridge, bridge.iommu_map)) for bridge in dt_bridges(facts) if bridge.iommu_map):
+        maps = [bridge.iommu_map for bridge in facts.dt_bridges if bridge.iommu_map is not None]
+        if any(_left(runs_of(bridge, bridge.iommu_map)) for bridge in facts.dt_bridges if bridge.iommu_map):
             yield RULE.finding(
                 maps[0].place,
                 f"iommu-map is one and the same placeholder on {len(maps)} host bridges",

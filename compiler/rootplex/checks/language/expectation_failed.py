@@ -21,7 +21,6 @@ from rootplex.checks.simulated import (
     bridge_name,
     called,
     chain,
-    described_bridge,
     device_place,
     function_named,
     lives,
@@ -112,7 +111,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
                 subject=name,
             )
         elif root.segment != number:
-            bridge = described_bridge(facts, name)
+            bridge = facts.described_bridge(name)
             yield RULE.finding(
                 at,
                 f"{name} is expected to have segment {number} and has {root.segment}",

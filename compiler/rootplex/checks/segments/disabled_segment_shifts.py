@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.simulator.linux.domains import NewScheme
@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     taken = [bridge.domain for bridge in bridges if bridge.domain is not None]
     off = [
         bridge
-        for bridge in dt_bridges(facts)
+        for bridge in facts.dt_bridges
         if bridge.path not in on and bridge.domain is not None and bridge.device_type == "pci"
     ]
     reserved = [*taken, *(bridge.domain for bridge in off if bridge.domain is not None)]

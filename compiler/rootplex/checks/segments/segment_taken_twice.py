@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -35,7 +35,7 @@ RULE = Rule(
 def check(facts: Facts) -> Iterator[Finding]:
     """Each later bridge with a number that an earlier one has."""
     holders: dict[int, list[DtHostBridge]] = {}
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         number = bridge.segment
         if number is None:
             continue

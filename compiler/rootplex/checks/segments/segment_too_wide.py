@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of
+from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -36,10 +36,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Numbers that do not fit 16 bits; those of disabled bridges are reserved like any other."""
     found: list[tuple[str, int, Place]] = [
         (bridge.path, bridge.domain, bridge.place("linux,pci-domain", 0))
-        for bridge in dt_bridges(facts)
+        for bridge in facts.dt_bridges
         if bridge.domain is not None
     ]
-    hosts = () if facts.acpi is None else facts.acpi.namespace.bridges
+    hosts = facts.acpi_bridges
     found += [(host.path, host.seg.known, host.seg.place) for host in hosts if host.seg.known is not None]
     for path, number, at in found:
         if number > WIDTH:

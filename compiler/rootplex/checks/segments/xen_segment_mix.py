@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import name_of, xen_bridges
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.hostbridge import DtHostBridge
@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     if not facts.platform.xen.pci_passthrough or given == {False}:
         return
-    for bridge in dt_bridges(facts):
+    for bridge in facts.dt_bridges:
         if bridge.device_type == "pci" and bridge.domain is None:
             other = driven[0] if driven else None
             yield _finding(facts, bridge, other, "Xen panics over", "while it builds Dom0's device tree")
@@ -64,5 +64,5 @@ def _finding(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how
         notes=() if other is not None else ["Xen drives no host bridge of this platform"],
         help="give every host bridge a segment",
         subject=name,
-        rests_on=(name_of(facts, each.path) for each in dt_bridges(facts)),
+        rests_on=(name_of(facts, each.path) for each in facts.dt_bridges),
     )

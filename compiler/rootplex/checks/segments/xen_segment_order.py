@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import dt_bridges, enabled_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import enabled_bridges, name_of, xen_bridges
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.hostbridge import DtHostBridge
@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not driven or any(bridge.domain is not None for bridge in driven):
         return
     paths = {bridge.path for bridge in driven}
-    others = [bridge for bridge in dt_bridges(facts) if bridge.path not in paths]
+    others = [bridge for bridge in facts.dt_bridges if bridge.path not in paths]
     waiting = [bridge for bridge in others if bridge.device_type == "pci" and bridge.domain is None]
     numbers = {bridge.path: number for number, bridge in enumerate([*driven, *waiting])}
     by_number = {number: path for path, number in numbers.items()}

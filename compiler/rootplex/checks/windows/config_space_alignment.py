@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         # a range that says more buses than there is room for says nothing of alignment
         count = min(0 if bridge.buses is None else bridge.buses.count, reg.size // unit)
         yield from _base(reg.cpu, unit, count, (name,), reg.place, usual)
-    mcfg = None if facts.acpi is None else facts.acpi.mcfg
+    mcfg = facts.tables.mcfg
     for entry in () if mcfg is None else mcfg.entries:
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
         count = entry.end_bus - entry.start_bus + 1

@@ -38,7 +38,7 @@ GIB_4 = 1 << 32
 def check(facts: Facts) -> Iterator[Finding]:
     """Bridges without a window for their devices' memory; then those that list some, but no plain one."""
     told = set()
-    for described in () if facts.described is None else facts.described.host_bridges:
+    for described in facts.described_bridges:
         device = next((each for each in described.walk() if _has_memory(each)), None)
         if described.enabled and not described.windows and device is not None:
             told.add(described.name)
@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not plain and bridge.windows:
             told.add(name_of(facts, bridge.path))
             yield _finding(bridge.place("ranges"), name_of(facts, bridge.path))
-    for host in () if facts.acpi is None else facts.acpi.namespace.bridges:
+    for host in facts.acpi_bridges:
         template = host.crs.known
         if template is None or not host.is_on or name_of(facts, host.path) in told:
             continue

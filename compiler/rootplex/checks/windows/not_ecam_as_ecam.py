@@ -34,7 +34,7 @@ ALL_SIZES = {1, 2, 4}
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Described bridges with a quirk whose node says that they have none."""
-    described = () if facts.described is None else facts.described.host_bridges
+    described = facts.described_bridges
     nodes = {each.name: each.dt for each in facts.bridges if each.dt is not None}
     for bridge in described:
         node, quirk = nodes.get(bridge.name), _quirk(bridge.config)

@@ -153,7 +153,7 @@ def config_spaces_overlap(facts: Facts) -> Iterator[Finding]:
 
 def _entries(facts: Facts) -> Iterator[Area]:
     """The entries of MCFG, without those that name buses of an earlier one: that is another fault."""
-    mcfg = None if facts.acpi is None else facts.acpi.mcfg
+    mcfg = facts.tables.mcfg
     taken: set[tuple[int, int]] = set()
     repeated = set()
     for entry in () if mcfg is None else mcfg.entries:

@@ -15,15 +15,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.checks.simulated import (
-    bridge_name,
-    bridge_place,
-    described_bridge,
-    root_of,
-    wish_place,
-    wishes,
-    xen_of,
-)
+from rootplex.checks.simulated import bridge_name, bridge_place, root_of, wish_place, wishes, xen_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -51,7 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             told.add(root.index)
             name = bridge_name(facts, root)
-            bridge = described_bridge(facts, name)
+            bridge = facts.described_bridge(name)
             at = bridge_place(facts, root) if bridge is None else bridge.at("config.kind")
             yield RULE.finding(
                 wish_place(facts, guest, function),

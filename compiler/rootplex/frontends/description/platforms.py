@@ -10,17 +10,7 @@ from rootplex.frontends.description.values import Fields
 from rootplex.known.kernels import DEFAULT
 from rootplex.known.xen import DEFAULT as DEFAULT_XEN
 from rootplex.model.numbers import Sbdf
-from rootplex.model.platform import (
-    Boot,
-    Dom0,
-    Expect,
-    ExpectWhen,
-    Guest,
-    Memory,
-    Platform,
-    Suppression,
-    Xen,
-)
+from rootplex.model.platform import Boot, Dom0, Expect, ExpectWhen, Guest, Memory, Platform, Suppression, Xen
 from rootplex.source.node import Node
 
 _FIRMWARE = {"arm64": ("dt", "acpi"), "x86_64": ("acpi",), "arm": ("dt",), "riscv64": ("dt",)}

@@ -156,7 +156,7 @@ def _has_own_messages(facts: Facts, function: Function) -> bool:
     iommu_group_has_isolated_msi): by an ITS, or by interrupt remapping on x86."""
     outcome = booted(facts)
     if outcome.settings.arch == "x86_64":
-        dmar = None if facts.acpi is None else facts.acpi.dmar
+        dmar = facts.tables.dmar
         return dmar is None or bool(dmar.flags & 1)
     if outcome.settings.arch != "arm64":
         return True

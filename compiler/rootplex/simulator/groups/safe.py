@@ -19,15 +19,7 @@ from msgspec import Struct
 
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
-from rootplex.simulator.function import (
-    ACS_CR,
-    ACS_REQUIRED,
-    ACS_RR,
-    DOWNSTREAM,
-    UPSTREAM,
-    Bus,
-    Function,
-)
+from rootplex.simulator.function import ACS_CR, ACS_REQUIRED, ACS_RR, DOWNSTREAM, UPSTREAM, Bus, Function
 from rootplex.simulator.groups.acs import (
     ALWAYS_ASKED,
     Acs,
