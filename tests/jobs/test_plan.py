@@ -109,6 +109,10 @@ def test_messages_of_a_gicv2m_are_not_told_apart_by_vfio() -> None:
         "{name: its, kind: arm-gic-v2m, base: 0x808_0000, size: 4KiB, spi_base: 80, spi_count: 32}",
     )
     assert ["messages"] == kinds(plan(text, KVM).guests[0])
+    wired = platform(port(1, "{name: nic, dev: 0, pin: A}"), guests("nic")).replace(
+        "    msi: {controller: its}\n", ""
+    )
+    assert ["messages"] == kinds(plan(wired, KVM).guests[0])
     assert [] == kinds(plan(text).guests[0])
 
 

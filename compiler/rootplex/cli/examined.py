@@ -35,17 +35,20 @@ class Examined(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-def examined(
-    name: str, options: RunOptions, console: Console, alter: Callable[[Platform], Platform] | None = None
+def examined_bytes(
+    label: str,
+    data: bytes,
+    options: RunOptions,
+    console: Console,
+    alter: Callable[[Platform], Platform] | None = None,
 ) -> Examined | None:
     """A description, `alter`ed, or a snapshot with the functions that it holds; None, with the findings on
     standard error, where a description has errors that leave nothing to show. UsageError for what has no
     functions."""
-    label, data = read_input(name)
     kind = kind_of(data)
     try:
         if kind is not None:
-            return _of_source(source_of_bytes(data, label), label)
+            return _of_source(source_of_bytes(data, label), label, options)
         checked = read_checked(data, label)
         if checked.is_sound:
             if alter is not None and checked.platform is not None:
@@ -68,8 +71,13 @@ def examined(
     return None
 
 
-def _of_source(source: Source, label: str) -> Examined:
-    found = simulated_snapshot(source)
+def examined(name: str, options: RunOptions, console: Console) -> Examined | None:
+    """The same for a file's name, or - for standard input."""
+    return examined_bytes(*read_input(name), options, console)
+
+
+def _of_source(source: Source, label: str, options: RunOptions) -> Examined:
+    found = simulated_snapshot(source, options.guests or ())
     if found is None:
         raise UsageError(
             f"{label}: {source.what} hold no functions: take a snapshot (`rootplex capture`), or describe "

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
-from rootplex.cli.examined import Examined, examined
+from rootplex.cli.examined import Examined, examined_bytes
+from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.plan.job import Unknown, example, plan_of, wished
+from rootplex.jobs.plan.job import Unknown, example, plan_of, wishes_of
 from rootplex.model.platform import Expect, Platform
 from rootplex.report import plan as report
 
@@ -45,18 +46,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the plan; 1 where a guest is refused what it wishes, 2 where there is none."""
     alter = _without_guests if arguments.guests else None
     console.progress(f"examining {arguments.file}")
-    examination = examined(arguments.file, run_options(arguments), console, alter)
-    if examination is None:
-        return 1
-    facts = examination.facts
-    if arguments.guests:
+    options = run_options(arguments)
+    label, data = read_input(arguments.file)
+    examination = examined_bytes(label, data, options, console, alter)
+    if examination is not None and arguments.guests:
         try:
-            facts = wished(facts, arguments.guests)
+            guests = wishes_of(examination.facts, arguments.guests)
         except Unknown as error:
             raise UsageError(str(error)) from None
-    found = plan_of(facts, examination.name, examination.findings)
+        examination = examined_bytes(label, data, replace(options, guests=guests), console, alter)
+    if examination is None:
+        return 1
+    found = plan_of(examination.facts, examination.name, examination.findings)
     if not found.guests:
-        raise UsageError(f"{arguments.file} has no guest; {_line(examination)}")
+        raise UsageError(f"{label} has no guest; {_line(examination)}")
     if arguments.format == "json":
         console.print(report.as_json(found))
     else:

@@ -21,6 +21,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     xen: str | None = None
     vpci: bool | None = None
     trace: bool = False
+    guests: tuple[GuestWish, ...] | None = None
 
 
 def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> Settings:
@@ -49,7 +50,9 @@ def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> 
         iommu=(bare or xen.iommu) and bool(platform.iommus),
         vpci=xen.vpci if options.vpci is None else options.vpci,
         pci_phantom=xen.pci_phantom,
-        guests=tuple(
+        guests=options.guests
+        if options.guests is not None
+        else tuple(
             GuestWish(guest.name, tuple(pages[name] for name in guest.devices if name in pages))
             for guest in xen.guests
         ),

@@ -25,7 +25,7 @@ from rootplex.model.platform import Platform
 from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.function import Function as Simulated
 from rootplex.simulator.groups.grouping import Group as Together
-from rootplex.simulator.inputs import Artifacts, Blob, Settings
+from rootplex.simulator.inputs import Artifacts, Blob, GuestWish, Settings
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 from rootplex.source.rules import KERNEL_SAW_OTHERWISE
@@ -43,9 +43,14 @@ class SimulatedSnapshot(Struct, frozen=True):
 
 
 def simulate_snapshot(
-    snapshot: Snapshot, imported: Imported, facts: Facts, found: tuple[Finding, ...]
+    snapshot: Snapshot,
+    imported: Imported,
+    facts: Facts,
+    found: tuple[Finding, ...],
+    guests: tuple[GuestWish, ...] = (),
 ) -> SimulatedSnapshot:
-    """Simulate the snapshot's machine and compare; `found` is what its bytes have shown."""
+    """Simulate the snapshot's machine and compare; `found` is what its bytes have shown, `guests`
+    are who is to be given what."""
     platform = _platform(imported)
     place = FilePlace(snapshot.file)
     if platform is None:
@@ -61,6 +66,7 @@ def simulate_snapshot(
         memory=tuple((each.base, each.size) for each in platform.memory),
         hypervisor=facts.hypervisor,
         reserved=snapshot.reserved,
+        guests=guests,
     )
     artifacts = Artifacts(
         config=Blob(snapshot.file, hardware.config.data), pages=Blob(snapshot.file, hardware.pages.data)

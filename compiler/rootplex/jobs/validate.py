@@ -38,6 +38,7 @@ from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware.facts import DtFirmware, acpi_firmware, dt_firmware
+from rootplex.simulator.inputs import GuestWish
 from rootplex.source.finding import Finding, Unreadable, in_order
 
 
@@ -57,13 +58,13 @@ def _read(item: Item) -> Source:
     return read_source(Path(item.path), item.path)
 
 
-def simulated_snapshot(source: Source) -> SimulatedSnapshot | None:
+def simulated_snapshot(source: Source, guests: tuple[GuestWish, ...] = ()) -> SimulatedSnapshot | None:
     """The machine of a snapshot, simulated; None for what is no snapshot and holds no functions."""
     if source.snapshot is None:
         return None
     imported = import_source(source)
     facts = _facts([source], imported.document.get("platform"), bare_metal=source.snapshot.hypervisor is None)
-    return simulate_snapshot(source.snapshot, imported, facts, ())
+    return simulate_snapshot(source.snapshot, imported, facts, (), guests)
 
 
 def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Facts:

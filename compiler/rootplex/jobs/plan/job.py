@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from msgspec.structs import replace
-
 from rootplex.checks.facts import Facts
 from rootplex.checks.phantoms import phantom_stride
 from rootplex.checks.simulated import booted
@@ -15,7 +13,6 @@ from rootplex.jobs.plan.result import GuestPlan, Handed, Plan
 from rootplex.jobs.result import Named, Together
 from rootplex.model.platform import Guest
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.simulator.boots.run import with_guests
 from rootplex.simulator.firmware.routing.dmar_units import scope_end
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
@@ -28,21 +25,21 @@ class Unknown(Exception):  # noqa: N818 - it says what the name is
     """A device that nobody has; the text is the sentence for the user."""
 
 
-def wished(facts: Facts, wishes: Iterable[tuple[str, Sequence[str]]]) -> Facts:
-    """The facts with these guests in place of the machine's own: (name, devices by name or SBDF). Unknown
-    where the host sees no such device."""
+def wishes_of(facts: Facts, named: Iterable[tuple[str, Sequence[str]]]) -> tuple[GuestWish, ...]:
+    """Guests and their devices, by name or SBDF, as a boot takes them. Unknown where the host sees no such
+    device."""
     outcome = booted(facts)
     pages: dict[str, str] = {}
     for function in outcome.dom0.functions:
         pages[function.sbdf] = pages[facts.device_name(function)] = function.page
     made = []
-    for name, devices in wishes:
+    for name, devices in named:
         for device in devices:
             if device not in pages:
                 near = advice(device, pages, "function")
                 raise Unknown(f"{facts.host} sees no function '{device}'; {near}")
         made.append(GuestWish(name, tuple(pages[device] for device in devices)))
-    return replace(facts, outcome=with_guests(outcome, tuple(made)))
+    return tuple(made)
 
 
 def plan_of(facts: Facts, name: str, findings: Sequence[Finding]) -> Plan:
@@ -121,14 +118,22 @@ def _handed(facts: Facts, function: Function, reserved: set[Function]) -> Handed
 
 
 def _reserved(facts: Facts, outcome: Outcome) -> Iterator[Function]:
-    """Functions that DMAR's RMRRs name, on x86."""
+    """Functions that DMAR's RMRRs name, on x86; below a bridge that one names all."""
     dmar = None if facts.acpi is None or outcome.settings.arch != "x86_64" else facts.acpi.dmar
     at = {(each.segment, each.bus.number, each.devfn): each for each in outcome.dom0.functions}
     for rmrr in () if dmar is None else dmar.rmrrs:
         for scope in rmrr.scopes:
-            function = scope_end(rmrr.segment, scope, at) if scope.type == 1 else None
+            function = scope_end(rmrr.segment, scope, at) if scope.type in (1, 2) else None
             if function is not None:
-                yield function
+                yield from (each for each in outcome.dom0.functions if function in _way_up(each))
+
+
+def _way_up(function: Function) -> list[Function]:
+    """The function and the bridges above it."""
+    way = [function]
+    while (above := way[-1].parent) is not None:
+        way.append(above)
+    return way
 
 
 def example(facts: Facts) -> Named | None:

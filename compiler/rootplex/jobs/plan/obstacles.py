@@ -20,6 +20,7 @@ from rootplex.formats.pci import devfn_text
 from rootplex.jobs.guests import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
+from rootplex.model.controllers import AmdIommu
 from rootplex.model.platform import Guest
 from rootplex.report.reasons import sentence, type_name
 from rootplex.simulator.function import Function
@@ -41,6 +42,9 @@ PAGES: dict[ObstacleKind, str] = {
     "alias": "RPX0915",
 }
 """The finding whose page says more."""
+
+UNREAD = ("IVRS", "VIOT", "RIMT")
+"""Tables of IOMMUs that are the firmware's alone."""
 
 DISPLAY, USB = 0x03, 0x0C03
 """Classes whose reserved memory is of no use once their driver has them (Linux drivers/iommu/intel/iommu.c,
@@ -122,7 +126,10 @@ def _alone(
     need = needed_for(facts, function, None)
     if need is not None:
         yield _obstacle("needed", facts, function, need)
-    if function in view.ungrouped:
+    unread = _unread_iommu(facts)
+    if function in view.ungrouped and unread is not None:
+        yield _obstacle("unknown", facts, function, unread)
+    elif function in view.ungrouped:
         reasons = (sentence(each) for each in outcome.linux.ungrouped if each.function is function)
         yield _obstacle("no-group", facts, function, *reasons)
     if outcome.settings.hypervisor == "xen":
@@ -158,10 +165,19 @@ def _has_own_messages(facts: Facts, function: Function) -> bool:
     if outcome.settings.arch == "x86_64":
         dmar = facts.tables.dmar
         return dmar is None or bool(dmar.flags & 1)
-    if outcome.settings.arch != "arm64":
-        return True
     route = outcome.messages.get(function)
-    return route is None or route.controller is None or route.controller.kind != "v2m"
+    return route is not None and route.controller is not None and route.controller.kind == "its"
+
+
+def _unread_iommu(facts: Facts) -> str | None:
+    """What translates here and is not read, in words."""
+    tables = () if facts.acpi is None else facts.acpi.tables
+    unread = [table.signature for table in tables if table.signature in UNREAD]
+    if unread:
+        return f"the table {unread[0]} is not read"
+    units = () if facts.described is None else facts.described.iommus
+    amd = [unit.name for unit in units if isinstance(unit, AmdIommu)]
+    return f"no IVRS is made of {amd[0]}" if amd else None
 
 
 def _groups(facts: Facts, view: GuestView) -> Iterator[Obstacle]:

@@ -14,11 +14,12 @@ ObstacleKind: TypeAlias = Literal[
     "bridge",  # a port, bridge or host bridge function
     "needed",  # the host boots or speaks from it
     "no-group",  # no IOMMU translates it, or its driver refuses it
+    "unknown",  # what translates it is not known here: nothing can be said
     "group",  # others are in its IOMMU group
     "unsafe",  # others are not safely apart from it, whatever the kernel's groups say
     "line",  # its interrupt line is shared, and it cannot do without
     "no-messages",  # neither messages nor a pin of its own
-    "messages",  # its messages are not told from others': VFIO refuses
+    "messages",  # its messages are not told from others': VFIO refuses (no ITS, no interrupt remapping)
     "alias",  # a requester id of its that Xen cannot be told of
     "segment",  # a segment that the toolstack's parser does not take
     "reserved",  # firmware keeps memory mapped for it: VFIO refuses

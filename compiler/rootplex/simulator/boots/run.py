@@ -107,13 +107,13 @@ def simulate(
         hardware=hardware,
         trace=(),
     )
-    outcome = with_guests(outcome, settings.guests)
+    outcome = _with_guests(outcome, settings.guests)
     return replace(outcome, trace=tuple(heard.lines(state.root_bridges)))
 
 
-def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
-    """The same boot with these guests in place of its own: what each wish meets, and Xen asked for it."""
-    settings = replace(outcome.settings, guests=wishes)
+def _with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
+    """The boot with what each guest's wish meets, and Xen asked for it."""
+    settings = outcome.settings
     platform = Platform(
         functions=outcome.dom0.functions,
         groups=outcome.linux,
@@ -126,7 +126,7 @@ def with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
     if outcome.xen is not None:
         _assign(outcome.xen, wishes, outcome.dom0.functions)
         xen_groups = _xen_groups(outcome.xen, outcome.dom0.functions)
-    return replace(outcome, settings=settings, xen_groups=xen_groups, guests=guest_views(wishes, platform))
+    return replace(outcome, xen_groups=xen_groups, guests=guest_views(wishes, platform))
 
 
 def hardware_of(artifacts: Artifacts, settings: Settings) -> Hardware | None:
