@@ -63,11 +63,16 @@ def _dts(platform: Platform, shared: Shared) -> Iterator[Artifact]:
         yield shared.tree.dts()
 
 
-def _mcfg(platform: Platform, shared: Shared) -> Iterator[Artifact]:
-    table = mcfg(platform)
-    if table is not None:
-        shared.tables.append(table)
-        yield table
+def _table(make: Callable[[Platform], Artifact | None]) -> Callable[[Platform, Shared], Iterator[Artifact]]:
+    """The maker of a table that is there where it has something to say."""
+
+    def made(platform: Platform, shared: Shared) -> Iterator[Artifact]:
+        table = make(platform)
+        if table is not None:
+            shared.tables.append(table)
+            yield table
+
+    return made
 
 
 def _ssdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
@@ -76,27 +81,6 @@ def _ssdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
     shared.tables.append(table)
     yield source
     yield table
-
-
-def _iort(platform: Platform, shared: Shared) -> Iterator[Artifact]:
-    table = iort(platform)
-    if table is not None:
-        shared.tables.append(table)
-        yield table
-
-
-def _dmar(platform: Platform, shared: Shared) -> Iterator[Artifact]:
-    table = dmar(platform)
-    if table is not None:
-        shared.tables.append(table)
-        yield table
-
-
-def _ivrs(platform: Platform, shared: Shared) -> Iterator[Artifact]:
-    table = ivrs(platform)
-    if table is not None:
-        shared.tables.append(table)
-        yield table
 
 
 def _dsdt(platform: Platform, shared: Shared) -> Iterator[Artifact]:
@@ -137,10 +121,10 @@ def _has_qemu_acpi(platform: Platform) -> bool:
 BACKENDS: tuple[Backend, ...] = (
     Backend("device tree blob", _has_dt, _dtb, simulated=True),
     Backend("device tree text", _has_dt, _dts, simulated=False),
-    Backend("MCFG", _has_acpi, _mcfg, simulated=True),
-    Backend("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _iort, simulated=True),
-    Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _dmar, simulated=True),
-    Backend("IVRS", lambda p: _has_acpi(p) and p.arch == "x86_64", _ivrs, simulated=True),
+    Backend("MCFG", _has_acpi, _table(mcfg), simulated=True),
+    Backend("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _table(iort), simulated=True),
+    Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(dmar), simulated=True),
+    Backend("IVRS", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(ivrs), simulated=True),
     Backend("hardware image", lambda p: True, _hardware, simulated=True),
     Backend("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
     Backend("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rootplex.model.numbers import Region
 from rootplex.model.part import Part
 
@@ -72,17 +74,24 @@ class SmmuV2(Controller, frozen=True, kw_only=True):
     stream_id_bits: int
 
 
-class IntelVtd(Controller, frozen=True, kw_only=True):
+class RidIommu(Controller, frozen=True, kw_only=True):
+    """An IOMMU whose streams are requester ids, so that there is no map to it. `called`: in messages."""
+
+    called: ClassVar[str]
     base: int
+
+
+class IntelVtd(RidIommu, frozen=True, kw_only=True):
+    called: ClassVar[str] = "VT-d unit"
     segment: int
 
 
-class AmdIommu(Controller, frozen=True, kw_only=True):
+class AmdIommu(RidIommu, frozen=True, kw_only=True):
     """`devfn` is the unit's own function on the first bus behind it, `capability` where its capability is
     there. `scopes` names the functions that it translates, bridges with all below; none: all of its
     bridges."""
 
-    base: int
+    called: ClassVar[str] = "AMD IOMMU"
     devfn: int = 0
     capability: int = 0x40
     scopes: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootplex.model.bridge import ConfigSpace, Firmware, HostBridge, Special
-from rootplex.model.controllers import AmdIommu, IntelVtd, Its, SmmuV2, SmmuV3
+from rootplex.model.controllers import Its, RidIommu, SmmuV2, SmmuV3
 from rootplex.model.numbers import BusRange
 from rootplex.model.platform import Platform
 
@@ -107,7 +107,7 @@ def _stream_id_bits(platform: Platform, bridge: HostBridge) -> int:
     unit = None if bridge.iommu is None else platform.controller(bridge.iommu.unit)
     if isinstance(unit, SmmuV3 | SmmuV2):
         return unit.stream_id_bits
-    return RID_BITS if isinstance(unit, IntelVtd | AmdIommu) else DEFAULT_ID_BITS
+    return RID_BITS if isinstance(unit, RidIommu) else DEFAULT_ID_BITS
 
 
 def _device_id_bits(platform: Platform, bridge: HostBridge) -> int:

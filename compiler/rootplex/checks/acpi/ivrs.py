@@ -176,7 +176,7 @@ def function_missing(facts: Facts) -> Iterator[Finding]:
 
 
 def _ivrs(facts: Facts) -> Ivrs | None:
-    return None if facts.acpi is None else facts.acpi.ivrs
+    return facts.tables.ivrs
 
 
 def _units(facts: Facts) -> tuple[Ivhd, ...]:

@@ -18,7 +18,6 @@ from rootplex.checks.areas import IO_APIC_SIZE, VTD_SIZE
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.controllers import (
-    AmdIommu,
     Controller,
     DtNode,
     GicV2,
@@ -27,6 +26,7 @@ from rootplex.model.controllers import (
     IntelVtd,
     IoApic,
     Its,
+    RidIommu,
     SmmuV2,
     SmmuV3,
 )
@@ -92,7 +92,7 @@ def _blocks(controller: Controller) -> list[Block]:
             ]
         case IoApic(base=base):
             return [block(base, IO_APIC_SIZE, "base")]
-        case IntelVtd(base=base) | AmdIommu(base=base):
+        case RidIommu(base=base):
             return [block(base, VTD_SIZE, "base")]
         case Its(base=base, size=size) | GicV2m(base=base, size=size):
             return [block(base, size, "base")]

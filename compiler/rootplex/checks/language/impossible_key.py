@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge
-from rootplex.model.controllers import AmdIommu, IntelVtd
+from rootplex.model.controllers import AmdIommu, IntelVtd, RidIommu
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
@@ -85,11 +85,10 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
             )
     if bridge.iommu is not None and bridge.iommu.wrote("map"):
         unit = platform.controller(bridge.iommu.unit)
-        if isinstance(unit, IntelVtd | AmdIommu):
-            kind = "VT-d unit" if isinstance(unit, IntelVtd) else "AMD IOMMU"
+        if isinstance(unit, RidIommu):
             yield RULE.finding(
                 bridge.iommu.at("map"),
-                f"'{bridge.name}' has a map to the {kind} '{unit.name}', where the stream is the RID",
+                f"'{bridge.name}' has a map to the {unit.called} '{unit.name}', where the stream is the RID",
                 help="take the map out",
                 subject=bridge.name,
             )

@@ -25,7 +25,7 @@ from rootplex.model.bridge import (
     Special,
     Window,
 )
-from rootplex.model.controllers import AmdIommu, IntelVtd, InterruptController, IoApic, Iommu
+from rootplex.model.controllers import InterruptController, IoApic, Iommu, RidIommu
 from rootplex.model.numbers import BusRange
 from rootplex.model.part import Places
 from rootplex.readers.controllers import known_controller
@@ -49,7 +49,7 @@ class Surroundings(Struct, frozen=True):
 
     def takes_ids(self, unit: str) -> bool:
         """Whether the unit's streams are requester ids, and there is no map."""
-        return any(isinstance(each, IntelVtd | AmdIommu) and each.name == unit for each in self.iommus)
+        return any(isinstance(each, RidIommu) and each.name == unit for each in self.iommus)
 
 
 def build_bridge(fields: Fields, index: int, around: Surroundings) -> HostBridge:

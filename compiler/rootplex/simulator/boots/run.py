@@ -11,7 +11,7 @@ from rootplex.known.kernels import profile
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.trace import Trace
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, dt_firmware
-from rootplex.simulator.firmware.routing.firmware import AcpiFacts, Firmware
+from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.firmware.routing.ivrs_units import add_aliases
 from rootplex.simulator.firmware.routing.msi import MsiRouter
@@ -158,7 +158,7 @@ def xen_of(
     if settings.firmware == "dt" and dt is not None:
         firmware = XenFirmware(tree=dt.tree, memory=dt.platform.memory)
     elif settings.firmware == "acpi" and acpi is not None:
-        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=AcpiFacts(acpi).dmar, ivrs=acpi.ivrs)
+        firmware = XenFirmware(mcfg=acpi.mcfg, iort=acpi.iort, dmar=acpi.dmar, ivrs=acpi.ivrs)
     return Xen(settings, machine, firmware, wiring=wiring, options=options)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.acpi.aml import evaluate
-from rootplex.readers.acpi.aml_facts import Namespace
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.acpi.tables import AcpiTables
 from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtPlatform, read_platform
 from rootplex.readers.tree import Tree
+from rootplex.simulator.function import Root
 
 
 class DtFirmware(Struct, frozen=True):
@@ -28,6 +30,20 @@ class AcpiFirmware(AcpiTables, frozen=True, dict=True):
     """ACPI: all tables, and the namespace of DSDT and SSDTs."""
 
     namespace: Namespace
+
+    def bridge_of(self, root: Root) -> AcpiHostBridge | None:
+        """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says
+        the same segment, and if there are several the same first bus."""
+        by_path = self._by_path.get(root.path)
+        if by_path is not None:
+            return by_path
+        same = [b for b in self.namespace.bridges if (b.segment or 0) == root.segment]
+        exact = [bridge for bridge in same if bridge.bbn.known == root.first_bus]
+        return next(iter(exact or same), None)
+
+    @cached_property
+    def _by_path(self) -> dict[str, AcpiHostBridge]:
+        return {bridge.path: bridge for bridge in self.namespace.bridges}
 
 
 def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:

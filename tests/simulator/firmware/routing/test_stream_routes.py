@@ -20,14 +20,12 @@ from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pc
 
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
-from rootplex.simulator.firmware.routing.stream import StreamRouter, identity_streams
+from rootplex.simulator.firmware.routing.routes import DeviceStreams
+from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import PCI_TO_PCIE, Function
 from rootplex.simulator.groups.dom0 import group
-from rootplex.simulator.groups.iommu_probe import probe_functions
-from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.inputs import Settings
-from rootplex.source.place import DtPlace, FilePlace
+from rootplex.source.place import DtPlace
 
 
 def by_dt(tree: PciTree, bridge: str, name: str, *, smmu: str = "") -> DeviceStreams:
@@ -195,17 +193,6 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
     assert found.unit is None
     assert found.reason is not None
     assert "0x9000" in found.reason
-
-
-def test_a_unit_that_takes_every_id_as_it_is() -> None:
-    tree = PciTree()
-    pci_bridge(tree)
-    unit = FirmwareUnit("iommu", "AMD IOMMU", None, FilePlace("config.json"))
-    streams = identity_streams(unit)
-    assert [0x0208, 0x0200] == [route.id for route in streams(tree["P1"]).routes]
-    assert partition("{RP} {BR,P1,P2}") == pages(
-        linux_groups(tree.functions, probe_functions(tree.functions, streams))
-    )
 
 
 def functions_in(tree: PciTree, names: str) -> list[Function | None]:

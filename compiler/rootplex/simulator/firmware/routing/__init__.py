@@ -6,7 +6,7 @@
 | `firmware` | `Firmware`: the facts of a device tree, of ACPI, or both, that routing reads |
 | `aliases` | `dma_aliases(function)`: the requester ids a function uses |
 | `lookup` | one id through `iommu-map`, `msi-map`, or IORT |
-| `stream` | `StreamRouter`: requester id to (IOMMU, StreamID); `identity_streams` where no table says it |
+| `stream` | `StreamRouter`: requester id to (IOMMU, StreamID) |
 | `msi` | `MsiRouter`: requester id to (MSI controller, DeviceID) |
 | `intx` | `IntxRouter`: pin to interrupt controller and line; `shared_lines` |
 | `explain` | `Explainer`: one requester's way by device tree and by ACPI, side by side |

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 from msgspec import Struct
 
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.lookup import Lookup
 from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
 from rootplex.simulator.function import Function
@@ -25,7 +27,12 @@ class DmarUnits:
     names it or a bridge above it; else the one that takes all the rest of its segment. A VF goes
     by its PF. The stream is the requester id."""
 
-    def __init__(self, dmar: Dmar, functions: Iterable[Function]) -> None:
+    @classmethod
+    def of(cls, acpi: AcpiFirmware, functions: Sequence[Function]) -> Self | None:
+        return None if acpi.dmar is None else cls(acpi.dmar, functions)
+
+    def __init__(self, dmar: Dmar, functions: Sequence[Function]) -> None:
+        self.units = tuple(map(vtd_unit, registered(dmar)))
         at = {(f.segment, f.bus.number, f.devfn): f for f in functions}
         self._dmar = dmar
         self._named: dict[Function, _Claim] = {}

@@ -7,11 +7,6 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.readers.acpi.aml import AcpiHostBridge
-from rootplex.readers.acpi.dmar import Dmar
-from rootplex.readers.acpi.iort_facts import Iort
-from rootplex.readers.acpi.ivrs import Ivrs
-from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
@@ -70,48 +65,12 @@ class DtFacts(Struct, frozen=True, dict=True):
         return {controller.path: controller for controller in self.firmware.platform.controllers}
 
 
-class AcpiFacts(Struct, frozen=True, dict=True):
-    """ACPI tables and the namespace; of several tables of one name the first counts."""
-
-    firmware: AcpiFirmware
-
-    @property
-    def iort(self) -> Iort | None:
-        return self.firmware.iort
-
-    @property
-    def madt(self) -> Madt | None:
-        return self.firmware.madt
-
-    @property
-    def dmar(self) -> Dmar | None:
-        return self.firmware.dmar
-
-    @property
-    def ivrs(self) -> Ivrs | None:
-        return self.firmware.ivrs
-
-    def bridge_of(self, root: Root) -> AcpiHostBridge | None:
-        """The device of a root bridge: by path, or (Dom0 booted by device tree) the one that says
-        the same segment, and if there are several the same first bus."""
-        by_path = self._by_path.get(root.path)
-        if by_path is not None:
-            return by_path
-        same = [b for b in self.firmware.namespace.bridges if (b.segment or 0) == root.segment]
-        exact = [bridge for bridge in same if bridge.bbn.known == root.first_bus]
-        return next(iter(exact or same), None)
-
-    @cached_property
-    def _by_path(self) -> dict[str, AcpiHostBridge]:
-        return {bridge.path: bridge for bridge in self.firmware.namespace.bridges}
-
-
 class Firmware(Struct, frozen=True):
     """Both firmwares of a platform; what is absent is None."""
 
     dt: DtFacts | None = None
-    acpi: AcpiFacts | None = None
+    acpi: AcpiFirmware | None = None
 
     @classmethod
     def of(cls, dt: DtFirmware | None = None, acpi: AcpiFirmware | None = None) -> Firmware:
-        return cls(None if dt is None else DtFacts(dt), None if acpi is None else AcpiFacts(acpi))
+        return cls(None if dt is None else DtFacts(dt), acpi)

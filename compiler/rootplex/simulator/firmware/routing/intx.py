@@ -8,7 +8,8 @@ from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swizzle
 from rootplex.readers.intx import IntxRoute as DtRoute
-from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.facts import AcpiFirmware
+from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.routes import IntxLine, IntxRoute, Step
 from rootplex.simulator.function import Function, Scan
 from rootplex.source.place import Place
@@ -153,7 +154,7 @@ def _nodes_down(bridge: DtHostBridge, hops: list[Hop]) -> int:
 class _AcpiPins:
     """Through the `_PRT` of the host bridge."""
 
-    def __init__(self, facts: AcpiFacts) -> None:
+    def __init__(self, facts: AcpiFirmware) -> None:
         self.facts = facts
         self._tables: dict[str, dict[tuple[int, int], PrtEntry]] = {}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Self, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.formats.pci import sbdf_text
 from rootplex.readers.acpi.ivrs import LAST_ID, Ivhd, IvhdIds, Ivrs
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.lookup import Lookup
 from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
 from rootplex.simulator.function import Function
@@ -26,7 +28,12 @@ class IvrsUnits:
     unit does not translate itself. The function's own id decides, whatever else its requests carry; the
     stream is the id that they carry."""
 
-    def __init__(self, ivrs: Ivrs, functions: Iterable[Function]) -> None:
+    @classmethod
+    def of(cls, acpi: AcpiFirmware, functions: Sequence[Function]) -> Self | None:
+        return None if acpi.ivrs is None else cls(acpi.ivrs, functions)
+
+    def __init__(self, ivrs: Ivrs, functions: Sequence[Function]) -> None:
+        self.units = tuple(map(amd_unit, ivrs.used))
         present = {(function.segment, function.rid) for function in functions}
         self._ivrs = ivrs
         self._own = {(ivhd.segment, ivhd.device_id) for ivhd in ivrs.used}
@@ -113,8 +120,7 @@ def _loss(ivrs: Ivrs, present: set[tuple[int, int]]) -> _Loss | None:
         bases.add(ivhd.base)
     for ivhd in ivrs.used:
         if (ivhd.segment, ivhd.device_id) not in present:
-            bus, devfn = ivhd.device_id >> 8, ivhd.device_id & 0xFF
-            sbdf = f"{ivhd.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
+            sbdf = sbdf_text(ivhd.segment, ivhd.device_id >> 8, ivhd.device_id & 0xFF)
             reason = (
                 f"there is no {sbdf}, the function of the unit at {ivhd.base:#x}: Linux uses none of IVRS"
             )

@@ -6,8 +6,9 @@ from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import PhandleRef
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.aliases import requester_id
-from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute, Step
 from rootplex.simulator.function import Function, Root, Scan
@@ -94,7 +95,7 @@ def _fault(facts: DtFacts, parent: PhandleRef) -> str | None:
     return None if lost is None else f"no driver comes up, {lost}"
 
 
-def _by_acpi(facts: AcpiFacts, segment: int, rid: int) -> Lookup:
+def _by_acpi(facts: AcpiFirmware, segment: int, rid: int) -> Lookup:
     """IORT down to an ITS group, of which Linux takes the first ITS; without a way there, or without any
     ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC."""
     iort, madt = facts.iort, facts.madt

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self
 
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
-from rootplex.simulator.firmware.routing.dmar_units import DmarUnits, registered, vtd_unit
-from rootplex.simulator.firmware.routing.firmware import AcpiFacts, DtFacts, Firmware, Source
-from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits, amd_unit
+from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
+from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
+from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.function import Function, Root, Scan
+
+
+class FunctionUnits(Protocol):
+    """A table that says of functions, and not of ids, which unit translates them. `units` are in the order in
+    which Linux registers them."""
+
+    units: tuple[FirmwareUnit, ...]
+
+    @classmethod
+    def of(cls, acpi: AcpiFirmware, functions: Sequence[Function]) -> Self | None:
+        """None where there is no such table."""
+        ...
+
+    def lookup(self, function: Function, rid: int) -> Lookup: ...
+
+
+BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits)
+"""Of several tables the first is what a machine has."""
 
 NO_FIRMWARE = "there is no such firmware"
 
@@ -23,12 +43,13 @@ class StreamRouter:
     order in which Linux registers them."""
 
     def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
-        self._find = _finder(scan, firmware, source)
-        self.units = _units(firmware, source)
+        acpi = firmware.acpi if source == "acpi" else None
+        named = None if acpi is None else _by_function(acpi, scan.functions)
+        self._find = _finder(scan, firmware, source) if named is None else named.lookup
+        self.units = _units(firmware, source) if named is None else named.units
         self._found: dict[tuple[int, int, Function | None], Lookup] = {}
         self._by_function: dict[Function, DeviceStreams] = {}
-        acpi = firmware.acpi if source == "acpi" else None
-        self._by_owner = acpi is not None and (acpi.dmar is not None or acpi.ivrs is not None)
+        self._by_function_alone = named is not None
 
     def streams(self, function: Function) -> DeviceStreams:
         """All requester ids of a function, and the IOMMU that they agree on."""
@@ -59,25 +80,15 @@ class StreamRouter:
         return DeviceStreams(function, tuple(routes), own.unit, None, own.place)
 
     def _lookup(self, function: Function, rid: int) -> Lookup:
-        # In DMAR and IVRS the function decides which unit it is, not the id.
-        key = (function.root, rid, function if self._by_owner else None)
+        # Where a table names functions, the function decides which unit it is, not the id.
+        key = (function.root, rid, function if self._by_function_alone else None)
         if key not in self._found:
             self._found[key] = self._find(function, rid)
         return self._found[key]
 
 
-def identity_streams(unit: FirmwareUnit) -> Callable[[Function], DeviceStreams]:
-    """Streams where one unit takes every requester id as it is and no table says so: AMD's IOMMU
-    without its IVRS."""
-
-    def streams(function: Function) -> DeviceStreams:
-        routes = tuple(
-            StreamRoute(function, owner, rid, unit, rid, (), None, unit.place)
-            for owner, rid in dma_aliases(function)
-        )
-        return DeviceStreams(function, routes, unit, None, unit.place)
-
-    return streams
+def _by_function(acpi: AcpiFirmware, functions: Sequence[Function]) -> FunctionUnits | None:
+    return next((units for kind in BY_FUNCTION if (units := kind.of(acpi, functions)) is not None), None)
 
 
 def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Function, int], Lookup]:
@@ -91,10 +102,6 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     acpi = firmware.acpi
     if acpi is None:
         return _nowhere
-    if acpi.dmar is not None:
-        return DmarUnits(acpi.dmar, scan.functions).lookup
-    if acpi.ivrs is not None:
-        return IvrsUnits(acpi.ivrs, scan.functions).lookup
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 
 
@@ -111,13 +118,9 @@ def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
         controllers = firmware.dt.firmware.platform.controllers
         found = [firmware.dt.unit(each.path) for each in controllers if each.kind in IOMMU_KINDS]
     elif source == "acpi" and firmware.acpi is not None:
-        acpi = firmware.acpi
-        if acpi.dmar is not None:
-            return tuple(map(vtd_unit, registered(acpi.dmar)))
-        if acpi.ivrs is not None:
-            return tuple(map(amd_unit, acpi.ivrs.used))
-        if acpi.iort is not None:
-            found = [smmu_unit(node) for node in acpi.iort.nodes if node.type in SMMU_TYPES]
+        iort = firmware.acpi.iort
+        if iort is not None:
+            found = [smmu_unit(node) for node in iort.nodes if node.type in SMMU_TYPES]
     return tuple(sorted(found, key=lambda unit: DRIVERS.index(unit.kind) if unit.kind in DRIVERS else 2))
 
 
@@ -134,7 +137,7 @@ def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
     return dt_lookup(facts, bridge.iommu_map, rid)
 
 
-def _by_iort(facts: AcpiFacts, root: Root, segment: int, rid: int) -> Lookup:
+def _by_iort(facts: AcpiFirmware, root: Root, segment: int, rid: int) -> Lookup:
     if facts.iort is None:
         return Lookup(None, None, (), "there is no IORT, DMAR or IVRS", None)
     bridge = facts.bridge_of(root)
