@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.report.pictured import HOSTILE, large, small
 from tests.topologies.bundled import rootplex
 
@@ -132,3 +133,33 @@ def test_five_thousand_functions_stay_usable(browser: object, tmp_path: Path) ->
     shown.tab.fill("#search", "d4321")
     assert "1 of 5000" == shown.tab.inner_text("#found")
     assert [] == shown.complaints
+
+
+OUTSIDE = """() => [...document.querySelectorAll('.tree .f, .bridge, h1, h2, h3, h4, .verdict, .areas li')]
+    .filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth)
+    .map(each => each.textContent)"""
+"""What reaches beyond the right edge and cannot be scrolled to in a box of its own."""
+
+
+@pytest.mark.parametrize(("width", "media"), [(420, "screen"), (794, "print")])
+def test_nothing_is_cut_on_a_narrow_screen_or_on_paper(
+    browser: object, tmp_path: Path, width: int, media: str
+) -> None:
+    shown = Shown(browser, tmp_path / "narrow.html", page.render([small(), large(40)], {}))
+    shown.tab.set_viewport_size({"width": width, "height": 900})
+    shown.tab.emulate_media(media=media)
+    assert [] == shown.tab.evaluate(OUTSIDE)
+    assert width >= shown.tab.evaluate("document.documentElement.scrollWidth")
+    assert [] == shown.complaints
+
+
+def test_printing_opens_what_is_folded_but_the_trace(browser: object, tmp_path: Path) -> None:
+    result = replace(small(), trace=tuple(f"{i} read" for i in range(300)))
+    shown = Shown(browser, tmp_path / "print.html", page.render([result], {}))
+    opened = "[...document.querySelectorAll('.board > details')].map(each => [each.className, each.open])"
+    before = shown.tab.evaluate(opened)
+    shown.tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert {True} == {is_open for name, is_open in shown.tab.evaluate(opened) if name != "long"}
+    assert ["long", False] in shown.tab.evaluate(opened)
+    shown.tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert before == shown.tab.evaluate(opened)
