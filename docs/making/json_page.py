@@ -15,6 +15,11 @@ def json_page() -> str:
     return "\n".join(_lines(schema())) + "\n"
 
 
+def anchor(name: str) -> str:
+    """Where a definition stands. Names of types and of documents may be one but for their case."""
+    return f"json-{name}" if name in DOCUMENTS else f"json-type-{name}"
+
+
 def _lines(whole: Json) -> Iterator[str]:
     definitions: Json = whole["$defs"]
     yield "---\ntocdepth: 2\n---"
@@ -25,7 +30,7 @@ def _lines(whole: Json) -> Iterator[str]:
     yield "a line, however many there are, each as soon as it is known.\n"
     for name in (*DOCUMENTS, *(each for each in definitions if each not in DOCUMENTS)):
         definition = definitions[name]
-        yield f"\n(json-{name})="
+        yield f"\n({anchor(name)})="
         yield f"## {name}\n"
         if printing := DOCUMENTS.get(name):
             yield f"Printed by {', '.join(f'[`{each}`](#command-{each})' for each in printing)}.\n"
@@ -41,7 +46,7 @@ def _lines(whole: Json) -> Iterator[str]:
 def _type(value: Json) -> str:
     if "$ref" in value:
         name = value["$ref"].removeprefix("#/$defs/")
-        return f"[{name}](#json-{name})"
+        return f"[{name}](#{anchor(name)})"
     if "anyOf" in value:
         return " or ".join(map(_type, value["anyOf"]))
     if "enum" in value:

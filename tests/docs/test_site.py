@@ -13,6 +13,7 @@ import pytest
 from docs.making import site
 from docs.making.arguments import commands
 from docs.making.findings import BLOCKS, finding_pages
+from docs.making.json_page import anchor
 from docs.making.language import language_page, plain
 
 from rootplex.cli import COMMANDS
@@ -57,7 +58,7 @@ def test_every_finding_command_key_and_document_has_its_place(html: Path) -> Non
     blocks = (site._parsed(reference / "findings" / f"{block}.html") for block in BLOCKS)
     found = {name for block in blocks for name in block.names}
     assert {page.code.lower() for page in pages()} <= found
-    definitions = {f"json-{name}".lower().replace("_", "-") for name in schema()["$defs"]}
+    definitions = {anchor(name).lower().replace("_", "-") for name in schema()["$defs"]}
     assert definitions <= {each.lower().replace("_", "-") for each in names["json"]}
 
 
