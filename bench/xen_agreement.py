@@ -49,21 +49,28 @@ Step = tuple[str, Json | None]
 
 
 class Tally(Struct, kw_only=True):
-    """What was compared: boots, steps, lists cut off, ends of Xen that both came to, and differences."""
+    """What was compared: boots, steps, lists cut off, ends of Xen that both came to, ends of a real Xen alone
+    after it wrote into memory that it had freed, and differences."""
 
     name: str
     boots: int = 0
     steps: int = 0
     cut: int = 0
     ends: int = 0
+    spoiled: int = 0
     differences: list[str] = field(default_factory=list)
 
     def row(self) -> str:
-        counts = (self.boots, self.steps, self.ends, self.cut, len(self.differences))
+        counts = (self.boots, self.steps, self.ends, self.spoiled, self.cut, len(self.differences))
         return f"| {self.name} | {' | '.join(map(str, counts))} |"
 
 
-HEAD = "| mode | boots | steps | ends of Xen, alike | lists cut off | differ |\n|---|---|---|---|---|---|"
+SPOILS = ("freed-while-listed", "pf-linked-as-vf")
+"""Notices of the simulation after which Xen writes into memory that it has freed."""
+HEAD = (
+    "| mode | boots | steps | ends of Xen, alike | after its own memory fault | lists cut off | differ |\n"
+    "|---|---|---|---|---|---|---|"
+)
 
 
 def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[Any], where: str) -> None:
@@ -78,6 +85,9 @@ def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[
             if step[0] == "dump" and answer not in OVER and set(answer) < set(simulated):
                 tally.cut += 1
                 continue
+            if answer == "crash" and any(notice.slug in SPOILS for notice in player.xen.notices):
+                tally.spoiled += 1
+                return
             tally.differences.append(f"{where}, step {number}: {step} real {answer}, simulated {simulated}")
             return
         if answer == "crash":

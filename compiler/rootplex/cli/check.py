@@ -18,6 +18,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
+from rootplex.report.protocols import lines
 from rootplex.source.finding import unreadable
 from rootplex.source.printable import printable
 
@@ -120,4 +121,6 @@ def _results(
         stream = console.out if arguments.format == "text" else console.err
         for line in result.trace:
             stream.write(printable(line) + "\n")
+        if result.protocols is not None:
+            stream.write("".join(f"{line}\n" for line in lines(result.protocols)) + "\n")
         yield result

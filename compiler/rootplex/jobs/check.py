@@ -16,8 +16,9 @@ from rootplex.jobs.acceptance import accept, verdict_of
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.guests import guests_of
 from rootplex.jobs.machine import machine_of
+from rootplex.jobs.protocols import protocols
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt
-from rootplex.jobs.result import Result, Stretch, refused, unreadable
+from rootplex.jobs.result import Protocols, Result, Stretch, refused, unreadable
 from rootplex.jobs.settings import RunOptions, devices_of, names_of, settings_of
 from rootplex.known.kernels import profile
 from rootplex.model.platform import Platform
@@ -39,6 +40,7 @@ class Examination(Struct, frozen=True, kw_only=True):
     facts: Facts
     outcome: Outcome | None
     findings: tuple[Finding, ...]
+    protocols: Protocols | None = None
 
 
 class Unjudged(Exception):  # noqa: N818 - it says what became of the question
@@ -144,6 +146,7 @@ def examine(
         facts=facts,
         outcome=outcome,
         findings=accept(platform, found, bare_metal=settings.hypervisor is None),
+        protocols=protocols(artifacts, settings, dt, acpi) if options.trace and outcome is not None else None,
     )
 
 
@@ -241,4 +244,5 @@ def result_of(examination: Examination, file: str) -> Result:
         memory=tuple(Stretch(base=each.base, size=each.size) for each in platform.memory),
         simulated=True,
         trace=outcome.trace,
+        protocols=examination.protocols,
     )

@@ -221,6 +221,32 @@ class Sides(Struct, frozen=True, kw_only=True):
     maps: dict[str, tuple[tuple[str, int | None], ...]]
 
 
+class Told(Struct, frozen=True):
+    """One call: its operation, what it is about, Xen's answer (`0`, `-ENODEV`; None: it was the
+    end of Xen). `known`: whether Xen knew by then on which host bridge that is."""
+
+    operation: str
+    subject: str
+    answer: str | None
+    known: bool
+
+
+class Protocols(Struct, frozen=True, kw_only=True):
+    """Both, aligned: a pair has None where one of the two has no such call. `bridges`: where today's Xen has
+    its host bridges from, and how many it has; `new`: operations of 2017 that no Xen has."""
+
+    xen: str
+    pairs: tuple[tuple[Told | None, Told | None], ...]
+    source: Literal["device tree", "MCFG", "nothing"]
+    bridges: int
+    new: tuple[str, ...]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The functions that are reported to today's Xen while it does not know their host bridge."""
+        return tuple(now.subject for _, now in self.pairs if now is not None and not now.known)
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One platform's findings, and the machine behind them.
 
@@ -248,6 +274,7 @@ class Result(Struct, frozen=True, kw_only=True):
     matches: bool | None = None
     unreadable: bool = False
     trace: tuple[str, ...] = ()
+    protocols: Protocols | None = None
 
     def count(self, level: Level) -> int:
         """Findings of a level that the author did not expect."""

@@ -66,6 +66,18 @@ class Call(Struct, frozen=True):
     crash: Crash | None = None
     devices: tuple[int, ...] = ()
 
+    @property
+    def buses(self) -> str:
+        """Of a call that tells of a host bridge: its segment and buses, as `0000 [bus 00-ff]`."""
+        first, last = int(self.args["start_bus"]), int(self.args["end_bus"])
+        return f"{int(self.args['segment']):04x} [bus {first:02x}-{last:02x}]"
+
+    @property
+    def function(self) -> tuple[int, int, int]:
+        """Of a call that tells of a function: its segment, which old ones have not, bus and devfn."""
+        segment, bus, devfn = (int(self.args.get(key, 0)) for key in ("seg", "bus", "devfn"))
+        return segment, bus, devfn
+
     def json(self) -> dict[str, object]:
         """As the JSON of `check` has it."""
         return {"op": self.op, "args": dict(self.args), "result": self.result}

@@ -62,7 +62,7 @@ def test_a_pc() -> None:
     assert found.release == "4.20.5-pre"
     assert found.iommu
     assert found.areas == (Area(0xB000_0000, 0, 0, 0xFF),)
-    assert found.added == {"0000:00:00.0"}
+    assert found.added == ("0000:00:00.0",)
     assert found.owners == {"0000:00:1f.2": "d0", "0000:00:00.0": "d0"}
     assert found.panic is None
 

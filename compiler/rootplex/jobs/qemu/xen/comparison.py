@@ -5,11 +5,12 @@ Dom0's groups and disks are not compared: the IOMMU is Xen's, and its kernel bri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from rootplex.formats.errno import name_of
+from rootplex.jobs.protocols import AREA, REPORTS
 from rootplex.jobs.qemu.comparison import Line, State, What, compare
 from rootplex.jobs.qemu.preparation import Preparation, under_xen
 from rootplex.jobs.qemu.seen import booted, simulated
@@ -18,7 +19,7 @@ from rootplex.jobs.qemu.xen.console import REFUSED, Area, XenLog
 from rootplex.known.xen import VERSIONS, profile_of
 from rootplex.model.numbers import Sbdf
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.simulator.xen.machine import Call, Xen
+from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN
 
 _NO_GROUPS = frozenset({"group", "no group", "disk"})
@@ -122,8 +123,9 @@ def _areas(xen: Xen, log: XenLog) -> Iterator[Line]:
 def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
     """What Dom0 told Xen, and the answer; Linux says its refusals on its own log, on a console without the
     number. Some it makes by itself: an old call has no segment (drivers/xen/pci.c: xen_add_device)."""
-    ours = {_area_of(call): _refused(call.result) for call in xen.calls if call.op == _AREA and call.result}
-    ours |= {_function_of(call): "taken" for call in xen.calls if call.op in _ADDS and call.result == 0}
+    ours = {call.buses: _refused(call.result) for call in xen.calls if call.op == AREA and call.result}
+    reports = (call for call in xen.calls if call.op in REPORTS)
+    ours |= {str(Sbdf(*call.function)): "taken" for call in reports if call.result == 0}
     for text in outcome.dom0.log:
         if found := REFUSED.search(text):
             ours[found[1]] = _refused(int(text.rpartition("(")[2].rstrip(")")))
@@ -132,24 +134,21 @@ def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
         one, other = ours.get(subject), theirs.get(subject)
         same = (one or "").partition(",")[0] == (other or "")
         yield Line("report", subject, one, other, "agreed" if same else "differs")
+    taken = tuple(subject for subject, answer in ours.items() if answer == "taken")
+    if taken and set(taken) == set(log.added):
+        yield _line("Xen", "order of reports", *_first_that_differs(taken, log.added))
 
 
-_AREA = "pci_mmcfg_reserved"
-_ADDS = ("pci_device_add", "manage_pci_add", "manage_pci_add_ext")
+def _first_that_differs(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str]:
+    """Both orders in words: how many where they are the same, else the first place where they part."""
+    for number, (one, other) in enumerate(zip(ours, theirs, strict=True), 1):
+        if one != other:
+            return f"{one} is number {number}", f"{other} is number {number}"
+    return f"{len(ours)} in this order", f"{len(ours)} in this order"
 
 
 def _refused(result: int | None) -> str:
     return f"refused, {name_of(result or 0)}"
-
-
-def _area_of(call: Call) -> str:
-    first, last = int(call.args["start_bus"]), int(call.args["end_bus"])
-    return f"{int(call.args['segment']):04x} [bus {first:02x}-{last:02x}]"
-
-
-def _function_of(call: Call) -> str:
-    segment, bus, devfn = (int(call.args.get(key, 0)) for key in ("seg", "bus", "devfn"))
-    return str(Sbdf(segment, bus, devfn))
 
 
 def _owners(xen: Xen, printed: Mapping[str, str]) -> Iterator[Line]:

@@ -70,15 +70,15 @@ class XenLog(Struct, frozen=True, kw_only=True):
     """What a Xen said of one boot.
 
     `release` is its own name (`4.17.5`), `iommu` whether it translates, `areas` the configuration space it
-    knows in its order, `added` the functions that it took from Dom0, `refused` those it did not, by Dom0's
-    word, `areas_refused` the MCFG areas likewise. `owners` are its devices (None: it has no key for them).
-    `panic` is why it went down, `dom0_died` whether Dom0 did.
+    knows in its order, `added` the functions that it took from Dom0, in order, `refused` those it did
+    not, by Dom0's word, `areas_refused` the MCFG areas likewise. `owners` are its devices (None: it has no
+    key for them). `panic` is why it went down, `dom0_died` whether Dom0 did.
     """
 
     release: str
     iommu: bool
     areas: tuple[Area, ...]
-    added: frozenset[str]
+    added: tuple[str, ...]
     refused: frozenset[str]
     areas_refused: frozenset[str]
     owners: Mapping[str, str] | None
@@ -116,7 +116,7 @@ def xen_log(text: str, talk: Talk) -> XenLog:
         release=release,
         iommu=any(line.startswith("I/O virtualisation enabled") for line in xen),
         areas=(*_ecam(xen), *_mcfg(xen)),
-        added=frozenset(found[1] for line in xen if (found := _ADDED.search(line))),
+        added=tuple(dict.fromkeys(found[1] for line in xen if (found := _ADDED.search(line)))),
         refused=frozenset(found[1] for line in lines if (found := REFUSED.search(line))),
         areas_refused=frozenset(found[1] for line in lines if (found := _AREA_REFUSED.search(line))),
         owners={m[1]: m[2] for line in listed if (m := _OWNER.match(line))} if talk.asked else None,
