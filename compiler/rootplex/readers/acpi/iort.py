@@ -114,7 +114,7 @@ def _node(table: Table, at: int, length: int, room: int, problems: list[Problem]
     body = table.data[at : at + length]
     values = read_fields(IORT_NODE, body)
     type, mapping_count, mapping_offset = values["type"], values["mapping_count"], values["mapping_offset"]
-    layout, minimum = _LAYOUTS.get(type, (IORT_NODE, 0))
+    layout, minimum = _LAYOUTS.get(type, (IORT_NODE, _NODE_SIZE))
     # What older revisions lack is where their mappings begin.
     end = mapping_offset if mapping_count and minimum <= mapping_offset <= length else length
     layout = fitting(layout, end)
