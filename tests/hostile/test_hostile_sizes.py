@@ -109,6 +109,30 @@ def test_entries_of_a_map(more: str, entry: str) -> None:
     grows_evenly(made, 1_000)
 
 
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="needs dtc")
+def test_bridges_that_share_their_ids() -> None:
+    """Not each pair of them is told of, but each bridge."""
+    head, _, _ = TREE.partition("pcie@")
+
+    def made(size: int) -> Callable[[], object]:
+        nodes = "".join(
+            f"""pcie@4{n:04x}00000 {{ compatible = "pci-host-ecam-generic"; device_type = "pci";
+            #address-cells = <3>; #size-cells = <2>; reg = <4 {n << 20:#x} 0 0x100000>; bus-range = <0 0>;
+            linux,pci-domain = <{n}>; dma-coherent; msi-map = <0 &its 0 0x100>;
+            ranges = <0x02000000 0 {n << 16:#x} 0x80 {n << 16:#x} 0 0x10000>; }};"""
+            for n in range(1, size + 1)
+        )
+        blob = compile_dts(f"{head}{nodes} }};", "x.dts")
+
+        def call() -> None:
+            found = [each.subject for each in validated(blob).findings if each.code == "RPX0407"]
+            assert size - 1 == len(set(found)) <= len(found) < 5 * size
+
+        return call
+
+    grows_evenly(made, 200)
+
+
 @pytest.mark.skipif(
     shutil.which("iasl") is None or shutil.which("acpiexec") is None, reason="needs acpica-tools"
 )

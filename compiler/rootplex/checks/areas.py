@@ -156,7 +156,7 @@ def dt_controllers(facts: Facts) -> Iterator[Area]:
     inside a host bridge's own node or behind it."""
     if facts.dt is None:
         return
-    bridges = tuple(bridge.path for bridge in facts.dt.bridges)
+    bridges = frozenset(bridge.path for bridge in facts.dt.bridges)
     kinds = {controller.path for controller in facts.dt.platform.controllers}
     for area in facts.dt.platform.areas:
         if area.enabled and area.path in kinds and not _is_in(area.path, bridges):
@@ -170,7 +170,7 @@ def dt_devices(facts: Facts) -> Iterator[Area]:
     if facts.dt is None:
         return
     kinds = {controller.path for controller in facts.dt.platform.controllers}
-    bridges = tuple(bridge.path for bridge in facts.dt.bridges)
+    bridges = frozenset(bridge.path for bridge in facts.dt.bridges)
     for area in facts.dt.platform.areas:
         if not area.enabled or area.path in kinds or _is_in(area.path, bridges):
             continue
@@ -179,9 +179,11 @@ def dt_devices(facts: Facts) -> Iterator[Area]:
             yield _area("device", area, area.path)
 
 
-def _is_in(path: str, bridges: tuple[str, ...]) -> bool:
+def _is_in(path: str, bridges: frozenset[str]) -> bool:
     """Whether a node is a host bridge, or below one: what is behind it lies in its windows."""
-    return any(path == bridge or path.startswith(f"{bridge}/") for bridge in bridges)
+    while path and path not in bridges:
+        path = path.rpartition("/")[0]
+    return bool(path)
 
 
 def _area(kind: Kind, area: DtArea, what: str) -> Area:

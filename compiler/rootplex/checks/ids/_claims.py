@@ -80,16 +80,13 @@ LOADER_FILLS = re.compile(r"fsl,(ls1028a|ls1088a|ls208\da|lx2160a|lx2160ar2)-pci
 """Bridges for which U-Boot writes `msi-map` and `iommu-map` (drivers/pci/pcie_layerscape_fixup.c)."""
 
 
-def filled_by_loader(facts: Facts, bridges: Iterable[str]) -> bool:
-    """Whether a boot loader is known to write the maps of one of these bridges, called by their names."""
-    if has_placeholders(facts):
-        return True
-    named = set(bridges)
-    return any(
-        LOADER_FILLS.fullmatch(each)
+def filled_by_loader(facts: Facts) -> frozenset[str]:
+    """The names of the enabled bridges whose maps a boot loader is known to write."""
+    everywhere = has_placeholders(facts)
+    return frozenset(
+        name_of(facts, bridge.path)
         for bridge in enabled_bridges(facts)
-        if name_of(facts, bridge.path) in named
-        for each in bridge.compatible
+        if everywhere or any(LOADER_FILLS.fullmatch(each) for each in bridge.compatible)
     )
 
 
@@ -145,16 +142,24 @@ def _unit(node: IortNode) -> tuple[str, object, str]:
     return "its", node.offset, f"the ITS group at IORT+{node.offset:#x}"
 
 
+BESIDE = 4
+"""With how many other bridges' claims one is compared."""
+
+
 def shared(claims: Iterable[Claim], kind: str) -> Iterator[tuple[Claim, Claim, int, int]]:
-    """Pairs of claims of two bridges at one unit with ids in common, one pair for two bridges."""
+    """Pairs of claims of two bridges at one unit with ids in common, one pair for two bridges. Each claim is
+    held against those that reach farthest, so none that shares an id stays unnamed; of very many bridges with
+    the same ids not every pair is named."""
     seen: set[tuple[object, str, str]] = set()
-    open_claims: list[Claim] = []
+    farthest: dict[object, list[Claim]] = {}
     for claim in sorted((each for each in claims if each.kind == kind), key=lambda each: each.first):
-        open_claims = [each for each in open_claims if each.last >= claim.first]
-        for each in open_claims:
+        before = farthest.setdefault(claim.unit, [])
+        for each in before:
             pair = (claim.unit, min(each.bridge, claim.bridge), max(each.bridge, claim.bridge))
-            if each.unit != claim.unit or each.bridge == claim.bridge or pair in seen:
+            if each.last < claim.first or each.bridge == claim.bridge or pair in seen:
                 continue
             seen.add(pair)
             yield each, claim, claim.first, min(each.last, claim.last)
-        open_claims.append(claim)
+        own = [each for each in before if each.bridge == claim.bridge and each.last > claim.last] or [claim]
+        others = [each for each in before if each.bridge != claim.bridge]
+        farthest[claim.unit] = sorted((*others, *own), key=lambda each: -each.last)[:BESIDE]

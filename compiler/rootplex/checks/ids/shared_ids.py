@@ -84,20 +84,21 @@ DEVICE_IDS = Ids(DEVICE_ID_OF_TWO_BRIDGES, "msi", "its", "DeviceID", others_fill
 def _shared(facts: Facts, ids: Ids) -> Iterator[Finding]:
     """One finding for two bridges, by the firmware that comes first."""
     found: set[frozenset[str]] = set()
+    waiting = ids.others_fill and facts.described is None
+    filled = filled_by_loader(facts) if waiting else frozenset()
     for claims in (dt_claims(facts, ids.kind), acpi_claims(facts, ids.kind)):
         for first, other, low, high in shared(claims, ids.unit):
             pair = frozenset((first.bridge, other.bridge))
             if pair not in found:
                 found.add(pair)
-                yield _finding(facts, ids, (first, other), (low, high))
+                yield _finding(ids, (first, other), (low, high), filled=bool(pair & filled))
 
 
-def _finding(facts: Facts, ids: Ids, claims: tuple[Claim, Claim], common: tuple[int, int]) -> Finding:
+def _finding(ids: Ids, claims: tuple[Claim, Claim], common: tuple[int, int], *, filled: bool) -> Finding:
     first, other = claims
     low, high = common
     bridges = (first.bridge, other.bridge)
     maps = tuple(map_of(each, f"{ids.kind}-map") for each in bridges)
-    filled = ids.others_fill and facts.described is None and filled_by_loader(facts, bridges)
     which = f"{ids.name} {low:#x}" if low == high else f"{ids.name}s {low:#x}-{high:#x}"
     return ids.rule.finding(
         other.at,
