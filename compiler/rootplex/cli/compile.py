@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from rootplex.backends.qemu import arguments
@@ -19,7 +19,7 @@ from rootplex.cli.many import spread_here
 from rootplex.jobs.check import unsound
 from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.manifest import MANIFEST
+from rootplex.jobs.manifest import MANIFEST, Manifest
 from rootplex.jobs.result import Result, unreadable
 from rootplex.model.platform import Platform
 from rootplex.report.words import counted
@@ -174,20 +174,19 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
 def _up_to_date(folder: Path, job: Job, versions: dict[str, str]) -> int:
     """The number of files where the folder is what compiling would make, else 0."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
         if (
-            manifest["description"] != hashlib.sha256(job.data).hexdigest()
-            or manifest.get("xen", False) != job.xen
-            or manifest["tools"] != versions
-            or "despite_errors" in manifest
+            manifest.description != hashlib.sha256(job.data).hexdigest()
+            or manifest.xen != job.xen
+            or manifest.tools != versions
+            or manifest.despite_errors
         ):
             return 0
-        files = manifest["files"]
-        if {each.name for each in folder.iterdir()} != {*files, MANIFEST}:
+        if {each.name for each in folder.iterdir()} != {*manifest.files, MANIFEST}:
             return 0
-        for name, digest in files.items():
+        for name, digest in manifest.files.items():
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
                 return 0
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
         return 0
-    return len(files) + 1
+    return len(manifest.files) + 1

@@ -24,12 +24,13 @@ from rootplex.model.bridge import HostBridge, Intx
 from rootplex.model.device import Device
 from rootplex.model.numbers import Region
 from rootplex.model.platform import Platform
-from rootplex.simulator.boots.run import hardware_of, simulate
+from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.groups.guests import GuestView, guest_views
 from rootplex.simulator.groups.guests import Platform as Seen
 from rootplex.simulator.hardware import Hardware
-from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
+from rootplex.simulator.hardware.image import Image
+from rootplex.simulator.inputs import GuestWish, Settings
 
 PINS = "ABCD"
 BRIDGE_CLASS = 0x0604
@@ -53,7 +54,7 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     name: str
     settings: Settings
-    artifacts: Artifacts
+    image: Image
     dt: DtFirmware | None
     acpi: AcpiFirmware | None
     bridges: tuple[HostBridge, ...]
@@ -67,9 +68,7 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     def hardware(self) -> Hardware:
         """A machine of its own, after a reset."""
-        made = hardware_of(self.artifacts, self.settings)
-        assert made is not None
-        return made
+        return Hardware(self.image, self.settings.firmware)
 
     def views(self, owned: Mapping[str, list[str]]) -> tuple[GuestView, ...]:
         """What rootplex tells of guests that have these pages."""
@@ -118,7 +117,7 @@ def _ground(name: str, firmware: str | None, masked: int) -> Ground:
     return Ground(
         name=name,
         settings=settings,
-        artifacts=artifacts,
+        image=outcome.hardware.image,
         dt=dt,
         acpi=acpi,
         bridges=platform.host_bridges,

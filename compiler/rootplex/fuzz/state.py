@@ -20,7 +20,7 @@ _NOT_VALUES = frozenset(
     {"segment", "bus", "devfn", "vf_list", "in_domain", "pf", "heir", "streams", "vf_sizes"}
 )
 _FIELDS = tuple(name for name in Record.__struct_fields__ if name not in _NOT_VALUES)
-_LONGEST = 4096
+_LONGEST = 256
 
 
 def state_of(stage: Stage) -> State:
@@ -32,7 +32,9 @@ def state_of(stage: Stage) -> State:
         "segments": dict.fromkeys(core.records.segments, True),
         "records": {(one.segment, one.rid): _record(one) for one in records},
         "owners": {(one.segment, one.rid): one.owner for one in records if one.owner is not None},
-        "virtual": {(one.segment, one.rid): tuple(_members(one)) for one in records},
+        "virtual": {
+            (one.segment, one.rid): tuple(_members(one)) for one in records if not one.vf_list.is_empty
+        },
         "upstream": {number: dict(one.upstream) for number, one in core.records.segments.items()},
         "lists": {number: tuple(listed(domain, len(records))) for number, domain in core.domains.items()},
         "domains": {number: (each.dying, each.crashed) for number, each in core.domains.items()},

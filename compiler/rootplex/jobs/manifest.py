@@ -6,8 +6,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 MANIFEST = "manifest.json"
 """A folder that has it is ours, with all that is in it."""
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a manifest says, read back."""
+
+    description: str
+    tools: dict[str, str]
+    files: dict[str, str]
+    xen: bool = False
+    despite_errors: tuple[str, ...] = ()
 
 
 def manifest(

@@ -71,7 +71,7 @@ def simulate(
     firmware = dt if settings.firmware == "dt" else acpi
     if firmware is None:
         raise ValueError(f"there is no {settings.firmware} firmware")
-    hardware = hardware_of(artifacts, settings)
+    hardware = _hardware(artifacts, settings)
     xen = None
     if settings.hypervisor is not None:
         wiring = Wiring() if hardware is None else wiring_of(hardware)
@@ -129,8 +129,7 @@ def _with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
     return replace(outcome, xen_groups=xen_groups, guests=guest_views(wishes, platform))
 
 
-def hardware_of(artifacts: Artifacts, settings: Settings) -> Hardware | None:
-    """The machine of an image, as it is after a reset; None where there is no image."""
+def _hardware(artifacts: Artifacts, settings: Settings) -> Hardware | None:
     if artifacts.config is None or artifacts.pages is None:
         return None
     return Hardware(read_image(artifacts.config, artifacts.pages), settings.firmware)

@@ -11,9 +11,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from rootplex.simulator.xen.outcome import stop
 
-LONGEST_WALK = 1 << 20
-"""More steps than there can be members: a walk that takes them never ends."""
-
 
 class Listed(Protocol):
     """What can be in a list: a record, which has an address to be named by."""
@@ -73,18 +70,21 @@ class ListHead(Generic[T]):
         self.owner, self.next, self.prev = owner, self, self
 
     def members(self, *, x86: bool) -> Iterator[T]:
-        """`list_for_each_entry` from this head. What is walked may have been freed: the end of Xen."""
+        """`list_for_each_entry` from this head. What is walked may have been freed: the end of Xen. A walk
+        that does not come back is found as Brent does: it meets a member that it remembers from before."""
         here = self.next
-        steps = 0
+        steps, until, before = 0, 1, self
         while here is not self:
             if here is POISON or here.owner is None or here.next is POISON:
                 cause = "a list is walked through a record that was freed while listed"
                 raise stop("general protection fault" if x86 else "data abort", cause, "§2.3")
             yield here.owner
             here = here.next
-            steps += 1
-            if steps > LONGEST_WALK:
+            if here is before is not self:
                 raise stop("endless loop", f"the list of {_name(self)} does not come back to it", "§2.3")
+            steps += 1
+            if steps == until:
+                before, until = here, 2 * until
 
 
 def _name(entry: ListHead[Any]) -> str:
