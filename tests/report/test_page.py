@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.report.pictured import HOSTILE, large, small
+from tests.report.pictured import HOSTILE, bridge, large, small
 from tests.topologies.bundled import rootplex
 
 from rootplex.report import page
@@ -136,16 +136,19 @@ def test_five_thousand_functions_stay_usable(browser: object, tmp_path: Path) ->
 
 
 OUTSIDE = """() => [...document.querySelectorAll('.tree .f, .bridge, h1, h2, h3, h4, .verdict, .areas li')]
-    .filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth)
+    .filter(each => each.offsetParent && each.getBoundingClientRect().right >
+        (each.closest('.segment') ?? document.documentElement).getBoundingClientRect().right)
     .map(each => each.textContent)"""
 """What reaches beyond the right edge and cannot be scrolled to in a box of its own."""
 
 
-@pytest.mark.parametrize(("width", "media"), [(420, "screen"), (794, "print")])
+@pytest.mark.parametrize(("width", "media"), [(420, "screen"), (1200, "screen"), (794, "print")])
 def test_nothing_is_cut_on_a_narrow_screen_or_on_paper(
     browser: object, tmp_path: Path, width: int, media: str
 ) -> None:
-    shown = Shown(browser, tmp_path / "narrow.html", page.render([small(), large(40)], {}))
+    off = replace(bridge("/soc/interconnect@0/pcie@3400000", 2), enabled=False)
+    disabled = replace(small(), machine=replace(small().machine, bridges=(off,), devices=(), groups=()))
+    shown = Shown(browser, tmp_path / "narrow.html", page.render([small(), large(40), disabled], {}))
     shown.tab.set_viewport_size({"width": width, "height": 900})
     shown.tab.emulate_media(media=media)
     assert [] == shown.tab.evaluate(OUTSIDE)
