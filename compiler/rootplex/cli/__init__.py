@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "a device tree, ACPI tables or a snapshot to a description"),
     "validate": ("validate", "what is wrong with a board: alone, DT against ACPI, against a description"),
     "diff": ("diff", "two boards, or two versions of one, by what changes for whoever runs them"),
+    "survey": ("survey", "what the results of many boards say together"),
     "groups": ("groups", "the passthrough groups, each with the chain of reasons"),
     "plan": ("plan", "how to give the guests their devices: for Xen or KVM, or why it may not be"),
     "explain": ("explain", "the page of a finding; or how one requester id is routed"),

@@ -97,7 +97,7 @@ def render(results: Sequence[Result], texts: Mapping[str, str], *, follows: Foll
     """The page of one result or of several. `texts`: the files that findings point into."""
     sources = text.Sources(texts)
     sections = [_section(result, f"b{i}", sources) for i, result in enumerate(results)]
-    page = _environment().get_template("page.html.j2")
+    page = environment().get_template("page.html.j2")
     return page.render(
         mark=MARK,
         follows=follows,
@@ -116,7 +116,8 @@ def render(results: Sequence[Result], texts: Mapping[str, str], *, follows: Foll
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of pages: all that is put in is escaped."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
