@@ -92,3 +92,10 @@ def test_groups_diff_plan(printed: Any, faulty: Path, checkout: Path) -> None:
 def test_it_tells_what_is_none() -> None:
     with pytest.raises(ValidationError):
         is_document({"rootplex": 1, "verdict": "perhaps"}, "board")
+
+
+def test_survey(printed: Any, capsys: pytest.CaptureFixture[str], faulty: Path, tmp_path: Path) -> None:
+    main(["check", str(faulty), "--resume", str(tmp_path / "r.jsonl")])
+    capsys.readouterr()
+    results = tmp_path / "r.jsonl"
+    is_document(printed("survey", results, "--since", results, "--format", "json"), "survey")

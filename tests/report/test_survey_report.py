@@ -18,7 +18,6 @@ BOARDS = ("qemu-virt", "q35", "juno-r2")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of three bundled boards and of one with an error, in a folder."""
     folder = tmp_path_factory.mktemp("results")
-    texts = {name: (shipped_folder("topologies") / f"{name}.yaml").read_text() for name in BOARDS}
     (folder / "broken<b>.yaml").write_text("rootplex: [")
     boards = [str(shipped_folder("topologies") / f"{name}.yaml") for name in BOARDS]
     main(["check", *boards, str(folder / "broken<b>.yaml"), "--resume", str(folder / "all.jsonl")])

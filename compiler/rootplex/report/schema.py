@@ -11,6 +11,7 @@ from rootplex.jobs import result
 from rootplex.jobs.diff import Change
 from rootplex.jobs.plan.result import GuestPlan, Obstacle, Plan
 from rootplex.jobs.qemu.comparison import Figures, Line
+from rootplex.jobs.survey import Survey
 from rootplex.source.finding import Level
 
 Json: TypeAlias = dict[str, Any]
@@ -22,13 +23,14 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "groups": ("groups",),
     "diff": ("diff",),
     "plan": ("plan",),
+    "survey": ("survey",),
     "boot": ("qemu",),
     "xen_boot": ("qemu",),
 }
 """Each document → the commands that print it. A line of `jsonl` is a `line`; `compile`'s and `import`'s are
 `board`s."""
 
-_TYPES = (result.Machine, Change, GuestPlan, Obstacle, Plan)
+_TYPES = (result.Machine, Change, GuestPlan, Obstacle, Plan, Survey)
 _OF_BOOTS = (Figures, Line)
 _TEXT: Json = {"type": "string"}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
@@ -117,9 +119,12 @@ def schema() -> Json:
         "plan": _object(
             plan["description"], rootplex=_VERSION, **{**plan["properties"], "guests": _list("GuestPlan")}
         ),
+        "survey": _object(
+            types["Survey"]["description"], rootplex=_VERSION, **types["Survey"]["properties"]
+        ),
         **_boots(),
     }  # fmt: skip
-    del definitions["Plan"], definitions["Machine"]
+    del definitions["Plan"], definitions["Machine"], definitions["Survey"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:rootplex:schema:report:1",
