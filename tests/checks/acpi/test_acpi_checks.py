@@ -202,8 +202,8 @@ def resource(type: str, minimum: int, length: int, kind: str = "QWord") -> Resou
     return Resource(type, kind, minimum, maximum, 0, length, 0, True, 0x0C, 0, (), 0, 46)  # type: ignore[arg-type]
 
 
-def template(*items: Resource, steady: bool = True) -> Value[Template]:
-    return Value("known", Template(b"", items, (steady,) * len(items), None), None, AT)
+def template(*items: Resource, sure: bool = True) -> Value[Template]:
+    return Value("known", Template(b"", items, (sure,) * len(items), None), None, AT)
 
 
 def bridge(**values: object) -> AcpiHostBridge:
@@ -329,7 +329,7 @@ def test_ecam_in_a_window() -> None:
     assert codes(only(found, "RPX0724")) == [("RPX0724", "warning")]
     found = vendor(mcfg(entry(E0)), bridges=(bridge(crs=window),))
     assert codes(only(found, "RPX0724")) == [("RPX0724", "error")]
-    moving = template(*window.value.resources, steady=False) if window.value else window
+    moving = template(*window.value.resources, sure=False) if window.value else window
     assert not only(vendor(mcfg(entry(E0)), bridges=(bridge(crs=moving),), reserved=ECAM), "RPX0724")
 
 
@@ -372,7 +372,7 @@ def test_what_is_unknown_gives_no_error() -> None:
     """A segment and a window that hang on absent memory: no error, whatever their values are."""
     value: Value[object] = Value("unknown", 9, "computed from PCIC", AT)
     items = (resource("bus", 0, 1, "Word"), resource("memory", E0, 1 << 20))
-    crs = replace(template(*items, steady=False), state="unknown")
+    crs = replace(template(*items, sure=False), state="unknown")
     unsure = bridge(seg=value, crs=crs)
     assert all(each.level != "error" for each in vendor(mcfg(entry(E0)), bridges=(unsure,), reserved=ECAM))
 
@@ -410,6 +410,9 @@ ARM = 0x4010000000
 
 
 def arm(*tables: Table, **fields: object) -> tuple[Finding, ...]:
+    """An Arm machine's: its bridge has a window."""
+    window = resource("memory", 0x2000_0000, 0x1000_0000)
+    fields.setdefault("crs", template(resource("bus", 0, 256, "Word"), window))
     return vendor(
         mcfg(entry(ARM)), *tables, bridges=(bridge(**fields),), reserved=(ARM, 256 << 20), arch="arm64"
     )

@@ -111,7 +111,7 @@ def test_what_reads_absent_memory_is_unknown() -> None:
     assert found.crs.state == "unknown"
     assert found.crs.value is not None
     # The bus range comes out the same whatever memory holds, the window does not.
-    assert found.crs.value.steady == (True, False)
+    assert found.crs.value.sure == (True, False)
     assert [resource.type for resource in found.crs.value.certain] == ["bus"]
 
 

@@ -156,9 +156,9 @@ class _Bridge:
             if crs.state != "absent":
                 self.missing("windows", f"_CRS: {crs.reason}", crs.place)
             return
-        for item, steady in zip(template.resources, template.steady, strict=True):
+        for item, sure in zip(template.resources, template.sure, strict=True):
             if item.type in ("memory", "io") and item.kind in ADDRESS_SPACES:
-                yield from self.window(item, certain=steady or crs.state == "known")
+                yield from self.window(item, certain=sure or crs.state == "known")
 
     def window(self, item: Resource, *, certain: bool) -> Iterator[Node]:
         place = self.bridge.crs.place

@@ -102,14 +102,14 @@ def _evaluated(aml: tuple[Table, ...]) -> Namespace:
             questions = asking_table(asked, aml)
             interpreter.load(questions.table)
             evaluations |= questions.answers(interpreter.answers(f"All {ASKED}").evaluations)
-    steady: dict[str, Evaluation] | None = None
+    again: dict[str, Evaluation] | None = None
     takers = {path for path, done in evaluations.items() if path.endswith(_TEMPLATES) and _takes_memory(done)}
     shown = takers | {f"{path}.{name}" for path in (*paths, *motherboard_paths) for name in _TEMPLATES}
     if any(evaluations[path].touched for path in shown & evaluations.keys()):
-        # Other memory may lead a method astray; then nothing is known to be steady.
+        # Other memory may lead a method astray; then nothing is sure.
         with suppress(Unreadable), session(aml, fill=_OTHER_FILL, until=until) as interpreter:
-            steady = interpreter.answers(*(f"All {name}" for name in _TEMPLATES)).evaluations
-    reader = _Reader(aml, evaluations, found, steady)
+            again = interpreter.answers(*(f"All {name}" for name in _TEMPLATES)).evaluations
+    reader = _Reader(aml, evaluations, found, again)
     devices = [path.removesuffix("._CRS") for path in evaluations if path.endswith("._CRS")]
     others = [reader.device(path, ids.get(path, ())) for path in devices if path not in paths]
     motherboard = [device for device in others if MOTHERBOARD_IDS & {device.hid, *device.cids}]
@@ -166,12 +166,12 @@ class _Reader:
         tables: Sequence[Table],
         evaluations: dict[str, Evaluation],
         found: frozenset[str],
-        steady: dict[str, Evaluation] | None,
+        again: dict[str, Evaluation] | None,
     ) -> None:
         self.tables = tables
         self.evaluations = evaluations
         self.found = found
-        self.steady = steady
+        self.again = again
         self.defined: dict[str, Table] = {}
 
     def bridge(self, path: str, ids: tuple[str, ...]) -> AcpiHostBridge:
@@ -266,15 +266,15 @@ class _Reader:
 
     def descriptors(self, name: str, data: bytes) -> Template:
         resources = read_resources(data)
-        steady = [True] * len(resources.items)
+        sure = [True] * len(resources.items)
         if self.evaluations[name].touched:
-            again = self.steady.get(name) if self.steady is not None else None
-            other = again.value if again is not None and isinstance(again.value, bytes) else b""
-            steady = [
+            second = self.again.get(name) if self.again is not None else None
+            other = second.value if second is not None and isinstance(second.value, bytes) else b""
+            sure = [
                 data[item.offset : item.offset + item.size] == other[item.offset : item.offset + item.size]
                 for item in resources.items
             ]
-        return Template(data, resources.items, tuple(steady), resources.fault)
+        return Template(data, resources.items, tuple(sure), resources.fault)
 
     def preserve(self, path: str) -> Value[int]:
         answer = self.value(path, "_DSM", _as_int)

@@ -36,13 +36,13 @@ class Value(Struct, Generic[T], frozen=True):
 
 
 class Template(Struct, frozen=True):
-    """A `_CRS`: its bytes and descriptors; `fault` as in `ResourceList`. `steady` tells of each
+    """A `_CRS`: its bytes and descriptors; `fault` as in `ResourceList`. `sure` tells of each
     descriptor whether it comes out the same whatever absent memory holds (tried with two fillings):
     so the bus range of an `unknown` template can be known all the same."""
 
     data: bytes
     resources: tuple[Resource, ...]
-    steady: tuple[bool, ...]
+    sure: tuple[bool, ...]
     fault: str | None
 
     @property
@@ -60,7 +60,7 @@ class Template(Struct, frozen=True):
     @property
     def certain(self) -> tuple[Resource, ...]:
         """The descriptors that can be relied on."""
-        return tuple(r for r, steady in zip(self.resources, self.steady, strict=True) if steady)
+        return tuple(r for r, sure in zip(self.resources, self.sure, strict=True) if sure)
 
 
 class PrtEntry(Struct, frozen=True):
