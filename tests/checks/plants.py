@@ -249,7 +249,6 @@ PLANTS = (
         changes=((SEGMENT_1, SEGMENT_0), (BUSES, "bus_range: [0, 0x3f]")),
         others={
             "RPX0405": "with segments of their own the two would still give their ids to one SMMU",
-            "RPX0407": "so it is with the ITS: each map must be written",
         },
     ),
     Plant(
@@ -367,6 +366,12 @@ PLANTS = (
     Plant(code="RPX0601", what="one size cell", alter=cell("second", "#size-cells", 0, 1)),
     Plant(code="RPX0602", what="another device type", changes=(TODAY, node_property("device_type", "pcx"))),
     Plant(code="RPX0604", what="no reg", changes=(node_property("reg", "[]"),)),
+    Plant(
+        code="RPX0030",
+        what="registers without configuration space",
+        changes=(config("registers: [{name: dbi, base: 0x5000_0000, size: 64KiB}]"),),
+    ),
+    Plant(code="RPX0121", what="a window of 256 bytes", changes=((WINDOW, WINDOW.replace("MiB", "")),)),
     Plant(code="RPX0626", what="no compatible", changes=(node_property("compatible", "false"),)),
     Plant(code="RPX0618", what="a PPI", alter=cell("second", "interrupt-map", 7, 1)),
     Plant(

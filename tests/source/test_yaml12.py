@@ -84,7 +84,7 @@ def test_refused_with_its_place(text: str | bytes, place: str, message: str) -> 
 GIVEN_UP = [
     ("a: 1\nb 2\nc: 3", "x:3:1", "x:2:1", "write 'key: value', with a space after the colon"),
     ("a: [1, 2\nb: 3", "x:2:2", "x:1:4", "close the bracket, or quote a text with ': ' in it"),
-    ("a:\n\tb: 1", "x:2:1", None, "indent with spaces; quote a text that begins with @, ` or %"),
+    ("a:\n\tb: 1", "x:2:1", None, "indent with spaces, not tabs; quote a text that begins with @, ` or %"),
     ("- a: 1\n b: 2", "x:2:2", "x:1:1", "begin the keys of a list's entry in one column"),
 ]
 

@@ -26,8 +26,8 @@ MCFG_UNUSABLE = ("RPX0713", "RPX0714", "RPX0716", "RPX0717", "RPX0718", "RPX0735
 """In `requires`: what can be wrong with MCFG, so that a bridge's entry is not found."""
 
 WRONG_WINDOW = (
-    "RPX0101", "RPX0102", "RPX0104", "RPX0105", "RPX0106", "RPX0111", "RPX0113", "RPX0115", "RPX0724",
-    "RPX0754", "RPX0804",
+    "RPX0101", "RPX0102", "RPX0104", "RPX0105", "RPX0106", "RPX0111", "RPX0113", "RPX0115", "RPX0121",
+    "RPX0724", "RPX0754", "RPX0804",
 )  # fmt: skip
 """In `requires`: what can be wrong with a window of a bridge."""
 

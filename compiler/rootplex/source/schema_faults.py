@@ -27,7 +27,7 @@ class Violation(Struct, frozen=True):
 
     `path` leads to the faulty value; where the fault is a key (unknown, missing or malformed), to its
     mapping, and `key` is that key. `allowed`: the keys or values that could stand there instead. `example`: a
-    value for a missing key, as YAML.
+    value for a missing key, or in place of a value that is no list or mapping, as YAML.
     """
 
     path: Path
@@ -82,12 +82,17 @@ def _translated(error: ValidationError, document: object, schema: Schema) -> Ite
                 message = f"missing key {key!r} {where}"
                 yield Violation(path, key, message, (), "missing-key", _example(key, steps[:-1], schema))
     else:
-        yield _faulty_value(str(steps[-1]), rules, value, path, _condition(path, steps, document, schema))
+        condition = _condition(path, steps, document, schema)
+        yield _faulty_value(str(steps[-1]), rules, value, path, condition, _example_at(steps[:-1], schema))
 
 
-def _faulty_value(keyword: str, schema: Any, value: Any, path: Path, condition: str) -> Violation:
+def _faulty_value(
+    keyword: str, schema: Any, value: Any, path: Path, condition: str, example: str | None
+) -> Violation:
+    """`example`: of the value of the key, which is told where its whole form is another."""
     rule = schema[keyword]
     allowed: tuple[str, ...] = ()
+    is_form = keyword in ("minItems", "maxItems") or (keyword == "type" and rule in ("array", "object"))
     kind: Kind = "out-of-range"
     match keyword:
         case "type":
@@ -115,7 +120,7 @@ def _faulty_value(keyword: str, schema: Any, value: Any, path: Path, condition: 
             message = f"{words.subject(path)} needs {bound}{rule} {entries}, found {len(value)}"
         case _:
             raise AssertionError(f"no words for the schema keyword {keyword}")
-    return Violation(path, None, message, allowed, kind)
+    return Violation(path, None, message, allowed, kind, example if is_form else None)
 
 
 def _where(steps: list[str | int], mapping: object, schema: Schema) -> str:
@@ -137,9 +142,22 @@ def _example(key: str, steps: list[str | int], schema: Schema) -> str | None:
     """The first example of a key of the mapping whose schema `steps` lead to."""
     for node in reversed(_trail(steps, schema)):
         if key in node.get("properties", {}):
-            examples = node["properties"][key].get("examples")
-            return as_yaml(examples[0]) if examples else None
+            written = (as_yaml(each) for each in node["properties"][key].get("examples", ()))
+            return next((each for each in written if len(each) <= _BRIEF), None)
     return None
+
+
+_BRIEF = 80
+"""Characters of an example that fits a line of help."""
+
+
+def _example_at(steps: list[str | int], schema: Schema) -> str | None:
+    """An example of the value of the key that `steps` lead to, or into whose list."""
+    while steps and steps[-1] == "items":
+        steps = steps[:-1]
+    if steps[-2:-1] != ["properties"]:
+        return None
+    return _example(str(steps[-1]), steps[:-2], schema)
 
 
 def _condition(path: Path, steps: list[str | int], document: object, schema: Schema) -> str:

@@ -30,7 +30,7 @@ _Mark: TypeAlias = Any
 
 _YAML_HELP = {
     "tab character": "indent with spaces",
-    "cannot start any token": "indent with spaces; quote a text that begins with @, ` or %",
+    "cannot start any token": "indent with spaces, not tabs; quote a text that begins with @, ` or %",
     "could not find expected ':'": "write 'key: value', with a space after the colon",
     "mapping values are not allowed": "quote a text with ': ' in it; keys of one map stand in one column",
     "expected ',' or": "close the bracket, or quote a text with ': ' in it",

@@ -218,7 +218,9 @@ def bridge(**values: object) -> AcpiHostBridge:
         "place": AT,
         "cca": known(1),
     }
-    fields["crs"] = template(resource("bus", 0, 256, "Word"))
+    fields["crs"] = template(
+        resource("bus", 0, 256, "Word"), resource("memory", 0x9000_0000, 0x1000_0000, "DWord")
+    )
     return AcpiHostBridge(**(fields | values))  # type: ignore[arg-type]
 
 

@@ -177,11 +177,13 @@ def _agreed(unit: str, steps: list[tuple[Step, HostBridge]], faults: list[Findin
     """The steps by StreamID with what is said twice left out; a fault where the two do not say the same."""
     steps.sort(key=lambda step: step[0].first)
     agreed: list[Step] = []
+    owners: list[HostBridge] = []
     refused: set[Place] = set()
     for step, bridge in steps:
         last = agreed[-1] if agreed else None
         if last is None or last.end <= step.first:
             agreed.append(step)
+            owners.append(bridge)
             continue
         end = min(last.end, step.end)
         same = last.target == step.target and all(
@@ -190,9 +192,10 @@ def _agreed(unit: str, steps: list[tuple[Step, HostBridge]], faults: list[Findin
         if not same and step.at not in refused:
             refused.add(step.at)
             stream = step.first if last.of(step.first) != step.of(step.first) else end - 1
-            faults.append(_not_a_function(bridge, unit, stream, last, step))
+            faults.append(_not_a_function(bridge, unit, stream, last, step, owners[-1]))
         if step.end > end:
             agreed.append(step.part(end, step.end))
+            owners.append(bridge)
     return agreed
 
 
@@ -260,7 +263,22 @@ def _differs(
     )
 
 
-def _not_a_function(bridge: HostBridge, unit: str, stream: int, first: Step, second: Step) -> Finding:
+def _not_a_function(
+    bridge: HostBridge, unit: str, stream: int, first: Step, second: Step, other: HostBridge | None = None
+) -> Finding:
+    """`other`: the bridge of the first step."""
+    if other is not None and other is not bridge and bridge.iommu is not None and other.iommu is not None:
+        return DEVICE_ID_NOT_A_FUNCTION.finding(
+            bridge.iommu.at("map"),
+            f"'{bridge.name}' and '{other.name}' share StreamID {stream:#x} of {unit}, with two DeviceIDs",
+            related=[(other.iommu.at("map"), f"the StreamIDs of {other.name}")],
+            notes=(
+                "in IORT the DeviceID of a device behind an SMMU is made from its StreamID",
+                f"here {first.of(stream):#x} at {first.target} and {second.of(stream):#x} at {second.target}",
+            ),
+            help="give each bridge StreamIDs of its own, by 'iommu.map'",
+            subject=bridge.name,
+        )
     if first is second:
         pair = f"{first.id:#x} and {first.of(first.end - 1):#x}"
     else:

@@ -27,7 +27,7 @@ RULE = Rule(
     name="config-base-differs",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0717", "RPX0801", "RPX0803"),
+    requires=("RPX0030", "RPX0717", "RPX0801", "RPX0803"),
     covers=("LNX-08",),
 )
 

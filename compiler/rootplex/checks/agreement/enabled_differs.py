@@ -19,6 +19,7 @@ from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
     code="RPX0805",
+    requires=("RPX0626",),
     name="enabled-differs",
     level=Level.WARNING,
     needs="artifacts",

@@ -43,6 +43,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 problem.place,
                 f"interrupt-map of '{name}' cannot be read to its end",
                 notes=[problem.text],
+                help="write '0 0 0 7': three cells of address, one of pin"
+                if problem.kind == "size"
+                else "an entry is 3 cells of address, 1 of pin, the controller, and its #address-cells and "
+                "#interrupt-cells",
                 subject=name,
                 rests_on=(property_of(name, "interrupt-map"),),
             )

@@ -61,7 +61,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 entry.place,
                 f"interrupt-map of '{name}' names {what}",
                 notes=notes,
-                help="name an SPI: first cell 0, then its number",
+                help="name an SPI: first cell 0, then its number"
+                if facts.described is None
+                else "name an SPI's number, which is its interrupt ID less 32",
                 subject=name,
             )
             break

@@ -21,8 +21,8 @@ from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.formats.devicetree import LESSER, VITAL
-from rootplex.readers.address import COUNTS, bus_problems
+from rootplex.formats.devicetree import FIXED_CELLS, LESSER, VITAL
+from rootplex.readers.address import COUNTS, bus_problems, is_pci_bus
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode
 from rootplex.source.finding import Finding, Level
@@ -59,11 +59,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             if place.property in WINDOWS and not has_cells:
                 continue
             if place.property in VITAL or place.property in LESSER:
-                yield _finding(problem, place, f"'{name}'", name)
+                yield _finding(problem, place, f"'{name}'", name, bridge.node)
         if not has_cells:
             yield RULE.finding(
                 bridge.place("#size-cells"),
                 f"#size-cells of '{name}' is {bridge.node.size_cells}, a PCI bus has {SIZE_CELLS}",
+                help=f"write #size-cells = <{SIZE_CELLS}>",
                 subject=name,
                 about=_unread(name, "#size-cells"),
             )
@@ -72,7 +73,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 told.add(bus)
                 for problem in bus_problems(facts.dt.tree, bus):
                     assert isinstance(problem.place, DtPlace)
-                    yield _finding(problem, problem.place, f"{bus.path}, the bus above '{name}',", name)
+                    whose = f"{bus.path}, the bus above '{name}',"
+                    yield _finding(problem, problem.place, whose, name, bus)
     yield from _cut_otherwise(facts)
 
 
@@ -98,7 +100,7 @@ def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _finding(problem: Problem, place: DtPlace, whose: str, name: str) -> Finding:
+def _finding(problem: Problem, place: DtPlace, whose: str, name: str, node: DtNode) -> Finding:
     property = place.property or ""
     is_read = problem.kind == "size" and property in COUNTS
     return RULE.finding(
@@ -106,9 +108,28 @@ def _finding(problem: Problem, place: DtPlace, whose: str, name: str) -> Finding
         f"{property} of {whose} is malformed",
         level=Level.WARNING if is_read or property in LESSER else Level.ERROR,
         notes=[problem.text],
+        help=_form(property, node),
         subject=name,
         about=() if is_read else _unread(name, property),
     )
+
+
+def _form(property: str, node: DtNode) -> str | None:
+    """What a property of a node looks like."""
+    above = node.parent
+    if property in FIXED_CELLS:
+        cells = FIXED_CELLS[property]
+        return f"write {cells} {'cell' if cells == 1 else 'cells'}"
+    if property == "#address-cells" and is_pci_bus(node):
+        return "write #address-cells = <3>"
+    if above is None or property not in (*WINDOWS, "reg"):
+        return None
+    size = f"{node.size_cells} of size"
+    if property == "reg":
+        return f"an entry is {above.address_cells} cells of address, {above.size_cells} of size"
+    if is_pci_bus(node):
+        return f"an entry is 3 cells of PCI address, {above.address_cells} of CPU address, {size}"
+    return f"an entry is {node.address_cells} cells of address here, {above.address_cells} above, {size}"
 
 
 def _unread(name: str, property: str) -> tuple[str, ...]:

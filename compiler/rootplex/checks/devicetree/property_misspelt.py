@@ -24,6 +24,7 @@ from rootplex.source.finding import Finding, Level
 
 RULE = Rule(code="RPX0625", name="property-misspelt", level=Level.WARNING, needs="artifacts")
 
+READ = MADE - {"name", "phandle", "linux,phandle"}
 OTHERS = {
     "interrupts", "interrupt-names", "interrupt-parent", "interrupt-controller", "msi-controller", "iommus",
     "#msi-cells", "linux,pci-domain", "external-facing", "interrupts-extended", "memory-region",
@@ -31,19 +32,21 @@ OTHERS = {
     "reset-gpios", "power-domains", "interconnects", "num-viewport", "clock-ranges", "label",
 }  # fmt: skip
 """Names that are right too."""
-CLOSE = 0.85
+CLOSE, CLOSEST = 0.85, 0.9
+"""How alike two names are, of which the right one is not there; or is there as well."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Each such property."""
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
-        missing = sorted(MADE - {"name", "phandle", "linux,phandle"} - bridge.node.properties.keys())
+        there = bridge.node.properties.keys()
         for property in bridge.node.properties:
             if property in MADE or property in OTHERS:
                 continue
             plain = re.sub(r"[_.]", "-", property.lower())
-            meant = get_close_matches(plain, missing, 1, CLOSE)
+            meant = get_close_matches(plain, sorted(READ - there), 1, CLOSE)
+            meant = meant or get_close_matches(plain, sorted(READ & there), 1, CLOSEST)
             if meant:
                 yield RULE.finding(
                     bridge.place(property),

@@ -67,7 +67,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             f"{map.property} of {name} covers no requester {shown}{', …' if len(left) > 3 else ''}",
             level=Level.NOTE if facts.described is None and _lists_functions(bridge, map) else None,
             related=[(bridge.place("bus-range"), f"its buses are {bridge.buses}")],
-            notes=(f"{count:#x} ids are left out, mask {map.mask:#x}",),
+            notes=(
+                f"{count:#x} ids are left out" + (f", mask {map.mask:#x}" if map.mask_present else ""),
+                "a requester id is bus << 8 | device << 3 | function",
+            ),
             help="cover the whole bus range, or shorten it",
             subject=name,
             about=(name, map_of(name, map.property)),

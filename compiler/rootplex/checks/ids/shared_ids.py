@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from rootplex.checks.causes import map_of
+from rootplex.checks.causes import map_of, with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import Claim, acpi_claims, dt_claims, filled_by_loader, shared
@@ -19,7 +20,7 @@ STREAM_OF_TWO_BRIDGES = Rule(
     name="stream-of-two-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0806",),
+    requires=("RPX0110", "RPX0806"),
     covers=("LNX-22", "XP-33"),
 )
 
@@ -44,7 +45,7 @@ DEVICE_ID_OF_TWO_BRIDGES = Rule(
     name="device-id-of-two-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0807", "RPX0806"),
+    requires=("RPX0110", "RPX0405", "RPX0807", "RPX0806"),
     covers=("LNX-23",),
 )
 
@@ -91,7 +92,9 @@ def _shared(facts: Facts, ids: Ids) -> Iterator[Finding]:
             pair = frozenset((first.bridge, other.bridge))
             if pair not in found:
                 found.add(pair)
-                yield _finding(ids, (first, other), (low, high), filled=bool(pair & filled))
+                told = _finding(ids, (first, other), (low, high), filled=bool(pair & filled))
+                bridges = (first.bridge, other.bridge)
+                yield replace(told, about=told.about.union(_in_question(facts, bridges)))
 
 
 def _finding(ids: Ids, claims: tuple[Claim, Claim], common: tuple[int, int], *, filled: bool) -> Finding:
@@ -106,8 +109,16 @@ def _finding(ids: Ids, claims: tuple[Claim, Claim], common: tuple[int, int], *, 
         level=Level.NOTE if filled else None,
         related=[(first.at, f"the ids of {first.bridge}")],
         notes=["a boot loader is expected to give each bridge a map"] if filled else (),
-        help=f"give each bridge {ids.name}s of its own, by '{ids.kind}.map'",
+        help=f"give each bridge {ids.name}s of its own, by '{ids.kind}.map', or by buses of its own",
         subject=other.bridge,
         about=(*bridges, *maps),
         rests_on=maps,
     )
+
+
+def _in_question(facts: Facts, bridges: tuple[str, str]) -> tuple[str, ...]:
+    """All ids of two described bridges that have a bus in common, which may be the fault."""
+    ranges = [each.bus_range for name in bridges if (each := facts.described_bridge(name)) is not None]
+    if len(ranges) < 2 or ranges[0].last < ranges[1].first or ranges[1].last < ranges[0].first:
+        return ()
+    return with_maps(*bridges)

@@ -1,7 +1,7 @@
 """compatible-parted
 
-What it finds: an entry of a list `compatible` without a comma: of `platform` any, of a bridge's or a
-controller's two such in a row.
+What it finds: an entry of `compatible` without a comma: of `platform` and of a bridge any but the two generic
+ones, of a controller two such in a row; and one that begins or ends with a space.
 Why it matters: a compatible string is `vendor,model`, and a comma parts the entries of a YAML list: without
 quotes `[linux,dummy-virt]` are two strings, and no kernel knows either.
 Example: `compatible: [linux,dummy-virt]`.
@@ -12,10 +12,12 @@ Source: Devicetree Specification 0.4 §2.3.1; YAML 1.2.2 §7.4.1.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from itertools import pairwise
 
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
+from rootplex.formats.devicetree import GENERIC
 from rootplex.model.controllers import DtNode
 from rootplex.model.part import Part
 from rootplex.source.finding import Finding, Level
@@ -36,18 +38,33 @@ def check(facts: Facts) -> Iterator[Finding]:
         *((each, each.compatible, each.name) for each in vendors),
     ]
     for part, compatible, name in lists:
-        pair = next((a for a, b in pairwise(compatible) if "," not in a and "," not in b), None)
-        if pair is not None:
-            yield _finding(part, pair, compatible, name)
+        is_bridge = part not in vendors
+        alone = (each for each in compatible if is_bridge and _is_none(each))
+        pairs = (a for a, b in pairwise(compatible) if _is_none(a) and _is_none(b))
+        wrong = next(alone, next(pairs, None))
+        if wrong is not None:
+            yield _finding(part, wrong, compatible, name)
+
+
+def _is_none(entry: str) -> bool:
+    """Whether it is no compatible string that there is."""
+    return entry.strip() != entry or ("," not in entry and entry not in GENERIC.values())
 
 
 def _finding(part: Part, entry: str, compatible: tuple[str, ...], subject: str | None) -> Finding:
     at = compatible.index(entry)
-    pair = compatible[at : at + 2]
+    pair = [each for each in compatible[at : at + 2] if _is_none(each)]
+    words = set(entry.split("-"))
+    near = [each for each in GENERIC.values() if words == set(each.split("-"))]
+    near = near or get_close_matches(entry, GENERIC.values(), 1)
+    advice = f'did you mean "{near[0]}"?' if near else "write vendor,model in quotes"
+    fault = "has no comma, which every compatible string of a vendor has"
+    if entry.strip() != entry:
+        fault, advice = "has a space at an end", f'write "{entry.strip()}"'
     return RULE.finding(
         part.at("compatible"),
-        f"'{entry}' in compatible has no comma, which every compatible string of a vendor has",
-        notes=["a comma parts the entries of a list unless it is in quotes"],
-        help=f'write "{",".join(pair)}"' if len(pair) == 2 else "write vendor,model in quotes",
+        f"'{entry}' in compatible {fault}",
+        notes=["a comma parts the entries of a list unless it is in quotes"] if len(pair) == 2 else (),
+        help=f'write "{",".join(pair)}"' if len(pair) == 2 else advice,
         subject=subject,
     )

@@ -28,6 +28,7 @@ RULE = Rule(
     name="segment-taken-twice",
     level=Level.ERROR,
     needs="artifacts",
+    requires=("RPX0801",),
     covers=("LNX-02", "XP-05", "XP-06"),
 )
 

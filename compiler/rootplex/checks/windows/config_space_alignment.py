@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import config_layout, config_space, enabled_bridges, name_of
-from rootplex.checks.causes import base_of
+from rootplex.checks.causes import base_of, with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
@@ -67,7 +67,8 @@ def _base(
         f"the configuration space of '{about[0]}' at {base:#x} is not aligned to {wanted:#x}",
         level=Level.ERROR if base % PAGE else usual,
         notes=["the bus number takes the place of address bits 20 to 27"] if unit == BUS else (),
-        help="correct the base",
+        help="correct the base" if wanted == unit else "correct the base, or the bus range",
         subject=about[0],
-        about=about,
+        # of a range that may be the wrong one, its ids are in question, too
+        about=about if wanted == unit else (*about, *with_maps(about[0])),
     )

@@ -82,7 +82,10 @@ WINDOW_OVER_MEMORY = Rule(
     name="window-over-memory",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0804",),
+    requires=(
+        "RPX0804",
+        "RPX0113",
+    ),
     covers=("LNX-17",),
 )
 
@@ -213,7 +216,7 @@ WINDOW_OVER_CONFIG_SPACE = Rule(
     name="window-over-config-space",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0802", "RPX0804"),
+    requires=("RPX0802", "RPX0804", "RPX0113", "RPX0102", "RPX0104"),
     covers=("LNX-11", "XP-19"),
 )
 
@@ -264,7 +267,7 @@ AREA_OVER_CONTROLLER = Rule(
     name="area-over-controller",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0802", "RPX0804"),
+    requires=("RPX0802", "RPX0804", "RPX0113", "RPX0101", "RPX0102", "RPX0104", "RPX0105"),
     covers=("LNX-17", "XP-19"),
 )
 
@@ -328,7 +331,7 @@ AREA_OVER_DEVICE = Rule(
     name="area-over-device",
     level=Level.WARNING,
     needs="artifacts",
-    requires=("RPX0101", "RPX0102", "RPX0106", "RPX0111"),
+    requires=("RPX0101", "RPX0102", "RPX0106", "RPX0111", "RPX0029", "RPX0104", "RPX0105", "RPX0113"),
     covers=("LNX-17", "XP-19"),
 )
 

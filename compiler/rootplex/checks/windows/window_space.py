@@ -49,11 +49,13 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"'{name}' has {NARROW[window.space]} at {_span(window)}, beyond 4 GiB",
                 level=Level.ERROR if any(each.space == "io" for each in narrow) else Level.WARNING,
                 notes=[
-                    f"the first cell is {window.phys_hi:#010x}",
+                    *[f"the first cell is {window.phys_hi:#010x}"] * (facts.described is None),
                     *["Linux takes memory of either width alike"] * (window.space == "mem32"),
                     *(f"so it is with {NARROW[each.space]} at {_span(each)}" for each in more),
                 ],
-                help="give it the 64-bit memory type (0x03000000 in the first cell)",
+                help="give it the 64-bit memory type (0x03000000 in the first cell)"
+                if facts.described is None
+                else "write 'space: mem64', or addresses that end below 4 GiB",
                 subject=name,
                 about=(name, *parts),
                 rests_on=(property_of(name, "ranges"), *parts),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.refused import finding_of, told_once, without
+from rootplex.frontends.description.slips import slips
 from rootplex.frontends.description.values import Faults, Fields
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
@@ -41,6 +42,7 @@ def description_of(document: Node, file: str) -> Description:
     for node in document.walk():
         if node.written is not None:
             faults.octal(node)
+    faults.found.extend(slips(document))
     found = violations(document.plain(), schema)
     sound: Node | None = document
     if found:

@@ -28,6 +28,8 @@ _RULES = {
 }
 
 # A size as other tools write it: 256M, 32 GB, 4 KiB.
+_HEX = re.compile(r"([0-9a-fA-F_]+)[hH]?")
+_FUNCTION = re.compile(r"(?:[0-9a-fA-F]{1,4}:)?([0-9a-fA-F]{1,2}):([01]?[0-9a-fA-F])\.([0-7])")
 _SIZE = re.compile(r"(0x[0-9a-fA-F]+|[0-9]+) *([kKMGT])i?[bB]?")
 
 # A thing that lacks one of these is not known well enough to say anything else about it.
@@ -35,14 +37,20 @@ _IDENTITY = frozenset({"name", "kind", "type", "space", "dev", "fn", "model"})
 
 
 def told_once(found: Iterable[Violation]) -> list[Violation]:
-    """Without the missing keys that stand there misspelt: the misspelling is told."""
+    """Without the missing keys that stand there misspelt: the misspelling is told; and of the entries of a
+    list that are something else the first."""
     kept = list(found)
     meant = {
         (each.path, nearest(each.key, each.allowed))
         for each in kept
         if each.kind == "unknown-key" and each.key is not None
     }
-    return [each for each in kept if each.kind != "missing-key" or (each.path, each.key) not in meant]
+    kept = [each for each in kept if each.kind != "missing-key" or (each.path, each.key) not in meant]
+    first: dict[Path, Violation] = {}  # of the entries of one list
+    for each in kept:
+        if each.kind == "wrong-type" and each.path and isinstance(each.path[-1], int):
+            first.setdefault(each.path[:-1], each)
+    return [each for each in kept if each.kind != "wrong-type" or first.get(each.path[:-1], each) is each]
 
 
 def finding_of(violation: Violation, document: Node) -> Finding:
@@ -57,8 +65,10 @@ def finding_of(violation: Violation, document: Node) -> Finding:
             meant = nearest(violation.key, violation.allowed)
         elif violation.example is not None:
             rewrite = Rewrite(node.place, violation.example, violation.key)
-            if violation.example[0] not in "[{":
-                help_ = f"write it, as in '{violation.key}: {violation.example}'"
+            help_ = f"write it, as in '{violation.key}: {violation.example}'"
+    elif violation.example is not None:
+        key = next((f"{step}: " for step in reversed(violation.path) if isinstance(step, str)), "")
+        help_ = f"write it as in '{key}{violation.example}'"
     elif violation.allowed:
         help_ = advice(str(node.value), violation.allowed, "value")
         meant = nearest(str(node.value), violation.allowed)
@@ -74,8 +84,15 @@ def _meant(text: str, violation: Violation) -> str | None:
     """What a text of the wrong form probably stands for: a truth value, or a number with another unit."""
     if violation.kind == "wrong-type" and "true or false" in violation.message:
         return nearest(text.lower(), ("false", "true"))
-    size = _SIZE.fullmatch(text) if "is not a number" in violation.message else None
-    return None if size is None else f"{size[1]}{size[2].upper()}iB"
+    if "is not a number" not in violation.message:
+        return None
+    size, digits, function = _SIZE.fullmatch(text), _HEX.fullmatch(text), _FUNCTION.fullmatch(text)
+    if size is not None:
+        return f"{size[1]}{size[2].upper()}iB"
+    if function is not None and violation.path[-1] == "rid":
+        bus, device, number = (int(each, 16) for each in function.groups())
+        return f"{bus << 8 | device << 3 | number:#x}"
+    return None if digits is None else f"0x{digits[1]}"
 
 
 def _head_of(document: Node, path: Path) -> Place:
