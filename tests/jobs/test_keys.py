@@ -69,7 +69,7 @@ def test_keys_below_a_kind_and_below_devices() -> None:
     assert ("host_bridges.windows.size",) <= keys_called("size")
     device = key_of("host_bridges.devices.sriov")
     assert device is not None
-    assert ("total", "offset", "stride", "vf_id", "enabled") == device.below
+    assert ("total", "offset", "stride", "vf_id", "enabled", "bars", "acs", "msix") == device.below
 
 
 def test_a_name_that_several_keys_have_lists_them() -> None:

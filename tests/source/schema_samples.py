@@ -45,7 +45,7 @@ KEYS = {
     " flr pm msi msix pin disintx bars rom sriov slot hotplug external_facing bus present properties devices",
     "alias": "dev fn",
     "bar": "index space size prefetchable",
-    "sriov": "total offset stride vf_id enabled",
+    "sriov": "total offset stride vf_id enabled bars acs msix",
     "boot": "device placement",
     "xen": "version discovery pci_passthrough iommu vpci pci_phantom dom0 guests",
     "dom0": "bits kernel firmware memory probe_order registers lpae vmalloc",
@@ -186,7 +186,8 @@ host_bridges:
          multifunction: true, acs: true, acs_quirk: isolated, aliases: [{dev: 0, fn: 1}], ari: true,
          ats: true, flr: true, pm: true, msi: 1, msix: 10, pin: none, disintx: true, rom: 256KiB,
          bars: [{index: 0, space: mem64, size: 16KiB, prefetchable: true}, {index: 2, space: io, size: 32}],
-         sriov: {total: 7, offset: 0x80, stride: 2, vf_id: 0x10ca, enabled: 2}, properties: {a: [1, b]}}
+         sriov: {total: 7, offset: 0x80, stride: 2, vf_id: 0x10ca, enabled: 2, bars: [], acs: false, msix: 3},
+         properties: {a: [1, b]}}
 """,
             PLATFORM
             + BRIDGE

@@ -152,6 +152,7 @@ B0 = ("host_bridges", 0)
 NUMBER = "a number (an integer, or text such as 0x40_1000_0000 or 256MiB)"
 PAIR = 'a pair of ids (two hexadecimal numbers of four digits, as in "8086:1533")'
 NAME = "a name (a lower-case letter, then lower-case letters, digits, - and _)"
+DEVICE = f"{NAME[:-1]}; nic.vf0 is the first virtual function of nic)"
 
 
 def bridge(text: str) -> str:
@@ -266,7 +267,7 @@ FAULTS: list[tuple[str, str, tuple[str | int, ...], str | None, str]] = [
     (PLATFORM + BRIDGE + "expect: {addresses: {nic: '00:1f.0'}}", "malformed", ("expect", "addresses", "nic"),
      None, "'00:1f.0' is not an SBDF (segment, bus, device and function in hexadecimal, as in 0000:01:00.0)"),
     (PLATFORM + BRIDGE + "expect: {addresses: {Nic: '0000:00:1f.0'}}", "malformed", ("expect", "addresses"),
-     "Nic", f"'Nic' is not {NAME}"),
+     "Nic", f"'Nic' is not {DEVICE}"),
     (PLATFORM + BRIDGE + "suppress: [{code: RPX0502, at: nic, reason: ''}]", "malformed",
      ("suppress", 0, "reason"), None, "'reason' is empty"),
 ]  # fmt: skip

@@ -7,17 +7,19 @@ from msgspec import Struct
 from rootplex.checks.facts import Facts
 from rootplex.checks.simulated import booted, bridge_name, owner_of
 from rootplex.model.bridge import HostBridge
-from rootplex.model.device import Device
+from rootplex.model.device import Device, Sriov
+from rootplex.model.virtual import physical_of
 from rootplex.source.place import Place
 
 
 class Absence(Struct, frozen=True):
-    """Why Dom0 does not see a device of the description: the reason, the places that show it, and its host
-    bridge's name where that is what is missing."""
+    """Why Dom0 does not see a device of the description: the reason, the places that show it, its host
+    bridge's name where that is what is missing, and what to do."""
 
     reason: str
     places: list[tuple[Place, str]]
     bridge: str | None = None
+    help: str = "take away what is in the way"
 
     def of(self, name: str) -> tuple[str, ...]:
         """What a finding about the device that is missing bears on."""
@@ -44,7 +46,24 @@ def absence(facts: Facts, name: str) -> Absence:
     if root.fault is not None:
         reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
         return Absence(reason, [(root.fault.at, "see here")], bridge.name)
+    virtual = physical_of(name)
+    seen_physical = any(each for each in outcome.dom0.functions if facts.devices.get(each.page) is device)
+    if virtual is not None and device.sriov is not None and seen_physical:
+        return _not_enabled(device, device.sriov, virtual[1])
     return Absence(*_lost_on_the_way(facts, bridge, device))
+
+
+def _not_enabled(device: Device, sriov: Sriov, index: int) -> Absence:
+    """Why a VF of a PF that is seen is not."""
+    if index < sriov.enabled:
+        places: list[tuple[Place, str]] = [(device.at("sriov"), "they are described here")]
+        return Absence(f"{device.label} cannot enable its VFs", places)
+    count = f"{sriov.enabled} of its {sriov.total} VFs are" if sriov.enabled else "none of its VFs is"
+    return Absence(
+        f"{count} switched on",
+        [(device.at("sriov.enabled"), f"the virtual functions of {device.label}")],
+        help=f"write 'enabled: {index + 1}' at its sriov",
+    )
 
 
 def _lost_on_the_way(facts: Facts, bridge: HostBridge, device: Device) -> tuple[str, list[tuple[Place, str]]]:

@@ -9,6 +9,7 @@ from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Guest
+from rootplex.model.virtual import physical_of
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
@@ -86,11 +87,13 @@ def function_named(facts: Facts, name: str) -> Function | None:
 
 
 def owner_of(facts: Facts, name: str) -> tuple[HostBridge, Device] | None:
-    """The description's device of a name with its host bridge."""
+    """The description's device of a name with its host bridge; of a VF its PF."""
     described = facts.described
     if described is None:
         return None
-    return next((pair for pair in described.walk() if pair[1].name == name), None)
+    virtual = physical_of(name)
+    owner = name if virtual is None else virtual[0]
+    return next((pair for pair in described.walk() if pair[1].name == owner), None)
 
 
 def wishes(facts: Facts) -> Iterator[tuple[Guest, GuestView]]:

@@ -6,9 +6,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
+from rootplex.backends.configspace import virtual_key
 from rootplex.model.bridge import Firmware
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
+from rootplex.model.virtual import virtual_name
 from rootplex.simulator.inputs import GuestWish, Settings
 
 
@@ -63,8 +65,13 @@ def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> 
 
 
 def pages_of(platform: Platform, compiled: Compiled) -> dict[str, str]:
-    """Device name → page id, of those that the hardware image has."""
-    names = {(bridge.name, device.key): device.name for bridge, device in platform.walk() if device.name}
+    """Device name → page id, of those that the hardware image has; VFs as `nic.vf0`."""
+    names: dict[tuple[str, str], str] = {}
+    for bridge, device in platform.walk():
+        if device.name:
+            names[bridge.name, device.key] = device.name
+            for index in range(0 if device.sriov is None else device.sriov.total):
+                names[bridge.name, virtual_key(device.key, index)] = virtual_name(device.name, index)
     return {names[key]: page for page, key in compiled.pages.items() if key in names}
 
 

@@ -42,13 +42,19 @@ class Bar(Part, frozen=True, kw_only=True):
 
 
 class Sriov(Part, frozen=True, kw_only=True):
-    """SR-IOV: TotalVFs, First VF Offset, VF Stride, the VFs' device id, VFs switched on."""
+    """SR-IOV: TotalVFs, First VF Offset, VF Stride, the VFs' device id, VFs switched on. `bars` are those of
+    one VF. `acs` is a VF's capability where it has one of its own (`own_acs`), `msix` its vectors; else the
+    PF's."""
 
     total: int
     offset: int
     stride: int
     vf_id: int
     enabled: int
+    bars: tuple[Bar, ...] = ()
+    own_acs: bool = False
+    acs: tuple[str, ...] | None = None
+    msix: int | None = None
 
 
 class Alias(Part, frozen=True, kw_only=True):

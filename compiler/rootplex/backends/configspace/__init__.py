@@ -11,6 +11,6 @@
 The contract with whoever reads it is `schemas/config.schema.json`.
 """
 
-from rootplex.backends.configspace.image import HardwareImage, config_space
+from rootplex.backends.configspace.image import HardwareImage, config_space, virtual_key
 
-__all__ = ["HardwareImage", "config_space"]
+__all__ = ["HardwareImage", "config_space", "virtual_key"]

@@ -6,6 +6,7 @@ structure's first dword, id, version and next pointer, is the list's and not in 
 
 from __future__ import annotations
 
+from rootplex.backends.configspace.header import write_bar
 from rootplex.backends.configspace.page import Bits, Page, Register, Table
 from rootplex.backends.configspace.shape import Shape
 from rootplex.formats.pci import ACS_BITS, ARI_HIERARCHY, VF_ENABLE, VF_MEMORY, SriovRegister
@@ -128,3 +129,5 @@ def write_sriov(page: Page, at: int, shape: Shape) -> None:
         vf_stride=sriov.stride,
         vf_device=sriov.vf_id,
     )
+    for bar in sriov.bars:
+        write_bar(page, at + SriovRegister.VF_BARS + 4 * bar.index, bar)

@@ -33,6 +33,11 @@ MOST_FUNCTIONS = 1 << 20
 """More are refused: sixteen full segments, 200 MB of config.json."""
 
 
+def virtual_key(key: str, index: int) -> str:
+    """The key of a VF of the device with a key."""
+    return f"{key}/vf{index}"
+
+
 class HardwareImage(Struct, frozen=True):
     """The hardware image and its joints to the description.
 
@@ -104,7 +109,9 @@ def config_space(platform: Platform) -> HardwareImage:
             page, clears = pages.place(shape, virtual=True)
             for index in range(_virtual_functions(bridge, device)):
                 own = {"vf_of": id, "vf_index": index, "devfn": 0, "acs_quirk": None, "aliases": []}
-                add(bridge.name, f"{device.key}/vf{index}", {**place, "w1c": clears, "page": page, **own})
+                add(
+                    bridge.name, virtual_key(device.key, index), {**place, "w1c": clears, "page": page, **own}
+                )
     bridges = [
         json.dumps(bridge_entry(platform, bridge, hardware[bridge.name]), sort_keys=True)
         for bridge in platform.host_bridges

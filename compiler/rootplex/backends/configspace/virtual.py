@@ -16,14 +16,18 @@ BUS_MASTER = 0x0004
 
 
 def shape_of_virtual(physical: Shape) -> Shape:
-    """A VF's shape: it can be reset alone, and has message interrupts where its PF has any."""
+    """A VF's shape: it can be reset alone, and has the capabilities that are said of it, else its PF's; of
+    its interrupts the messages."""
+    sriov = physical.sriov
+    assert sriov is not None
     return physical._replace(
+        acs=sriov.acs if sriov.own_acs else physical.acs,
         multifunction=False,
         next_function=0,
         flr=True,
         pm=False,
         msi=0,
-        msix=physical.msix or physical.msi,
+        msix=(physical.msix or physical.msi) if sriov.msix is None else sriov.msix,
         pin=None,
         disintx=False,
         bars=(),

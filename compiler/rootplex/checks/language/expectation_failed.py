@@ -89,7 +89,7 @@ def _missing(facts: Facts, name: str, at: Place) -> Finding:
         f"{facts.host} does not see {name}",
         related=missing.places,
         notes=[missing.reason],
-        help="take away what is in the way, or correct what is expected",
+        help=f"{missing.help}, or correct what is expected",
         subject=name,
         about=missing.of(name),
     )

@@ -19,6 +19,7 @@ from rootplex.known.reader import model, names
 from rootplex.model.controllers import AmdIommu, DtNode, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
+from rootplex.model.virtual import physical_of, virtual_name
 from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.suggest import advice, nearest
 from rootplex.source.yaml12 import as_yaml
@@ -41,12 +42,33 @@ def check(facts: Facts) -> Iterator[Finding]:
     for part, path, name, what, known in references(facts.platform):
         if not name:
             continue  # the key is missing, and that was said
+        if what == "device" and (virtual := physical_of(name)) is not None and virtual[0] in known:
+            yield from _virtual(facts.platform, part, path, *virtual)
+            continue
         if name not in known and name not in facts.names:
             yield _unknown(part, path, name, what, known)
         elif name not in known and name in taken:
             yield _finding(part, path, f"'{name}' is no {what}", name, what, known)
     yield from _catalogue(facts.platform)
     yield from _codes(facts.platform)
+
+
+def _virtual(platform: Platform, part: Part, path: str, physical: str, index: int) -> Iterator[Finding]:
+    """A VF that its device does not have."""
+    device = next(device for _, device in platform.walk() if device.name == physical)
+    total = 0 if device.sriov is None else device.sriov.total
+    if index < total:
+        return
+    has = f"{physical} has no VFs" if not total else f"{physical} has {total} VFs, counted from 0"
+    yield RULE.finding(
+        part.places.keys.get(path, part.at(path)),
+        f"there is no {virtual_name(physical, index)}: {has}",
+        related=[(device.at("sriov.total" if total else ""), f"{physical} is here")],
+        help=f"name one of {virtual_name(physical, 0)} to {virtual_name(physical, total - 1)}"
+        if total
+        else "describe its 'sriov', or name the device itself",
+        subject=physical,
+    )
 
 
 def _codes(platform: Platform) -> Iterator[Finding]:

@@ -29,9 +29,13 @@ RULE = Rule(
 PAGE = 12
 
 
+OWN_BARS = 6
+"""Of a physical function's resources those up to here are its own; its VFs have the others."""
+
+
 def pages_of(bar: Bar) -> range:
     """The 4 KiB pages that a placed memory BAR touches."""
-    if bar.cpu is None or bar.space == "io" or not bar.size:
+    if bar.cpu is None or bar.space == "io" or not bar.size or bar.index > OWN_BARS:
         return range(0)
     return range(bar.cpu >> PAGE, (bar.cpu + bar.size - 1 >> PAGE) + 1)
 

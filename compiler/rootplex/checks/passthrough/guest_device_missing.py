@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"guest {guest.name} is to have {name}, which {facts.host} does not see",
                 related=missing.places,
                 notes=[missing.reason],
-                help="take away what is in the way, or take the device from the list",
+                help=f"{missing.help}, or take the device from the list",
                 subject=name,
                 about=missing.of(name),
             )

@@ -185,4 +185,8 @@ def _sriov(fields: Fields | None, device: int) -> Sriov | None:
         stride=fields.number("stride", 0, 0xFFFF) or 0,
         vf_id=device if vf_id is None else vf_id,
         enabled=fields.number("enabled", 0, 0xFFFF) or 0,
+        bars=tuple(_bar(bar) for bar in fields.maps("bars")),
+        own_acs=fields.get("acs") is not None,
+        acs=_acs(fields, "endpoint"),
+        msix=fields.number("msix", 0, 2048),
     )

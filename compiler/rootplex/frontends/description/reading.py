@@ -11,6 +11,7 @@ from rootplex.frontends.description.platforms import build_platform
 from rootplex.frontends.description.refused import finding_of, told_once, without
 from rootplex.frontends.description.slips import slips
 from rootplex.frontends.description.values import Faults, Fields
+from rootplex.frontends.description.virtual import spelled_out
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.node import Node
@@ -50,7 +51,7 @@ def description_of(document: Node, file: str) -> Description:
         sound = without(document, found)
     if sound is None:
         return Description(document, None, tuple(faults.found), names)
-    platform = build_platform(Fields(sound, faults), file)
+    platform = build_platform(Fields(spelled_out(sound, faults), faults), file)
     return Description(document, platform, tuple(faults.found), names)
 
 
