@@ -9,8 +9,7 @@ Example: guests `a: [nic]` and `b: [nic.vf0]`.
 What to do: leave the physical function in the host, and give virtual ones away; or switch none on
 (`sriov.enabled`).
 Source: PCI Express Base 6.0 §9.1 (the PF manages its VFs); Linux drivers/vfio/pci/vfio_pci_core.c,
-vfio_pci_core_sriov_configure and vfio_pci_validate_vf_token; drivers/xen/xen-pciback/pci_stub.c,
-pcistub_seize.
+vfio_pci_core_sriov_configure and vfio_pci_validate_vf_token; Linux drivers/pci/iov.c, sriov_disable.
 """
 
 from __future__ import annotations
