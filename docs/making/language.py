@@ -66,7 +66,7 @@ def _keys(where: str, object: Json, concerned: Mapping[str, list[str]]) -> Itera
     for key, value in object.get("properties", {}).items():
         if value is True or value is False:
             continue
-        yield f"`{key}`" + (" — required" if key in required else "")
+        yield f"`{key}`" + (" (required)" if key in required else "")
         facts = [_type(value)]
         if "default" in value:
             facts.append(f"default `{_written(value['default'])}`")
