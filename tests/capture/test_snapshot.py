@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from rootplex.capture.facts import Function, Message, Range, Snapshot
+from rootplex.capture.facts import KernelFunction, Message, Range, Snapshot
 from rootplex.capture.lines import SECTIONS
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.source.finding import Unreadable
@@ -51,7 +51,7 @@ def recorded(name: str) -> Snapshot:
     return parse_snapshot(RECORDED[NAMES.index(name)].read_text(encoding="ascii"), f"{name}.txt")
 
 
-def by_address(snapshot: Snapshot) -> dict[str, Function]:
+def by_address(snapshot: Snapshot) -> dict[str, KernelFunction]:
     return {str(function.sbdf): function for function in snapshot.functions}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from rootplex.capture.facts import Function, Snapshot
+from rootplex.capture.facts import KernelFunction, Snapshot
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.frontends.lspci import import_lspci
 from rootplex.frontends.snapshot import import_snapshot
@@ -77,7 +77,7 @@ def test_memory_is_the_kernels_where_acpi_does_not_say_it() -> None:
     assert [each for each in told if each[1]] == areas
 
 
-def lspci(functions: tuple[Function, ...]) -> Iterator[str]:
+def lspci(functions: tuple[KernelFunction, ...]) -> Iterator[str]:
     """The functions as `lspci -Dxxxx` prints them (pciutils ls-main.c)."""
     for function in functions:
         yield f"{function.sbdf} Class {function.class_code >> 8:04x}: {function.vendor:04x}"

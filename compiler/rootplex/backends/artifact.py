@@ -105,7 +105,7 @@ class BridgeNames(Struct, frozen=True):
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
-    """All artifacts of one platform, and the joints to the description.
+    """All artifacts of one platform, and how they belong to the description.
 
     `pages` maps a page id of the hardware image to (bridge name, device key).
     """

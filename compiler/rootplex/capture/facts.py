@@ -26,7 +26,7 @@ class Resource(Struct, frozen=True):
     flags: int
 
 
-class Function(Struct, frozen=True, kw_only=True):
+class KernelFunction(Struct, frozen=True, kw_only=True):
     """One function as the kernel shows it in sysfs. `parent` is the bridge above it, None on a root
     bus; `subsystem` is (vendor, device); `config` is what could be read, 64 to 4096 bytes; `node` is
     its own device tree node and `acpi` its own ACPI path, where it has one; `msi` is (`msi` or `msix`,
@@ -87,7 +87,7 @@ class KernelHostBridge(Struct, frozen=True, kw_only=True):
     windows: tuple[KernelWindow, ...]
 
 
-class Group(Struct, frozen=True):
+class KernelGroup(Struct, frozen=True):
     """An IOMMU group: the names of its members, PCI functions and others, and its domain type."""
 
     number: int
@@ -137,9 +137,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
     offers: bool
     bridges: tuple[KernelHostBridge, ...]
-    functions: tuple[Function, ...]
+    functions: tuple[KernelFunction, ...]
     units: tuple[str, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[KernelGroup, ...]
     memory: tuple[Range, ...]
     ports: tuple[Range, ...]
     messages: tuple[Message, ...]

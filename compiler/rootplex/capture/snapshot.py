@@ -9,8 +9,8 @@ from typing import Literal
 
 from rootplex.capture.facts import (
     Block,
-    Function,
-    Group,
+    KernelFunction,
+    KernelGroup,
     KernelHostBridge,
     KernelWindow,
     Message,
@@ -164,7 +164,7 @@ def _window(match: re.Match[str]) -> KernelWindow:
     return KernelWindow("io" if match[1] == "io" else "mem", match[4] is not None, start, end, pci)
 
 
-def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> Function:
+def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> KernelFunction:
     facts, name = _facts(part), part[0].rest
     missing = [word for word in ("path", "vendor", "device", "class") if word not in facts]
     if missing:
@@ -182,7 +182,7 @@ def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> Fun
     config = next(
         (block for block in _blocks(part, _CONFIG_LIMIT) if block.name == "config"), Block("config", b"", 0)
     )
-    return Function(
+    return KernelFunction(
         sbdf=sbdf,
         place=part[0].place,
         path=facts["path"].rest,
@@ -234,10 +234,10 @@ def _msi(line: Line | None) -> tuple[str, int] | None:
         return kind, int(vectors)
 
 
-def _group(part: list[Line]) -> Group:
+def _group(part: list[Line]) -> KernelGroup:
     number, *members = part[0].rest.split(" ")
     with _reading(part[0]):
-        return Group(int(number), tuple(members), _text(_facts(part), "type"))
+        return KernelGroup(int(number), tuple(members), _text(_facts(part), "type"))
 
 
 def _range(line: Line) -> Range:

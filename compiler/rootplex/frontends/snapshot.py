@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from rootplex.capture.facts import Function, KernelHostBridge, Snapshot
+from rootplex.capture.facts import KernelFunction, KernelHostBridge, Snapshot
 from rootplex.frontends.acpi import import_acpi, source_of
 from rootplex.frontends.configspace import BarFact, FunctionFact
 from rootplex.frontends.devices import device_list, with_devices
@@ -121,7 +121,7 @@ def _facing(functions: Iterable[FunctionFact], ways: Ways) -> Iterator[FunctionF
         yield replace(each, external_facing=True) if way in ways else each
 
 
-def _bars(function: Function) -> Iterator[BarFact]:
+def _bars(function: KernelFunction) -> Iterator[BarFact]:
     limit = 2 if function.config[0x0E] & 0x7F == 1 else _BARS
     for resource in function.resources:
         length = resource.end - resource.start + 1

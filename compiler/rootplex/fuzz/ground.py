@@ -26,8 +26,7 @@ from rootplex.model.numbers import Region
 from rootplex.model.platform import Platform
 from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
-from rootplex.simulator.groups.guests import GuestView, guest_views
-from rootplex.simulator.groups.guests import Platform as Seen
+from rootplex.simulator.groups.guests import GuestContext, GuestView, guest_views
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.hardware.image import Image
 from rootplex.simulator.inputs import GuestWish, Settings
@@ -64,7 +63,7 @@ class Ground(Struct, frozen=True, kw_only=True):
     configuration: tuple[Region, ...]
     decoded: tuple[Region, ...]
     shared: tuple[Shared, ...]
-    seen: Seen
+    seen: GuestContext
 
     def hardware(self) -> Hardware:
         """A machine of its own, after a reset."""
@@ -132,7 +131,7 @@ def _ground(name: str, firmware: str | None, masked: int) -> Ground:
             if window.space != "io"
         ),
         shared=tuple(_shared(platform, compiled, functions)),
-        seen=Seen(
+        seen=GuestContext(
             functions=outcome.dom0.functions,
             groups=outcome.linux,
             safe=outcome.safe,

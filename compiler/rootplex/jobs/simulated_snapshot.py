@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.backends.configspace import config_space
-from rootplex.capture.facts import Function, Snapshot
+from rootplex.capture.facts import KernelFunction, Snapshot
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import description_of
@@ -23,8 +23,8 @@ from rootplex.jobs.result import Machine
 from rootplex.known.kernels import DEFAULT, profile_of
 from rootplex.model.platform import Platform
 from rootplex.simulator.boots.run import simulate
-from rootplex.simulator.function import Function as Simulated
-from rootplex.simulator.groups.grouping import Group as Together
+from rootplex.simulator.function import Function
+from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.inputs import Artifacts, Blob, GuestWish, Settings
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -98,8 +98,8 @@ def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> SimulatedSna
 class Ran(Struct, frozen=True):
     """What a simulated kernel came to: functions and groups."""
 
-    functions: tuple[Simulated, ...]
-    groups: tuple[Together, ...]
+    functions: tuple[Function, ...]
+    groups: tuple[Group, ...]
 
 
 def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
@@ -126,7 +126,7 @@ def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
         yield from _grouped_or_not(snapshot, [seen[sbdf] for sbdf in both], ran)
 
 
-def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
+def _groups(functions: Iterable[KernelFunction], ran: Ran) -> Iterator[Finding]:
     """Partitions are compared over the functions to which the kernel gave a group."""
     grouped = {str(each.sbdf): each for each in functions if each.group is not None}
     simulated = {
@@ -145,7 +145,7 @@ def _groups(functions: Iterable[Function], ran: Ran) -> Iterator[Finding]:
             )
 
 
-def _grouped_or_not(snapshot: Snapshot, functions: list[Function], ran: Ran) -> Iterator[Finding]:
+def _grouped_or_not(snapshot: Snapshot, functions: list[KernelFunction], ran: Ran) -> Iterator[Finding]:
     """Functions that have a group for one of the two alone. That the kernel gave none counts only where
     each function was offered a driver."""
     grouped = {member.sbdf for group in ran.groups for member in group.members}

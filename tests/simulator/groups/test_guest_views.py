@@ -13,7 +13,7 @@ from rootplex.simulator.firmware.routing.routes import (
     MsiRoute,
 )
 from rootplex.simulator.function import Function
-from rootplex.simulator.groups.guests import GuestView, Platform, Role, guest_views
+from rootplex.simulator.groups.guests import GuestContext, GuestView, Role, guest_views
 from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.inputs import GuestWish
@@ -38,13 +38,13 @@ def platform(
     lines: Mapping[str, int] | None = None,
     roles: Mapping[str, Role] | None = None,
     reach: bool = True,
-) -> Platform:
+) -> GuestContext:
     """Everyone has a group; `lines` by name."""
     pins = [
         IntxRoute(tree[name], 1, 1, "/gic", (0, irq, 4), irq, (), None, HERE)
         for name, irq in (lines or {}).items()
     ]
-    return Platform(
+    return GuestContext(
         functions=tree.functions,
         groups=linux_groups(tree.functions),
         safe=safe_groups(tree.functions),
@@ -54,7 +54,7 @@ def platform(
     )
 
 
-def view(place: Platform, *pages: str) -> GuestView:
+def view(place: GuestContext, *pages: str) -> GuestView:
     (found,) = guest_views([GuestWish("g", pages)], place)
     return found
 

@@ -2,7 +2,7 @@
 
 | module | what it makes |
 |---|---|
-| `image` | config.bin and config.json of a platform, and the joints back to its devices |
+| `image` | config.bin and config.json of a platform, and which of its devices each function is |
 | `shape` | what the registers of one function depend on, and nothing else |
 | `page` | a pair of pages, written register by register from tables |
 | `function` | all registers of one function: header and capability lists |

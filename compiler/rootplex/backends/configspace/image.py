@@ -39,7 +39,7 @@ def virtual_key(key: str, index: int) -> str:
 
 
 class HardwareImage(Struct, frozen=True):
-    """The hardware image and its joints to the description.
+    """The hardware image and how it belongs to the description.
 
     `ids` maps a function's id to (bridge name, device key); a VF's key is its PF's, `/vf` and its
     index. `bridges` maps a bridge's name to its id in the image.

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from rootplex.capture.facts import Function as BootedFunction
-from rootplex.capture.facts import Resource, Snapshot
+from rootplex.capture.facts import KernelFunction, Resource, Snapshot
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -146,7 +145,7 @@ def booted(snapshot: Snapshot) -> Seen:
     return Seen(bridges, functions, frozenset(group for group in members if group))
 
 
-def _booted(function: BootedFunction) -> SeenFunction:
+def _booted(function: KernelFunction) -> SeenFunction:
     is_bridge = function.config[0x0E] & 0x7F == 1
     bars = (_bar(resource) for resource in function.resources if resource.index in BARS)
     return SeenFunction(

@@ -19,7 +19,7 @@ from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.guests import Platform, guest_views
+from rootplex.simulator.groups.guests import GuestContext, guest_views
 from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.groups.xen import xen_groups
 from rootplex.simulator.hardware import BusError, Hardware, read_image
@@ -114,7 +114,7 @@ def simulate(
 def _with_guests(outcome: Outcome, wishes: tuple[GuestWish, ...]) -> Outcome:
     """The boot with what each guest's wish meets, and Xen asked for it."""
     settings = outcome.settings
-    platform = Platform(
+    platform = GuestContext(
         functions=outcome.dom0.functions,
         groups=outcome.linux,
         safe=outcome.safe,

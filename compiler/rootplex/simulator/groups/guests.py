@@ -86,7 +86,7 @@ class GuestView(Struct, frozen=True):
         return all(n.harmless is not None for n in self.safe_neighbours)
 
 
-class Platform(Struct, frozen=True, kw_only=True):
+class GuestContext(Struct, frozen=True, kw_only=True):
     """What guests are seen against: all functions in discovery order, Dom0's groups and the safe
     ones, where messages and pins go, and what Dom0 itself needs (page id to role)."""
 
@@ -98,7 +98,7 @@ class Platform(Struct, frozen=True, kw_only=True):
     roles: Mapping[str, Role]
 
 
-def guest_views(wishes: Iterable[GuestWish], platform: Platform) -> tuple[GuestView, ...]:
+def guest_views(wishes: Iterable[GuestWish], platform: GuestContext) -> tuple[GuestView, ...]:
     """What each guest's wish meets. A page that two guests wish for is the first one's to others."""
     wishes = tuple(wishes)
     owners: dict[str, str] = {}
@@ -112,7 +112,7 @@ def guest_views(wishes: Iterable[GuestWish], platform: Platform) -> tuple[GuestV
 class _Owned:
     """A platform with its owners, and the lookups that views need."""
 
-    def __init__(self, platform: Platform, owners: Mapping[str, str]) -> None:
+    def __init__(self, platform: GuestContext, owners: Mapping[str, str]) -> None:
         self._platform = platform
         self._owners = owners
         self._by_page = {function.page: function for function in platform.functions}

@@ -28,7 +28,7 @@ def linux_groups(
 ) -> Grouping:
     """The groups of functions given in discovery order.
 
-    `admission`: who has an IOMMU (None: everyone); the others get no group. `order`: the order in
+    `probe`: who has an IOMMU (None: everyone); the others get no group. `order`: the order in
     which functions are grouped (None: of discovery). `by_header`: see `Acs`.
     """
     probe = probe or IommuProbe.all_of(discovery)

@@ -19,7 +19,7 @@ from rootplex.simulator.groups.reason import Reason
 
 def top_down_groups(discovery: Sequence[Function], probe: IommuProbe | None = None) -> Grouping:
     """The groups of functions given in discovery order (bridges before what is below them).
-    `admission`: who has an IOMMU (None: everyone); what is below a bridge without is deferred."""
+    `probe`: who has an IOMMU (None: everyone); what is below a bridge without is deferred."""
     probe = probe or IommuProbe.all_of(discovery)
     pass_ = _Pass(discovery, probe)
     for bus, functions in _by_bus(discovery).items():
