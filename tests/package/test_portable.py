@@ -32,7 +32,7 @@ LOADED = """
 import importlib, pkgutil
 import rootplex
 for module in pkgutil.walk_packages(rootplex.__path__, "rootplex."):
-    if module.name not in ("rootplex.__main__", "rootplex.library.pytest_plugin"):
+    if module.name not in ("rootplex.__main__", "rootplex.library.pytest_plugin", "rootplex.fleet.cluster"):
         importlib.import_module(module.name)
 """
 
