@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import urlparse
 
 from lsprotocol import types
 from tests.editor.open_documents import BOARD
 from tests.editor.talking import Editor, talk
+
+from rootplex.editor.server import server
+from rootplex.jobs.settings import RunOptions
 
 URI = "file:///nowhere/board.yaml"
 """No such file: the text is the editor's, unsaved."""
@@ -113,3 +117,14 @@ def test_without_its_library_it_says_what_to_install() -> None:
     assert 2 == done.returncode
     assert done.stderr.startswith("rootplex: pygls")
     assert done.stderr.endswith("is not installed (pip install 'rootplex[lsp]')\n")
+
+
+def test_nothing_is_kept_of_a_notification(tmp_path: Path) -> None:
+    """pygls would keep a future of each: a thousand edits would be some MiB."""
+    made = server(RunOptions(), tmp_path)
+    answered: Future[None] = Future()
+    answered.set_result(None)
+    waiting: Future[None] = Future()
+    made.protocol._request_futures.update({"1": answered, "2": waiting})
+    made.let_go()
+    assert {"2": waiting} == made.protocol._request_futures

@@ -98,6 +98,13 @@ class Server(LanguageServer):
         document.learns(checked, result)
         self.publish(document.uri, version, diagnostics(document, self.page))
         self.refresh()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """What is answered is forgotten: pygls (2.1) keeps the future of each notification for good."""
+        futures = getattr(self.protocol, "_request_futures", {})
+        for number in [number for number, future in futures.items() if future.done()]:
+            del futures[number]
 
     def publish(self, uri: str, version: int | None, found: list[types.Diagnostic]) -> None:
         self.text_document_publish_diagnostics(

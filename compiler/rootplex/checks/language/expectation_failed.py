@@ -30,7 +30,7 @@ from rootplex.model.platform import Expect
 from rootplex.report.reasons import sentence
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.place import Place
 
 RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs="simulation", requires=(ANY,))
@@ -70,6 +70,7 @@ def _address(facts: Facts, name: str, sbdf: str, at: Place) -> Iterator[Finding]
             related=[(device_place(facts, function), "the device is described here")],
             notes=_numbering(function),
             help="correct the address, or what the numbers come from",
+            rewrite=Rewrite(at, f'"{function.sbdf}"'),
             subject=name,
         )
 
@@ -117,6 +118,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
                 f"{name} is expected to have segment {number} and has {root.segment}",
                 related=[] if bridge is None else [(bridge.at("segment"), "it is described here")],
                 help="correct the segment, or what is expected",
+                rewrite=Rewrite(at, str(root.segment)),
                 subject=name,
             )
 

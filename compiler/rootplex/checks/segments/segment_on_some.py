@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
 from rootplex.checks.rule import Rule
@@ -41,6 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for bridge in bridges:
         if "linux,pci-domain" not in bridge.node.properties:
             name = name_of(facts, bridge.path)
+            apart = segment_apart(facts, name, "dt")
             yield RULE.finding(
                 bridge.place(),
                 f"'{name}' has no linux,pci-domain, and other host bridges have one",
@@ -52,6 +54,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 ],
                 level=Level.WARNING if facts.described is None else Level.ERROR,
                 notes=["Xen stops over it while it boots, or while it builds Dom0"] if port else (),
-                help="give every host bridge a segment, or none",
+                help="give every host bridge a segment, or none"
+                + ("" if apart is None else f": {apart[0]} is free"),
+                rewrite=None if apart is None else apart[1],
                 subject=name,
             )
