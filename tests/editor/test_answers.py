@@ -226,3 +226,33 @@ def test_columns_are_the_clients() -> None:
     (given,) = answers.definition(document, types.Position(shifted.line, shifted.character + 1))
     assert BOARD[: BOARD.index("name: disk0")].count("\n") == given.range.start.line
     assert shifted in [each.range.start for each in answers.references(document, shifted, declaration=False)]
+
+
+def test_virtual_functions_have_names() -> None:
+    text = """rootplex: 1
+platform: {name: vfs, arch: arm64, base: qemu-virt}
+host_bridges:
+  - name: main
+    config: {base: 0x40_1000_0000}
+    windows: [{space: mem64, pci: 0x80_0000_0000, size: 64GiB}]
+    msi: {controller: its}
+    iommu: {unit: smmu}
+    devices:
+      - name: rp
+        dev: 1
+        type: root-port
+        acs: true
+        devices: [{name: nic, dev: 0, ari: true, sriov: {total: 2, offset: 1, stride: 1, enabled: 2}}]
+xen: {guests: [{name: one, devices: [nic.vf0]}]}
+"""
+    document = opened(text)
+    where = types.Position(
+        text[: text.index("nic.vf0")].count("\n"), len("xen: {guests: [{name: one, devices: [nic")
+    )
+    assert {"nic", "nic.vf0", "nic.vf1"} <= {each.label for each in answers.completion(document, where)}
+    (given,) = answers.definition(document, where)
+    assert text[: text.index("name: nic")].count("\n") == given.range.start.line
+    told = answers.hover(document, where)
+    assert told is not None
+    assert isinstance(told.contents, types.MarkupContent)
+    assert told.contents.value.startswith("**nic.vf0** `0000:01:00.1`")

@@ -199,6 +199,8 @@ def _referable(what: str | None, document: Document) -> Iterator[tuple[str, str]
         platform = None if document.described is None else document.described.platform
         for each in () if platform is None else getattr(platform, what, ()):
             seen.setdefault(each.name, "of the base machine")
+        for name, device in document.devices.items() if what in ("devices", "names") else ():
+            seen.setdefault(name, f"{device.sbdf} virtual function")
         yield from seen.items()
 
 
@@ -237,8 +239,9 @@ def _given(document: Document) -> Iterator[Name]:
 
 
 def definition(document: Document, position: types.Position) -> list[types.Location]:
-    """Where the name is given."""
+    """Where the name is given; that of a virtual function where its device's is."""
     name, tree = _named_at(document, position), document.tree
+    name = None if name is None else name.partition(".")[0]
     given = () if tree is None else _given(document)
     return [types.Location(document.uri, document.range(each.at)) for each in given if each.name == name]
 
