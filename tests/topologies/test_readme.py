@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 from pathlib import Path
 
-from tests.topologies.bundled import CHECKOUT, rootplex
+from docs.making.session import run
+from tests.topologies.bundled import CHECKOUT
 
 README = (CHECKOUT / "README.md").read_text()
 
@@ -19,15 +18,11 @@ def block(language: str) -> str:
 
 
 def test_the_commands_print_what_is_shown(tmp_path: Path) -> None:
+    """Both streams together, as a terminal shows them."""
     (tmp_path / "two-segments.yaml").write_text(block("yaml"))
     for shown in re.split(r"^\$ ", block("console"), flags=re.MULTILINE)[1:]:
         command, _, printed = shown.partition("\n")
-        program, *words = shlex.split(command, comments=True)
-        if program == "rootplex":
-            done = rootplex(*words, cwd=tmp_path)
-        else:
-            done = subprocess.run([program, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert printed == done.stdout + done.stderr
+        assert printed == run(command, tmp_path)
 
 
 def test_it_takes_two_screens_at_most() -> None:

@@ -97,6 +97,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             if arguments.format == "jsonl":
                 show(tuple(results[-1:]), {}, "jsonl", console)
     folders: dict[str, str] = {}
+    kept_back: list[str] = []
     if arguments.jobs == 1 and jobs:  # progress has a thread, and a process that has one does not fork well
         console.progress(f"compiling {jobs[0].name}", total=len(jobs))
     for i, done in enumerate(spread_here(compile_one, jobs, arguments.jobs)):
@@ -109,18 +110,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 "of them"
             )
         results.append(result)
+        if done.folder is None and result.verdict == "inconsistent":
+            kept_back.append(result.file)
         if arguments.format == "jsonl":
             show((result,), {}, "jsonl", console)
         if done.failed is not None:
             console.tell(done.failed)
         if arguments.format == "text" and done.folder is not None:
             console.say(done.told)
-        elif arguments.format == "text" and result.verdict == "inconsistent":
-            console.tell(f"{result.file} has errors and is not written {DESPITE}")
     texts = {job.name: job.data.decode("utf-8", "replace") for job in jobs}
     if arguments.format == "text":
         shown = tuple(result for result in results if result.findings)
         show(shown, texts, arguments.format, console)
+        console.out.flush()  # what is wrong first, then what came of it
+        for name in kept_back:
+            console.tell(f"{name} has errors and is not written {DESPITE}")
     elif arguments.format != "jsonl":
         show(tuple(results), texts, arguments.format, console)
     return _status(results, strict=arguments.strict)
