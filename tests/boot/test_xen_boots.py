@@ -17,7 +17,7 @@ from tests.json_report import is_document
 
 from rootplex.capture import script
 from rootplex.cli import main
-from rootplex.jobs.qemu.xen import boot
+from rootplex.jobs.qemu.xen import boot, firmware
 from rootplex.jobs.qemu.xen.loading import chosen
 from rootplex.jobs.qemu.xen.setup import SCRIPT
 from rootplex.known.xen import DEBIAN
@@ -61,8 +61,8 @@ def xen() -> Callable[[Arch, str], None]:
 def said(
     name: str, profile: str, folder: Path, status: int, capsys: pytest.CaptureFixture[str]
 ) -> dict[str, Any]:
-    """What a boot says, as JSON; it must end with this exit status."""
-    file = str(shipped_folder("topologies") / f"{name}.yaml")
+    """What a boot of a bundled board, or of a file, says, as JSON; it must end with this exit status."""
+    file = name if name.endswith(".yaml") else str(shipped_folder("topologies") / f"{name}.yaml")
     arguments = ["qemu", file, "-o", str(folder), "--boot", "--xen", "--xen-version", profile]
     assert main([*arguments, "--seconds", SECONDS, "--format", "json"]) == status
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -158,6 +158,20 @@ def test_xen_on_an_altered_tree_differs(
         assert {subject[:4] for _, subject, *_ in found} == {"0001", "0007"}
 
 
+def test_two_segments_on_a_pc(
+    tmp_path: Path, machine: Machine, xen: Callable[[Arch, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Xen reads two areas of MCFG, and Dom0 tells it of functions in both segments."""
+    machine("x86_64", "acpi")
+    xen("x86_64", "xen-4.20")
+    found = said(str(Path(__file__).parent / "q35-two-segments.yaml"), "xen-4.20", tmp_path, 0, capsys)
+    assert differing(found) == []
+    agreed = {(line["what"], line["subject"]) for line in found["lines"] if line["state"] == "agreed"}
+    assert {("area", "segment 0000"), ("area", "segment 0001"), ("report", "0001:81:00.0")} <= agreed
+    own = {(line["what"], line["subject"]) for line in found["lines"] if line["state"] == "qemu"}
+    assert own == {(what, "0000:00:1e.0") for what in ("report", "owner", "function")}
+
+
 def test_xen_on_an_altered_mcfg_differs(
     tmp_path: Path,
     machine: Machine,
@@ -165,17 +179,18 @@ def test_xen_on_an_altered_mcfg_differs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Dom0 reads an area that ends at another bus than the firmware's, which Xen read."""
+    """Xen and Dom0 read an area that ends at another bus than the description's."""
     machine("x86_64", "acpi")
     xen("x86_64", "xen-4.17")
-    sound = initrd.image
+    sound = firmware.with_own
 
-    def altered(busybox: bytes, script: str, tables: list[tuple[str, bytes]], **more: bool) -> bytes:
-        return sound(busybox, script, [(name, _shorter(name, data)) for name, data in tables], **more)
+    def altered(made: Any, own: dict[str, bytes]) -> dict[str, bytes]:
+        return sound(made, {name: _shorter(name, data) for name, data in own.items()})
 
-    monkeypatch.setattr(initrd, "image", altered)
+    monkeypatch.setattr(boot, "with_own", altered)
     found = differing(said("q35", "xen-4.17", tmp_path, 1, capsys))
-    assert ("report", "0000 [bus 00-7f]", None, "refused") in found
+    area = ("0xb0000000 for buses 00-ff", "0xb0000000 for buses 00-7f")
+    assert ("area", "segment 0000", *area) in found
 
 
 def _shorter(name: str, table: bytes) -> bytes:

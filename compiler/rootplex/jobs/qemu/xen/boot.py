@@ -13,6 +13,7 @@ from rootplex.capture.snapshot import parse_snapshot
 from rootplex.jobs.qemu.boot import LOG, SECONDS, machine
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.xen.console import Talk, XenLog, dom0_text, xen_log
+from rootplex.jobs.qemu.xen.firmware import linked, machine_tables, with_own, with_tables
 from rootplex.jobs.qemu.xen.loading import (
     arm_arguments,
     chosen,
@@ -27,7 +28,8 @@ from rootplex.tools.hypervisors import Hypervisor
 from rootplex.tools.runner import ToolError
 
 HIDDEN = "dmar.aml"
-"""The table that Xen keeps from Dom0 (drivers/passthrough/vtd/dmar.c: acpi_dmar_zap)."""
+"""The table that Xen keeps from Dom0 (drivers/passthrough/vtd/dmar.c: acpi_dmar_zap); QEMU's own tells of
+its IOMMU."""
 
 
 class XenBoot(Struct, frozen=True):
@@ -75,8 +77,7 @@ def run(
     xen.write_bytes(hypervisors.read(hypervisor.image, hypervisor.arch))
     kernel = hypervisor.dom0
     busybox = kernel.busybox.read_bytes()
-    tables = [(name, data) for name, data in preparation.tables if name != HIDDEN]
-    image.write_bytes(initrd.image(busybox, script.text(), tables, stays=True))
+    image.write_bytes(initrd.image(busybox, script.text(), [], stays=True))
     words = " ".join(("console=hvc0", "panic=-1", *preparation.append))
     argv = machine(preparation, folder)
     platform = preparation.platform
@@ -86,9 +87,21 @@ def run(
         blob.write_bytes(chosen(preparation.files[f"{platform.name}.dtb"], parts, xen_words(platform), words))
         argv += arm_arguments(xen, blob, parts)
     else:
+        argv = _with_our_tables(preparation, argv, folder)
         argv = with_processor(argv) + x86_arguments(xen, kernel.image, image, xen_words(platform), words)
     talk = Talk()
     text = boot.run(argv, log=log, until=talk, seconds=seconds, progress=progress)
     found, dom0 = xen_log(text, talk), dom0_text(text)
     ended = initrd.MARK in dom0
     return XenBoot(hypervisor, found, parse_snapshot(dom0, str(log)) if ended else None)
+
+
+def _with_our_tables(preparation: Preparation, argv: list[str], folder: Path) -> list[str]:
+    """QEMU's command line with our tables as the firmware's, in files of the folder."""
+    own = {name: data for name, data in preparation.tables if name != HIDDEN}
+    alone = argv[: argv.index("-display")]
+    files = {}
+    for name, data in linked(with_own(machine_tables(alone, folder), own)).items():
+        files[name] = folder / name.rpartition("/")[2]
+        files[name].write_bytes(data)
+    return with_tables(argv, files)

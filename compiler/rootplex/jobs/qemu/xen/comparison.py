@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.formats.errno import name_of
 from rootplex.jobs.protocols import AREA, REPORTS
@@ -58,8 +59,8 @@ def comparison(preparation: Preparation, found: XenBoot) -> XenComparison:
     if log.panic is None:
         knows_pci = VERSIONS[profile].arm_pci or preparation.platform.arch == "x86_64"
         lines += _areas(xen, log) if knows_pci else ()
-        lines += _reports(outcome, xen, log)
-        lines += _owners(xen, log.owners) if log.owners is not None else ()
+        told = [*_reports(outcome, xen, log), *(_owners(xen, log.owners) if log.owners is not None else ())]
+        lines += [_own(line) if line.subject in preparation.own else line for line in told]
     if found.snapshot is not None:
         seen, expected = booted(found.snapshot), simulated(outcome)
         compared = compare(expected, seen, preparation.own, real_bars=True)
@@ -135,8 +136,14 @@ def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
         same = (one or "").partition(",")[0] == (other or "")
         yield Line("report", subject, one, other, "agreed" if same else "differs")
     taken = tuple(subject for subject, answer in ours.items() if answer == "taken")
-    if taken and set(taken) == set(log.added):
-        yield _line("Xen", "order of reports", *_first_that_differs(taken, log.added))
+    added = tuple(subject for subject in log.added if subject in taken)
+    if taken and len(added) == len(taken):
+        yield _line("Xen", "order of reports", *_first_that_differs(taken, added))
+
+
+def _own(line: Line) -> Line:
+    """What Dom0 tells of a function that QEMU adds by itself, where the description leaves it out."""
+    return line if line.simulated is not None else replace(line, state="qemu")
 
 
 def _first_that_differs(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str]:
