@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--arch", choices=tuple(TOPOLOGIES), help="default: both")
     parser.add_argument("--topologies", type=int, help=f"of each (default: {TOPOLOGIES})")
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--themes", action="store_true", help="around a theme each (arm64)")
+    parser.add_argument("--themes", action="store_true", help="around a theme each")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--profile", choices=tuple(SUITES), default=TO_BOOT)
     arguments = parser.parse_args()
@@ -42,7 +42,7 @@ def main() -> int:
                 numbers,
                 kernel,
                 lambda line: print(line, flush=True),
-                themes=arguments.themes and arch == "arm64",
+                themes=arguments.themes,
             )
             sums = totals(boots)
             differences += sums["differences"]

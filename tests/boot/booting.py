@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 from msgspec.structs import asdict
-from tests.boot.random_themes import THEMES, themed
+from tests.boot.random_themes import THEMES, themed, themed_pc
 from tests.boot.random_topologies import Description, description, smaller, x86_description
 
 from rootplex.jobs.describe import read_checked
@@ -35,7 +35,9 @@ def firmware_of(arch: Arch, number: int) -> Firmware:
 
 
 def random_description(arch: Arch, seed: int, number: int, *, themes: bool = False) -> Description:
-    """The topology of that number; `themes`: the one around a theme (arm64)."""
+    """The topology of that number; `themes`: the one around a theme."""
+    if themes and arch == "x86_64":
+        return themed_pc(seed, number)
     if themes:
         return themed(seed, number, themed_firmware(number))
     if arch == "x86_64":

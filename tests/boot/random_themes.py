@@ -48,6 +48,34 @@ def themed(seed: int, number: int, firmware: Firmware) -> Description:
     return whole
 
 
+def themed_pc(seed: int, number: int) -> Description:
+    """The x86 description `number` of a seed: a VT-d unit for most host bridges, whose stream is the RID."""
+    name, theme = PC_THEMES[number % len(PC_THEMES)]
+    rng = random.Random(f"{seed}/pc-{name}/{number}")
+    bridges = [_bridge(rng, index, segment) for index, segment in enumerate(_segments(rng))]
+    units: list[Description] = []
+    for index, bridge in enumerate(bridges):
+        bridge["windows"][0]["pci"] = 0xC000_0000 + index * 128 * MIB
+        if rng.random() < 0.9:
+            base = 0xFEC1_0000 + index * 0x1000
+            units.append(
+                {"name": f"unit{index}", "kind": "intel-vtd", "base": base, "segment": bridge["segment"]}
+            )
+    whole: Description = {
+        "rootplex": 1,
+        "platform": {"name": f"random-pc-{name}-{number}", "arch": "x86_64"},
+        "iommus": units,
+        "host_bridges": bridges,
+    }
+    theme(rng, whole)
+    by_segment = {unit["segment"]: unit["name"] for unit in units}
+    for bridge in bridges:
+        _give_buses(rng, bridge)
+        if bridge["segment"] in by_segment:
+            bridge["iommu"] = {"unit": by_segment[bridge["segment"]]}
+    return whole
+
+
 def _segments(rng: random.Random) -> list[int]:
     return rng.sample(SEGMENTS, rng.choice((1, 1, 2)))
 
@@ -66,15 +94,20 @@ def _translate(rng: random.Random, whole: Description) -> None:
     """What a theme left open: the bus range, and a map of all its buses to the one SMMU."""
     stream = 0
     for bridge in whole["host_bridges"]:
-        if "bus_range" not in bridge:
-            first = rng.choice((0, 0, rng.randrange(1, 0xA0)))
-            bridge["bus_range"] = [first, first + min(needed(bridge["devices"]) + rng.randrange(4), 40) - 1]
+        _give_buses(rng, bridge)
         first, last = bridge["bus_range"]
         count = last - first + 1 << 8
         bridge.setdefault(
             "iommu", {"unit": "smmu", "map": [{"rid": first << 8, "id": stream, "count": count}]}
         )
         stream += count
+
+
+def _give_buses(rng: random.Random, bridge: Description) -> None:
+    """A bus range, where the theme has none."""
+    if "bus_range" not in bridge:
+        first = rng.choice((0, 0, rng.randrange(1, 0xA0)))
+        bridge["bus_range"] = [first, first + min(needed(bridge["devices"]) + rng.randrange(4), 40) - 1]
 
 
 def _each(whole: Description) -> Devices:
@@ -258,3 +291,5 @@ THEMES: tuple[tuple[str, Theme], ...] = (
     ("exhausted", exhausted),
     ("words", words),
 )
+PC_THEMES = tuple((name, theme) for name, theme in THEMES if theme not in (masks, smmus))
+"""Those that are of no map, which VT-d does not have."""

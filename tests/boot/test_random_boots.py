@@ -22,7 +22,7 @@ from tests.boot.booting import (
     smallest,
     themed_firmware,
 )
-from tests.boot.random_themes import THEMES
+from tests.boot.random_themes import THEMES, themed_pc
 from tests.boot.random_themes import themed as themed_description
 from tests.boot.random_topologies import description, x86_description
 
@@ -131,6 +131,8 @@ def test_the_same_seed_makes_the_same_topology() -> None:
     assert x86_description(1, 7) != x86_description(2, 7)
     assert themed_description(1, 7, "dt") == themed_description(1, 7, "dt")
     assert themed_description(1, 7, "dt") != themed_description(2, 7, "dt")
+    assert themed_pc(1, 7) == themed_pc(1, 7)
+    assert themed_pc(1, 7) != themed_pc(2, 7)
 
 
 def test_each_theme_makes_descriptions_without_faults() -> None:

@@ -431,6 +431,17 @@ PLANTS = (
         alter=cell("second", "interrupt-map", 7, 1),
     ),
     # 07 ACPI
+    *(
+        Plant(code="RPX0751", what=what, alter=table("iort.aml", offset, data.to_bytes(size, "little")))
+        for what, offset, size, data in [
+            ("an IORT of six nodes that has five", 36, 4, 6),
+            ("an SMMU with a mapping more", 0x48 + 8, 4, 4),
+            ("an SMMU whose mappings begin behind its end", 0x48 + 12, 4, 148),
+            ("a node of no length", 0xC8 + 1, 2, 0),
+            ("a root complex with a mapping more", 0x104 + 8, 4, 2),
+            ("a root complex of four bytes more", 0x104 + 1, 2, 64),
+        ]
+    ),
     Plant(
         code="RPX0623",
         what="inbound ranges that cross",
@@ -598,7 +609,7 @@ NOT_PLANTED = {
     "RPX0733": "with a device tree it is RPX0202",
     "RPX0734": "an object that cannot be evaluated: tests of AML have it",
     **dict.fromkeys(
-        ("RPX0740", "RPX0741", "RPX0744", "RPX0745", "RPX0748", "RPX0751", "RPX0806", "RPX0807"),
+        ("RPX0740", "RPX0741", "RPX0744", "RPX0745", "RPX0748", "RPX0806", "RPX0807"),
         "the faults of single bytes have it: `test_injection` asks for one error of each",
     ),
     "RPX0754": "of the faults of single bytes",

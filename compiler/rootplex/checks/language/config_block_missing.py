@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         yield RULE.finding(
             config.at("registers"),
-            f"'registers' of '{bridge.name}' do not have its configuration space",
+            f"no entry of 'registers' is the configuration space of '{bridge.name}'",
             related=[(config.at("base"), "configuration space is here")],
             help=f"add {{name: config, base: {config.base:#x}, size: …}}",
             subject=bridge.name,

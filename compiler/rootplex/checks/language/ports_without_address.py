@@ -33,8 +33,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             swapped = window.wrote("cpu") and window.pci >= PORTS
             yield RULE.finding(
                 window.at("cpu" if window.wrote("cpu") else "space"),
-                f"the I/O window of '{bridge.name}' is at {window.cpu:#x} for the CPU",
-                notes=["its ports are an address of memory to the CPU, as there is no I/O space but on x86"],
+                f"the I/O window of '{bridge.name}' lies at CPU address {window.cpu:#x}",
+                notes=["only x86 has an I/O space; elsewhere the CPU sees ports at an address of memory"],
                 help="did you swap 'pci' and 'cpu'?"
                 if swapped
                 else "write 'cpu': where the CPU sees the ports",

@@ -40,9 +40,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         yield RULE.finding(
             windows[0].at("size"),
-            f"a {windows[0].space} window of '{bridge.name}' has {windows[0].size:#x} bytes, "
-            "and a port passes on 1 MiB or nothing",
+            f"the {windows[0].space} window of '{bridge.name}' has {windows[0].size:#x} bytes, "
+            "too few for a port",
             related=[(below.at(), "it is below a port, and has memory")],
+            notes=["a port passes on whole MiBs of memory"],
             help="write the window's size, as in 256MiB",
             subject=bridge.name,
             about=(bridge.name, property_of(bridge.name, "ranges")),
