@@ -524,6 +524,7 @@ PLANTS = (
     Plant(code="RPX0725", what="no segment 0", board="q35", changes=((SEGMENT_0, SEGMENT_1),)),
     Plant(code="RPX0731", what="no _CCA", alter=renamed(b"_CCA", b"_CCX", 1), acpi=True),
     Plant(code="RPX0735", what="reversed buses", alter=table("mcfg.aml", ENTRY + 10, b"\x7f\x40"), acpi=True),
+    Plant(code="RPX0763", what="a unit beyond DMAR", board="q35", alter=table("dmar.aml", 50, b"\xff\x0f")),
     # 08 device tree against ACPI
     Plant(code="RPX0801", what="another _SEG", changes=(acpi("segment: 5"),)),
     Plant(code="RPX0801", what="no _SEG", changes=(acpi("segment: none"),), acpi=True),

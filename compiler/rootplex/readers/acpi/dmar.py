@@ -63,52 +63,15 @@ class Rmrr(Struct, frozen=True):
     place: TablePlace
 
 
-class Atsr(Struct, frozen=True):
-    """Root ports below which ATS may be used; bit 0 of `flags`: all ports of the segment."""
-
-    flags: int
-    segment: int
-    scopes: tuple[DeviceScope, ...]
-    place: TablePlace
-
-
-class Rhsa(Struct, frozen=True):
-    """The proximity domain of the unit at `base`."""
-
-    base: int
-    proximity_domain: int
-    place: TablePlace
-
-
-class Andd(Struct, frozen=True):
-    """The namespace name of the device that scopes of type 5 name by `number`."""
-
-    number: int
-    name: str
-    place: TablePlace
-
-
-class Satc(Struct, frozen=True):
-    """Integrated devices with address translation caches; bit 0 of `flags`: ATS is required."""
-
-    flags: int
-    segment: int
-    scopes: tuple[DeviceScope, ...]
-    place: TablePlace
-
-
 class Dmar(Struct, frozen=True):
-    """The whole table. `flags` bit 0: interrupt remapping; `host_address_width` in bits."""
+    """The whole table, but for structures that say nothing of what is translated: of those only the lengths
+    are looked at. `flags` bit 0: interrupt remapping; `host_address_width` in bits."""
 
     table: Table
     host_address_width: int
     flags: int
     drhds: tuple[Drhd, ...]
     rmrrs: tuple[Rmrr, ...]
-    atsrs: tuple[Atsr, ...] = ()
-    rhsas: tuple[Rhsa, ...] = ()
-    andds: tuple[Andd, ...] = ()
-    satcs: tuple[Satc, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -121,6 +84,7 @@ _LAYOUTS: dict[int, Layout] = {
     DmarType.ANDD: DMAR_ANDD,
     DmarType.SATC: DMAR_SATC,
 }
+_WITH_SCOPES = (DmarType.DRHD, DmarType.RMRR, DmarType.ATSR, DmarType.SATC)
 _LEAST = size_of(DMAR_STRUCTURE)
 
 
@@ -136,10 +100,6 @@ def read_dmar(table: Table) -> Dmar:
         width, flags = head["host_address_width"] + 1, head["flags"]
     drhds: list[Drhd] = []
     rmrrs: list[Rmrr] = []
-    atsrs: list[Atsr] = []
-    rhsas: list[Rhsa] = []
-    andds: list[Andd] = []
-    satcs: list[Satc] = []
     at = STRUCTURES_AT
     while at < table.length:
         left = table.length - at
@@ -156,25 +116,12 @@ def read_dmar(table: Table) -> Dmar:
             problems.append(Problem("length", place, text))
         elif layout is not None:
             it = read_fields(layout, table.data, at)
-            start, end = at + size_of(layout), at + length
-            match type:
-                case DmarType.DRHD:
-                    scopes = _scopes(table, start, end, problems)
-                    drhds.append(Drhd(it["flags"], it["segment"], it["base"], scopes, place))
-                case DmarType.RMRR:
-                    scopes = _scopes(table, start, end, problems)
-                    rmrrs.append(Rmrr(it["segment"], it["base"], it["limit"], scopes, place))
-                case DmarType.ATSR:
-                    scopes = _scopes(table, start, end, problems)
-                    atsrs.append(Atsr(it["flags"], it["segment"], scopes, place))
-                case DmarType.RHSA:
-                    rhsas.append(Rhsa(it["base"], it["proximity_domain"], place))
-                case DmarType.ANDD:
-                    name = table.data[start:end].partition(b"\0")[0].decode("latin-1")
-                    andds.append(Andd(it["number"], name, place))
-                case DmarType.SATC:
-                    scopes = _scopes(table, start, end, problems)
-                    satcs.append(Satc(it["flags"], it["segment"], scopes, place))
+            inside = type in _WITH_SCOPES
+            scopes = _scopes(table, at + size_of(layout), at + length, problems) if inside else ()
+            if type == DmarType.DRHD:
+                drhds.append(Drhd(it["flags"], it["segment"], it["base"], scopes, place))
+            elif type == DmarType.RMRR:
+                rmrrs.append(Rmrr(it["segment"], it["base"], it["limit"], scopes, place))
         at += length
     return Dmar(
         table=table,
@@ -182,10 +129,6 @@ def read_dmar(table: Table) -> Dmar:
         flags=flags,
         drhds=tuple(drhds),
         rmrrs=tuple(rmrrs),
-        atsrs=tuple(atsrs),
-        rhsas=tuple(rhsas),
-        andds=tuple(andds),
-        satcs=tuple(satcs),
         problems=tuple(problems),
     )
 
