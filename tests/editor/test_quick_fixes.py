@@ -69,7 +69,7 @@ def offered(document: Document) -> list[tuple[str, types.TextEdit]]:
         ("RPX0042", BOARD.replace("second: 1", "second: 7"), "write '1'"),
         ("RPX0201", BOARD.replace("    segment: 1\n", ""), "write 'segment: 1'"),
         ("RPX0202", BOARD.replace("segment: 1", "segment: 2"), "write '1'"),
-        ("RPX0202", BOARD.replace("segment: 1", "segment: 1\n    dt: {segment: 0}"), "write '1'"),
+        ("RPX0202", BOARD.replace("segment: 1", "acpi: {segment: 0}\n    dt: {segment: 0}"), "write '1'"),
         ("RPX0733", TWO, "write '[0x40, 0x7f]'"),
         ("RPX0733", TWO.replace("    bus_range: [0x20, 0x5f]\n", ""), "write 'bus_range: [0x40, 0xff]'"),
     ],
@@ -91,6 +91,14 @@ def test_where_nothing_is_to_be_written_nothing_is_offered() -> None:
     line = document.range(document.findings[0].at).start.line
     elsewhere = types.Range(types.Position(line + 1, 0), types.Position(line + 1, 5))
     assert [] == list(quick_fixes(document, elsewhere, page))
+
+
+def test_no_fix_of_an_earlier_text_is_offered() -> None:
+    """Its places are not this text's."""
+    document = opened(BOARD.replace("unit: smmu", "unit: smu", 1))
+    assert ["write 'smmu'"] == [title for title, _ in offered(document)]
+    document.becomes("# a line more\n" + document.text, 9)
+    assert [] == offered(document)
 
 
 def test_a_finding_is_shown_with_its_level_place_page_and_other_places() -> None:

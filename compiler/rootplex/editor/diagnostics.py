@@ -60,8 +60,9 @@ def _uri(at: Span, document: Document) -> str:
 def quick_fixes(
     document: Document, within: types.Range, page: Callable[[str], str]
 ) -> Iterator[types.CodeAction]:
-    """For each finding whose place meets the range and whose help says what to write, the edit."""
-    for finding in document.findings:
+    """For each finding whose place meets the range and whose help says what to write, the edit; none while
+    the text is another one than was checked."""
+    for finding in document.findings if document.is_checked else ():
         rewrite = finding.rewrite
         if rewrite is None or not _meet(document.range(finding.at), within):
             continue

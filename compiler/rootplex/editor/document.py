@@ -21,8 +21,8 @@ _EMPTY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[a-z]*\Z")
 
 class Document:
     """`tree` is that of the text, or where it does not parse (`parses` is False) of the last one that did.
-    `findings` are those of version `checked`; `good` is the last result with a machine, `described` the last
-    description that could be built."""
+    `findings` are those of the last text that was checked; `good` is the last result with a machine,
+    `described` the last description that could be built."""
 
     def __init__(self, uri: str, file: str, codec: PositionCodec) -> None:
         self.uri, self.file, self.codec = uri, file, codec
@@ -33,6 +33,7 @@ class Document:
         self.findings: tuple[Finding, ...] = ()
         self.good: Result | None = None
         self.described: Checked | None = None
+        self._checked: str | None = None
         self._tree: Node | None = None
         self._tree_of: str | None = None
         self._parses = False
@@ -50,13 +51,18 @@ class Document:
 
     def learns(self, checked: Checked | None, result: Result) -> None:
         """What a check of the present text found."""
-        self.findings = result.findings
+        self.findings, self._checked = result.findings, self.text
         if checked is not None:
             self._tree, self._tree_of, self._parses = checked.document, self.text, True
         if checked is not None and checked.platform is not None:
             self.described = checked
         if result.machine.bridges:
             self.good = result
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the findings are those of the text as it is now."""
+        return self._checked == self.text
 
     @property
     def tree(self) -> Node | None:
