@@ -19,6 +19,7 @@ from rootplex.backends.acpi.mcfg import mcfg
 from rootplex.backends.acpi.names import bridge_path
 from rootplex.backends.acpi.override import override
 from rootplex.backends.acpi.ssdt import ssdt
+from rootplex.backends.acpi.viot import viot
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
 from rootplex.backends.configspace import config_space
 from rootplex.backends.devicetree import DeviceTree, device_tree
@@ -125,6 +126,7 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("IORT", lambda p: _has_acpi(p) and p.arch == "arm64", _table(iort), simulated=True),
     Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(dmar), simulated=True),
     Backend("IVRS", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(ivrs), simulated=True),
+    Backend("VIOT", _has_acpi, _table(viot), simulated=True),
     Backend("hardware image", lambda p: True, _hardware, simulated=True),
     Backend("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
     Backend("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),

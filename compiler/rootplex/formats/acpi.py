@@ -279,7 +279,36 @@ def ivhd_entry_size(data: bytes) -> int | None:
     return None if len(data) < head else head + data[head - 1]
 
 
-TABLES = ("MCFG", "IORT", "DMAR", "IVRS")
+class ViotType(IntEnum):
+    """The types of VIOT's nodes."""
+
+    PCI_RANGE = 1
+    MMIO_ENDPOINT = 2
+    PCI_IOMMU = 3
+    MMIO_IOMMU = 4
+
+
+VIOT_HEAD: Layout = (("node_count", 2), ("node_offset", 2), ("reserved", 8))
+VIOT_NODE: Layout = (("type", 1), ("reserved", 1), ("length", 2))
+VIOT_PCI_RANGE: Layout = (
+    *VIOT_NODE,
+    ("endpoint", 4),
+    ("first_segment", 2),
+    ("last_segment", 2),
+    ("first", 2),
+    ("last", 2),
+    ("output", 2),
+    ("reserved_2", 6),
+)
+VIOT_PCI_IOMMU: Layout = (*VIOT_NODE, ("segment", 2), ("rid", 2), ("reserved_2", 8))
+VIOT_MMIO_IOMMU: Layout = (*VIOT_NODE, ("reserved_2", 4), ("base", 8))
+VIOT_LAYOUTS: dict[int, Layout] = {
+    ViotType.PCI_RANGE: VIOT_PCI_RANGE,
+    ViotType.PCI_IOMMU: VIOT_PCI_IOMMU,
+    ViotType.MMIO_IOMMU: VIOT_MMIO_IOMMU,
+}
+
+TABLES = ("MCFG", "IORT", "DMAR", "IVRS", "VIOT")
 """The tables of fixed layout that say how PCI is reached and what translates, in the order of their files."""
 
 

@@ -13,6 +13,9 @@ CONFIG_REG_NAMES = ("cfg", "config", "ecam", "config_axi_slave")
 """What vendors call the `reg` entry of their configuration space."""
 
 GENERIC_ECAM, GENERIC_CAM = "pci-host-ecam-generic", "pci-host-cam-generic"
+VIRTIO_IOMMU = frozenset({"virtio,pci-iommu", "pci1af4,1057"})
+"""Compatibles of a virtio-iommu that is a PCI function (devicetree binding virtio/pci-iommu.yaml)."""
+
 GENERIC = {"ecam": GENERIC_ECAM, "quirk": GENERIC_ECAM, "cam": GENERIC_CAM}
 """The compatible of a host bridge that needs no driver of its own, by its kind of configuration space."""
 

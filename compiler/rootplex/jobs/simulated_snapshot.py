@@ -151,7 +151,7 @@ def _grouped_or_not(snapshot: Snapshot, functions: list[KernelFunction], ran: Ra
     grouped = {member.sbdf for group in ran.groups for member in group.members}
     kernels = [each for each in functions if each.group is not None]
     if kernels and not grouped:
-        # AMD's IVRS and a virtio-iommu's VIOT, for two, are not read.
+        # The table of an IOMMU of another kind is not read.
         why = f"the kernel groups {len(kernels)} functions by an IOMMU that the simulation does not know"
         yield KERNEL_SAW_OTHERWISE.finding(FilePlace(snapshot.file), why, level=Level.NOTE)
         return

@@ -11,6 +11,7 @@ from rootplex.backends.qemu.bridges import check_platform
 from rootplex.backends.qemu.devices import Devices
 from rootplex.backends.qemu.machines import MIB, Abilities, machine_of
 from rootplex.backends.qemu.refusals import refusal
+from rootplex.model.controllers import DtNode
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.rules import QEMU_MACHINE
@@ -45,7 +46,11 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
             subject=platform.name,
         )
         return None, (reason,)
-    translated = any(bridge.iommu is not None for bridge in platform.host_bridges)
+    # What is a node of the tree alone, a virtio-iommu, is among the devices.
+    translated = any(
+        bridge.iommu is not None and not isinstance(platform.controller(bridge.iommu.unit), DtNode)
+        for bridge in platform.host_bridges
+    )
     memory = sum(memory.size for memory in platform.memory)
     option = machine.option(iommu=translated, virtualization=platform.virtualization)
     made = Devices(machine, abilities)

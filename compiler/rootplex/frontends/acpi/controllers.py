@@ -29,7 +29,7 @@ _FRAME_SIZE = 0x1000
 _FUNCTION_SCOPES = (1, 2)  # endpoint, bridge (VT-d 4.1 §8.3.1)
 _V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
 _UNREAD = {
-    "VIOT": ("the virtio-iommu", "the table VIOT is not read"),
+    "VIOT": ("the virtio-iommu", "what VIOT says is not imported"),
 }
 """Tables of IOMMUs that are the firmware's alone."""
 

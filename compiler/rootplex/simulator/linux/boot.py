@@ -229,6 +229,8 @@ def _asks_for_acs(firmware: DtFirmware | AcpiFirmware, settings: Settings, versi
     """Whether something has called `pci_request_acs` before the first scan (§5.2)."""
     if isinstance(firmware, DtFirmware):
         return version.acs_dt == "all"
+    if firmware.has_table("VIOT"):
+        return True
     if settings.arch == "x86_64":
         if settings.role == "bare-metal":
             return firmware.has_table("DMAR", "IVRS")

@@ -1,4 +1,4 @@
-"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), DMAR's scopes, or IVRS."""
+"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), DMAR's scopes, IVRS or VIOT."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Sour
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
+from rootplex.simulator.firmware.routing.viot_units import ViotUnits
 from rootplex.simulator.function import Function, Root, Scan
 
 
@@ -32,7 +33,7 @@ class FunctionUnits(Protocol):
     def lookup(self, function: Function, rid: int) -> Lookup: ...
 
 
-BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits)
+BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits, ViotUnits)
 """Of several tables the first is what a machine has."""
 
 NO_FIRMWARE = "there is no such firmware"

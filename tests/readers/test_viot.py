@@ -1,0 +1,112 @@
+"""VIOT read and written: bytes laid by the specification (ACPI 6.5 §5.2.31), and what Linux makes of them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from tests.checks.cases import findings_of
+
+from rootplex.jobs.check import examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.settings import RunOptions
+from rootplex.readers.acpi.header import read_table
+from rootplex.readers.acpi.viot import Viot, read_viot
+from rootplex.simulator.boots.outcome import Outcome
+
+TEXT = """\
+rootplex: 1
+platform: {name: viot, arch: arm64, base: qemu-virt}
+iommus: [{name: viommu, kind: dt-node, compatible: ["virtio,pci-iommu"], parent: main, dev: 2, cells: 1}]
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x3f]
+    config: {base: 0x40_1000_0000}
+    windows: [{space: mem32, pci: 0x10000000, size: 256MiB}]
+    msi: {controller: its}
+    iommu: {unit: viommu, map: [{rid: 0, id: 0x1000, count: 0x10}, {rid: 0x11, id: 0x1011, count: 0x3fef}]}
+    devices:
+      - {name: vio, dev: 2, type: pci, id: "1af4:1057", class: 0x00ff00}
+      - {name: rp, dev: 3, type: root-port, acs: true, devices: [{name: disk, dev: 0, msix: 1}]}
+      - name: br
+        dev: 4
+        type: pcie-to-pci-bridge
+        devices: [{name: one, dev: 2, type: pci}, {name: other, dev: 3, type: pci}]
+xen: false
+"""
+
+
+def table(count: int, *nodes: bytes) -> Viot:
+    body = struct.pack("<HHQ", count, 48, 0) + b"".join(nodes)
+    head = struct.pack("<4sIBB6s8sI4sI", b"VIOT", 36 + len(body), 0, 0, b"TEST", b"TEST", 1, b"TEST", 1)
+    data = bytearray(head + body)
+    data[9] = -sum(data) & 0xFF
+    return read_viot(read_table(bytes(data), "viot.dat"))
+
+
+def ranged(first: int, last: int, endpoint: int, output: int, segments: tuple[int, int] = (0, 0)) -> bytes:
+    return struct.pack("<BBHIHHHHH6x", 1, 0, 24, endpoint, *segments, first, last, output)
+
+
+UNIT = struct.pack("<BBHHH8x", 3, 0, 16, 1, 0x0010)
+REGISTERS = struct.pack("<BBHIQ", 4, 0, 16, 0, 0x0A00_0000)
+ENDPOINT = struct.pack("<BBHIQH6x", 2, 0, 24, 7, 0x0B00_0000, 48)
+
+
+def test_every_kind_of_node() -> None:
+    read = table(4, UNIT, REGISTERS, ENDPOINT, ranged(0x10, 0x1F, 0x40, 48, (1, 2)))
+    assert read.problems == ()
+    assert [(unit.offset, unit.segment, unit.rid, unit.base) for unit in read.units] == [
+        (48, 1, 0x0010, None),
+        (64, None, None, 0x0A00_0000),
+    ]
+    (each,) = read.ranges
+    assert each.endpoint_of(1, 0x12) == 0x42
+    assert each.endpoint_of(2, 0x12) == 0x1_0042  # viot_pci_dev_iommu_init: a segment is 16 bits more
+    assert each.endpoint_of(0, 0x12) is each.endpoint_of(1, 0x20) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "nodes", "text"),
+    [
+        (1, (UNIT[:-4],), "node of 16 bytes, 12 are left"),
+        (2, (UNIT,), "node of 0 bytes, 0 are left"),
+        (2, (UNIT, ranged(0, 1, 0, 64)), "the range leads to offset 0x40, where no virtio-iommu is"),
+    ],
+)
+def test_what_does_not_fit_is_told(count: int, nodes: tuple[bytes, ...], text: str) -> None:
+    assert [problem.text for problem in table(count, *nodes).problems] == [text]
+
+
+def booted(firmware: str) -> Outcome:
+    checked = read_checked(TEXT.encode(), "viot.yaml")
+    assert checked.is_sound, checked.findings
+    assert firmware in ("dt", "acpi")
+    options = RunOptions(firmware="dt") if firmware == "dt" else RunOptions(firmware="acpi")
+    outcome = examine(checked, options).outcome
+    assert outcome is not None
+    return outcome
+
+
+def test_both_firmwares_say_the_same_of_every_requester() -> None:
+    assert not [each for each in findings_of(TEXT) if str(each.level) in ("error", "warning")]
+    ids = {
+        firmware: {
+            function.sbdf: [(route.rid, route.id) for route in outcome.streams[function].routes]
+            for function in outcome.dom0.functions
+        }
+        for firmware in ("dt", "acpi")
+        if (outcome := booted(firmware))
+    }
+    assert ids["dt"] == ids["acpi"]
+    assert ids["acpi"]["0000:02:02.0"] == [(0x0210, 0x1210), (0x0200, 0x1200)]
+    assert ids["acpi"]["0000:00:02.0"] == [(0x0010, None)]  # "We're not translating ourself"
+
+
+def test_the_unit_has_no_group_and_the_others_have_theirs() -> None:
+    outcome = booted("acpi")
+    group = {function.sbdf: function.group for function in outcome.dom0.functions}
+    assert group["0000:00:02.0"] is None
+    assert group["0000:02:02.0"] == group["0000:02:03.0"] == group["0000:00:04.0"]
+    assert group["0000:01:00.0"] not in (None, group["0000:00:03.0"])
