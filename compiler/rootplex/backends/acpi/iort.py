@@ -62,7 +62,15 @@ def iort(platform: Platform) -> Artifact | None:
     if platform.arch != "arm64" or not bridges:
         return None
     controllers = [each for each in platform.msi_controllers if isinstance(each, Its) and each.enabled]
-    units = [each for each in platform.iommus if isinstance(each, SmmuV2 | SmmuV3) and each.enabled]
+    # QEMU's machine has its SMMU where something is behind it.
+    used = {entry.target for bridge in bridges if bridge.iommu for entry in bridge.iommu.entries}
+    units = [
+        each
+        for each in platform.iommus
+        if isinstance(each, SmmuV2 | SmmuV3)
+        and each.enabled
+        and not (each.built_in and each.name not in used)
+    ]
     planned = plan(
         bridges,
         frozenset(unit.name for unit in units),
