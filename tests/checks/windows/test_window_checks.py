@@ -6,6 +6,10 @@ import pytest
 from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 
+from rootplex.jobs.check import examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.settings import RunOptions
+
 XEN = ("discovery: dom0", "discovery: xen")
 CONFIG_ONE = "config: {base: 0x40_1000_0000}"
 CONFIG_TWO = "config: {base: 0x40_1100_0000}"
@@ -153,3 +157,24 @@ def test_one_finding_tells_of_all_areas_in_memory() -> None:
     ]
     first = only(found, "RPX0102")[0]
     assert first.notes == ("so does the mem32 window of 'one' at 0x10000000-0x17ffffff",)
+
+
+RAM_OVER_ALL = """\
+rootplex: 1
+platform: {name: board, arch: arm64, firmware: [dt]}
+memory: [{base: 0x4000_0000, size: 1GiB}]
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0xf]
+    config: {base: 0x4000_0000}
+    windows: [{space: mem32, pci: 0x5000_0000, size: 256MiB}]
+"""
+
+
+def test_what_else_lies_in_the_same_memory_follows() -> None:
+    found = examine(read_checked(RAM_OVER_ALL.encode(), "case.yaml"), RunOptions()).findings
+    errors = [each for each in found if str(each.level) == "error"]
+    assert [(each.code, [below.code for below in each.follows]) for each in errors] == [
+        ("RPX0101", ["RPX0102"])
+    ]

@@ -41,21 +41,25 @@ class Claim(Struct, frozen=True):
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Each claim with the first earlier one of another kind that has its line."""
+    """Each claim with the first earlier one of another kind that has its line; of the same two once."""
     seen: list[Claim] = []
+    found: dict[tuple[str, str, str], list[tuple[int, Claim, Claim]]] = {}
     for claim in _claims(facts.platform):
         meeting = (each for each in seen if each.first <= claim.last and claim.first <= each.last)
         other = next((each for each in meeting if each.kind != claim.kind), None)
         seen.append(claim)
         if other is not None:
             line = max(claim.first, other.first)
-            yield RULE.finding(
-                claim.at,
-                f"SPI {line} is {claim.what}, and {other.what}",
-                related=[(other.at, f"{other.what} is here")],
-                help="give each a line of its own",
-                subject=claim.subject,
-            )
+            found.setdefault((claim.kind, claim.subject, other.subject), []).append((line, claim, other))
+    for (line, claim, other), *more in found.values():
+        yield RULE.finding(
+            claim.at,
+            f"SPI {line} is {claim.what}, and {other.what}",
+            related=[(other.at, f"{other.what} is here")],
+            notes=[f"SPI {number} is {mine.what}, and {its.what}" for number, mine, its in more],
+            help="give each a line of its own",
+            subject=claim.subject,
+        )
 
 
 def _claims(platform: Platform) -> Iterator[Claim]:

@@ -63,7 +63,7 @@ def registers_over_memory(facts: Facts) -> Iterator[Finding]:
             notes=[f"so does {each}" for each, _ in more],
             help="correct the base of one of the two, or leave the hole out of the memory",
             subject=owner,
-            about=(owner, area.part),
+            about=(owner, area.part, *(each.part for each in (other, *(each for _, each in more)))),
         )
     outside = (area for area in dt_reserved(facts) if not any(area.overlaps(ram) for ram in memory))
     for area, other in overlapping(dt_config_areas(facts), tuple(outside)):
@@ -82,10 +82,7 @@ WINDOW_OVER_MEMORY = Rule(
     name="window-over-memory",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(
-        "RPX0804",
-        "RPX0113",
-    ),
+    requires=("RPX0101", "RPX0804", "RPX0113"),
     covers=("LNX-17",),
 )
 
@@ -114,7 +111,7 @@ def window_over_memory(facts: Facts) -> Iterator[Finding]:
             help="move the window, or correct the memory",
             subject=owner,
             about=(owner, area.part),
-            rests_on=(area.part,),
+            rests_on=(area.part, other.part),
         )
 
 
