@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from tests.checks.altered import with_bytes
 from tests.checks.passthrough.test_passthrough_checks import guests, platform, port
 from tests.checks.plants import PLANTS, Plant
 from tests.jobs.planned import plan, plan_for
+from tests.simulator.xen.test_vtd_units import rmrr, scope
 from tests.topologies.bundled import CHECKOUT, FILES, rootplex
 
+from rootplex.backends.artifact import Compiled
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.plan.job import plan_of
@@ -131,6 +137,48 @@ def test_ids_beside_its_own_are_told_to_xen(device: str, stride: int | None, obs
     assert (stride, obstacles) == (guest.devices[0].phantom, kinds(guest))
     (bare,) = plan(platform(port(1, device), guests("nic")), KVM).guests
     assert (None, []) == (bare.devices[0].phantom, kinds(bare))
+
+
+def with_reserved_memory(compiled: Compiled, *scopes: bytes) -> Compiled:
+    """The compilation with an RMRR behind what its DMAR has."""
+    table = bytearray(compiled.files["dmar.aml"] + rmrr(*scopes))
+    struct.pack_into("<I", table, 4, len(table))
+    return with_bytes(
+        replace(compiled, files={**compiled.files, "dmar.aml": bytes(table)}), "dmar.aml", 4, table[4:8]
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "named", "kept"),
+    [
+        ("net", scope(1, 0x18), True),  # 00:03.0 itself
+        ("net", scope(1, 0x10), False),  # another's
+        ("disk", scope(2, 0x10), True),  # the port above it
+    ],
+)
+def test_memory_that_firmware_keeps_mapped_for_a_device(device: str, named: bytes, *, kept: bool) -> None:
+    """Linux drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable: VFIO is refused; Xen maps it."""
+    text = (
+        (CHECKOUT / "topologies" / "q35.yaml").read_text().replace("devices: [net]", f"devices: [{device}]")
+    )
+    made = []
+    for options in (KVM, RunOptions()):
+        checked = read_checked(text.encode(), "x.yaml")
+        examination = examine(checked, options, lambda compiled: with_reserved_memory(compiled, named))
+        made.append(plan_of(examination.facts, "q35", examination.findings).guests[0])
+    assert kept is ("reserved" in kinds(made[0]))
+    assert kept is made[1].devices[0].reserved
+    assert "reserved" not in kinds(made[1])
+
+
+def test_what_an_unread_iommu_does_is_not_known() -> None:
+    text = platform(port(1, NIC), guests("nic"), arch="x86_64").replace("firmware: [dt]", "firmware: [acpi]")
+    amd = "iommus: [{name: smmu, kind: amd-iommu, base: 0xfeb8_0000}]"
+    text = re.sub("^iommus: .*$", amd, text, flags=re.MULTILINE)
+    text = re.sub("^    (intx|msi): .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub("^(interrupt_controllers|msi_controllers):.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
+    (guest,) = plan(text, KVM).guests
+    assert "unknown" in kinds(guest), [each.text or each.why for each in guest.obstacles]
 
 
 def test_an_error_of_the_bridge_is_in_the_way_though_its_author_expects_it() -> None:
