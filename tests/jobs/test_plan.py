@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import struct
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.plan.job import plan_of
 from rootplex.jobs.plan.result import GuestPlan
 from rootplex.jobs.settings import RunOptions
+from rootplex.readers.acpi.header import read_table
 
 KVM = RunOptions(bare_metal=True)
 NIC = "{name: nic, dev: 0, msix: 4}"
@@ -144,7 +144,10 @@ def with_reserved_memory(compiled: Compiled, *scopes: bytes) -> Compiled:
     table = bytearray(compiled.files["dmar.aml"] + rmrr(*scopes))
     struct.pack_into("<I", table, 4, len(table))
     return with_bytes(
-        replace(compiled, files={**compiled.files, "dmar.aml": bytes(table)}), "dmar.aml", 4, table[4:8]
+        replace(compiled, files={**compiled.files, "dmar.aml": bytes(table)}),
+        "dmar.aml",
+        4,
+        bytes(table[4:8]),
     )
 
 
@@ -172,13 +175,20 @@ def test_memory_that_firmware_keeps_mapped_for_a_device(device: str, named: byte
 
 
 def test_what_an_unread_iommu_does_is_not_known() -> None:
-    text = platform(port(1, NIC), guests("nic"), arch="x86_64").replace("firmware: [dt]", "firmware: [acpi]")
-    amd = "iommus: [{name: smmu, kind: amd-iommu, base: 0xfeb8_0000}]"
-    text = re.sub("^iommus: .*$", amd, text, flags=re.MULTILINE)
-    text = re.sub("^    (intx|msi): .*\n", "", text, flags=re.MULTILINE)
-    text = re.sub("^(interrupt_controllers|msi_controllers):.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
-    (guest,) = plan(text, KVM).guests
-    assert "unknown" in kinds(guest), [each.text or each.why for each in guest.obstacles]
+    """A VIOT says what a virtio-iommu translates."""
+    text = platform(port(1, NIC), guests("nic")).replace("firmware: [dt]", "firmware: [acpi]")
+    text = text.replace("    iommu: {unit: smmu}\n", "")
+    body = bytes(12)
+    viot = (
+        struct.pack("<4sIBB6s8sI4sI", b"VIOT", 36 + len(body), 0, 0, b"BOCHS ", b"BXPC", 1, b"BXPC", 1) + body
+    )
+
+    examination = examine(read_checked(text.encode(), "x.yaml"), KVM)
+    acpi = examination.facts.acpi
+    assert acpi is not None
+    acpi = replace(acpi, tables=(*acpi.tables, read_table(viot, "viot.aml")))
+    obstacles = plan_of(replace(examination.facts, acpi=acpi), "x", examination.findings).guests[0].obstacles
+    assert ("unknown", ("the table VIOT is not read",)) == (obstacles[0].kind, obstacles[0].why)
 
 
 def test_an_error_of_the_bridge_is_in_the_way_though_its_author_expects_it() -> None:

@@ -20,7 +20,6 @@ from rootplex.formats.pci import devfn_text
 from rootplex.jobs.guests import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
-from rootplex.model.controllers import AmdIommu
 from rootplex.model.platform import Guest
 from rootplex.report.reasons import sentence, type_name
 from rootplex.simulator.function import Function
@@ -43,7 +42,7 @@ PAGES: dict[ObstacleKind, str] = {
 }
 """The finding whose page says more."""
 
-UNREAD = ("IVRS", "VIOT", "RIMT")
+UNREAD = ("VIOT", "RIMT")
 """Tables of IOMMUs that are the firmware's alone."""
 
 DISPLAY, USB = 0x03, 0x0C03
@@ -172,12 +171,8 @@ def _has_own_messages(facts: Facts, function: Function) -> bool:
 def _unread_iommu(facts: Facts) -> str | None:
     """What translates here and is not read, in words."""
     tables = () if facts.acpi is None else facts.acpi.tables
-    unread = [table.signature for table in tables if table.signature in UNREAD]
-    if unread:
-        return f"the table {unread[0]} is not read"
-    units = () if facts.described is None else facts.described.iommus
-    amd = [unit.name for unit in units if isinstance(unit, AmdIommu)]
-    return f"no IVRS is made of {amd[0]}" if amd else None
+    unread = next((table.signature for table in tables if table.signature in UNREAD), None)
+    return None if unread is None else f"the table {unread} is not read"
 
 
 def _groups(facts: Facts, view: GuestView) -> Iterator[Obstacle]:
