@@ -62,6 +62,7 @@ class Machine:
         monkeypatch.setenv("IMAGE", str(self.image))
         self.script("apt-get", APT_GET)
         self.script("apt-cache", SHOW)
+        self.script("apt-config", "exit 0")
         self.script("dpkg", DPKG)
 
     def script(self, name: str, text: str) -> None:
@@ -178,3 +179,50 @@ def test_kernels_are_ordered_by_release(tmp_path: Path) -> None:
         "6.12.1-x",
     ]
     assert kernels.newest(tmp_path, "arm64", "linux-6.1").release == "6.1.0-50-x"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "trusts"),
+    [
+        ("Acquire::AllowInsecureRepositories", "true", True),
+        ("Acquire::AllowInsecureRepositories", "0", False),
+        ("Acquire::AllowWeakRepositories", "1", True),
+        ("Binary::apt-get::APT::Get::AllowUnauthenticated", "yes", True),
+        ("APT::Get::AllowUnauthenticated", "false", False),
+        ("Acquire::AllowInsecureRepositories::example.org", "true", False),
+    ],
+)
+def test_an_apt_that_takes_what_nobody_signed_is_refused(
+    machine: Machine, setting: str, value: str, trusts: bool
+) -> None:
+    machine.script("apt-config", f"""echo 'Dir "/";'; echo '{setting} "{value}";'""")
+    if not trusts:
+        assert machine.fetch().busybox.exists()
+        return
+    with pytest.raises(ToolError, match=r"without a signature \(.* is on\): nothing is fetched"):
+        machine.fetch()
+    assert not machine.log.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "trusts"),
+    [
+        ("x.list", "deb [arch=arm64 trusted=yes] http://mirror.example/debian bookworm main\n", True),
+        ("x.list", "deb [arch=arm64] http://mirror.example/trusted=yes bookworm main\n", False),
+        ("x.list", "# deb [trusted=yes] http://mirror.example/debian bookworm main\n", False),
+        ("x.sources", "Types: deb\nURIs: http://mirror.example\nTrusted: yes\n", True),
+        ("x.sources", "Types: deb\nSigned-By: /x.gpg\n", False),
+    ],
+)
+def test_a_source_that_is_trusted_unsigned_is_refused(
+    machine: Machine, tmp_path: Path, name: str, text: str, trusts: bool
+) -> None:
+    parts = tmp_path / "a folder"
+    parts.mkdir()
+    (parts / name).write_text(text)
+    machine.script("apt-config", f"""[ "$1" = dump ] || echo "PARTS='{parts}/'" """)
+    if not trusts:
+        assert machine.fetch().busybox.exists()
+        return
+    with pytest.raises(ToolError, match=f"{name} trusts a package source without a signature"):
+        machine.fetch()

@@ -7,6 +7,8 @@ caller's. See apt.conf(5) for the settings and apt-get(8) for `indextargets`.
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +22,18 @@ from rootplex.tools.runner import Limits, Outcome, ToolError
 
 _LIMITS = Limits(memory=None, file=4 << 30)
 """apt reads what the machine's keys have signed."""
-_PROGRAMS = ("apt-get", "apt-cache", "dpkg")
+_PROGRAMS = ("apt-get", "apt-cache", "apt-config", "dpkg")
+_TRUSTING = re.compile(
+    r"^(?:Binary::[\w-]+::)?("
+    r"Acquire::Allow(?:DowngradeTo)?InsecureRepositories|Acquire::AllowWeakRepositories|"
+    r"APT::Get::AllowUnauthenticated) \"(?:[1-9]\d*|yes|true|with|on|enable)\";",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Settings of apt-secure(8) by which nobody's signature is asked for, switched on (`StringToBool` of apt)."""
+_TRUSTED_SOURCE = re.compile(
+    r"^deb(?:-src)?\s*\[[^\]]*\btrusted=yes|^Trusted:\s*yes", re.MULTILINE | re.IGNORECASE
+)
+"""In a source of either form (sources.list(5))."""
 _OFFLINE = ("Temporary failure resolving", "Could not resolve", "Could not connect", "Unable to connect")
 _UNOFFERED = ("does not have a Release file", "404  Not Found")
 
@@ -121,6 +134,7 @@ def mirror() -> str:
     for program in _PROGRAMS:
         if shutil.which(program) is None:
             raise ToolError(f"{program} is not on this machine: it has no apt to fetch packages with")
+    _refuse_trust()
     argv = ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(SITE)"]
     outcome = runner.run(argv, cwd=Path("/"), limits=_LIMITS)
     sources = [line.split(maxsplit=1) for line in outcome.stdout.splitlines() if " " in line]
@@ -128,6 +142,28 @@ def mirror() -> str:
         raise ToolError("apt has no package source on this machine (apt-get indextargets names none)")
     plain = [site for release, site in sources if "-" not in release]
     return plain[0] if plain else sources[0][1]
+
+
+def _refuse_trust() -> None:
+    """ToolError where this machine's apt is set to take packages that nobody has signed."""
+    settings = runner.run(["apt-config", "dump"], cwd=Path("/"), limits=_LIMITS).stdout
+    if (found := _TRUSTING.search(settings)) is not None:
+        raise ToolError(
+            f"apt on this machine takes packages without a signature ({found[1]} is on): nothing is fetched"
+        )
+    words = runner.run(
+        ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
+        cwd=Path("/"),
+        limits=_LIMITS,
+    ).stdout
+    named = dict(word.split("=", 1) for word in shlex.split(words) if "=" in word)
+    files = [
+        Path(named.get("LIST", "/nowhere")),
+        *sorted(Path(named.get("PARTS", "/nowhere")).glob("*.[ls]*")),
+    ]
+    for file in files:
+        if file.is_file() and _TRUSTED_SOURCE.search(file.read_text(encoding="utf-8", errors="replace")):
+            raise ToolError(f"{file} trusts a package source without a signature: nothing is fetched")
 
 
 def unpack(package: Path, folder: Path) -> None:

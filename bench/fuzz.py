@@ -1,0 +1,67 @@
+"""The table of fuzzing campaigns, as `docs/fuzz.md` has it.
+
+    rootplex fuzz --target hypercalls --count 100000 --seed 11 --resume hypercalls.json
+    python -m bench.fuzz hypercalls.json config.json …
+
+Each campaign's file has its seed and revision; several are added up, and then written one below the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rootplex.fuzz.campaign import Campaign, Count, read_campaign
+from rootplex.report import fuzz
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "fuzz.md"
+TOLD = """# Fuzzing: the figures
+
+Made by `python -m bench.fuzz FILE…` of the files that `rootplex fuzz --resume FILE` keeps. A case of
+*hypercalls* is a sequence of up to some fifty calls and accesses on a simulated Xen, one of *config* some two
+hundred accesses, of the others one damaged input. After each step every invariant of
+`compiler/rootplex/fuzz/invariants.py` is looked at, and each play is played twice. To go on where a file
+stops: the same command again with a larger `--count`.
+"""
+
+
+def summed(campaigns: Iterable[Campaign]) -> Iterator[str]:
+    """All campaigns' counts of a row together."""
+    found: dict[tuple[str, str], Count] = {}
+    for campaign in campaigns:
+        for done in campaign.counts:
+            own = found.setdefault(
+                (done.target, done.row), Count(target=done.target, row=done.row, unit=done.unit)
+            )
+            own.next += done.next
+            own.units += done.units
+            own.crashes += done.crashes
+            own.hangs += done.hangs
+            own.violations += done.violations
+    for done in found.values():
+        figures = (done.next, done.units, done.crashes, done.hangs, done.violations)
+        what = done.unit if done.row == done.target else f"{done.row} {done.unit}"
+        yield f"| {done.target} | {what} | {' | '.join(f'{each:,}' for each in figures)} |"
+
+
+def page(campaigns: list[Campaign]) -> str:
+    """The whole page."""
+    names = ("target", "what", "cases", "tried", "crashes", "hangs", "violations")
+    head = f"| {' | '.join(names)} |\n|---|---{'|---:' * 5}|"
+    together = "\n".join((head, *summed(campaigns)))
+    apart = "\n".join((fuzz.HEAD, *(row for campaign in campaigns for row in fuzz.table(campaign))))
+    return f"{TOLD}\n## Together\n\n{together}\n\n## Each campaign\n\n{apart}\n"
+
+
+def main() -> int:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path, help="campaigns")
+    PAGE.write_text(page([read_campaign(path) for path in parser.parse_args().files]), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
