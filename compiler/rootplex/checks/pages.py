@@ -208,7 +208,7 @@ PAGES = (
         rules.WINDOW_BEYOND_64_BITS,
         """acpi-window-beyond-64-bits
 
-        What it finds: a window that ends beyond the 64-bit address space.
+        What it finds: a window, or configuration space, that ends beyond the 64-bit address space.
         Why it matters: a resource descriptor has 64 bits for its maximum.
         Example: `{space: mem64, pci: 0xffff_ffff_0000_0000, size: 8GiB}`.
         What to do: make the window smaller, or put it lower.

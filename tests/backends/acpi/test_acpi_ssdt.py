@@ -381,6 +381,17 @@ def test_what_acpi_cannot_say_is_refused_all_at_once() -> None:
     assert found["RPX0703"].at == intx.at("trigger")
 
 
+@pytest.mark.parametrize(("base", "fits"), [((1 << 64) - MIB, True), ((1 << 64) - 1, False), (1 << 63, True)])
+def test_configuration_space_ends_within_64_bits(base: int, fits: bool) -> None:
+    bridge = platforms.host_bridge(bus_range=BusRange(0, 0), config=platforms.config(base=base, buses=1))
+    if fits:
+        assert ssdt(platforms.platform(bridge))
+        return
+    with pytest.raises(CannotCompile) as refusal:
+        ssdt(platforms.platform(bridge))
+    assert [each.code for each in refusal.value.findings] == ["RPX0702"]
+
+
 @pytest.mark.parametrize(("trigger", "arch"), [("level-high", "arm64"), ("level-low", "x86_64")])
 def test_the_implied_triggers_are_taken(trigger: str, arch: str) -> None:
     apic = IoApic(name="ioapic", base=0xFEC0_0000, gsi_base=0)

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from rootplex.formats.acpi import ADDRESS_SPACES, size_of
+from rootplex.formats.pci import ECAM_BUS
 from rootplex.model.bridge import DmaWindow, HostBridge, Window
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place
@@ -91,6 +92,20 @@ def window_faults(bridge: HostBridge) -> Iterator[Finding]:
                 help="make the window smaller, or put it lower",
                 subject=bridge.name,
             )
+
+
+def config_faults(bridge: HostBridge) -> Iterator[Finding]:
+    """Where the configuration space of a bridge's buses reaches beyond the 64 bits of a descriptor."""
+    size = bridge.bus_range.count * ECAM_BUS
+    end = bridge.config.base + size
+    if bridge.config.is_ecam and end > _SPACE_END:
+        yield WINDOW_BEYOND_64_BITS.finding(
+            bridge.at("config.base"),
+            f"the configuration space of {bridge.name} ends beyond the 64-bit address space",
+            notes=(f"base {bridge.config.base:#x} and size {size:#x} of its buses end at {end:#x}",),
+            help="put it lower",
+            subject=bridge.name,
+        )
 
 
 def _window(window: Window, *, port_io: bool) -> Descriptor:

@@ -18,6 +18,7 @@ from rootplex.backends.acpi.prt import Route, routes, trigger_fault
 from rootplex.backends.acpi.resources import (
     Descriptor,
     bridge_descriptors,
+    config_faults,
     dma_descriptors,
     placed,
     window_faults,
@@ -94,7 +95,7 @@ def ssdt(platform: Platform) -> tuple[Artifact, Artifact]:
 def ssdt_source(platform: Platform) -> Artifact:
     """`ssdt.asl`, with the places of the AML objects that it becomes.
 
-    CannotCompile for a `_CBA` below address 0, a window beyond 64 bits, and an INTx trigger that `_PRT`
+    CannotCompile for a `_CBA` below address 0, what lies beyond 64 bits, and an INTx trigger that `_PRT`
     cannot say.
     """
     bridges = platform.bridges_in("acpi")
@@ -137,7 +138,7 @@ def _check(platform: Platform, bridges: tuple[HostBridge, ...]) -> None:
     except CannotCompile as refusal:
         faults += refusal.findings
     for bridge in bridges:
-        faults += window_faults(bridge)
+        faults += (*config_faults(bridge), *window_faults(bridge))
         if (fault := trigger_fault(platform, bridge)) is not None:
             faults.append(fault)
     if faults:
