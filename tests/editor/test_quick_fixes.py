@@ -65,6 +65,9 @@ def offered(document: Document) -> list[tuple[str, types.TextEdit]]:
         ("RPX0007", BOARD.replace("unit: smmu", "unit: smu", 1), "write 'smmu'"),
         ("RPX0007", BOARD.replace('"qemu:nvme"', '"qemu:nvm"', 1), "write '\"qemu:nvme\"'"),
         ("RPX0023", BOARD.replace("[0x40, 0x7f]", "[0x7f, 0x40]"), "write '[0x40, 0x7f]'"),
+        ("RPX0004", BOARD.replace("{name: disk1, dev: 0,", "{name: disk1,"), "write 'dev: 0'"),
+        ("RPX0022", BOARD.replace("slot: 1", "bars: [{index: 0, space: io, size: 5}]"), "write '0x8'"),
+        ("RPX0305", BOARD.replace("{name: disk1, dev: 0", "{name: disk1, dev: 1"), "write '0'"),
         ("RPX0042", BOARD.replace('"0001:41:00.0"', '"0001:42:00.0"'), "write '\"0001:41:00.0\"'"),
         ("RPX0042", BOARD.replace("second: 1", "second: 7"), "write '1'"),
         ("RPX0201", BOARD.replace("    segment: 1\n", ""), "write 'segment: 1'"),
@@ -83,6 +86,18 @@ def test_written_it_is_gone(code: str, text: str, title: str) -> None:
     check(document, applied(text, fixes[title]))
     after = [each.code for each in document.findings]
     assert after.count(code) < before.count(code)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{name: disk1, dev: 0,", "{name: disk1,"),
+        ("slot: 1", "bars: [{index: 0, space: mem32}]"),
+    ],
+)
+def test_a_missing_key_is_one_finding(old: str, new: str) -> None:
+    """What stands for it in the model, 0, is not judged."""
+    assert ["RPX0004"] == [each.code for each in opened(BOARD.replace(old, new, 1)).findings]
 
 
 def test_where_nothing_is_to_be_written_nothing_is_offered() -> None:

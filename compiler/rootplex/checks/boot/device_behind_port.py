@@ -35,5 +35,6 @@ def check(facts: Facts) -> Iterator[Finding]:
             related=[(each.port.at("type"), f"{each.port.label} is a {each.port.type}")],
             notes=[f"it hides {one}" for one in hurt],
             help="set 'dev: 0'",
+            rewrite=first.written("dev", "0"),
             subject=first.name,
         )

@@ -32,6 +32,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _on_bus(devices: Iterable[Device]) -> Iterator[Finding]:
     seen: dict[int, Device] = {}
     for device in devices:
+        if not device.wrote("dev"):
+            continue  # the key is missing, and that was said
         first = seen.setdefault(device.devfn, device)
         if first is not device:
             yield RULE.finding(

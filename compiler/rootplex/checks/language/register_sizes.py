@@ -45,13 +45,16 @@ def _fits(size: int, bounds: tuple[int, int]) -> bool:
 
 
 def _size(device: Device, bar: Bar) -> Iterator[Finding]:
-    if not _fits(bar.size, SIZES[bar.space]):
+    if bar.wrote("size") and not _fits(bar.size, SIZES[bar.space]):
         low, high = SIZES[bar.space]
+        rounded = max(low, 1 << (bar.size - 1).bit_length()) if bar.size else low
+        fits = rounded <= high
         yield RULE.finding(
             bar.at("size"),
             f"BAR {bar.index} of {device.label} has {bar.size:#x} bytes",
             notes=[f"a BAR of space {bar.space} has a power of two from {low:#x} to {high:#x}"],
-            help="round it up to a power of two",
+            help=f"round it up to {rounded:#x}" if fits else "let it be no larger",
+            rewrite=bar.written("size", f"{rounded:#x}") if fits else None,
             subject=device.name,
         )
 
