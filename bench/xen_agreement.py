@@ -28,15 +28,42 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec import Struct, field
-from tests.simulator.xen.recorded_machine import Json, Player
+from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of
 from tests.simulator.xen.test_real_answers import FAULTS, MACHINES, SEQUENCES, TREES, booted
 
+from rootplex.jobs.qemu.xen.firmware import linked, machine_tables, with_own
 from rootplex.known.xen import DEFAULT, VERSIONS
 
-MODES = ("arm", "arm-noiommu", "arm-off", "x86", "x86-noiommu", "x86-amd")
+BASES = ("arm", "arm-noiommu", "arm-off", "x86", "x86-noiommu", "x86-amd")
+
+
+class Variant(Struct, frozen=True):
+    """A mode as another one, with Xen told something more; what that changes of the machine's facts."""
+
+    base: str
+    xen: str = ""
+    facts: Json = {}
+
+
+ECAM = 0xB000_0000
+SEGMENTS = {"mcfg": [[ECAM, 0, 0, 0x3F], [ECAM, 1, 0, 0x3F], [ECAM, 2, 0, 0xFF]]}
+"""Three areas over the same configuration space: each function is there in every segment."""
+PHANTOMS = {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
+VARIANTS = {
+    "x86-segments": Variant("x86", facts=SEGMENTS),
+    "x86-noiommu-segments": Variant("x86-noiommu", facts=SEGMENTS),
+    "x86-phantom": Variant(
+        "x86", " pci-phantom=00:05,1 pci-phantom=01:00,4", {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
+    ),
+    "x86-amd-phantom": Variant("x86-amd", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
+    "x86-no-quarantine": Variant("x86", ",no-quarantine", {"quarantine": False}),
+    "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),
+}
+MODES = (*BASES, *VARIANTS)
 DOMCTL = {"xen-4.17": 0x15, "xen-4.20": 0x17, "xen-unstable": 0x18}
 SYSCTL = {"xen-4.17": 0x15, "xen-4.20": 0x15, "xen-unstable": 0x16}
 """Interface versions (`public/domctl.h`, `public/sysctl.h`)."""
@@ -122,6 +149,10 @@ def survivable(facts: Json, version: str, steps: Sequence[Step]) -> list[Step]:
     return kept
 
 
+def _variant(mode: str) -> Variant:
+    return VARIANTS.get(mode, Variant(mode))
+
+
 class Oracle:
     """A real Xen of some version, booted by the modules of a folder."""
 
@@ -133,6 +164,7 @@ class Oracle:
         self._gen: Any = importlib.import_module("gen")
         self._measure: Any = importlib.import_module("measure")
         self._version = version
+        self._folder = TemporaryDirectory()
         self._image = image
         settings = vars(self._lab)
         settings |= {"DOMCTL_VERSION": DOMCTL[version], "SYSCTL_VERSION": SYSCTL[version]}
@@ -148,12 +180,15 @@ class Oracle:
 
     def facts(self, mode: str) -> Json:
         """The machine, read from a running one at the first time."""
-        facts: Json = self._measure.machine(mode, self._lab.ROOT / "out")
-        return facts
+        variant = _variant(mode)
+        facts: Json = self._measure.machine(variant.base, self._lab.ROOT / "out")
+        if "mcfg" in variant.facts and variant.base == "x86":
+            facts |= {"dmar": self._tables(self._measure.MODES[variant.base]["devices"])["DMAR"].hex()}
+        return facts | variant.facts
 
     def steps(self, mode: str, seed: int, count: int) -> list[Step]:
         """A random sequence."""
-        facts, conf = self.facts(mode), self._measure.MODES[mode]
+        facts, conf = self.facts(mode), self._measure.MODES[_variant(mode).base]
         hidden = facts.get("amd", {}).get("hidden", [])
         present = [int(rid, 16) for rid in facts["pages"] if rid not in hidden]
         arm = conf["arch"] == "arm"
@@ -162,14 +197,35 @@ class Oracle:
         made = self._gen.steps(seed, known, count, not arm and conf["iommu"])
         return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *made]
 
+    def _tables(self, devices: str) -> dict[str, bytes]:
+        """What QEMU makes for the machine of the oracle."""
+        argv = self._lab.X86.format(iommu=devices).split()
+        for word in ("-display", "-serial"):
+            at = argv.index(word)
+            del argv[at : at + 2]
+        return machine_tables(["qemu-system-x86_64", *argv], Path(self._folder.name))
+
+    def _machine(self, devices: str, entries: list[list[int]]) -> str:
+        """QEMU's arguments with an MCFG of these entries as the firmware's."""
+        words = [self._lab.X86.replace("-M q35,", "-M q35,acpi=off,")]
+        for name, data in linked(with_own(self._tables(devices), {"mcfg.aml": mcfg_of(entries)})).items():
+            file = Path(self._folder.name) / name.rpartition("/")[2]
+            file.write_bytes(data)
+            words.append(f"-fw_cfg name={name},file={file}")
+        return " ".join(words)
+
     def answers(self, mode: str, steps: Sequence[Step]) -> list[Any]:
         """What the real Xen answers."""
-        conf = self._measure.MODES[mode]
+        variant = _variant(mode)
+        conf = self._measure.MODES[variant.base]
+        entries = variant.facts.get("mcfg")
+        machine = None if entries is None else self._machine(conf["devices"], entries)
         run = self._lab.boot(
             conf["arch"],
             steps,
-            xen_args=conf["xen_args"],
+            xen_args=conf["xen_args"] + variant.xen,
             devices=conf.get("devices"),
+            machine=machine,
             xen=None if self._image is None else str(self._image),
             timeout=ENDS_AFTER,
         )

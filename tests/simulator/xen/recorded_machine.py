@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rootplex.readers.acpi.dmar import read_dmar
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.mcfg import read_mcfg
 from rootplex.readers.dtb import read_dtb
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.xen.boot import Firmware, Wiring
-from rootplex.simulator.xen.core import Domain, Options
+from rootplex.simulator.xen.core import Domain, Options, PhantomOption
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.records import DOMID_IO, DOMID_XEN
 
@@ -161,12 +162,18 @@ class Player:
             self.xen = Xen(settings, self.hardware, firmware, wiring=Wiring(stream_bits=lambda bridge: 16))
             return
         settings = Settings(arch="x86_64", firmware="acpi", discovery="xen", iommu=iommu, xen=version)
-        firmware = Firmware(mcfg=read_mcfg(read_table(mcfg_of(facts["mcfg"]), "mcfg.aml")))
+        dmar = facts.get("dmar")
+        firmware = Firmware(
+            mcfg=read_mcfg(read_table(mcfg_of(facts["mcfg"]), "mcfg.aml")),
+            dmar=None if dmar is None else read_dmar(read_table(bytes.fromhex(dmar), "dmar.aml")),
+        )
         options = Options(
             bios_year=2014,
             reserved=tuple((base, size) for base, size, _ in facts["windows"]),
             x86_iommu="amd" if "amd" in facts else "vtd",
             hidden=frozenset((0, int(rid, 16)) for rid in facts.get("amd", {}).get("hidden", [])),
+            phantom=tuple(PhantomOption(*each) for each in facts.get("phantom", [])),
+            quarantine=facts.get("quarantine", True),
         )
         self.xen = Xen(settings, self.hardware, firmware, options=options)
 
