@@ -38,18 +38,27 @@ class Violation(Struct, frozen=True):
     example: str | None = None
 
 
-def violations(document: object, schema: Schema) -> list[Violation]:
-    """Every fault of the document, one violation each, in its order. Keys of mappings are texts."""
+def violations(document: object, schema: Schema, *, every: bool = True) -> list[Violation]:
+    """Every fault of the document, one violation each, in its order; not `every`: the first that the judge
+    meets. Keys of mappings are texts."""
     document = _printable(document)
+    judge = Draft7Validator(schema)
     # Branches of if/then repeat faults that the base reports: the first one stays.
     found: dict[tuple[Path, str | None], Violation] = {}
-    for error in Draft7Validator(schema).iter_errors(document):
+    for error in judge.iter_errors(document) if every else _first(judge, document):
         for violation in _translated(error, document, schema):
             found.setdefault((violation.path, violation.key), violation)
     if not found:
         return []
     rank = {path: index for index, path in enumerate(_paths(document, ()))}
     return sorted(found.values(), key=lambda violation: rank[_place(violation)])
+
+
+def _first(judge: Draft7Validator, document: object) -> Iterator[ValidationError]:
+    try:
+        judge.validate(document)
+    except ValidationError as error:
+        yield error
 
 
 def _translated(error: ValidationError, document: object, schema: Schema) -> Iterator[Violation]:

@@ -21,9 +21,10 @@ from rootplex.source.finding import UNREADABLE, Finding, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 16 << 20
 MAX_DEPTH = 100
-MAX_NODES = 100_000
+MAX_NODES = 500_000
+"""A whole segment, 65,536 functions of four keys each, has 330,000 values in 3.5 MB."""
 
 # PyYAML's stubs call every mark optional; events of a parsed text always have both.
 _Mark: TypeAlias = Any

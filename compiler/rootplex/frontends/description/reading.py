@@ -40,21 +40,28 @@ def description_of(document: Node, file: str) -> Description:
     schema = platform_schema()
     faults = Faults()
     names = frozenset(_names(document))
+    values = 0
     for node in document.walk():
+        values += 1
         if node.written is not None:
             faults.octal(node)
     faults.found.extend(slips(document))
-    found = violations(document.plain(), schema)
+    found = violations(document.plain(), schema, every=values <= MANY)
     sound: Node | None = document
     if found:
         faults.found.extend(_told(found, document))
-        sound = without(document, found)
+        sound = without(document, found) if values <= MANY else None
+        if values > MANY:
+            one = f"of a document of more than {MANY:,} values one fault of its form is told at a time"
+            faults.found[-1] = replace(faults.found[-1], notes=(*faults.found[-1].notes, one))
     if sound is None:
         return Description(document, None, tuple(faults.found), names)
     platform = build_platform(Fields(spelled_out(sound, faults), faults), file)
     return Description(document, platform, tuple(faults.found), names)
 
 
+MANY = 100_000
+"""Values of a document all of whose faults are told: millions of them would take minutes."""
 FAULTS_LIMIT = 1000
 """How many faults of a description's form are told: nobody reads more."""
 
