@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 f"{arguments.path} would be replaced by what is read from it: name another by -o"
             )
         refuse_loss(output, MARK.encode(), force=arguments.force)
+    console.progress(f"reading {arguments.path}")
     try:
         if arguments.path == "-":
             label, data = read_input("-")

@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.output is not None:
         mark = {"html": report.MARK, "json": report.JSON_MARK, "text": ""}[arguments.format]
         refuse_loss(Path(arguments.output), mark.encode() or b"\0", force=arguments.force)
+    console.progress(f"reading {', '.join(arguments.results)}")
     try:
         since = None if arguments.since is None else _lines(arguments.since)
         found = survey(chain.from_iterable(map(_lines, arguments.results)), since)
