@@ -268,10 +268,15 @@ def _not_a_function(
 ) -> Finding:
     """`other`: the bridge of the first step."""
     if other is not None and other is not bridge and bridge.iommu is not None and other.iommu is not None:
+        by_streams = bridge.iommu.wrote("map") and not (bridge.msi and bridge.msi.wrote("map"))
         return DEVICE_ID_NOT_A_FUNCTION.finding(
-            bridge.iommu.at("map"),
+            bridge.iommu.at("map") if by_streams else second.at,
             f"'{bridge.name}' and '{other.name}' share StreamID {stream:#x} of {unit}, with two DeviceIDs",
-            related=[(other.iommu.at("map"), f"the StreamIDs of {other.name}")],
+            related=[
+                (other.iommu.at("map"), f"the StreamIDs of {other.name}")
+                if by_streams
+                else (first.at, "the other DeviceID comes from here")
+            ],
             notes=(
                 "in IORT the DeviceID of a device behind an SMMU is made from its StreamID",
                 f"here {first.of(stream):#x} at {first.target} and {second.of(stream):#x} at {second.target}",
