@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rootplex.checks.facts import Facts
+from rootplex.checks.passthrough.reserved_memory import reserved as reserved_memory
 from rootplex.checks.phantoms import phantom_stride
 from rootplex.checks.simulated import booted
 from rootplex.jobs.guests import named
@@ -13,7 +14,6 @@ from rootplex.jobs.plan.result import GuestPlan, Handed, Plan
 from rootplex.jobs.result import Named, Together
 from rootplex.model.platform import Guest
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.simulator.firmware.routing.dmar_units import scope_end
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.inputs import GuestWish
@@ -47,7 +47,7 @@ def plan_of(facts: Facts, name: str, findings: Sequence[Finding]) -> Plan:
     among them."""
     outcome = booted(facts)
     described = {} if facts.described is None else {each.name: each for each in facts.described.xen.guests}
-    reserved = set(_reserved(facts, outcome))
+    reserved = {each for each, *_ in reserved_memory(facts)}
     guests = tuple(
         _guest(facts, view, described.get(view.name), findings, reserved) for view in outcome.guests
     )
@@ -115,25 +115,6 @@ def _handed(facts: Facts, function: Function, reserved: set[Function]) -> Handed
         phantom=(phantom_stride(function) or None) if xen else None,
         reserved=function in reserved,
     )
-
-
-def _reserved(facts: Facts, outcome: Outcome) -> Iterator[Function]:
-    """Functions that DMAR's RMRRs name, on x86; below a bridge that one names all."""
-    dmar = None if facts.acpi is None or outcome.settings.arch != "x86_64" else facts.acpi.dmar
-    at = {(each.segment, each.bus.number, each.devfn): each for each in outcome.dom0.functions}
-    for rmrr in () if dmar is None else dmar.rmrrs:
-        for scope in rmrr.scopes:
-            function = scope_end(rmrr.segment, scope, at) if scope.type in (1, 2) else None
-            if function is not None:
-                yield from (each for each in outcome.dom0.functions if function in _way_up(each))
-
-
-def _way_up(function: Function) -> list[Function]:
-    """The function and the bridges above it."""
-    way = [function]
-    while (above := way[-1].parent) is not None:
-        way.append(above)
-    return way
 
 
 def example(facts: Facts) -> Named | None:

@@ -13,6 +13,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.passthrough.assignment_refused import MEANINGS
 from rootplex.checks.passthrough.bridge_assigned import is_host_bridge
 from rootplex.checks.passthrough.dom0_device_in_group import CONSOLE_CLASSES
+from rootplex.checks.passthrough.reserved_memory import is_relaxed
 from rootplex.checks.phantoms import ids_beside, phantom_stride
 from rootplex.checks.simulated import booted, bridge_name, lives, root_of
 from rootplex.formats.errno import name_of
@@ -39,15 +40,12 @@ PAGES: dict[ObstacleKind, str] = {
     "no-messages": "RPX0510",
     "refused": "RPX0514",
     "alias": "RPX0915",
+    "reserved": "RPX0517",
 }
 """The finding whose page says more."""
 
 UNREAD = ("VIOT", "RIMT")
 """Tables of IOMMUs that are the firmware's alone."""
-
-DISPLAY, USB = 0x03, 0x0C03
-"""Classes whose reserved memory is of no use once their driver has them (Linux drivers/iommu/intel/iommu.c,
-device_rmrr_is_relaxable)."""
 
 
 def obstacles_of(
@@ -140,7 +138,7 @@ def _alone(
         return
     if not _has_own_messages(facts, function):
         yield _obstacle("messages", facts, function)
-    if function in reserved and function.class_code >> 16 != DISPLAY and function.class_code >> 8 != USB:
+    if function in reserved and not is_relaxed(facts, function):
         yield _obstacle("reserved", facts, function)
 
 

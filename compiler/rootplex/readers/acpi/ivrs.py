@@ -72,6 +72,11 @@ class Ivmd(Struct, frozen=True):
     size: int
     place: TablePlace
 
+    @property
+    def is_mapped(self) -> bool:
+        """A unity map (flag 0), or an exclusion range (flag 3), which Linux takes for one."""
+        return bool(self.flags & 0b1001)
+
 
 class Ivrs(Struct, frozen=True):
     """The whole table; `info` is IVinfo."""
