@@ -1,4 +1,4 @@
-"""The table of fuzzing campaigns, as `docs/fuzz.md` has it.
+"""The table of fuzzing campaigns, as `docs/explanation/fuzzing.md` has it.
 
     rootplex fuzz --target hypercalls --count 100000 --seed 11 --resume hypercalls.json
     python -m bench.fuzz hypercalls.json config.json …
@@ -16,7 +16,7 @@ from pathlib import Path
 from rootplex.fuzz.campaign import Campaign, Count, read_campaign
 from rootplex.report import fuzz
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "fuzz.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "fuzzing.md"
 TOLD = """# Fuzzing: the figures
 
 Made by `python -m bench.fuzz FILE…` of the files that `rootplex fuzz --resume FILE` keeps. A case of

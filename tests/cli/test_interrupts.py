@@ -53,14 +53,9 @@ def running(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("number", WORDS)
-@pytest.mark.parametrize("turn", range(3))
-def test_a_signal_at_any_moment(
-    tmp_path: Path, name: str, number: signal.Signals, turn: int, pytestconfig: pytest.Config
-) -> None:
-    dice = random.Random(f"{pytestconfig.getoption('--seed')} {name} {number} {turn}")
-    temporary, out = tmp_path / "tmp", tmp_path / "out"
+def interrupted(folder: Path, name: str, number: signal.Signals, dice: random.Random) -> None:
+    """Begin a command, interrupt it, and hold it to what the module says; else AssertionError."""
+    temporary, out = folder / "tmp", folder / "out"
     temporary.mkdir()
     out.mkdir()
     process = subprocess.Popen(
@@ -88,9 +83,19 @@ def test_a_signal_at_any_moment(
     assert list(temporary.iterdir()) == []
     assert [path for path in out.iterdir() if path.name.startswith(".")] == []
     deadline = time.monotonic() + 2
-    while running(tmp_path) and time.monotonic() < deadline:
+    while running(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert running(tmp_path) == []
+    assert running(folder) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("number", WORDS)
+@pytest.mark.parametrize("turn", range(3))
+def test_a_signal_at_any_moment(
+    tmp_path: Path, name: str, number: signal.Signals, turn: int, pytestconfig: pytest.Config
+) -> None:
+    dice = random.Random(f"{pytestconfig.getoption('--seed')} {name} {number} {turn}")
+    interrupted(tmp_path, name, number, dice)
 
 
 def test_an_interrupted_compile_leaves_the_old_or_the_new_set(tmp_path: Path) -> None:

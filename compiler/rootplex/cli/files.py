@@ -12,7 +12,7 @@ from pathlib import Path
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.manifest import MANIFEST
 from rootplex.readers.files import LIMIT, beginning_of
-from rootplex.tools import leaving
+from rootplex.tools import leaving, orphans
 from rootplex.tools.exchange import exchange
 from rootplex.tools.locking import lock
 from rootplex.tools.replacing import beside, replacing
@@ -83,6 +83,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             f"{folder} has {others[0]} in it, which would be lost: take it away, or name another folder by -o"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
+    orphans.take_fresh(folder)
     fresh = beside(folder)
     with leaving.passing(fresh):
         with leaving.step():

@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import IO, NamedTuple
 
-from rootplex.tools import leaving
+from rootplex.tools import leaving, orphans
 
 # Debian's package for each program, for the message that says how to get it.
 PACKAGES = {
@@ -113,7 +113,9 @@ def limited(argv: Sequence[str], seconds: float, limits: Limits | None = None) -
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A folder nobody else can read or write, gone at the end: `iasl -p` deletes files on failure."""
-    folder = Path(tempfile.gettempdir(), f"rootplex-{os.urandom(8).hex()}")
+    temporary = Path(tempfile.gettempdir())
+    orphans.take_temporary(temporary)
+    folder = temporary / f"rootplex-{os.urandom(8).hex()}"
     with leaving.passing(folder):
         with leaving.step():
             folder.mkdir(mode=0o700)
