@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fuzz": ("fuzz", "random and malformed load on what is read, and on the simulated hypervisor"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),
     "completion": ("completion", "print what makes a shell complete command lines"),
-    "schema": ("schema", "print the JSON Schema of the platform language"),
+    "schema": ("schema", "print a JSON Schema: of the language, or of what commands print"),
 }
 
 
