@@ -56,9 +56,7 @@ PHANTOMS = {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
 VARIANTS = {
     "x86-segments": Variant("x86", facts=SEGMENTS),
     "x86-noiommu-segments": Variant("x86-noiommu", facts=SEGMENTS),
-    "x86-phantom": Variant(
-        "x86", " pci-phantom=00:05,1 pci-phantom=01:00,4", {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
-    ),
+    "x86-phantom": Variant("x86", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
     "x86-amd-phantom": Variant("x86-amd", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
     "x86-no-quarantine": Variant("x86", ",no-quarantine", {"quarantine": False}),
     "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),

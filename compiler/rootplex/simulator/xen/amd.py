@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -82,6 +84,19 @@ class AmdIommu(Struct):
                 self._share_table(segment, rid)
         return own.unit
 
+    def start(self, records: Iterable[Record]) -> None:
+        """`amd_iommu_setup_device_table`, once the devices are found: a table for each with MSI, which its
+        phantom functions point at, too. (Those of a later report get their own.)"""
+        for record in records:
+            known = self.ivrs.segments.get(record.segment, {}).get(record.rid, Mapping(record.rid))
+            if not known.valid or known.requestor != record.rid or not _has_messages(record):
+                continue
+            key = record.segment, record.rid
+            if key not in self.ivrs.tables:
+                self.ivrs.tables[key] = InterruptTable()
+                for devfn in record.phantoms():
+                    self.ivrs.tables[record.segment, record.bus << 8 | devfn] = self.ivrs.tables[key]
+
     def add(self, record: Record, devfn: int) -> int:
         """`amd_iommu_add_device`: 0, also for an IOMMU's own function and for a host bridge without
         IOMMU; -ENODEV (no IOMMU for the device); -EPERM (its id is not valid)."""
@@ -95,7 +110,7 @@ class AmdIommu(Struct):
         used = known.get(rid, Mapping(rid)).requestor
         if not known.get(used, Mapping(used)).valid:
             return -Errno.EPERM
-        if used == rid and (record.msix is not None or record.msi is not None):
+        if used == rid and _has_messages(record):
             self.ivrs.tables.setdefault((record.segment, rid), InterruptTable())
         return 0
 
@@ -178,6 +193,10 @@ def told_by(table: Table) -> Ivrs:
             for rid in range(ids.first, ids.last + 1):
                 made.say((ivhd.segment, ivhd.device_id), rid, ids.alias)
     return made
+
+
+def _has_messages(record: Record) -> bool:
+    return record.msix is not None or record.msi is not None
 
 
 def assumed_ivrs(core: Core, unit: tuple[int, int]) -> Ivrs:

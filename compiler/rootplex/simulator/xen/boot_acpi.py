@@ -94,6 +94,8 @@ def scan_segments(core: Core) -> None:
                     core.give(record, DOMID_XEN)
                 if devfn == first and not core.access.read(segment, bus, devfn, 0x0E, 1) & MULTIFUNCTION:
                     break
+    if isinstance(core.iommu, AmdIommu):
+        core.iommu.start(core.records)
     for segment in sorted(core.records.segments):
         for _, record in sorted(core.records.segments[segment].devices.items()):
             _set_up_for_dom0(core, record)
