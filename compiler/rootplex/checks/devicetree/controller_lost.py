@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from rootplex.checks.bridges import enabled_bridges, name_of
-from rootplex.checks.causes import map_of
+from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.devicetree._ways import help_for
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -37,6 +37,7 @@ RULE = Rule(
     name="controller-lost",
     level=Level.ERROR,
     needs="artifacts",
+    requires=("RPX0601",),
     covers=("LNX-25", "LNX-61"),
 )
 
@@ -79,6 +80,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             notes=list(dict.fromkeys(f"'{use.bridge}': {LOST[use.property]}" for use in uses)),
             help=help_for(problem),
             about=[each for use in uses for each in (use.bridge, _bears_on(use))],
+            rests_on=[property_of(target, "reg") for target in targets],
         )
 
 

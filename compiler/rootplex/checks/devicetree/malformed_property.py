@@ -58,6 +58,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             if place.property in WINDOWS and not has_cells:
                 continue
+            if place.property == "reg" and _is_in_doubt(facts, bridge.node.parent):
+                continue
             if place.property in VITAL or place.property in LESSER:
                 yield _finding(problem, place, f"'{name}'", name, bridge.node)
         if not has_cells:
@@ -76,6 +78,11 @@ def check(facts: Facts) -> Iterator[Finding]:
                     whose = f"{bus.path}, the bus above '{name}',"
                     yield _finding(problem, problem.place, whose, name, bus)
     yield from _cut_otherwise(facts)
+
+
+def _is_in_doubt(facts: Facts, bus: DtNode | None) -> bool:
+    """Whether the cell counts of a bus do not fit its own `ranges`, and so may not fit what is on it."""
+    return facts.dt is not None and bus is not None and any(bus_problems(facts.dt.tree, bus))
 
 
 def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
@@ -97,6 +104,7 @@ def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
             level=Level.ERROR if matters else Level.WARNING,
             notes=[problem.text, "cut as its bus says, its first address is not the one in its name"],
             help="write every number in as many cells as the bus above says",
+            about=(property_of(place.node, "reg"),),
         )
 
 
