@@ -45,7 +45,7 @@ def test_a_check_loads_no_importer_and_no_other_command(checkout: Path) -> None:
     names = loaded("check", checkout / "topologies" / "qemu-virt.yaml")
     assert below(names, "cli.check")
     assert not below(names, "cli.compile", "cli.validate", "cli.qemu", "jobs.qemu")
-    assert not below(names, "frontends.devicetree", "frontends.acpi", "frontends.snapshot")
+    assert not below(names, "frontends.devicetree", "frontends.acpi", "frontends.snapshot", "fleet.local")
 
 
 def test_an_import_loads_no_simulator(checkout: Path) -> None:

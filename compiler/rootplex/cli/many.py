@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from rootplex.cli.console import Console
 from rootplex.cli.frame import UsageError
-from rootplex.fleet import local
 from rootplex.fleet.results import NotResultsError, Results, results_of
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board
@@ -84,7 +83,7 @@ def spread_out(
 ) -> Iterator[Record]:
     """The records in the order of the boards, from where the command line says."""
     if arguments.cluster is None:
-        return local.spread(work.record, boards, arguments.jobs, work.lost)
+        return _by_processes(work.record, boards, arguments.jobs, work.lost)
     try:
         from rootplex.fleet import cluster
     except ImportError:
@@ -101,6 +100,17 @@ def spread_here(call: Callable[[T], R], work: Iterable[T], workers: int) -> Iter
 
     def lost(_: T) -> R:
         raise UsageError("a worker process was ended from outside, perhaps for want of memory")
+
+    return _by_processes(call, work, workers, lost)
+
+
+def _by_processes(
+    call: Callable[[T], R], work: Iterable[T], workers: int, lost: Callable[[T], R]
+) -> Iterator[R]:
+    """Here, where one worker is wanted; what starts processes is loaded for more."""
+    if workers == 1:
+        return map(call, work)
+    from rootplex.fleet import local
 
     return local.spread(call, work, workers, lost)
 
