@@ -53,7 +53,10 @@ ECAM = 0xB000_0000
 SEGMENTS = {"mcfg": [[ECAM, 0, 0, 0x3F], [ECAM, 1, 0, 0x3F], [ECAM, 2, 0, 0xFF]]}
 """Three areas over the same configuration space: each function is there in every segment."""
 PHANTOMS = {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
+REGIONS: Json = {"rmrr": [[0xF0000, [[0, 6, 0]]], [0xF1000, [[0, 5, 0], [0, 7, 0]]]]}
+"""Pages that devices use by themselves: one of a device alone, one that two share."""
 VARIANTS = {
+    "x86-rmrr": Variant("x86", " rmrr=f0=0:0:6.0;f1=0:0:5.0,0:0:7.0", REGIONS),
     "x86-segments": Variant("x86", facts=SEGMENTS),
     "x86-noiommu-segments": Variant("x86-noiommu", facts=SEGMENTS),
     "x86-phantom": Variant("x86", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
@@ -151,6 +154,18 @@ def _variant(mode: str) -> Variant:
     return VARIANTS.get(mode, Variant(mode))
 
 
+def _with_regions(dmar: bytes, regions: Sequence[Any]) -> bytes:
+    """A DMAR with an RMRR more for each page and its devices (bus, device, function): Intel VT-d 4.1 §8.4."""
+    table = bytearray(dmar)
+    for page, devices in regions:
+        scopes = b"".join(struct.pack("<BBHBBBB", 1, 8, 0, 0, *device) for device in devices)
+        table += struct.pack("<HHHHQQ", 1, 24 + len(scopes), 0, 0, page, page + 0xFFF) + scopes
+    struct.pack_into("<I", table, 4, len(table))
+    table[9] = 0
+    table[9] = -sum(table) & 0xFF
+    return bytes(table)
+
+
 class Oracle:
     """A real Xen of some version, booted by the modules of a folder."""
 
@@ -180,8 +195,9 @@ class Oracle:
         """The machine, read from a running one at the first time."""
         variant = _variant(mode)
         facts: Json = self._measure.machine(variant.base, self._lab.ROOT / "out")
-        if "mcfg" in variant.facts and variant.base == "x86":
-            facts |= {"dmar": self._tables(self._measure.MODES[variant.base]["devices"])["DMAR"].hex()}
+        if variant.base == "x86" and variant.facts:
+            dmar = self._tables(self._measure.MODES[variant.base]["devices"])["DMAR"]
+            facts |= {"dmar": _with_regions(dmar, variant.facts.get("rmrr", ())).hex()}
         return facts | variant.facts
 
     def steps(self, mode: str, seed: int, count: int) -> list[Step]:
