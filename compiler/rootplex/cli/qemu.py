@@ -15,7 +15,14 @@ from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import unsound
 from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.manifest import MANIFEST, manifest
-from rootplex.jobs.qemu.boot import LOG, comparison, has_several_smmus, kernel_for, kernel_of_image
+from rootplex.jobs.qemu.boot import (
+    LOG,
+    comparison,
+    has_several_smmus,
+    kernel_for,
+    kernel_of_image,
+    without_driver,
+)
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
@@ -129,6 +136,9 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
     chosen = kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel, console.progress)
     if chosen.instead is not None:
         console.tell(f"{chosen.instead}")
+    lack = None if arguments.synthetic else without_driver(platform, chosen.kernel.release)
+    if lack is not None:
+        console.tell(lack)
     return chosen.kernel
 
 

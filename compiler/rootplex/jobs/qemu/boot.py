@@ -12,11 +12,13 @@ from msgspec import Struct
 from rootplex.capture import script
 from rootplex.capture.facts import Snapshot
 from rootplex.capture.snapshot import parse_snapshot
+from rootplex.formats.devicetree import VIRTIO_IOMMU
 from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.known.kernels import profile_of
-from rootplex.model.platform import Arch
+from rootplex.model.controllers import AmdIommu, DtNode
+from rootplex.model.platform import Arch, Platform
 from rootplex.tools import boot, images, initrd, kernels, runner
 from rootplex.tools.apt import Progress, silent
 from rootplex.tools.kernels import Kernel
@@ -67,6 +69,18 @@ def kernel_for(
             raise ToolError(f"no kernel is unpacked ({how}), and none can be fetched: {refusal}") from None
     newest = there[-1]
     return Chosen(newest, f"{described} is not to be had: {newest.release} boots, as {newest.profile}")
+
+
+def without_driver(platform: Platform, release: str) -> str | None:
+    """That a kernel of Debian's has no driver for what translates, and no groups; None where it has one."""
+    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
+    units = [unit for unit in platform.iommus if unit.name in names]
+    if "-cloud-" in release and any(isinstance(unit, AmdIommu) for unit in units):
+        return f"{release} has no driver for AMD's IOMMU, and no groups: a full kernel (--kernel) has"
+    virtio = any(isinstance(unit, DtNode) and VIRTIO_IOMMU.intersection(unit.compatible) for unit in units)
+    if release.startswith(("6.1.", "6.12.")) and release.endswith(("arm64", "amd64")) and virtio:
+        return f"{release} has no driver for a virtio-iommu, and no groups"
+    return None
 
 
 def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) -> Kernel:
