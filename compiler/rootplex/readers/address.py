@@ -197,7 +197,9 @@ def cut_problem(tree: Tree, node: DtNode) -> Problem | None:
     if not bus.address_cells or not bus.size_cells:
         return None
     named = int(unit[1], 16)
-    if number(cells[: bus.address_cells]) == named:
+    width = bus.address_cells + bus.size_cells
+    is_ragged = len(cells) > width and len(cells) % width  # one that is too short is only that
+    if number(cells[: bus.address_cells]) == named and not is_ragged:
         return None
     for counts in ((1, 1), (2, 2), (2, 1), (1, 2)):
         if len(cells) % sum(counts) == 0 and number(cells[: counts[0]]) == named:

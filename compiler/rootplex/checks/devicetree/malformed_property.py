@@ -15,7 +15,7 @@ Sources that prove it: device tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import property_of
@@ -49,6 +49,7 @@ SIZE_CELLS = 2
 def check(facts: Facts) -> Iterator[Finding]:
     """What the reader could not cut, of enabled bridges and of the buses above them."""
     told: set[DtNode] = set()
+    alike = _cut_alike(facts)
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
         has_cells = bridge.ranges != "entries" or bridge.node.size_cells == SIZE_CELLS
@@ -58,7 +59,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             if place.property in WINDOWS and not has_cells:
                 continue
-            if place.property == "reg" and _is_in_doubt(facts, bridge.node.parent):
+            if place.property == "reg" and (
+                _is_in_doubt(facts, bridge.node.parent) or bridge.node.parent in alike
+            ):
                 continue
             if place.property in VITAL or place.property in LESSER:
                 yield _finding(problem, place, f"'{name}'", name, bridge.node)
@@ -77,7 +80,44 @@ def check(facts: Facts) -> Iterator[Finding]:
                     assert isinstance(problem.place, DtPlace)
                     whose = f"{bus.path}, the bus above '{name}',"
                     yield _finding(problem, problem.place, whose, name, bus)
-    yield from _cut_otherwise(facts)
+    for bus, problems in alike.items():
+        yield _bus_cut_otherwise(facts, bus, problems)
+    yield from _cut_otherwise(facts, alike)
+
+
+FEW = 3
+"""From so many nodes on a bus on, all that have an address in their name, it is the bus that is wrong."""
+
+
+def _cut_alike(facts: Facts) -> dict[DtNode, list[Problem]]:
+    """The buses on which every such `reg` is written for the same other counts."""
+    found: dict[DtNode, list[Problem]] = {}
+    for problem in () if facts.dt is None else facts.dt.platform.cut_otherwise:
+        assert facts.dt is not None
+        assert isinstance(problem.place, DtPlace)
+        bus = facts.dt.tree.by_path[problem.place.node].parent
+        if bus is not None:
+            found.setdefault(bus, []).append(problem)
+    return {
+        bus: problems
+        for bus, problems in found.items()
+        if len(problems) >= FEW
+        and len({each.text for each in problems}) == 1
+        and len(problems) == sum("reg" in child.properties and "@" in child.name for child in bus.children)
+    }
+
+
+def _bus_cut_otherwise(facts: Facts, bus: DtNode, problems: Sequence[Problem]) -> Finding:
+    assert facts.dt is not None
+    nodes = [each.place.node for each in problems if isinstance(each.place, DtPlace)]
+    at = next((name for name in ("#size-cells", "#address-cells") if name in bus.properties), None)
+    return RULE.finding(
+        facts.dt.tree.place(bus, at),
+        f"the cell counts of {bus.path} fit no reg on it",
+        notes=[f"{nodes[0]}: {problems[0].text}", f"so it is with {len(nodes) - 1} more"],
+        help="write #address-cells and #size-cells as the regs have them",
+        about=[part for node in nodes for part in (name_of(facts, node), property_of(node, "reg"))],
+    )
 
 
 def _is_in_doubt(facts: Facts, bus: DtNode | None) -> bool:
@@ -85,7 +125,7 @@ def _is_in_doubt(facts: Facts, bus: DtNode | None) -> bool:
     return facts.dt is not None and bus is not None and any(bus_problems(facts.dt.tree, bus))
 
 
-def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
+def _cut_otherwise(facts: Facts, alike: Container[DtNode]) -> Iterator[Finding]:
     """Registers of what is no host bridge: all places that are compared with theirs come out wrong."""
     if facts.dt is None:
         return
@@ -95,7 +135,7 @@ def _cut_otherwise(facts: Facts) -> Iterator[Finding]:
         place = problem.place
         assert isinstance(place, DtPlace)
         node = facts.dt.tree.by_path[place.node]
-        if place.node in bridges or not (node.is_enabled and node.ancestors_enabled):
+        if place.node in bridges or node.parent in alike or not (node.is_enabled and node.ancestors_enabled):
             continue
         matters = place.node in known or node.string("device_type") == "memory"
         yield RULE.finding(
