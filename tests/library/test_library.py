@@ -81,6 +81,16 @@ def test_compile_is_the_command(board: Path, tmp_path: Path) -> None:
     assert written == dict(rootplex.compile(board).files)
 
 
+def test_compile_for_xen() -> None:
+    text = TWO.replace("base: qemu-virt", "base: qemu-virt, virtualization: true")
+    files = rootplex.compile(rootplex.load(text.encode()), xen=True).files
+    assert {"two.xen.dtb", "xen.sh"} <= set(files)
+    with pytest.raises(rootplex.ToolError):
+        rootplex.compile(
+            rootplex.load(TWO.replace("rootplex: 1", "rootplex: 1\nxen: false").encode()), xen=True
+        )
+
+
 def test_errors_keep_files_back_unless_they_are_wanted(board: Path) -> None:
     text = TWO.replace("name: second, segment: 1", "name: second, segment: 1, acpi: {segment: 2}")
     description = rootplex.load(text.encode(), name="b.yaml")

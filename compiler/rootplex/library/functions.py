@@ -96,11 +96,14 @@ def load(source: StrPath | bytes, *, name: str | None = None) -> Description:
     )
 
 
-def compile(description: Description | StrPath, *, despite_errors: bool = False) -> Artifacts:
+def compile(
+    description: Description | StrPath, *, despite_errors: bool = False, xen: bool = False
+) -> Artifacts:
     """The files of a description, by name; the same input gives the same bytes on every machine.
 
     With an error that its author does not expect `files` is empty, unless they are wanted `despite_errors`.
-    ToolError where the description has ACPI and `iasl` is missing.
+    `xen`: also what starts Xen on them. ToolError where the description has ACPI and `iasl` is missing, or
+    where Xen cannot be started on it.
     """
     try:
         read = _loaded(description)
@@ -108,7 +111,7 @@ def compile(description: Description | StrPath, *, despite_errors: bool = False)
         return Artifacts(files={}, result=unreadable(_file(description), error.findings))
     if not read.is_sound:
         return Artifacts(files={}, result=unsound(read.checked, read.file))
-    made = compiled(read.checked, read.text, read.file, despite_errors=despite_errors)
+    made = compiled(read.checked, read.text, read.file, despite_errors=despite_errors, xen=xen)
     return Artifacts(files=made.files or {}, result=made.result)
 
 
