@@ -64,13 +64,18 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
         yield RULE.finding(
             at,
-            f"pin {PINS[pin]} of device {device:#04x} on {joined.name} has {_said(lines.get(odd[0]))} "
+            f"pin {_pin(pin)} of device {device:#04x} on {joined.name} has {_said(lines.get(odd[0]))} "
             f"by device tree and {_said(gsis.get(odd[0]))} by _PRT",
             related=related,
             notes=(f"{len(odd)} pins differ",) if len(odd) > 1 else (),
             help="write the same lines",
             subject=joined.name,
         )
+
+
+def _pin(pin: int) -> str:
+    """Its letter; a `_PRT` may name pins that there are not."""
+    return PINS[pin] if pin < len(PINS) else f"{pin:#x}"
 
 
 def _said(gsi: int | None) -> str:
