@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted, called, wish_place, wishes
+from rootplex.formats.acpi import ScopeType
 from rootplex.known.kernels import profile
 from rootplex.simulator.firmware.routing.dmar_units import scope_end
 from rootplex.simulator.function import Function
@@ -37,6 +38,8 @@ RULE = Rule(
 REQUIRES_DIRECT = (6, 6)
 """The first Linux that asks of every IOMMU, and not of VT-d alone, whether memory must stay mapped."""
 
+_FUNCTIONS = (ScopeType.ENDPOINT, ScopeType.BRIDGE)
+
 DISPLAY, USB = 0x03, 0x0C03
 """Classes whose reserved memory is of no use once their driver has them (device_rmrr_is_relaxable)."""
 
@@ -52,13 +55,22 @@ def reserved(facts: Facts) -> Iterator[tuple[Function, int, int, Place]]:
     at = {(each.segment, each.bus.number, each.devfn): each for each in functions}
     for rmrr in () if dmar is None else dmar.rmrrs:
         for scope in rmrr.scopes:
-            function = scope_end(rmrr.segment, scope, at) if scope.type == 1 else None
-            if function is not None:
-                yield function, rmrr.base, rmrr.limit, rmrr.place
+            named = scope_end(rmrr.segment, scope, at) if scope.type in _FUNCTIONS else None
+            for function in functions if named is not None else ():
+                if _is_at_or_below(function, named):
+                    yield function, rmrr.base, rmrr.limit, rmrr.place
     for ivmd in () if ivrs is None else ivrs.ivmds:
         for function in functions if ivmd.is_mapped else ():
             if function.segment == ivmd.segment and ivmd.first <= function.rid <= ivmd.last:
                 yield function, ivmd.base, ivmd.base + ivmd.size - 1, ivmd.place
+
+
+def _is_at_or_below(function: Function, named: Function | None) -> bool:
+    """Whether a function is the one that is named, or below it (`is_downstream_to_pci_bridge`)."""
+    at: Function | None = function
+    while at is not None and at is not named:
+        at = at.parent
+    return at is not None
 
 
 def is_relaxed(facts: Facts, function: Function) -> bool:
