@@ -175,20 +175,20 @@ def test_memory_that_firmware_keeps_mapped_for_a_device(device: str, named: byte
 
 
 def test_what_an_unread_iommu_does_is_not_known() -> None:
-    """A VIOT says what a virtio-iommu translates."""
+    """A RIMT says what RISC-V's IOMMU translates."""
     text = platform(port(1, NIC), guests("nic")).replace("firmware: [dt]", "firmware: [acpi]")
     text = text.replace("    iommu: {unit: smmu}\n", "")
     body = bytes(12)
-    viot = (
-        struct.pack("<4sIBB6s8sI4sI", b"VIOT", 36 + len(body), 0, 0, b"BOCHS ", b"BXPC", 1, b"BXPC", 1) + body
+    rimt = (
+        struct.pack("<4sIBB6s8sI4sI", b"RIMT", 36 + len(body), 0, 0, b"BOCHS ", b"BXPC", 1, b"BXPC", 1) + body
     )
 
     examination = examine(read_checked(text.encode(), "x.yaml"), KVM)
     acpi = examination.facts.acpi
     assert acpi is not None
-    acpi = replace(acpi, tables=(*acpi.tables, read_table(viot, "viot.aml")))
+    acpi = replace(acpi, tables=(*acpi.tables, read_table(rimt, "rimt.aml")))
     obstacles = plan_of(replace(examination.facts, acpi=acpi), "x", examination.findings).guests[0].obstacles
-    assert ("unknown", ("the table VIOT is not read",)) == (obstacles[0].kind, obstacles[0].why)
+    assert ("unknown", ("the table RIMT is not read",)) == (obstacles[0].kind, obstacles[0].why)
 
 
 def test_an_error_of_the_bridge_is_in_the_way_though_its_author_expects_it() -> None:

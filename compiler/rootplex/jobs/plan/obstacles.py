@@ -44,7 +44,7 @@ PAGES: dict[ObstacleKind, str] = {
 }
 """The finding whose page says more."""
 
-UNREAD = ("VIOT", "RIMT")
+UNREAD = ("RIMT",)
 """Tables of IOMMUs that are the firmware's alone."""
 
 
