@@ -1,7 +1,7 @@
 """The table of fuzzing campaigns, as `docs/explanation/fuzzing.md` has it.
 
-    rootplex fuzz --target hypercalls --count 100000 --seed 11 --resume hypercalls.json
-    python -m bench.fuzz hypercalls.json config.json …
+    rootplex fuzz --target hypercalls --count 100000 --resume bench/campaigns/hypercalls-11.json
+    python -m bench.fuzz bench/campaigns/*.json
 
 Each campaign's file has its seed and revision; several are added up, and then written one below the other.
 """
@@ -23,7 +23,7 @@ Made by `python -m bench.fuzz FILE…` of the files that `rootplex fuzz --resume
 *hypercalls* is a sequence of up to some fifty calls and accesses on a simulated Xen, one of *config* some two
 hundred accesses, of the others one damaged input. After each step every invariant of
 `compiler/rootplex/fuzz/invariants.py` is looked at, and each play is played twice. To go on where a file
-stops: the same command again with a larger `--count`.
+stops: `rootplex fuzz --target T --count N --resume bench/campaigns/FILE`.
 
 Found so and mended, each replayed by the suite (`tests/fuzz/earlier`): a port access of no bytes (a division
 by zero), a guest's access through the slot of a record that Xen had freed (answered, where a real Xen stops),
