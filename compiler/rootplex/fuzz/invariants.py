@@ -110,11 +110,21 @@ def own_registers(moment: Moment) -> Iterator[str]:
 def own_memory(moment: Moment) -> Iterator[str]:
     """What is mapped into a guest lies in what bridges pass down, is no RAM, no configuration space, and
     no BAR of another's, unless the hardware's BARs themselves share pages."""
-    mappings = moment.after.get("mappings")
-    if not mappings or (mappings == moment.before.get("mappings") and not moment.owners_changed):
+    mappings, before = moment.after.get("mappings", {}), moment.before.get("mappings", {})
+    if not mappings or (mappings == before and not moment.owners_changed):
         return
     stage = moment.stage
-    mapped = [(domain, area) for (domain, _), areas in mappings.items() if domain != DOM0 for area in areas]
+    owners = {record.sbdf: record.owner for record in stage.xen.core.records}
+    for domain, sbdf in mappings:
+        if domain != DOM0 and owners.get(sbdf) != domain and not _memory_is_reused(moment):
+            yield f"domain {domain} has {sbdf} mapped, which it does not own"
+    # What Dom0 writes into BARs afterwards moves them, and not what is mapped.
+    mapped = [
+        (domain, area)
+        for (domain, sbdf), areas in mappings.items()
+        if domain != DOM0 and areas != before.get((domain, sbdf))
+        for area in areas
+    ]
     if not mapped:
         return
     bars = {record: bars_of(stage, record) for record in stage.xen.core.records}
