@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from jsonschema_rs import Draft7Validator
+from jsonschema import Draft7Validator
 from msgspec import Struct
 
 from rootplex.editor.tree import Path

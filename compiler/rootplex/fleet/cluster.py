@@ -104,13 +104,17 @@ def _recorded(version: str, work: Work, board: Board) -> Record:
 def _record(board: Board, begun: Future[Record] | Record, work: Work, workers: _Workers) -> Record:
     if isinstance(begun, Record):
         return begun
+    last = ""
     for _ in range(TRIES):
         try:
             return workers.result(begun)
         except KilledWorker as error:
+            # The scheduler blames all that the worker had. What stood before this one is done now: once more.
+            if last:
+                workers.tell(f"{board.name}: given up, it ended its worker each time (the last: {last})")
+                break
             last = error.last_worker.address
-            workers.tell(f"{board.name}: given up, it ended its worker each time (the last: {last})")
-            break
+            begun = workers.again(work, board)
         except TookTooLong:
             workers.restart(begun, board)
     begun.cancel()
@@ -140,6 +144,10 @@ class _Workers:
                     raise
             finally:
                 self._look()
+
+    def again(self, work: Work, board: Board) -> Future[Record]:
+        """The board on its way once more."""
+        return self._client.submit(_recorded, __version__, work, with_bytes(board), pure=False)
 
     def restart(self, future: Future[Record], board: Board) -> None:
         """Begin the worker anew that has this board; the scheduler gives what it had to others."""

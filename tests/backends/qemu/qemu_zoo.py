@@ -24,12 +24,12 @@ PROGRAM = "qemu-system-aarch64"
 
 
 def _models(*types: str, place: str | None = None) -> list[str]:
-    """The models of these types that `-device` of QEMU 7.2 has."""
+    """The models of these types that `-device` of QEMU 7.2 has, but for IOMMUs: a machine has one."""
     chosen = []
     for name in names():
         facts: Mapping[str, Any] = model(name)
         qemu = facts.get("qemu", {})
-        if "device" in qemu and "since" not in qemu and facts["type"] in types:
+        if "device" in qemu and "since" not in qemu and facts["type"] in types and "iommu" not in name:
             chosen += [name] if place is None or qemu.get("place", place) == place else []
     return chosen
 
