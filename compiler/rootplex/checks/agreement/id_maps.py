@@ -67,7 +67,7 @@ STREAMS_DIFFER = Rule(
     name="streams-differ",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(*WRONG_MAP, "RPX0801", "RPX0803"),
+    requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803"),
     covers=("LNX-47",),
 )
 
@@ -110,7 +110,7 @@ DEVICE_IDS_DIFFER = Rule(
     name="device-ids-differ",
     level=Level.ERROR,
     needs="artifacts",
-    requires=(*WRONG_MAP, "RPX0801", "RPX0803", "RPX0806"),
+    requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803", "RPX0806"),
     covers=("LNX-47",),
 )
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from rootplex.checks.bridges import name_of
 from rootplex.checks.disjoint import segment_apart
+from rootplex.checks.causes import with_maps
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.buses import ALL_BUSES
@@ -69,5 +70,5 @@ def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridg
         help="give each host bridge a number of its own" + ("" if apart is None else f": {apart[0]} is free"),
         rewrite=None if apart is None else apart[1],
         subject=name,
-        about=(name, other_name),
+        about=with_maps(name, other_name),  # IORT has maps by segment
     )
