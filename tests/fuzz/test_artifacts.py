@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from secrets import randbelow
 
@@ -16,7 +17,7 @@ from rootplex.cli.fuzz import _show
 from rootplex.fuzz.inputs import taken
 from rootplex.fuzz.mutation import mutated
 from rootplex.jobs.manifest import MANIFEST
-from rootplex.simulator.hardware import Hardware, read_image
+from rootplex.simulator.hardware import BusError, Hardware, read_image
 from rootplex.simulator.inputs import Blob
 from rootplex.source.finding import Unreadable
 
@@ -62,7 +63,8 @@ def test_a_damaged_hardware_image(board: str) -> None:
             assert error.findings
             continue
         for bridge in hardware.bridges.values():
-            assert hardware.read(bridge.image.base, 4) <= 0xFFFFFFFF
+            with suppress(BusError):  # what the bus says of a base that no access of four bytes can have
+                assert hardware.read(bridge.image.base, 4) <= 0xFFFFFFFF
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import name_of
-from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.causes import with_maps
+from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.readers.buses import ALL_BUSES
