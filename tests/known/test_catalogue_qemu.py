@@ -64,6 +64,10 @@ class Placed:
         self.in_port = [name for name in added if name not in (*self.on_root, *self.in_switch)]
 
 
+NUMBERED_ANEW = {"qemu:amdvi-pci": "1022:1419"}
+"""Entries with another id in newer QEMUs (Debian 13's 10.0 has it so)."""
+
+
 def since(name: str) -> tuple[int, int]:
     return numbers(ENTRIES[name]["qemu"].get("since", "0.0"))
 
@@ -143,7 +147,8 @@ def spot(request: pytest.FixtureRequest, live: dict[str, Spot]) -> Spot:
 def test_an_entry_says_what_qemu_shows(name: str, spot: Spot) -> None:
     entry = ENTRIES[name]
     seen = facts(spot.chip.page(spot.bus, spot.dev, spot.fn))
-    assert (seen.id, seen.class_code) == (entry["id"], entry["class"])
+    assert seen.id in (entry["id"], NUMBERED_ANEW.get(name))
+    assert seen.class_code == entry["class"]
     assert seen.pcie_type == PCIE_TYPE.get(entry["type"])
     assert (seen.header == 1) == (entry["type"] in BRIDGE_TYPES)
     assert seen.acs == (None if "acs" not in entry else tuple(entry["acs"]))
