@@ -28,8 +28,7 @@ stops: `rootplex fuzz --target T --count N --resume bench/campaigns/FILE`.
 Found so and mended, each replayed by the suite (`tests/fuzz/earlier`): a port access of no bytes (a division
 by zero), a guest's access through the slot of a record that Xen had freed (answered, where a real Xen stops),
 mappings within the head of an IORT node of unknown type, configuration space that ends beyond 64 bits (which
-`iasl` refused in its own words), a pin of `_PRT` that there is not (an index beyond the letters), a
-manifest whose files are a list.
+`iasl` refused in its own words), a pin of `_PRT` that there is not (an index beyond the letters).
 """
 
 
