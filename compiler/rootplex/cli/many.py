@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from rootplex.cli.console import Console
 from rootplex.cli.frame import UsageError
-from rootplex.fleet.results import NotResultsError, Results, results_of
+from rootplex.fleet.results import Results, results_of
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board
 from rootplex.jobs.result import Glance, Tally
+from rootplex.jobs.survey import NotResultsError
 from rootplex.report import text
 from rootplex.report.summary import table, worst
 from rootplex.report.words import counted

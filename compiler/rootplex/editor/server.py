@@ -94,6 +94,8 @@ class Server(LanguageServer):
             return
         except Exception:  # a fault of ours: the next text may do without it
             self.window_log_message(types.LogMessageParams(types.MessageType.Error, traceback.format_exc()))
+            said = "this text could not be checked, by a fault of rootplex: its log says more"
+            self.window_show_message(types.ShowMessageParams(types.MessageType.Error, said))
             return
         document.learns(checked, result)
         self.publish(document.uri, version, diagnostics(document, self.page))

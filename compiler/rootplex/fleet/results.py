@@ -19,22 +19,10 @@ from msgspec import Struct
 
 from rootplex.fleet.work import KEY_BYTES
 from rootplex.jobs.result import Glance, Verdict
+from rootplex.jobs.survey import LINE_LIMIT, LineFinding, NotResultsError
 from rootplex.source.finding import UNREADABLE, Level
 from rootplex.tools.locking import lock
 from rootplex.tools.replacing import replacing
-
-LINE_LIMIT = 64 << 20
-"""Bytes of one line; a whole segment takes 40 MiB."""
-
-
-class NotResultsError(Exception):
-    """The file holds something else; the text is the sentence for the user."""
-
-
-class _Finding(Struct):
-    code: str
-    level: Level
-    expected: bool
 
 
 class _Line(Struct):
@@ -44,7 +32,7 @@ class _Line(Struct):
     key: str
     file: str
     verdict: Verdict
-    findings: list[_Finding]
+    findings: tuple[LineFinding, ...]
 
 
 _decoded = msgspec.json.Decoder(_Line).decode

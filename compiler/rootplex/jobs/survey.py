@@ -22,7 +22,7 @@ NAMED = 5
 
 
 class NotResultsError(Exception):
-    """A line is no result; the text is the sentence for the user."""
+    """A file or a line holds no results; the text is the sentence for the user."""
 
 
 class LineFinding(Struct, frozen=True):
