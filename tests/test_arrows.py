@@ -23,6 +23,7 @@ ROOMS = {
     "fuzz": {
         "source", "formats", "known", "model", "readers", "backends", "simulator", "jobs",
     },
+    "campaign": {"source", "tools", "model", "backends", "jobs"},
     "report": {"source", "jobs", "fuzz", "report.reasons"},
     "report.reasons": {"source", "simulator"},
     "jobs": {
@@ -38,6 +39,7 @@ ROOMS = {
     "cli": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
         "frontends", "backends", "simulator", "checks", "report", "jobs", "fuzz", "editor", "fleet",
+        "campaign",
     },
 }  # fmt: skip
 """`report.reasons` is a floor of its own: sentences about groups, which findings say too."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from _pytest.terminal import TerminalReporter
-from tests.boot.booting import sentence, totals
 
+from rootplex.report.campaign import sentence
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
 from rootplex.tools.runner import ToolError
@@ -44,4 +45,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         if name == FIGURES and isinstance(value, dict)
     ]
     if found:
-        terminalreporter.write_line(f"boots compared: {sentence(totals(found))}")
+        sums = Counter(topologies=len(found))
+        for figures in found:
+            sums.update(figures)
+        terminalreporter.write_line(f"boots compared: {sentence(sums)}")

@@ -10,23 +10,22 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-import yaml
-from tests.boot.booting import (
+from tests.boot.booting import figures_of
+
+from rootplex.campaign.booted import boot, platform_of, smallest
+from rootplex.campaign.drawn import (
     SEED,
     TOPOLOGIES,
-    boot_random,
-    figures_of,
     firmware_of,
-    platform_of,
     random_description,
-    smallest,
+    text_of,
     themed_firmware,
 )
-from tests.boot.random_themes import THEMES, themed_pc
-from tests.boot.random_themes import themed as themed_description
-from tests.boot.random_topologies import description, x86_description
-
+from rootplex.campaign.themes import THEMES, themed_pc
+from rootplex.campaign.themes import themed as themed_description
+from rootplex.campaign.topologies import description, x86_description
 from rootplex.jobs.qemu.preparation import prepare
+from rootplex.report.boot import told
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
 
@@ -102,11 +101,14 @@ def _boot(
     machine(arch, themed_firmware(number) if themes else firmware_of(arch, number))
     booted = kernel(arch, profile)
     whole = random_description(arch, seed, number, themes=themes)
-    compared, text = boot_random(whole, booted)
+    made, compared = boot(whole, booted)
     record("figures", figures_of(compared))
     if not compared.agreed:
-        less, shown = smallest(whole, booted)
-        pytest.fail(f"{shown or text}\n\n{yaml.safe_dump(less, sort_keys=False)}", pytrace=False)
+        differing = "\n".join(
+            text for line in compared.lines if line.state == "differs" for text in told(line, made)
+        )
+        less = text_of(smallest(whole, booted)).decode()
+        pytest.fail(f"{differing}\n\n{less}", pytrace=False)
 
 
 def test_sixty_topologies_hold_enough_to_compare(program: Callable[[str], str]) -> None:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "check again whenever a file changes, and say what is otherwise"),
     "lsp": ("lsp", "the language server, for an editor"),
     "qemu": ("qemu", "a description for QEMU; and boot a real kernel on it, beside the simulation"),
+    "campaign": ("campaign", "random topologies booted on real kernels, beside the simulation"),
     "capture": ("capture", "print the script that takes a snapshot of a running machine"),
     "fuzz": ("fuzz", "random and malformed load on what is read, and on the simulated hypervisor"),
     "fetch-kernel": ("fetch_kernel", "a kernel to boot, from Debian's packages"),

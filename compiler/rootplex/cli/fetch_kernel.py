@@ -4,6 +4,7 @@ its Dom0's kernel."""
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from rootplex.cli.console import Console
@@ -35,8 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def cache_of(console: Console) -> Path:
-    """The user's cache folder: XDG_CACHE_HOME, else ~/.cache."""
-    named = console.environment.get("XDG_CACHE_HOME")
+    """The user's cache folder."""
+    return cache_in(console.environment)
+
+
+def cache_in(environment: Mapping[str, str]) -> Path:
+    """The same of an environment: XDG_CACHE_HOME, else ~/.cache."""
+    named = environment.get("XDG_CACHE_HOME")
     return Path(named) if named else Path.home() / ".cache"
 
 

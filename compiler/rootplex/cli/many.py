@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.frame import UsageError
 from rootplex.fleet.results import Results, results_of
 from rootplex.fleet.work import Record, Work
-from rootplex.jobs.boards import Board
+from rootplex.jobs.boards import Board, Boards
 from rootplex.jobs.result import Glance, Tally
 from rootplex.jobs.survey import NotResultsError
 from rootplex.report import text
@@ -61,16 +61,23 @@ def streams(arguments: argparse.Namespace) -> bool:
     return bool(arguments.resume or arguments.cluster or arguments.format == "jsonl")
 
 
-def run(work: Work, boards: Sequence[Board], arguments: argparse.Namespace, console: Console) -> int:
+def run(
+    work: Work,
+    boards: Boards,
+    arguments: argparse.Namespace,
+    console: Console,
+    see: Callable[[Record], None] = lambda _: None,
+) -> int:
     """Do the work and write a line a board, to `--resume`'s file or standard output; of several the worst are
-    a table at the end, and a tally. The exit status."""
+    a table at the end, and a tally. `see` gets each record, also those that the file had. The exit
+    status."""
     tally = Tally()
     with _results(arguments) as results:
         if results is None:
             seen = _written(spread_out(work, boards, arguments, console), console)
         else:
             seen = _gone_on(work, boards, results, arguments, console)
-        rows = worst(_counted(seen, tally, len(boards), console), WORST)
+        rows = worst(_counted(seen, see, tally, len(boards), console), WORST)
     if len(boards) > 1:
         to = console.out if arguments.resume and arguments.format == "text" else console.err
         console.clear_progress()
@@ -128,15 +135,15 @@ def _results(arguments: argparse.Namespace) -> Iterator[Results | None]:
         raise UsageError(str(error)) from None
 
 
-def _written(records: Iterable[Record], console: Console) -> Iterator[Glance]:
+def _written(records: Iterable[Record], console: Console) -> Iterator[Record]:
     for record in records:
         console.document(record.line)
-        yield record.glance
+        yield record
 
 
 def _gone_on(
-    work: Work, boards: Sequence[Board], results: Results, arguments: argparse.Namespace, console: Console
-) -> Iterator[Glance]:
+    work: Work, boards: Boards, results: Results, arguments: argparse.Namespace, console: Console
+) -> Iterator[Record]:
     """What the file has, then what it lacks; at the end it holds these boards and nothing else."""
     if results.torn:
         console.tell(
@@ -148,18 +155,21 @@ def _gone_on(
     there = [key in results for key in keys]
     for key, is_there in zip(keys, there, strict=True):
         if is_there:
-            yield results.glance(key, strict=arguments.strict)
+            yield results.record(key, strict=arguments.strict)
     if (stale := had - len({key for key, is_there in zip(keys, there, strict=True) if is_there})) > 0:
         console.tell(f"{counted(stale, 'result')} of other bytes, options, version or boards: left out")
-    missing = [board for board, is_there in zip(boards, there, strict=True) if not is_there]
+    missing = (board for board, is_there in zip(boards, there, strict=True) if not is_there)
     for record in spread_out(work, missing, arguments, console):
         results.add(record.key, record.line)
-        yield record.glance
+        yield record
     results.finish(keys)
 
 
-def _counted(seen: Iterable[Glance], tally: Tally, total: int, console: Console) -> Iterator[Glance]:
+def _counted(
+    seen: Iterable[Record], see: Callable[[Record], None], tally: Tally, total: int, console: Console
+) -> Iterator[Glance]:
     for done, each in enumerate(seen, start=1):
-        tally.add(each)
-        console.progress(each.file, done=done, total=total)
-        yield each
+        see(each)
+        tally.add(each.glance)
+        console.progress(each.glance.file, done=done, total=total)
+        yield each.glance

@@ -23,8 +23,6 @@ from rootplex.tools import leaving
 AHEAD = 8
 """Boards for each thread of the cluster that are under way before the oldest is done."""
 CONNECT_SECONDS = 5
-HANG_SECONDS = 300.0
-"""A board takes no longer: programs have a budget each, readers a bound. Its worker hangs."""
 TRIES = 3
 LOOK_SECONDS = 1.0
 """Between two looks at which workers there are."""
@@ -107,7 +105,7 @@ def _record(board: Board, begun: Future[Record] | Record, work: Work, workers: _
     last = ""
     for _ in range(TRIES):
         try:
-            return workers.result(begun)
+            return workers.result(begun, work.seconds)
         except KilledWorker as error:
             # The scheduler blames all that the worker had. What stood before this one is done now: once more.
             if last:
@@ -132,9 +130,9 @@ class _Workers:
         self.threads = max(1, sum(client.nthreads().values()))
         self._look()
 
-    def result(self, future: Future[Record]) -> Record:
-        """A future's result, KilledWorker or TookTooLong."""
-        until = time.monotonic() + HANG_SECONDS
+    def result(self, future: Future[Record], seconds: float) -> Record:
+        """A future's result, KilledWorker or TookTooLong: it is waited for so long."""
+        until = time.monotonic() + seconds
         while True:
             try:
                 record: Record = future.result(timeout=leaving.LOOK_SECONDS)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal
 import msgspec
 from msgspec import Struct
 
-from rootplex.fleet.work import KEY_BYTES
+from rootplex.fleet.work import KEY_BYTES, Record
 from rootplex.jobs.result import Glance, Verdict
 from rootplex.jobs.survey import LINE_LIMIT, LineFinding, NotResultsError
 from rootplex.source.finding import UNREADABLE, Level
@@ -75,22 +75,12 @@ class Results:
         self._file.flush()
         self._lines[bytes.fromhex(key)] = (end, len(data))
 
-    def glance(self, key: str, *, strict: bool = False) -> Glance:
-        """The result of a key that is there, as a row of a table."""
-        line = _read(self._line(key))
+    def record(self, key: str, *, strict: bool = False) -> Record:
+        """The result of a key that is there."""
+        data = self._line(key)
+        line = _read(data)
         assert line is not None
-        counts = Counter(each.level for each in line.findings if not each.expected)
-        unjudged = line.verdict == "unknown"
-        return Glance(
-            file=line.file,
-            verdict=line.verdict,
-            unreadable=unjudged and any(each.code == UNREADABLE.code for each in line.findings),
-            errors=counts[Level.ERROR],
-            warnings=counts[Level.WARNING],
-            notes=counts[Level.NOTE],
-            expected=sum(each.expected for each in line.findings),
-            status=2 if unjudged else int(bool(counts[Level.ERROR] or (strict and counts[Level.WARNING]))),
-        )
+        return Record(key=key, line=data.decode(), glance=_glance(line, strict=strict))
 
     def finish(self, keys: Sequence[str]) -> None:
         """Replace the file by one with the lines of these keys, in their order."""
@@ -118,6 +108,21 @@ def results_of(path: Path) -> Iterator[Results]:
             file.seek(0)
             yield Results(path, file)
             return
+
+
+def _glance(line: _Line, *, strict: bool) -> Glance:
+    counts = Counter(each.level for each in line.findings if not each.expected)
+    unjudged = line.verdict == "unknown"
+    return Glance(
+        file=line.file,
+        verdict=line.verdict,
+        unreadable=unjudged and any(each.code == UNREADABLE.code for each in line.findings),
+        errors=counts[Level.ERROR],
+        warnings=counts[Level.WARNING],
+        notes=counts[Level.NOTE],
+        expected=sum(each.expected for each in line.findings),
+        status=2 if unjudged else int(bool(counts[Level.ERROR] or (strict and counts[Level.WARNING]))),
+    )
 
 
 def _read(line: bytes) -> _Line | None:

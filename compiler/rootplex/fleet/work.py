@@ -33,11 +33,13 @@ class Record(Struct, frozen=True, kw_only=True):
 
 class Work(Struct, frozen=True, kw_only=True):
     """What is done with each board. `call` can be sent to another process; `settings` are all options that it
-    depends on, as text."""
+    depends on, as text. What takes longer than `seconds` hangs: programs have a budget each, readers a
+    bound."""
 
     call: Callable[[Board], Result]
     settings: str
     strict: bool = False
+    seconds: float = 300.0
 
     def key(self, board: Board) -> str:
         """What a result depends on, digested: the board's names and bytes, our version, the options. A board

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -37,6 +38,14 @@ class Board(Struct, frozen=True):
     def name(self) -> str:
         """What to call it before it is read."""
         return " + ".join(item.path for item in self.items)
+
+
+class Boards(Protocol):
+    """Boards that can be counted and gone through more than once: a tuple, or what makes them anew each
+    time."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Board]: ...
 
 
 def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) -> tuple[Board, ...]:

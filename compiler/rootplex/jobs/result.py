@@ -247,12 +247,22 @@ class Protocols(Struct, frozen=True, kw_only=True):
         return tuple(now.subject for _, now in self.pairs if now is not None and not now.known)
 
 
+class Booted(Struct, frozen=True, kw_only=True):
+    """A boot beside the simulation: the kernel, how much of each was compared and how much differs; where
+    something does, the smallest description found (YAML) that still shows it."""
+
+    kernel: str
+    figures: dict[str, int]
+    smallest: str | None
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One platform's findings, and the machine behind them.
 
     `not_known`: what could not be looked at (`devices`: there was no hardware to simulate), though the rest
     was judged. `memory`: RAM as the description or the tree has it. `unreadable`: the input could not be read
     at all. `simulated`: the machine is a simulated one.
+    `booted`: of a description that a real kernel was booted on; there is no machine then.
     `sides`: of a board that was validated; `against` the description that it was held against, `matches`
     whether nothing differs.
     """
@@ -275,6 +285,7 @@ class Result(Struct, frozen=True, kw_only=True):
     unreadable: bool = False
     trace: tuple[str, ...] = ()
     protocols: Protocols | None = None
+    booted: Booted | None = None
 
     def count(self, level: Level) -> int:
         """Findings of a level that the author did not expect."""

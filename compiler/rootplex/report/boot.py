@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import asdict
 
 from rootplex.jobs.qemu.boot import QemuBoot
-from rootplex.jobs.qemu.comparison import Comparison, Line
+from rootplex.jobs.qemu.comparison import Comparison, Figures, Line
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.report.words import FIRMWARE, counted
 
@@ -29,7 +29,11 @@ def lines(preparation: Preparation, boot: QemuBoot, found: Comparison) -> Iterat
     yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
     for line in found.lines:
         yield from told(line, preparation)
-    figures = found.figures
+    yield summed(found.figures)
+
+
+def summed(figures: Figures) -> str:
+    """How much was compared, and how much of it differs."""
     counts = {"host bridge": figures.bridges, "function": figures.functions, "group": figures.groups}
     sum_ = ", ".join(counted(number, what) for what, number in counts.items())
     sum_ += f" ({figures.large_groups} of two or more), {figures.without_group} functions without a group"
@@ -37,7 +41,7 @@ def lines(preparation: Preparation, boot: QemuBoot, found: Comparison) -> Iterat
     end = counted(figures.differences, "difference") if figures.differences else agreed
     if figures.not_shown:
         end += f"; {counted(figures.not_shown, 'group')} of the description cannot be shown by this machine"
-    yield f"{sum_}: {end}"
+    return f"{sum_}: {end}"
 
 
 def told(line: Line, preparation: Preparation) -> Iterator[str]:

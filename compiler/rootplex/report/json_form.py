@@ -30,6 +30,7 @@ def object_of(result: Result) -> dict[str, object]:
         "not_known": list(result.not_known),
         "findings": [finding_object(finding) for finding in result.findings],
         **msgspec.to_builtins(result.machine),
+        **({} if result.booted is None else {"booted": msgspec.to_builtins(result.booted)}),
     }
 
 

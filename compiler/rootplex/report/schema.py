@@ -17,9 +17,9 @@ from rootplex.source.finding import Level
 Json: TypeAlias = dict[str, Any]
 
 DOCUMENTS: dict[str, tuple[str, ...]] = {
-    "board": ("check", "compile", "validate", "import"),
-    "boards": ("check", "compile", "validate"),
-    "line": ("check", "validate"),
+    "board": ("check", "compile", "validate", "import", "campaign"),
+    "boards": ("check", "compile", "validate", "campaign"),
+    "line": ("check", "validate", "campaign"),
     "groups": ("groups",),
     "diff": ("diff",),
     "plan": ("plan",),
@@ -30,7 +30,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
 """Each document → the commands that print it. A line of `jsonl` is a `line`; `compile`'s and `import`'s are
 `board`s."""
 
-_TYPES = (result.Machine, Change, GuestPlan, Obstacle, Plan, Survey)
+_TYPES = (result.Machine, result.Booted, Change, GuestPlan, Obstacle, Plan, Survey)
 _OF_BOOTS = (Figures, Line)
 _TEXT: Json = {"type": "string"}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
@@ -105,7 +105,7 @@ def schema() -> Json:
         "related": _object("The other party of a finding.", at=_ref("at"), message=_TEXT),
         "finding": _finding(),
         "board": _board(types["Machine"]),
-        "line": _object(_LINE, key=_TEXT, **_board(types["Machine"])["properties"]),
+        "line": _line(_board(types["Machine"])),
         "boards": {"description": "Several boards.", "type": "array", "items": _ref("board")},
         "groups": _object(
             "The passthrough groups of a platform.",
@@ -168,8 +168,8 @@ def _finding() -> Json:
 
 
 def _board(machine: Json) -> Json:
-    return _object(
-        "One board: the verdict, what was found, and the machine as it came out.",
+    board = _object(
+        "One board: the verdict, what was found, and the machine as it came out; `booted` of a `campaign`.",
         rootplex=_VERSION,
         file=_TEXT,
         platform=_MAYBE_TEXT,
@@ -181,6 +181,17 @@ def _board(machine: Json) -> Json:
         findings=_list("finding"),
         **machine["properties"],
     )
+    board["properties"]["booted"] = _ref("Booted")
+    return board
+
+
+def _line(board: Json) -> Json:
+    return {
+        **board,
+        "description": _LINE,
+        "properties": {"key": _TEXT, **board["properties"]},
+        "required": ["key", *board["required"]],
+    }
 
 
 def _boots() -> Json:

@@ -69,6 +69,14 @@ def newest(cache: Path, arch: Arch, profile: str) -> Kernel:
     )
 
 
+def of_release(cache: Path, arch: Arch, release: str) -> Kernel:
+    """The unpacked kernel of that release; ToolError where it is not there."""
+    for kernel in unpacked(cache, arch):
+        if kernel.release == release:
+            return kernel
+    raise ToolError(f"Linux {release} for {arch} is not unpacked in {folder(cache, arch)}")
+
+
 def uefi(arch: Arch) -> Path:
     """The UEFI firmware for QEMU; ToolError naming Debian's package where it is missing."""
     package, places = _UEFI[arch]

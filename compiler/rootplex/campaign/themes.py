@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Literal
 
-from tests.boot.random_topologies import (
+from rootplex.campaign.topologies import (
     ACS_BITS,
     BRIDGES,
     MIB,

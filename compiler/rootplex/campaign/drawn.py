@@ -1,0 +1,61 @@
+"""The random topologies of a seed by their numbers, as boards that are made when they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+from msgspec import Struct
+
+from rootplex.campaign.themes import THEMES, Firmware, themed, themed_pc
+from rootplex.campaign.topologies import Description, description, x86_description
+from rootplex.jobs.boards import Board, Item
+from rootplex.tools.images import Arch
+
+SEED = 20170711
+TOPOLOGIES: dict[Arch, int] = {"arm64": 60, "x86_64": 12}
+"""How many of each, where nothing else is asked for."""
+
+
+def firmware_of(arch: Arch, number: int) -> Firmware:
+    """Every third topology boots by ACPI, and every one of a PC."""
+    return "acpi" if arch == "x86_64" or number % 3 == 2 else "dt"
+
+
+def themed_firmware(number: int) -> Firmware:
+    """Every third round of themes boots by ACPI."""
+    return "acpi" if number // len(THEMES) % 3 == 2 else "dt"
+
+
+def random_description(arch: Arch, seed: int, number: int, *, themes: bool = False) -> Description:
+    """The topology of that number; `themes`: the one around a theme."""
+    if themes and arch == "x86_64":
+        return themed_pc(seed, number)
+    if themes:
+        return themed(seed, number, themed_firmware(number))
+    if arch == "x86_64":
+        return x86_description(seed, number)
+    return description(seed, number, firmware_of(arch, number))
+
+
+def text_of(whole: Description) -> bytes:
+    """A description as its file has it."""
+    return yaml.safe_dump(whole, sort_keys=False).encode()
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """The topologies of these numbers for each architecture, a board each, drawn anew whenever they are gone
+    through."""
+
+    seed: int
+    numbers: Mapping[Arch, range]
+    themes: bool = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self.numbers.values()))
+
+    def __iter__(self) -> Iterator[Board]:
+        for arch, numbers in self.numbers.items():
+            for number in numbers:
+                whole = random_description(arch, self.seed, number, themes=self.themes)
+                yield Board((Item(f"{whole['platform']['name']}.yaml", None, text_of(whole)),))
