@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,10 @@ def kernel() -> Callable[[Arch, str], Kernel]:
     def get(arch: Arch, profile: str) -> Kernel:
         if (arch, profile) in reasons:
             pytest.skip(reasons[arch, profile])
-        try:
-            return kernels.newest(cache, arch, profile)
-        except ToolError:
-            pass
+        with suppress(ToolError):
+            there = kernels.newest(cache, arch, profile)
+            if there.modules:
+                return there
         try:
             return kernels.fetch(cache, arch, profile)
         except (ToolError, OSError) as error:

@@ -42,7 +42,8 @@ esac
 """
 DPKG = f"""\
 case $2 in
-    *linux-image*) mkdir -p "$3/boot"; cp "$IMAGE" "$3/boot/vmlinuz-{RELEASE}" ;;
+    *linux-image*) mkdir -p "$3/boot" "$3/lib/modules"; cp "$IMAGE" "$3/boot/vmlinuz-{RELEASE}"
+        echo module | xz > "$3/lib/modules/pci-pf-stub.ko.xz" ;;
     *busybox*) mkdir -p "$3/bin" "$3/usr/share/doc/busybox"; head -c 100000 /dev/zero > "$3/bin/busybox" ;;
 esac
 """
@@ -84,6 +85,7 @@ def test_a_kernel_is_unpacked_whole_and_found_again(machine: Machine) -> None:
     assert (kernel.release, kernel.profile) == (RELEASE, "linux-6.1")
     assert kernel.image.read_bytes() == machine.image.read_bytes()
     assert kernel.busybox.stat().st_size == 100000
+    assert [module.read_bytes() for module in kernel.modules] == [b"module\n"]
     assert [
         path.name for path in kernels.folder(machine.cache, "arm64").iterdir() if path.name[0] != "."
     ] == [RELEASE]
@@ -107,6 +109,11 @@ def test_a_kernel_that_lost_a_file_is_fetched_again(machine: Machine) -> None:
     machine.fetch().busybox.unlink()
     assert kernels.unpacked(machine.cache, "arm64") == ()
     assert machine.fetch().busybox.exists()
+
+
+def test_a_kernel_that_was_unpacked_without_its_modules_is_fetched_again(machine: Machine) -> None:
+    machine.fetch().modules[0].unlink()
+    assert machine.fetch().modules[0].read_bytes() == b"module\n"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,7 @@ def test_a_kernel_that_lost_a_file_is_fetched_again(machine: Machine) -> None:
             "archive is cut",
         ),
         ("dpkg", DPKG.replace("vmlinuz-", "other-"), "holds 0 files vmlinuz"),
+        ("dpkg", DPKG.replace("pci-pf-stub", "other"), "holds 0 modules pci-pf-stub"),
         (
             "dpkg",
             DPKG.replace("cp ", "head -c 70000 ")

@@ -216,6 +216,26 @@ def virtual(rng: random.Random, whole: Description) -> None:
         bridge["bus_range"] = [0, max(1, min(wanted + 2, 40) - rng.choice((0, 0, 0, 6))) - 1]
 
 
+def enabled(rng: random.Random, whole: Description) -> None:
+    """VFs switched on, with their PF's ACS, their own or none, on its bus and on others, as many as there are
+    bus numbers for or more."""
+    for bridge in whole["host_bridges"]:
+        free = next(dev for dev in range(31, 0, -1) if all(each["dev"] != dev for each in bridge["devices"]))
+        below = [{"dev": 0, "type": "endpoint", "acs": Tree(rng).acs()}]
+        port = {"dev": free, "type": "root-port", "acs": Tree(rng).acs()}
+        bridge["devices"].append({**port, "devices": below})
+    virtual(rng, whole)
+    for bridge in whole["host_bridges"]:
+        for device in walk(bridge["devices"]):
+            if "sriov" not in device:
+                continue
+            device["ari"] = rng.random() < 0.7
+            sriov = device["sriov"]
+            sriov["enabled"] = min(sriov["total"], rng.choice((1, 2, 3, 5, 9)))
+            if rng.random() < 0.6:
+                sriov["acs"] = Tree(rng).acs()
+
+
 def many_functions(rng: random.Random, whole: Description) -> None:
     """ARI: endpoints of more than eight functions, ports that forward and that do not."""
     for bridge in whole["host_bridges"]:
@@ -287,6 +307,7 @@ THEMES: tuple[tuple[str, Theme], ...] = (
     ("smmus", smmus),
     ("hot-plug", hot_plug),
     ("virtual", virtual),
+    ("enabled", enabled),
     ("functions", many_functions),
     ("exhausted", exhausted),
     ("words", words),

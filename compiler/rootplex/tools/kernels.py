@@ -1,6 +1,6 @@
 """Debian's kernels, unpacked into the user's cache: nothing of the system is touched.
 
-    <cache>/rootplex/kernels/<arch>/<release>/{vmlinuz,busybox}
+    <cache>/rootplex/kernels/<arch>/<release>/{vmlinuz,busybox,modules/NN-name.ko}
 
 A kernel's folder comes into being by one rename, so it is whole or not there; what was downloaded
 before an interruption is used again. The UEFI firmware for an ACPI boot is the system's own.
@@ -8,6 +8,7 @@ before an interruption is used again. The UEFI firmware for an ACPI boot is the 
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
@@ -26,6 +27,10 @@ from rootplex.tools.runner import ToolError
 
 _DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64"}
 
+MODULES: dict[Arch, tuple[str, ...]] = {"arm64": ("pci-pf-stub",), "x86_64": ("pci-pf-stub",)}
+"""The kernel's modules that a boot wants, in the order in which they are loaded. `pci-pf-stub` drives any
+physical function and switches its virtual ones on (drivers/pci/pci-pf-stub.c)."""
+
 _UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
     "arm64": (
         "qemu-efi-aarch64",
@@ -37,13 +42,15 @@ _UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
 
 class Kernel(Struct, frozen=True):
     """An unpacked kernel, a static busybox of its architecture, and the profile of its behaviour
-    (None: there is none for this release)."""
+    (None: there is none for this release). `modules` are those that a boot loads, in this order; none
+    where the kernel came otherwise."""
 
     arch: Arch
     release: str
     profile: str | None
     image: Path
     busybox: Path
+    modules: tuple[Path, ...] = ()
 
 
 def folder(cache: Path, arch: Arch) -> Path:
@@ -115,11 +122,13 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
     if profile_of(release) != profile:
         raise apt.NotOfferedError(f"the suite {source.suite} has {release}, which is not {profile}")
     kernel = _kernel(place / release, arch)
-    if kernel.image.is_file() and kernel.busybox.is_file():
+    is_whole = kernel.image.is_file() and kernel.busybox.is_file()
+    if is_whole and len(kernel.modules) == len(MODULES[arch]):
         progress(f"{release} is unpacked already")
         return kernel
     progress(f"downloading {package} and busybox-static", source.downloaded)
-    packages = source.download([package])
+    # From 7.x on the modules are a package of their own.
+    packages = source.download(list(dict.fromkeys((package, package.replace("-binary-", "-modules-", 1)))))
     # A backports suite holds little beside kernels; busybox is its base suite's.
     base = debian(place, source.suite.removesuffix("-backports"), arch, source.mirror)
     if base != source:
@@ -134,6 +143,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
             apt.unpack(deb, tree)
         only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")
         only(tree, "busybox", "busybox-static").rename(whole / "busybox")
+        _take_modules(tree, whole, arch, package)
         image = images.read(whole / "vmlinuz")
         if (image.arch, image.release) != (arch, release):
             raise ToolError(f"{package} holds {image.release} for {image.arch}, not {release} for {arch}")
@@ -141,7 +151,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
         whole.rename(place / release)
     source.forget()
     base.forget()
-    return kernel
+    return _kernel(place / release, arch)
 
 
 def debian(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
@@ -158,8 +168,26 @@ def _image_package(source: apt.Apt) -> str:
     return package
 
 
+def _take_modules(tree: Path, whole: Path, arch: Arch, package: str) -> None:
+    """The modules out of an unpacked tree, plain or by xz, named by the order in which they are loaded."""
+    (whole / "modules").mkdir()
+    for number, name in enumerate(MODULES[arch]):
+        found = [path for path in sorted(tree.rglob(f"{name}.ko*")) if path.suffix in (".ko", ".xz")]
+        if len(found) != 1:
+            raise ToolError(f"the package {package} holds {len(found)} modules {name}, not one")
+        data = found[0].read_bytes()
+        plain = lzma.decompress(data) if found[0].suffix == ".xz" else data
+        (whole / "modules" / f"{number:02}-{name}.ko").write_bytes(plain)
+
+
+def modules_beside(image: Path) -> tuple[Path, ...]:
+    """What lies in the folder `modules` beside a kernel, in the order in which it is loaded."""
+    return tuple(sorted((image.parent / "modules").glob("*.ko")))
+
+
 def _kernel(entry: Path, arch: Arch) -> Kernel:
-    return Kernel(arch, entry.name, profile_of(entry.name), entry / "vmlinuz", entry / "busybox")
+    image = entry / "vmlinuz"
+    return Kernel(arch, entry.name, profile_of(entry.name), image, entry / "busybox", modules_beside(image))
 
 
 def only(tree: Path, pattern: str, package: str) -> Path:

@@ -97,16 +97,16 @@ def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) ->
         raise ToolError(
             f"{image} is Linux {found.release}, whose behaviour has no profile (say it with --dom0)"
         )
-    beside = image.parent / "busybox"
+    beside, modules = image.parent / "busybox", kernels.modules_beside(image)
     if beside.is_file():
-        return Kernel(known, found.release, profile, image, beside)
+        return Kernel(known, found.release, profile, image, beside, modules)
     unpacked = kernels.unpacked(cache, known)
     if not unpacked:
         raise ToolError(
             f"no static busybox for {known} is beside {image} or in {kernels.folder(cache, known)} "
             f"(rootplex fetch-kernel --arch {known} gets one)"
         )
-    return Kernel(known, found.release, profile, image, unpacked[-1].busybox)
+    return Kernel(known, found.release, profile, image, unpacked[-1].busybox, modules)
 
 
 def has_several_smmus() -> bool:
@@ -169,8 +169,21 @@ def run(
     ToolError where QEMU or firmware is missing or the boot does not come to its end within `seconds`.
     Unreadable where the snapshot is damaged. No QEMU is left behind, whatever happens.
     """
+    if preparation.virtual and not kernel.modules:
+        raise ToolError(
+            f"{kernel.release} is there without pci-pf-stub, which switches virtual functions on "
+            f"(rootplex fetch-kernel --arch {kernel.arch} gets a kernel with it)"
+        )
     image = folder / "initrd"
-    image.write_bytes(initrd.image(kernel.busybox.read_bytes(), script.text(), preparation.tables))
+    image.write_bytes(
+        initrd.image(
+            kernel.busybox.read_bytes(),
+            script.text(),
+            preparation.tables,
+            modules=[(each.name, each.read_bytes()) for each in kernel.modules],
+            virtual=preparation.virtual,
+        )
+    )
     argv = [*command(preparation, folder), "-kernel", str(kernel.image), "-initrd", str(image)]
     argv += ["-append", append(preparation)]
     log = folder / LOG

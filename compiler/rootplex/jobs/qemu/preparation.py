@@ -45,7 +45,8 @@ class Preparation(Struct, frozen=True, kw_only=True):
     `platform` is what is booted, `arguments` QEMU's without kernel and console, `files` what they name and
     the artifacts. `append` are words for the kernel's command line. `expected` is the simulation's view,
     `own` the functions QEMU adds (SBDF to ids), `disks` the marker at the start of each NVMe disk by SBDF.
-    `described` are the groups of the machine as it is described, `because` why it is another one that boots.
+    `virtual` says how many VFs are switched on, by the SBDF of their PF. `described` are the groups of the
+    machine as it is described, `because` why it is another one that boots.
     """
 
     platform: Platform
@@ -61,6 +62,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
     own: Mapping[str, str]
     disks: Mapping[str, bytes]
+    virtual: Mapping[str, int]
     described: frozenset[frozenset[str]]
     because: str
 
@@ -149,6 +151,7 @@ def _direct(
         names=_names(platform, compiled, booted),
         own=_own(platform),
         disks=_at(booted, {page: data for page, file, data in markers if page}),
+        virtual=_virtual(booted),
         described=_groups(described, firmware, kernel) if changes else frozenset(),
         because="QEMU's devices stand in, as the changes above say",
     )
@@ -198,6 +201,7 @@ def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_s
         names=_names(made.platform, compiled, booted),
         own={},
         disks={},
+        virtual=_virtual(booted),
         described=_groups(platform, firmware, kernel),
         because=_because(platform, made.platform),
     )
@@ -304,6 +308,15 @@ def _at(booted: Outcome, markers: Mapping[str, bytes]) -> dict[str, bytes]:
         function.sbdf: markers[function.page][:64].rstrip(b"\0")
         for function in booted.dom0.functions
         if function.page in markers
+    }
+
+
+def _virtual(booted: Outcome) -> dict[str, int]:
+    """How many VFs the driver of a PF is to switch on, by SBDF; also where that fails."""
+    return {
+        function.sbdf: function.sriov.wanted
+        for function in booted.dom0.functions
+        if function.sriov is not None and function.sriov.wanted
     }
 
 

@@ -270,8 +270,8 @@ LEFT_OUT: tuple[tuple[str, str, object], ...] = (
 
 def _left_out(device: Device) -> list[str]:
     words = [words for field, words, absent in LEFT_OUT if getattr(device, field) != absent]
-    if device.sriov is not None and device.sriov.enabled:
-        words.append("virtual functions switched on")
+    if device.sriov is not None and device.sriov.bars:
+        words.append("BARs of virtual functions")
     return words
 
 
@@ -315,6 +315,6 @@ def _bridge(bridge: HostBridge, base: int, machine: StandIn, memory: int) -> Hos
 def _device(device: Device) -> Device:
     changes: dict[str, object] = {field: absent for field, _, absent in LEFT_OUT}
     if device.sriov is not None:
-        changes["sriov"] = replace(device.sriov, enabled=0)
+        changes["sriov"] = replace(device.sriov, bars=(), msix=0)
     below = tuple(_device(each) for each in device.devices)
     return replace(device, devices=below, **changes)

@@ -53,6 +53,7 @@ class LinuxBoot(Struct):
     profile: Profile
     state: Dom0State
     root_buses: dict[tuple[int, int], Bus] = field(default_factory=dict)
+    scans: dict[int, Scan] = field(default_factory=dict)
 
 
 def boot(
@@ -94,6 +95,7 @@ def boot(
     try:
         for candidate in _candidates(run, hardware):
             _probe(run, candidate)
+        _enable_virtual(run)
         _read_acs_again(run)
     except BusError as error:
         _die(state, Death("abort", f"external abort: {error}"))
@@ -220,8 +222,16 @@ def _scan(run: LinuxBoot, kernel: Kernel, candidate: Candidate) -> None:
     if binds_driver(found):
         # On device tree the flag is set when a driver binds, before 7.0 only then (§5.2).
         kernel.acs.requested = kernel.acs.requested or isinstance(run.firmware, DtFirmware)
-    for function in found:
+    run.scans[root.index] = scan
+
+
+def _enable_virtual(run: LinuxBoot) -> None:
+    """Drivers of PFs bind, once all bridges are up, and switch their VFs on. On a device tree that asks for
+    ACS too (`of_iommu_configure`)."""
+    for function in tuple(run.state.functions):
         if function.sriov is not None and function.sriov.wanted:
+            scan = run.scans[function.root]
+            scan.kernel.acs.requested |= isinstance(run.firmware, DtFirmware)
             virtual.enable(scan, function)
 
 
