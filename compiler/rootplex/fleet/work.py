@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +13,7 @@ from msgspec.structs import replace
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.result import Glance, Result, glance, unreadable
 from rootplex.project import __version__
+from rootplex.readers.archives import archive_of
 from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.report import jsonl
 from rootplex.source import finding
@@ -90,15 +89,11 @@ def _bytes(item: Item) -> bytes:
     path = Path(item.path)
     if not path.is_dir():
         return bytes_of(path, item.path)
-    packed = io.BytesIO()
     left = LIMIT
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for each in sorted(each for part in ("*", "dynamic/*") for each in path.glob(part) if each.is_file()):
-            data = bytes_of(each, str(each))
-            left -= len(data)
-            if left < 0:
-                raise finding.unreadable(item.path, f"more than {LIMIT >> 20} MiB of tables")
-            member = tarfile.TarInfo(str(each.relative_to(path)))
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
+    files = []
+    for each in sorted(each for part in ("*", "dynamic/*") for each in path.glob(part) if each.is_file()):
+        files.append((str(each.relative_to(path)), bytes_of(each, str(each))))
+        left -= len(files[-1][1])
+        if left < 0:
+            raise finding.unreadable(item.path, f"more than {LIMIT >> 20} MiB of tables")
+    return archive_of(files)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-from rootplex.jobs.sources import Kind, kind_of
+from rootplex.jobs.sources import Kind, kind_of, parts_of
+from rootplex.readers.archives import is_archive
 from rootplex.readers.files import beginning_of, bytes_of
-from rootplex.source.finding import unreadable
+from rootplex.source.finding import Unreadable, unreadable
 
 _TABLES = (".aml", ".dat")
 _NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
@@ -54,13 +56,13 @@ def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) ->
     every file that is a source counts. Unreadable for a folder without any. `given` are the bytes of
     inputs that are no files, such as standard input."""
     whole: list[Board] = []
-    loose: list[Item] = [Item(name, kind_of(data), data) for name, data in (given or {}).items()]
-    for path in paths:
-        for found in _found(path):
-            if len(found) == 1:
-                loose += found
-            else:
-                whole.append(Board(found))
+    loose: list[Item] = []
+    of_bytes = (_of_bytes(name, data) for name, data in (given or {}).items())
+    for found in chain(*of_bytes, *map(_found, paths)):
+        if len(found) == 1:
+            loose += found
+        else:
+            whole.append(Board(found))
     if not whole and sorted(_side(item) for item in loose) == ["acpi", "dt"]:
         return (Board(tuple(sorted(loose, key=_side, reverse=True))),)
     return (*whole, *_by_name(loose))
@@ -89,12 +91,11 @@ def _stem(item: Item) -> str:
 def _found(path: str) -> Iterator[tuple[Item, ...]]:
     """The inputs at a path, each alone or the two of a folder together."""
     place = Path(path)
-    if place.is_file():
+    if place.is_file() and not is_archive(beginning_of(place, _HEAD)):
         yield (Item(path, _kind(place)),)
         return
     if not place.is_dir():  # a pipe can be read once only
-        data = bytes_of(place, path)
-        yield (Item(path, kind_of(data), data),)
+        yield from _of_bytes(path, bytes_of(place, path))
         return
     files = sorted(each for each in islice(place.iterdir(), FILES_LIMIT) if each.is_file())
     if any(each.suffix in _TABLES or _is_named_table(each) for each in files):
@@ -110,6 +111,20 @@ def _found(path: str) -> Iterator[tuple[Item, ...]]:
         raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
     for source in sources:
         yield (source,)
+
+
+def _of_bytes(path: str, data: bytes) -> Iterator[tuple[Item, ...]]:
+    """The same of bytes, which may be an archive's."""
+    items: tuple[Item, ...] = ()
+    with suppress(Unreadable):  # reading it says so
+        parts = parts_of(data, path) if is_archive(data) else ()
+        items = tuple(Item(part.name, part.kind, part.data) for part in parts)
+    items = items or (Item(path, kind_of(data), data),)
+    if sorted(map(_side, items)) == ["acpi", "dt"]:
+        yield tuple(sorted(items, key=_side, reverse=True))
+        return
+    for item in items:
+        yield (item,)
 
 
 def _is_named_table(path: Path) -> bool:

@@ -12,12 +12,13 @@ from msgspec import Struct
 from rootplex.capture.facts import Snapshot
 from rootplex.formats.acpi import TABLES
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.archives import is_archive
-from rootplex.readers.files import bytes_of
+from rootplex.readers.archives import beginning_unpacked, is_archive, is_packed, members, unpacked
+from rootplex.readers.encoding import as_utf8
+from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
 
-Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci"]
+Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci", "archive"]
 
 _DTB = b"\xd0\x0d\xfe\xed"
 _DUMP = re.compile(rb"^[ -~]{1,8}? @ 0x[0-9A-Fa-f]+\s*$", re.MULTILINE)
@@ -63,6 +64,7 @@ _WORDS: dict[Kind, str] = {
     "acpi": "ACPI tables",
     "snapshot": "snapshot",
     "lspci": "lspci text",
+    "archive": "archive",
 }
 
 
@@ -78,9 +80,21 @@ def read_source(path: Path, name: str) -> Source:
     return source_of_bytes(bytes_of(path, name), name)
 
 
-def source_of_bytes(data: bytes, name: str) -> Source:
-    """The same for bytes."""
-    kind = kind_of(data)
+def source_of_bytes(data: bytes, name: str, kind: Kind | None = None) -> Source:
+    """The same for bytes, which may be packed, an archive with one source in it, and text in UTF-16; `kind`
+    where it is known: then an archive is one of tables."""
+    data = as_utf8(unpacked(data, name))
+    kind = kind or kind_of(data)
+    if kind == "archive":
+        parts = parts_of(data, name)
+        if len(parts) > 1:
+            held = ", ".join(dict.fromkeys(_WORDS[part.kind] for part in parts))
+            raise unreadable(
+                name, f"an archive with several sources: {held}", help="unpack it, and name one of them"
+            )
+        if parts and parts[0].name != name:
+            return source_of_bytes(parts[0].data, parts[0].name)
+        kind = "acpi"
     if kind == "dtb":
         from rootplex.readers.dtb import read_dtb
 
@@ -102,18 +116,43 @@ def source_of_bytes(data: bytes, name: str) -> Source:
     raise _unknown(data, name)
 
 
+class Part(Struct, frozen=True):
+    """A source in an archive: its name for places, what it is, its bytes."""
+
+    name: str
+    kind: Kind
+    data: bytes
+
+
+def parts_of(data: bytes, name: str) -> tuple[Part, ...]:
+    """The sources in an archive: the archive itself where it has ACPI tables, then each member that is
+    something else. What is no source is passed over. Errors as of `members`."""
+    found = [
+        Part(f"{name}/{member}" if member else name, kind, body)
+        for member, body in members(data, name)
+        if not is_archive(body) and (kind := kind_of(body)) is not None
+    ]
+    tables = [Part(name, "acpi", data)] if any(part.kind == "acpi" for part in found) else []
+    return (*tables, *(part for part in found if part.kind != "acpi"))
+
+
 def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
-    """What bytes are, by their first ones or by the lines that only such a file has. With `whole` False
-    they are a file's beginning only."""
+    """What bytes are, by their first ones or by the lines that only such a file has; of what is packed, by
+    what is in it. With `whole` False they are a file's beginning only."""
     from rootplex.frontends.lspci import is_lspci
 
+    if is_packed(data):
+        data = beginning_unpacked(data, LIMIT if whole else len(data))
+        if not data:
+            return "archive"  # damaged: reading it says how
+    data = as_utf8(data)
     if data.startswith(_DTB):
         return "dtb"
     if _is_snapshot(data):
         return "snapshot"
-    if is_archive(data) or _DUMP.search(data[:4096]):
-        return "acpi"
-    if _is_table(data, whole=whole):
+    if is_archive(data):
+        return "archive"
+    if _DUMP.search(data[:4096]) or _is_table(data, whole=whole):
         return "acpi"
     if b"\0" in data[:4096]:
         return None

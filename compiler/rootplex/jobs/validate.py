@@ -54,7 +54,7 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
 
 def _read(item: Item) -> Source:
     if item.data is not None:
-        return source_of_bytes(item.data, item.path)
+        return source_of_bytes(item.data, item.path, item.kind)
     return read_source(Path(item.path), item.path)
 
 

@@ -1,9 +1,9 @@
 """Files out of archives that anyone may have made: zip, tar, and what gzip, bzip2 or xz packed.
 
-What is packed is unpacked through a bounded reader before its headers are looked at, and nothing is
-written anywhere: a member is a name and its bytes. Of tar only the headers that say where files begin are
-read (POSIX.1-2017 pax, "ustar Interchange Format", and GNU's long names); links, devices and sparse files are
-no files.
+What is packed, members too, is unpacked through a bounded reader before its headers are looked at, and
+nothing is written anywhere: a member is a name and its bytes. Of tar only the headers that say where files
+begin are read (POSIX.1-2017 pax, "ustar Interchange Format", and GNU's long names); links, devices and sparse
+files are no files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from rootplex.source.finding import Unreadable, unreadable
 
@@ -29,6 +31,7 @@ _PACKED: dict[bytes, Callable[[io.BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.L
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
+_SUFFIXES = (".gz", ".bz2", ".xz")
 _ZIP = b"PK\x03\x04"
 _ZIP_ENTRY = b"PK\x01\x02"
 _BLOCK = 512
@@ -38,35 +41,86 @@ _LONG_NAME, _GLOBAL, _EXTENDED = b"L", b"g", b"x"
 
 def is_archive(data: bytes) -> bool:
     """Whether bytes begin as an archive does, or are packed."""
-    return data.startswith((_ZIP, *_PACKED)) or _is_tar(data)
+    return is_packed(data) or data.startswith(_ZIP) or _is_tar(data)
+
+
+def is_packed(data: bytes) -> bool:
+    """Whether bytes begin as what gzip, bzip2 or xz made."""
+    return data.startswith(tuple(_PACKED))
+
+
+def unpacked(data: bytes, file: str) -> bytes:
+    """What is packed in bytes; bytes that are not packed as they are.
+
+    Unreadable: damaged, packed twice, an archive that is not a tar, more than 32 MiB unpacked.
+    """
+    if not is_packed(data):
+        return data
+    found = _unpacked(data, file, UNPACKED_LIMIT)
+    if is_packed(found) or found.startswith(_ZIP):
+        raise unreadable(file, "an archive within an archive", help="unpack it, and give what is in it")
+    return found
+
+
+def beginning_unpacked(data: bytes, size: int) -> bytes:
+    """The first bytes of what is packed in the first bytes of a file, as far as they tell."""
+    opener = next((opener for magic, opener in _PACKED.items() if data.startswith(magic)), None)
+    found = b""
+    with suppress(Exception):  # whatever a library makes of hostile bytes
+        stream = io.BytesIO(data) if opener is None else opener(io.BytesIO(data))
+        while len(found) < size and (more := stream.read1(size - len(found))):
+            found += more
+    return found
 
 
 def members(data: bytes, file: str) -> Iterator[Member]:
-    """The files of an archive in its order; what is packed and no archive is one file without a name.
+    """The files of an archive in its order, each unpacked; what is packed and no archive is one file
+    without a name.
 
     Unreadable: damaged, packed twice, more than 4,096 files or 32 MiB unpacked, a name that is too long.
     """
-    if any(data.startswith(magic) for magic in _PACKED):
-        data = _unpacked(data, file)
-        if data.startswith((_ZIP, *_PACKED)):
-            raise unreadable(file, "an archive within an archive", help="unpack it, and give what is in it")
+    data = unpacked(data, file)
     if data.startswith(_ZIP):
-        return _zip_members(data, file)
-    return _tar_members(data, file) if _is_tar(data) else iter([("", data)])
+        return each_unpacked(_zip_members(data, file), file)
+    return each_unpacked(_tar_members(data, file), file) if _is_tar(data) else iter([("", data)])
+
+
+def archive_of(files: Iterable[Member]) -> bytes:
+    """A tar of these files: what can be sent where a folder cannot."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def each_unpacked(found: Iterator[Member], file: str) -> Iterator[Member]:
+    """The members, the packed ones unpacked and called so; what is packed twice is left for no source."""
+    left = UNPACKED_LIMIT
+    for name, body in found:
+        if not is_packed(body):
+            yield name, body
+            continue
+        whole = _unpacked(body, f"{file}/{name}", left)
+        left -= len(whole)
+        suffix = next((each for each in _SUFFIXES if name.lower().endswith(each)), "")
+        yield name[: len(name) - len(suffix)], whole
 
 
 def _is_tar(data: bytes) -> bool:
     return data[257:262] == b"ustar"
 
 
-def _unpacked(data: bytes, file: str) -> bytes:
+def _unpacked(data: bytes, file: str, room: int) -> bytes:
     opener = next(opener for magic, opener in _PACKED.items() if data.startswith(magic))
     try:
         with opener(io.BytesIO(data)) as stream:
-            found = stream.read(UNPACKED_LIMIT + 1)
+            found = stream.read(room + 1)
     except Exception as error:  # whatever a library makes of hostile bytes
         raise unreadable(file, f"damaged archive: {_said(error)}") from None
-    if len(found) > UNPACKED_LIMIT:
+    if len(found) > room:
         raise _too_large(file)
     return found
 

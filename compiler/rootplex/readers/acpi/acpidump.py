@@ -10,12 +10,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
 
 from rootplex.readers.acpi.header import HEADER_SIZE, TABLES_LIMIT, Table, read_table, split_tables
-from rootplex.readers.archives import FILES_LIMIT, is_archive, members
+from rootplex.readers.archives import FILES_LIMIT, each_unpacked, is_archive, members
+from rootplex.readers.encoding import as_utf8
 from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
@@ -44,7 +46,7 @@ def read_tables(path: Path, file: str | None = None) -> TableSet:
     """
     name = str(path) if file is None else file
     if path.is_dir():
-        return _collected(name, _folder_files(path, name))
+        return _collected(name, ((f"{name}/{part}", body) for part, body in _folder_files(path, name)))
     if not path.is_file():
         raise unreadable(name, "no such file")
     return tables_of(bytes_of(path, name), name)
@@ -52,6 +54,7 @@ def read_tables(path: Path, file: str | None = None) -> TableSet:
 
 def tables_of(data: bytes, file: str) -> TableSet:
     """The tables of a file's bytes: a zip or tar archive, acpidump's text, or tables back to back."""
+    data = as_utf8(data)
     if is_archive(data):
         return _collected(file, sorted(_named(data, file), key=_natural))
     if _is_dump_text(data):
@@ -69,7 +72,8 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
     tables: list[Table] = []
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
-    for name, data in files:
+    for name, raw in files:
+        data = as_utf8(raw)
         for part, body in _sections(data, name, problems) if _is_dump_text(data) else [(name, data)]:
             if len(body) < HEADER_SIZE or not _SIGNATURE.match(body) or body[:4] in (b"FACS", b"RSD "):
                 continue
@@ -129,10 +133,10 @@ def _folder_files(path: Path, file: str) -> Iterator[tuple[str, bytes]]:
     loaded = path / "dynamic"
     if loaded.is_dir():
         entries += [(f"dynamic/{entry.name}", entry) for entry in loaded.iterdir() if entry.is_file()]
+    files = ((name, bytes_of(entry, f"{file}/{name}")) for name, entry in sorted(entries, key=_natural))
     left = LIMIT
-    for name, entry in sorted(entries, key=_natural)[:FILES_LIMIT]:
-        data = bytes_of(entry, f"{file}/{name}")
+    for name, data in each_unpacked(islice(files, FILES_LIMIT), file):
         left -= len(data)
         if left < 0:
             raise unreadable(file, f"more than {LIMIT >> 20} MiB of tables")
-        yield f"{file}/{name}", data
+        yield name, data
