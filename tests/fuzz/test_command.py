@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rootplex.cli import main
-from rootplex.fuzz import playing
+from rootplex.fuzz import campaign, playing, targets
 from rootplex.fuzz.campaign import read_campaign
 from rootplex.fuzz.invariants import Moment
+from rootplex.fuzz.machines import machines
 from rootplex.fuzz.steps import read_play
+from rootplex.jobs.bundled import boards
+from rootplex.jobs.check import check_text
+from rootplex.jobs.settings import RunOptions
+from rootplex.source.finding import Level
 
 
 def ran(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -66,6 +73,40 @@ def test_another_seed_than_the_files_is_refused(tmp_path: Path, capsys: pytest.C
 )
 def test_what_cannot_be_asked(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ran(capsys, *words)[0] == 2
+
+
+def test_a_format_can_be_asked_for_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = ran(capsys, "--target", "viot", "--count", "3", "--seed", "7")
+    assert (status, out.count("\n| ")) == (0, 1)
+    assert "| firmware | viot inputs | 3 | 3 | 0 | 0 | 0 | 7 | " in out
+
+
+@pytest.mark.parametrize(
+    ("limits", "stays"),
+    [((0.2, 60.0), lambda: sum(iter(lambda: 1, 0))), ((60.0, 0.2), lambda: time.sleep(60))],
+    ids=["computes", "waits"],
+)
+def test_a_hang_is_ended_and_named(
+    limits: tuple[float, float],
+    stays: Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(campaign, "SLOW", limits[0])
+    monkeypatch.setattr(campaign, "WAITING", limits[1])
+    monkeypatch.setattr(targets, "taken", lambda *_: stays())
+    status, out, _ = ran(capsys, "--target", "mcfg", "--count", "1", "--seed", "7")
+    assert status == 1
+    assert "mcfg, seed 7, case 0: hang: not done after 0.2 seconds" in out
+    assert "(test_command.py:" in out
+    assert "| firmware | mcfg inputs | 1 | 1 | 0 | 1 | 0 | 7 | " in out
+
+
+@pytest.mark.parametrize("name", sorted(machines().keys() - {board.name for board in boards()}))
+def test_a_machine_of_its_own_is_sound(name: str) -> None:
+    """The bundled boards are looked at elsewhere."""
+    found = check_text(machines()[name].read_bytes(), name, RunOptions()).findings
+    assert [each.code for each in found if each.level is Level.ERROR] == []
 
 
 def test_a_failure_is_printed_as_a_test_of_the_smallest_case(

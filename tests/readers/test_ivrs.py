@@ -192,6 +192,36 @@ def test_scopes_name_functions_and_what_is_below() -> None:
     assert unit["0000:40:00.0"] is None
 
 
+def test_an_id_with_an_alias_is_not_told_of_as_its_own() -> None:
+    """Xen takes the id of a device whose mapping is valid for its requests' (`get_dma_requestor_id`); the
+    functions below the conventional bridge are known to it by that bridge's."""
+    examination = examined(PC.replace("xen: false\n", ""))
+    first = read_ivrs(read_table(examination.compiled.files["ivrs.aml"], "ivrs.aml")).ivhds[0]
+    assert [(each.first, each.last, each.alias) for each in first.ids] == [
+        (0x0000, 0x00FF, None),
+        (0x0200, 0x3FFF, None),
+        (0x0100, 0x01FF, 0x0100),
+    ]
+    assert "RPX0915" not in [finding.code for finding in examination.findings]
+    xen = booted(examination).xen
+    assert xen is not None
+    together = next(group for group in xen.groups() if len(group) > 1)
+    assert [record.sbdf for record in together] == ["0000:01:02.0", "0000:01:03.0"]
+
+
+def test_a_segment_without_a_unit() -> None:
+    """Xen's query for a group would end it there; nobody asks, and what is told goes on without it."""
+    text = changed(
+        PC.replace("xen: false\n", ""),
+        ("segment: 0\n    bus_range: [0x40", "segment: 1\n    bus_range: [0x40"),
+        ("    iommu: {unit: two}\n", ""),
+        ("  - {name: two, kind: amd-iommu, base: 0xfeb0_0000}\n", ""),
+    )
+    xen = booted(examined(text)).xen
+    assert xen is not None
+    assert "0001:41:00.0" in [record.sbdf for group in xen.groups() for record in group]
+
+
 def test_iasl_reads_what_we_write(tmp_path: Path, program: object) -> None:
     """Its own disassembly names each field's value as ours."""
     assert callable(program)

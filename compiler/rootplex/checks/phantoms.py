@@ -7,7 +7,9 @@ or of the boot option `pci-phantom=` (`xen/drivers/passthrough/pci.c`, parse_pha
 from __future__ import annotations
 
 from rootplex.simulator.function import Function
-from rootplex.simulator.xen.records import Record, Records
+from rootplex.simulator.xen.core import Core
+from rootplex.simulator.xen.groups import group_of
+from rootplex.simulator.xen.records import Record
 
 STRIDES = (4, 2, 1)
 
@@ -30,11 +32,15 @@ def phantom_stride(function: Function) -> int | None:
     return next(fits, 0)
 
 
-def unknown_ids(records: Records, record: Record, function: Function) -> list[int]:
-    """The devfns on its bus that a function also uses and that Xen does not take for its owner's."""
+def unknown_ids(core: Core, record: Record, function: Function) -> list[int]:
+    """The devfns on its bus that a function also uses and that Xen does not take for its owner's. An id that
+    IVRS has for its requests is known: that one's entry is the device's (`get_dma_requestor_id`)."""
     known = set(record.functions())
+    used = group_of(core, record)
+    if used is not None and used >> 8 == record.bus:
+        known.add(used & 0xFF)
     for devfn in function.aliases:
-        other = records.find(record.segment, record.bus, devfn)
+        other = core.records.find(record.segment, record.bus, devfn)
         if other is not None and other.owner == record.owner:
             known.add(devfn)
     return sorted(set(function.aliases) - known)

@@ -15,7 +15,7 @@ from rootplex.cli.frame import UsageError
 from rootplex.fuzz.campaign import Campaign, Count, read_campaign, write_campaign
 from rootplex.fuzz.campaign import run as tried
 from rootplex.fuzz.inputs import kept
-from rootplex.fuzz.targets import TARGETS, rows_of
+from rootplex.fuzz.targets import ROWS, TARGETS, rows_of
 from rootplex.jobs.result import Result
 from rootplex.report import fuzz, json_form, text
 from rootplex.tools.git import head
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is tried, for how long, and where it goes on."""
     parser.add_argument(
         "--target",
-        choices=TARGETS,
+        choices=(*TARGETS, *ROWS),
         action="append",
-        help="one of these; may be repeated (default: all)",
+        help="a target, or a format alone; may be repeated (default: all)",
     )
     parser.add_argument(
         "--seconds",
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     campaign = _campaign(place, arguments.seed)
     begin = {} if arguments.begin is None else kept(Path(arguments.begin))
     targets = tuple(dict.fromkeys(arguments.target or TARGETS))
-    rows = [(target, row) for target in targets for row in rows_of(target, _show, begin)]
+    rows = [row for target in targets for row in rows_of(target, _show, begin)]
     seconds = arguments.seconds
     if seconds is None and arguments.count is None:
         seconds = SECONDS

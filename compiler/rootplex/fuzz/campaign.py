@@ -11,15 +11,17 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from rootplex.fuzz.limit import Hung, within
 from rootplex.fuzz.playing import Fault
-from rootplex.fuzz.targets import Row
+from rootplex.fuzz.targets import Row, Tried
 
 SLICE = 0.5
 """Seconds of a row before the next one has its turn."""
 KEPT = 20
 """Failures of a row that are kept in full; further ones are counted."""
-SLOW = 10.0
-"""Seconds of processor time from which an input is a hang."""
+SLOW, WAITING = 10.0, 120.0
+"""Seconds of processor time, and of any, from which a case is a hang; the programs that it asks have a limit
+of their own."""
 
 
 class Failure(Struct, kw_only=True):
@@ -131,11 +133,13 @@ def _one(campaign: Campaign, row: Row, done: Count) -> Iterator[Failure]:
     number = done.next
     begun = time.process_time()
     case = row.draw(dice_of(campaign.seed, row.name, number))
-    result = row.tried(case)
+    try:
+        with within(SLOW, WAITING):
+            result = row.tried(case)
+    except Hung as hung:
+        result = Tried(Fault("hang", str(hung), 1))
     taken = time.process_time() - begun
     fault = result.fault
-    if fault is None and taken > SLOW:
-        fault = Fault("hang", f"it took {taken:.0f} seconds", 1)
     done.next, done.units, done.seconds = number + 1, done.units + result.units, done.seconds + taken
     for (asked, came), times in result.seen.items():
         results = done.seen.setdefault(asked, {})

@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable, Iterator
 
 from rootplex.formats.pci import BUS_SIZE
-from rootplex.fuzz.ground import Ground, ground_of, names
+from rootplex.fuzz.ground import Ground, ground_of
+from rootplex.fuzz.machines import machines
 from rootplex.fuzz.stage import CONFIG_ADDRESS, CONFIG_DATA
 from rootplex.fuzz.steps import Access, Guest, Hypercall, Play, Port, Register, Step, Switches
 from rootplex.known.xen import DEFAULT, VERSIONS
@@ -17,8 +18,8 @@ from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
 from rootplex.simulator.xen.machine import GUEST_ECAM
 from rootplex.simulator.xen.records import DOMID_IO, DOMID_XEN
 
-TELLING = ("qemu-switches", "qemu-virt-three-segments", "qemu-virt", "q35", "juno-r2", "lx2160a-rdb")
-"""Boards with an IOMMU and devices behind it: drawn more often than others."""
+TELLING = ("qemu-switches", "qemu-virt-three-segments", "qemu-virt", "q35", "amd", "juno-r2", "lx2160a-rdb")
+"""Machines with an IOMMU and devices behind it: drawn more often than others."""
 MASKS = (0, 0, 0, 0, 0xFF, 0xF8, 0xFF00)
 COMMAND, MEMORY = 0x04, 0x2
 SIZES = (1, 2, 4, 4, 8)
@@ -65,7 +66,7 @@ def accesses(dice: random.Random) -> Play:
 
 
 def _machine(dice: random.Random) -> tuple[str, Switches]:
-    board = dice.choice(TELLING if dice.random() < 0.7 else names())
+    board = dice.choice(TELLING if dice.random() < 0.7 else tuple(machines()))
     switches = Switches(
         discovery=dice.choice(("dom0", "xen")),
         xen=DEFAULT if dice.random() < 0.7 else dice.choice(tuple(VERSIONS)),

@@ -1,4 +1,4 @@
-"""A bundled board made ready to be played on, and what is true of it by its description.
+"""A machine made ready to be played on, and what is true of it by its description.
 
 The truth is taken from the description, not from what the simulator made of the compiled bytes: so each can
 be held against the other.
@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
+from rootplex.fuzz.machines import machines
 from rootplex.fuzz.steps import Switches
-from rootplex.jobs.bundled import boards
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.readback import artifacts_of, read_acpi, read_dt
 from rootplex.jobs.settings import RunOptions, settings_of
@@ -74,23 +74,17 @@ class Ground(Struct, frozen=True, kw_only=True):
         return guest_views([GuestWish(name, tuple(pages)) for name, pages in owned.items()], self.seen)
 
 
-@cache
-def names() -> tuple[str, ...]:
-    """The bundled boards."""
-    return tuple(board.name for board in boards())
-
-
 def ground_of(name: str, switches: Switches) -> Ground:
-    """The board by the firmware that is asked for, else that of its description. ValueError for a board that
-    is not bundled, or has not that firmware."""
+    """The machine by the firmware that is asked for, else that of its description. ValueError for one that
+    there is not (`machines`), or that has not that firmware."""
     return _ground(name, switches.firmware, switches.masked)
 
 
 @cache
 def _platform(name: str) -> Platform:
-    path = next((board.path for board in boards() if board.name == name), None)
+    path = machines().get(name)
     if path is None:
-        raise ValueError(f"there is no bundled board {name}")
+        raise ValueError(f"there is no machine {name}")
     platform = read_checked(path.read_bytes(), path.name).platform
     assert platform is not None
     return platform

@@ -1,4 +1,4 @@
-"""What a damaged input is given to, and the whole ones to begin with: the bundled boards compiled."""
+"""What a damaged input is given to, and the whole ones to begin with: machines compiled."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rootplex.backends.compilation import compile_platform
+from rootplex.fuzz.machines import machines
 from rootplex.jobs.boards import Board, Item
-from rootplex.jobs.bundled import boards
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
@@ -25,7 +25,7 @@ from rootplex.source.finding import Unreadable
 Show: TypeAlias = Callable[[Result], object]
 """What a result is shown by; a fault there is one like any other."""
 
-TABLES = {"mcfg": "mcfg.aml", "iort": "iort.aml", "dmar": "dmar.aml"}
+TABLES = ("mcfg", "iort", "dmar", "ivrs", "viot")
 FIRMWARE = ("dtb", *TABLES, "aml")
 BOARDS = ("dts", "acpidump", "archive", "board", "lspci", "snapshot")
 """Whole inputs of a vendor's; `board` is a device tree with the tables behind it."""
@@ -66,27 +66,26 @@ def _sides(data: bytes) -> list[bytes]:
 
 @cache
 def seeds(form: str) -> tuple[bytes, ...]:
-    """Whole inputs of a format: of each bundled board that has it. Snapshots are the caller's to give
+    """Whole inputs of a format: of each machine that has it. Snapshots are the caller's to give
     (`kept`): none is bundled."""
     return tuple(_seeds(form))
 
 
 def _seeds(form: str) -> Iterator[bytes]:
-    for board in boards():
-        data = board.path.read_bytes()
+    for name, path in machines().items():
         if form == "yaml":
-            yield data
+            yield path.read_bytes()
             continue
-        files = _compiled(board.path)
-        tree = files.get(f"{board.name}.dtb")
-        tables = [files[name] for name in ("mcfg.aml", "iort.aml", "dmar.aml", "ssdt.aml") if name in files]
+        files = _compiled(path)
+        tree = files.get(f"{name}.dtb")
+        tables = [files[file] for each in (*TABLES, "ssdt") if (file := f"{each}.aml") in files]
         match form:
             case "dtb" if tree is not None:
                 yield tree
             case "dts" if tree is not None:
-                yield files[f"{board.name}.dts"]
-            case "mcfg" | "iort" | "dmar" if TABLES[form] in files:
-                yield files[TABLES[form]]
+                yield files[f"{name}.dts"]
+            case _ if form in TABLES and f"{form}.aml" in files:
+                yield files[f"{form}.aml"]
             case "aml" if "ssdt.aml" in files:
                 yield files["ssdt.aml"] + files.get("mcfg.aml", b"")
             case "acpidump" if tables:
@@ -137,7 +136,7 @@ def _lspci(pages: bytes) -> bytes:
 
 
 def kept(folder: Path) -> dict[str, tuple[bytes, ...]]:
-    """The inputs in a folder by format, to begin with beside the bundled boards'; gzip is undone."""
+    """The inputs in a folder by format, to begin with beside those of machines; gzip is undone."""
     found: dict[str, list[bytes]] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file():

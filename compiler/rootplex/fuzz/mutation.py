@@ -48,6 +48,10 @@ YAML_VALUES = (
 _NUMBER = re.compile(rb"(?<![\w.])(?:0x[0-9A-Fa-f_]+|\d+(?:[KMGT]iB)?)(?![\w.])")
 _VALUE = re.compile(rb"(?<=: )[^\s,\[\]{}#][^,\[\]{}#\n]*")
 _HEADER, _LENGTH_AT, _CHECKSUM_AT = 36, 4, 9
+_STRUCTURES = {b"IORT": 1, b"DMAR": 2, b"IVRS": 2, b"VIOT": 2}
+"""Tables that are structures one behind the other, and where in a structure its 16 bits of length are."""
+_FIRST = 48
+"""Where the first structure stands in all of these."""
 
 Damage = Callable[[bytes, random.Random], bytes]
 
@@ -93,8 +97,28 @@ def damaged_tables(data: bytes, dice: random.Random) -> bytes:
             tables.insert(dice.randrange(len(tables)), bytes(table))
         case 3:
             del table[(cut := dice.randrange(len(table))) : cut + dice.choice((1, 4, 16, 20))]
+        case 4 | 5:
+            table[:] = _rearranged(bytes(table), dice)
     tables[at] = bytes(table) if dice.random() < 0.1 else with_checksum(bytes(table))
     return b"".join(tables)
+
+
+def _rearranged(table: bytes, dice: random.Random) -> bytes:
+    """A whole structure left out, doubled, or put elsewhere; where the table has none, as it is."""
+    length_at = _STRUCTURES.get(table[:4])
+    if length_at is None:
+        return table
+    parts: list[bytes] = []
+    at = _FIRST
+    while at + length_at + 2 <= len(table):
+        size = max(int.from_bytes(table[at + length_at : at + length_at + 2], "little"), length_at + 2)
+        parts.append(table[at : at + size])
+        at += size
+    if parts:
+        one = parts.pop(dice.randrange(len(parts)))
+        for _ in range(dice.randrange(3)):
+            parts.insert(dice.randrange(len(parts) + 1), one)
+    return table[:_FIRST] + b"".join(parts) + table[at:]
 
 
 def damaged_tree(data: bytes, dice: random.Random) -> bytes:
@@ -201,6 +225,8 @@ BY_FORMAT: Mapping[str, Damage] = {
     "mcfg": damaged_tables,
     "iort": damaged_tables,
     "dmar": damaged_tables,
+    "ivrs": damaged_tables,
+    "viot": damaged_tables,
     "aml": damaged_tables,
     "yaml": damaged_yaml,
 }

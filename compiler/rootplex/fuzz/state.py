@@ -124,3 +124,6 @@ def _translation(stage: Stage) -> Iterator[tuple[Hashable, object]]:
     elif isinstance(iommu, AmdIommu):
         for segment, known in iommu.ivrs.segments.items():
             yield segment, len(known)
+        shared: dict[int, int] = {}
+        for requester, table in iommu.ivrs.tables.items():
+            yield requester, (shared.setdefault(id(table), len(shared)), table.freed)

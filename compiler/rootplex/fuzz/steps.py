@@ -70,7 +70,7 @@ Step: TypeAlias = Hypercall | Register | Guest | Access | Port
 
 
 class Play(Struct, frozen=True):
-    """A bundled board, how it is run, and what happens on it."""
+    """A machine, how it is run, and what happens on it."""
 
     board: str
     switches: Switches

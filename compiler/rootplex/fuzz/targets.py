@@ -6,7 +6,7 @@ import base64
 import random
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -117,13 +117,19 @@ PLAYS = {
 }
 FORMATS = {"firmware": FIRMWARE, "descriptions": DESCRIPTIONS, "boards": BOARDS}
 TARGETS = (*PLAYS, *FORMATS)
+ROWS = tuple(form for forms in FORMATS.values() for form in forms)
+"""The formats, each of which can be asked for alone."""
 
 
 def rows_of(
     target: str, show: Show | None = None, begin: Mapping[str, tuple[bytes, ...]] | None = None
-) -> tuple[Row, ...]:
-    """The rows of a target; formats of which there is nothing to begin with are left out."""
+) -> Iterator[tuple[str, Row]]:
+    """(target, row) of a target, or of one of its formats; formats of which there is nothing to begin with
+    are left out."""
     if target in PLAYS:
-        return (PLAYS[target],)
-    rows = (Inputs(name=form, show=show, begin=(begin or {}).get(form, ())) for form in FORMATS[target])
-    return tuple(row for row in rows if row.begin or row.name != "snapshot")
+        yield target, PLAYS[target]
+    for owner, forms in FORMATS.items():
+        for form in forms:
+            row = Inputs(name=form, show=show, begin=(begin or {}).get(form, ()))
+            if target in (owner, form) and (row.begin or form != "snapshot"):
+                yield owner, row

@@ -6,7 +6,8 @@ id, where the numbers of its buses are known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import groupby
 
 from msgspec import Struct
 
@@ -88,23 +89,41 @@ def _put(table: TableWriter, platform: Platform, unit: AmdIommu, type: int) -> N
 
 
 def _bridge(bridge: HostBridge, unit: AmdIommu) -> Iterator[_Entry]:
-    """All ids of its buses, or of the functions that the unit names; then the aliases."""
+    """All ids of its buses, or of the functions that the unit names; then the aliases. An id that has an
+    alias is not told of as its own, too: Xen would take it for one that its requests carry
+    (`get_dma_requestor_id`)."""
     buses, source = bridge.bus_range, bridge.at("iommu")
+    devices = list(_numbered(bridge.devices, buses.first))
+    aliases = [
+        (
+            device,
+            device.bus,
+            device.bus[0] << 8 if device.type == "pcie-to-pci-bridge" else bus << 8 | device.devfn,
+        )
+        for device, bus in devices
+        if device.type in ("pcie-to-pci-bridge", "pci-bridge") and device.bus is not None
+    ]
+    aliased = {bus for _, (first, last), _ in aliases for bus in range(first, last + 1)}
     if not unit.scopes:
-        yield from _range(IvhdEntry.RANGE, buses.first << 8, buses.last << 8 | 0xFF, source)
-    for device, bus in _numbered(bridge.devices, buses.first):
-        rid = bus << 8 | device.devfn
+        yield from _buses(buses.first, buses.last, aliased, source)
+    for device, bus in devices:
         if device.name in unit.scopes:
             source = unit.at(f"scopes.{unit.scopes.index(device.name)}")
-            yield _Entry(IVHD_ENTRY, {"type": IvhdEntry.SELECT, "device_id": rid}, source)
+            if bus not in aliased:
+                own = {"type": IvhdEntry.SELECT, "device_id": bus << 8 | device.devfn}
+                yield _Entry(IVHD_ENTRY, own, source)
             if device.bus is not None:
-                first, last = device.bus
-                yield from _range(IvhdEntry.RANGE, first << 8, last << 8 | 0xFF, source)
-    for device, bus in _numbered(bridge.devices, buses.first):
-        if device.type in ("pcie-to-pci-bridge", "pci-bridge") and device.bus is not None:
-            first, last = device.bus
-            alias = first << 8 if device.type == "pcie-to-pci-bridge" else bus << 8 | device.devfn
-            yield from _range(IvhdEntry.ALIAS_RANGE, first << 8, last << 8 | 0xFF, device.at("bus"), alias)
+                yield from _buses(*device.bus, aliased, source)
+    for device, (first, last), alias in aliases:
+        yield from _range(IvhdEntry.ALIAS_RANGE, first << 8, last << 8 | 0xFF, device.at("bus"), alias)
+
+
+def _buses(first: int, last: int, without: Collection[int], source: Place) -> Iterator[_Entry]:
+    """Ranges of all ids of these buses but some."""
+    for is_told, run in groupby(range(first, last + 1), lambda bus: bus not in without):
+        if is_told:
+            told = list(run)
+            yield from _range(IvhdEntry.RANGE, told[0] << 8, told[-1] << 8 | 0xFF, source)
 
 
 def _range(

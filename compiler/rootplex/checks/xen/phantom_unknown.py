@@ -39,13 +39,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     outcome = booted(facts)
     if not outcome.settings.iommu or not lives(facts):
         return
-    records = xen_of(facts).core.records
+    core = xen_of(facts).core
     wished = {function: guest for guest, view in wishes(facts) for function in view.functions}
     for function in outcome.dom0.functions:
-        record = records.find(function.segment, function.bus.number, function.devfn)
+        record = core.records.find(function.segment, function.bus.number, function.devfn)
         if record is None or outcome.streams[function].unit is None:
             continue
-        unknown = unknown_ids(records, record, function)
+        unknown = unknown_ids(core, record, function)
         if not unknown:
             continue
         guest = wished.get(function)
