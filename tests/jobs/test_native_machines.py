@@ -147,17 +147,6 @@ def test_an_iommu_that_no_table_we_read_tells_of_is_said_once() -> None:
     assert {(Level.NOTE, message)} == altered("q35-pxb-bypass-6.1", without_dmar)
 
 
-@pytest.mark.parametrize(("signature", "what"), [("VIOT", "the virtio-iommu")])
-def test_an_iommu_of_a_table_that_is_not_read_is_listed(signature: str, what: str) -> None:
-    table = signature.encode() + (48).to_bytes(4, "little") + bytes(40)
-    rows = [f"{at:x} {table[at : at + 16].hex()}" for at in range(0, 48, 16)]
-    lines = [line.partition(" ")[2] for line in text_of("pc-pxb-6.1").decode().splitlines()]
-    lines[-1:-1] = [f"data {signature} 48 0", *rows]
-    text = "".join(f"{i}/{len(line)} {line}\n" for i, line in enumerate(lines, 1))
-    missing = import_snapshot(parse_snapshot(text, "x.txt")).missing
-    assert [what] == [each.what for each in missing if "IOMMU" in each.what or "iommu" in each.what]
-
-
 def test_messages_go_to_the_frame_that_the_kernel_found() -> None:
     """`GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:143]`; QEMU's IORT names an ITS all the same."""
     platform = described("virt-acpi-gicv2-6.1")

@@ -12,7 +12,10 @@ from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import RunOptions
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.viot import Viot, read_viot
+from rootplex.readers.buses import Buses
+from rootplex.readers.idruns import viot_runs
 from rootplex.simulator.boots.outcome import Outcome
+from rootplex.source.place import TablePlace
 
 TEXT = """\
 rootplex: 1
@@ -73,10 +76,38 @@ def test_every_kind_of_node() -> None:
         (1, (UNIT[:-4],), "node of 16 bytes, 12 are left"),
         (2, (UNIT,), "node of 0 bytes, 0 are left"),
         (2, (UNIT, ranged(0, 1, 0, 64)), "the range leads to offset 0x40, where no virtio-iommu is"),
+        (2, (UNIT, ranged(8, 1, 0, 48)), "a range whose end is before its beginning"),
+        (2, (UNIT, ranged(0, 8, 0, 48, (2, 1))), "a range whose end is before its beginning"),
     ],
 )
 def test_what_does_not_fit_is_told(count: int, nodes: tuple[bytes, ...], text: str) -> None:
     assert [problem.text for problem in table(count, *nodes).problems] == [text]
+
+
+def test_nodes_do_not_begin_within_the_head() -> None:
+    """`viot_check_bounds`: "Node pointer overflows"; Linux reads none then."""
+    data = bytearray(table(1, UNIT).table.data)
+    data[38] = 36
+    read = read_viot(read_table(bytes(data), "viot.dat"))
+    (problem,) = read.problems[-1:]
+    assert problem.text == "the nodes are to begin at 0x24, within the table's head"
+    assert isinstance(problem.place, TablePlace)
+    assert (problem.place.offset, read.units) == (38, ())
+
+
+def test_of_two_ranges_the_last_counts() -> None:
+    """`viot_parse_node` puts each before the others (list_add), and leaves out what leads nowhere."""
+    read = table(4, UNIT, ranged(0, 0xFF, 0, 48), ranged(0x20, 0x2F, 0x900, 48), ranged(0x28, 0x28, 7, 99))
+    runs = viot_runs(read, 0, Buses(0, 0))
+    assert runs is not None
+    assert [(run.first, run.last, run.id) for run in runs] == [
+        (0x00, 0x1F, 0x00), (0x20, 0x2F, 0x900), (0x30, 0xFF, 0x30),
+    ]  # fmt: skip
+    own = viot_runs(table(2, UNIT, ranged(0, 0xFF, 0, 48, (0, 1))), 1, Buses(0, 0))
+    assert own is not None
+    assert [(run.first, run.last, run.target) for run in own] == [
+        (0x00, 0x0F, 48), (0x10, 0x10, None), (0x11, 0xFF, 48),
+    ]  # fmt: skip
 
 
 def booted(firmware: str) -> Outcome:

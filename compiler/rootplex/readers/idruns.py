@@ -1,8 +1,8 @@
-"""Requester-id maps as functions: runs of RIDs with what becomes of them, by device tree and by IORT.
+"""Requester-id maps as functions: runs of RIDs with what becomes of them, by device tree, IORT and VIOT.
 
 A device tree masks the RID and takes the first entry that holds it; IORT goes from node to node and
-has no mask. Both are asked at one RID of a run only: within a run the way through the firmware is the
-same, so ids rise with the RID or stay.
+has no mask, VIOT has ranges of which the last that holds the RID counts. All are asked at one RID of a run
+only: within a run the way through the firmware is the same, so ids rise with the RID or stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TypeAlias
 from rootplex.formats.idruns import RIDS, RUNS_LIMIT, Run, joined
 from rootplex.readers.acpi.iort_facts import IdStep, Iort, IortNode
 from rootplex.readers.acpi.iort_ids import map_id
+from rootplex.readers.acpi.viot import Viot
 from rootplex.readers.buses import Buses
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.source.place import Place
@@ -113,6 +114,34 @@ def _where_stuck(node: IortNode, rid: int, steps: Sequence[IdStep]) -> tuple[int
         return node.offset, rid
     last = steps[-1]
     return last.mapping.output_reference, last.id_out
+
+
+def viot_runs(viot: Viot, segment: int, buses: Buses) -> tuple[Way, ...] | None:
+    """The way of the RIDs of a bus range of a segment by VIOT; None where it has too many runs. Targets are
+    the unit's offset in the table; what no range has goes nowhere, and so does a unit's own function
+    (`viot_pci_dev_iommu_init`)."""
+    low, high = buses.rids
+    ranges = [
+        (each, unit)
+        for each, unit in viot.decisive
+        if each.first_segment <= segment <= each.last_segment and each.first <= high and low <= each.last
+    ]
+    own = {unit.rid: unit for unit in viot.units if unit.segment == segment and unit.rid is not None}
+    if len(ranges) + len(own) > RUNS_LIMIT:
+        return None
+    edges = {low, high + 1}
+    for start, end in [(each.first, each.last + 1) for each, _ in ranges] + [(rid, rid + 1) for rid in own]:
+        edges |= {edge for edge in (start, end) if low < edge <= high}
+    runs: list[Way] = []
+    for first, end in pairwise(sorted(edges)):
+        found = next((pair for pair in ranges if pair[0].first <= first <= pair[0].last), None)
+        if found is None or own.get(first) is found[1]:
+            runs.append(Run(first, end - first, None, 0, False, viot.table.place(0)))
+        else:
+            endpoint = found[0].endpoint_of(segment, first)
+            assert endpoint is not None
+            runs.append(Run(first, end - first, found[1].offset, endpoint, False, found[0].place))
+    return tuple(joined(runs))
 
 
 def is_placeholder(maps: Iterable[RidMap]) -> bool:

@@ -9,12 +9,16 @@ from typing import Literal, TypeAlias
 from msgspec.structs import replace
 
 from rootplex.checks.facts import Facts, Joined
+from rootplex.formats.devicetree import VIRTIO_IOMMU
+from rootplex.formats.pci import sbdf_text
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort_facts import ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.viot import Viot
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way
+from rootplex.readers.tree import cells_of
 from rootplex.source.place import Place
 
 Side: TypeAlias = tuple[Place, str]
@@ -46,10 +50,14 @@ def blamed_side(
 def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tuple[Way, ...]:
     """Runs of a device tree with units by address; what IORT has no word for goes nowhere."""
     known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
+    virtio: dict[object, str] = dict(_virtio_iommus(facts)) if "iommu" in kinds else {}
     found = []
     for run in runs:
+        if run.target in virtio:
+            found.append(replace(run, target=("virtio-iommu", virtio[run.target])))
+            continue
         unit = known.get(str(run.target))
-        if unit is None or unit.kind not in kinds or not unit.enabled:
+        if unit is None or unit.kind not in kinds or unit.kind == "iommu" or not unit.enabled:
             found.append(replace(run, target=None))
             continue
         base = unit.regs[0].cpu if unit.regs else None
@@ -78,6 +86,29 @@ def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
     return tuple(found)
 
 
+def _virtio_iommus(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The virtio-iommus of the device tree: path, and the function that ACPI knows each by."""
+    for _, dt, acpi in both(facts):
+        for child in dt.node.children:
+            reg = cells_of(child.properties.get("reg", b""))
+            if VIRTIO_IOMMU.intersection(child.compatible) and reg and dt.buses is not None:
+                yield child.path, sbdf_text(acpi.segment or 0, dt.buses.first, reg[0] >> 8 & 0xFF)
+
+
+def viot_targets(viot: Viot, runs: Iterable[Way]) -> tuple[Way, ...]:
+    """Runs of VIOT with units by their function."""
+    names = {
+        unit.offset: None
+        if unit.segment is None or unit.rid is None
+        else sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)
+        for unit in viot.units
+    }
+    return tuple(
+        replace(run, target=("virtio-iommu", names[run.target])) if isinstance(run.target, int) else run
+        for run in runs
+    )
+
+
 def its_bases(facts: Facts) -> dict[int, int]:
     """ITS id → address: by MADT, or by the description that the firmware's MADT will follow."""
     madt = facts.tables.madt
@@ -95,6 +126,8 @@ def run_text(run: Way, word: IdName) -> str:
     """What a run says, in words."""
     if run.target is None:
         return f"no {word}"
-    name, base = run.target if isinstance(run.target, tuple) else ("?", None)
-    where = "" if base is None else f" at {base:#x}"
+    name, which = run.target if isinstance(run.target, tuple) else ("?", None)
+    if name == "virtio-iommu":
+        return f"{word} {run.id:#x} of the virtio-iommu {which or ''}".rstrip()
+    where = "" if which is None else f" at {which:#x}"
     return f"{word} {run.id:#x} of the {str(name).upper()}{where}"

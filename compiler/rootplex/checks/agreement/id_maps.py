@@ -1,6 +1,7 @@
 """RID maps of both firmwares as functions over the buses that both give a bridge, and where they differ.
 
-StreamIDs and DeviceIDs are compared alike: after masks, and through both steps of IORT.
+StreamIDs and DeviceIDs are compared alike: after masks, and through both steps of IORT. What IORT sends to no
+SMMU is VIOT's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rootplex.checks.agreement._sides import (
     dt_targets,
     iort_targets,
     run_text,
+    viot_targets,
 )
 from rootplex.checks.causes import WRONG_MAP, map_of
 from rootplex.checks.check import check
@@ -28,7 +30,7 @@ from rootplex.formats.idruns import differences
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs
+from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, viot_runs
 from rootplex.source.finding import Finding, Level
 
 TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Way, ...] | None]
@@ -52,14 +54,15 @@ class Difference(Struct, frozen=True):
 
     joined: Joined
     tree: Way
-    iort: Way
+    acpi: Way
+    table: Literal["IORT", "VIOT"]
     count: int
 
     @property
     def units(self) -> tuple[object, object] | None:
         """The two units, where the ids agree and only the unit differs."""
-        alike = self.tree.id == self.iort.id and None not in (self.tree.target, self.iort.target)
-        return (self.tree.target, self.iort.target) if alike else None
+        alike = self.tree.id == self.acpi.id and None not in (self.tree.target, self.acpi.target)
+        return (self.tree.target, self.acpi.target) if alike else None
 
 
 STREAMS_DIFFER = Rule(
@@ -81,7 +84,7 @@ def _stream_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
 STREAMS = IdMap(
     key="iommu",
     id_name="StreamID",
-    tree_kinds=("smmu-v2", "smmu-v3"),
+    tree_kinds=("smmu-v2", "smmu-v3", "iommu"),
     iort_types=SMMU_TYPES,
     ways=("iommu",),
     tree_runs=_stream_runs,
@@ -92,14 +95,16 @@ STREAMS = IdMap(
 def streams_differ(facts: Facts) -> Iterator[Finding]:
     """streams-differ
 
-    What it finds: requester ids with another StreamID, or another SMMU, by `iommu-map` than by IORT.
+    What it finds: requester ids with another StreamID, or another IOMMU, by `iommu-map` than by IORT, or by
+    VIOT where IORT leads to no SMMU.
     Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
     go astray. Both are compared as functions over the bus range, after masks and through both steps of
     IORT.
     Example: `iommu-map` adds 0x10000, the IORT mapping does not.
     What to do: write the same map.
-    Source: Linux drivers/of/base.c, of_map_id, and drivers/acpi/arm64/iort.c, iort_node_map_id. Sources
-    that prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
+    Source: Linux drivers/of/base.c, of_map_id, drivers/acpi/arm64/iort.c, iort_node_map_id, and
+    drivers/acpi/viot.c, viot_pci_dev_iommu_init. Sources that prove it: device tree and ACPI of one board. A
+    map that a boot loader fills in is not compared.
     """
     if takes_iort(facts) and not has_placeholders(facts):
         yield from _differing(facts, STREAMS_DIFFER, STREAMS)
@@ -161,7 +166,7 @@ def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
 
 
 def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
-    iort = facts.tables.iort
+    iort, viot = facts.tables.iort, facts.tables.viot
     for joined, dt, acpi in both(facts):
         segment = acpi.segment
         common = common_buses(dt, acpi)
@@ -173,22 +178,26 @@ def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
         if iort is not None and node is not None:
             theirs = iort_runs(iort, node, common, map.iort_types)
             theirs = None if theirs is None else iort_targets(facts, theirs)
+        table: Literal["IORT", "VIOT"] = "IORT"
+        if map.key == "iommu" and viot is not None and not any(run.target for run in theirs or ()):
+            theirs, table = viot_runs(viot, segment, common), "VIOT"
+            theirs = None if theirs is None else viot_targets(viot, theirs)
         if ours is None or theirs is None:
             continue
         found = list(differences(dt_targets(facts, ours, map.tree_kinds), theirs))
         if found:
-            yield Difference(joined, *found[0], len(found))
+            yield Difference(joined, *found[0], table, len(found))
 
 
 def _finding(facts: Facts, rule: Rule, map: IdMap, found: Difference, others: list[str]) -> Finding:
-    name, tree, iort = found.joined.name, found.tree, found.iort
-    by_tree, by_iort = run_text(tree, map.id_name), run_text(iort, map.id_name)
+    name, tree, acpi = found.joined.name, found.tree, found.acpi
+    by_tree, by_acpi = run_text(tree, map.id_name), run_text(acpi, map.id_name)
     at, related = blamed_side(
         facts,
         found.joined,
         map.key,
         (tree.at, f"by device tree {by_tree}"),
-        (iort.at, f"by IORT {by_iort}"),
+        (acpi.at, f"by {found.table} {by_acpi}"),
     )
     notes = [f"{found.count} stretches differ"] if found.count > 1 else []
     if others:
@@ -196,7 +205,7 @@ def _finding(facts: Facts, rule: Rule, map: IdMap, found: Difference, others: li
     return rule.finding(
         at,
         f"requesters {tree.first:#06x}-{tree.last:#06x} of {name} have {by_tree} by device tree "
-        f"and {by_iort} by IORT",
+        f"and {by_acpi} by {found.table}",
         related=related,
         notes=notes,
         help="write the same map",

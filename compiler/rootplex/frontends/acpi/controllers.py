@@ -1,9 +1,12 @@
-"""The controllers that MADT, IORT and DMAR name, each with the name that bridges refer to."""
+"""The controllers that MADT, IORT, DMAR, IVRS and VIOT name, each with the name that bridges refer to."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
+from rootplex.formats.pci import sbdf_text
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import (
     Missing,
@@ -17,6 +20,7 @@ from rootplex.frontends.document import (
     told,
     tree,
 )
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.madt import IoApic
@@ -28,10 +32,6 @@ _GICD_SIZE = 0x1_0000
 _FRAME_SIZE = 0x1000
 _FUNCTION_SCOPES = (1, 2)  # endpoint, bridge (VT-d 4.1 §8.3.1)
 _V3_FIELDS = {"eventq": "event_gsiv", "priq": "pri_gsiv", "cmdq_sync": "sync_gsiv", "gerror": "gerr_gsiv"}
-_UNREAD = {
-    "VIOT": ("the virtio-iommu", "what VIOT says is not imported"),
-}
-"""Tables of IOMMUs that are the firmware's alone."""
 
 
 class X86Unit(Struct, frozen=True):
@@ -44,7 +44,14 @@ class X86Unit(Struct, frozen=True):
 class AcpiControllers:
     """All controllers of one source."""
 
-    def __init__(self, source: AcpiSource, names: Names, missing: list[Missing]) -> None:
+    def __init__(
+        self,
+        source: AcpiSource,
+        names: Names,
+        missing: list[Missing],
+        bridges: Sequence[tuple[AcpiHostBridge, str]],
+    ) -> None:
+        """`bridges` with their names: a virtio-iommu is a function of one."""
         self.source = source
         self.names = names
         self.missing = missing
@@ -56,6 +63,8 @@ class AcpiControllers:
         self._named: dict[tuple[int, int], X86Unit] = {}
         self._ids: list[tuple[int, int, int, X86Unit]] = []
         """Segment, first and last bus of what a unit of IVRS names, and the unit."""
+        self.virtio: dict[object, str] = {}
+        """Offset of a virtio-iommu's node in VIOT → name."""
         self.entries_of: dict[int, str] = {}
         """Index of an MCFG entry → the first bridge that it covers."""
         self.gic: str | None = None
@@ -70,10 +79,7 @@ class AcpiControllers:
             self._read_iort(source.iort)
         self._read_dmar()
         self._read_ivrs()
-        for table in source.tables:
-            if table.signature in _UNREAD:
-                what, why = _UNREAD[table.signature]
-                missing.append(Missing(what, why, table.place()))
+        self._read_viot(bridges)
 
     def entries(self) -> dict[str, Node | None]:
         """The three lists, as far as they have entries."""
@@ -213,6 +219,37 @@ class AcpiControllers:
             )
             named = [each for each in unit.ids if each.special is None and each.name is None]
             self._ids += [(unit.segment, each.first >> 8, each.last >> 8, found) for each in named]
+
+    def _read_viot(self, bridges: Sequence[tuple[AcpiHostBridge, str]]) -> None:
+        """Each unit as what a device tree calls it: a child node of its bridge."""
+        viot = self.source.viot
+        first = {
+            (bridge.segment or 0, bridge.buses.first): name
+            for bridge, name in bridges
+            if bridge.buses is not None
+        }
+        for unit in () if viot is None else viot.units:
+            if unit.segment is None or unit.rid is None:
+                why = "it is no PCI function, and the language has no words for that"
+                self.missing.append(Missing(f"the virtio-iommu at {unit.base:#x}", why, unit.place))
+                continue
+            parent = first.get((unit.segment, unit.rid >> 8))
+            if parent is None:
+                what = f"the virtio-iommu {sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)}"
+                why = "it is not on the first bus of a host bridge, and the language has it nowhere else"
+                self.missing.append(Missing(what, why, unit.place))
+                continue
+            name = self.virtio[unit.offset] = self.names.take("viommu", "viommu")
+            fields: dict[str, Node | None] = {
+                "name": leaf(name, unit.place),
+                "kind": leaf("dt-node", unit.place),
+                "compatible": tree(["virtio,pci-iommu"], unit.place),
+                "parent": leaf(parent, unit.place),
+                "dev": leaf(unit.rid >> 3 & 31, unit.place),
+                "fn": leaf(unit.rid & 7, unit.place) if unit.rid & 7 else None,
+                "cells": leaf(1, unit.place),
+            }
+            self._iommus.append(record(unit.place, fields, told(unit.place)))
 
     def _buses_named(self, unit: Drhd) -> tuple[list[int], bool]:
         """The root buses all of whose functions the unit names, and whether it names others'."""

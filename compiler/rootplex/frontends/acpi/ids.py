@@ -1,11 +1,13 @@
-"""A bridge's requester ids through IORT: RID → StreamID, and RID → (StreamID →) DeviceID, composed.
+"""A bridge's requester ids through IORT: RID → StreamID, and RID → (StreamID →) DeviceID, composed; through
+VIOT: RID → endpoint id.
 
-A piece is what goes one way from the root complex's mapping on, to one controller of the description.
+A piece is what goes one way from the root complex's mapping on, or by a range, to one controller of the
+description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from rootplex.formats.idruns import RUNS_LIMIT, Run, joined
@@ -14,7 +16,7 @@ from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, recor
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
-from rootplex.readers.idruns import iort_ways
+from rootplex.readers.idruns import iort_ways, viot_runs
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
@@ -34,13 +36,25 @@ def msi_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], n
 
 
 def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
-    """The `iommu` key: the unit of VT-d or AMD's, or the SMMU that IORT leads to."""
+    """The `iommu` key: the unit of VT-d or AMD's, the SMMU that IORT leads to, or VIOT's virtio-iommu."""
     unit = controllers.unit_of(segment, buses[0])
     if unit is not None:
         return record(unit.place, {"unit": leaf(unit.name, unit.place)}, told(unit.place))
-    return _key(
+    by_iort = _key(
         controllers, segment, buses, SMMU_TYPES, lambda node: controllers.units.get(node.offset), "unit", name
     )
+    return by_iort or _by_viot(controllers, segment, buses, name)
+
+
+def _by_viot(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
+    viot = controllers.source.viot
+    runs = () if viot is None else viot_runs(viot, segment, Buses(*buses)) or ()
+    pieces = [
+        Run(run.first, run.count, controllers.virtio[run.target], run.id, run.constant, run.at)
+        for run in runs
+        if run.target in controllers.virtio
+    ]
+    return _of_pieces(controllers, pieces, "unit", name, {}) if pieces else None
 
 
 def _key(
@@ -59,6 +73,22 @@ def _key(
     pieces = list(joined(_pieces(iort, root, Buses(*buses), wanted, target)))
     if not pieces:
         return None
+    ats = root.data.ats_attribute if key == "unit" and hasattr(root.data, "ats_attribute") else 0
+    more = {
+        "ats": leaf(True, iort.place(root)) if ats & 1 else None,
+        "pri": leaf(True, iort.place(root)) if ats & 2 else None,
+    }
+    return _of_pieces(controllers, pieces, key, name, more)
+
+
+def _of_pieces(
+    controllers: AcpiControllers,
+    pieces: Sequence[Run[str]],
+    key: str,
+    name: str,
+    more: Mapping[str, Node | None],
+) -> Node:
+    """The key: the one controller, or one for each entry of the map; `more` of its keys."""
     one = len({piece.target for piece in pieces}) == 1
     head = leaf(pieces[0].target, pieces[0].at) if one else None
     constant = [piece for piece in pieces if piece.constant and piece.count > 1]
@@ -77,14 +107,7 @@ def _key(
         ]
         mask = None
     place = pieces[0].at
-    ats = root.data.ats_attribute if key == "unit" and hasattr(root.data, "ats_attribute") else 0
-    fields: dict[str, Node | None] = {
-        key: head,
-        "map": listing(entries, place),
-        "mask": mask,
-        "ats": leaf(True, iort.place(root)) if ats & 1 else None,
-        "pri": leaf(True, iort.place(root)) if ats & 2 else None,
-    }
+    fields: dict[str, Node | None] = {key: head, "map": listing(entries, place), "mask": mask, **more}
     return record(place, fields, told(place))
 
 

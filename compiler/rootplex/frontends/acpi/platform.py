@@ -24,7 +24,7 @@ def import_acpi(source: AcpiSource) -> Imported:
     place = head.place
     wanted = [_name(bridge.path) for bridge in bridges]
     bridge_names = [names.take(each, "pci") for each in wanted]
-    controllers = AcpiControllers(source, names, missing)
+    controllers = AcpiControllers(source, names, missing, list(zip(bridges, bridge_names, strict=True)))
     missing.append(Missing("memory", "the firmware's memory map is not in the tables", place))
     records = [
         bridge_record(bridge, index, name, controllers)

@@ -12,7 +12,7 @@ from rootplex.formats.acpi import (
     ViotType,
     size_of,
 )
-from rootplex.readers.acpi.fields import read_fields
+from rootplex.readers.acpi.fields import place_of, read_fields
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
@@ -55,6 +55,13 @@ class Viot(Struct, frozen=True):
     ranges: tuple[ViotRange, ...]
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def decisive(self) -> tuple[tuple[ViotRange, ViotUnit], ...]:
+        """The ranges that lead to a unit, with it, in the order in which Linux asks them: it puts each that
+        it reads before the others (`viot_parse_node`, `list_add`), and drops one that leads nowhere."""
+        units = {unit.offset: unit for unit in self.units}
+        return tuple((each, units[each.unit]) for each in reversed(self.ranges) if each.unit in units)
+
 
 def read_viot(table: Table) -> Viot:
     """All nodes, as many as the head says; one that does not fit ends the reading with a problem."""
@@ -68,6 +75,11 @@ def read_viot(table: Table) -> Viot:
         return Viot(table, (), (), tuple(problems))
     head = read_fields(VIOT_HEAD, table.data, size_of(HEADER))
     at = head["node_offset"]
+    if head["node_count"] and at < start:
+        place = place_of(table, size_of(HEADER), VIOT_HEAD, "node_offset")
+        text = f"the nodes are to begin at {at:#x}, within the table's head"
+        problems.append(Problem("length", place, text))
+        return Viot(table, (), (), tuple(problems))
     for _ in range(head["node_count"]):
         left = table.length - at
         whole = left >= size_of(VIOT_NODE)
@@ -100,6 +112,8 @@ def read_viot(table: Table) -> Viot:
         at += length
     known = {unit.offset for unit in units}
     for each in ranges:
+        if each.first > each.last or each.first_segment > each.last_segment:
+            problems.append(Problem("count", each.place, "a range whose end is before its beginning"))
         if each.unit not in known:
             text = f"the range leads to offset {each.unit:#x}, where no virtio-iommu is"
             problems.append(Problem("reference", each.place, text))

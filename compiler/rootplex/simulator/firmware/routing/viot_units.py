@@ -17,31 +17,38 @@ from rootplex.simulator.function import Function
 
 
 class ViotUnits:
-    """Which unit a requester id goes to (`viot_pci_dev_iommu_init`): the first range that has it decides. A
-    unit does not translate itself. Where IORT has an SMMU, that is asked first, and VIOT is not simulated."""
+    """Which unit a requester id goes to (`viot_pci_dev_iommu_init`): of the ranges that have it the last
+    whose unit is there decides. A unit does not translate itself. Where IORT has an SMMU, that is asked
+    first, and VIOT is not simulated."""
 
     @classmethod
     def of(cls, acpi: AcpiFirmware, functions: Sequence[Function]) -> Self | None:
-        return None if acpi.viot is None or _leads_to_smmu(acpi.iort) else cls(acpi.viot)
+        return None if acpi.viot is None or _leads_to_smmu(acpi.iort) else cls(acpi.viot, functions)
 
-    def __init__(self, viot: Viot) -> None:
+    def __init__(self, viot: Viot, functions: Sequence[Function]) -> None:
+        there = {(function.segment, function.rid) for function in functions}
         self._viot = viot
-        self._units = {unit.offset: virtio_unit(unit) for unit in viot.units}
-        self._own = {(unit.segment, unit.rid) for unit in viot.units}
-        self.units = tuple(self._units.values())
+        self._lost = {
+            unit.offset for unit in viot.units if unit.base is None and (unit.segment, unit.rid) not in there
+        }
+        self.units = tuple(virtio_unit(unit) for unit in viot.units if unit.offset not in self._lost)
 
     def lookup(self, function: Function, rid: int) -> Lookup:
-        if (function.segment, function.rid) in self._own:
-            return Lookup(None, None, (), "it is an IOMMU itself", self._viot.table.place(0))
-        for each in self._viot.ranges:
+        lost: ViotUnit | None = None
+        for each, unit in self._viot.decisive:
             endpoint = each.endpoint_of(function.segment, rid)
             if endpoint is None:
                 continue
-            unit = self._units.get(each.unit)
-            if unit is None:
-                reason = f"its range leads to offset {each.unit:#x} of VIOT, where no IOMMU is"
-                return Lookup(None, None, (), reason, each.place)
-            return Lookup(unit, endpoint, (Step("VIOT range", rid, endpoint, each.place),), None, each.place)
+            if unit.offset in self._lost:
+                lost = lost or unit
+                continue
+            if (unit.segment, unit.rid) == (function.segment, function.rid):
+                return Lookup(None, None, (), "it is an IOMMU itself", each.place)
+            step = Step("VIOT range", rid, endpoint, each.place)
+            return Lookup(virtio_unit(unit), endpoint, (step,), None, each.place)
+        if lost is not None:
+            reason = f"there is no {virtio_unit(lost).name}, to which VIOT leads"
+            return Lookup(None, None, (), reason, lost.place)
         reason = f"VIOT has no range for {rid:#06x} of segment {function.segment:#06x}"
         return Lookup(None, None, (), reason, self._viot.table.place(0))
 
