@@ -42,9 +42,9 @@ def taken(form: str, data: bytes, show: Show | None = None) -> None:
     sides = _sides(data) if form == "board" else [data]
     items = tuple(Item(f"x{number}", kind_of(side), side) for number, side in enumerate(sides))
     _shown(validate_board(Board(items)), show)
-    for side in sides:
-        try:
-            text = description_text(import_source(source_of_bytes(side, "x")))
+    for item, side in zip(items, sides, strict=True):
+        try:  # by the same name: the interpreter is asked once for both
+            text = description_text(import_source(source_of_bytes(side, item.path)))
             read_checked(text.encode(), "x.yaml")
         except Unreadable as error:
             if not error.findings:

@@ -262,10 +262,10 @@ LEFT_BEHIND = (
         clause="§2.3",
         notice="freed-while-listed",
     ),
-    Left(  # 4.17 adds a PF that is missing
+    Left(  # 4.17 adds a PF that is missing, which switches its ACS on (§4.2)
         operations=ADD,
         errors=frozenset({E.ENODEV, E.ENXIO, E.EINVAL, E.EOPNOTSUPP, E.EEXIST, E.EFAULT, E.ERANGE, E.EPERM}),
-        parts=frozenset({"owners", "lists", "emulation", "mappings", "translation"}),
+        parts=frozenset({"owners", "lists", "emulation", "mappings", "translation", "hardware"}),
         clause="§2.3",
         lacks="vf_list",
     ),
