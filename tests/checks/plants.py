@@ -455,6 +455,11 @@ PLANTS = (
         ),
     ),
     Plant(
+        code="RPX0127",
+        what="inbound ranges beside all memory",
+        changes=((DEVICES, "    dma_windows: [{pci: 0, size: 512MiB}]\n" + DEVICES),),
+    ),
+    Plant(
         code="RPX0701",
         what="ECAM below that of bus 0",
         changes=((CONFIG, "0x300_0000"),),
@@ -598,6 +603,7 @@ NOT_PLANTED = {
     "RPX0709": "a board without a base: no other check runs",
     "RPX0510": "of warning level where the device can do with its pin, else it follows from a map's fault",
     "RPX0603": "a backend always writes ranges",
+    "RPX0630": "a described bridge sits below no bus: the trees that people reported show it",
     "RPX0619": "no description has a controller without registers, the trees of the standards' tools have",
     "RPX0516": "no bundled board gives a function and its VF away: the tests of passthrough do",
     "RPX0620": "so it is with a reference that lacks its arguments",

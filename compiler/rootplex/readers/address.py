@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from rootplex.formats.devicetree import PREFETCHABLE, SPACE_CODES, SPACE_SHIFT
+from rootplex.readers.phandles import phandle_refs
 from rootplex.readers.problem import Problem
 from rootplex.readers.tree import DtNode, Tree, number
 from rootplex.source.place import DtPlace
@@ -27,7 +29,7 @@ Translation: TypeAlias = Literal["cpu", "mbus", "none"]
 """How an address relates to the CPU's: translated; a Marvell MBUS target id (raw on purpose);
 or not translatable through the `ranges` above."""
 
-_PCI_ADDRESS = 3
+PCI_ADDRESS = 3
 """Cells of an address on a PCI bus (IEEE 1275 PCI binding, 2.2.1.1)."""
 
 
@@ -117,30 +119,72 @@ def ranges(node: DtNode, property: str = "ranges") -> tuple[DtRange, ...]:
     )
 
 
-def to_cpu(node: DtNode, address: int, property: str = "ranges") -> int | None:
+def to_cpu(node: DtNode, address: int) -> int | None:
     """The CPU address of an address on the bus that `node` sits on: through the `ranges` of every
-    bus above; an empty one is 1:1, a missing one cannot be passed. With `dma-ranges` a missing
-    one is 1:1 too (Linux `of_translate_dma_address`).
+    bus above; an empty one is 1:1, a missing one cannot be passed.
 
     None: not translatable, or a bus on the way has impossible cell counts.
     """
-    bus = node.parent
-    while bus is not None and bus.parent is not None:
-        if not 0 < bus.address_cells <= MAX_CELLS or bus.size_cells == 0:
+    for bus in node.ancestors():
+        if bus.parent is None:
+            return address
+        if "ranges" not in bus.properties:
             return None
-        value = bus.properties.get(property)
-        if value is None and property == "ranges":
+        above = through(bus, address)
+        if above is None:
             return None
-        if value:
-            offset = next(
-                (r.parent - r.child for r in ranges(bus, property) if r.child <= address < r.child + r.size),
-                None,
-            )
-            if offset is None:
-                return None
-            address += offset
-        bus = bus.parent
-    return address if bus is not None else None
+        address = above
+    return None
+
+
+def dma_to_cpu(tree: Tree, node: DtNode, address: int) -> int | None:
+    """The CPU address of an address on the bus that DMA of `node` goes out on: as `to_cpu`, through the
+    `dma-ranges` of every bus above, where a missing one is 1:1 too (`of_translate_dma_address`)."""
+    for bus in dma_ancestors(tree, node):
+        if bus.parent is None:
+            return address
+        above = through(bus, address, "dma-ranges")
+        if above is None:
+            return None
+        address = above
+    return None
+
+
+def through(bus: DtNode, address: int, property: str = "ranges") -> int | None:
+    """An address on `bus` as its parent has it: by the entry that holds it, 1:1 without entries. None: no
+    entry holds it, or by these cell counts nothing is translated."""
+    if not 0 < bus.address_cells <= MAX_CELLS or bus.size_cells == 0:
+        return None
+    if not bus.properties.get(property):
+        return address
+    held = (r for r in ranges(bus, property) if r.child <= address < r.child + r.size)
+    return next((address - r.child + r.parent for r in held), None)
+
+
+def dma_ancestors(tree: Tree, node: DtNode) -> Iterator[DtNode]:
+    """The buses that DMA of `node` passes, up to the root: the parent of each, or where an interconnect is
+    named `dma-mem`, the node that this one leads to (Linux `__of_get_dma_parent`)."""
+    passed = set()
+    at = dma_parent(tree, node)
+    while at is not None and at.path not in passed:
+        yield at
+        passed.add(at.path)
+        at = dma_parent(tree, at)
+
+
+def dma_parent(tree: Tree, node: DtNode) -> DtNode | None:
+    """The bus that DMA of `node` goes out on."""
+    names = node.strings("interconnect-names")
+    if "dma-mem" in names:
+        way = next(
+            islice(
+                phandle_refs(tree, node, "interconnects", "#interconnect-cells"), names.index("dma-mem"), None
+            ),
+            None,
+        )
+        if way is not None and way.target is not None:
+            return tree.by_path[way.target]
+    return node.parent
 
 
 def translation(node: DtNode, cpu: int | None) -> Translation:
@@ -218,7 +262,7 @@ def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
     splits = entries(node.cells(property) or (), 1, 2, bus.address_cells, node.size_cells)
     for cell, (flags, pci, local_cells, size) in splits:
         local = number(local_cells[-2:])
-        cpu = to_cpu(node, local, property)
+        cpu = dma_to_cpu(tree, node, local) if property == "dma-ranges" else to_cpu(node, local)
         found.append(
             DtWindow(
                 phys_hi=flags[0],
@@ -231,8 +275,8 @@ def windows(tree: Tree, node: DtNode, property: str) -> tuple[DtWindow, ...]:
                 translation=translation(node, cpu),
                 cell=cell,
                 place=tree.place(node, property, cell),
-                at_address=tree.place(node, property, cell + _PCI_ADDRESS),
-                at_size=tree.place(node, property, cell + _PCI_ADDRESS + bus.address_cells),
+                at_address=tree.place(node, property, cell + PCI_ADDRESS),
+                at_size=tree.place(node, property, cell + PCI_ADDRESS + bus.address_cells),
             )
         )
     return tuple(found)

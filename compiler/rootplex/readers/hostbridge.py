@@ -26,7 +26,9 @@ from rootplex.readers.address import (
 )
 from rootplex.readers.buses import ALL_BUSES, Buses
 from rootplex.readers.controllers import Controller, known_controller
+from rootplex.readers.inbound import BusStretch, inbound
 from rootplex.readers.intx import InterruptMap, devfn_of, interrupt_map
+from rootplex.readers.phandles import PhandleRef, phandle_refs
 from rootplex.readers.platform_dt import foreign_processor
 from rootplex.readers.problem import Problem
 from rootplex.readers.reach import without_compatible
@@ -35,19 +37,6 @@ from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
 Listing: TypeAlias = Literal["absent", "empty", "entries"]
-
-
-class PhandleRef(Struct, frozen=True):
-    """A reference with arguments, as in `msi-parent` and `iommus`; `target` None: no such node. `lacking`
-    counts the argument cells that the target asks for and the property does not have."""
-
-    phandle: int
-    target: str | None
-    target_enabled: bool
-    arguments: tuple[int, ...]
-    cell: int
-    place: DtPlace
-    lacking: int = 0
 
 
 class DtHostBridge(Struct, frozen=True, kw_only=True):
@@ -77,6 +66,8 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
     """All entries of `ranges`, also those of size 0 and of configuration space."""
     dma_ranges: Listing
     dma_windows: tuple[DtWindow, ...]
+    inbound: tuple[BusStretch, ...] | None
+    """What DMA of its devices is limited to; None: nothing limits it, and the bus has the CPU's addresses."""
     interrupt_map: InterruptMap | None
     msi_map: RidMap | None
     """The node's own, or that of the nearest ancestor that has one (see its `node`)."""
@@ -199,6 +190,7 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells, *, foreign: bool) -> 
         windows=windows(tree, node, "ranges"),
         dma_ranges=_listing(node, "dma-ranges"),
         dma_windows=windows(tree, node, "dma-ranges"),
+        inbound=inbound(tree, node),
         interrupt_map=interrupts,
         msi_map=msi_map,
         msi_parent=msi_parent,
@@ -214,28 +206,6 @@ def _bridge(tree: Tree, node: DtNode, map_cells: MapCells, *, foreign: bool) -> 
         external_facing=tuple(_external_facing(node, ())),
         problems=tuple(problems),
     )
-
-
-def phandle_refs(tree: Tree, node: DtNode, property: str, cells_name: str) -> Iterator[PhandleRef]:
-    """The references of a property, each followed by as many arguments as its target's
-    `cells_name` says (0 where absent); they end at the first one without a target."""
-    cells = node.cells(property) or ()
-    at = 0
-    while at < len(cells):
-        target = tree.by_phandle.get(cells[at])
-        width = 0 if target is None else target.u32(cells_name) or 0
-        yield PhandleRef(
-            phandle=cells[at],
-            target=None if target is None else target.path,
-            target_enabled=target is not None and target.is_enabled,
-            arguments=cells[at + 1 : at + 1 + width],
-            cell=at,
-            place=tree.place(node, property, at),
-            lacking=max(0, at + 1 + width - len(cells)),
-        )
-        if target is None:
-            return
-        at += 1 + width
 
 
 def _listing(node: DtNode, property: str) -> Listing:

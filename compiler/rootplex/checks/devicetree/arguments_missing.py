@@ -19,7 +19,8 @@ from rootplex.checks.bridges import enabled_bridges, name_of
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.readers.hostbridge import DtHostBridge, PhandleRef, phandle_refs
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.phandles import PhandleRef, phandle_refs
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(

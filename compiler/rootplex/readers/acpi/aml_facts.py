@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from rootplex.readers.acpi.resources import Resource
 from rootplex.readers.buses import Buses
+from rootplex.readers.inbound import BusStretch
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -172,6 +173,22 @@ class AcpiHostBridge(Struct, frozen=True):
     def windows(self) -> tuple[Resource, ...]:
         """What is surely passed to the bus below: memory and I/O of `_CRS`."""
         return () if self.crs.value is None else self.crs.value.windows
+
+    @property
+    def inbound(self) -> tuple[BusStretch, ...] | None:
+        """What `_DMA` limits DMA of its devices to: the memory in it, whatever that says of producing. None
+        where it says nothing, or nothing that can be relied on (Linux drivers/acpi/scan.c,
+        acpi_dma_get_range)."""
+        template = self.dma.known
+        found = () if template is None else template.resources
+        return (
+            tuple(
+                BusStretch(item.minimum, item.cpu_minimum, item.span, self.descriptor(item, "_DMA"))
+                for item in found
+                if item.type == "memory" and item.span
+            )
+            or None
+        )
 
     def descriptor(self, item: Resource, object: Literal["_CRS", "_DMA"] = "_CRS") -> TablePlace:
         """The place of one descriptor of a resource template."""

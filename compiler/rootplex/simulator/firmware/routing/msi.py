@@ -5,7 +5,7 @@ from __future__ import annotations
 from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
-from rootplex.readers.hostbridge import PhandleRef
+from rootplex.readers.phandles import PhandleRef
 from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.aliases import requester_id
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source

@@ -1,0 +1,206 @@
+"""DMA against memory and windows: what is reached, and what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from rootplex.checks.areas import Area, part_of
+from rootplex.checks.causes import WRONG_WINDOW, property_of
+from rootplex.checks.check import check
+from rootplex.checks.facts import Facts
+from rootplex.checks.inbound import Inbound, inbound_of, memory_known
+from rootplex.checks.rule import Rule
+from rootplex.readers.inbound import BusStretch
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
+
+UNREADABLE = ("RPX0601", "RPX0630")
+"""In `requires`: what can be wrong with `dma-ranges` themselves."""
+
+MEMORY_BEHIND_WINDOW = Rule(
+    code="RPX0125",
+    name="memory-behind-window",
+    level=Level.WARNING,
+    needs="artifacts",
+    requires=(*UNREADABLE, *WRONG_WINDOW),
+)
+
+
+@check(MEMORY_BEHIND_WINDOW)
+def memory_behind_window(facts: Facts) -> Iterator[Finding]:
+    """memory-behind-window
+
+    What it finds: memory whose address on the PCI side, where DMA reaches it, is also in a window of the
+    same host bridge: by `dma-ranges`, by `_DMA`, or without them at the CPU's own address. Where no memory is
+    described, windows that lie on an inbound range with another meaning; a note where that range is simply
+    all addresses.
+    Why it matters: a request for that memory goes to the BAR that has the address, or nowhere; what is read
+    is not what the driver wrote. The kernel looks only where an IOMMU translates.
+    Example: a window at PCI 0xc000_0000 of 4 GiB, and `dma_windows: [{pci: 4GiB, cpu: 0, size: 4GiB}]`.
+    What to do: give window and memory addresses of their own on the PCI side; where there are too few, leave
+    out of the inbound ranges what is in the window.
+    Source: PCI Express Base 6.0 §2.4.1 (requests are routed by address); Linux
+    drivers/pci/controller/pcie-brcmstb.c, on the inbound view beside the outbound one, and
+    drivers/iommu/dma-iommu.c, iova_reserve_pci_windows. Sources that prove it: device tree with memory nodes
+    (which a boot loader may rewrite); `_DMA` and `_CRS`; EFI's memory map is not in the tables.
+    """
+    memory = memory_known(facts)
+    for bridge in inbound_of(facts):
+        if bridge.translated:
+            continue
+        for window in bridge.windows:
+            found = _memory_in(bridge, window, memory) if memory else _ranges_on(bridge, window)
+            if found:
+                yield _behind_window(facts, bridge, window, found)
+
+
+Clash = tuple[int, int, BusStretch, Area | None]
+"""First and last shared address on the bus, by what requests come in, and the memory there."""
+
+
+def _memory_in(bridge: Inbound, window: BusStretch, memory: Sequence[Area]) -> list[Clash]:
+    """What memory is in a window on the bus, unless the CPU has it there, too: a fault of its own."""
+    return [
+        (*common, way, area)
+        for area in memory
+        for first, last, way in bridge.seen(area)
+        if way.offset != window.offset and (common := window.common(first, last)) is not None
+    ]
+
+
+def _ranges_on(bridge: Inbound, window: BusStretch) -> list[Clash]:
+    return [
+        (*common, way, None)
+        for way in bridge.limits or ()
+        if way.offset != window.offset and (common := window.common(way.bus, way.last)) is not None
+    ]
+
+
+def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Sequence[Clash]) -> Finding:
+    first, last, way, area = found[0]
+    known = area is not None
+    everything = not known and way.offset == 0 and way.bus <= window.bus and window.last <= way.last
+    cpu = f"{first + way.offset:#x}-{last + way.offset:#x}"
+    related: list[tuple[Place, str]] = []
+    if bridge.limits is not None:
+        related.append((way.place, f"by this its devices have {cpu} of the CPU there"))
+    if area is not None:
+        related.append((area.at, "the memory is here"))
+    notes = [f"so it does at {low:#x}-{high:#x}" for low, high, _, _ in found[1:3]]
+    if bridge.limits is None:
+        notes.append(f"without dma-ranges DMA to memory {cpu} has the CPU's addresses on the bus")
+    if not known:
+        notes.append("no memory is described here, so what of it lies there is not known")
+    what = "memory lies" if known else f"what {bridge.said_by} lets in lies"
+    return MEMORY_BEHIND_WINDOW.finding(
+        window.place,
+        f"{what} at PCI {first:#x}-{last:#x}, in the window of '{bridge.name}' at PCI {window.bus:#x}-"
+        f"{window.last:#x}",
+        level=Level.NOTE
+        if everything and facts.described is None and facts.dt is not None
+        else Level.WARNING,
+        related=related,
+        notes=notes,
+        help="give the window addresses on the PCI side that no memory has there",
+        subject=bridge.name,
+        about=(bridge.name, part_of("window", bridge.name, window.cpu)),
+        rests_on=(
+            property_of(bridge.name, "dma-ranges"),
+            property_of(bridge.name, "ranges"),
+            part_of("window", bridge.name, window.cpu),
+            *(() if area is None else (area.part,)),
+        ),
+    )
+
+
+NO_MEMORY_IN_REACH = Rule(
+    code="RPX0127",
+    name="no-memory-in-reach",
+    level=Level.ERROR,
+    needs="artifacts",
+    requires=(*UNREADABLE, "RPX0813"),
+)
+
+
+@check(NO_MEMORY_IN_REACH)
+def no_memory_in_reach(facts: Facts) -> Iterator[Finding]:
+    """no-memory-in-reach
+
+    What it finds: a host bridge whose devices reach none of the memory that is described, by `dma-ranges`,
+    `_DMA` or IORT's address size limit, without an IOMMU between.
+    Why it matters: no buffer can be handed to a device, nor one to copy through; every driver fails.
+    Example: `dma_windows: [{pci: 0, size: 1GiB}]` where memory begins at 0x8000_0000.
+    What to do: name the memory that the bridge lets in, on the CPU side in `cpu`.
+    Source: Linux kernel/dma/direct.c, dma_coherent_ok.
+    Sources that prove it: device tree with memory nodes, or a description with `memory`.
+    """
+    memory = memory_known(facts)
+    for bridge in inbound_of(facts):
+        if not memory or bridge.translated or bridge.limits is None:
+            continue
+        if any(True for area in memory for _ in bridge.seen(area)):
+            continue
+        limits = ", ".join(f"{each.cpu:#x}-{each.cpu + each.size - 1:#x}" for each in bridge.limits[:3])
+        property = property_of(bridge.name, "dma-ranges")
+        yield NO_MEMORY_IN_REACH.finding(
+            bridge.at,
+            f"DMA of '{bridge.name}' reaches {limits} of the CPU by {bridge.said_by}, and no memory lies "
+            "there",
+            related=[(area.at, f"memory is at {area.base:#x}-{area.last:#x}") for area in memory[:3]],
+            help="name the memory that devices reach, by the address that the CPU has for it",
+            subject=bridge.name,
+            about=(bridge.name, property),
+            rests_on=(property,),
+        )
+
+
+INBOUND_TWICE = Rule(
+    code="RPX0129",
+    name="inbound-ranges-overlap",
+    level=Level.WARNING,
+    needs="artifacts",
+    requires=(*UNREADABLE, "RPX0623", "RPX0813"),
+)
+
+
+@check(INBOUND_TWICE)
+def inbound_ranges_overlap(facts: Facts) -> Iterator[Finding]:
+    """inbound-ranges-overlap
+
+    What it finds: two inbound ranges of a host bridge that share addresses on the PCI side and lead to
+    different addresses of the CPU.
+    Why it matters: only one of them can answer. The kernel hands out addresses of both, so that transfers to
+    some of the memory go to other memory.
+    Example: `dma_windows: [{pci: 0, cpu: 0x8000_0000, size: 2GiB}, {pci: 1GiB, cpu: 4GiB, size: 1GiB}]`.
+    What to do: let each range have addresses of its own on the PCI side.
+    Source: Linux kernel/dma/direct.c, dma_direct_map_phys, which translates by the first that holds the CPU's
+    address. Sources that prove it: device tree, `_DMA`.
+    """
+    for bridge in inbound_of(facts):
+        clash = next(
+            (
+                (one, other, common)
+                for one, other in combinations((bridge.limits or ())[:MANY], 2)
+                if one.offset != other.offset and (common := one.common(other.bus, other.last)) is not None
+            ),
+            None,
+        )
+        if clash is None:
+            continue
+        one, other, (first, last) = clash
+        property = property_of(bridge.name, "dma-ranges")
+        yield INBOUND_TWICE.finding(
+            other.place,
+            f"PCI addresses {first:#x}-{last:#x} of '{bridge.name}' lead to {first + one.offset:#x} and to "
+            f"{first + other.offset:#x} of the CPU",
+            related=[(one.place, "this is the other range")],
+            help="let each range have addresses of its own on the PCI side",
+            subject=bridge.name,
+            about=(property,),
+            rests_on=(property,),
+        )
+
+
+MANY = 64
+"""How many ranges of a bridge are held against each other."""
