@@ -2,7 +2,7 @@
 
     python -m bench.xen_agreement
     python -m bench.xen_agreement --oracle DIR [--mode x86]... [--seeds 1-20] [--count 3000] [--crashes]
-                                  [--xen xen-4.17 --image FILE] [--table FILE]
+                                  [--xen xen-4.17 --image FILE] [--table FILE] [--record FILE]
 
 Without an oracle: what is recorded of a real Xen 4.23 in the tests. With one, fresh random sequences, each on
 a boot of its own: DIR has `lab.py`, `gen.py` and `measure.py`, which boot a real Xen under QEMU with a Dom0
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import struct
 import sys
@@ -31,8 +32,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.xen_config import Drawing, writable
 from msgspec import Struct, field
-from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of
+from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of, unpacked
 from tests.simulator.xen.test_real_answers import FAULTS, MACHINES, SEQUENCES, TREES, booted
 
 from rootplex.jobs.qemu.xen.firmware import linked, machine_tables, with_own
@@ -63,6 +65,8 @@ VARIANTS = {
     "x86-amd-phantom": Variant("x86-amd", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
     "x86-no-quarantine": Variant("x86", ",no-quarantine", {"quarantine": False}),
     "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),
+    "arm-vpci": Variant("arm", facts={"vpci": True}),
+    "arm-noiommu-vpci": Variant("arm-noiommu", facts={"vpci": True}),
 }
 MODES = (*BASES, *VARIANTS)
 DOMCTL = {"xen-4.17": 0x15, "xen-4.20": 0x17, "xen-unstable": 0x18}
@@ -150,6 +154,10 @@ def survivable(facts: Json, version: str, steps: Sequence[Step]) -> list[Step]:
     return kept
 
 
+def _pages(facts: Json) -> dict[int, bytes]:
+    return {int(rid, 16): unpacked(data) for rid, data in facts["pages"].items()}
+
+
 def _variant(mode: str) -> Variant:
     return VARIANTS.get(mode, Variant(mode))
 
@@ -169,7 +177,7 @@ def _with_regions(dmar: bytes, regions: Sequence[Any]) -> bytes:
 class Oracle:
     """A real Xen of some version, booted by the modules of a folder."""
 
-    def __init__(self, folder: Path, version: str, image: Path | None) -> None:
+    def __init__(self, folder: Path, version: str) -> None:
         product = Path(__file__).resolve().parents[1] / "compiler"
         os.environ.setdefault("PRODUCT", str(product))
         sys.path.insert(0, str(folder.resolve()))
@@ -178,7 +186,7 @@ class Oracle:
         self._measure: Any = importlib.import_module("measure")
         self._version = version
         self._folder = TemporaryDirectory()
-        self._image = image
+        self._masks: Json | None = None
         settings = vars(self._lab)
         settings |= {"DOMCTL_VERSION": DOMCTL[version], "SYSCTL_VERSION": SYSCTL[version]}
         if version != DEFAULT:
@@ -198,7 +206,21 @@ class Oracle:
         if variant.base == "x86" and variant.facts:
             dmar = self._tables(self._measure.MODES[variant.base]["devices"])["DMAR"]
             facts |= {"dmar": _with_regions(dmar, variant.facts.get("rmrr", ())).hex()}
+        if variant.facts.get("vpci"):
+            facts |= {"writable": self._writable(facts)}
         return facts | variant.facts
+
+    def _writable(self, facts: Json) -> Json:
+        """Asked without a hypervisor in between."""
+        if self._masks is None:
+            ecam = facts["windows"][0][0]
+            self._masks = writable(ecam, _pages(facts), self._asked)
+        return self._masks
+
+    def _asked(self, steps: Sequence[Step]) -> list[int]:
+        """By a Dom0 that reaches the hardware itself, on the oracle's own hypervisor."""
+        bridges = self._measure.BRIDGES
+        return self.answers("arm-off", [*bridges, *steps], None)[len(bridges) :]
 
     def steps(self, mode: str, seed: int, count: int) -> list[Step]:
         """A random sequence."""
@@ -207,6 +229,10 @@ class Oracle:
         present = [int(rid, 16) for rid in facts["pages"] if rid not in hidden]
         arm = conf["arch"] == "arm"
         removes = not (arm and conf["iommu"])
+        if facts.get("vpci"):
+            ecam = facts["windows"][0][0]
+            drawing = Drawing(seed, ecam, _pages(facts), removes=removes, iommu=conf["iommu"])
+            return [*self._measure.BRIDGES, *drawing.steps(count)]
         known = self._gen.Facts(conf["arch"], present, self._measure.msix(facts), removes, conf["iommu"])
         made = self._gen.steps(seed, known, count, not arm and conf["iommu"])
         return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *made]
@@ -228,8 +254,8 @@ class Oracle:
             words.append(f"-fw_cfg name={name},file={file}")
         return " ".join(words)
 
-    def answers(self, mode: str, steps: Sequence[Step]) -> list[Any]:
-        """What the real Xen answers."""
+    def answers(self, mode: str, steps: Sequence[Step], image: Path | None) -> list[Any]:
+        """What the real Xen answers; no `image`: the oracle's."""
         variant = _variant(mode)
         conf = self._measure.MODES[variant.base]
         entries = variant.facts.get("mcfg")
@@ -240,7 +266,7 @@ class Oracle:
             xen_args=conf["xen_args"] + variant.xen,
             devices=conf.get("devices"),
             machine=machine,
-            xen=None if self._image is None else str(self._image),
+            xen=None if image is None else str(image),
             timeout=ENDS_AFTER,
         )
         answers: list[Any] = self._measure.answers(run, steps)
@@ -253,16 +279,23 @@ def fresh(oracle: Oracle, mode: str, seeds: range, arguments: argparse.Namespace
     span = f"seeds {seeds.start}-{seeds.stop - 1}, {arguments.count} steps"
     tally = Tally(name=f"{mode}, {version}, {span}{', ends kept' if arguments.crashes else ''}")
     facts = oracle.facts(mode)
+    if arguments.record is not None:
+        with arguments.record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"machines": {mode: facts}}) + "\n")
     for seed in seeds:
         steps = oracle.steps(mode, seed, arguments.count)
         if not arguments.crashes:
             steps = survivable(facts, version, steps)
         before = len(tally.differences)
         try:
-            real = oracle.answers(mode, steps)
+            real = oracle.answers(mode, steps, arguments.image)
         except ValueError as garbled:
             print(f"{mode} {seed}: left out, its console is not to be read: {garbled}", flush=True)
             continue
+        if arguments.record is not None:
+            case = {"mode": mode, "name": f"random-{seed}", "steps": steps, "real": real}
+            with arguments.record.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(case) + "\n")
         compare(tally, Player(facts, version), steps, real, f"{mode} {seed}")
         print(f"{mode} {seed}: {tally.steps} steps so far", flush=True)
         for difference in tally.differences[before:]:
@@ -286,12 +319,16 @@ def main() -> int:
     parser.add_argument("--xen", choices=tuple(VERSIONS), default=DEFAULT)
     parser.add_argument("--image", type=Path, help="the hypervisor, where it is not the oracle's own")
     parser.add_argument("--table", type=Path, help="add the rows to this file")
+    parser.add_argument(
+        "--record", type=Path, help="add what was played, and answered, to this file (JSON lines)"
+    )
     arguments = parser.parse_args()
     if arguments.oracle is None:
         tallies = list(recorded())
     else:
-        oracle = Oracle(arguments.oracle, arguments.xen, arguments.image)
-        tallies = [fresh(oracle, mode, arguments.seeds, arguments) for mode in arguments.mode or MODES]
+        oracle = Oracle(arguments.oracle, arguments.xen)
+        modes = arguments.mode or [mode for mode in MODES if not _variant(mode).facts.get("vpci")]
+        tallies = [fresh(oracle, mode, arguments.seeds, arguments) for mode in modes]
     print(HEAD, *(tally.row() for tally in tallies), sep="\n")
     if arguments.table is not None:
         with arguments.table.open("a", encoding="utf-8") as file:

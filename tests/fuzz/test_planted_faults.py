@@ -23,7 +23,7 @@ from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.records import DOM0, Record
 from rootplex.simulator.xen.vpci.device import Vpci
-from rootplex.simulator.xen.vpci.header import Mappings
+from rootplex.simulator.xen.vpci.header import PAGE, Header
 from rootplex.simulator.xen.vpci.registers import Registers
 from rootplex.simulator.xen.vpci.slots import Slots
 
@@ -83,8 +83,11 @@ def bars_not_looked_at(patch: Patch) -> None:
     patch.setattr(Xen, "_bar_is_valid", lambda self, record, start, end: True)
 
 
-def mappings_kept(patch: Patch) -> None:
-    patch.setattr(Mappings, "drop", lambda self, device: None)
+def the_next_pages_mapped(patch: Patch) -> None:
+    mapped = Header.mapped
+    patch.setattr(
+        Header, "mapped", lambda self: ((start + 16 * PAGE, end + 16 * PAGE) for start, end in mapped(self))
+    )
 
 
 def lines_not_told(patch: Patch) -> None:
@@ -203,7 +206,7 @@ PLANTED: dict[Callable[[Patch], None], tuple[str, str]] = {
     gaps_go_to_the_hardware: ("accesses", "own-registers"),
     another_slots_function: ("accesses", "own-registers"),
     bars_not_looked_at: ("accesses", "own-memory"),
-    mappings_kept: ("accesses", "own-memory"),
+    the_next_pages_mapped: ("accesses", "own-memory"),
     lines_not_told: ("hypercalls", "sharing-is-told"),
     streams_not_told: ("hypercalls", "sharing-is-told"),
     streams_not_exclusive: ("hypercalls", "translated"),

@@ -52,10 +52,9 @@ def state_of(stage: Stage) -> State:
             for slot, one in slots.taken.items()
         }
         made["mappings"] = {
-            (domain, key.sbdf if isinstance(key, Record) else key): tuple(areas)
-            for domain, one in xen.vpci.mappings.items()
-            for key, areas in one.areas.items()
-            if areas
+            (record.owner, record.sbdf): areas
+            for record, device in xen.vpci.devices.items()
+            if (areas := tuple(device.header.mapped()))
         }
     return made
 

@@ -1,8 +1,7 @@
 """The machine of recorded answers: configuration pages as the real Xen's QEMU had them, and a player.
 
-`recorded/sequences.jsonl.xz`, `recorded/faults.jsonl.xz` and `recorded/trees.jsonl.xz` are what a real Xen
-4.23-unstable (c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the
-machines.
+`sequences`, `faults`, `config` (Dom0 under vPCI) and `trees` in `recorded/` are what a real Xen 4.23-unstable
+(c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the machines.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Recorded:
     """Configuration pages by rid behind ECAM `windows` (base, size, first bus), and x86's ports. What can
     be written: the command register, a bridge's bus numbers, and 64-bit BARs of known size. On arm64
     (`routed`) what is not on bus 0 answers only while a bridge leads there. `memory` (base, size) reads
-    as zeros."""
+    as zeros. Where `writable` has the bits of each header that were seen to change, these can be written."""
 
     def __init__(self, facts: Json) -> None:
         self.routed = facts["arch"] == "arm"
@@ -78,6 +77,7 @@ class Recorded:
                 self._bars[int(rid, 16), at] = mask & 0xFFFFFFF0, 0xF
                 self._bars[int(rid, 16), at + 4] = mask >> 32, 0
         self._selected = 0
+        self._masks = {int(rid, 16): _mask_bytes(masks) for rid, masks in facts.get("writable", {}).items()}
 
     def _leads(self, rid: int) -> bool:
         if not self.routed or rid < 0x100:
@@ -102,8 +102,11 @@ class Recorded:
             writable, kept = self._bars[rid, register]
             made = value & writable | page[register] & kept
             page[register : register + 4] = made.to_bytes(4, "little")
+        masks = self._masks.get(rid, {})
         for at, byte in enumerate(value.to_bytes(size, "little"), register):
-            if at in COMMAND or (page[0x0E] & 0x7F == 1 and at in BRIDGE_NUMBERS):
+            if at in masks:
+                page[at] = page[at] & ~masks[at] | byte & masks[at]
+            elif at in COMMAND or (page[0x0E] & 0x7F == 1 and at in BRIDGE_NUMBERS):
                 page[at] = byte
 
     def _rid(self, address: int, size: int) -> int | None:
@@ -134,6 +137,15 @@ class Recorded:
             self.config_write(self._selected >> 8 & 0xFFFF, self._selected & 0xFC | port & 3, size, value)
 
 
+def _mask_bytes(masks: dict[str, int]) -> dict[int, int]:
+    """Offset to mask, byte by byte."""
+    return {
+        int(register, 16) + at: byte
+        for register, mask in masks.items()
+        for at, byte in enumerate(mask.to_bytes(4, "little"))
+    }
+
+
 def mcfg_of(entries: list[list[int]]) -> bytes:
     """An MCFG of these (base, segment, first bus, last bus)."""
     body = bytes(8) + b"".join(struct.pack("<QHBBI", *entry, 0) for entry in entries)
@@ -156,6 +168,7 @@ class Player:
                 discovery="xen",
                 iommu=iommu,
                 pci_passthrough=facts["passthrough"],
+                vpci=facts.get("vpci", False),
                 xen=version,
             )
             firmware = Firmware(tree=read_dtb(unpacked(facts["dtb"]), "x.dtb"))
@@ -185,6 +198,8 @@ class Player:
         match name:
             case "store":
                 return self._store(fields or {})
+            case "load":
+                return self._load(fields or {})
             case "dump":
                 known = self.xen.core.records
                 return sorted(f"{one.sbdf} {OWNERS.get(one.owner, f'd{one.owner}')}" for one in known)
@@ -207,7 +222,12 @@ class Player:
         """A store of Dom0's: to an address on arm64, to rid << 8 | register on x86."""
         where, size, value = fields["addr"], fields["size"], fields["value"]
         if self.hardware.routed:
-            self.hardware.write(where, size, value)
+            self.xen.write(where, size, value)
         else:
             self.hardware.config_write(where >> 8, where & 0xFF, size, value)
         return 0
+
+    def _load(self, fields: Json) -> int:
+        """A load of Dom0's on arm64, as the signed number that it prints."""
+        value, bits = self.xen.read(fields["addr"], fields["size"]), 64
+        return value - (1 << bits) if value >> bits - 1 else value

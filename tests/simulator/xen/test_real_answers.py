@@ -28,6 +28,8 @@ MACHINES: Json = FIRST["machines"]
 TREES = list(lines("trees"))
 AMD, *FAULTS = lines("faults")
 MACHINES |= AMD["machines"]
+VPCI, *CONFIG = lines("config")
+MACHINES |= VPCI["machines"]
 
 
 @pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: f"{case['mode']}-{case['name']}")
@@ -37,6 +39,14 @@ def test_a_sequence_of_hypercalls(case: Json) -> None:
         assert player.step(name, fields) == answer, f"step {number}: {name} {fields}"
         if answer == "crash":
             break
+
+
+@pytest.mark.parametrize("case", CONFIG, ids=lambda case: f"{case['mode']}-{case['name']}")
+def test_dom0_under_vpci(case: Json) -> None:
+    """Configuration accesses between reports, removals and assignments, on a Xen built with vPCI for Arm."""
+    player = Player(MACHINES[case["mode"]])
+    for number, ((name, fields), answer) in enumerate(zip(case["steps"], case["real"], strict=True)):
+        assert player.step(name, fields) == answer, f"step {number}: {name} {fields}"
 
 
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: f"{case['mode']}-{case['name']}")

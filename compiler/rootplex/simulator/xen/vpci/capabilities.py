@@ -1,92 +1,95 @@
 """The capability lists under vPCI (§5.3): Dom0 sees them all, a guest MSI and MSI-X only.
 
 Pointers are emulated. Dom0's writes to them still reach the hardware; the headers of extended
-capabilities are read-only. What fails to be set up is unlinked; the first extended capability
-cannot be, and gets id 0 instead.
+capabilities are read-only. What fails to be set up is unlinked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from msgspec import Struct, field
 
+from rootplex.formats.errno import Errno
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
 
 STATUS, POINTER, EXTENDED = 0x06, 0x34, 0x100
 HAS_LIST = 0x10
 STATUS_RO, STATUS_RW1C, STATUS_RSVDZ = 0x06F8, 0xF900, 0x0006
-LIMIT, EXTENDED_LIMIT = 48, (4096 - 256) // 8
+FIRST, LIMIT = 0x40, 48
 MSI, MSIX = 0x05, 0x11
 FOR_GUESTS = frozenset({MSI, MSIX})
 
 
-def legacy_list(space: Space) -> Iterator[tuple[int, int]]:
-    """(id, offset) of the hardware's legacy list."""
-    if not space.read(STATUS, 2) & HAS_LIST:
-        return
-    offset = space.read(POINTER, 1) & 0xFC
-    for _ in range(LIMIT):
-        if offset < 0x40:
-            return
-        id_ = space.read(offset, 1)
-        if id_ == 0xFF:
-            return
-        yield id_, offset
-        offset = space.read(offset + 1, 1) & 0xFC
-
-
 def extended_list(space: Space) -> Iterator[tuple[int, int]]:
-    """(header dword, offset) of the hardware's extended list."""
-    offset = EXTENDED
-    for _ in range(EXTENDED_LIMIT):
+    """(header dword, offset) of the hardware's extended list, up to and with the last; it stops where it
+    comes to a place again, or to nothing at all."""
+    offset, seen = EXTENDED, set[int]()
+    while offset >= EXTENDED and offset not in seen:
         header = space.read(offset, 4)
-        if header in (0, 0xFFFFFFFF):
+        if header == 0xFFFFFFFF:
             return
         yield header, offset
+        seen.add(offset)
         offset = header >> 20 & 0xFFC
-        if offset < EXTENDED:
-            return
 
 
 class Capabilities(Struct):
-    """The lists of one function as its owner sees them: `links` of (id, offset) in order, and the
-    extended `headers` by offset."""
+    """The lists of one function as its owner sees them: by the offset of a pointer what it reads (low bits
+    and all), and the extended `headers` by offset."""
 
     registers: Registers
     space: Space
     guest: bool
-    links: list[tuple[int, int]] = field(default_factory=list)
+    pointers: dict[int, int] = field(default_factory=dict)
     headers: dict[int, int] = field(default_factory=dict)
 
-    def set_up(self, *, extended: bool) -> None:
-        """Emulate the lists. `extended`: the function has extended configuration space."""
-        self.links = [
-            (id_, offset) for id_, offset in legacy_list(self.space) if not self.guest or id_ in FOR_GUESTS
-        ]
-        self._add_pointer(POINTER, lambda: self._next(None))
-        for id_, offset in self.links:
-            if self.guest:
-                self.registers.add(Register(offset=offset, size=1, read=partial(_constant, id_)))
-            self._add_pointer(offset + 1, partial(self._next, offset))
-        if self.guest:
+    def set_up(self, *, extended: bool) -> int:
+        """`vpci_init_capability_list` and `vpci_init_ext_capability_list`: 0, or -EEXIST for a list that
+        comes to a capability again. `extended`: the function has extended configuration space."""
+        error = self._set_up_list()
+        if error == 0 and self.guest:
             self._add_guest_status()
-            self.registers.add(Register(offset=EXTENDED, size=4, read=partial(_constant, 0)))
-        elif extended:
-            self.headers = {offset: header for header, offset in extended_list(self.space)}
-            for offset in self.headers:
-                self.registers.add(
-                    Register(offset=offset, size=4, read=partial(self.headers.__getitem__, offset))
-                )
+        if error or not extended:
+            return error
+        if self.guest:
+            return self.registers.add(Register(offset=EXTENDED, size=4, read=partial(_constant, 0)))
+        for header, offset in extended_list(self.space):
+            read = partial(self.headers.__getitem__, offset)
+            error = self.registers.add(Register(offset=offset, size=4, read=read))
+            if error == -Errno.EEXIST:
+                return 0
+            self.headers[offset] = header
+        return error
 
-    def _add_pointer(self, offset: int, read: Callable[[], int]) -> None:
+    def _set_up_list(self) -> int:
+        if not self.space.read(STATUS, 2) & HAS_LIST:
+            return 0
+        hops = Hops(self.space, FOR_GUESTS if self.guest else None)
+        pointer = POINTER
+        while True:
+            found = hops.next(pointer)
+            if error := self._add_pointer(pointer, found):
+                return error
+            at = found & ~3
+            if not at or hops.left <= 0:
+                return 0
+            if self.guest:
+                read = partial(self.space.read, at, 1)
+                if error := self.registers.add(Register(offset=at, size=1, read=read)):
+                    return error
+            pointer = at + 1
+
+    def _add_pointer(self, offset: int, value: int) -> int:
+        self.pointers[offset] = value
+        read = partial(self.pointers.__getitem__, offset)
         write = None if self.guest else partial(self.space.write, offset, 1)
-        self.registers.add(Register(offset=offset, size=1, read=read, write=write))
+        return self.registers.add(Register(offset=offset, size=1, read=read, write=write))
 
     def _add_guest_status(self) -> None:
         """A guest's status register: without a list the bit that says so reads 0."""
-        hidden = 0 if self.links else HAS_LIST
+        hidden = HAS_LIST if self.pointers.get(POINTER) == 0 else 0
         self.registers.add(
             Register(
                 offset=STATUS,
@@ -100,15 +103,39 @@ class Capabilities(Struct):
             )
         )
 
-    def _next(self, after: int | None) -> int:
-        """The offset of the link after one (None: the first); 0 at the end."""
-        offsets = [offset for _, offset in self.links]
-        at = 0 if after is None else offsets.index(after) + 1 if after in offsets else len(offsets)
-        return offsets[at] if at < len(offsets) else 0
+    def hide(self, at: int) -> None:
+        """`vpci_capability_hide`: unlink the legacy capability at an offset. Dom0's accesses to its pointer
+        are the hardware's from then on; a guest's to its id, too, are none."""
+        before = next((pointer for pointer, value in self.pointers.items() if value == at), None)
+        if before is None or at + 1 not in self.pointers:
+            return
+        self.pointers[before] = self.pointers.pop(at + 1)
+        self.registers.remove(at + 1, 1)
+        if self.guest:
+            self.registers.remove(at, 1)
 
-    def hide(self, id_: int) -> None:
-        """Unlink a legacy capability whose set-up failed."""
-        self.links = [link for link in self.links if link[0] != id_]
+
+class Hops(Struct):
+    """`pci_find_next_cap_ttl` over one list: `wanted` ids, all where None; `left` hops are taken at most."""
+
+    space: Space
+    wanted: frozenset[int] | None
+    left: int = LIMIT
+
+    def next(self, pointer: int) -> int:
+        """What the pointer at an offset leads to, with its low bits; 0: nothing."""
+        while self.left > 0:
+            self.left -= 1
+            found = self.space.read(pointer, 1)
+            if found < FIRST:
+                break
+            id_ = self.space.read(found & ~3, 1)
+            if id_ == 0xFF:
+                break
+            if self.wanted is None or id_ in self.wanted:
+                return found
+            pointer = (found & ~3) + 1
+        return 0
 
 
 def _constant(value: int) -> int:

@@ -10,8 +10,8 @@ from rootplex.simulator.xen.access import ones
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN, Record
-from rootplex.simulator.xen.vpci.capabilities import MSIX, Capabilities
-from rootplex.simulator.xen.vpci.header import Header, Mappings
+from rootplex.simulator.xen.vpci.capabilities import Capabilities
+from rootplex.simulator.xen.vpci.header import Area, Header
 from rootplex.simulator.xen.vpci.interrupts import Msi, MsiX
 from rootplex.simulator.xen.vpci.rebar import EXTENDED_ID as REBAR
 from rootplex.simulator.xen.vpci.rebar import ResizableBars
@@ -31,17 +31,18 @@ class Device(Struct):
 
 
 class Vpci(Struct):
-    """vPCI of all domains that have it: Dom0, and on Arm the guests."""
+    """vPCI of all domains that have it: Dom0, and on Arm the guests. `left`: pages of devices that are
+    another domain's now, or nobody's, and that are still in the memory of the domain that had them."""
 
     core: Core
     bar_check: BarCheck
     devices: dict[Record, Device] = field(default_factory=dict)
     slots: dict[int, Slots] = field(default_factory=dict)
-    mappings: dict[int, Mappings] = field(default_factory=dict)
+    left: list[tuple[int, Record, Area]] = field(default_factory=list)
 
     def attach(self, record: Record) -> int:
         """`vpci_assign_device`: 0; for a guest the errors of `Slots.give`; -EOPNOTSUPP for a header
-        that is neither a device's nor a bridge's."""
+        that is neither a device's nor a bridge's; -EEXIST for a list of capabilities that is a ring."""
         owner = record.owner
         if owner is None or owner in (DOMID_IO, DOMID_XEN) or (owner != DOM0 and self.core.x86):
             return 0
@@ -55,23 +56,20 @@ class Vpci(Struct):
         header = Header(
             registers,
             function,
-            self.mappings.setdefault(owner, Mappings()),
-            record,
             guest,
             lambda start, end: self.bar_check(record, start, end),
             lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
         )
-        if error := header.set_up():
+        capabilities = Capabilities(registers, function, guest)
+        self.devices[record] = Device(registers, header, capabilities)
+        if error := header.set_up() or capabilities.set_up(extended=record.extended):
             self.detach(record)
             return error
-        capabilities = Capabilities(registers, function, guest)
-        capabilities.set_up(extended=record.extended)
         if self.core.x86:
             self._emulate_interrupts(record, function, header, capabilities)
-        if not guest:
-            for offset in [at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR]:
-                ResizableBars(registers, function, header, offset).set_up()
-        self.devices[record] = Device(registers, header, capabilities)
+        rebar = next((at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR), None)
+        if rebar is not None and not guest:
+            ResizableBars(registers, function, header, rebar).set_up()
         return 0
 
     def _emulate_interrupts(
@@ -86,15 +84,15 @@ class Vpci(Struct):
             msix = MsiX(header.registers, function, record.msix)
             if msix.set_up(header):
                 self.core.notice("msix-hidden", f"{record.sbdf}: MSI-X does not fit its BARs: hidden")
-                capabilities.hide(MSIX)
+                capabilities.hide(record.msix)
             else:
                 header.interrupts.append(msix)
 
     def detach(self, record: Record) -> None:
-        """`vpci_deassign_device`: emulation, mappings and virtual slot are gone."""
-        self.devices.pop(record, None)
-        for mappings in self.mappings.values():
-            mappings.drop(record)
+        """`vpci_deassign_device`: emulation and virtual slot are gone. What is mapped is left."""
+        device = self.devices.pop(record, None)
+        if device is not None and record.owner is not None:
+            self.left += [(record.owner, record, area) for area in device.header.mapped()]
         for slots in self.slots.values():
             slots.take_back(record)
 
@@ -125,12 +123,8 @@ class Vpci(Struct):
 
     def guest_write(self, domain: int, devfn: int, register: int, size: int, value: int) -> None:
         device = self._guest_device(domain, devfn)
-        if device is None:
-            return
-        device.registers.write(register, size, value)
-        known = self.core.domain(domain)
-        if device.header.crashed and known is not None:
-            known.crashed = True
+        if device is not None:
+            device.registers.write(register, size, value)
 
     def _guest_device(self, domain: int, devfn: int) -> Device | None:
         """`vpci_translate_virtual_device` walks the domain's list, in which memory that was freed is the end

@@ -1,12 +1,13 @@
 """The header of a function under vPCI (§5.2): command register, BARs, expansion ROM.
 
 Dom0's accesses go through to the hardware but for the moments that change what is mapped. A guest
-has a command register and BAR addresses of its own, and its mappings must fit the host's pages.
+has a command register and BAR addresses of its own, and its mappings must fit the host's pages. What
+becomes mapped does so when the access is over (`defer_map`), which no single access can tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -22,8 +23,13 @@ FIXED_COMMAND = RESERVED_COMMAND | 0x001 | 0x040 | 0x080 | 0x100 | 0x200
 """Command bits a guest cannot change: reserved, I/O, parity, wait, SERR, fast back-to-back."""
 LAYOUTS = {0: (6, 0x30), 1: (2, 0x38)}
 """Header type → (number of BARs, offset of the ROM register)."""
+TAKEN_FROM_GUESTS = 0x003F
+"""Command bits that are off when a guest gets the device: I/O to palette snooping."""
+IS_IO, BAR_TYPE, WIDE, PREFETCHABLE = 0x1, 0x6, 0x4, 0x8
+FLAGS, ROM_FLAGS = 0xF, 0x7FF
 PAGE = 4096
 ROM_ENABLE = 1
+WORD, LONG = 0xFFFFFFFF, (1 << 64) - 1
 
 Area = tuple[int, int]
 """(first page address, end), in bytes, page granular."""
@@ -34,40 +40,25 @@ def pages_of(base: int, size: int) -> Area:
     return base & -PAGE, base + size + PAGE - 1 & -PAGE
 
 
-class Mappings(Struct):
-    """What is mapped into one domain: (host area, guest base) by device. First come, first served:
-    what another device has mapped already is left out."""
-
-    areas: dict[Hashable, list[Area]] = field(default_factory=dict)
-
-    def put(self, device: Hashable, wanted: list[Area]) -> list[Area]:
-        """Map a device's areas; what was left of them."""
-        others = [area for key, areas in self.areas.items() if key != device for area in areas]
-        left = list(wanted)
-        for start, end in others:
-            left = [piece for area in left for piece in _without(area, start, end)]
-        self.areas[device] = left
-        return left
-
-    def drop(self, device: Hashable) -> None:
-        self.areas.pop(device, None)
-
-
-def _without(area: Area, start: int, end: int) -> list[Area]:
-    """An area without [start, end)."""
-    parts = [(area[0], min(area[1], start)), (max(area[0], end), area[1])]
-    return [part for part in parts if part[0] < part[1]]
-
-
-class BarState(Struct):
-    """One memory BAR. `address` is the host's, `guest` the guest's own; `kind` the low bits."""
+class MemoryBar(Struct):
+    """A memory BAR, or the expansion ROM. `address` is the host's, `shown` the owner's (Dom0's is the same);
+    `flags` its type and whether it is prefetchable; `mapped`: its pages are in the owner's memory."""
 
     offset: int
     size: int
     address: int
-    wide: bool
-    kind: int
-    guest: int = 0
+    shown: int
+    flags: int = 0
+    rom: bool = False
+    mapped: bool = False
+
+    @property
+    def wide(self) -> bool:
+        return bool(self.flags & WIDE)
+
+    @property
+    def pages(self) -> Area:
+        return pages_of(self.address, self.size)
 
 
 class Interrupts(Protocol):
@@ -78,166 +69,181 @@ class Interrupts(Protocol):
 
 
 class Header(Struct):
-    """A function's header. `device` tells its mappings from others'; `valid` is the architecture's
-    word on a host BAR's pages (§1.8); `interrupts` its MSI and MSI-X, where they are emulated."""
+    """A function's header. `valid` is the architecture's word on a host BAR's pages (§1.8); `interrupts`
+    its MSI and MSI-X, where they are emulated; `decodes`: memory decoding is on, as Xen has it."""
 
     registers: Registers
     space: Space
-    mappings: Mappings
-    device: Hashable
     guest: bool
     valid: Callable[[int, int], bool]
     say: Callable[[str, str], None]
     interrupts: list[Interrupts] = field(default_factory=list)
-    bars: list[BarState] = field(default_factory=list)
-    mapped: bool = False
+    bars: list[MemoryBar] = field(default_factory=list)
+    decodes: bool = False
+    rom_enabled: bool = False
     guest_command: int = 0
-    crashed: bool = False
+
+    def mapped(self) -> Iterator[Area]:
+        """The pages of the host that are in the owner's memory."""
+        return (bar.pages for bar in self.bars if bar.mapped)
 
     def set_up(self) -> int:
-        """Trap what vPCI traps: 0, or -EOPNOTSUPP for a header type other than 0 and 1 (an empty
-        slot's is 0x7f)."""
+        """`vpci_init_header`: 0, or -EOPNOTSUPP for a header type other than 0 and 1 (an empty slot's is
+        0x7f)."""
         layout = LAYOUTS.get(self.space.read(HEADER_TYPE, 1) & 0x7F)
         if layout is None:
             return -Errno.EOPNOTSUPP
-        command = self.space.read(COMMAND, 2)
-        self.space.write(COMMAND, 2, command & ~MEMORY)
-        self._find_bars(*layout)
-        if self.guest:
-            self.registers.add(
-                Register(
-                    offset=COMMAND,
-                    size=2,
-                    read=lambda: self.guest_command,
-                    write=self._write_guest_command,
-                    rsvdp=FIXED_COMMAND,
-                )
-            )
-            return 0
+        before = self.space.read(COMMAND, 2)
+        command = self.guest_command = before & ~TAKEN_FROM_GUESTS if self.guest else before
         self.registers.add(
             Register(
-                offset=COMMAND, size=2, read=lambda: self.space.read(COMMAND, 2), write=self._write_command
+                offset=COMMAND,
+                size=2,
+                read=(lambda: self.guest_command) if self.guest else partial(self.space.read, COMMAND, 2),
+                write=self._write_command,
+                rsvdp=FIXED_COMMAND if self.guest else 0,
             )
         )
-        self.space.write(COMMAND, 2, command)
+        if self.guest or command & MEMORY:
+            self.space.write(COMMAND, 2, command & ~MEMORY)
+        self._find_bars(layout[0])
+        self._find_rom(layout[1])
         if command & MEMORY:
-            self._map()
+            self._switch(command)
         return 0
 
-    def _find_bars(self, count: int, rom: int) -> None:
-        index = 0
-        while index < count:
+    def _find_bars(self, count: int) -> None:
+        below: MemoryBar | None = None
+        for index in range(count):
             offset = FIRST_BAR + 4 * index
+            if below is not None and below.wide:
+                self._trap(offset, below, half=1)
+                below = None
+                continue
+            below = None
             value = self.space.read(offset, 4)
-            wide = value & 0x7 == 0x4 and index + 1 < count
-            if value & 1:
-                self._empty(offset)
-            else:
-                self._memory_bar(offset, wide, value & 0xF)
-            index += 2 if wide else 1
-        if self.guest:
-            self._empty(rom)
-        else:
-            self._memory_bar(rom, wide=False, kind=0, rom=True)
+            if value & IS_IO:
+                self._show_nothing(offset)
+                continue
+            wide = value & BAR_TYPE == WIDE
+            address, size = self.sized(offset, FLAGS, wide=wide, last=index == count - 1)
+            if size == 0:
+                self._show_nothing(offset)
+                continue
+            flags = value & PREFETCHABLE | (WIDE if wide else 0)
+            below = MemoryBar(offset, size, address, address, flags)
+            self.bars.append(below)
+            self._trap(offset, below, half=0)
 
-    def _empty(self, offset: int) -> None:
-        """I/O BARs, empty BARs and the ROM: read 0 for a guest, not trapped for Dom0."""
+    def _find_rom(self, offset: int) -> None:
+        if self.guest:
+            self._show_nothing(offset)
+            return
+        address, size = self.sized(offset, ROM_FLAGS)
+        if size == 0:
+            return
+        rom = MemoryBar(offset, size, address, address, rom=True)
+        self.rom_enabled = bool(self.space.read(offset, 4) & ROM_ENABLE)
+        self.bars.append(rom)
+        read = partial(self.space.read, offset, 4)
+        self.registers.add(Register(offset=offset, size=4, read=read, write=partial(self._write_rom, rom)))
+
+    def _show_nothing(self, offset: int) -> None:
+        """I/O BARs, BARs that are not there, and the ROM: read 0 for a guest, not trapped for Dom0."""
         if self.guest:
             self.registers.add(Register(offset=offset, size=4, read=lambda: 0))
 
-    def _memory_bar(self, offset: int, wide: bool, kind: int, *, rom: bool = False) -> None:
-        address, size = self._sized(offset, wide, rom)
-        if size == 0:
-            self._empty(offset)
-            if wide:
-                self._empty(offset + 4)
-            return
-        bar = BarState(offset, size, address, wide, kind)
-        self.bars.append(bar)
-        for half in range(2 if wide else 1):
-            read = partial(self._read_guest_bar, bar, half) if self.guest else None
-            write = partial(self._write_guest_bar if self.guest else self._write_bar, bar, half)
-            at = offset + 4 * half
-            self.registers.add(
-                Register(offset=at, size=4, read=read or partial(self.space.read, at, 4), write=write)
-            )
+    def _trap(self, offset: int, bar: MemoryBar, half: int) -> None:
+        read = partial(self._read_guest_bar, bar, half) if self.guest else partial(self.space.read, offset, 4)
+        write = partial(self._write_bar, bar, half)
+        self.registers.add(Register(offset=offset, size=4, read=read, write=write))
 
-    def _sized(self, offset: int, wide: bool, rom: bool) -> tuple[int, int]:
-        """(address, size) by writing ones."""
-        address = mask = 0
-        for half in range(2 if wide else 1):
-            at = offset + 4 * half
-            value = self.space.read(at, 4)
-            self.space.write(at, 4, 0xFFFFFFFF & ~(ROM_ENABLE if rom else 0))
-            mask |= self.space.read(at, 4) << 32 * half
-            self.space.write(at, 4, value)
-            address |= value << 32 * half
-        mask &= ~(0x7FF if rom else 0xF)
-        return address & ~(0x7FF if rom else 0xF), mask & -mask
+    def sized(self, at: int, flags: int, *, wide: bool = False, last: bool = False) -> tuple[int, int]:
+        """`pci_size_mem_bar`: (address, size) by writing ones. A 64-bit BAR in the last register is none,
+        and keeps the ones."""
+        low, high = self.space.read(at, 4), 0
+        self.space.write(at, 4, WORD)
+        if wide and last:
+            return 0, 0
+        if wide:
+            high = self.space.read(at + 4, 4)
+            self.space.write(at + 4, 4, WORD)
+        mask = self.space.read(at, 4) & ~flags
+        if wide:
+            mask |= self.space.read(at + 4, 4) << 32
+            self.space.write(at + 4, 4, high)
+        elif mask:
+            mask |= WORD << 32
+        self.space.write(at, 4, low)
+        return low & ~flags | high << 32, -mask & LONG
 
     def _write_command(self, value: int) -> None:
-        """Dom0: only a change of the memory bit matters; the rest is the hardware's."""
-        if bool(value & MEMORY) != self.mapped:
-            if value & MEMORY:
-                self._map()
-            else:
-                self._unmap()
-        self.space.write(COMMAND, 2, value)
+        """`cmd_write`: only a change of the memory bit matters; the rest is the hardware's."""
+        if self.guest:
+            if any(one.enabled for one in self.interrupts):
+                value |= INTX_DISABLE
+            self.guest_command = value
+        if bool(value & MEMORY) != self.decodes:
+            self._switch(value)
+        else:
+            self.space.write(COMMAND, 2, value)
 
-    def _write_guest_command(self, value: int) -> None:
-        if any(one.enabled for one in self.interrupts):
-            value |= INTX_DISABLE
-        self.guest_command = value
-        if bool(value & MEMORY) != self.mapped:
-            if value & MEMORY and self._map():
-                self.crashed = True
-                self.say("guest-crashed", "a BAR could not be mapped: the guest is crashed")
+    def _switch(self, command: int) -> None:
+        """`modify_bars` for all BARs, and the `modify_decoding` that follows. Nothing changes where a guest's
+        BAR has another offset in its page than the host's."""
+        on = bool(command & MEMORY)
+        bars = [bar for bar in self.bars if not bar.rom or self.rom_enabled]
+        for bar in bars:
+            if bar.mapped != on and self._is_valid(bar) and bar.shown % PAGE != bar.address % PAGE:
+                self.say("bar-offset", f"BAR at {bar.offset:#x} is not at the host's place in its page")
                 return
-            if not value & MEMORY:
-                self._unmap()
-        self.space.write(COMMAND, 2, value)
+        for bar in bars:
+            if self.valid(*bar.pages):
+                bar.mapped = on
+        self.space.write(COMMAND, 2, command)
+        self.decodes = on
 
-    def _write_bar(self, bar: BarState, half: int, value: int) -> None:
-        """Dom0: through to the hardware, unless the BAR is mapped."""
-        at = bar.offset + 4 * half
-        if self.mapped:
-            if value != self.space.read(at, 4):
-                self.say("mapped-bar-write", f"write to BAR at {at:#x} ignored while it is mapped")
+    def _is_valid(self, bar: MemoryBar) -> bool:
+        start, end = bar.pages
+        if valid := self.valid(start, end):
+            return valid
+        text = f"BAR at {bar.offset:#x} [{start:#x}, {end:#x}) is in no window: not mapped"
+        self.say("invalid-bar", text)
+        return False
+
+    def _write_bar(self, bar: MemoryBar, half: int, value: int) -> None:
+        """`bar_write` and `guest_mem_bar_write`: Dom0's go through to the hardware. A mapped one stays."""
+        shift = 32 * half
+        if not half:
+            value &= ~FLAGS
+        shown = bar.shown & ~(WORD << shift) | value << shift
+        if self.guest:
+            shown &= -bar.size
+        if bar.mapped:
+            if shown != bar.shown:
+                self.say("mapped-bar-write", f"write to BAR at {bar.offset:#x} ignored while it is mapped")
             return
-        self.space.write(at, 4, value)
-        shift = 32 * half
-        bits = self.space.read(at, 4) & (0xFFFFFFFF if half else ~0xF)
-        bar.address = bar.address & ~(0xFFFFFFFF << shift) | bits << shift
+        bar.shown = shown
+        if not self.guest:
+            bar.address = shown
+            self.space.write(bar.offset + 4 * half, 4, value if half else value | bar.flags)
 
-    def _read_guest_bar(self, bar: BarState, half: int) -> int:
-        value = bar.guest >> 32 * half & 0xFFFFFFFF
-        return value if half else value | bar.kind
+    def _read_guest_bar(self, bar: MemoryBar, half: int) -> int:
+        value = bar.shown >> 32 * half & WORD
+        return value if half else value | bar.flags
 
-    def _write_guest_bar(self, bar: BarState, half: int, value: int) -> None:
-        shift = 32 * half
-        address = bar.guest & ~(0xFFFFFFFF << shift) | value << shift
-        width = 64 if bar.wide else 32
-        bar.guest = address & -bar.size & (1 << width) - 1
-
-    def _map(self) -> int:
-        """Map every BAR: 0, or -EINVAL where a guest's BAR has another offset in its page than the
-        host's. Host BARs that are not valid stay unmapped, with a warning."""
-        wanted = []
-        for bar in self.bars:
-            if self.guest and bar.guest % PAGE != bar.address % PAGE:
-                return -Errno.EINVAL
-            start, end = pages_of(bar.address, bar.size)
-            if self.valid(start, end):
-                wanted.append((start, end))
-            else:
-                self.say(
-                    "invalid-bar",
-                    f"BAR at {bar.offset:#x} [{start:#x}, {end:#x}) is in no window: not mapped",
-                )
-        self.mappings.put(self.device, wanted)
-        self.mapped = True
-        return 0
-
-    def _unmap(self) -> None:
-        self.mappings.drop(self.device)
-        self.mapped = False
+    def _write_rom(self, rom: MemoryBar, value: int) -> None:
+        """`rom_write`: while it is mapped, only a write that takes it out of the memory."""
+        on, address = bool(value & ROM_ENABLE), value & ~ROM_FLAGS
+        if rom.mapped and on:
+            self.say("mapped-bar-write", f"write to the ROM at {rom.offset:#x} ignored while it is mapped")
+            return
+        rom.address = rom.shown = address
+        if not self.decodes or rom.mapped == on:
+            self.rom_enabled = on
+            self.space.write(rom.offset, 4, value)
+            return
+        if self._is_valid(rom):
+            rom.mapped = on
+        self.rom_enabled = on
+        self.space.write(rom.offset, 4, rom.address | on)

@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from rootplex.simulator.xen.vpci.header import FIRST_BAR, BarState, Header
+from rootplex.simulator.xen.vpci.header import FIRST_BAR, FLAGS, Header, MemoryBar
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
 
 EXTENDED_ID = 0x15
@@ -36,13 +36,14 @@ class ResizableBars(Struct):
                 read, write = partial(self.space.read, at, 4), partial(self._write, bar, at)
                 self.registers.add(Register(offset=at, size=4, read=read, write=write))
 
-    def _write(self, bar: BarState, control: int, value: int) -> None:
-        if self.header.mapped:
-            self.header.say("rebar-mapped", f"BAR at {bar.offset:#x} is mapped: not resized")
-            return
+    def _write(self, bar: MemoryBar, control: int, value: int) -> None:
         code = value >> SIZE_SHIFT & SIZE_BITS
+        if bar.mapped:
+            if bar.size != 1 << SMALLEST + code:
+                self.header.say("rebar-mapped", f"BAR at {bar.offset:#x} is mapped: not resized")
+            return
         if not self.space.read(control - 4, 4) >> 4 & 1 << code:
             self.header.say("rebar-size", f"BAR at {bar.offset:#x}: size code {code} is not offered")
         self.space.write(control, 4, value)
-        bar.size = 1 << SMALLEST + code
-        bar.address &= -bar.size
+        bar.address, bar.size = self.header.sized(bar.offset, FLAGS, wide=bar.wide)
+        bar.shown = bar.address
