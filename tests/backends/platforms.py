@@ -157,6 +157,7 @@ def device(dev: int = 0, fn: int = 0, **overrides: Any) -> Device:
         "msi": 0,
         "msix": 0,
         "disintx": False,
+        "dma_bits": 64,
         "bars": (),
         "hotplug": False,
         "external_facing": False,

@@ -460,6 +460,16 @@ PLANTS = (
         changes=((DEVICES, "    dma_windows: [{pci: 0, size: 512MiB}]\n" + DEVICES),),
     ),
     Plant(
+        code="RPX0128",
+        what="a device whose bits end where memory begins",
+        changes=(
+            (
+                '{name: disk2, dev: 0, model: "qemu:nvme"}',
+                '{name: disk2, dev: 0, model: "qemu:nvme", dma_bits: 30}',
+            ),
+        ),
+    ),
+    Plant(
         code="RPX0701",
         what="ECAM below that of bus 0",
         changes=((CONFIG, "0x300_0000"),),

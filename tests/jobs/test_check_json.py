@@ -17,7 +17,18 @@ TOP = [
     "rootplex", "file", "platform", "dom0", "firmware", "hypervisor", "verdict", "not_known", "findings",
     "bridges", "devices", "groups", "safe", "xen", "boot",
 ]  # fmt: skip
-BRIDGE = ["name", "enabled", "segment", "bus_range", "ecam", "windows", "numbers", "in_mcfg", "registered"]
+BRIDGE = [
+    "name",
+    "enabled",
+    "segment",
+    "bus_range",
+    "ecam",
+    "windows",
+    "numbers",
+    "in_mcfg",
+    "registered",
+    "dma",
+]
 NUMBERS = ["dt", "mcfg", "seg", "iort", "xen", "dom0"]
 WINDOW = ["space", "prefetchable", "pci", "cpu", "size"]
 DEVICE = [

@@ -42,7 +42,8 @@ KEYS = {
     "acpi": f"uid hid cid osc mcfg cba {OVERRIDES}",
     "dt": f"label properties {OVERRIDES}",
     "device": "name dev fn type model id subsystem revision class multifunction acs acs_quirk aliases ari ats"
-    " flr pm msi msix pin disintx bars rom sriov slot hotplug external_facing bus present properties devices",
+    " flr pm msi msix pin disintx dma_bits bars rom sriov slot hotplug external_facing bus present"
+    " properties devices",
     "alias": "dev fn",
     "bar": "index space size prefetchable",
     "sriov": "total offset stride vf_id enabled bars acs msix",
@@ -55,9 +56,9 @@ KEYS = {
     "expect_when": "firmware kernels addresses segments groups isolated shared boot findings",
     "suppression": "code at reason",
 }
-NO_ROW = {"disintx", "rom", "properties"}
-"""Keys of a device without a row: two stand in another key's, the third is not on the page (the device
-tree properties of the function's own node)."""
+NO_ROW = {"disintx", "rom", "properties", "dma_bits"}
+"""Keys of a device without a row: two stand in another key's, one is not on the page (the device tree
+properties of the function's own node), one is told of below the tables."""
 
 # The page's example.
 EXAMPLE = yaml.safe_load("""
@@ -184,7 +185,8 @@ host_bridges:
       - {dev: 3, model: "qemu:x3130-upstream", devices: []}
       - {name: nic, dev: 4, fn: 255, id: "8086:10c9", subsystem: "8086:0001", revision: 1, class: ethernet,
          multifunction: true, acs: true, acs_quirk: isolated, aliases: [{dev: 0, fn: 1}], ari: true,
-         ats: true, flr: true, pm: true, msi: 1, msix: 10, pin: none, disintx: true, rom: 256KiB,
+         ats: true, flr: true, pm: true, msi: 1, msix: 10, pin: none, disintx: true, dma_bits: 32,
+         rom: 256KiB,
          bars: [{index: 0, space: mem64, size: 16KiB, prefetchable: true}, {index: 2, space: io, size: 32}],
          sriov: {total: 7, offset: 0x80, stride: 2, vf_id: 0x10ca, enabled: 2, bars: [], acs: false, msix: 3},
          properties: {a: [1, b]}}

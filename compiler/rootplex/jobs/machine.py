@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rootplex.checks.facts import Facts, Joined
 from rootplex.formats.pci import devfn_text
+from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.result import (
     Acs,
     Bar,
     BootResult,
     BridgeResult,
     Device,
+    Dma,
     Ecam,
     Group,
     Hypercall,
@@ -48,8 +50,11 @@ def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
     owners = {page: guest.name for guest in outcome.settings.guests for page in guest.pages}
     units = unit_names(platform)
     lines = line_names(platform, facts)
+    dma = dma_by_bridge(facts)
     return Machine(
-        bridges=tuple(_bridge(bridge, facts, outcome) for bridge in platform.host_bridges),
+        bridges=tuple(
+            _bridge(bridge, facts, outcome, dma.get(bridge.name)) for bridge in platform.host_bridges
+        ),
         devices=tuple(
             _device(each, outcome, facts.pages, owners, units, lines) for each in outcome.dom0.functions
         ),
@@ -86,7 +91,7 @@ def joined_of(name: str, facts: Facts) -> Joined | None:
     return next((each for each in facts.bridges if each.name == name), None)
 
 
-def _bridge(described: HostBridge, facts: Facts, outcome: Outcome) -> BridgeResult:
+def _bridge(described: HostBridge, facts: Facts, outcome: Outcome, dma: Dma | None) -> BridgeResult:
     firmware = outcome.settings.firmware
     bridge = described.as_seen_by(firmware) or described
     seen = described.as_seen_by(firmware) is not None
@@ -113,6 +118,7 @@ def _bridge(described: HostBridge, facts: Facts, outcome: Outcome) -> BridgeResu
         numbers=_numbers(joined, root, facts, outcome),
         in_mcfg=bool(joined is not None and joined.mcfg),
         registered=up,
+        dma=dma,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
+from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.guests import named
 from rootplex.jobs.machine import unit_names
 from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
@@ -25,6 +26,8 @@ def requester_of(facts: Facts, outcome: Outcome, sbdf: str) -> Requester:
     explanation = explainer.explain(function)
     group = outcome.linux.of(function)
     units = _Units(facts)
+    root = facts.joined(outcome.dom0.root_bridges[function.root].path)
+    device = facts.devices.get(function.page)
     return Requester(
         function=named(function, facts),
         segment=function.segment,
@@ -38,6 +41,8 @@ def requester_of(facts: Facts, outcome: Outcome, sbdf: str) -> Requester:
         beside=()
         if group is None
         else tuple(named(each, facts) for each in group.members if each is not function),
+        dma=None if root is None else dma_by_bridge(facts).get(root.name),
+        dma_bits=64 if device is None else device.dma_bits,
     )
 
 

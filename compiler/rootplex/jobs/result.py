@@ -48,8 +48,30 @@ class Numbers(Struct, frozen=True, kw_only=True):
     dom0: int | None = None
 
 
+class DmaStretch(Struct, frozen=True, kw_only=True):
+    """Addresses on the bus by which requests of devices come in, and the processor's for the same."""
+
+    pci: int
+    cpu: int
+    size: int
+
+
+class Dma(Struct, frozen=True, kw_only=True):
+    """What DMA of a bridge's devices reaches. `limited_by`: `dma-ranges`, `_DMA` or `IORT`, which name
+    `ranges`; None: nothing limits it. `translated`: an IOMMU is between, and the kernel chooses addresses on
+    the bus. `memory`: where it is for devices, None where none is described; `beyond`: what of it they do
+    not reach."""
+
+    limited_by: str | None
+    translated: bool
+    ranges: tuple[DmaStretch, ...]
+    memory: tuple[DmaStretch, ...] | None
+    beyond: tuple[Stretch, ...]
+
+
 class BridgeResult(Struct, frozen=True, kw_only=True):
-    """A host bridge as it came out. `registered`: Dom0 brought it up."""
+    """A host bridge as it came out. `registered`: Dom0 brought it up. `dma`: None where it is off, or not
+    known."""
 
     name: str
     enabled: bool
@@ -60,6 +82,7 @@ class BridgeResult(Struct, frozen=True, kw_only=True):
     numbers: Numbers
     in_mcfg: bool
     registered: bool
+    dma: Dma | None = None
 
 
 class Acs(Struct, frozen=True, kw_only=True):
@@ -443,3 +466,5 @@ class Requester(Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     grouped: bool
     beside: tuple[Named, ...]
+    dma: Dma | None = None
+    dma_bits: int = 64

@@ -18,10 +18,12 @@ from rootplex.frontends.document import Imported
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.result import (
     BridgeResult,
+    Dma,
     Ecam,
     Machine,
     Numbers,
@@ -94,7 +96,8 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
     found = run_checks(facts, "artifacts")
     differing = None if against is None else _compared(imports, against)
     found += differing or ()
-    machine = Machine(bridges=tuple(bridge_of(each) for each in facts.bridges))
+    dma = dma_by_bridge(facts)
+    machine = Machine(bridges=tuple(bridge_of(each, dma.get(each.name)) for each in facts.bridges))
     known = False
     if bare_metal:
         machine = replace(machine, xen=None)
@@ -152,7 +155,7 @@ def _text(node: object, key: str) -> str | None:
     return None if below is None else str(below.value)
 
 
-def bridge_of(joined: Joined) -> BridgeResult:
+def bridge_of(joined: Joined, dma: Dma | None = None) -> BridgeResult:
     """A bridge by the device tree where that has it, else by ACPI."""
     dt, acpi = joined.dt, joined.acpi
     seg = None if acpi is None else acpi.segment
@@ -168,6 +171,7 @@ def bridge_of(joined: Joined) -> BridgeResult:
         numbers=Numbers(dt=domain, mcfg=None if mcfg is None else mcfg.segment, seg=seg),
         in_mcfg=mcfg is not None,
         registered=False,
+        dma=dma,
     )
 
 

@@ -99,6 +99,7 @@ class Device(Part, frozen=True, kw_only=True):
     msix: int
     pin: Pin | None
     disintx: bool
+    dma_bits: int
     bars: tuple[Bar, ...]
     rom: int | None
     sriov: Sriov | None

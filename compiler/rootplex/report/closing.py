@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rootplex.jobs.result import BootResult, BridgeResult, Guest, Machine, Named, Result, Sides, Wish
+from rootplex.report import dma
 from rootplex.report.words import columns, counted, size
 
 COLUMNS = {"dt": "DT", "mcfg": "MCFG", "seg": "_SEG", "iort": "IORT", "xen": "Xen", "dom0": "Dom0"}
@@ -78,6 +79,9 @@ def _given(bridges: Sequence[BridgeResult], sides: Sides) -> Iterator[str]:
             )
         )
     yield from columns(rows)
+    for bridge in bridges:
+        if bridge.dma is not None and bridge.dma.limited_by:
+            yield f"{bridge.name}: {dma.line(bridge.dma)}"
 
 
 def _boot(boot: BootResult | None) -> Iterator[str]:

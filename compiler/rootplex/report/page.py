@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from rootplex.jobs.result import BridgeResult, Device, Hypercall, Result
 from rootplex.project import __version__
-from rootplex.report import text
+from rootplex.report import dma, text
 from rootplex.report.address_map import AddressMap, address_maps
 from rootplex.report.closing import BARE_COLUMNS, COLUMNS
 from rootplex.report.picture import Segment, picture_of
@@ -54,6 +54,11 @@ class Section(Struct, frozen=True, kw_only=True):
     pointed: dict[str, str]
     trace: tuple[str, ...]
     left_out: int
+
+    def dma_of(self, bridge: str) -> str | None:
+        """What DMA of a bridge's devices reaches, where that is known."""
+        found = next((each.dma for each in self.bridges if each.name == bridge), None)
+        return None if found is None else dma.line(found)
 
     @property
     def bridges(self) -> tuple[BridgeResult, ...]:

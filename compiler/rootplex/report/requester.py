@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.jobs.result import Requester, Route
+from rootplex.report import dma
 from rootplex.report.words import FIRMWARE, function_name, function_names
 
 
@@ -22,6 +23,10 @@ def lines(requester: Requester) -> Iterator[str]:
         yield "both firmwares say the same"
     for each in requester.differences:
         yield f"{each.what} differs: {each.by_dt} by device tree, {each.by_acpi} by ACPI"
+    if requester.dma is not None:
+        yield dma.line(requester.dma)
+    if requester.dma_bits < 64:
+        yield f"it has {requester.dma_bits} bits of DMA addresses"
     if not requester.grouped:
         yield "it is in no group"
     elif requester.beside:

@@ -105,6 +105,7 @@ def _device(fields: Fields, key: str, *, crowded: bool) -> Device:
         msix=fields.number("msix", 0, 2048) or 0,
         pin=_pin(fields.text("pin")),
         disintx=fields.flag("disintx", default=False),
+        dma_bits=fields.number("dma_bits", 1, 64) or 64,
         bars=tuple(_bar(bar) for bar in fields.maps("bars")),
         rom=fields.number("rom"),
         sriov=_sriov(fields.map("sriov"), device),
