@@ -23,7 +23,7 @@ ROOMS = {
     "fuzz": {
         "source", "formats", "known", "model", "readers", "backends", "simulator", "jobs",
     },
-    "campaign": {"source", "tools", "model", "backends", "jobs"},
+    "campaign": {"source", "known", "tools", "model", "backends", "jobs"},
     "report": {"source", "jobs", "fuzz", "report.reasons"},
     "report.reasons": {"source", "simulator"},
     "jobs": {

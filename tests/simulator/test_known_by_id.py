@@ -239,6 +239,13 @@ def test_source_validation_of_a_switch_that_does_it_wrong_is_left_off(kernel: st
     assert port.acs[1] & 0x1F == control
 
 
+@pytest.mark.parametrize(("id", "control"), [("8086:8c10", 0), ("8086:8c1f", 0), ("8086:8c20", 0x1D)])
+def test_the_control_register_of_a_port_with_its_own_ones_stays_as_it_is(id: str, control: int) -> None:
+    """`pci_quirk_enable_intel_pch_acs` answers 0, and `pci_std_enable_acs` is not called."""
+    (port,) = functions_of(f'{{dev: 3, type: root-port, acs: true, id: "{id}"}}', "linux-7.2")
+    assert port.acs == (0x1F, control)
+
+
 @pytest.mark.parametrize(("revision", "ats"), [(0x1F, False), (0x20, True)])
 def test_ats_of_an_early_revision_is_not_used(revision: int, ats: bool) -> None:
     """`quirk_intel_e2000_no_ats`: revisions below 0x20."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 from msgspec import Struct
 
-from rootplex.campaign.themes import THEMES, Firmware, themed, themed_pc
+from rootplex.campaign.themes import PC_THEMES, THEMES, Firmware, themed, themed_pc
 from rootplex.campaign.topologies import Description, description, x86_description
 from rootplex.jobs.boards import Board, Item
 from rootplex.tools.images import Arch
@@ -15,6 +15,22 @@ from rootplex.tools.images import Arch
 SEED = 20170711
 TOPOLOGIES: dict[Arch, int] = {"arm64": 60, "x86_64": 12}
 """How many of each, where nothing else is asked for."""
+
+NAMES: dict[Arch, tuple[str, ...]] = {
+    "arm64": tuple(name for name, _ in THEMES),
+    "x86_64": tuple(name for name, _ in PC_THEMES),
+}
+"""The themes of each, as their numbers go around."""
+
+
+def numbers(arch: Arch, first: int, count: int, theme: str | None) -> range:
+    """So many from `first` on; of one theme those that have it, none where the architecture has no such."""
+    if theme is None:
+        return range(first, first + count)
+    if theme not in NAMES[arch]:
+        return range(0)
+    step, place = len(NAMES[arch]), NAMES[arch].index(theme)
+    return range(place + first * step, place + (first + count) * step, step)
 
 
 def firmware_of(arch: Arch, number: int) -> Firmware:

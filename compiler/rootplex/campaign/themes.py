@@ -2,7 +2,8 @@
 
 What random topologies at large have seldom or not at all: bus numbers that firmware left half right, masks
 and several entries of an iommu-map, SMMUs that share a host bridge, hot-plug ports with room to share,
-SR-IOV that reaches other buses, ARI with more than eight functions, buses that run out, words of `pci=`."""
+SR-IOV that reaches other buses, VFs switched on, ARI with more than eight functions, buses that run out,
+words of `pci=`, devices that the kernel knows by id."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from rootplex.campaign.topologies import (
     number_buses,
     walk,
 )
+from rootplex.known.devices import Row, rows
 
 Firmware = Literal["dt", "acpi"]
 MASKS = (0xFFFF, 0xFFFF, 0xFFF8, 0xFF07, 0x7FFF, 0xFEFF)
@@ -216,14 +218,18 @@ def virtual(rng: random.Random, whole: Description) -> None:
         bridge["bus_range"] = [0, max(1, min(wanted + 2, 40) - rng.choice((0, 0, 0, 6))) - 1]
 
 
+def _add_port(rng: random.Random, bridge: Description, below: Description) -> None:
+    """One more root port, with a device below."""
+    free = next(dev for dev in range(31, 0, -1) if all(each["dev"] != dev for each in bridge["devices"]))
+    port = {"dev": free, "type": "root-port", "acs": Tree(rng).acs(), "devices": [below]}
+    bridge["devices"].append(port)
+
+
 def enabled(rng: random.Random, whole: Description) -> None:
     """VFs switched on, with their PF's ACS, their own or none, on its bus and on others, as many as there are
     bus numbers for or more."""
     for bridge in whole["host_bridges"]:
-        free = next(dev for dev in range(31, 0, -1) if all(each["dev"] != dev for each in bridge["devices"]))
-        below = [{"dev": 0, "type": "endpoint", "acs": Tree(rng).acs()}]
-        port = {"dev": free, "type": "root-port", "acs": Tree(rng).acs()}
-        bridge["devices"].append({**port, "devices": below})
+        _add_port(rng, bridge, {"dev": 0, "type": "endpoint", "acs": Tree(rng).acs()})
     virtual(rng, whole)
     for bridge in whole["host_bridges"]:
         for device in walk(bridge["devices"]):
@@ -300,6 +306,44 @@ def words(rng: random.Random, whole: Description) -> None:
         whole["platform"]["bootargs"] = "pci=" + ",".join(said)
 
 
+def known(rng: random.Random, whole: Description) -> None:
+    """Devices that the kernel knows by id, all but a few: each of the type, class, subsystem and revision
+    that it asks for, or now and then of another. A driver's own fix-up is there where the driver is: none."""
+    everywhere = [row for row in rows() if row.source.startswith("quirks.c:")]
+    (hidden,) = (row for row in everywhere if row.effect == "secondary")
+    for bridge in whole["host_bridges"]:
+        for device in walk(bridge["devices"]):
+            fitting = [row for row in everywhere if not row.types or device["type"] in row.types]
+            kinds = sorted({row.kind for row in fitting})
+            if rng.random() < 0.85:
+                kind = rng.choice(kinds)
+                device.update(
+                    _as_known(rng, rng.choice([row for row in fitting if row.kind == kind]), device)
+                )
+        if rng.random() < 0.5:  # only these can stand below a port
+            below = {
+                **Tree(rng).pci_bridge(0, "pci-bridge"),
+                **_as_known(rng, hidden, {"type": "pci-bridge"}),
+            }
+            _add_port(rng, bridge, below)
+
+
+def _as_known(rng: random.Random, row: Row, device: Description) -> Description:
+    """The keys by which a device is one of a row's."""
+    vendor = rng.choice(sorted(row.devices))
+    first, last = rng.choice(row.devices[vendor])
+    found: Description = {"id": f"{vendor:04x}:{rng.randint(first, last):04x}"}
+    if row.classes and device["type"] not in BRIDGES:
+        found["class"] = int(rng.choice(row.classes).ljust(6, "0"), 16)
+    if row.subsystems and rng.random() < 0.8:
+        found["subsystem"] = "{:04x}:{:04x}".format(*rng.choice(row.subsystems))
+    if row.revision is not None and rng.random() < 0.8:
+        found["revision"] = row.revision
+    if row.below < 0x100:
+        found["revision"] = rng.choice((row.below - 1, row.below))
+    return found
+
+
 Theme = Callable[[random.Random, dict[str, Any]], None]
 THEMES: tuple[tuple[str, Theme], ...] = (
     ("numbered", numbered),
@@ -311,6 +355,7 @@ THEMES: tuple[tuple[str, Theme], ...] = (
     ("functions", many_functions),
     ("exhausted", exhausted),
     ("words", words),
+    ("known", known),
 )
 PC_THEMES = tuple((name, theme) for name, theme in THEMES if theme not in (masks, smmus))
 """Those that are of no map, which VT-d does not have."""

@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from rootplex.campaign.booted import LONGEST, booted_board
-from rootplex.campaign.drawn import SEED, TOPOLOGIES, Drawn
+from rootplex.campaign.drawn import NAMES, SEED, TOPOLOGIES, Drawn, numbers
 from rootplex.cli import many
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_in
@@ -39,8 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first", type=_count, default=0, metavar="M", help="begin at this number (default: 0)"
     )
-    parser.add_argument(
+    themes = parser.add_mutually_exclusive_group()
+    themes.add_argument(
         "--themes", action="store_true", help="around a theme each: masks, hot plug, virtual functions, …"
+    )
+    themes.add_argument(
+        "--theme", choices=NAMES["arm64"], help="all around this one: every so manieth of --themes"
     )
     parser.add_argument(
         "--dom0", choices=tuple(SUITES), default=TO_BOOT, help=f"the kernel (default: {TO_BOOT})"
@@ -54,11 +58,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     boards = Drawn(
         seed=arguments.seed,
         numbers={
-            arch: range(arguments.first, arguments.first + (arguments.topologies or count))
+            arch: numbers(arch, arguments.first, arguments.topologies or count, arguments.theme)
             for arch, count in TOPOLOGIES.items()
             if arguments.arch in (None, arch)
         },
-        themes=arguments.themes,
+        themes=arguments.themes or arguments.theme is not None,
     )
     cache = cache_in(console.environment)
     releases = {arch: kernels.newest(cache, arch, arguments.dom0).release for arch in boards.numbers}

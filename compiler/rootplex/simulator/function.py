@@ -99,13 +99,13 @@ class Function(Struct, eq=False):
     uses on its bus, `acs_quirk` what the kernel answers of its isolation whatever its capability says:
     `known_by_id` holds `acs` and `alias` where that comes of its id, and not of the hardware image.
     `bridge_alias`: what a bridge known by id puts on requests from behind it (`known/linux.yaml`).
-    `acs_control`: the offset of the control register in its ACS capability; `acs_hidden`: bits of it that the
-    kernel leaves alone. `ats_is_off`: this kernel does not use its ATS. `ari`: it has the ARI capability;
-    `ari_forwarding`: ARI is switched on in this port. `bars` are sized ones only. `pcie_capability`,
-    `acs_capability`, `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot.
-    `external_facing`: firmware says so of this port; `untrusted`: it is behind such a port, and the kernel
-    does not take it for a part of the machine. `windows`: those that a bridge has, of `io`, `mem`, `pref32`,
-    `pref64`."""
+    `acs_control`: the offset of the control register in its ACS capability; `acs_hidden`: bits of it that
+    the kernel leaves alone; `acs_elsewhere`: it leaves the whole register alone, and sets others instead.
+    `ats_is_off`: this kernel does not use its ATS. `ari`: it has the ARI capability; `ari_forwarding`: ARI
+    is switched on in this port. `bars` are sized ones only. `pcie_capability`, `acs_capability`,
+    `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot. `external_facing`: firmware
+    says so of this port; `untrusted`: it is behind such a port, and the kernel does not take it for a part
+    of the machine. `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`."""
 
     root: int
     bus: Bus
@@ -126,6 +126,7 @@ class Function(Struct, eq=False):
     known_by_id: frozenset[str] = frozenset()
     acs_control: int = ACS_CONTROL
     acs_hidden: int = 0
+    acs_elsewhere: bool = False
     bridge_alias: str | None = None
     external_facing: bool = False
     untrusted: bool = False

@@ -1,14 +1,15 @@
 """Configuration space as bytes of guest memory, one stretch a bus.
 
 Functions lie where the *simulated* bus numbers put them, with their registers as firmware left them: a
-kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is there are
-zeros, which Linux takes for absent (linux.md §4.1). Memory does not forget: what answers only while the
-numbers are given (below a port whose last bus ends up before its first) answers from beginning to end.
+kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is on a bus
+there are ones, as a host bridge answers; on a bus without functions zeros, which Linux takes for absent
+(linux.md §4.1). Memory does not forget: what answers only while the numbers are given (below a port
+whose last bus ends up before its first) answers from beginning to end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ class Stretch(Struct, frozen=True):
 
 
 def stretches(artifacts: Artifacts, hardware: Hardware, functions: Iterable[Function]) -> tuple[Stretch, ...]:
-    """What has to be loaded: a stretch for each bus with functions, from the first to the last of them.
+    """What has to be loaded: a stretch for each bus with functions.
 
     `hardware` is that of the simulated boot: a bridge that the kernel did not see still has a bus.
     `functions` are those that the kernel found: one of them need not be reached any more at the end.
@@ -51,16 +52,10 @@ def stretches(artifacts: Artifacts, hardware: Hardware, functions: Iterable[Func
                 page = hardware.page_at(bridge.id, bus, devfn) or seen.get((bridge.id, bus, devfn))
                 if page is not None:
                     start = places[page] * PAGE_PAIR
-                    pages[base + (devfn << shift)] = artifacts.pages.data[start : start + (1 << shift)]
+                    pages[devfn << shift] = artifacts.pages.data[start : start + (1 << shift)]
             if pages:
-                made.append(Stretch(f"config-{number}-{bus:02x}.bin", min(pages), _joined(pages)))
+                whole = bytearray(b"\xff" * (1 << bus_shift))
+                for offset, registers in pages.items():
+                    whole[offset : offset + len(registers)] = registers
+                made.append(Stretch(f"config-{number}-{bus:02x}.bin", base, bytes(whole)))
     return tuple(made)
-
-
-def _joined(pages: Mapping[int, bytes]) -> bytes:
-    """Pages by address as one run of bytes, zeros between them."""
-    start, last = min(pages), max(pages)
-    data = bytearray(last + len(pages[last]) - start)
-    for address, page in pages.items():
-        data[address - start : address - start + len(page)] = page
-    return bytes(data)

@@ -47,7 +47,7 @@ class AcsPolicy(Struct):
         bus, devfn, offset = function.bus.number, function.devfn, function.acs_capability
         capability, firmware = function.acs
         control = firmware
-        if self.requested:
+        if self.requested and not function.acs_elsewhere:
             control |= capability & ACS_REQUIRED
             if blocks_translation or not self.options.ats:
                 control |= capability & ACS_TB

@@ -65,6 +65,8 @@ def _correct(row: Row, access: Accessor, function: Function) -> None:
             function.bridge_alias = effect
         case "acs", "dword-control":
             function.acs_control = DWORD_CONTROL
+        case "acs", "pch-registers":
+            function.acs_elsewhere = True
         case "acs", "without-sv":
             function.acs_hidden = ACS_SV
         case "ats", "off":
