@@ -16,7 +16,8 @@ difference where the lines that are there agree. A boot is left out where such t
 Not simulated is Xen's allocator beyond the reuse of the block that was freed last. Where a record was freed
 while its owner still listed it, and its memory was written to, a real Xen can stop at the next neighbour that
 is freed ("XMEM Pool corruption found"). Where AMD-Vi frees an interrupt table a second time a real Xen
-stops only if nobody has got that memory meanwhile; the simulated one always does.
+stops only if nobody has got that memory meanwhile; the simulated one always does. SMMUv2's driver knows
+devices by their memory: one that gets that of a device that was freed so is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import fdt
 from bench.xen_config import Drawing, writable
+from bench.xen_trees import MEMORY, MEMORY_SIZE, SMMU_DEVICES, bootable, smmu_v2, zynqmp
 from msgspec import Struct, field
-from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of, unpacked
+from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of, packed, unpacked
 from tests.simulator.xen.test_real_answers import FAULTS, MACHINES, SEQUENCES, TREES, booted
 
 from rootplex.jobs.qemu.xen.firmware import linked, machine_tables, with_own
@@ -44,11 +47,15 @@ BASES = ("arm", "arm-noiommu", "arm-off", "x86", "x86-noiommu", "x86-amd")
 
 
 class Variant(Struct, frozen=True):
-    """A mode as another one, with Xen told something more; what that changes of the machine's facts."""
+    """A mode as another one, with Xen told something more; what that changes of the machine's facts; another
+    tree than QEMU's, and devices that it tells of."""
 
     base: str
     xen: str = ""
     facts: Json = {}
+    tree: Callable[[fdt.FDT], None] | None = None
+    devices: str = ""
+    removes: bool = False
 
 
 ECAM = 0xB000_0000
@@ -65,6 +72,8 @@ VARIANTS = {
     "x86-amd-phantom": Variant("x86-amd", " pci-phantom=00:05,1 pci-phantom=01:00,4", PHANTOMS),
     "x86-no-quarantine": Variant("x86", ",no-quarantine", {"quarantine": False}),
     "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),
+    "arm-zynqmp": Variant("arm", tree=zynqmp),
+    "arm-smmuv2": Variant("arm", tree=smmu_v2, devices=SMMU_DEVICES, removes=True),
     "arm-vpci": Variant("arm", facts={"vpci": True}),
     "arm-noiommu-vpci": Variant("arm-noiommu", facts={"vpci": True}),
 }
@@ -99,6 +108,8 @@ class Tally(Struct, kw_only=True):
 
 SPOILS = ("freed-while-listed", "pf-linked-as-vf")
 """Notices of the simulation after which Xen writes into memory that it has freed."""
+KNOWN_ALREADY = -16
+"""SMMUv2's answer to a new device in the memory of one that was freed without a word to the driver."""
 HEAD = (
     "| mode | boots | steps | ends of Xen, alike | after its own memory fault | lists cut off | differ |\n"
     "|---|---|---|---|---|---|---|"
@@ -117,7 +128,9 @@ def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[
             if step[0] == "dump" and answer not in OVER and set(answer) < set(simulated):
                 tally.cut += 1
                 continue
-            if answer == "crash" and any(notice.slug in SPOILS for notice in player.xen.notices):
+            if answer in ("crash", KNOWN_ALREADY) and any(
+                notice.slug in SPOILS for notice in player.xen.notices
+            ):
                 tally.spoiled += 1
                 return
             tally.differences.append(f"{where}, step {number}: {step} real {answer}, simulated {simulated}")
@@ -206,6 +219,9 @@ class Oracle:
         if variant.base == "x86" and variant.facts:
             dmar = self._tables(self._measure.MODES[variant.base]["devices"])["DMAR"]
             facts |= {"dmar": _with_regions(dmar, variant.facts.get("rmrr", ())).hex()}
+        if variant.tree is not None:
+            facts |= {"dtb": packed(bootable(unpacked(facts["dtb"]), variant.tree))}
+            facts |= {"ram": [[MEMORY, MEMORY_SIZE]]}
         if variant.facts.get("vpci"):
             facts |= {"writable": self._writable(facts)}
         return facts | variant.facts
@@ -228,7 +244,7 @@ class Oracle:
         hidden = facts.get("amd", {}).get("hidden", [])
         present = [int(rid, 16) for rid in facts["pages"] if rid not in hidden]
         arm = conf["arch"] == "arm"
-        removes = not (arm and conf["iommu"])
+        removes = not (arm and conf["iommu"]) or _variant(mode).removes
         if facts.get("vpci"):
             ecam = facts["windows"][0][0]
             drawing = Drawing(seed, ecam, _pages(facts), removes=removes, iommu=conf["iommu"])
@@ -260,11 +276,18 @@ class Oracle:
         conf = self._measure.MODES[variant.base]
         entries = variant.facts.get("mcfg")
         machine = None if entries is None else self._machine(conf["devices"], entries)
+        devices = conf.get("devices")
+        tree: Path | None = None
+        if variant.tree is not None:
+            tree = Path(self._folder.name) / "variant.dtb"
+            tree.write_bytes(unpacked(self.facts(mode)["dtb"]))
+            devices = self._lab.ARM_DEVICES + variant.devices
         run = self._lab.boot(
             conf["arch"],
             steps,
             xen_args=conf["xen_args"] + variant.xen,
-            devices=conf.get("devices"),
+            devices=devices,
+            dtb=None if tree is None else str(tree),
             machine=machine,
             xen=None if image is None else str(image),
             timeout=ENDS_AFTER,

@@ -1,7 +1,8 @@
 """The machine of recorded answers: configuration pages as the real Xen's QEMU had them, and a player.
 
-`sequences`, `faults`, `config` (Dom0 under vPCI) and `trees` in `recorded/` are what a real Xen 4.23-unstable
-(c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the machines.
+`sequences`, `faults`, `arm` (vPCI, ZynqMP, SMMUv2) and `trees` in `recorded/` are what a real Xen
+4.23-unstable (c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the
+machines.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ def lines(name: str) -> Iterator[Json]:
 
 def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
+
+
+def packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode()
 
 
 class Recorded:

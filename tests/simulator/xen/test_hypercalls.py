@@ -442,3 +442,17 @@ def test_amd_and_the_smmu_refuse() -> None:
         0,
         -1,
     ]
+
+
+def test_smmu_v2_gives_a_device_away_through_the_quarantine_alone() -> None:
+    """`arm_smmu_assign_dev`: an attached device is refused, and is in the guest's list all the same."""
+    xen = arm(SMMU_V2, iommu=True)
+    guest = xen.create_domain("one")
+    assert [add(xen, 0, 0, devfn) for devfn in (8, 0x10)] == [0, 0]
+    assert domctl(xen, "assign_device", guest, 8) == -17
+    record = xen.core.records.find(0, 0, 8)
+    assert record is not None
+    assert record.owner == guest
+    assert domctl(xen, "deassign_device", guest, 8) == -3
+    assert [domctl(xen, "assign_device", owner, 0x10) for owner in (DOMID_IO, guest)] == [0, 0]
+    assert domctl(xen, "deassign_device", guest, 0x10) == 0

@@ -30,8 +30,10 @@ from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
 from rootplex.simulator.xen.boot import Wiring
 from rootplex.simulator.xen.core import Options
+from rootplex.simulator.xen.domctl import RELAXED
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
+from rootplex.simulator.xen.records import DOMID_IO
 from rootplex.simulator.xen.wiring import wiring_of
 
 ANY_STREAM = 32
@@ -188,7 +190,8 @@ def _xen_groups(xen: Xen, functions: list[Function]) -> Grouping:
 
 
 def _assign(xen: Xen, wishes: tuple[GuestWish, ...], functions: list[Function]) -> None:
-    """Give every guest what it wishes, as a toolstack does: test, then assign."""
+    """Give every guest what it wishes, as libxl does: into the quarantine
+    (`libxl__device_pci_assignable_add`), test, then assign."""
     by_page = {function.page: function for function in functions}
     for wish in wishes:
         domain = xen.create_domain(wish.name, iommu=xen.settings.iommu)
@@ -198,5 +201,6 @@ def _assign(xen: Xen, wishes: tuple[GuestWish, ...], functions: list[Function]) 
                 continue
             sbdf = function.segment << 16 | function.rid
             args = {"domain": domain, "dev": 0, "flags": 0, "machine_sbdf": sbdf}
+            xen.call("assign_device", args | {"domain": DOMID_IO, "flags": RELAXED})
             xen.call("test_assign_device", args)
             xen.call("assign_device", args)

@@ -97,6 +97,9 @@ class AmdIommu(Struct):
                 for devfn in record.phantoms():
                     self.ivrs.tables[record.segment, record.bus << 8 | devfn] = self.ivrs.tables[key]
 
+    def gives(self, error: int) -> bool:
+        return not error
+
     def add(self, record: Record, devfn: int) -> int:
         """`amd_iommu_add_device`: 0, also for an IOMMU's own function and for a host bridge without
         IOMMU; -ENODEV (no IOMMU for the device); -EPERM (its id is not valid)."""

@@ -30,7 +30,8 @@ from rootplex.simulator.xen.discovery_2017 import Discovery, Nowhere, Registered
 from rootplex.simulator.xen.dom0_tree import Rules, dom0_tree
 from rootplex.simulator.xen.drivers import IOMMU_DRIVERS
 from rootplex.simulator.xen.dt_address import Addresses
-from rootplex.simulator.xen.iommu import ArmIommu, driven_iommus
+from rootplex.simulator.xen.iommu import KINDS as IOMMU_KINDS
+from rootplex.simulator.xen.iommu import driven_iommus
 from rootplex.simulator.xen.mcfg import McfgWindows
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, DOMID_XEN, Record, Records, Streams
@@ -196,7 +197,8 @@ def _arm_iommu(
             node = tree.by_path.get(bridge.path)
             return translate(tree, node if node is not None else tree.root, record)
 
-        return ArmIommu(*found, routes, by_map, wiring.stream_bits, notices, options.quarantine)
+        kind = IOMMU_KINDS[found[0].name]
+        return kind(*found, routes, by_map, wiring.stream_bits, notices, options.quarantine)
     if iort is None or settings.discovery == "xen":
         return None
     table = iort
@@ -209,7 +211,8 @@ def _arm_iommu(
     def by_iort(bridge: XenHostBridge, record: Record) -> tuple[int, Streams | None]:
         return translate_iort(table, record)
 
-    return ArmIommu(driver, driven, routes, by_iort, wiring.stream_bits, notices, options.quarantine)
+    kind = IOMMU_KINDS[driver.name]
+    return kind(driver, driven, routes, by_iort, wiring.stream_bits, notices, options.quarantine)
 
 
 def _memory(settings: Settings, firmware: Firmware) -> tuple[tuple[int, int], ...]:

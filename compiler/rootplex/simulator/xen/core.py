@@ -61,6 +61,10 @@ class Iommu(Protocol):
         """Whether a device leaves its owner's list and comes back first in it where the owner stays."""
         ...
 
+    def gives(self, error: int) -> bool:
+        """Whether the device is the new domain's after a hook has answered this."""
+        ...
+
     def add(self, record: Record, devfn: int) -> int: ...
 
     def remove(self, record: Record, devfn: int) -> int: ...
@@ -70,7 +74,7 @@ class Iommu(Protocol):
         ...
 
     def assign(self, record: Record, domain: int, devfn: int, relaxed: bool) -> int:
-        """Translate for that domain from now on; it becomes the owner where this is 0."""
+        """Translate for that domain from now on; it becomes the owner where `gives` says so."""
         ...
 
     def reassign(self, record: Record, domain: int, devfn: int) -> int:

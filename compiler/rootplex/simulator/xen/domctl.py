@@ -116,10 +116,11 @@ def _translate(core: Core, record: Record, domain: Domain, relaxed: bool) -> tup
     if record.owner != DOMID_IO and core.options.quarantine and (error := core.iommu.quarantine(record)):
         return error, record.devfn
     for devfn in record.functions():
-        if error := core.iommu.assign(record, domain.number, devfn, relaxed):
-            return error, devfn
-        if devfn == record.devfn:
+        error = core.iommu.assign(record, domain.number, devfn, relaxed)
+        if devfn == record.devfn and core.iommu.gives(error):
             core.move(record, domain.number)
+        if error:
+            return error, devfn
     return 0, record.devfn
 
 
@@ -154,9 +155,11 @@ def deassign(core: Core, record: Record, domain: Domain) -> int:
             return error
     if core.vpci is not None and core.version.vpci_follows:
         core.vpci.detach(record)
-    if error := core.iommu.reassign(record, target, record.devfn):
+    error = core.iommu.reassign(record, target, record.devfn)
+    if core.iommu.gives(error):
+        core.move(record, target)
+    if error:
         return error
-    core.move(record, target)
     if target == DOM0:
         record.quarantine = False
     return core.vpci.attach(record) if core.vpci is not None and core.version.vpci_follows else 0

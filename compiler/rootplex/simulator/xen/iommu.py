@@ -43,9 +43,9 @@ def _map_of(bridge: XenHostBridge) -> Place | None:
 
 
 class ArmIommu(Struct):
-    """SMMUv3, SMMUv1/2 or IPMMU. `live`: (IOMMU path, stream) → the record whose translation stands
-    in that stream's entry; a quarantined device has none. What limits SMMUv1/2 and IPMMU besides
-    (stream matching groups, contexts) is not modelled."""
+    """SMMUv3 or IPMMU, and what SMMUv1/2 has in common with them. `live`: (IOMMU path, stream) → the record
+    whose translation stands in that stream's entry; a quarantined device has none. How many stream
+    matching groups and contexts there are is not modelled."""
 
     driver: IommuDriver
     driven: frozenset[str]
@@ -79,6 +79,9 @@ class ArmIommu(Struct):
             return -Errno.ERANGE
         self._attach(record)
         return 0
+
+    def gives(self, error: int) -> bool:
+        return not error
 
     def _entries(self, record: Record) -> list[tuple[str, int]]:
         streams = record.streams
@@ -132,3 +135,69 @@ class ArmIommu(Struct):
     def group(self, segment: int, bus: int, devfn: int) -> int | None:
         """None: no Arm driver has the hook, so Xen has no groups on Arm at all."""
         return None
+
+
+class SmmuV2(ArmIommu):
+    """SMMUv1 and SMMUv2 (`drivers/passthrough/arm/smmu.c`). `contexts`: the domain that a device is attached
+    to. Only a detached one is attached, and `assign_device` detaches none, so that a device of Dom0's goes to
+    a guest by way of the quarantine alone; but the refused one is in the guest's list."""
+
+    contexts: dict[Record, int] = field(default_factory=dict)
+
+    def gives(self, error: int) -> bool:
+        return error in (0, -Errno.EEXIST)
+
+    def add(self, record: Record, devfn: int) -> int:
+        """As of the others; then it is attached to the owner's context."""
+        error = super().add(record, devfn)
+        if error == 0 and devfn == record.devfn and record.owner is not None:
+            self.contexts[record] = record.owner
+        return error
+
+    def _attach(self, record: Record) -> None:
+        """The last one to write an entry has it."""
+        self.live.update(dict.fromkeys(self._entries(record), record))
+
+    def _detach(self, record: Record) -> None:
+        for entry in self._entries(record):
+            self.live.pop(entry, None)
+
+    def remove(self, record: Record, devfn: int) -> int:
+        if devfn == record.devfn:
+            self.contexts.pop(record, None)
+        return super().remove(record, devfn)
+
+    def assign(self, record: Record, domain: int, devfn: int, relaxed: bool) -> int:
+        """`arm_smmu_assign_dev`: -EEXIST for one that is attached; into quarantine it is detached."""
+        if devfn != record.devfn:
+            return 0
+        if domain == DOMID_IO:
+            if self.quarantines and record in self.contexts:
+                self._leave(record)
+            return 0
+        if record in self.contexts:
+            return -Errno.EEXIST
+        self.contexts[record] = domain
+        self._attach(record)
+        return 0
+
+    def reassign(self, record: Record, domain: int, devfn: int) -> int:
+        """`arm_smmu_reassign_dev`: -EPERM for a guest, -ESRCH for a device that its owner's context does not
+        have."""
+        if domain not in (DOM0, DOMID_IO):
+            return -Errno.EPERM
+        if devfn != record.devfn or domain == record.owner:
+            return 0
+        if record.owner != DOMID_IO:
+            if self.contexts.get(record) != record.owner:
+                return -Errno.ESRCH
+            self._leave(record)
+        return self.assign(record, domain, devfn, relaxed=False)
+
+    def _leave(self, record: Record) -> None:
+        self._detach(record)
+        del self.contexts[record]
+
+
+KINDS: dict[str, type[ArmIommu]] = {"smmu-v3": ArmIommu, "smmu-v2": SmmuV2, "ipmmu-vmsa": ArmIommu}
+"""By the name of the driver."""

@@ -67,6 +67,9 @@ class VtdIommu(Struct):
                 everything = unit
         return everything
 
+    def gives(self, error: int) -> bool:
+        return not error
+
     def add(self, record: Record, devfn: int) -> int:
         """`domain_context_mapping` for Dom0: see `_map`."""
         return self._map(record, DOM0 if record.owner is None else record.owner, devfn)
