@@ -142,7 +142,7 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> KernelHostBridge
     told = [
         message.text for message in messages if message.text.startswith(f"pci_bus {match[1]}:{match[2]}: ")
     ]
-    buses = [found for text in told if (found := _BUS_WINDOW.search(text))]
+    buses = [found for text in told if (found := bus_window_of(text))]
     return KernelHostBridge(
         segment=int(match[1], 16),
         bus=int(match[2], 16),
@@ -153,12 +153,22 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> KernelHostBridge
         hid=_text(facts, "hid"),
         uid=_text(facts, "uid"),
         numa=_number(facts, "numa_node"),
-        buses=BusRange(int(buses[0][1], 16), int(buses[0][2] or buses[0][1], 16)) if buses else None,
-        windows=tuple(_window(found) for text in told if (found := _WINDOW.search(text))),
+        buses=buses[0] if buses else None,
+        windows=tuple(found for text in told if (found := window_of(text))),
     )
 
 
-def _window(match: re.Match[str]) -> KernelWindow:
+def bus_window_of(text: str) -> BusRange | None:
+    """The buses of a message `root bus resource [bus …]`; None of another one."""
+    match = _BUS_WINDOW.search(text)
+    return None if match is None else BusRange(int(match[1], 16), int(match[2] or match[1], 16))
+
+
+def window_of(text: str) -> KernelWindow | None:
+    """The window of a message `root bus resource [mem …]`; None of another one."""
+    match = _WINDOW.search(text)
+    if match is None:
+        return None
     start, end = int(match[2], 16), int(match[3], 16)
     pci = int(match[5], 16) if match[5] else start
     return KernelWindow("io" if match[1] == "io" else "mem", match[4] is not None, start, end, pci)

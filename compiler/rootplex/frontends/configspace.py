@@ -51,6 +51,8 @@ class Config(Struct, frozen=True):
     data: bytes
     capabilities: Mapping[int, int] = field(default_factory=dict)
     extended: Mapping[int, int] = field(default_factory=dict)
+    ends: bool = False
+    """Whether the list of extended capabilities was read to its end."""
 
     def number(self, offset: int, width: int) -> int:
         return int.from_bytes(self.data[offset : offset + width], "little")
@@ -93,19 +95,34 @@ def read_config(data: bytes) -> Config:
             break
         extended.setdefault(head & 0xFFFF, at)
         at = head >> 20 & 0xFFC
-    return Config(data, found, extended)
+    return Config(data, found, extended, ends=at + 4 <= len(data))
 
 
 def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None = None) -> Node:
     """The entry of `devices`, with the devices below it."""
     config = read_config(fact.config)
     place = fact.place
-    kind = config.type
     dev, fn = (0, fact.devfn) if fact.ari and fact.devfn > 7 else (fact.devfn >> 3, fact.devfn & 7)
     plain: dict[str, object] = {
         "name": name,
         "dev": dev,
         "fn": fn or None,
+        **register_keys(config),
+        "external_facing": fact.external_facing or None,
+        "bars": _bars(fact.bars, place),
+    }
+    fields: dict[str, Node | None] = {
+        key: None if value is None else tree(value, place) for key, value in plain.items()
+    }
+    if below and config.type in _BRIDGES:
+        fields["devices"] = listing(below, place)
+    return record(place, fields, fact.key)
+
+
+def register_keys(config: Config) -> dict[str, object]:
+    """A device's keys by its registers; None where there is nothing to say."""
+    kind = config.type
+    return {
         "type": kind,
         "id": f"{config.number(0, 2):04x}:{config.number(2, 2):04x}",
         "subsystem": _subsystem(config),
@@ -113,18 +130,10 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
         "class": Hex(config.number(9, 3)),
         **_pcie(config, kind),
         **_interrupts(config),
-        "external_facing": fact.external_facing or None,
         "pm": True if Capability.POWER_MANAGEMENT in config.capabilities else None,
-        "bars": _bars(fact.bars, place),
         "sriov": _sriov(config),
         "bus": [Hex(bus) for bus in config.buses] if config.buses and kind in _BRIDGES else None,
     }
-    fields: dict[str, Node | None] = {
-        key: None if value is None else tree(value, place) for key, value in plain.items()
-    }
-    if below and kind in _BRIDGES:
-        fields["devices"] = listing(below, place)
-    return record(place, fields, fact.key)
 
 
 def _subsystem(config: Config) -> str | None:

@@ -401,6 +401,8 @@ class Groups(Struct, frozen=True, kw_only=True):
 
     `at_boot`: groups stand before drivers are offered. `without`: functions in no group, each with why.
     `xen_alone`: to this Xen every function is alone; `xen` is None where there is no Xen.
+    Of a machine of which there is only what was pasted: `assumed` is what no text tells, `unknown` are
+    functions whose groups are not known, with why, `differing` is what its kernel's own list says otherwise.
     """
 
     kernel: str
@@ -413,6 +415,9 @@ class Groups(Struct, frozen=True, kw_only=True):
     xen: tuple[Together, ...] | None
     xen_alone: bool
     guests: tuple[Guest, ...]
+    assumed: tuple[str, ...] = ()
+    unknown: tuple[Together, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 class Step(Struct, frozen=True, kw_only=True):

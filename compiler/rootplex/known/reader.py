@@ -12,6 +12,7 @@ from rootplex.source.yaml12 import load_yaml
 
 _MODELS = ("qemu", "real")
 _CLASSES = "classes"
+_CLASS_NAMES = "class_names"
 
 
 def model(name: str) -> Mapping[str, object]:
@@ -38,6 +39,17 @@ def class_code(name: str) -> int:
 def class_names() -> tuple[str, ...]:
     """Every class name, sorted."""
     return tuple(sorted(_classes()))
+
+
+def class_by_name(name: str) -> int | None:
+    """The class and sub-class, 16 bits, that lspci calls so (`PCI bridge` is 0x0604); None where it calls none
+    so."""
+    return _class_names().get(name)
+
+
+@cache
+def _class_names() -> Mapping[str, int]:
+    return MappingProxyType(cast("dict[str, int]", _read(_CLASS_NAMES)))
 
 
 @cache

@@ -15,6 +15,7 @@ def lines(groups: Groups) -> Iterator[str]:
     yield f"groups of {groups.kernel}, booted by {FIRMWARE[groups.firmware]}"
     if not groups.at_boot:
         yield "(as they are once every function has been offered a driver; before, there are none)"
+    yield from (f"assumed: {text}" for text in groups.assumed)
     for group in groups.linux:
         whose = f" (guest {', '.join(group.guests)})" if group.guests else ""
         yield f"group {group.id}{whose}: {function_names(group.members)}"
@@ -23,6 +24,10 @@ def lines(groups: Groups) -> Iterator[str]:
         yield f"no group: {function_name(each.members[0])}"
         yield from (f"    {text}" for text in each.why)
     yield from (f"too small: {text}" for text in groups.hazards)
+    for each in groups.unknown:
+        yield f"not known: {function_names(each.members)}"
+        yield from (f"    {text}" for text in each.why)
+    yield from (f"the kernel says otherwise: {text}" for text in groups.differing)
     yield from _differing("the safe partition", groups.safe)
     if groups.xen_alone:
         yield "Xen has no groups on Arm: to it every function is alone"

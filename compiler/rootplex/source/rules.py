@@ -38,6 +38,9 @@ NO_STUB_DSDT = Rule(code="RPX0709", name="acpi-no-stub-dsdt", level=Level.ERROR)
 EXPECTED_FINDING_ABSENT = Rule(code="RPX0040", name="expected-finding-absent", level=Level.ERROR)
 IDLE_SUPPRESSION = Rule(code="RPX0041", name="idle-suppression", level=Level.WARNING)
 
+# What was pasted of a machine, against what is computed of it.
+GROUPS_DIFFER = Rule(code="RPX0036", name="groups-differ", level=Level.WARNING)
+
 # A board against a description, and against its kernel.
 DESCRIPTION_DIFFERS = Rule(code="RPX0890", name="description-differs", level=Level.ERROR)
 KERNEL_SAW_OTHERWISE = Rule(code="RPX0891", name="kernel-saw-otherwise", level=Level.WARNING)

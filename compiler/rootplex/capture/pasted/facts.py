@@ -1,0 +1,119 @@
+"""The facts of a paste. What the text does not tell is None or empty, never filled in.
+
+Sources: pciutils (lspci.c, ls-caps.c, ls-ecaps.c, ls-tree.c) for what lspci prints; the kernel's
+Documentation/ABI/testing/sysfs-kernel-iommu_groups; for messages the kernel's drivers/pci/probe.c, setup-bus.c,
+setup-res.c and drivers/iommu/iommu.c, of 3.x to 7.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from rootplex.capture.facts import KernelWindow
+from rootplex.formats.pci import sbdf_text
+from rootplex.model.numbers import BusRange
+from rootplex.source.place import Span
+
+Form: TypeAlias = Literal["names", "verbose", "records", "bytes", "tree", "groups", "log"]
+"""Of lspci the list, `-v`, `-vmm` (`-mm`), `-x` and `-t`; a list of groups; a kernel's log."""
+
+Shown: TypeAlias = Literal["nothing", "denied", "cut", "type", "whole"]
+"""How much of a function's capabilities a text shows: none at all; none, as the reader was not root; perhaps
+not all; the PCI Express type alone; all of them."""
+
+RANK: dict[Shown, int] = {"nothing": 0, "denied": 1, "cut": 2, "type": 3, "whole": 4}
+
+Where: TypeAlias = tuple[int, int, int]
+"""Segment, bus, devfn."""
+
+
+def called(where: Where) -> str:
+    """`ssss:bb:dd.f`."""
+    return sbdf_text(*where)
+
+
+class PastedFunction(Struct, frozen=True, kw_only=True):
+    """One function by one text. `keys` are the description's, as far as the text tells them (`type` where it
+    shows the PCI Express capability, or that there is none); `config` is configuration space, as far as it
+    was printed. `bridge`: whether it has the header of a bridge; `buses` are a bridge's (secondary,
+    subordinate), the second None where only what is below tells. `virtual`: its name says that it is a
+    virtual function. `acs_off`: controls of ACS that isolate, are offered, and are switched off."""
+
+    where: Where
+    place: Span
+    form: Form
+    shown: Shown = "nothing"
+    keys: Mapping[str, object] = field(default_factory=dict)
+    config: bytes = b""
+    bridge: bool | None = None
+    buses: tuple[int, int | None] | None = None
+    virtual: bool = False
+    acs_off: tuple[str, ...] = ()
+
+
+class PastedGroup(Struct, frozen=True):
+    """A function's group in a list, in lspci's text or in the log (`form`)."""
+
+    where: Where
+    number: int
+    form: Form
+    place: Span
+
+
+class PastedRoot(Struct, frozen=True, kw_only=True):
+    """A root bus, where a text says that it is one. `windows` and `buses` are the log's; `node` and `acpi` what
+    the log says of its firmware: a node's path or its address and name, an ACPI device."""
+
+    segment: int
+    bus: int
+    place: Span
+    buses: BusRange | None = None
+    windows: tuple[tuple[KernelWindow, Span], ...] = ()
+    node: str | None = None
+    acpi: str | None = None
+    by: Form = "log"
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A line about a resource that got no place: of a BAR (0-5, the ROM 6), a VF BAR (7-12) or a bridge's
+    window (13-16; None where the line does not tell). `size` 0: not told."""
+
+    where: Where
+    index: int | None
+    window: bool
+    space: Literal["io", "mem"]
+    prefetchable: bool
+    wide: bool
+    size: int
+    text: str
+    place: Span
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """The kernel's log: its release, the words of its command line that bear on PCI, which kind of IOMMU it
+    has (`intel-vtd`, `amd-iommu`, `arm-smmu-v3`, `virtio`), configuration space (segment, first bus, last bus,
+    address), and lines about resources without a place."""
+
+    release: str | None = None
+    arch: str | None = None
+    arguments: tuple[str, ...] = ()
+    iommu: str | None = None
+    xen: bool = False
+    whole: bool = False
+    ecam: tuple[tuple[int, int, int, int], ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class Paste(Struct, frozen=True, kw_only=True):
+    """All of one text. `functions` holds several entries of a function where several forms tell of it."""
+
+    file: str
+    forms: frozenset[Form]
+    functions: tuple[PastedFunction, ...] = ()
+    groups: tuple[PastedGroup, ...] = ()
+    roots: tuple[PastedRoot, ...] = ()
+    parents: Mapping[tuple[int, int], Where] = field(default_factory=dict)
+    log: Log = Log()

@@ -1,0 +1,256 @@
+"""The kernel's messages, by `dmesg` or `journalctl -k`, with or without times, levels and callers: functions,
+buses, windows of host bridges, groups, and resources that got no place.
+
+Source, 3.x to 7.2: drivers/pci/probe.c (`pci_setup_device`, `pci_register_host_bridge`), setup-bus.c,
+setup-res.c (`pci_assign_resource`, `pci_claim_resource`), pci.c (`pci_resource_name`, since 6.7; the words changed in
+6.11), drivers/acpi/pci_root.c, drivers/iommu/iommu.c, arch/x86/pci/mmconfig-shared.c.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
+
+from rootplex.capture.facts import KernelWindow
+from rootplex.capture.pasted.facts import Failure, Log, PastedFunction, PastedGroup, PastedRoot, Shown, Where
+from rootplex.capture.pasted.lspci import SBDF, where_of
+from rootplex.capture.pasted.text import Row
+from rootplex.capture.snapshot import bus_window_of, window_of
+from rootplex.formats.pci import PcieType
+from rootplex.model.numbers import BusRange
+from rootplex.source.place import Span
+
+_TIME = r"\[(?: *\d{1,9}\.\d{1,9}| *\+ *\d{1,9}\.\d{1,9}|[A-Z][a-z]{2}[A-Za-z0-9: ]{3,24})\] ?(?:\[ *[CT]\d+\] ?)?"
+_JOURNAL = (
+    r"(?:[A-Z][a-z]{2} +\d{1,2} [\d:.]{5,15}|\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:[+-]\d\d:?\d\d|Z)?) \S{1,80} "
+    r"(?:kernel|klogd)(?:\[\d+\])?: "
+)
+PREFIX = re.compile(rf"\s*(?:kern +:\w+ *: ?)?(?:<\d+>)?(?:{_JOURNAL})?(?:{_TIME})?(?:\S{{1,80}} kernel: )?")
+_MESSAGE = re.compile(
+    r"(?:pci|pci_bus|pcieport|pci_root|iommu|ACPI|PCI|DMAR|DMAR-IR|AMD-Vi|arm-smmu(?:-v3)?|Linux version|Command line"
+    r"|Kernel command line|Booting Linux|PCI host bridge)(?:[ :]|$)|[\w.-]{1,40} [0-9a-fA-F]{4}:[0-9a-fA-F]{2}:\S+: "
+    r"|[\w.-]{1,40} \S{1,60}: (?:host bridge|PCI host bridge|ECAM at) "
+)
+_RELEASE = re.compile(r"Linux version (\S{1,80})")
+_LINE = re.compile(r"(?:Kernel command|Command) line: (.*)")
+_WORDS = re.compile(r"(?:pci|pcie_[\w.]+|iommu[\w.]*|intel_iommu|amd_iommu\w*|arm-smmu[\w.-]*|vfio[\w.-]*|acpi)=\S+")
+_HOST = re.compile(r"(?:\S+ (\S+): )?PCI host bridge to bus ([0-9a-f]{4,8}):([0-9a-f]{2})")
+_NODE = re.compile(r"\S+ (\S+): host bridge (\S+) ranges")
+_ROOT = re.compile(r"ACPI: PCI Root Bridge \[(\w{1,4})\] \((?:domain )?([0-9a-f]{4,8})[ :]\[?bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]?")
+_BUS = re.compile(r"pci_bus ([0-9a-f]{4,8}):([0-9a-f]{2}): (root bus resource .*)")
+_AT = re.compile(rf"\S{{1,40}} {SBDF}: (.*)")
+_FUNCTION = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\] type ([0-9a-f]{2}) class (0x[0-9a-f]{6})(?: (.*))?")
+_BELOW = re.compile(r"PCI bridge to \[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]")
+_ADDING = re.compile(r"Adding to iommu group (\d{1,9})")
+_ADDED = re.compile(rf"iommu: Adding device {SBDF} to group (\d{{1,9}})")
+_ECAM = re.compile(
+    r"PCI: (?:MMCONFIG|ECAM)\b.*?\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] \(base (0x[0-9a-f]+)\).*?domain ([0-9a-f]{4})"
+    r" \[bus ([0-9a-f]{2})-([0-9a-f]{2})\]"
+    r"|PCI: (?:MMCONFIG|ECAM) for domain ([0-9a-f]{4}) \[bus ([0-9a-f]{2})-([0-9a-f]{2})\] at \[mem 0x[0-9a-f]+-0x[0-9a-f]+\]"
+    r" \(base (0x[0-9a-f]+)\)"
+)
+_RESOURCE = r"\[(mem|io) +(?:size )?0x([0-9a-f]+)(?:-0x([0-9a-f]+))?([^\]]{0,40})\]"
+_NAME = r"(?:(VF BAR|BAR) (\d{1,2})|(ROM)|(bridge window))"
+_FAILED = (
+    re.compile(rf"{_NAME} {_RESOURCE}: (?:can't assign; no space|failed to assign|can't claim; .*|not (?:assigned|claimed); .*)"),
+    re.compile(rf"(?:can't claim )?{_NAME}:? (?:no space for |failed to assign |can't assign |can't allocate )?{_RESOURCE}"
+               r"(?:: (?:no compatible bridge window|address conflict with .*|not assigned.*))?"),
+    re.compile(rf"can't enable device: {_NAME} {_RESOURCE} not (?:assigned|claimed)"),
+)  # fmt: skip
+_FAILING = re.compile(r"no space|failed to assign|can't (?:assign|claim|allocate|enable)|not (?:assigned|claimed);")
+_OLD = re.compile(r"BAR (\d{1,2}): can't (?:assign|allocate) (mem|io)( pref)? (?:resource )?\(?(?:size )?(?:0x)?([0-9a-f]+)?\)?")
+_NO_WINDOW = re.compile(rf"no compatible bridge window for {_RESOURCE}")
+_ASSIGNED = re.compile(rf"{_NAME}:? (?:{_RESOURCE}: )?assigned")
+_ROM, _VF, _WINDOWS = 6, 7, 13
+
+_KINDS: dict[str, str] = {
+    "PCIe Endpoint": PcieType.ENDPOINT.word,
+    "PCIe Legacy Endpoint": PcieType.LEGACY_ENDPOINT.word,
+    "PCIe Root Port": PcieType.ROOT_PORT.word,
+    "PCIe Switch Upstream Port": PcieType.UPSTREAM_PORT.word,
+    "PCIe Switch Downstream Port": PcieType.DOWNSTREAM_PORT.word,
+    "PCIe to PCI/PCI-X bridge": PcieType.PCIE_TO_PCI_BRIDGE.word,
+    "PCI/PCI-X to PCIe bridge": PcieType.PCI_TO_PCIE_BRIDGE.word,
+    "PCIe Root Complex Integrated Endpoint": PcieType.INTEGRATED_ENDPOINT.word,
+    "PCIe Root Complex Event Collector": PcieType.EVENT_COLLECTOR.word,
+}
+"""What `pci_type_str` says since 6.10."""
+
+_UNITS = (
+    ("intel-vtd", re.compile(r"DMAR: (?:IOMMU enabled|Intel\(R\) Virtualization Technology for Directed I/O)")),
+    ("amd-iommu", re.compile(r"(?:pci \S+: )?AMD-Vi: (?!.*(?:not |disabled|No ))")),
+    ("arm-smmu-v3", re.compile(r"arm-smmu-v3 \S+: ")),
+    ("arm-smmu-v2", re.compile(r"arm-smmu \S+: ")),
+    ("virtio", re.compile(r"virtio_iommu ")),
+)
+
+
+class LogReader:
+    """Rows in their order; what they tell. `take` answers whether a row was the kernel's."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.functions: dict[Where, PastedFunction] = {}
+        self.groups: dict[Where, PastedGroup] = {}
+        self.lines = 0
+        self._roots: dict[tuple[int, int], PastedRoot] = {}
+        self._nodes: dict[str, str] = {}
+        self._acpi: dict[tuple[int, int], str] = {}
+        self._failures: dict[tuple[Where, int | None, str], Failure] = {}
+        self._log = Log()
+
+    @property
+    def roots(self) -> tuple[PastedRoot, ...]:
+        return tuple(replace(each, acpi=self._acpi.get(key)) for key, each in self._roots.items())
+
+    @property
+    def log(self) -> Log:
+        return replace(self._log, failures=tuple(self._failures.values()))
+
+    def take(self, row: Row) -> bool:
+        prefix = PREFIX.match(row.text)
+        at = 0 if prefix is None else prefix.end()
+        text = row.text[at:]
+        if at == 0 and not _MESSAGE.match(text):
+            return False
+        if not text:
+            return at > 0
+        self.lines += 1
+        place = Span(self._file, row.number, at + 1, row.number, len(row.text) + 1)
+        if (match := _AT.fullmatch(text)) is not None:
+            self._function(where_of(match), match[5], text, place)
+        elif match := _BUS.fullmatch(text):
+            self._window(int(match[1], 16), int(match[2], 16), match[3], place)
+        elif match := _ADDED.match(text):
+            self._group(where_of(match), int(match[5]), place)
+        else:
+            self._machine(text, place)
+        for kind, pattern in _UNITS:
+            if pattern.match(text):
+                self._log = replace(self._log, iommu=kind)
+        return True
+
+    def _machine(self, text: str, place: Span) -> None:
+        if match := _RELEASE.match(text):
+            self._log = replace(self._log, release=match[1], arch=_arch(text), whole=True)
+        elif match := _LINE.match(text):
+            words = tuple(found[0] for found in _WORDS.finditer(match[1]))
+            self._log = replace(self._log, arguments=words)
+        elif text.startswith("Booting Linux on physical CPU"):
+            self._log = replace(self._log, arch=self._log.arch or "arm64")
+        elif text.startswith(("Booting paravirtualized kernel on Xen", "Xen version:")):
+            self._log = replace(self._log, xen=True)
+        elif match := _NODE.match(text):
+            self._nodes[match[1]] = match[2]
+        elif match := _HOST.fullmatch(text):
+            key = int(match[2], 16), int(match[3], 16)
+            node = None if match[1] is None else self._nodes.get(match[1])
+            self._roots.setdefault(key, PastedRoot(segment=key[0], bus=key[1], place=place, node=node))
+        elif match := _ROOT.match(text):
+            self._acpi[int(match[2], 16), int(match[3], 16)] = match[1]
+        elif match := _ECAM.match(text):
+            if match[1]:
+                found = int(match[2], 16), int(match[3], 16), int(match[4], 16), int(match[1], 16)
+            else:
+                found = int(match[5], 16), int(match[6], 16), int(match[7], 16), int(match[8], 16)
+            self._log = replace(self._log, ecam=(*self._log.ecam[:255], found))
+
+    def _window(self, segment: int, bus: int, text: str, place: Span) -> None:
+        key = segment, bus
+        root = self._roots.get(key) or PastedRoot(segment=segment, bus=bus, place=place)
+        if buses := bus_window_of(text):
+            root = replace(root, buses=buses)
+        elif window := window_of(text):
+            root = replace(root, windows=(*root.windows[:255], (window, place)))
+        self._roots[key] = root
+
+    def _group(self, where: Where, number: int, place: Span) -> None:
+        self.groups[where] = PastedGroup(where, number, "log", place)
+
+    def _function(self, where: Where, text: str, whole: str, place: Span) -> None:
+        if match := _FUNCTION.fullmatch(text):
+            keys: dict[str, object] = {"id": f"{match[1]}:{match[2]}", "class": int(match[4], 16)}
+            kind = _KINDS.get((match[5] or "").strip())
+            shown: Shown = "nothing"
+            bridge = match[3] == "01"
+            if kind is not None:
+                keys["type"], shown = kind, "type"
+            elif (match[5] or "").startswith("conventional PCI"):
+                host = int(match[4], 16) >> 8 == 0x0600
+                keys["type"] = "pci-bridge" if bridge else "host-bridge-function" if host else "pci"
+                shown = "whole"
+            found = PastedFunction(
+                where=where, place=place, form="log", keys=keys, bridge=bridge, shown=shown
+            )
+            self.functions.setdefault(where, found)
+        elif match := _BELOW.match(text):
+            buses = int(match[1], 16), int(match[2] or match[1], 16)
+            known = self.functions.get(where)
+            if known is None:
+                known = PastedFunction(where=where, place=place, form="log", bridge=True)
+            self.functions[where] = replace(known, buses=buses)
+        elif match := _ADDING.match(text):
+            self._group(where, int(match[1]), place)
+        elif match := _ASSIGNED.match(text):
+            index = _index(match)
+            for space in ("mem", "io"):
+                self._failures.pop((where, index, space), None)
+            if index is None:
+                self._failures.pop((where, None, match[5] or "mem"), None)
+        elif _FAILING.search(text) or _NO_WINDOW.match(text):
+            failure = _failure(where, text, whole, place)
+            if failure is not None:
+                self._failures[where, failure.index, failure.space] = failure
+
+
+def begins(text: str) -> bool:
+    """Whether a line is one of the kernel's log."""
+    prefix = PREFIX.match(text)
+    return (prefix is not None and prefix.end() > 0 and bool(text[: prefix.end()].strip())) or bool(_MESSAGE.match(text))
+
+
+def _index(match: re.Match[str]) -> int | None:
+    """The number that a resource has by its name; None for a bridge's window, whose number is not told."""
+    if match[4]:
+        return None
+    return _ROM if match[3] else int(match[2]) + (_VF if match[1] == "VF BAR" else 0)
+
+
+def _failure(where: Where, text: str, whole: str, place: Span) -> Failure | None:
+    for pattern in _FAILED:
+        if match := pattern.match(text):
+            index = _index(match)
+            space, first, last, flags = match[5], match[6], match[7], match[8]
+            size = int(first, 16) if last is None else int(last, 16) - int(first, 16) + 1
+            return _of(where, index, space, flags, size, whole, place)
+    if match := _OLD.match(text):
+        return _of(where, int(match[1]), match[2], match[3] or "", int(match[4] or "0", 16), whole, place)
+    if match := _NO_WINDOW.match(text):
+        last = match[3] or match[2]
+        size = int(last, 16) - int(match[2], 16) + 1
+        return _of(where, None, match[1], match[4], size, whole, place)
+    return None
+
+
+def _of(
+    where: Where, index: int | None, space: str, flags: str, size: int, text: str, place: Span
+) -> Failure:
+    return Failure(
+        where=where,
+        index=index,
+        window=index is None or index >= _WINDOWS,
+        space="io" if space == "io" else "mem",
+        prefetchable="pref" in flags,
+        wide="64bit" in flags,
+        size=max(size, 0),
+        text=text,
+        place=place,
+    )
+
+
+def _arch(text: str) -> str | None:
+    for word, arch in (("x86_64", "x86_64"), ("amd64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64"), ("riscv64", "riscv64")):
+        if word in text:
+            return arch
+    return None

@@ -1,0 +1,86 @@
+"""A paste, whatever is in it and in which order, to its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.capture.pasted import groups, log, lspci
+from rootplex.capture.pasted.facts import Form, Paste, PastedFunction, PastedRoot
+from rootplex.capture.pasted.groups import GroupReader
+from rootplex.capture.pasted.log import LogReader
+from rootplex.capture.pasted.lspci import LspciReader, TreeReader
+from rootplex.capture.pasted.text import rows
+from rootplex.source.finding import unreadable
+from rootplex.source.place import Span
+
+
+def read_paste(text: str, file: str) -> Paste:
+    """The facts. Unreadable where nothing of the kind is in it, and for more than 16 MiB."""
+    found = _read(text, file)
+    if not found.forms:
+        raise unreadable(
+            file,
+            "no function of lspci's, no list of IOMMU groups, no line of the kernel's log about PCI",
+            help="take it with `lspci -nnvvv` as root",
+        )
+    return found
+
+
+def forms_of(head: str) -> frozenset[Form]:
+    """What a text is, by its beginning."""
+    return _read(head, "").forms
+
+
+def begins(text: str) -> bool:
+    """Whether a line begins something that is read here."""
+    return lspci.begins(text) or bool(groups.BEGINS.match(text)) or log.begins(text)
+
+
+def _read(text: str, file: str) -> Paste:
+    functions, tree = LspciReader(file), TreeReader()
+    listed, said = GroupReader(file), LogReader(file)
+    for row in rows(text, file, begins):
+        if row.text and log.begins(row.text) and said.take(row):
+            continue
+        if tree.take(row):
+            continue
+        left = listed.take(row, inside=functions.is_inside)
+        if left is True:
+            functions.close(whole=True)
+            continue
+        functions.take(row if left is False else left)
+    functions.close(whole=False)
+    return Paste(
+        file=file,
+        forms=frozenset(_forms(functions, tree, listed, said)),
+        functions=(*functions.functions, *said.functions.values(), *_of_tree(tree, file)),
+        groups=(*functions.groups, *listed.groups, *said.groups.values()),
+        roots=(*said.roots, *_roots(tree.roots, "tree", file), *_roots(listed.roots, "groups", file)),
+        parents=listed.parents | tree.parents,
+        log=said.log,
+    )
+
+
+def _forms(
+    functions: LspciReader, tree: TreeReader, listed: GroupReader, said: LogReader
+) -> Iterator[Form]:
+    yield from (each.form for each in functions.functions)
+    if tree.members:
+        yield "tree"
+    if listed.groups:
+        yield "groups"
+    if said.functions or said.groups or said.roots or said.log.failures or said.log.release:
+        yield "log"
+
+
+def _of_tree(tree: TreeReader, file: str) -> Iterator[PastedFunction]:
+    for where, row in tree.members.items():
+        yield PastedFunction(
+            where=where, place=Span(file, row.number, 1, row.number, len(row.text) + 1), form="tree"
+        )
+
+
+def _roots(found: dict[tuple[int, int], int], form: Form, file: str) -> Iterator[PastedRoot]:
+    for (segment, bus), number in found.items():
+        yield PastedRoot(segment=segment, bus=bus, place=Span(file, number, 1, number, 2), by=form)
+

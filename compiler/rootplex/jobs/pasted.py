@@ -1,0 +1,317 @@
+"""A machine of which there is what was pasted: its groups as far as the texts tell them, beside the groups that
+its kernel told.
+
+Without firmware the description that was made of the texts is compiled, with what it assumes, and simulated. A
+function whose capabilities are not shown may isolate or not: both are simulated, and its group is known where they
+agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rootplex.capture.pasted.facts import Paste, PastedGroup, Where, called
+from rootplex.checks.facts import Facts
+from rootplex.frontends.description.reading import description_of
+from rootplex.frontends.document import Imported
+from rootplex.frontends.pasted import WHY, PastedMachine, assumptions, import_pastes, machine_of_pastes
+from rootplex.jobs.check import examine
+from rootplex.jobs.describe import Checked, errors_in
+from rootplex.jobs.groups import groups_of
+from rootplex.jobs.machine import machine_of
+from rootplex.jobs.result import BridgeResult, Groups, Machine, Named, Numbers, Together
+from rootplex.jobs.settings import RunOptions
+from rootplex.model.platform import Platform
+from rootplex.report.reasons import sentence
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.simulator.groups.grouping import Group
+from rootplex.source.finding import Finding, Related
+from rootplex.source.rules import GROUPS_DIFFER
+
+_SHOWN = 6
+_TRUSTED = {"log": 0, "records": 1, "verbose": 1, "groups": 2}
+
+
+class Simulated(Struct, frozen=True):
+    """One simulation of the machine."""
+
+    platform: Platform
+    facts: Facts
+    outcome: Outcome
+
+
+class PastedOutcome(Struct, frozen=True, kw_only=True):
+    """What came of pastes. `worst` is the simulation whose groups are shown; `unknown` are sets of functions
+    whose groups the texts do not tell, each with why; `assumed` what was taken for granted."""
+
+    machine: PastedMachine
+    worst: Simulated
+    unknown: tuple[Together, ...]
+    assumed: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def result(self) -> Machine:
+        """The machine, without what is assumed or not known."""
+        made = machine_of(self.worst.platform, self.worst.facts, self.worst.outcome)
+        open_ = {each.sbdf for one in self.unknown for each in one.members}
+        vague = {each.name for each in self.machine.functions.values() if not each.isolation_known}
+        return replace(
+            made,
+            bridges=tuple(map(_as_told, made.bridges)),
+            devices=tuple(
+                replace(
+                    each,
+                    stream=None,
+                    msi=None,
+                    intx=None,
+                    bars=(),
+                    acs=None if each.sbdf in vague else each.acs,
+                    group=None if each.sbdf in open_ else each.group,
+                )
+                for each in made.devices
+            ),
+            groups=tuple(each for each in made.groups if not open_ & set(each.members)),
+            safe=tuple(each for each in made.safe if not open_ & set(each)),
+            xen=made.xen if self.worst.outcome.xen is not None else None,
+        )
+
+    @property
+    def groups(self) -> Groups:
+        """The groups that are known, what is not, and where the kernel's own list differs."""
+        made = groups_of(self.worst.facts, self.worst.outcome)
+        open_ = {each.sbdf for one in self.unknown for each in one.members}
+
+        def known(groups: Iterable[Together]) -> tuple[Together, ...]:
+            return tuple(each for each in groups if not open_ & {one.sbdf for one in each.members})
+
+        return replace(
+            made,
+            linux=known(made.linux),
+            without=known(made.without),
+            safe=known(made.safe),
+            xen=None if made.xen is None else known(made.xen),
+            assumed=self.assumed,
+            unknown=self.unknown,
+            differing=tuple(each.message for each in self.findings if each.code == GROUPS_DIFFER.code),
+        )
+
+
+def simulate_pastes(pastes: Sequence[Paste], options: RunOptions) -> PastedOutcome | None:
+    """The machine of pastes alone; None where they tell of no function that can be placed."""
+    machine = machine_of_pastes(pastes)
+    if not machine.roots:
+        return None
+    options = replace(options, bare_metal=options.bare_metal or not machine.log.xen)
+    worst = _examined(import_pastes(machine), options)
+    if worst is None:
+        return None
+    best = worst
+    if any(not each.isolation_known for each in machine.functions.values()):
+        best = _examined(import_pastes(machine, "best"), options) or worst
+    return outcome_of(machine, worst, best, tuple(assumptions(machine)))
+
+
+def _examined(made: Imported, options: RunOptions) -> Simulated | None:
+    description = description_of(made.document, made.file)
+    if description.platform is None or errors_in(description.findings):
+        return None
+    checked = Checked(description.platform, description.names, (), description.node)
+    examination = examine(checked, options)
+    if examination.outcome is None:
+        return None
+    return Simulated(examination.platform, examination.facts, examination.outcome)
+
+
+def outcome_of(
+    machine: PastedMachine, worst: Simulated, best: Simulated, assumed: tuple[str, ...]
+) -> PastedOutcome:
+    """Both simulations held against each other, and against the groups that the kernel told."""
+    bounds = _Bounds(machine, worst.outcome, best.outcome)
+    return PastedOutcome(
+        machine=machine,
+        worst=worst,
+        unknown=tuple(bounds.unknown()),
+        assumed=assumed,
+        findings=tuple(_differences(machine, bounds, worst.outcome)),
+    )
+
+
+def _as_told(bridge: BridgeResult) -> BridgeResult:
+    return replace(bridge, ecam=None, windows=(), in_mcfg=False, numbers=Numbers(dom0=bridge.segment))
+
+
+def _sets(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
+    found = {}
+    for group in groups:
+        members = frozenset(each.sbdf for each in group.members)
+        found.update(dict.fromkeys(members, members))
+    return found
+
+
+class _Bounds:
+    """The groups at least and at most: where everything that is not shown isolates, and where nothing does."""
+
+    def __init__(self, machine: PastedMachine, worst: Outcome, best: Outcome) -> None:
+        self._machine = machine
+        self.most = _sets(worst.linux.groups)
+        self.least = _sets(best.linux.groups)
+        self._open = self._opened()
+        self._found = {each.sbdf for each in worst.dom0.functions}
+
+    def known(self, sbdf: str) -> bool:
+        """Whether a function's group is certain."""
+        group = self.most.get(sbdf)
+        return group is not None and group == self.least.get(sbdf) and not group & self._open.keys()
+
+    def _opened(self) -> dict[str, str]:
+        """Functions whose group may have members that are not described, with why."""
+        machine = self._machine
+        why = "no text tells which buses are below it"
+        found = {called(where): why for where in machine.open_bridges}
+        for where in machine.unplaced:
+            above = machine.bridges.get(where[:2])
+            for each in machine.on(*where[:2]):
+                same = each.where[2] >> 3 == where[2] >> 3
+                if same or (above is not None and called(above) in self.most.get(each.name, ())):
+                    found[each.name] = f"{called(where)} beside it is not described"
+            if above is not None and not machine.on(*where[:2]):
+                found[called(above)] = f"{called(where)} below it is not described"
+        return found
+
+    def unknown(self) -> Iterator[Together]:
+        """The functions whose groups are not known: those that may be together in one, then each that is in
+        no simulation."""
+        told: set[str] = set()
+        for where in self._machine.functions:
+            sbdf = called(where)
+            if sbdf in told or where in self._machine.unplaced:
+                continue
+            if sbdf not in self._found:
+                yield Together(members=(Named(sbdf=sbdf, name=None),), why=(f"{sbdf}: the simulated scan does not reach it",))
+                continue
+            if self.known(sbdf) or sbdf not in self.most:
+                continue
+            cluster = sorted(self.most[sbdf])
+            told |= set(cluster)
+            members = tuple(Named(sbdf=each, name=None) for each in cluster)
+            yield Together(members=members, why=tuple(self._why(cluster)))
+        for where, why in self._machine.unplaced.items():
+            sbdf = called(where)
+            yield Together(members=(Named(sbdf=sbdf, name=None),), why=(f"{sbdf}: {why}",))
+
+    def _why(self, cluster: Sequence[str]) -> Iterator[str]:
+        by_name = {each.name: each for each in self._machine.functions.values()}
+        reasons: dict[str, list[str]] = {}
+        for sbdf in cluster:
+            each = by_name.get(sbdf)
+            if sbdf in self._open:
+                reasons.setdefault(self._open[sbdf], []).append(sbdf)
+            if each is not None and not each.isolation_known:
+                reasons.setdefault(WHY[each.shown], []).append(sbdf)
+        for why, names in reasons.items():
+            yield f"{_listed(names)}: {why}"
+
+
+# -- the kernel's own groups -----------------------------------------------------------------------------
+
+
+def told_groups(machine: PastedMachine) -> dict[Where, PastedGroup]:
+    """The group that each function has by the texts: by a list, else by lspci, else by the log."""
+    found: dict[Where, PastedGroup] = {}
+    for each in sorted(machine.groups, key=lambda one: _TRUSTED.get(one.form, 0)):
+        found[each.where] = each
+    return found
+
+
+def _differences(machine: PastedMachine, bounds: _Bounds, outcome: Outcome) -> Iterator[Finding]:
+    """A finding for each set of functions that the kernel and the simulation part in another way."""
+    told = {called(where): each for where, each in told_groups(machine).items()}
+    both = {sbdf for sbdf in told if sbdf in bounds.most}
+    numbered: dict[int, set[str]] = {}
+    for sbdf in both:
+        numbered.setdefault(told[sbdf].number, set()).add(sbdf)
+    done: set[str] = set()
+    for sbdf in sorted(both):
+        if sbdf in done:
+            continue
+        kernels = frozenset(numbered[told[sbdf].number])
+        least, most = bounds.least.get(sbdf, frozenset()) & both, bounds.most[sbdf] & both
+        if least <= kernels <= most:
+            continue
+        ours = most if not kernels <= most else least
+        done |= kernels | ours | _touched(ours | kernels, told, numbered)
+        yield _difference(machine, sbdf, told, kernels, ours, outcome)
+
+
+def _touched(
+    names: Iterable[str], told: Mapping[str, PastedGroup], numbered: Mapping[int, set[str]]
+) -> set[str]:
+    """All that are in a group of the kernel's with one of these."""
+    return {each for name in names if name in told for each in numbered[told[name].number]}
+
+
+def _difference(
+    machine: PastedMachine,
+    sbdf: str,
+    told: Mapping[str, PastedGroup],
+    kernels: frozenset[str],
+    ours: frozenset[str],
+    outcome: Outcome,
+) -> Finding:
+    group = told[sbdf]
+    message = (
+        f"{sbdf} is in the kernel's group {group.number}, {_with(sbdf, kernels)}; computed it is {_with(sbdf, ours)}"
+    )
+    concerned = kernels | ours
+    reasons = [
+        sentence(reason)
+        for each in outcome.linux.groups
+        for reason in each.reasons
+        if concerned & {member.sbdf for member in each.members}
+    ]
+    notes = [*dict.fromkeys(reasons)][:_SHOWN]
+    causes = list(_causes(machine, concerned))
+    related = [
+        Related(at=told[name].place, message=f"{name} is in group {told[name].number}")
+        for name in sorted(ours - kernels)[:_SHOWN]
+    ]
+    return GROUPS_DIFFER.finding(
+        group.place,
+        message,
+        notes=(*notes, *causes),
+        related=tuple(related),
+        subject=sbdf,
+        help="trust the kernel's list for what it gives to VFIO today; rely on its isolation only where the "
+        "reasons hold"
+        if any("pcie_acs_override" in cause for cause in causes)
+        else "give texts of one boot of one machine, all of them whole; what the kernel then still says "
+        "otherwise counts",
+    )
+
+
+def _causes(machine: PastedMachine, concerned: frozenset[str]) -> Iterator[str]:
+    """What is known to make a kernel part functions otherwise."""
+    for word in machine.log.arguments:
+        if word.startswith("pcie_acs_override="):
+            yield f"the kernel was started with `{word}`, which takes ports to isolate that do not"
+        elif "disable_acs_redir" in word or "config_acs" in word:
+            yield f"the kernel was started with `{word}`, which switches ACS off"
+    for each in machine.functions.values():
+        if each.name in concerned and each.acs_off:
+            yield f"the text shows ACS {', '.join(each.acs_off)} of {each.name} switched off"
+    if machine.log.release is not None and machine.kernel is None:
+        yield f"Linux {machine.log.release} has no profile here; the groups are those of another kernel"
+
+
+def _with(sbdf: str, members: frozenset[str]) -> str:
+    others = sorted(members - {sbdf})
+    return f"with {_listed(others)}" if others else "alone"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
