@@ -15,7 +15,7 @@ ROOMS = {
     "tools": {"known"},
     "model": {"source", "formats"},
     "readers": {"source", "formats", "tools"},
-    "capture": {"source", "formats", "model", "readers", "tools"},
+    "capture": {"source", "formats", "known", "model", "readers", "tools"},
     "frontends": {"source", "formats", "known", "model", "readers", "capture", "tools"},
     "backends": {"source", "formats", "known", "model", "tools"},
     "simulator": {"source", "formats", "known", "readers", "tools"},

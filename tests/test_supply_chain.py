@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from rootplex import project
 from rootplex.capture import lines
-from rootplex.frontends import lspci
+from rootplex.capture.pasted import text as pasted_text
 from rootplex.readers import archives, dtb, dts, files
 from rootplex.readers.acpi import acpiexec, header
 from rootplex.source import yaml12
@@ -73,7 +73,7 @@ def test_the_stated_sizes_are_those_that_hold(checkout: Path) -> None:
         f"| ACPI table; number of tables | {header.SIZE_LIMIT // MIB} MiB; {header.TABLES_LIMIT:,} |",
         f"| archive, unpacked; members | {archives.UNPACKED_LIMIT // MIB} MiB; {archives.FILES_LIMIT:,} |",
         f"| snapshot | {lines.LIMIT // MIB} MiB |",
-        f"| `lspci` text | {lspci.TEXT_LIMIT // MIB} MiB |",
+        f"| pasted text | {pasted_text.LIMIT // MIB} MiB |",
         f"{runner.MEMORY_LIMIT // MIB // 1024} GiB of memory",
         f"AML has {acpiexec.BUDGET_SECONDS:g} seconds",
     )

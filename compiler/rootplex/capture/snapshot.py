@@ -154,7 +154,7 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> KernelHostBridge
         uid=_text(facts, "uid"),
         numa=_number(facts, "numa_node"),
         buses=buses[0] if buses else None,
-        windows=tuple(found for text in told if (found := window_of(text))),
+        windows=tuple(window for text in told if (window := window_of(text))),
     )
 
 

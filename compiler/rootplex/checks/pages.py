@@ -298,6 +298,23 @@ PAGES = (
         """,
     ),
     _entry(
+        rules.GROUPS_DIFFER,
+        """groups-differ
+
+        What it finds: functions that a running kernel has in other IOMMU groups (by a list of them, by lspci
+        or by its log) than those that are computed of the same machine's functions.
+        Why it matters: either the texts are not of one boot of one machine, or something decided that they do
+        not show: an argument of the kernel (`pcie_acs_override=` claims an isolation that is not there), ACS
+        that is switched off, a driver. Then a group may look safer than it is.
+        Example: a list has 0000:01:00.0 alone in group 15; its root port has no ACS capability, so that it is
+        computed to be in one group with the port.
+        What to do: give whole texts of one boot, the kernel's log among them. Where the difference stays,
+        look at the reasons that are noted: of two answers the coarser one is safe.
+        Source: the texts; Linux drivers/iommu/iommu.c, `pci_device_group`.
+        Sources that prove it: a list of groups and what tells of the functions.
+        """,
+    ),
+    _entry(
         rules.DESCRIPTION_DIFFERS,
         """description-differs
 

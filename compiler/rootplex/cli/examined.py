@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.backends.refusal import CannotCompile
+from rootplex.capture.pasted.facts import Paste
 from rootplex.checks.facts import Facts
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, examine, result_of
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.result import Machine, refused
+from rootplex.jobs.pasted import pastes_of, simulate_pastes
+from rootplex.jobs.result import Groups, Machine, refused
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
 from rootplex.jobs.validate import simulated_snapshot
@@ -26,13 +28,15 @@ from rootplex.source.printable import printable
 
 
 class Examined(Struct, frozen=True):
-    """A simulated platform: what there was to go by, what came of it, and the result as it is reported."""
+    """A simulated platform: what there was to go by, what came of it, and the result as it is reported.
+    `told`: the groups of a machine of which not all is known."""
 
     facts: Facts
     outcome: Outcome
     machine: Machine
     name: str
     findings: tuple[Finding, ...] = ()
+    told: Groups | None = None
 
 
 def examined_bytes(
@@ -48,7 +52,7 @@ def examined_bytes(
     kind = kind_of(data)
     try:
         if kind is not None:
-            return _of_source(source_of_bytes(data, label), label, options)
+            return _of_sources((source_of_bytes(data, label),), label, options)
         checked = read_checked(data, label)
         if checked.is_sound:
             if alter is not None and checked.platform is not None:
@@ -76,7 +80,24 @@ def examined(name: str, options: RunOptions, console: Console) -> Examined | Non
     return examined_bytes(*read_input(name), options, console)
 
 
-def _of_source(source: Source, label: str, options: RunOptions) -> Examined:
+def examined_together(names: Sequence[str], options: RunOptions, console: Console) -> Examined | None:
+    """Several files of one machine: what was pasted of it. UsageError for anything else."""
+    if len(names) == 1:
+        return examined(names[0], options, console)
+    try:
+        sources = [source_of_bytes(data, label) for label, data in map(read_input, names)]
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    return _of_sources(sources, names[0], options)
+
+
+def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> Examined:
+    pastes = pastes_of(sources)
+    if pastes and len(pastes) == len(sources):
+        return _of_pastes(pastes, label, options)
+    if len(sources) > 1:
+        raise UsageError("several files are taken together where they are what was pasted of one machine")
+    source = sources[0]
     found = simulated_snapshot(source, options.guests or ())
     if found is None:
         raise UsageError(
@@ -86,3 +107,15 @@ def _of_source(source: Source, label: str, options: RunOptions) -> Examined:
     if found.facts is None or found.facts.outcome is None or found.machine is None:
         raise UsageError("; ".join(finding.message for finding in found.findings))
     return Examined(found.facts, found.facts.outcome, found.machine, label, found.findings)
+
+
+def _of_pastes(pastes: Sequence[Paste], label: str, options: RunOptions) -> Examined:
+    found = simulate_pastes(pastes, options)
+    if found is None:
+        raise UsageError(
+            f"{label}: no text tells of a function on a bus that is known to be a root bus: add `lspci"
+            f" -nnvvv` "
+            "(as root), `lspci -xxxx` or the kernel's log"
+        )
+    run = found.worst
+    return Examined(run.facts, run.outcome, found.result, label, found.findings, found.groups)

@@ -9,7 +9,7 @@ import msgspec
 
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
-from rootplex.cli.examined import examined
+from rootplex.cli.examined import examined_together
 from rootplex.jobs.groups import groups_of
 from rootplex.report import terminal_tree
 from rootplex.report.groups import lines
@@ -18,7 +18,11 @@ from rootplex.report.groups import lines
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A platform, and how Dom0 boots."""
     parser.add_argument(
-        "file", metavar="PATH", help="a platform description or a snapshot, or - for standard input"
+        "files",
+        nargs="+",
+        metavar="PATH",
+        help="a platform description, a snapshot, or what was pasted of one machine (lspci text, a list of "
+        "IOMMU groups, a kernel's log); - for standard input",
     )
     add_boot(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
@@ -29,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the groups."""
-    console.progress(f"examining {arguments.file}")
-    examination = examined(arguments.file, run_options(arguments), console)
+    console.progress(f"examining {arguments.files[0]}")
+    examination = examined_together(arguments.files, run_options(arguments), console)
     if examination is None:
         return 1
     if arguments.tree:
@@ -38,9 +42,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     elif arguments.format == "json":
         machine = msgspec.to_builtins(examination.machine)
         wanted = {key: machine[key] for key in ("groups", "safe", "xen")}
+        if examination.told is not None:
+            told = msgspec.to_builtins(examination.told)
+            wanted |= {key: told[key] for key in ("assumed", "unknown", "differing")}
         printed = iter((json.dumps({"rootplex": 1, "platform": examination.name, **wanted}, indent=1),))
     else:
-        printed = lines(groups_of(examination.facts, examination.outcome))
+        printed = lines(examination.told or groups_of(examination.facts, examination.outcome))
     for line in printed:
         console.print(line)
     return 0

@@ -10,9 +10,9 @@ from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
 from rootplex.frontends.document import MARK
-from rootplex.jobs.importing import description_text, import_source
+from rootplex.jobs.importing import description_text, import_sources
 from rootplex.jobs.result import unreadable
-from rootplex.jobs.sources import read_source, source_of_bytes
+from rootplex.jobs.sources import Source, read_source, source_of_bytes
 from rootplex.report.words import counted
 from rootplex.source.finding import Unreadable
 
@@ -20,10 +20,12 @@ from rootplex.source.finding import Unreadable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A source, and where to write."""
     parser.add_argument(
-        "path",
+        "paths",
+        nargs="+",
         metavar="PATH",
-        help="a device tree (blob or source), acpidump text, a folder or archive of ACPI tables, a snapshot, "
-        "or lspci -xxxx text; - for standard input",
+        help="a device tree (blob or source), acpidump text, a folder or archive of ACPI tables, a snapshot; "
+        "or what was pasted of one machine, in one file or several (lspci text, a list of IOMMU groups, a "
+        "kernel's log); - for standard input",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write the description there (default: standard output)"
@@ -36,28 +38,32 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the description; a line for each thing that the source does not tell."""
     if arguments.output is not None:
         output = Path(arguments.output)
-        if arguments.path != "-" and output.exists() and output.samefile(arguments.path):
-            raise UsageError(
-                f"{arguments.path} would be replaced by what is read from it: name another by -o"
-            )
+        for path in arguments.paths:
+            if path != "-" and output.exists() and output.samefile(path):
+                raise UsageError(f"{path} would be replaced by what is read from it: name another by -o")
         refuse_loss(output, MARK.encode(), force=arguments.force)
-    console.progress(f"reading {arguments.path}")
+    named = ", ".join(arguments.paths)
+    console.progress(f"reading {named}")
     try:
-        if arguments.path == "-":
-            label, data = read_input("-")
-            source = source_of_bytes(data, label)
-        else:
-            source = read_source(Path(arguments.path), arguments.path)
-        description = import_source(source)
+        sources = [_source(path) for path in arguments.paths]
+        description = import_sources(sources)
     except Unreadable as error:
-        return report((unreadable(arguments.path, error.findings),), {}, arguments, console)
+        return report((unreadable(arguments.paths[0], error.findings),), {}, arguments, console)
     text = description_text(description)
     if arguments.output is None:
         console.document(text)
     else:
         write_file(Path(arguments.output), text.encode("utf-8", "backslashreplace"))
         bridges = counted(len(description.bridges), "host bridge")
-        console.say(f"{arguments.path}: {source.what}, {bridges} -> {arguments.output}")
+        what = " and ".join(dict.fromkeys(source.what for source in sources))
+        console.say(f"{named}: {what}, {bridges} -> {arguments.output}")
         for each in description.missing:
             console.say(f"  not known: {each}")
     return 0
+
+
+def _source(path: str) -> Source:
+    if path != "-":
+        return read_source(Path(path), path)
+    label, data = read_input(path)
+    return source_of_bytes(data, label)

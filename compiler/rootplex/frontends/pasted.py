@@ -1,9 +1,9 @@
 """What was pasted of a machine to a description: its functions below the root buses that the texts tell of.
 
 What no text tells is not made up. Where a description must say something all the same (an address of
-configuration space, an IOMMU), a remark says that it is assumed; a function whose capabilities are not shown is
-described twice: as one that does not isolate (the worst, which `import` writes), and as one that does (the best).
-Groups that come out the same both ways are known, the others are not.
+configuration space, an IOMMU), a remark says that it is assumed; a function whose capabilities are not shown
+is described twice: as one that does not isolate (the worst, which `import` writes), and as one that does (the
+best). Groups that come out the same both ways are known, the others are not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rootplex.capture.pasted.facts import (
     Where,
     called,
 )
-from rootplex.formats.pci import ECAM_BUS
+from rootplex.formats.pci import ACS_BITS, ECAM_BUS, ExtendedCapability
 from rootplex.frontends.configspace import Config, read_config, register_keys
 from rootplex.frontends.document import (
     Hex,
@@ -54,11 +54,12 @@ _SEGMENTS = 0x10000
 _HEADER, _CONVENTIONAL, _EXTENDED = 64, 256, 4096
 _ECAM, _ECAM_ABOVE = 0xE000_0000, 0x40_0000_0000
 _UNIT = 0xFED9_0000
-_PORTS = ("root-port", "downstream-port")
+_VFS = 1 << 18  # virtual functions that are looked for, of all physical ones together
 _CONVENTIONAL_BUSES = ("pci-bridge", "pcie-to-pci-bridge")
+_NO_PARENT = "no text tells which bridge bus"
 _KEPT = (
-    "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi", "msix",
-    "pin", "pm", "sriov",
+    "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi",
+    "msix", "pin", "pm", "sriov",
 )  # fmt: skip
 """The keys of a device, in the order in which they are written."""
 
@@ -71,15 +72,16 @@ WHY: dict[Shown, str] = {
 
 
 class Merged(Struct, frozen=True, kw_only=True):
-    """One function by all texts."""
+    """One function by all texts. `owned`: it is a virtual one of a function that is described."""
 
     where: Where
     place: Span
     shown: Shown
     keys: Mapping[str, object]
-    bridge: bool
+    bridge: bool | None
     buses: tuple[int, int | None] | None
     virtual: bool
+    owned: bool = False
     acs_off: tuple[str, ...] = ()
 
     @property
@@ -149,6 +151,7 @@ def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
     reached = set(_reached(functions, parents, roots))
     unplaced = dict(_unplaced(functions, reached))
     secondary = set(parents.values())
+    lost = {where[0] for where, why in unplaced.items() if why.startswith(_NO_PARENT)}
     return PastedMachine(
         files=tuple(paste.file for paste in pastes),
         forms=frozenset(form for paste in pastes for form in paste.forms),
@@ -159,7 +162,9 @@ def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
         open_bridges=frozenset(
             each.where
             for each in functions.values()
-            if each.bridge and each.buses is None and each.where not in secondary
+            if each.buses is None
+            and each.where not in secondary
+            and (each.bridge or (each.bridge is None and each.where[0] in lost))
         ),
         told_roots=told,
         groups=tuple(group for paste in pastes for group in paste.groups),
@@ -181,14 +186,14 @@ def _merged(pastes: Sequence[Paste]) -> dict[Where, Merged]:
         for each in reversed(told):
             keys |= each.keys
         virtual = any(each.virtual for each in told)
-        bridge = next((each.bridge for each in told if each.bridge is not None), False)
+        bridge = next((each.bridge for each in told if each.bridge is not None), None)
         buses = [each.buses for each in told if each.buses is not None]
         found[where] = Merged(
             where=where,
             place=told[0].place,
             shown=told[0].shown,
             keys=keys,
-            bridge=bridge or bool(buses),
+            bridge=True if buses else bridge,
             buses=buses[0] if buses else None,
             virtual=virtual,
             acs_off=next((each.acs_off for each in told if each.acs_off), ()),
@@ -212,7 +217,16 @@ def _by_registers(told: PastedFunction, *, extended: bool) -> PastedFunction:
         shown=shown,
         bridge=config.header == 1,
         buses=config.buses,
+        acs_off=_switched_off(config),
     )
+
+
+def _switched_off(config: Config) -> tuple[str, ...]:
+    at = config.extended.get(ExtendedCapability.ACS)
+    if at is None or at + 8 > len(config.data):
+        return ()
+    off = config.number(at + 4, 2) & ~config.number(at + 6, 2)
+    return tuple(word.upper() for word in ("sv", "rr", "cr", "uf") if off & ACS_BITS[word])
 
 
 def _shown(config: Config, *, extended: bool) -> Shown:
@@ -230,17 +244,19 @@ def _shown(config: Config, *, extended: bool) -> Shown:
 
 
 def _without_virtual(found: dict[Where, Merged]) -> dict[Where, Merged]:
-    """Virtual functions marked whose physical function tells of them: it has them in its description."""
+    """Virtual functions marked with the physical function that tells of them: they are in its description."""
+    budget = _VFS
     for where, each in list(found.items()):
         vfs = each.keys.get("sriov")
         if not isinstance(vfs, Mapping):
             continue
         first = (where[1] << 8 | where[2]) + int(vfs["offset"])
-        for index in range(min(int(vfs.get("enabled", 0)), 0xFFFF)):
+        for index in range(min(int(vfs.get("enabled", 0)), budget)):
+            budget -= 1
             rid = first + index * int(vfs["stride"])
             at = where[0], rid >> 8, rid & 0xFF
             if at in found and at != where:
-                found[at] = replace(found[at], virtual=True, shown="whole")
+                found[at] = replace(found[at], virtual=True, owned=True, shown="whole")
     return found
 
 
@@ -248,15 +264,29 @@ def _roots(
     functions: Mapping[Where, Merged], parents: Mapping[tuple[int, int], Where], told: Iterable[PastedRoot]
 ) -> set[tuple[int, int]]:
     """The root buses: those that a text calls so, bus 0, and where every bridge of a segment tells its buses
-    those that are below none."""
+    those that are below none and have what only a root bus has. Below a bridge that the text leaves out is
+    device 0 alone as a rule."""
     buses = {where[:2] for where in functions}
     named = {(root.segment, root.bus) for root in told}
     roots = {bus for bus in buses if bus in named or bus[1] == 0}
     silent = {
-        each.where[0] for each in functions.values() if each.bridge and each.buses is None
+        each.where[0] for each in functions.values() if each.bridge is not False and each.buses is None
     } - {root.segment for root in told if root.by in ("tree", "groups")}
-    roots |= {bus for bus in buses if bus not in parents and bus[0] not in silent}
+    roots |= {
+        where[:2]
+        for where, each in functions.items()
+        if where[:2] not in parents and where[0] not in silent and _is_of_root_bus(each)
+    }
     return {bus for bus in roots if bus not in parents}
+
+
+def _is_of_root_bus(each: Merged) -> bool:
+    kinds = ("root-port", "integrated-endpoint", "event-collector")
+    return (
+        each.keys.get("type") in kinds
+        or _class(each) == _HOST
+        or (each.where[2] >> 3 > 0 and not each.virtual)
+    )
 
 
 def _reached(
@@ -288,30 +318,15 @@ def _unplaced(functions: Mapping[Where, Merged], reached: set[Where]) -> Iterato
     }
     for where, each in functions.items():
         if where[0] >= _SEGMENTS:
-            yield where, "its domain is one that only a driver makes (Intel VMD), behind a function of another"
+            yield where, "its domain is one that only a driver makes (Intel VMD)"
         elif _class(each) == _CARDBUS or where[:2] in cardbus:
             yield where, "it has to do with a CardBus bridge, which the language has not"
         elif where not in reached:
-            yield where, f"no text tells which bridge bus {where[1]:02x} is below"
+            yield where, f"{_NO_PARENT} {where[1]:02x} is below"
         elif where[2] & 7 and (where[0], where[1], where[2] & 0xF8) not in functions and not each.virtual:
             yield where, "function 0 of its device is not in the text"
-        elif each.virtual and not (each.shown == "whole" and "type" not in each.keys):
-            if not _owned(functions, where):
-                yield where, "it is a virtual function, and no text tells whose"
-
-
-def _owned(functions: Mapping[Where, Merged], where: Where) -> bool:
-    """Whether a physical function tells of it."""
-    rid = where[1] << 8 | where[2]
-    for each in functions.values():
-        vfs = each.keys.get("sriov")
-        if not isinstance(vfs, Mapping) or each.where[0] != where[0]:
-            continue
-        first = (each.where[1] << 8 | each.where[2]) + int(vfs["offset"])
-        stride, count = int(vfs["stride"]), int(vfs.get("enabled", 0))
-        if rid >= first and count and (rid - first) % (stride or 1) == 0 and (rid - first) // (stride or 1) < count:
-            return True
-    return False
+        elif each.virtual and not each.owned:
+            yield where, "it is a virtual function, and no text tells whose"
 
 
 def _class(each: Merged) -> int:
@@ -332,7 +347,7 @@ def import_pastes(machine: PastedMachine, case: Case = "worst") -> Imported:
     head = {
         "name": leaf(names.take(machine.files[0].rpartition("/")[2].partition(".")[0], "machine"), place),
         "arch": leaf(arch, place, told),
-        "firmware": tree(["acpi"], place),
+        "firmware": tree([firmware_of(machine, arch)], place),
     }
     if told:
         missing.append(Missing("platform.arch", f"{arch} is put down", place))
@@ -361,11 +376,17 @@ def missing_of(machine: PastedMachine) -> Iterator[Missing]:
         if each.where in machine.unplaced or each.virtual:
             continue
         if "id" not in each.keys:
-            yield Missing(f"{each.name}: its ids", "the text has names alone (lspci -nn shows them)", each.place)
+            yield Missing(
+                f"{each.name}: its ids", "the text has names alone (lspci -nn shows them)", each.place
+            )
         if each.isolation_known:
             continue
         what = "its ACS" if each.shown == "type" else "its type and ACS"
-        yield Missing(f"{each.name}: {what}", f"{WHY[each.shown]}; it is put down as one that does not isolate", each.place)
+        yield Missing(
+            f"{each.name}: {what}",
+            f"{WHY[each.shown]}; it is put down as one that does not isolate",
+            each.place,
+        )
 
 
 def _arch(machine: PastedMachine) -> tuple[str, str | None]:
@@ -373,6 +394,11 @@ def _arch(machine: PastedMachine) -> tuple[str, str | None]:
     if told in ("x86_64", "arm64"):
         return told, None
     return "x86_64", "assumed: no text tells it"
+
+
+def firmware_of(machine: PastedMachine, arch: str) -> Literal["dt", "acpi"]:
+    """By what the kernel booted: on Arm the log tells, a PC has ACPI."""
+    return "dt" if arch == "arm64" and machine.log.firmware == "dt" else "acpi"
 
 
 def iommu_kind(machine: PastedMachine) -> tuple[str, str | None]:
@@ -396,16 +422,23 @@ def assumptions(machine: PastedMachine) -> Iterator[str]:
     _, assumed = iommu_kind(machine)
     if assumed is not None:
         yield assumed
+    if machine.log.release is None:
+        yield "the newest kernel that is known here"
+    off = [each.name for each in machine.functions.values() if each.acs_off]
+    if off and not machine.groups:
+        shown = ", ".join(off[:6])
+        yield f"ACS switched on, as a kernel with an IOMMU does it; the text shows it off at {shown}"
 
 
-def _units(
-    machine: PastedMachine, arch: str, missing: list[Missing]
-) -> tuple[list[Node], dict[int, str]]:
+def _units(machine: PastedMachine, arch: str, missing: list[Missing]) -> tuple[list[Node], dict[int, str]]:
     """The IOMMU of each segment, and its name."""
     place = machine.place
     kind, assumed = iommu_kind(machine)
     if (arch == "arm64") != kind.startswith("arm"):
-        kind, assumed = ("arm-smmu-v3" if arch == "arm64" else "intel-vtd"), "an IOMMU that translates every bridge"
+        kind, assumed = (
+            ("arm-smmu-v3" if arch == "arm64" else "intel-vtd"),
+            "an IOMMU that translates every bridge",
+        )
     remark = None if assumed is None else f"assumed: {assumed}"
     if assumed is not None:
         missing.append(Missing("the IOMMU", f"no text tells it; assumed is {assumed}", place))
@@ -438,7 +471,9 @@ def _bridge(
     last = max(_last(machine, segment, bus), bus)
     if told is not None and told.buses is not None and told.buses.first == bus:
         last = max(last, told.buses.last)
-    elif (following := [each for at, each in machine.roots if at == segment and each > bus]) and last >= following[0]:
+    elif (
+        following := [each for at, each in machine.roots if at == segment and each > bus]
+    ) and last >= following[0]:
         last = following[0] - 1
     base = next(
         (found for at, first, end, found in machine.log.ecam if at == segment and first <= bus <= end), None
@@ -446,7 +481,9 @@ def _bridge(
     ecam = _ECAM if segment == 0 else _ECAM_ABOVE + (segment << 28)
     config = address((ecam if base is None else base) + bus * ECAM_BUS)
     if base is None:
-        missing.append(Missing("config.base", "no text tells where configuration space is; one is assumed", place))
+        missing.append(
+            Missing("config.base", "no text tells where configuration space is; one is assumed", place)
+        )
     windows = () if told is None else told.windows
     if not windows:
         missing.append(Missing("windows", "no text tells them, so BARs are left out", place))
@@ -474,7 +511,9 @@ def _told_root(machine: PastedMachine, segment: int, bus: int) -> PastedRoot | N
 
 
 def _window(window: KernelWindow, place: Span) -> Node:
-    space = "io" if window.space == "io" else "mem64" if window.pci + window.end - window.start >> 32 else "mem32"
+    space = (
+        "io" if window.space == "io" else "mem64" if window.pci + window.end - window.start >> 32 else "mem32"
+    )
     fields = {
         "space": leaf(space, place),
         "pci": leaf(address(window.pci), place),
@@ -523,11 +562,7 @@ def device_nodes(machine: PastedMachine, segment: int, bus: int, case: Case) -> 
 
 
 def _nodes(machine: PastedMachine, segment: int, bus: int, above: str | None, case: Case) -> list[Node]:
-    return [
-        _device(machine, each, above, case)
-        for each in machine.on(segment, bus)
-        if not each.virtual
-    ]
+    return [_device(machine, each, above, case) for each in machine.on(segment, bus) if not each.virtual]
 
 
 def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case) -> Node:
@@ -553,7 +588,7 @@ def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case)
             value = keys[key]
             shown = Hex(value) if key in ("class", "revision") and isinstance(value, int) else value
             fields[key] = tree(shown, place, remark if key == "type" else None)
-    if buses is not None and each.bridge:
+    if buses is not None and (each.bridge or children):
         last = buses[1] if buses[1] is not None else max(_last(machine, segment, buses[0]), buses[0])
         fields["bus"] = tree([Hex(buses[0]), Hex(max(last, buses[0]))], place)
         below = [_device(machine, one, kind, case) for one in children]
@@ -570,21 +605,25 @@ def _kind(
     if each.isolation_known and isinstance(told, str):
         return told, None
     best = case == "best"
+    is_bridge = bool(each.bridge or children)
     if each.shown == "type" and isinstance(told, str):
         return told, True if best and told not in _CONVENTIONAL_BUSES else None
     host = _class(each) == _HOST
     if above in _CONVENTIONAL_BUSES or not best:
-        return ("pci-bridge" if each.bridge else "host-bridge-function" if host else "pci"), None
-    if not each.bridge:
+        return ("pci-bridge" if is_bridge else "host-bridge-function" if host else "pci"), None
+    if not is_bridge:
         if above is None:
-            return ("host-bridge-function", None) if host and not each.where[2] & 7 else ("integrated-endpoint", True)
+            return (
+                ("host-bridge-function", None)
+                if host and not each.where[2] & 7
+                else ("integrated-endpoint", True)
+            )
         return "endpoint", True
     plain = all(not one.where[2] >> 3 for one in children)
     if above is None:
         return ("root-port", True) if plain else ("pci-bridge", None)
     if above == "upstream-port":
         return ("downstream-port", True) if plain else ("pcie-to-pci-bridge", None)
-    if children and all(one.bridge for one in children):
+    if children and all(one.bridge is not False for one in children):
         return "upstream-port", None
     return "pcie-to-pci-bridge", None
-

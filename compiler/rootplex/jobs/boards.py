@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
@@ -11,12 +12,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from rootplex.jobs.sources import Kind, kind_of, parts_of
+from rootplex.capture.pasted.facts import Form
+from rootplex.jobs.sources import Kind, forms_in, kind_of, parts_of
 from rootplex.readers.archives import is_archive
 from rootplex.readers.files import beginning_of, bytes_of
 from rootplex.source.finding import Unreadable, unreadable
 
 _TABLES = (".aml", ".dat")
+_DOCUMENTS = (".md", ".rst", ".adoc", ".html", ".py", ".sh", ".c", ".h", ".patch", ".diff")
+"""What shows a paste and is none."""
+
 _NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
 _HEAD = 65536
 FILES_LIMIT = 100_000
@@ -32,7 +37,7 @@ class Item(Struct, frozen=True):
 
 
 class Board(Struct, frozen=True):
-    """The inputs of one board: one of any kind, or a device tree and ACPI tables."""
+    """The inputs of one board: one of any kind, or a device tree, ACPI tables, what was pasted of it."""
 
     items: tuple[Item, ...]
 
@@ -51,10 +56,10 @@ class Boards(Protocol):
 
 
 def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) -> tuple[Board, ...]:
-    """One device tree and one set of tables are one board; of more inputs those that share a name up to the
-    first dot. A folder of tables is one input, with a device tree in it one board; of another folder
-    every file that is a source counts. Unreadable for a folder without any. `given` are the bytes of
-    inputs that are no files, such as standard input."""
+    """One device tree, one set of tables and what was pasted of one machine are one board; of more inputs
+    those that share a name up to the first dot. A folder of tables is one input, with a device tree in it one
+    board; of another folder every file that is a source counts. Unreadable for a folder without any. `given`
+    are the bytes of inputs that are no files, such as standard input."""
     whole: list[Board] = []
     loose: list[Item] = []
     of_bytes = (_of_bytes(name, data) for name, data in (given or {}).items())
@@ -63,13 +68,33 @@ def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) ->
             loose += found
         else:
             whole.append(Board(found))
-    if not whole and sorted(_side(item) for item in loose) == ["acpi", "dt"]:
-        return (Board(tuple(sorted(loose, key=_side, reverse=True))),)
+    if not whole and _are_one(loose):
+        return (Board(_in_order(loose)),)
     return (*whole, *_by_name(loose))
 
 
 def _side(item: Item) -> str:
-    return "dt" if item.kind in _DT else "acpi" if item.kind == "acpi" else "other"
+    return "dt" if item.kind in _DT else item.kind if item.kind in ("acpi", "paste") else "other"
+
+
+def _are_one(items: Sequence[Item]) -> bool:
+    """Whether several inputs are of one board: at most one of each firmware, and of each form of what is
+    pasted. Lists of names stand in other forms, too."""
+    sides = Counter(map(_side, items))
+    if len(items) < 2 or sides["other"] or sides["dt"] > 1 or sides["acpi"] > 1:
+        return False
+    pasted = [item for item in items if item.kind == "paste"]
+    told = Counter(form for item in pasted for form in _forms(item) if form != "names")
+    return all(count == 1 for count in told.values())
+
+
+def _forms(item: Item) -> frozenset[Form]:
+    return forms_in(beginning_of(Path(item.path), _HEAD) if item.data is None else item.data)
+
+
+def _in_order(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The device tree, the tables, and then what was pasted."""
+    return tuple(sorted(items, key=lambda item: ("dt", "acpi", "paste").index(_side(item))))
 
 
 def _by_name(loose: Sequence[Item]) -> Iterator[Board]:
@@ -77,9 +102,8 @@ def _by_name(loose: Sequence[Item]) -> Iterator[Board]:
     for item in loose:
         groups.setdefault(str(Path(item.path).with_name(_stem(item))), []).append(item)
     for items in groups.values():
-        sides = sorted(_side(item) for item in items)
-        if sides == ["acpi", "dt"]:
-            yield Board(tuple(sorted(items, key=_side, reverse=True)))
+        if _are_one(items):
+            yield Board(_in_order(items))
         else:
             yield from (Board((item,)) for item in items)
 
@@ -120,8 +144,8 @@ def _of_bytes(path: str, data: bytes) -> Iterator[tuple[Item, ...]]:
         parts = parts_of(data, path) if is_archive(data) else ()
         items = tuple(Item(part.name, part.kind, part.data) for part in parts)
     items = items or (Item(path, kind_of(data), data),)
-    if sorted(map(_side, items)) == ["acpi", "dt"]:
-        yield tuple(sorted(items, key=_side, reverse=True))
+    if _are_one(items):
+        yield _in_order(items)
         return
     for item in items:
         yield (item,)
@@ -136,7 +160,8 @@ def _is_named_table(path: Path) -> bool:
 
 
 def _of_file(path: Path) -> Kind | None:
-    return _kind(path) if path.is_file() else None
+    kind = _kind(path) if path.is_file() else None
+    return None if kind == "paste" and path.suffix in _DOCUMENTS else kind
 
 
 def _kind(path: Path) -> Kind | None:

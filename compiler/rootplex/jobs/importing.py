@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rootplex.frontends.document import Imported
 from rootplex.jobs.sources import Source
+from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 
 
@@ -17,13 +20,29 @@ def import_source(source: Source) -> Imported:
         from rootplex.frontends.devicetree import import_tree
 
         return import_tree(source.tree)
-    if source.kind == "lspci":
-        from rootplex.frontends.lspci import import_lspci
+    if source.paste is not None:
+        from rootplex.jobs.pasted import import_pasted
 
-        return import_lspci(source.text, source.file)
+        return import_pasted((source.paste,))
     from rootplex.frontends.acpi import import_acpi, source_of
 
     return import_acpi(source_of(source.tables, source.file))
+
+
+def import_sources(sources: Sequence[Source]) -> Imported:
+    """The same of several, which must be what was pasted of one machine."""
+    if len(sources) == 1:
+        return import_source(sources[0])
+    other = next((source for source in sources if source.paste is None), None)
+    if other is not None:
+        raise unreadable(
+            other.file,
+            f"{other.what}: of several files only what was pasted of one machine is imported together",
+            help="import it alone; `rootplex validate` takes a board's firmware and pastes together",
+        )
+    from rootplex.jobs.pasted import import_pasted, pastes_of
+
+    return import_pasted(pastes_of(sources))
 
 
 def heading_of(source: Source) -> Node:

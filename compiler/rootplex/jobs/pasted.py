@@ -1,9 +1,9 @@
-"""A machine of which there is what was pasted: its groups as far as the texts tell them, beside the groups that
+"""A machine of which there is what was pasted: its groups as far as the texts tell them, beside those that
 its kernel told.
 
-Without firmware the description that was made of the texts is compiled, with what it assumes, and simulated. A
-function whose capabilities are not shown may isolate or not: both are simulated, and its group is known where they
-agree.
+Without firmware the description that was made of the texts is compiled, with what it assumes, and simulated.
+A function whose capabilities are not shown may isolate or not: both are simulated, and its group is known
+where they agree.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import description_of
 from rootplex.frontends.document import Imported
 from rootplex.frontends.pasted import WHY, PastedMachine, assumptions, import_pastes, machine_of_pastes
+from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import Checked, errors_in
 from rootplex.jobs.groups import groups_of
 from rootplex.jobs.machine import machine_of
-from rootplex.jobs.result import BridgeResult, Groups, Machine, Named, Numbers, Together
+from rootplex.jobs.result import BridgeResult, Groups, Machine, Named, Numbers, Result, Together
 from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.sources import Source
 from rootplex.model.platform import Platform
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.groups.grouping import Group
-from rootplex.source.finding import Finding, Related
+from rootplex.source.finding import Finding, in_order, unreadable
 from rootplex.source.rules import GROUPS_DIFFER
 
 _SHOWN = 6
@@ -86,18 +88,48 @@ class PastedOutcome(Struct, frozen=True, kw_only=True):
         open_ = {each.sbdf for one in self.unknown for each in one.members}
 
         def known(groups: Iterable[Together]) -> tuple[Together, ...]:
-            return tuple(each for each in groups if not open_ & {one.sbdf for one in each.members})
+            return tuple(
+                replace(each, why=tuple(certain(each.why)))
+                for each in groups
+                if not open_ & {one.sbdf for one in each.members}
+            )
+
+        vague = [each.name for each in self.machine.functions.values() if not each.isolation_known]
+
+        def names_one(text: str) -> bool:
+            return any(name in text for name in vague)
+
+        def certain(why: Iterable[str]) -> Iterator[str]:
+            """Without what only the worst case says of functions that are not known."""
+            left = [text for text in why if not names_one(text)]
+            yield from left
+            if not left:
+                yield "so it is whatever the functions are whose capabilities are not shown"
 
         return replace(
             made,
             linux=known(made.linux),
             without=known(made.without),
+            hazards=tuple(each for each in made.hazards if not names_one(each)),
             safe=known(made.safe),
             xen=None if made.xen is None else known(made.xen),
             assumed=self.assumed,
             unknown=self.unknown,
             differing=tuple(each.message for each in self.findings if each.code == GROUPS_DIFFER.code),
         )
+
+
+def import_pasted(pastes: Sequence[Paste]) -> Imported:
+    """The description of a machine by what was pasted of it alone; Unreadable where no text tells of a
+    function."""
+    machine = machine_of_pastes(pastes)
+    if not machine.roots:
+        raise unreadable(
+            machine.place,
+            "the text tells of no function on a bus that is known to be a root bus",
+            help="give `lspci -nnvvv` (as root), `lspci -xxxx` or the kernel's log, too",
+        )
+    return import_pastes(machine)
 
 
 def simulate_pastes(pastes: Sequence[Paste], options: RunOptions) -> PastedOutcome | None:
@@ -113,6 +145,48 @@ def simulate_pastes(pastes: Sequence[Paste], options: RunOptions) -> PastedOutco
     if any(not each.isolation_known for each in machine.functions.values()):
         best = _examined(import_pastes(machine, "best"), options) or worst
     return outcome_of(machine, worst, best, tuple(assumptions(machine)))
+
+
+def pastes_of(sources: Iterable[Source]) -> tuple[Paste, ...]:
+    """What was pasted among the sources."""
+    return tuple(source.paste for source in sources if source.paste is not None)
+
+
+def pasted_result(file: str, pastes: Sequence[Paste], *, bare_metal: bool = False) -> Result:
+    """The result for a machine of which there is only what was pasted."""
+    outcome = simulate_pastes(pastes, RunOptions(bare_metal=bare_metal))
+    machine_of_pastes(pastes)
+    name = file.rpartition("/")[2]
+    if outcome is None:
+        return Result(
+            file=file,
+            platform=name,
+            hypervisor=None,
+            verdict="consistent",
+            findings=(),
+            not_known=("firmware", "host bridges", "devices"),
+        )
+    settings = outcome.worst.outcome.settings
+    vague = {each.sbdf for one in outcome.unknown for each in one.members}
+    groups = f"the groups of {len(vague)} function{'s' if len(vague) > 1 else ''}"
+    return Result(
+        file=file,
+        platform=name,
+        dom0=settings.kernel,
+        hypervisor=settings.hypervisor,
+        verdict=verdict_of(outcome.findings),
+        findings=in_order(outcome.findings),
+        not_known=("firmware", *_not_told(outcome), *(vague and (groups,))),
+        machine=outcome.result,
+        simulated=True,
+        sides=None,
+    )
+
+
+def _not_told(outcome: PastedOutcome) -> Iterator[str]:
+    assumed = next(iter(outcome.assumed), None)
+    if outcome.machine.log.iommu is None and assumed is not None:
+        yield f"the IOMMU (assumed is {assumed})"
 
 
 def _examined(made: Imported, options: RunOptions) -> Simulated | None:
@@ -153,19 +227,21 @@ def _sets(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
 
 
 class _Bounds:
-    """The groups at least and at most: where everything that is not shown isolates, and where nothing does."""
+    """The groups at least and at most: where everything that is not shown isolates, and where nothing"
+    " does."""
 
     def __init__(self, machine: PastedMachine, worst: Outcome, best: Outcome) -> None:
         self._machine = machine
         self.most = _sets(worst.linux.groups)
         self.least = _sets(best.linux.groups)
         self._open = self._opened()
+        self._told = {called(where): each for where, each in told_groups(machine).items()}
         self._found = {each.sbdf for each in worst.dom0.functions}
 
     def known(self, sbdf: str) -> bool:
         """Whether a function's group is certain."""
-        group = self.most.get(sbdf)
-        return group is not None and group == self.least.get(sbdf) and not group & self._open.keys()
+        group = self.most.get(sbdf, frozenset({sbdf}))
+        return self.most.get(sbdf) == self.least.get(sbdf) and not group & self._open.keys()
 
     def _opened(self) -> dict[str, str]:
         """Functions whose group may have members that are not described, with why."""
@@ -191,17 +267,23 @@ class _Bounds:
             if sbdf in told or where in self._machine.unplaced:
                 continue
             if sbdf not in self._found:
-                yield Together(members=(Named(sbdf=sbdf, name=None),), why=(f"{sbdf}: the simulated scan does not reach it",))
+                yield Together(
+                    members=(Named(sbdf=sbdf, name=None),),
+                    why=(f"{sbdf}: the simulated scan does not reach it",),
+                )
                 continue
-            if self.known(sbdf) or sbdf not in self.most:
+            if self.known(sbdf):
                 continue
-            cluster = sorted(self.most[sbdf])
+            cluster = sorted(self.most.get(sbdf) or {sbdf})
             told |= set(cluster)
             members = tuple(Named(sbdf=each, name=None) for each in cluster)
             yield Together(members=members, why=tuple(self._why(cluster)))
+        out: dict[str, list[str]] = {}
         for where, why in self._machine.unplaced.items():
-            sbdf = called(where)
-            yield Together(members=(Named(sbdf=sbdf, name=None),), why=(f"{sbdf}: {why}",))
+            out.setdefault(why, []).append(called(where))
+        for why, names in out.items():
+            members = tuple(Named(sbdf=each, name=None) for each in names)
+            yield Together(members=members, why=(f"{_listed(names)}: {why}", *self._kernels(names)))
 
     def _why(self, cluster: Sequence[str]) -> Iterator[str]:
         by_name = {each.name: each for each in self._machine.functions.values()}
@@ -214,6 +296,12 @@ class _Bounds:
                 reasons.setdefault(WHY[each.shown], []).append(sbdf)
         for why, names in reasons.items():
             yield f"{_listed(names)}: {why}"
+        yield from self._kernels(cluster)
+
+    def _kernels(self, names: Sequence[str]) -> Iterator[str]:
+        """The groups that the kernel gives them."""
+        for number, members in _by_number(self._told, names).items():
+            yield f"the kernel's group {number}: {', '.join(members)}"
 
 
 # -- the kernel's own groups -----------------------------------------------------------------------------
@@ -247,6 +335,14 @@ def _differences(machine: PastedMachine, bounds: _Bounds, outcome: Outcome) -> I
         yield _difference(machine, sbdf, told, kernels, ours, outcome)
 
 
+def _by_number(told: Mapping[str, PastedGroup], names: Iterable[str]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for name in names:
+        if name in told:
+            found.setdefault(told[name].number, []).append(name)
+    return dict(sorted(found.items()))
+
+
 def _touched(
     names: Iterable[str], told: Mapping[str, PastedGroup], numbered: Mapping[int, set[str]]
 ) -> set[str]:
@@ -263,9 +359,8 @@ def _difference(
     outcome: Outcome,
 ) -> Finding:
     group = told[sbdf]
-    message = (
-        f"{sbdf} is in the kernel's group {group.number}, {_with(sbdf, kernels)}; computed it is {_with(sbdf, ours)}"
-    )
+    message = f"{sbdf} is in the kernel's group {group.number}, {_with(sbdf, kernels)}"
+    message += f"; computed it is {_with(sbdf, ours)}"
     concerned = kernels | ours
     reasons = [
         sentence(reason)
@@ -276,7 +371,7 @@ def _difference(
     notes = [*dict.fromkeys(reasons)][:_SHOWN]
     causes = list(_causes(machine, concerned))
     related = [
-        Related(at=told[name].place, message=f"{name} is in group {told[name].number}")
+        (told[name].place, f"{name} is in group {told[name].number}")
         for name in sorted(ours - kernels)[:_SHOWN]
     ]
     return GROUPS_DIFFER.finding(
@@ -314,4 +409,3 @@ def _with(sbdf: str, members: frozenset[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-

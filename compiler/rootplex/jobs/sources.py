@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.capture.facts import Snapshot
+from rootplex.capture.pasted.facts import Form, Paste
 from rootplex.formats.acpi import TABLES
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.archives import beginning_unpacked, is_archive, is_packed, members, unpacked
@@ -18,7 +19,7 @@ from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
 
-Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "lspci", "archive"]
+Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "paste", "archive"]
 
 _DTB = b"\xd0\x0d\xfe\xed"
 _DUMP = re.compile(rb"^[ -~]{1,8}? @ 0x[0-9A-Fa-f]+\s*$", re.MULTILINE)
@@ -28,6 +29,7 @@ _TABLE = re.compile(rb"[A-Z0-9_]{4}")
 _DTS = re.compile(rb"^[ \t]*+/(?:dts-v1/\s*+;|\s*+\{)", re.MULTILINE)
 _DESCRIPTION = re.compile(rb"^rootplex:", re.MULTILINE)
 _HEADER = 36
+_BEGINNING = 65536
 _LONGEST = 19  # of two numbers and the stroke between
 
 
@@ -37,14 +39,14 @@ TELLING = set(TABLES)
 
 class Source(Struct, frozen=True, kw_only=True):
     """One input: its name for places, what it is, and what it holds. A snapshot has `snapshot` and
-    the firmware that the kernel booted with; `lspci` its `text`."""
+    the firmware that the kernel booted with."""
 
     file: str
     kind: Kind
     tree: Tree | None = None
     tables: tuple[Table, ...] = ()
     snapshot: Snapshot | None = None
-    text: str = ""
+    paste: Paste | None = None
 
     @property
     def stands_alone(self) -> bool:
@@ -55,6 +57,8 @@ class Source(Struct, frozen=True, kw_only=True):
     @property
     def what(self) -> str:
         """In words."""
+        if self.paste is not None:
+            return " and ".join(dict.fromkeys(_FORMS[form] for form in sorted(self.paste.forms)))
         return _WORDS[self.kind]
 
 
@@ -63,8 +67,18 @@ _WORDS: dict[Kind, str] = {
     "dts": "device tree source",
     "acpi": "ACPI tables",
     "snapshot": "snapshot",
-    "lspci": "lspci text",
+    "paste": "pasted text",
     "archive": "archive",
+}
+
+_FORMS: dict[Form, str] = {
+    "names": "lspci text",
+    "verbose": "lspci text",
+    "records": "lspci text",
+    "bytes": "lspci text",
+    "tree": "lspci text",
+    "groups": "list of IOMMU groups",
+    "log": "kernel log",
 }
 
 
@@ -111,8 +125,10 @@ def source_of_bytes(data: bytes, name: str, kind: Kind | None = None) -> Source:
         return Source(file=name, kind=kind, tree=read_dtb(compile_dts(text, name), name))
     if kind == "snapshot":
         return _snapshot(text, name)
-    if kind == "lspci":
-        return Source(file=name, kind=kind, text=text)
+    if kind == "paste":
+        from rootplex.capture.pasted.reading import read_paste
+
+        return Source(file=name, kind=kind, paste=read_paste(text, name))
     raise _unknown(data, name)
 
 
@@ -139,8 +155,6 @@ def parts_of(data: bytes, name: str) -> tuple[Part, ...]:
 def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
     """What bytes are, by their first ones or by the lines that only such a file has; of what is packed, by
     what is in it. With `whole` False they are a file's beginning only."""
-    from rootplex.frontends.lspci import is_lspci
-
     if is_packed(data):
         data = beginning_unpacked(data, LIMIT if whole else len(data))
         if not data:
@@ -156,9 +170,18 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
         return "acpi"
     if b"\0" in data[:4096]:
         return None
-    if is_lspci(data[:65536].decode("latin-1")):
-        return "lspci"
-    return "dts" if _DTS.search(data) else None
+    if _DTS.search(data):
+        return "dts"
+    return "paste" if forms_in(data) else None
+
+
+def forms_in(data: bytes) -> frozenset[Form]:
+    """What people paste that a text begins with; none where it is a description."""
+    from rootplex.capture.pasted.reading import forms_of
+
+    if _DESCRIPTION.search(data):
+        return frozenset()
+    return forms_of(as_utf8(data[:_BEGINNING]).decode("utf-8", "replace"))
 
 
 def _is_snapshot(data: bytes) -> bool:
@@ -209,6 +232,9 @@ def _unknown(data: bytes, name: str) -> Exception:
         )
     return unreadable(
         name,
-        "empty" if not data else "neither a device tree, ACPI tables, a snapshot nor lspci text",
-        help="give a .dtb or .dts, acpidump text, tables, a snapshot, or `lspci -xxxx` text",
+        "empty"
+        if not data
+        else "neither a device tree, ACPI tables, a snapshot, nor what lspci or a kernel's log tells",
+        help="give a .dtb or .dts, acpidump text, tables, a snapshot, `lspci -nnvvv` text, a list of IOMMU "
+        "groups or a kernel's log",
     )

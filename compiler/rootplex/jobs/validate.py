@@ -21,6 +21,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
+from rootplex.jobs.pasted import pasted_result, pastes_of
 from rootplex.jobs.result import (
     BridgeResult,
     Dma,
@@ -49,6 +50,8 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
     judged as under Xen, unless it is to run on bare metal, or is a snapshot of a machine that did."""
     try:
         sources = [_read(item) for item in board.items]
+        if all(source.paste is not None for source in sources):
+            return pasted_result(board.items[0].path, pastes_of(sources), bare_metal=bare_metal)
         return _validated(board, sources, against, bare_metal=bare_metal)
     except Unreadable as error:
         return unreadable(board.items[0].path, error.findings)

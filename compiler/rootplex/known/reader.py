@@ -42,8 +42,8 @@ def class_names() -> tuple[str, ...]:
 
 
 def class_by_name(name: str) -> int | None:
-    """The class and sub-class, 16 bits, that lspci calls so (`PCI bridge` is 0x0604); None where it calls none
-    so."""
+    """The class and sub-class, 16 bits, that lspci calls so (`PCI bridge` is 0x0604); None where it calls
+    none so."""
     return _class_names().get(name)
 
 

@@ -28,7 +28,8 @@ def lines(groups: Groups) -> Iterator[str]:
         yield f"not known: {function_names(each.members)}"
         yield from (f"    {text}" for text in each.why)
     yield from (f"the kernel says otherwise: {text}" for text in groups.differing)
-    yield from _differing("the safe partition", groups.safe)
+    if groups.linux or not groups.unknown:
+        yield from _differing("the safe partition", groups.safe)
     if groups.xen_alone:
         yield "Xen has no groups on Arm: to it every function is alone"
     elif groups.xen is not None:

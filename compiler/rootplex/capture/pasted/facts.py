@@ -1,8 +1,8 @@
 """The facts of a paste. What the text does not tell is None or empty, never filled in.
 
 Sources: pciutils (lspci.c, ls-caps.c, ls-ecaps.c, ls-tree.c) for what lspci prints; the kernel's
-Documentation/ABI/testing/sysfs-kernel-iommu_groups; for messages the kernel's drivers/pci/probe.c, setup-bus.c,
-setup-res.c and drivers/iommu/iommu.c, of 3.x to 7.2.
+Documentation/ABI/testing/sysfs-kernel-iommu_groups; for messages the kernel's drivers/pci/probe.c,
+setup-bus.c, setup-res.c and drivers/iommu/iommu.c, of 3.x to 7.2.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class PastedGroup(Struct, frozen=True):
 
 
 class PastedRoot(Struct, frozen=True, kw_only=True):
-    """A root bus, where a text says that it is one. `windows` and `buses` are the log's; `node` and `acpi` what
-    the log says of its firmware: a node's path or its address and name, an ACPI device."""
+    """A root bus, where a text says that it is one. `windows` and `buses` are the log's; `node` and `acpi`
+    what the log says of its firmware: a node's path, an ACPI device."""
 
     segment: int
     bus: int
@@ -93,12 +93,14 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Log(Struct, frozen=True, kw_only=True):
-    """The kernel's log: its release, the words of its command line that bear on PCI, which kind of IOMMU it
-    has (`intel-vtd`, `amd-iommu`, `arm-smmu-v3`, `virtio`), configuration space (segment, first bus, last bus,
-    address), and lines about resources without a place."""
+    """The kernel's log: its release, by which firmware it booted, the words of its command line that bear on
+    PCI, which kind of IOMMU it has (`intel-vtd`, `amd-iommu`, `arm-smmu-v3`, `virtio`), configuration space
+    (segment, first bus, last bus, address of bus 0), and lines about resources without a place. `whole`: it
+    begins where the kernel does."""
 
     release: str | None = None
     arch: str | None = None
+    firmware: Literal["dt", "acpi"] | None = None
     arguments: tuple[str, ...] = ()
     iommu: str | None = None
     xen: bool = False

@@ -7,10 +7,11 @@ Source: the kernel's Documentation/ABI/testing/sysfs-kernel-iommu_groups; where 
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from rootplex.capture.pasted.facts import PastedGroup, Where
-from rootplex.capture.pasted.lspci import ADDRESS, where_of
+from rootplex.capture.pasted.lspci import ADDRESS, SBDF, where_of
 from rootplex.capture.pasted.text import Row
 from rootplex.source.place import Span
 
@@ -18,13 +19,17 @@ _ADDRESS = re.compile(rf"(?<![0-9a-fA-F.:]){ADDRESS}")
 _PATH = re.compile(rf"iommu_groups/(\d{{1,9}})/devices/{ADDRESS}")
 _FOLDER = re.compile(r"\S*iommu_groups/(\d{1,9})(?:/devices/?)?:?")
 _LINK = re.compile(rf"(?<![0-9a-fA-F.:]){ADDRESS}/iommu_group\S* -> \S*iommu_groups/(\d{{1,9}})")
-_DEVICE = re.compile(r"/pci([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2})((?:/[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])+)")
+_DEVICE = re.compile(
+    r"/pci([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2})((?:/[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])+)"
+)
 _LOOP = re.compile(r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*(\d{1,9})\b[\s:,-]*(.*)", re.IGNORECASE)
 _BARE = re.compile(rf"\s*{ADDRESS}[\s:,;=]+(\d{{1,5}})\s*")
 _BRANCH = re.compile(r"[│├└─|`+\\\s-]*(?:──|--)\s*(.*)")
 _MEMBER = re.compile(r"[\s*•·-]*(?:\[[^\]]{0,12}\]\s*)*")
 BEGINS = re.compile(
-    r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*\d|\S*iommu_groups/|l[rwx-]{9}[.+@]?\s|total \d|[│├└]|[|`]-- ", re.IGNORECASE
+    r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*\d|\S*iommu_groups/|l[rwx-]{9}[.+@]?\s|total \d|\s*[│├└|`](?:\s"
+    r"|--|─)|\W*(?:\[[^\]]{0,12}\]\s*)*" + SBDF,
+    re.IGNORECASE,
 )
 
 
@@ -38,20 +43,20 @@ class GroupReader:
         self.parents: dict[tuple[int, int], Where] = {}
         self.roots: dict[tuple[int, int], int] = {}
         self._number: int | None = None
-        self._fresh = False
+        self._fresh = self._blank = False
 
     def take(self, row: Row, *, inside: bool) -> Row | bool:
         """`inside`: lspci tells more of a function, so that a line about its group is its own."""
         text = row.text
         if not text:
-            if not self._fresh:
-                self._number = None
+            self._blank = True
             return False
-        for found in _DEVICE.finditer(text):
-            self._way(found, row.number)
+        blank, self._blank = self._blank, False
+        for way in _DEVICE.finditer(text):
+            self._way(way, row.number)
         paths = list(_PATH.finditer(text))
-        for found in paths:
-            self._put(where_of(found, 2), int(found[1]), row)
+        for path in paths:
+            self._put(where_of(path, 2), int(path[1]), row)
         if paths:
             # The loop's other order: the path, then lspci's line.
             return True
@@ -68,6 +73,8 @@ class GroupReader:
             return True
         if found := _BRANCH.fullmatch(text):
             return self._branch(found[1], row)
+        if blank and not self._fresh and not (text[0].isspace() or text[0] in "l["):
+            self._number = None  # what stands behind an empty line at the margin is a text of its own
         if self._number is None:
             return False
         return self._member(text, row)
@@ -101,7 +108,9 @@ class GroupReader:
         self._fresh = False
         every = [found] if link else list(_ADDRESS.finditer(text))
         alone = not text[found.end() :].strip()
-        columns = len(every) > 1 and all(_is_blank(text, a.end(), b.start()) for a, b in zip(every, every[1:], strict=False))
+        columns = len(every) > 1 and all(
+            _is_blank(text, a.end(), b.start()) for a, b in itertools.pairwise(every)
+        )
         for each in every if columns else every[:1]:
             self._put(where_of(each), number, row)
         return True if link or alone or columns else Row(row.number, text[found.start() :])

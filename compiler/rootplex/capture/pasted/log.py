@@ -2,8 +2,8 @@
 buses, windows of host bridges, groups, and resources that got no place.
 
 Source, 3.x to 7.2: drivers/pci/probe.c (`pci_setup_device`, `pci_register_host_bridge`), setup-bus.c,
-setup-res.c (`pci_assign_resource`, `pci_claim_resource`), pci.c (`pci_resource_name`, since 6.7; the words changed in
-6.11), drivers/acpi/pci_root.c, drivers/iommu/iommu.c, arch/x86/pci/mmconfig-shared.c.
+setup-res.c (`pci_assign_resource`, `pci_claim_resource`), pci.c (`pci_resource_name`, since 6.7; the words
+changed in 6.11), drivers/acpi/pci_root.c, drivers/iommu/iommu.c, arch/x86/pci/mmconfig-shared.c.
 """
 
 from __future__ import annotations
@@ -12,32 +12,38 @@ import re
 
 from msgspec.structs import replace
 
-from rootplex.capture.facts import KernelWindow
 from rootplex.capture.pasted.facts import Failure, Log, PastedFunction, PastedGroup, PastedRoot, Shown, Where
 from rootplex.capture.pasted.lspci import SBDF, where_of
 from rootplex.capture.pasted.text import Row
 from rootplex.capture.snapshot import bus_window_of, window_of
 from rootplex.formats.pci import PcieType
-from rootplex.model.numbers import BusRange
 from rootplex.source.place import Span
 
-_TIME = r"\[(?: *\d{1,9}\.\d{1,9}| *\+ *\d{1,9}\.\d{1,9}|[A-Z][a-z]{2}[A-Za-z0-9: ]{3,24})\] ?(?:\[ *[CT]\d+\] ?)?"
+_DATE = r"(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} *\d{1,2} \d\d:\d\d[\d: ]{0,8}"
+_TIME = rf"\[(?: *\+? *\d{{1,9}}\.\d{{1,9}}|{_DATE})\] ?(?:\[ *[CT]\d+\] ?)?"
 _JOURNAL = (
     r"(?:[A-Z][a-z]{2} +\d{1,2} [\d:.]{5,15}|\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:[+-]\d\d:?\d\d|Z)?) \S{1,80} "
     r"(?:kernel|klogd)(?:\[\d+\])?: "
 )
 PREFIX = re.compile(rf"\s*(?:kern +:\w+ *: ?)?(?:<\d+>)?(?:{_JOURNAL})?(?:{_TIME})?(?:\S{{1,80}} kernel: )?")
 _MESSAGE = re.compile(
-    r"(?:pci|pci_bus|pcieport|pci_root|iommu|ACPI|PCI|DMAR|DMAR-IR|AMD-Vi|arm-smmu(?:-v3)?|Linux version|Command line"
-    r"|Kernel command line|Booting Linux|PCI host bridge)(?:[ :]|$)|[\w.-]{1,40} [0-9a-fA-F]{4}:[0-9a-fA-F]{2}:\S+: "
+    r"(?:pci|pci_bus|pcieport|pci_root|iommu|ACPI|PCI|DMAR|DMAR-IR|AMD-Vi|arm-smmu(?:-v3)?|Linux version"
+    r"|Command line"
+    r"|Kernel command line|Booting Linux|PCI host bridge)(?:[ :]|$)|[\w.-]{1,40}"
+    r" [0-9a-fA-F]{4}:[0-9a-fA-F]{2}:\S+: "
     r"|[\w.-]{1,40} \S{1,60}: (?:host bridge|PCI host bridge|ECAM at) "
 )
 _RELEASE = re.compile(r"Linux version (\S{1,80})")
 _LINE = re.compile(r"(?:Kernel command|Command) line: (.*)")
-_WORDS = re.compile(r"(?:pci|pcie_[\w.]+|iommu[\w.]*|intel_iommu|amd_iommu\w*|arm-smmu[\w.-]*|vfio[\w.-]*|acpi)=\S+")
+_WORDS = re.compile(
+    r"(?:pci|pcie_[\w.]+|iommu[\w.]*|intel_iommu|amd_iommu\w*|arm-smmu[\w.-]*|vfio[\w.-]*|acpi)=\S+"
+)
 _HOST = re.compile(r"(?:\S+ (\S+): )?PCI host bridge to bus ([0-9a-f]{4,8}):([0-9a-f]{2})")
 _NODE = re.compile(r"\S+ (\S+): host bridge (\S+) ranges")
-_ROOT = re.compile(r"ACPI: PCI Root Bridge \[(\w{1,4})\] \((?:domain )?([0-9a-f]{4,8})[ :]\[?bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]?")
+_ROOT = re.compile(
+    r"ACPI: PCI Root Bridge \[(\w{1,4})\] \((?:domain"
+    r" )?([0-9a-f]{4,8})[ :]\[?bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]?"
+)
 _BUS = re.compile(r"pci_bus ([0-9a-f]{4,8}):([0-9a-f]{2}): (root bus resource .*)")
 _AT = re.compile(rf"\S{{1,40}} {SBDF}: (.*)")
 _FUNCTION = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\] type ([0-9a-f]{2}) class (0x[0-9a-f]{6})(?: (.*))?")
@@ -45,21 +51,34 @@ _BELOW = re.compile(r"PCI bridge to \[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]")
 _ADDING = re.compile(r"Adding to iommu group (\d{1,9})")
 _ADDED = re.compile(rf"iommu: Adding device {SBDF} to group (\d{{1,9}})")
 _ECAM = re.compile(
-    r"PCI: (?:MMCONFIG|ECAM)\b.*?\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] \(base (0x[0-9a-f]+)\).*?domain ([0-9a-f]{4})"
+    r"PCI: (?:MMCONFIG|ECAM)\b.*?\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] \(base (0x[0-9a-f]+)\).*?domain"
+    r" ([0-9a-f]{4})"
     r" \[bus ([0-9a-f]{2})-([0-9a-f]{2})\]"
-    r"|PCI: (?:MMCONFIG|ECAM) for domain ([0-9a-f]{4}) \[bus ([0-9a-f]{2})-([0-9a-f]{2})\] at \[mem 0x[0-9a-f]+-0x[0-9a-f]+\]"
+    r"|PCI: (?:MMCONFIG|ECAM) for domain ([0-9a-f]{4}) \[bus ([0-9a-f]{2})-([0-9a-f]{2})\] at"
+    r" \[mem 0x[0-9a-f]+-0x[0-9a-f]+\]"
     r" \(base (0x[0-9a-f]+)\)"
 )
 _RESOURCE = r"\[(mem|io) +(?:size )?0x([0-9a-f]+)(?:-0x([0-9a-f]+))?([^\]]{0,40})\]"
 _NAME = r"(?:(VF BAR|BAR) (\d{1,2})|(ROM)|(bridge window))"
+_WHY = (
+    r"(?:can't assign; no space|failed to assign|can't claim; .*|not (?:assigned|claimed); .*"
+    r"|no compatible bridge window|address conflict with .*|not assigned.*)"
+)
 _FAILED = (
-    re.compile(rf"{_NAME} {_RESOURCE}: (?:can't assign; no space|failed to assign|can't claim; .*|not (?:assigned|claimed); .*)"),
-    re.compile(rf"(?:can't claim )?{_NAME}:? (?:no space for |failed to assign |can't assign |can't allocate )?{_RESOURCE}"
-               r"(?:: (?:no compatible bridge window|address conflict with .*|not assigned.*))?"),
+    re.compile(rf"{_NAME} {_RESOURCE}: {_WHY}"),
+    re.compile(
+        rf"(?:can't claim )?{_NAME}:? (?:no space for |failed to assign |can't assign |can't allocate )?"
+        rf"{_RESOURCE}(?:: {_WHY})?"
+    ),
     re.compile(rf"can't enable device: {_NAME} {_RESOURCE} not (?:assigned|claimed)"),
-)  # fmt: skip
-_FAILING = re.compile(r"no space|failed to assign|can't (?:assign|claim|allocate|enable)|not (?:assigned|claimed);")
-_OLD = re.compile(r"BAR (\d{1,2}): can't (?:assign|allocate) (mem|io)( pref)? (?:resource )?\(?(?:size )?(?:0x)?([0-9a-f]+)?\)?")
+)
+_FAILING = re.compile(
+    r"no space|failed to assign|can't (?:assign|claim|allocate|enable)|not (?:assigned|claimed);"
+)
+_OLD = re.compile(
+    r"BAR (\d{1,2}): can't (?:assign|allocate) (mem|io)( pref)? (?:resource )?\(?(?:size"
+    r" )?(?:0x)?([0-9a-f]+)?\)?"
+)
 _NO_WINDOW = re.compile(rf"no compatible bridge window for {_RESOURCE}")
 _ASSIGNED = re.compile(rf"{_NAME}:? (?:{_RESOURCE}: )?assigned")
 _ROM, _VF, _WINDOWS = 6, 7, 13
@@ -78,7 +97,10 @@ _KINDS: dict[str, str] = {
 """What `pci_type_str` says since 6.10."""
 
 _UNITS = (
-    ("intel-vtd", re.compile(r"DMAR: (?:IOMMU enabled|Intel\(R\) Virtualization Technology for Directed I/O)")),
+    (
+        "intel-vtd",
+        re.compile(r"DMAR: (?:IOMMU enabled|Intel\(R\) Virtualization Technology for Directed I/O)"),
+    ),
     ("amd-iommu", re.compile(r"(?:pci \S+: )?AMD-Vi: (?!.*(?:not |disabled|No ))")),
     ("arm-smmu-v3", re.compile(r"arm-smmu-v3 \S+: ")),
     ("arm-smmu-v2", re.compile(r"arm-smmu \S+: ")),
@@ -139,10 +161,15 @@ class LogReader:
             self._log = replace(self._log, arguments=words)
         elif text.startswith("Booting Linux on physical CPU"):
             self._log = replace(self._log, arch=self._log.arch or "arm64")
+        elif text.startswith(("Machine model: ", "OF: fdt: Machine model:")):
+            self._log = replace(self._log, firmware="dt")
+        elif text.startswith("ACPI: RSDP "):
+            self._log = replace(self._log, firmware=self._log.firmware or "acpi")
         elif text.startswith(("Booting paravirtualized kernel on Xen", "Xen version:")):
             self._log = replace(self._log, xen=True)
         elif match := _NODE.match(text):
             self._nodes[match[1]] = match[2]
+            self._log = replace(self._log, firmware="dt")
         elif match := _HOST.fullmatch(text):
             key = int(match[2], 16), int(match[3], 16)
             node = None if match[1] is None else self._nodes.get(match[1])
@@ -207,7 +234,9 @@ class LogReader:
 def begins(text: str) -> bool:
     """Whether a line is one of the kernel's log."""
     prefix = PREFIX.match(text)
-    return (prefix is not None and prefix.end() > 0 and bool(text[: prefix.end()].strip())) or bool(_MESSAGE.match(text))
+    return (prefix is not None and prefix.end() > 0 and bool(text[: prefix.end()].strip())) or bool(
+        _MESSAGE.match(text)
+    )
 
 
 def _index(match: re.Match[str]) -> int | None:
@@ -250,7 +279,13 @@ def _of(
 
 
 def _arch(text: str) -> str | None:
-    for word, arch in (("x86_64", "x86_64"), ("amd64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64"), ("riscv64", "riscv64")):
+    for word, arch in (
+        ("x86_64", "x86_64"),
+        ("amd64", "x86_64"),
+        ("arm64", "arm64"),
+        ("aarch64", "arm64"),
+        ("riscv64", "riscv64"),
+    ):
         if word in text:
             return arch
     return None

@@ -19,8 +19,10 @@ SBDF = r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([01][0-9a-fA-F])\.([0-7])"
 ADDRESS = rf"{SBDF}(?![0-9a-fA-F.:])"
 HEAD = re.compile(rf"\s*{ADDRESS}(?: +(.*))?")
 HEX = re.compile(r"\s*([0-9a-fA-F]{2,3}): ((?:[0-9a-fA-F]{2} ?){1,16})\s*")
-RECORD = re.compile(r"\s*(Slot|Class|Vendor|Device|SVendor|SDevice|Rev|ProgIf|IOMMUGroup|[A-Z]\w{1,11}):\s+(.*)")
-_RECORDED = re.compile(rf"(?:Slot|Device):\s+{ADDRESS}\s*")
+RECORD = re.compile(
+    r"\s*(Slot|Class|Vendor|Device|SVendor|SDevice|Rev|ProgIf|IOMMUGroup|[A-Z]\w{1,11}):\s+(.*)"
+)
+_RECORDED = re.compile(rf"\s*(?:Slot|Device):\s+{ADDRESS}\s*")
 _QUOTED = re.compile(r'"([^"]*)"|-([rp])([0-9a-fA-F]{2})')
 _ID = re.compile(r"\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]")
 _BARE_ID = re.compile(r"(?:Device )?([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\b")
@@ -28,7 +30,9 @@ _NUMBER = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4})")
 _REVISION = re.compile(r"\(rev ([0-9a-fA-F]{2})\)")
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-fA-F]{2})")
 _CONFIG_LIMIT = 4096
-_ELLIPSIS = re.compile(r"\W*(?:\.\.\.+|…|\[?\.*(?:snip|snipped|truncated|cut)\.*\]?|<snip>|-+ ?snip.*)\W*", re.IGNORECASE)
+_ELLIPSIS = re.compile(
+    r"\W*(?:\.\.\.+|…|\[?\.*(?:snip|snipped|truncated|cut)\.*\]?|<snip>|-+ ?snip.*)\W*", re.IGNORECASE
+)
 
 _TYPES = (
     ("Root Port", PcieType.ROOT_PORT),
@@ -52,7 +56,9 @@ _HOST, _CARDBUS = 0x0600, 0x0607
 _BUSES = re.compile(
     r"Bus:\s*primary=([0-9a-fA-F]{2}),\s*secondary=([0-9a-fA-F]{2}),\s*subordinate=([0-9a-fA-F]{2})"
 )
-_SUBSYSTEM = re.compile(r"Subsystem:\s[^\[\n]*?(?:\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4}):([0-9a-fA-F]{4}))")
+_SUBSYSTEM = re.compile(
+    r"Subsystem:\s[^\[\n]*?(?:\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4}):([0-9a-fA-F]{4}))"
+)
 _GROUP = re.compile(r"IOMMU ?group:?\s+(\d{1,9})\b", re.IGNORECASE)
 _ACS = re.compile(r"ACSCap:\s*((?:[A-Za-z]+[+-]\s*){1,8})")
 _ACS_CONTROL = re.compile(r"ACSCtl:\s*((?:[A-Za-z]+[+-]\s*){1,8})")
@@ -83,7 +89,7 @@ class LspciReader:
         self._data = bytearray()
         self._record: dict[str, str] = {}
         self._record_at: tuple[Where, Span] | None = None
-        self._cut = False
+        self._cut = self._ended = False
 
     @property
     def is_inside(self) -> bool:
@@ -92,8 +98,8 @@ class LspciReader:
 
     def take(self, row: Row) -> bool:
         text = row.text
+        ended, self._ended = self._ended, not text
         if not text:
-            self.close(whole=True)
             return True
         if match := _RECORDED.fullmatch(text):
             self.close(whole=True)
@@ -115,11 +121,15 @@ class LspciReader:
         if _ELLIPSIS.fullmatch(text):
             self._cut = True
             return True
+        if ended and not (text[0].isspace() or _DETAIL.match(text)):
+            return False  # prose behind an empty line
         self._lines.append(text)
         return True
 
     def close(self, *, whole: bool) -> None:
-        """The function that was begun is at its end; `whole`: something follows it, so that it is not cut."""
+        """The function that was begun is at its end; `whole`: something follows it, so that it is not cut. An
+        empty line behind it says so too."""
+        whole = whole or self._ended
         if self._record_at is not None:
             self._keep_record(*self._record_at)
         if self._head is not None:
@@ -184,9 +194,7 @@ class LspciReader:
             self.functions.append(head)
 
 
-def _function(
-    where: Where, place: Span, form: Form, keys: Mapping[str, object], name: str
-) -> PastedFunction:
+def _function(where: Where, place: Span, form: Form, keys: Mapping[str, object], name: str) -> PastedFunction:
     code = keys.get("class")
     bridge = code >> 8 in _BRIDGES if isinstance(code, int) else None
     return PastedFunction(
@@ -269,6 +277,8 @@ def _verbose(head: PastedFunction, text: str, *, whole: bool) -> PastedFunction:
     shown: Shown = "nothing" if broken else "denied" if denied else "whole"
     if shown == "whole" and not re.search(r"\b(?:Flags|Control|Capabilities):", text):
         shown = "nothing"  # `lspci -k` prints lines below, too, but not these
+    if shown == "whole" and not capabilities and "Cap+" in said:
+        shown = "cut"
     if shown == "whole":
         kind = _type(capabilities)
         keys |= _express(capabilities, kind)
@@ -363,7 +373,9 @@ def _acs(told: str) -> list[str]:
 _NODE = re.compile(
     r"\[(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2})(?:-([0-9a-fA-F]{2}))?\]|([01][0-9a-fA-F])\.([0-7])(?![0-9a-fA-F])"
 )
-TREE = re.compile(r"[\s|+\\`-]*(?:-\[[0-9a-fA-F:]{2,11}(?:-[0-9a-fA-F]{2})?\]|[-+\\`]-[01][0-9a-fA-F]\.[0-7])")
+TREE = re.compile(
+    r"[\s|+\\`-]*(?:-\[[0-9a-fA-F:]{2,11}(?:-[0-9a-fA-F]{2})?\]|[-+\\`]-[01][0-9a-fA-F]\.[0-7])"
+)
 
 
 class TreeReader:
@@ -420,7 +432,7 @@ def begins(text: str) -> bool:
 
 
 _DETAIL = re.compile(
-    r"\s*(?:[A-Z][A-Za-z0-9]{1,12}:|Region \d|Memory |I/O |Prefetchable |Expansion ROM|Secondary status|IOMMU group"
+    r"\s*(?:[A-Z][A-Za-z0-9]{1,12}:|Region \d|Memory |I/O |Prefetchable |Expansion ROM|Secondary status"
+    r"|IOMMU group"
     r"|Kernel (?:driver|modules)|NUMA node|Physical Slot)"
 )
-

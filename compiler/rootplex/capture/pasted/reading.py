@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rootplex.capture.pasted import groups, log, lspci
-from rootplex.capture.pasted.facts import Form, Paste, PastedFunction, PastedRoot
+from rootplex.capture.pasted.facts import Form, Paste, PastedFunction, PastedGroup, PastedRoot
 from rootplex.capture.pasted.groups import GroupReader
 from rootplex.capture.pasted.log import LogReader
 from rootplex.capture.pasted.lspci import LspciReader, TreeReader
@@ -41,6 +41,7 @@ def _read(text: str, file: str) -> Paste:
     listed, said = GroupReader(file), LogReader(file)
     for row in rows(text, file, begins):
         if row.text and log.begins(row.text) and said.take(row):
+            functions.close(whole=True)
             continue
         if tree.take(row):
             continue
@@ -53,7 +54,14 @@ def _read(text: str, file: str) -> Paste:
     return Paste(
         file=file,
         forms=frozenset(_forms(functions, tree, listed, said)),
-        functions=(*functions.functions, *said.functions.values(), *_of_tree(tree, file)),
+        functions=(
+            *functions.functions,
+            *said.functions.values(),
+            *_of_tree(tree, file),
+            *_members(
+                (*listed.groups, *(each for at, each in said.groups.items() if at not in said.functions))
+            ),
+        ),
         groups=(*functions.groups, *listed.groups, *said.groups.values()),
         roots=(*said.roots, *_roots(tree.roots, "tree", file), *_roots(listed.roots, "groups", file)),
         parents=listed.parents | tree.parents,
@@ -61,9 +69,7 @@ def _read(text: str, file: str) -> Paste:
     )
 
 
-def _forms(
-    functions: LspciReader, tree: TreeReader, listed: GroupReader, said: LogReader
-) -> Iterator[Form]:
+def _forms(functions: LspciReader, tree: TreeReader, listed: GroupReader, said: LogReader) -> Iterator[Form]:
     yield from (each.form for each in functions.functions)
     if tree.members:
         yield "tree"
@@ -80,7 +86,12 @@ def _of_tree(tree: TreeReader, file: str) -> Iterator[PastedFunction]:
         )
 
 
+def _members(listed: Iterable[PastedGroup]) -> Iterator[PastedFunction]:
+    """Functions of which a list of groups tells that they are there."""
+    for each in listed:
+        yield PastedFunction(where=each.where, place=each.place, form=each.form)
+
+
 def _roots(found: dict[tuple[int, int], int], form: Form, file: str) -> Iterator[PastedRoot]:
     for (segment, bus), number in found.items():
         yield PastedRoot(segment=segment, bus=bus, place=Span(file, number, 1, number, 2), by=form)
-
