@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from typing import Literal
 
 import pytest
-from tests.checks.cases import findings_of
+from tests.checks.cases import changed, findings_of, only
 
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
@@ -15,6 +16,7 @@ from rootplex.readers.acpi.viot import Viot, read_viot
 from rootplex.readers.buses import Buses
 from rootplex.readers.idruns import viot_runs
 from rootplex.simulator.boots.outcome import Outcome
+from rootplex.source.finding import Level
 from rootplex.source.place import TablePlace
 
 TEXT = """\
@@ -32,10 +34,6 @@ host_bridges:
     devices:
       - {name: vio, dev: 2, type: pci, id: "1af4:1057", class: 0x00ff00}
       - {name: rp, dev: 3, type: root-port, acs: true, devices: [{name: disk, dev: 0, msix: 1}]}
-      - name: br
-        dev: 4
-        type: pcie-to-pci-bridge
-        devices: [{name: one, dev: 2, type: pci}, {name: other, dev: 3, type: pci}]
 xen: false
 """
 
@@ -110,12 +108,10 @@ def test_of_two_ranges_the_last_counts() -> None:
     ]  # fmt: skip
 
 
-def booted(firmware: str) -> Outcome:
-    checked = read_checked(TEXT.encode(), "viot.yaml")
+def booted(firmware: Literal["dt", "acpi"], text: str = TEXT, kernel: str | None = None) -> Outcome:
+    checked = read_checked(text.encode(), "viot.yaml")
     assert checked.is_sound, checked.findings
-    assert firmware in ("dt", "acpi")
-    options = RunOptions(firmware="dt") if firmware == "dt" else RunOptions(firmware="acpi")
-    outcome = examine(checked, options).outcome
+    outcome = examine(checked, RunOptions(firmware=firmware, kernel=kernel)).outcome
     assert outcome is not None
     return outcome
 
@@ -131,7 +127,7 @@ def test_both_firmwares_say_the_same_of_every_requester() -> None:
         if (outcome := booted(firmware))
     }
     assert ids["dt"] == ids["acpi"]
-    assert ids["acpi"]["0000:02:02.0"] == [(0x0210, 0x1210), (0x0200, 0x1200)]
+    assert ids["acpi"]["0000:01:00.0"] == [(0x0100, 0x1100)]
     assert ids["acpi"]["0000:00:02.0"] == [(0x0010, None)]  # "We're not translating ourself"
 
 
@@ -139,5 +135,33 @@ def test_the_unit_has_no_group_and_the_others_have_theirs() -> None:
     outcome = booted("acpi")
     group = {function.sbdf: function.group for function in outcome.dom0.functions}
     assert group["0000:00:02.0"] is None
-    assert group["0000:02:02.0"] == group["0000:02:03.0"] == group["0000:00:04.0"]
     assert group["0000:01:00.0"] not in (None, group["0000:00:03.0"])
+
+
+BRIDGE = """\
+      - name: br
+        dev: 4
+        type: pcie-to-pci-bridge
+        devices: [{name: one, dev: 2, type: pci}, {name: other, dev: 3, type: pci}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "left"), [("linux-6.12", "one other vio"), ("linux-7.2", "br disk one other rp vio")]
+)
+@pytest.mark.parametrize("firmware", ["dt", "acpi"])
+def test_functions_behind_a_bridge_are_refused(
+    kernel: str, left: str, firmware: Literal["dt", "acpi"]
+) -> None:
+    """As booted on QEMU's own virtio-iommu (tests/boot/test_iommu_boots.py): 7.2 gives the unit up."""
+    text = changed(TEXT, ("    devices:\n", "    devices:\n" + BRIDGE))
+    outcome = booted(firmware, text, kernel)
+    names = {"0000:00:04.0": "br", "0000:01:00.0": "disk", "0000:00:02.0": "vio"}
+    names |= {"0000:02:02.0": "one", "0000:02:03.0": "other", "0000:00:03.0": "rp"}
+    assert sorted(names[each.sbdf] for each in outcome.dom0.functions if each.group is None) == left.split()
+    (finding,) = only(findings_of(text, options=RunOptions(firmware=firmware, kernel=kernel)), "RPX0768")
+    assert finding.message == (
+        "the virtio-iommu of 'one' does not know it: its requests come with the id of 'br'"
+    )
+    assert finding.level is (Level.WARNING if kernel == "linux-6.12" else Level.ERROR)
+    assert not only(findings_of(TEXT), "RPX0768")

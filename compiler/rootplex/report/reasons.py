@@ -70,6 +70,8 @@ SENTENCES = {
     "which of them gets it, and a group, differs from boot to boot",
     "id-taken": "{at} is refused by {unit}: {other} already has StreamID {id:#x}",
     "id-beyond": "{at} is refused by {unit}: StreamID {id:#x} is beyond its {number} bits",
+    "id-unknown": "{at} is refused by {unit}: its requests come with the id of {other}, and nothing is known "
+    "by its own, {id:#x}",
     "several-groups": "{at} is refused: its StreamIDs belong to {number} groups",
     "other-unit": "{at}, behind {unit}, would join the group of {other}, behind {other_unit}",
     "unit-lost": "{at} has no IOMMU: {unit} is given up ({number}), since {cause}",

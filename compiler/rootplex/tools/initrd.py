@@ -33,6 +33,16 @@ echo 1 > /proc/sys/kernel/printk
 for module in /modules/*; do
     [ ! -e "$module" ] || busybox insmod "$module"
 done
+# A virtio-iommu (device 23 of virtio) makes groups while it is probed, and Linux 7.2 does not wait for that:
+# until none has come for a second, in 10 s at the latest.
+if busybox grep -q 0x0017 /sys/bus/virtio/devices/*/device 2>/dev/null; then
+    tries=0 last=-1 same=0
+    while [ $tries -lt 100 ] && [ $same -lt 10 ]; do
+        count=$(echo /sys/kernel/iommu_groups/* | busybox wc -w)
+        same=$((count == last ? same + 1 : 0)) last=$count tries=$((tries + 1))
+        busybox usleep 100000
+    done
+fi
 busybox sh /virtual.sh
 busybox sh /snapshot.sh --offer-drivers
 # Drivers are bound a moment after they were offered, each by itself: in 2 s at the latest.

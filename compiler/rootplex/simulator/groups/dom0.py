@@ -34,10 +34,16 @@ def group_streams(
 ) -> Grouping:
     """The same with the way from functions to IOMMUs given, the width of their StreamIDs, and the IOMMUs in
     the order in which they register."""
-    when = timing(settings)
     discovery = scan.functions
+    virtio = any(
+        unit is not None and unit.kind == "virtio-iommu"
+        for unit in (streams(each).unit for each in discovery)
+    )
+    when = timing(settings, virtio=virtio)
     whole_units = when.order == "registration"
-    order = registration_order(discovery, streams, units) if whole_units else bind_order(discovery)
+    order = (
+        registration_order(discovery, streams, units) if whole_units else bind_order(discovery, virtio=virtio)
+    )
     lost: list[Refusal] = []
     while True:
         probe = probe_functions(

@@ -17,7 +17,7 @@ from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUn
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.reason import Reason
 
-ERANGE, EINVAL = -34, -22
+ENOENT, EINVAL, ERANGE = -2, -22, -34
 
 StreamKey: TypeAlias = tuple[str, int]
 """(name of the unit, StreamID)."""
@@ -27,9 +27,9 @@ SMMUS = frozenset({"smmu-v2", "smmu-v3"})
 
 
 class Refusal(Struct, frozen=True, eq=False):
-    """A function that a unit's driver cannot take, with a negative errno: its StreamID is beyond the table
-    (`stream`), or its group is that of `other`, which is behind another unit. `unit_lost`: the unit is given
-    up with it."""
+    """A function that a unit's driver cannot take, with a negative errno: its StreamID is beyond the table,
+    or unknown to a virtio-iommu (`stream`), or its group is that of `other`, which is behind another unit.
+    `unit_lost`: the unit is given up with it."""
 
     function: Function
     unit: FirmwareUnit
@@ -82,7 +82,9 @@ def probe_functions(
     SMMUv3 refuses a function with a StreamID that another function already has (all its aliases count; one
     that it repeats itself does not), or beyond its stream table, and does not keep the StreamIDs of a
     refused one (`arm_smmu_insert_master`). SMMUv2 takes it and merges later (`arm_smmu_device_group`). VT-d
-    takes whatever is in its scope."""
+    takes whatever is in its scope. A virtio-iommu is asked about a function's own id
+    (`viommu_probe_endpoint`), and QEMU's knows none of functions whose requests come with the id of a bridge
+    (`pci_device_iommu_address_space`)."""
     here = _Arrivals(streams, stream_bits, whole_units, {each.unit.name: each for each in lost})
     order = list(order)
     here.asynchronous = frozenset(asynchronous)
@@ -140,6 +142,8 @@ class _Arrivals:
         keys = _keys(device, unit)
         if unit.kind == "smmu-v3" and not self._insert(function, unit, keys):
             return
+        if unit.kind == "virtio-iommu" and not self._is_known(function, unit, device):
+            return
         self._probed[function] = keys if unit.kind == "smmu-v2" else ()
 
     def _insert(self, function: Function, unit: FirmwareUnit, keys: tuple[StreamKey, ...]) -> bool:
@@ -159,15 +163,31 @@ class _Arrivals:
         beyond = next((key[1] for key in keys if key[1] >> bits), None)
         if beyond is not None:
             reason = Reason(function, "refused", "id-beyond", id=beyond, unit=unit.name, number=bits)
-            self._leave(reason)
-            lost = self._whole_units and function.physfn is None
-            refusal = Refusal(function, unit, ERANGE, reason, stream=beyond, unit_lost=lost)
-            self._refusals.append(refusal)
-            if lost:
-                self._lost.setdefault(unit.name, refusal)
+            self._refuse(function, unit, ERANGE, reason, beyond)
             return False
         self._owners.update(dict.fromkeys(keys, function))
         return True
+
+    def _is_known(self, function: Function, unit: FirmwareUnit, device: DeviceStreams) -> bool:
+        """Whether a virtio-iommu knows a function by its own id; False where it carries a bridge's."""
+        bridge = next((route.owner for route in device.routes if route.owner is not function), None)
+        if bridge is None:
+            return True
+        id = device.own.id or 0
+        reason = Reason(function, "refused", "id-unknown", id=id, unit=unit.name, other=bridge)
+        self._refuse(function, unit, ENOENT, reason, id)
+        return False
+
+    def _refuse(
+        self, function: Function, unit: FirmwareUnit, errno: int, reason: Reason, stream: int
+    ) -> None:
+        """Leave a function out, and all of its unit where that registers (`bus_iommu_probe`)."""
+        self._leave(reason)
+        lost = self._whole_units and function.physfn is None
+        refusal = Refusal(function, unit, errno, reason, stream=stream, unit_lost=lost)
+        self._refusals.append(refusal)
+        if lost:
+            self._lost.setdefault(unit.name, refusal)
 
     def _leave(self, reason: Reason) -> None:
         self._unprobed[reason.function] = reason

@@ -25,12 +25,13 @@ class Timing(Struct, frozen=True):
     at_boot: bool
 
 
-def timing(settings: Settings) -> Timing:
+def timing(settings: Settings, *, virtio: bool = False) -> Timing:
     """What holds for the kernel on this machine. On x86 all devices are replayed in discovery order
-    when the IOMMU's driver registers; elsewhere older kernels wait for a device's driver."""
+    when the IOMMU's driver registers; elsewhere, and with a virtio-iommu, older kernels wait for a device's
+    driver."""
     kernel = profile(settings.kernel)
     late = kernel.groups_dt if settings.firmware == "dt" else kernel.groups_arm_acpi
-    at_boot = settings.arch == "x86_64" or late == "device-add"
+    at_boot = (settings.arch == "x86_64" and not virtio) or late == "device-add"
     return Timing(
         algorithm="jgg-v3" if kernel.grouping == "top-down" else "linux",
         order="registration" if at_boot else "driver-bind",
@@ -63,21 +64,23 @@ def asynchronous(discovery: Sequence[Function]) -> list[Function]:
     return [function for function in discovery if function.class_code == NVME and function.physfn is None]
 
 
-def bind_order(discovery: Sequence[Function]) -> list[Function]:
+def bind_order(discovery: Sequence[Function], *, virtio: bool = False) -> list[Function]:
     """Functions in the order in which they come to the IOMMU where groups wait for a driver.
 
     Seen in boots of 6.1 and 6.12 (device tree and arm64 ACPI): when host bridges are scanned the SMMU is not
     there yet, so `pcieport`, which matches every bridge and event collector, is deferred to the end of the
     boot, in the order in which it was offered them. Drivers that register behind the SMMU's come before
     it: `nvme`. What no driver wants is offered one afterwards, by address. Virtual functions are made when
-    user space asks for them, behind all ports.
+    user space asks for them, behind all ports. The driver of a virtio-iommu is a module: what drivers want
+    has been deferred by then, ports first, and is offered to them again in that order.
     """
     offered = _offered(discovery)
     disks = asynchronous(discovery)
     ports = [function for function in offered if _is_ports(function)]
     early = {*disks, *ports}
     rest = [function for function in discovery if function not in early]
-    return [*disks, *ports, *sorted(rest, key=lambda each: (each.segment, each.rid))]
+    wanted = [*ports, *disks] if virtio else [*disks, *ports]
+    return [*wanted, *sorted(rest, key=lambda each: (each.segment, each.rid))]
 
 
 def _is_ports(function: Function) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import VIRTIO_IOMMU
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
@@ -43,6 +44,8 @@ class DtFacts(Struct, frozen=True, dict=True):
         if found is None:
             node = self.firmware.tree.by_path[path]
             other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
+            if VIRTIO_IOMMU.intersection(node.compatible):
+                other = "virtio-iommu"
             return FirmwareUnit(other, path, None, self.firmware.tree.place(node))
         kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
         return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)

@@ -14,7 +14,9 @@ from msgspec import Struct
 from rootplex.simulator.function import Function
 from rootplex.source.place import Place
 
-UnitKind: TypeAlias = Literal["smmu-v3", "smmu-v2", "vt-d", "amd-vi", "iommu", "its", "v2m", "msi", "lapic"]
+UnitKind: TypeAlias = Literal[
+    "smmu-v3", "smmu-v2", "vt-d", "amd-vi", "virtio-iommu", "iommu", "its", "v2m", "msi", "lapic"
+]
 """What translates or takes messages; `iommu` and `msi` are those of no kind known here."""
 
 

@@ -64,6 +64,6 @@ def _leads_to_smmu(iort: Iort | None) -> bool:
 def virtio_unit(unit: ViotUnit) -> FirmwareUnit:
     """The unit that a node stands for."""
     if unit.segment is None or unit.rid is None:
-        return FirmwareUnit("iommu", f"virtio-iommu at {unit.base or 0:#x}", unit.base, unit.place)
+        return FirmwareUnit("virtio-iommu", f"virtio-iommu at {unit.base or 0:#x}", unit.base, unit.place)
     name = sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)
-    return FirmwareUnit("iommu", f"virtio-iommu {name}", None, unit.place)
+    return FirmwareUnit("virtio-iommu", f"virtio-iommu {name}", None, unit.place)
