@@ -39,7 +39,7 @@ LOST: dict[str, set[str]] = {
     # tells functions apart
     "amd-overdrive-rev-b1": {"interrupt-map", "interrupt-map-mask", "#interrupt-cells"},
 }
-ADDED = {"dma-coherent"}
+ADDED = {"dma-coherent", "dma-ranges"}
 """Said at a node above by the vendor, at the bridge by us."""
 OTHER_FORM = {
     "ranges", "dma-ranges", "interrupt-map", "interrupt-map-mask", "msi-parent", "iommu-map", "msi-map",

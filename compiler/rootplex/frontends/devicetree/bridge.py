@@ -14,6 +14,7 @@ from rootplex.frontends.document import Hex, Missing, address, flag, leaf, listi
 from rootplex.readers.address import DtReg, DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.node import Node
+from rootplex.source.place import DtPlace
 
 
 def bridge_record(bridge: DtHostBridge, name: str, controllers: DtControllers, *, preserve: bool) -> Node:
@@ -194,30 +195,29 @@ class _Bridge:
             )
 
     def dma_windows(self) -> Node | None:
+        """What limits DMA: the bridge's own `dma-ranges`, or those of a bus above. Own ones that lead nowhere
+        are listed."""
         bridge = self.bridge
-        if bridge.dma_ranges == "empty":
-            self.kept.append("dma-ranges")
-        if bridge.dma_ranges != "entries":
-            return None
-        nodes = []
         for window in bridge.dma_windows:
             if window.cpu is None or not window.size:
                 why = "it has no bytes" if window.cpu is not None else "its address is none of the CPU's"
                 self.missing(f"dma-ranges[{window.cell}]", why, "dma-ranges", window.cell)
-                continue
-            place = window.place
-            nodes.append(
-                record(
-                    place,
-                    {
-                        "pci": leaf(address(window.pci), place),
-                        "cpu": None if window.cpu == window.pci else leaf(address(window.cpu), place),
-                        "size": leaf(size(window.size), place),
-                    },
-                    f"dma-ranges[{window.cell}]",
-                )
-            )
-        return listing(nodes, bridge.place("dma-ranges")) if nodes else None
+        if bridge.inbound is None:
+            if bridge.dma_ranges == "empty":
+                self.kept.append("dma-ranges")
+            return None
+        nodes = []
+        for way in bridge.inbound:
+            fields = {
+                "pci": leaf(address(way.bus), way.place),
+                "cpu": None if way.cpu == way.bus else leaf(address(way.cpu), way.place),
+                "size": leaf(size(way.size), way.place),
+            }
+            assert isinstance(way.place, DtPlace)
+            what = f"dma-ranges[{way.place.cell}]"
+            own = way.place.node == bridge.path
+            nodes.append(record(way.place, fields, what if own else f"{what} of {way.place.node}"))
+        return listing(nodes, bridge.place("dma-ranges" if bridge.dma_ranges != "absent" else None))
 
     def coherent(self) -> Node | None:
         if self.bridge.dma_coherent is True:
