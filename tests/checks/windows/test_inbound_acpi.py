@@ -66,7 +66,7 @@ def test_what_is_told(
 
 
 def test_what_cannot_be_known_is_not_told() -> None:
-    unknown = Value("unknown", None, "it reads memory", TablePlace("case", "DSDT"))
+    unknown: Value[object] = Value("unknown", None, "it reads memory", TablePlace("case", "DSDT"))
     assert codes(arm(MADT, no_smmu(), dma=unknown)) == []
 
 
