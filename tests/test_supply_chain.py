@@ -12,7 +12,7 @@ from packaging.version import Version
 from rootplex import project
 from rootplex.capture import lines
 from rootplex.capture.pasted import text as pasted_text
-from rootplex.readers import archives, dtb, dts, files
+from rootplex.readers import archives, dtb, files, includes
 from rootplex.readers.acpi import acpiexec, header
 from rootplex.source import yaml12
 from rootplex.tools import runner
@@ -69,7 +69,8 @@ def test_the_stated_sizes_are_those_that_hold(checkout: Path) -> None:
     rows = (
         f"| any file | {files.LIMIT // MIB} MiB |",
         f"| description | {yaml12.MAX_BYTES // MIB} MiB, {yaml12.MAX_NODES:,} values |",
-        f"| device tree blob, source | {dtb.SIZE_LIMIT // MIB} MiB, {dts.SIZE_LIMIT // MIB} MiB |",
+        f"| device tree blob, source | {dtb.SIZE_LIMIT // MIB} MiB, {includes.SIZE_LIMIT // MIB} MiB |",
+        f"| lines and files of a source that includes | {includes.LINES_LIMIT:,}; {includes.FILES_LIMIT:,} |",
         f"| ACPI table; number of tables | {header.SIZE_LIMIT // MIB} MiB; {header.TABLES_LIMIT:,} |",
         f"| archive, unpacked; members | {archives.UNPACKED_LIMIT // MIB} MiB; {archives.FILES_LIMIT:,} |",
         f"| snapshot | {lines.LIMIT // MIB} MiB |",

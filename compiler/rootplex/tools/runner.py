@@ -28,6 +28,8 @@ PACKAGES = {
     "acpiexec": "acpica-tools",
     "acpixtract": "acpica-tools",
     "dtc": "device-tree-compiler",
+    "fdtoverlay": "device-tree-compiler",
+    "cpp": "cpp",
     "qemu-system-aarch64": "qemu-system-arm",
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-x86_64": "qemu-system-x86",
@@ -65,6 +67,10 @@ class ToolError(Exception):
 
 class TooSlowError(ToolError):
     """It was stopped at its time limit."""
+
+
+class TooMuchError(ToolError):
+    """It printed more than it may."""
 
 
 class Outcome(NamedTuple):
@@ -279,7 +285,7 @@ def _too_slow(argv: Sequence[str], seconds: float) -> ToolError:
 
 
 def _too_much(argv: Sequence[str]) -> ToolError:
-    return ToolError(f"{Path(argv[0]).name} printed more than {OUTPUT_LIMIT >> 20} MiB")
+    return TooMuchError(f"{Path(argv[0]).name} printed more than {OUTPUT_LIMIT >> 20} MiB")
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
