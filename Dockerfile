@@ -4,7 +4,7 @@
 FROM debian:trixie-slim
 ARG MORE=""
 RUN apt-get update -q \
- && apt-get install -q -y --no-install-recommends acpica-tools ca-certificates device-tree-compiler python3 python3-venv $MORE \
+ && apt-get install -q -y --no-install-recommends acpica-tools ca-certificates cpp device-tree-compiler python3 python3-venv $MORE \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 RUN python3 -m venv /opt/rootplex \

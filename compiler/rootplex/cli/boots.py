@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from rootplex.cli.trees import trees_of
 from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.sources import ALONE
 from rootplex.known.kernels import PROFILES
 from rootplex.known.xen import VERSIONS
 
@@ -36,4 +38,5 @@ def run_options(arguments: argparse.Namespace) -> RunOptions:
         bare_metal=arguments.bare_metal,
         vpci=getattr(arguments, "vpci", None),
         trace=getattr(arguments, "trace", False),
+        trees=trees_of(arguments) if "overlays" in arguments else ALONE,
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.boards import boards_of
+from rootplex.cli.trees import add_trees
+from rootplex.jobs.boards import boards_of, with_trees
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.diff import diff
 from rootplex.jobs.result import Result
@@ -27,15 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="A", help=what)
     parser.add_argument("after", metavar="B", help="likewise")
     add_boot(parser, "of descriptions: ")
+    add_trees(parser, " on side B")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="how to print")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the difference; 1 where there is one."""
-    sides = []
+    after = run_options(arguments)
+    options = (replace(after, trees=replace(after.trees, overlays=())), after)
+    sides: list[Result] = []
     for name in (arguments.before, arguments.after):
         console.progress(f"examining {name}")
-        result = _result(name, run_options(arguments))
+        result = _result(name, options[len(sides)])
         if result.unreadable or (result.verdict == "unknown" and not result.machine.bridges):
             first = result.findings[0] if result.findings else None
             raise UsageError(f"{name} cannot be examined" + ("" if first is None else f": {first.message}"))
@@ -55,23 +61,23 @@ def _result(name: str, options: RunOptions) -> Result:
         data = revision(name)
         return _of_bytes(data, name, options)
     if Path(name).is_dir():
-        return _one_board(name, {})
+        return _one_board(name, {}, options)
     label, data = read_input(name)
     return _of_bytes(data, label, options)
 
 
 def _of_bytes(data: bytes, label: str, options: RunOptions) -> Result:
     if kind_of(data) is not None:
-        return _one_board(label, {label: data})
+        return _one_board(label, {label: data}, options)
     try:
         return check_text(data, label, options)
     except Unjudged as error:
         raise UsageError(str(error)) from None
 
 
-def _one_board(name: str, given: dict[str, bytes]) -> Result:
+def _one_board(name: str, given: dict[str, bytes], options: RunOptions) -> Result:
     try:
-        boards = boards_of([] if given else [name], given)
+        boards = with_trees(boards_of([] if given else [name], given), options.trees)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     if len(boards) != 1:

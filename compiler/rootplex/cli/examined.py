@@ -52,7 +52,7 @@ def examined_bytes(
     kind = kind_of(data)
     try:
         if kind is not None:
-            return _of_sources((source_of_bytes(data, label),), label, options)
+            return _of_sources((source_of_bytes(data, label, trees=options.trees),), label, options)
         checked = read_checked(data, label)
         if checked.is_sound:
             if alter is not None and checked.platform is not None:

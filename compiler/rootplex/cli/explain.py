@@ -12,6 +12,7 @@ from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined
 from rootplex.cli.frame import UsageError
+from rootplex.cli.trees import add_trees
 from rootplex.jobs.keys import every_key, key_of, keys_called
 from rootplex.jobs.known_device import known_device as known_device_of
 from rootplex.jobs.requester import requester_of
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="PATH", help="with a function: the description it is in")
     parser.add_argument("--all", action="store_true", help="list every finding")
     add_boot(parser, "with a function: ")
+    add_trees(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

@@ -10,6 +10,7 @@ import msgspec
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.examined import examined_together
+from rootplex.cli.trees import add_trees
 from rootplex.jobs.groups import groups_of
 from rootplex.report import terminal_tree
 from rootplex.report.groups import lines
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "IOMMU groups, a kernel's log); - for standard input",
     )
     add_boot(parser)
+    add_trees(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
     parser.add_argument(
         "--tree", action="store_true", help="the topology as a tree, each function with its group"

@@ -9,10 +9,11 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
+from rootplex.cli.trees import add_trees, trees_of
 from rootplex.frontends.document import MARK
 from rootplex.jobs.importing import description_text, import_sources
 from rootplex.jobs.result import unreadable
-from rootplex.jobs.sources import Source, read_source, source_of_bytes
+from rootplex.jobs.sources import Source, Trees, read_source, source_of_bytes
 from rootplex.report.words import counted
 from rootplex.source.finding import Unreadable
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="write the description there (default: standard output)"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE though it is not ours")
+    add_trees(parser)
     add_format(parser)
 
 
@@ -42,10 +44,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             if path != "-" and output.exists() and output.samefile(path):
                 raise UsageError(f"{path} would be replaced by what is read from it: name another by -o")
         refuse_loss(output, MARK.encode(), force=arguments.force)
+    trees = trees_of(arguments)
     named = ", ".join(arguments.paths)
     console.progress(f"reading {named}")
     try:
-        sources = [_source(path) for path in arguments.paths]
+        sources = [_source(path, trees) for path in arguments.paths]
         description = import_sources(sources)
     except Unreadable as error:
         return report((unreadable(arguments.paths[0], error.findings),), {}, arguments, console)
@@ -62,8 +65,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _source(path: str) -> Source:
+def _source(path: str, trees: Trees) -> Source:
     if path != "-":
-        return read_source(Path(path), path)
+        return read_source(Path(path), path, trees)
     label, data = read_input(path)
-    return source_of_bytes(data, label)
+    return source_of_bytes(data, label, trees=trees)

@@ -11,6 +11,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.examined import Examined, examined_bytes
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
+from rootplex.cli.trees import add_trees
 from rootplex.jobs.plan.job import Unknown, example, plan_of, wishes_of
 from rootplex.model.platform import Expect, Platform
 from rootplex.report import plan as report
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a guest and its devices by name or SBDF, in place of the description's guests",
     )
     add_boot(parser)
+    add_trees(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print")
 
 

@@ -10,6 +10,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import refuse_loss, write_file
 from rootplex.cli.frame import UsageError
 from rootplex.cli.results import results_of
+from rootplex.cli.trees import add_trees, trees_of
 from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result, exit_status
 from rootplex.jobs.settings import RunOptions
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dom0", choices=tuple(PROFILES), help="of descriptions: Dom0's kernel")
     parser.add_argument("--firmware", choices=("dt", "acpi"), help="of descriptions: boot by this one")
+    add_trees(parser)
     parser.add_argument("--trace", action="store_true", help="with every configuration access and call")
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 too")
     parser.add_argument("--force", action="store_true", help="replace FILE though it is not ours")
@@ -46,7 +48,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("a page is for a browser: name its file, as in -o board.html")
     if arguments.output is not None:
         refuse_loss(Path(arguments.output), MARKS[arguments.format].encode(), force=arguments.force)
-    options = RunOptions(firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace)
+    options = RunOptions(
+        firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace, trees=trees_of(arguments)
+    )
     texts: dict[str, str] = {}
     try:
         results = list(results_of(arguments.paths, options, texts, console))

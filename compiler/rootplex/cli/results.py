@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
-from rootplex.jobs.boards import boards_of
+from rootplex.jobs.boards import boards_of, with_trees
 from rootplex.jobs.check import check_text
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
@@ -36,4 +36,4 @@ def results_of(
         else:
             firmware.append(path)
     if firmware or given:
-        yield from map(validate_board, boards_of(firmware, given))
+        yield from map(validate_board, with_trees(boards_of(firmware, given), options.trees))

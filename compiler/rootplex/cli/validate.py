@@ -11,8 +11,9 @@ from rootplex.cli.files import read_input
 from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError
 from rootplex.cli.many import add_many, spread_here, streams
+from rootplex.cli.trees import add_trees, trees_of
 from rootplex.fleet.work import Work, digest
-from rootplex.jobs.boards import boards_of
+from rootplex.jobs.boards import boards_of, with_trees
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import glance
 from rootplex.jobs.validate import validate_board
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bare-metal", action="store_true", help="judge as Linux without Xen (default: as under Xen)"
     )
+    add_trees(parser)
     add_many(parser, "validate")
     add_format(parser)
 
@@ -42,9 +44,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Validate every board; with several, a table first, the worst on top."""
     texts: dict[str, str] = {}
     against = None if arguments.against is None else _description(arguments.against, texts)
+    trees = trees_of(arguments)
     try:
         given = dict(map(read_input, [name for name in arguments.paths if name == "-"]))
-        boards = boards_of([name for name in arguments.paths if name != "-"], given)
+        boards = with_trees(boards_of([name for name in arguments.paths if name != "-"], given), trees)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)

@@ -24,6 +24,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.results import results_of
+from rootplex.cli.trees import add_trees
 from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bell", action="store_true", help="ring where a verdict or a finding is otherwise")
     parser.add_argument("--force", action="store_true", help="replace FILE though it is not ours")
     add_boot(parser, "of descriptions: ")
+    add_trees(parser)
 
 
 class Board(Struct):

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.result import Glance, Result, glance, unreadable
+from rootplex.jobs.sources import put_together
 from rootplex.project import __version__
 from rootplex.readers.archives import archive_of
 from rootplex.readers.files import LIMIT, bytes_of
@@ -46,8 +47,10 @@ class Work(Struct, frozen=True, kw_only=True):
         known = hashlib.sha256(f"{__version__}\n{self.settings}\n".encode())
         with suppress(OSError, Unreadable):
             board = with_bytes(board)
-        for item in board.items:
-            name, data = item.path.encode("utf-8", "surrogateescape"), item.data or b""
+        named = ((item.path, item.data or b"") for item in board.items)
+        overlays = (each for item in board.items for each in item.trees.overlays)
+        for path, data in (*named, *overlays):
+            name = path.encode("utf-8", "surrogateescape")
             known.update(b"%d %d\n" % (len(name), len(data)) + name + data)
         return known.hexdigest()[: 2 * KEY_BYTES]
 
@@ -80,9 +83,17 @@ def digest(text: str) -> str:
 def with_bytes(board: Board) -> Board:
     """The same board with the bytes of its files, so that it can be sent; a folder of tables as an
     archive."""
-    return Board(
-        tuple(item if item.data is not None else replace(item, data=_bytes(item)) for item in board.items)
-    )
+    return Board(tuple(map(_whole, board.items)))
+
+
+def _whole(item: Item) -> Item:
+    """An input that needs no file: what it includes is in it."""
+    item = item if item.data is not None else replace(item, data=_bytes(item))
+    if not item.trees.folders:
+        return item
+    assert item.data is not None
+    data, trees = put_together(item.data, item.path, item.trees)
+    return replace(item, kind="dtb", data=data, trees=trees)
 
 
 def _bytes(item: Item) -> bytes:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.capture.pasted.facts import Form
-from rootplex.jobs.sources import Kind, forms_in, kind_of, parts_of
+from rootplex.jobs.sources import ALONE, Kind, Trees, forms_in, kind_of, parts_of
 from rootplex.readers.archives import is_archive
 from rootplex.readers.files import beginning_of, bytes_of
 from rootplex.source.finding import Unreadable, unreadable
@@ -34,6 +35,13 @@ class Item(Struct, frozen=True):
     path: str
     kind: Kind | None
     data: bytes | None = None
+    trees: Trees = ALONE
+    """How it is put together, where it is a device tree."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file, and the overlays on it."""
+        return (self.path, *(name for name, _ in self.trees.overlays))
 
 
 class Board(Struct, frozen=True):
@@ -71,6 +79,22 @@ def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) ->
     if not whole and _are_one(loose):
         return (Board(_in_order(loose)),)
     return (*whole, *_by_name(loose))
+
+
+def with_trees(boards: tuple[Board, ...], trees: Trees) -> tuple[Board, ...]:
+    """The boards with their device trees put together so. Unreadable for overlays where there is not one
+    tree to apply them to."""
+    if trees == ALONE:
+        return boards
+    bases = sum(_side(item) == "dt" for board in boards for item in board.items)
+    if trees.overlays and bases != 1:
+        raise unreadable(
+            trees.overlays[0][0], f"overlays are applied to one device tree, and these are {bases}"
+        )
+    return tuple(
+        Board(tuple(replace(item, trees=trees) if _side(item) == "dt" else item for item in board.items))
+        for board in boards
+    )
 
 
 def _side(item: Item) -> str:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.configspace import virtual_key
+from rootplex.jobs.sources import ALONE, Trees
 from rootplex.model.bridge import Firmware
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
@@ -24,6 +25,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     vpci: bool | None = None
     trace: bool = False
     guests: tuple[GuestWish, ...] | None = None
+    trees: Trees = ALONE
+    """How a device tree that stands in place of a description is put together."""
 
 
 def settings_of(platform: Platform, compiled: Compiled, options: RunOptions) -> Settings:

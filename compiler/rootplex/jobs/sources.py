@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.capture.facts import Snapshot
 from rootplex.capture.pasted.facts import Form, Paste
@@ -16,8 +17,10 @@ from rootplex.readers.acpi.header import Table
 from rootplex.readers.archives import beginning_unpacked, is_archive, is_packed, members, unpacked
 from rootplex.readers.encoding import as_utf8
 from rootplex.readers.files import LIMIT, bytes_of
+from rootplex.readers.overlays import Origins
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable
+from rootplex.source.place import DtPlace, Place
 
 Kind: TypeAlias = Literal["dtb", "dts", "acpi", "snapshot", "paste", "archive"]
 
@@ -37,6 +40,18 @@ AML = {"DSDT", "SSDT", "PSDT"}
 TELLING = set(TABLES)
 
 
+class Trees(Struct, frozen=True):
+    """How device trees are put together: the `folders` that a source may include from, and overlays (name and
+    bytes, blob or source) that are applied in their order."""
+
+    folders: tuple[str, ...] = ()
+    overlays: tuple[tuple[str, bytes], ...] = ()
+
+
+ALONE = Trees()
+"""Nothing but the file itself."""
+
+
 class Source(Struct, frozen=True, kw_only=True):
     """One input: its name for places, what it is, and what it holds. A snapshot has `snapshot` and
     the firmware that the kernel booted with."""
@@ -47,6 +62,8 @@ class Source(Struct, frozen=True, kw_only=True):
     tables: tuple[Table, ...] = ()
     snapshot: Snapshot | None = None
     paste: Paste | None = None
+    origins: Origins | None = None
+    """Of a tree with overlays: what each of them has changed."""
 
     @property
     def stands_alone(self) -> bool:
@@ -60,6 +77,13 @@ class Source(Struct, frozen=True, kw_only=True):
         if self.paste is not None:
             return " and ".join(dict.fromkeys(_FORMS[form] for form in sorted(self.paste.forms)))
         return _WORDS[self.kind]
+
+    def told(self, place: Place) -> Place:
+        """A place in the file that it comes from: an overlay's, where that has set it."""
+        if not self.origins or not isinstance(place, DtPlace) or place.file != self.file:
+            return place
+        made = self.origins.get((place.node, None), place.file)
+        return replace(place, file=self.origins.get((place.node, place.property), made))
 
 
 _WORDS: dict[Kind, str] = {
@@ -82,19 +106,20 @@ _FORMS: dict[Form, str] = {
 }
 
 
-def read_source(path: Path, name: str) -> Source:
-    """The file or folder at `path`; `name` stands in places.
+def read_source(path: Path, name: str, trees: Trees = ALONE) -> Source:
+    """The file or folder at `path`; `name` stands in places, `trees` says how a device tree is put together.
 
     Unreadable for what is none of them, or is damaged; OSError where it cannot be opened.
     """
     if path.is_dir():
         from rootplex.readers.acpi.acpidump import read_tables
 
+        _refuse_overlays(trees, name, "acpi")
         return Source(file=name, kind="acpi", tables=read_tables(path, name).tables)
-    return source_of_bytes(bytes_of(path, name), name)
+    return source_of_bytes(bytes_of(path, name), name, trees=trees)
 
 
-def source_of_bytes(data: bytes, name: str, kind: Kind | None = None) -> Source:
+def source_of_bytes(data: bytes, name: str, kind: Kind | None = None, trees: Trees = ALONE) -> Source:
     """The same for bytes, which may be packed, an archive with one source in it, and text in UTF-16; `kind`
     where it is known: then an archive is one of tables."""
     data = as_utf8(unpacked(data, name))
@@ -107,22 +132,16 @@ def source_of_bytes(data: bytes, name: str, kind: Kind | None = None) -> Source:
                 name, f"an archive with several sources: {held}", help="unpack it, and name one of them"
             )
         if parts and parts[0].name != name:
-            return source_of_bytes(parts[0].data, parts[0].name)
+            return source_of_bytes(parts[0].data, parts[0].name, trees=trees)
         kind = "acpi"
-    if kind == "dtb":
-        from rootplex.readers.dtb import read_dtb
-
-        return Source(file=name, kind=kind, tree=read_dtb(data, name))
+    if kind in ("dtb", "dts"):
+        return _tree(data, name, kind, trees)
+    _refuse_overlays(trees, name, kind)
     if kind == "acpi":
         from rootplex.readers.acpi.acpidump import tables_of
 
         return Source(file=name, kind=kind, tables=tables_of(data, name).tables)
     text = data.decode("utf-8", "replace")
-    if kind == "dts":
-        from rootplex.readers.dtb import read_dtb
-        from rootplex.readers.dts import compile_dts
-
-        return Source(file=name, kind=kind, tree=read_dtb(compile_dts(text, name), name))
     if kind == "snapshot":
         return _snapshot(text, name)
     if kind == "paste":
@@ -130,6 +149,46 @@ def source_of_bytes(data: bytes, name: str, kind: Kind | None = None) -> Source:
 
         return Source(file=name, kind=kind, paste=read_paste(text, name))
     raise _unknown(data, name)
+
+
+def _tree(data: bytes, name: str, kind: Kind, trees: Trees) -> Source:
+    from rootplex.readers.dtb import read_dtb
+    from rootplex.readers.overlays import is_overlay, with_overlays
+
+    data, trees = put_together(data, name, trees)
+    origins = None
+    if trees.overlays:
+        data, origins = with_overlays(data, name, trees.overlays)
+    tree = read_dtb(data, name)
+    if is_overlay(tree):
+        raise unreadable(
+            name,
+            "a device tree overlay is no board by itself",
+            help=f"name its base, with `--overlay {name}`",
+        )
+    return Source(file=name, kind=kind, tree=tree, origins=origins)
+
+
+def put_together(data: bytes, name: str, trees: Trees) -> tuple[bytes, Trees]:
+    """A device tree and its overlays as blobs, which need no other file. Errors as of `compile_dts`."""
+
+    def blob(data: bytes, name: str, *, labels: bool) -> bytes:
+        from rootplex.readers.dts import compile_dts
+
+        data = as_utf8(unpacked(data, name))
+        if data.startswith(_DTB):
+            return data
+        if not _DTS.search(data):
+            raise unreadable(name, "not a device tree, neither blob nor source")
+        return compile_dts(data.decode("utf-8", "replace"), name, trees.folders, symbols=labels)
+
+    base = blob(data, name, labels=bool(trees.overlays))
+    return base, Trees(overlays=tuple((each, blob(held, each, labels=True)) for each, held in trees.overlays))
+
+
+def _refuse_overlays(trees: Trees, name: str, kind: Kind | None) -> None:
+    if trees.overlays and kind is not None:
+        raise unreadable(name, f"overlays are applied to a device tree, and this is: {_WORDS[kind]}")
 
 
 class Part(Struct, frozen=True):

@@ -59,8 +59,8 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
 
 def _read(item: Item) -> Source:
     if item.data is not None:
-        return source_of_bytes(item.data, item.path, item.kind)
-    return read_source(Path(item.path), item.path)
+        return source_of_bytes(item.data, item.path, item.kind, item.trees)
+    return read_source(Path(item.path), item.path, item.trees)
 
 
 def simulated_snapshot(source: Source, guests: tuple[GuestWish, ...] = ()) -> SimulatedSnapshot | None:
@@ -109,6 +109,8 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         found = simulated.findings
         machine = simulated.machine or machine
         known = simulated.machine is not None
+    for source in sources:
+        found = tuple(each.moved(source.told) for each in found)
     return Result(
         file=board.items[0].path,
         platform=_text(head, "name"),
@@ -124,7 +126,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         else tuple(Stretch(base=each.base, size=each.size) for each in dt.platform.memory),
         simulated=known,
         sides=Sides(
-            files=tuple(item.path for item in board.items),
+            files=tuple(path for item in board.items for path in item.files),
             in_both=sum(1 for _ in facts.pairs()),
             maps={each.name: tuple(_maps(each.dt)) for each in facts.bridges if each.dt is not None},
         ),

@@ -9,7 +9,7 @@ cannot be read at all, with its findings), `Unjudged` (what was asked for does n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from rootplex.jobs.diff import Diff
 from rootplex.jobs.diff import diff as difference
 from rootplex.jobs.result import Result, unreadable
 from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.sources import Trees
 from rootplex.model.bridge import Firmware
 from rootplex.readers.files import bytes_of
 from rootplex.source.finding import Finding, Unreadable
@@ -142,9 +143,14 @@ def check(
     return check_description(read.checked, read.file, options)
 
 
-def import_board(path: StrPath) -> ImportedBoard:
+def import_board(
+    path: StrPath, *, include: Sequence[StrPath] = (), overlays: Sequence[StrPath] = ()
+) -> ImportedBoard:
     """A device tree (blob or source), acpidump text, a folder or archive of ACPI tables, a snapshot or
     `lspci -xxxx` text as a description.
+
+    A device tree source may include what lies beside it or in the folders `include`, where one is named;
+    `overlays` are applied to the tree in their order.
 
     Unreadable where it is none of them or tells of no host bridge; ToolError where a program that reads it
     (`dtc` for source, `iasl` and `acpiexec` for AML) is missing.
@@ -152,7 +158,7 @@ def import_board(path: StrPath) -> ImportedBoard:
     from rootplex.jobs.importing import description_text, import_source
     from rootplex.jobs.sources import read_source
 
-    source = read_source(Path(path), os.fspath(path))
+    source = read_source(Path(path), os.fspath(path), _trees(include, overlays))
     made = import_source(source)
     return ImportedBoard(
         text=description_text(made),
@@ -162,19 +168,32 @@ def import_board(path: StrPath) -> ImportedBoard:
     )
 
 
+def _trees(include: Sequence[StrPath], overlays: Sequence[StrPath]) -> Trees:
+    names = [os.fspath(each) for each in overlays]
+    return Trees(
+        tuple(os.fspath(each) for each in include),
+        tuple((name, bytes_of(Path(name), name)) for name in names),
+    )
+
+
 def validate(
-    *paths: StrPath, against: Description | StrPath | None = None, bare_metal: bool = False
+    *paths: StrPath,
+    against: Description | StrPath | None = None,
+    bare_metal: bool = False,
+    include: Sequence[StrPath] = (),
+    overlays: Sequence[StrPath] = (),
 ) -> Result:
     """What is wrong with one board's firmware: a device tree, ACPI tables (a dump, or a folder), both (then
-    held against each other), or a snapshot; `against` a description where one is named.
+    held against each other), or a snapshot; `against` a description where one is named. `include` and
+    `overlays` as in `import_board`.
 
     Unjudged where the paths are several boards, or `against` has errors of its own; Unreadable for a folder
     without any; ToolError as in `import_board`.
     """
-    from rootplex.jobs.boards import boards_of
+    from rootplex.jobs.boards import boards_of, with_trees
     from rootplex.jobs.validate import validate_board
 
-    boards = boards_of([os.fspath(path) for path in paths])
+    boards = with_trees(boards_of([os.fspath(path) for path in paths]), _trees(include, overlays))
     if len(boards) != 1:
         raise Unjudged(f"{', '.join(map(str, paths))}: {len(boards)} boards, and one is validated")
     platform = None
