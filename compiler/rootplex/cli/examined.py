@@ -85,7 +85,9 @@ def examined_together(names: Sequence[str], options: RunOptions, console: Consol
     if len(names) == 1:
         return examined(names[0], options, console)
     try:
-        sources = [source_of_bytes(data, label) for label, data in map(read_input, names)]
+        sources = [
+            source_of_bytes(data, label, trees=options.trees) for label, data in map(read_input, names)
+        ]
     except Unreadable as error:
         raise UsageError(str(error)) from None
     return _of_sources(sources, names[0], options)
