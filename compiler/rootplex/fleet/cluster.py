@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from threading import Event
 
 from distributed import Client, Future, KilledWorker
 from distributed import TimeoutError as TookTooLong
@@ -133,15 +134,15 @@ class _Workers:
     def result(self, future: Future[Record], seconds: float) -> Record:
         """A future's result, KilledWorker or TookTooLong: it is waited for so long."""
         until = time.monotonic() + seconds
-        while True:
-            try:
-                record: Record = future.result(timeout=leaving.LOOK_SECONDS)
-                return record
-            except TookTooLong:
-                if time.monotonic() > until:
-                    raise
-            finally:
-                self._look()
+        done = Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(leaving.LOOK_SECONDS):
+            self._look()
+            if time.monotonic() > until:
+                raise TookTooLong
+        record: Record = future.result(timeout=seconds)  # it may have gone with its worker, and come anew
+        self._look()
+        return record
 
     def again(self, work: Work, board: Board) -> Future[Record]:
         """The board on its way once more."""
