@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,27 +15,40 @@ from pathlib import Path
 
 import pytest
 
+from rootplex.fleet.work import ENDED
 from rootplex.source.shipped import shipped_folder
 
 pytest.importorskip("distributed")
 
 POISON = """
-import os, signal, sys
+import os, signal, sys, time
 from rootplex.fleet.cluster import spread
 from rootplex.fleet.work import Work
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.result import Result, unreadable
 
+def grow():
+    held = []
+    while True:
+        held.append(b"x" * (32 << 20))
+        time.sleep(0.05)
+
+POISON = {
+    "b1": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "b3": lambda: time.sleep(600),
+    "b5": grow,
+    "b7": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+}
+
 def work(board):
-    if board.name == "b3":
-        os.kill(os.getpid(), signal.SIGKILL)
+    POISON.get(board.name, int)()
     return unreadable(board.name, ())
 
 if __name__ == "__main__":
-    boards = [Board((Item(f"b{n}", None, b"x"),)) for n in range(8)]
-    told = lambda line: print(line, file=sys.stderr)
-    for record in spread(Work(call=work, settings="test"), boards, sys.argv[1], told):
-        print(record.glance.file, record.glance.errors)
+    boards = [Board((Item(f"b{n}", None, b"x"),)) for n in range(24)]
+    told = lambda line: print(line, file=sys.stderr, flush=True)
+    for record in spread(Work(call=work, settings="test", seconds=5), boards, sys.argv[1], told):
+        print(record.glance.file, record.glance.errors, record.line, end="", flush=True)
 """
 
 
@@ -74,7 +88,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         address = seen(folder / "s", "Scheduler at:").split()[-1]
         for name in "ab":
             place = ["--local-directory", str(folder / f"w{name}")]
-            worker = dask("worker", address, "--nthreads", "1", "--no-dashboard", *place)
+            worker = dask(
+                "worker", address, "--nthreads", "1", "--memory-limit", "512MiB", "--no-dashboard", *place
+            )
             stack.enter_context(running(worker, folder / name))
         for name in "ab":
             seen(folder / name, "Registered to:")
@@ -108,14 +124,45 @@ def test_results_are_those_of_one_process_though_a_worker_is_killed(cluster: str
     assert alone.communicate(timeout=120)[0] == results.read_text()
 
 
-def test_a_board_that_ends_its_worker_each_time_is_given_up(cluster: str, tmp_path: Path) -> None:
+def test_boards_that_end_their_worker_or_hang_are_given_up_and_nothing_else_is_lost(
+    cluster: str, tmp_path: Path
+) -> None:
+    """One kills its worker, one sleeps, one takes all memory (Dask's nanny ends its worker then), one stops
+    its worker altogether."""
     program = tmp_path / "poison.py"
     program.write_text(POISON)
-    done = subprocess.run(
-        [sys.executable, str(program), cluster], capture_output=True, text=True, timeout=120, check=False
+    begun = subprocess.run(
+        [sys.executable, str(program), cluster], capture_output=True, text=True, timeout=300, check=False
     )
-    assert [f"b{n} {int(n == 3)}" for n in range(8)] == done.stdout.splitlines(), done.stderr
-    assert "b3: given up, it ended its worker each time" in done.stderr
+    seen = [line.split(maxsplit=2) for line in begun.stdout.splitlines()]
+    poisoned = ("b1", "b3", "b5", "b7")
+    assert [[f"b{n}", str(int(f"b{n}" in poisoned))] for n in range(24)] == [each[:2] for each in seen]
+    reasons = {name: json.loads(line)["findings"][0]["message"] for name, _, line in seen if name in poisoned}
+    slow = "nothing came of it within 5 seconds"
+    assert {"b1": ENDED, "b3": slow, "b5": ENDED, "b7": slow} == reasons
+    for name, reason in reasons.items():
+        line = rf"^{name}: given up after 3 tries, the last by worker tcp://[0-9.:]+: {reason}$"
+        assert re.search(line, begun.stderr, re.MULTILINE), begun.stderr
+    assert re.search(r"^worker tcp://[0-9.:]+ hangs at b3 and is started anew$", begun.stderr, re.MULTILINE)
+    assert re.search(r"^worker tcp://[0-9.:]+ is gone; others do what it was at$", begun.stderr, re.MULTILINE)
+
+
+def test_a_scheduler_that_goes_away_is_told_of(tmp_path: Path) -> None:
+    boards = [str(place) for place in sorted(shipped_folder("topologies").glob("*.yaml"))]
+    with ExitStack() as stack:
+        scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        running_scheduler = stack.enter_context(running(scheduler, tmp_path / "s"))
+        address = seen(tmp_path / "s", "Scheduler at:").split()[-1]
+        worker = dask("worker", address, "--nthreads", "1", "--no-dashboard")
+        stack.enter_context(running([*worker, "--local-directory", str(tmp_path / "w")], tmp_path / "a"))
+        seen(tmp_path / "a", "Registered to:")
+        process = rootplex("check", *boards, "--cluster", address, "--format", "jsonl")
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('{"key":')
+        running_scheduler.kill()
+        _, told = process.communicate(timeout=120)
+    assert 2 == process.returncode
+    assert "rootplex: the scheduler is gone; what is done is kept where --resume says so" in told
 
 
 def test_a_worker_of_another_version_is_refused(cluster: str) -> None:

@@ -91,13 +91,14 @@ def spread_out(
 ) -> Iterator[Record]:
     """The records in the order of the boards, from where the command line says."""
     if arguments.cluster is None:
-        return _by_processes(work.record, boards, arguments.jobs, work.lost)
+        yield from _by_processes(work.record, boards, arguments.jobs, work.lost)
+        return
     try:
         from rootplex.fleet import cluster
     except ImportError:
         raise UsageError("--cluster wants Dask: pip install 'rootplex[cluster]'") from None
     try:
-        return cluster.spread(work, boards, arguments.cluster, console.tell)
+        yield from cluster.spread(work, boards, arguments.cluster, console.tell)
     except cluster.NoClusterError as error:
         raise UsageError(str(error)) from None
 

@@ -1,8 +1,9 @@
 """Work spread over a Dask cluster, results in the order of the work.
 
-The scheduler is Dask's own: it gives a board to another worker where one goes away, and gives up on one that
-has ended its worker too often (`distributed.scheduler.allowed-failures`). What is ours: how much is under way
-at a time, a worker that hangs, and that all are of one version.
+The scheduler is Dask's own. What is ours: how much is under way at a time, that all are of one version, a
+worker that hangs, and how often a board is tried. When a worker goes away, Dask would give all that it had
+to others a few times and then blame them all; it is told to give it back at once (`allowed-failures`), and
+each is tried again when its turn comes: what stood before it is done then, and what ends its worker is alone.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event
 
-from distributed import Client, Future, KilledWorker
+from dask.typing import Key
+from distributed import Client, Future, KilledWorker, Scheduler
 from distributed import TimeoutError as TookTooLong
+from distributed.client import FutureCancelledError
 
-from rootplex.fleet.work import Record, Work, with_bytes
+from rootplex.fleet.work import ENDED, Record, Work, with_bytes
 from rootplex.jobs.boards import Board
 from rootplex.project import __version__
 from rootplex.source.finding import Unreadable
@@ -25,6 +28,7 @@ AHEAD = 8
 """Boards for each thread of the cluster that are under way before the oldest is done."""
 CONNECT_SECONDS = 5
 TRIES = 3
+KEPT = "what is done is kept where --resume says so"
 LOOK_SECONDS = 1.0
 """Between two looks at which workers there are."""
 
@@ -49,6 +53,7 @@ def spread(
         ) from None
     try:
         _same_version(client, address)
+        client.run_on_scheduler(_give_back)
     except NoClusterError:
         client.close()
         raise
@@ -69,26 +74,32 @@ def _version() -> str:
     return __version__
 
 
+def _give_back(dask_scheduler: Scheduler) -> None:
+    """On the scheduler: a worker that goes away is an error of what it had, at once."""
+    dask_scheduler.allowed_failures = 0
+
+
 def _spread(
     client: Client, work: Work, boards: Iterable[Board], tell: Callable[[str], None]
 ) -> Iterator[Record]:
     under_way: deque[tuple[Board, Future[Record] | Record]] = deque()
-    workers = _Workers(client, tell)
+    workers = _Workers(client, tell, work.seconds)
     with client:
         for board in boards:
-            under_way.append((board, _begun(client, work, board)))
+            under_way.append(_begun(workers, work, board))
             if len(under_way) >= AHEAD * workers.threads:
                 yield _record(*under_way.popleft(), work, workers)
         while under_way:
             yield _record(*under_way.popleft(), work, workers)
 
 
-def _begun(client: Client, work: Work, board: Board) -> Future[Record] | Record:
-    """The board on its way with its bytes; what cannot be read has its record at once."""
+def _begun(workers: _Workers, work: Work, board: Board) -> tuple[Board, Future[Record] | Record]:
+    """The board with its bytes, on its way; what cannot be read has its record at once."""
     try:
-        return client.submit(_recorded, __version__, work, with_bytes(board), pure=False)
+        whole = with_bytes(board)
     except (OSError, Unreadable):
-        return work.record(board)
+        return board, work.record(board)
+    return whole, workers.begin(work, whole)
 
 
 def _recorded(version: str, work: Work, board: Board) -> Record:
@@ -103,63 +114,87 @@ def _recorded(version: str, work: Work, board: Board) -> Record:
 def _record(board: Board, begun: Future[Record] | Record, work: Work, workers: _Workers) -> Record:
     if isinstance(begun, Record):
         return begun
-    last = ""
-    for _ in range(TRIES):
+    for trial in range(TRIES):
+        if trial:
+            begun = workers.begin(work, board)
         try:
-            return workers.result(begun, work.seconds)
+            return workers.result(begun)
         except KilledWorker as error:
-            # The scheduler blames all that the worker had. What stood before this one is done now: once more.
-            if last:
-                workers.tell(f"{board.name}: given up, it ended its worker each time (the last: {last})")
-                break
             last = error.last_worker.address
-            begun = workers.again(work, board)
-        except TookTooLong:
-            workers.restart(begun, board)
-    begun.cancel()
-    return work.lost(board)
+            slow = begun.key in workers.hung
+            reason = f"nothing came of it within {work.seconds:.0f} seconds" if slow else ENDED
+    workers.tell(f"{board.name}: given up after {TRIES} tries, the last by worker {last}: {reason}")
+    return work.lost(board, reason)
 
 
 class _Workers:
-    """The cluster's workers: each that goes away is told once."""
+    """The cluster's workers: each that goes away is told once, and one that hangs is started anew.
 
-    def __init__(self, client: Client, tell: Callable[[str], None]) -> None:
+    `hung` are the keys of boards that a worker worked at for longer than `seconds`.
+    """
+
+    def __init__(self, client: Client, tell: Callable[[str], None], seconds: float) -> None:
         self._client = client
         self.tell = tell
-        self._known: set[str] = set()
-        self._looked = 0.0
-        self.threads = max(1, sum(client.nthreads().values()))
+        self._seconds = seconds
+        self._threads: dict[str, int] = {}
+        self._seen = self._looked = time.monotonic()
+        self._names: dict[Key, str] = {}
+        self._since: dict[Key, float] = {}
+        self.hung: set[Key] = set()
         self._look()
 
-    def result(self, future: Future[Record], seconds: float) -> Record:
-        """A future's result, KilledWorker or TookTooLong: it is waited for so long."""
-        until = time.monotonic() + seconds
+    @property
+    def threads(self) -> int:
+        """Of all workers."""
+        return max(1, sum(self._threads.values()))
+
+    def begin(self, work: Work, board: Board) -> Future[Record]:
+        """The board, which has its bytes, on its way."""
+        future = self._client.submit(_recorded, __version__, work, board, pure=False)
+        self._names[future.key] = board.name
+        return future
+
+    def result(self, future: Future[Record]) -> Record:
+        """A future's result, or KilledWorker; NoClusterError where there are no workers any more, or no
+        scheduler."""
         done = Event()
         future.add_done_callback(lambda _: done.set())
-        while not done.wait(leaving.LOOK_SECONDS):
+        try:
+            while not done.wait(leaving.LOOK_SECONDS):
+                self._look_now_and_then()
+            record: Record = future.result(
+                timeout=self._seconds
+            )  # it may have gone with its worker meanwhile
+            self._look_now_and_then()
+            return record
+        except (FutureCancelledError, OSError):
+            raise NoClusterError(f"the scheduler is gone; {KEPT}") from None
+        finally:
+            del self._names[future.key]
+
+    def _look_now_and_then(self) -> None:
+        if time.monotonic() > self._looked + LOOK_SECONDS:
+            self._looked = time.monotonic()
             self._look()
-            if time.monotonic() > until:
-                raise TookTooLong
-        record: Record = future.result(timeout=seconds)  # it may have gone with its worker, and come anew
-        self._look()
-        return record
-
-    def again(self, work: Work, board: Board) -> Future[Record]:
-        """The board on its way once more."""
-        return self._client.submit(_recorded, __version__, work, with_bytes(board), pure=False)
-
-    def restart(self, future: Future[Record], board: Board) -> None:
-        """Begin the worker anew that has this board; the scheduler gives what it had to others."""
-        hanging = [each for each, keys in self._client.processing().items() if future.key in keys]
-        for worker in hanging:
-            self.tell(f"worker {worker} hangs at {board.name} and is started anew")
-        self._client.restart_workers(hanging, raise_for_error=False)
 
     def _look(self) -> None:
-        if time.monotonic() < self._looked + LOOK_SECONDS:
-            return
-        self._looked = time.monotonic()
-        now = set(self._client.scheduler_info(n_workers=-1)["workers"])
-        for worker in sorted(self._known - now):
+        """Which workers there are, and for how long each has been at what it works at: the first of those
+        that it has, as many as it has threads."""
+        now = time.monotonic()
+        threads = self._client.nthreads()
+        for worker in sorted(set(self._threads) - set(threads)):
             self.tell(f"worker {worker} is gone; others do what it was at")
-        self._known = now
+        self._threads = threads
+        if threads:
+            self._seen = now
+        elif now > self._seen + self._seconds:
+            raise NoClusterError(f"the cluster has had no workers for {self._seconds:.0f} seconds; {KEPT}")
+        processing = self._client.processing()
+        at = {key: worker for worker, keys in processing.items() for key in keys[: threads.get(worker, 0)]}
+        self._since = {key: self._since.get(key, now) for key in at}
+        for key, since in self._since.items():
+            if now > since + self._seconds and key in self._names and key not in self.hung:
+                self.hung.add(key)
+                self.tell(f"worker {at[key]} hangs at {self._names[key]} and is started anew")
+                self._client.restart_workers([at[key]], raise_for_error=False)

@@ -21,6 +21,8 @@ from rootplex.source import finding
 from rootplex.source.finding import Unreadable
 
 KEY_BYTES = 16
+ENDED = "what works on it is ended from outside each time"
+"""The reason of a board whose processes go away, for want of memory perhaps."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -63,8 +65,11 @@ class Work(Struct, frozen=True, kw_only=True):
             return self._recorded(board, unreadable(board.name, error.findings))
         except OSError as error:
             return self.lost(board, error.strerror or str(error))
+        except Exception as error:  # a fault of ours: thousands of others may do without it
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            return self.lost(board, f"rootplex itself fails at it ({what})")
 
-    def lost(self, board: Board, reason: str = "what works on it is ended from outside each time") -> Record:
+    def lost(self, board: Board, reason: str = ENDED) -> Record:
         """The record of a board that nothing could be found out about."""
         return self._recorded(
             board, unreadable(board.name, finding.unreadable(board.items[0].path, reason).findings)
