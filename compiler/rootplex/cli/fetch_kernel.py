@@ -16,7 +16,9 @@ from rootplex.tools.images import Arch
 from rootplex.tools.kernels import fetch, unpacked
 from rootplex.tools.runner import ToolError
 
-ARCHES: tuple[Arch, ...] = ("arm64", "x86_64")
+ARCHES: tuple[Arch, ...] = ("arm64", "x86_64", "riscv64")
+XEN_ARCHES: tuple[Arch, ...] = ("arm64", "x86_64")
+"""What there is a Xen for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--xen", action="store_true", help="Debian's Xen, with the full kernel of the same Debian for Dom0"
     )
     parser.add_argument(
-        "--all", action="store_true", help="every kernel that this machine's mirror offers, for both machines"
+        "--all", action="store_true", help="every kernel that this machine's mirror offers, for every machine"
     )
 
 
@@ -77,8 +79,12 @@ def _xen(cache: Path, arguments: argparse.Namespace, console: Console) -> int:
     """Fetch Debian's Xen: the profile that is named, else the oldest, which every mirror offers."""
     if arguments.profile is not None and arguments.profile not in DEBIAN:
         raise UsageError(f"{arguments.profile} is a kernel and no Xen (known: {', '.join(DEBIAN)})")
+    if arguments.arch not in XEN_ARCHES:
+        raise UsageError(
+            f"there is no Xen to boot for {arguments.arch} (there is for {', '.join(XEN_ARCHES)})"
+        )
     profiles = tuple(DEBIAN) if arguments.all else (arguments.profile or next(iter(DEBIAN)),)
-    arches = ARCHES if arguments.all else (arguments.arch,)
+    arches = XEN_ARCHES if arguments.all else (arguments.arch,)
     refusals = []
     for arch, profile in ((arch, profile) for arch in arches for profile in profiles):
         found, how = hypervisors.newest(cache, arch, profile), "is there"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rootplex.backends.refusal import CannotCompile
 from rootplex.cli.console import Console
-from rootplex.cli.fetch_kernel import ARCHES, cache_of
+from rootplex.cli.fetch_kernel import XEN_ARCHES, cache_of
 from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import report
 from rootplex.cli.frame import UsageError
@@ -146,8 +146,8 @@ def _xen(arch: str, arguments: argparse.Namespace, console: Console) -> Hypervis
     """The Xen to boot, where one is: Debian's, fetched where it must be, or the user's, with its Dom0."""
     if not arguments.xen and arguments.xen_image is None:
         return None
-    if arch not in ARCHES:
-        raise UsageError(f"there is no Xen to boot for {arch} (there is for {' and '.join(ARCHES)})")
+    if arch not in XEN_ARCHES:
+        raise UsageError(f"there is no Xen to boot for {arch} (there is for {' and '.join(XEN_ARCHES)})")
     known: Arch = "x86_64" if arch == "x86_64" else "arm64"
     cache = cache_of(console)
     found = hypervisors.newest(cache, known, arguments.xen_version)

@@ -14,6 +14,9 @@ from rootplex.model.numbers import Region, Sbdf
 from rootplex.model.part import Part
 
 Arch: TypeAlias = Literal["arm64", "arm", "x86_64", "riscv64"]
+Base: TypeAlias = Literal["none", "qemu-virt", "qemu-q35", "qemu-riscv-virt"]
+Aia: TypeAlias = Literal["none", "aplic", "aplic-imsic"]
+"""QEMU's interrupt controllers of a RISC-V machine: a PLIC, an APLIC, or one that sends messages."""
 Placement: TypeAlias = Literal["mcfg", "segment-zero", "any"]
 
 
@@ -131,7 +134,8 @@ class Platform(Part, frozen=True, kw_only=True):
     model: str | None
     compatible: tuple[str, ...]
     firmware: tuple[Firmware, ...]
-    base: Literal["none", "qemu-virt", "qemu-q35"]
+    base: Base
+    aia: Aia = "none"
     virtualization: bool = False
     oem_id: str
     oem_table_id: str

@@ -1,6 +1,7 @@
 """What a kernel image says of itself: its architecture and its release.
 
-Sources: the kernel's Documentation/arch/arm64/booting.rst (magic `ARM\\x64` at 56) and
+Sources: the kernel's Documentation/arch/arm64/booting.rst (magic `ARM\\x64` at 56),
+Documentation/arch/riscv/boot-image-header.rst (`RSC\\x05` there) and
 Documentation/arch/x86/boot.rst (`HdrS` at 0x202, kernel_version at 0x20e, xloadflags at 0x236).
 """
 
@@ -12,10 +13,13 @@ from typing import Literal, NamedTuple
 
 from rootplex.tools.runner import ToolError
 
-Arch = Literal["arm64", "x86_64"]
+Arch = Literal["arm64", "x86_64", "riscv64"]
 
 _LIMIT = 256 << 20
 _BANNER = re.compile(rb"Linux version ([0-9][0-9A-Za-z.+~_-]{0,63}) ")
+
+_MAGIC: dict[bytes, Arch] = {b"ARM\x64": "arm64", b"RSC\x05": "riscv64"}
+_KERNELS = {"arm64": "an arm64 kernel", "riscv64": "a riscv64 kernel"}
 
 
 class Image(NamedTuple):
@@ -34,18 +38,19 @@ def read(image: Path) -> Image:
         raise ToolError(f"cannot read the kernel {image}: {error.strerror}") from None
     if data[0x202:0x206] == b"HdrS":
         return _x86(image, data)
-    if data[56:60] == b"ARM\x64":
+    arch = _MAGIC.get(data[56:60])
+    if arch is not None:
         found = _BANNER.search(data)
         if found is None:
-            raise ToolError(f"{image} is an arm64 kernel that names no release")
-        return Image("arm64", found[1].decode())
+            raise ToolError(f"{image} is {_KERNELS[arch]} that names no release")
+        return Image(arch, found[1].decode())
     if data[4:8] == b"zimg":
         raise ToolError(
             f"{image} is a compressed EFI image (zboot); the plain Image of that kernel is needed"
         )
     if data[:2] == b"\x1f\x8b":
         raise ToolError(f"{image} is compressed with gzip; the plain Image of that kernel is needed")
-    raise ToolError(f"{image} is neither an arm64 Image nor an x86 bzImage")
+    raise ToolError(f"{image} is neither an arm64 or riscv64 Image nor an x86 bzImage")
 
 
 def _x86(image: Path, data: bytes) -> Image:

@@ -8,7 +8,6 @@ before an interruption is used again. The UEFI firmware for an ACPI boot is the 
 
 from __future__ import annotations
 
-import lzma
 import os
 import re
 import shutil
@@ -23,13 +22,20 @@ from rootplex.tools import apt, images, leaving
 from rootplex.tools.apt import Progress, silent
 from rootplex.tools.images import Arch
 from rootplex.tools.locking import lock
+from rootplex.tools.modules import wanted
 from rootplex.tools.runner import ToolError
 
-_DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64"}
+_DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64", "riscv64": "riscv64"}
+_FLAVOURS: dict[Arch, str] = {"arm64": "cloud-arm64", "x86_64": "cloud-amd64", "riscv64": "riscv64"}
+"""Debian's kernel for a virtual machine; riscv64 has the full one alone."""
 
-MODULES: dict[Arch, tuple[str, ...]] = {"arm64": ("pci-pf-stub",), "x86_64": ("pci-pf-stub",)}
-"""The kernel's modules that a boot wants, in the order in which they are loaded. `pci-pf-stub` drives any
-physical function and switches its virtual ones on (drivers/pci/pci-pf-stub.c)."""
+MODULES: dict[Arch, tuple[str, ...]] = {
+    "arm64": ("pci-pf-stub",),
+    "x86_64": ("pci-pf-stub",),
+    "riscv64": ("nvme", "pci-pf-stub"),
+}
+"""The kernel's modules that a boot wants and that are not built in. `pci-pf-stub` drives any physical
+function and switches its virtual ones on (drivers/pci/pci-pf-stub.c)."""
 
 _UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
     "arm64": (
@@ -94,7 +100,7 @@ def uefi(arch: Arch) -> Path:
 
 
 def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) -> Kernel:
-    """Download the profile's newest cloud kernel and a static busybox with apt, and unpack both.
+    """Download the profile's newest kernel for virtual machines and a static busybox with apt, and unpack both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
     source, its mirror cannot be reached or offers no suite with such a kernel, a package is broken.
@@ -117,13 +123,13 @@ def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) ->
 def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Progress) -> Kernel:
     progress(f"reading the package lists of {source.suite} ({source.arch})")
     source.update()
-    package = _image_package(source)
+    package = _image_package(source, arch)
     release = package.removeprefix("linux-image-").removeprefix("linux-binary-")
     if profile_of(release) != profile:
         raise apt.NotOfferedError(f"the suite {source.suite} has {release}, which is not {profile}")
     kernel = _kernel(place / release, arch)
     is_whole = kernel.image.is_file() and kernel.busybox.is_file()
-    if is_whole and len(kernel.modules) == len(MODULES[arch]):
+    if is_whole and {_module(path) for path in kernel.modules}.issuperset(MODULES[arch]):
         progress(f"{release} is unpacked already")
         return kernel
     progress(f"downloading {package} and busybox-static", source.downloaded)
@@ -141,7 +147,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
         whole.mkdir(parents=True)
         for deb in packages:
             apt.unpack(deb, tree)
-        only(tree, "vmlinuz*", package).rename(whole / "vmlinuz")
+        only(tree, "vmlinu[xz]*", package).rename(whole / "vmlinuz")
         only(tree, "busybox", "busybox-static").rename(whole / "busybox")
         _take_modules(tree, whole, arch, package)
         image = images.read(whole / "vmlinuz")
@@ -159,9 +165,9 @@ def debian(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
     return apt.Apt(place / f".apt-{suite}", suite, _DEBIAN_ARCH[arch], mirror)
 
 
-def _image_package(source: apt.Apt) -> str:
+def _image_package(source: apt.Apt, arch: Arch) -> str:
     """The package that holds the image: linux-image-X, which from 7.x on only depends on linux-binary-X."""
-    package = f"linux-image-cloud-{source.arch}"
+    package = f"linux-image-{_FLAVOURS[arch]}"
     for prefix in ("linux-image-", "linux-binary-"):
         names = [name for name in source.dependencies(package) if re.match(rf"{prefix}\d", name)]
         package = names[0] if names else package
@@ -169,15 +175,15 @@ def _image_package(source: apt.Apt) -> str:
 
 
 def _take_modules(tree: Path, whole: Path, arch: Arch, package: str) -> None:
-    """The modules out of an unpacked tree, plain or by xz, named by the order in which they are loaded."""
+    """The modules out of an unpacked tree, named by the order in which they are loaded."""
     (whole / "modules").mkdir()
-    for number, name in enumerate(MODULES[arch]):
-        found = [path for path in sorted(tree.rglob(f"{name}.ko*")) if path.suffix in (".ko", ".xz")]
-        if len(found) != 1:
-            raise ToolError(f"the package {package} holds {len(found)} modules {name}, not one")
-        data = found[0].read_bytes()
-        plain = lzma.decompress(data) if found[0].suffix == ".xz" else data
-        (whole / "modules" / f"{number:02}-{name}.ko").write_bytes(plain)
+    for number, (name, data) in enumerate(wanted(tree, MODULES[arch], package)):
+        (whole / "modules" / f"{number:02}-{name}.ko").write_bytes(data)
+
+
+def _module(file: Path) -> str:
+    """The name of an unpacked module."""
+    return file.stem.partition("-")[2]
 
 
 def modules_beside(image: Path) -> tuple[Path, ...]:

@@ -33,6 +33,7 @@ PACKAGES = {
     "qemu-system-aarch64": "qemu-system-arm",
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-system-riscv64": "qemu-system-misc, from Debian 13 on qemu-system-riscv",
 }
 
 OUTPUT_LIMIT = 32 << 20

@@ -99,6 +99,9 @@ def controllers(platform: Platform) -> Controllers:
         for each in platform.interrupt_controllers
         if each.name in shown and not (isinstance(each, DtNode) and each.parent)
     ]
+    if platform.base == "qemu-riscv-virt":
+        # A hart's own controller would look for its parent at the root, and wait for what waits for it.
+        top = []
     top.sort(key=lambda each: (isinstance(each, DtNode), not each.built_in))
     return Controllers(shown, plain, top[0].name if top else None)
 
@@ -264,7 +267,7 @@ def _vendor_nodes(platform: Platform, known: Controllers, parent: str | None) ->
         _vendor(each, known, kind, width, bus)
         for attribute, kind, width in _VENDOR
         for each in getattr(platform, attribute)
-        if isinstance(each, DtNode) and each.parent == parent
+        if isinstance(each, DtNode) and each.parent == parent and not each.built_in
     )
 
 

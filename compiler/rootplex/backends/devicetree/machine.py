@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from rootplex.backends.devicetree import qemu_virt
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from rootplex.backends.devicetree import qemu_riscv_virt, qemu_virt
 from rootplex.backends.devicetree.controllers import child_nodes, controllers, region, root_nodes
 from rootplex.backends.devicetree.hostbridge import host_bridge_node
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Tree, cells, rows, text, tree
 from rootplex.model.platform import Memory, Platform
 
 
+class _Machine(Struct, frozen=True):
+    """A base machine: what its root and `/chosen` say, and its nodes."""
+
+    model: str
+    compatible: tuple[str, ...]
+    console: str
+    nodes: Callable[[Platform], tuple[Node, ...]]
+
+
+_MACHINES = {
+    base: _Machine(each.MODEL, each.COMPATIBLE, each.CONSOLE, each.nodes)
+    for base, each in (("qemu-virt", qemu_virt), ("qemu-riscv-virt", qemu_riscv_virt))
+}
+
+
 def node_tree(platform: Platform) -> Tree:
     """The device tree of a platform. Addresses and sizes take two cells each below the root."""
+    machine = _MACHINES.get(platform.base)
     known = controllers(platform)
     bridges = platform.bridges_in("dt")
     asked = [bridge.preserve_boot_config for bridge in bridges if bridge.enabled]
     everywhere = bool(asked) and all(asked)
     nodes = (
         *_chosen(platform, everywhere),
-        *(qemu_virt.nodes(virtualization=platform.virtualization) if platform.base == "qemu-virt" else ()),
+        *(() if machine is None else machine.nodes(platform)),
         *(_memory(each) for each in platform.memory),
         *root_nodes(platform, known),
         *(
@@ -37,9 +57,9 @@ def node_tree(platform: Platform) -> Tree:
 
 def _root(platform: Platform, interrupts: str | None) -> tuple[Property, ...]:
     """What names the machine: the description's own words, else QEMU's, else its name."""
-    qemu = platform.base == "qemu-virt"
-    compatible = platform.compatible or ((qemu_virt.MODEL,) if qemu else (f"rootplex,{platform.name}",))
-    model = platform.model or (qemu_virt.MODEL if qemu else platform.title or platform.name)
+    qemu = _MACHINES.get(platform.base)
+    compatible = platform.compatible or (qemu.compatible if qemu else (f"rootplex,{platform.name}",))
+    model = platform.model or (qemu.model if qemu else platform.title or platform.name)
     return (
         text("compatible", *compatible, source=platform.at("compatible")),
         text("model", model, source=platform.at("model")),
@@ -51,7 +71,8 @@ def _root(platform: Platform, interrupts: str | None) -> tuple[Property, ...]:
 
 def _chosen(platform: Platform, preserve: bool) -> tuple[Node, ...]:
     """`/chosen`, where there is something to say. No seeds: the same description, the same bytes."""
-    console = platform.console or (qemu_virt.CONSOLE if platform.base == "qemu-virt" else None)
+    machine = _MACHINES.get(platform.base)
+    console = platform.console or (None if machine is None else machine.console)
     properties: list[Property] = []
     if console is not None:
         properties.append(text("stdout-path", console, source=platform.at("console")))

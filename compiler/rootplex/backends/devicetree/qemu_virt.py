@@ -8,8 +8,10 @@ Interrupts: <type number flags>, type 0 an SPI, 1 a PPI; flags 1 edge-rising, 4 
 from __future__ import annotations
 
 from rootplex.backends.devicetree.tree import Node, Ref, cells, flag, rows, text, word
+from rootplex.model.platform import Platform
 
 MODEL = "linux,dummy-virt"
+COMPATIBLE = (MODEL,)
 CONSOLE = "/pl011@9000000"
 
 _GIC, _CLOCK, _CPU, _GPIO = "gic", "/apb-pclk", "/cpu0", "/gpio"
@@ -181,11 +183,11 @@ def _virtio(slot: int) -> Node:
     )
 
 
-def nodes(*, virtualization: bool) -> tuple[Node, ...]:
+def nodes(platform: Platform) -> tuple[Node, ...]:
     """Its nodes below the root, in the order in which they are written."""
     return (
         _CPUS,
-        _psci("smc" if virtualization else "hvc"),
+        _psci("smc" if platform.virtualization else "hvc"),
         _TIMER,
         _PMU,
         _APB_CLOCK,

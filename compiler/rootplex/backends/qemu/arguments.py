@@ -42,7 +42,7 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
             QEMU_MACHINE,
             platform.at("platform.base"),
             f"{platform.name} is not a machine of QEMU's",
-            note="QEMU's are described with base: qemu-virt or base: qemu-q35",
+            note="QEMU's are described with base: qemu-virt, qemu-q35 or qemu-riscv-virt",
             subject=platform.name,
         )
         return None, (reason,)

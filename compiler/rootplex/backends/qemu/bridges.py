@@ -70,6 +70,8 @@ def _memory(platform: Platform, machine: Machine) -> Iterator[Finding]:
 def _units(platform: Platform, machine: Machine) -> Iterator[Finding]:
     expected = dict(machine.units)
     for unit in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
+        if unit.built_in:
+            continue
         base = unit.distributor.base if isinstance(unit, GicV3) else None
         if isinstance(unit, Its | SmmuV3 | RidIommu | DtNode):
             base = unit.base

@@ -73,6 +73,12 @@ class Devices(Struct):
         buses = {} if own is None else {own.name: ROOT_BUS}
         free = iter(sorted(_free_slots(self.machine, own), reverse=True))
         for n, bridge in enumerate(others):
+            if not self.machine.expands:
+                note = f"QEMU's {self.machine.name} has no pxb-pcie, and so one root bus"
+                self._refuse(
+                    QEMU_SLOT, bridge, f"{bridge.name} would be a second root bus", note, "bus_range"
+                )
+                continue
             slot = places[n].dev if n < len(places) else next(free, None)
             buses[bridge.name] = f"bus.{bridge.index}"
             if slot is None:
@@ -80,7 +86,7 @@ class Devices(Struct):
                 continue
             options = ["pxb-pcie", f"id=bus.{bridge.index}", f"bus={ROOT_BUS}", f"addr={slot:#x}"]
             self._device([*options, f"bus_nr={bridge.bus_range.first}"])
-        for bridge in bridges:
+        for bridge in (each for each in bridges if each.name in buses):
             self._below(bridge, bridge.devices, buses[bridge.name], "root" if bridge is own else "pxb")
 
     def _below(self, bridge: HostBridge, devices: tuple[Device, ...], bus: str, kind: str) -> None:

@@ -1,7 +1,7 @@
 """QEMU's machines with PCI Express, as far as a description can contradict them.
 
-Sources: QEMU 7.2, hw/arm/virt.c (`base_memmap`, `extended_memmap`, `a15irqmap`, `create_pcie`) and
-hw/pci-host/q35.c, hw/i386/pc_q35.c.
+Sources: QEMU 7.2, hw/arm/virt.c (`base_memmap`, `extended_memmap`, `a15irqmap`, `create_pcie`),
+hw/pci-host/q35.c, hw/i386/pc_q35.c, and hw/riscv/virt.c (`virt_memmap`, `VIRT64_HIGH_PCIE_MMIO_SIZE`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class MachineWindow(Struct, frozen=True):
 class Machine(Struct, frozen=True):
     """One machine. `irqs` are INTA…INTD of device 0 on the first root bus; None where firmware chooses.
 
-    `reserved` are the functions of bus 0 that the machine makes by itself, with their models.
+    `expands`: it can have further root buses (pxb-pcie). `reserved` are the
+    functions of bus 0 that the machine makes by itself, with their models.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Machine(Struct, frozen=True):
     units: tuple[tuple[str, int], ...]
     reserved: tuple[tuple[int, int, str], ...]
     more: tuple[str, ...] = ()
+    expands: bool = True
 
     def option(self, *more: str, iommu: bool, virtualization: bool) -> str:
         """What stands behind `-machine`."""
@@ -123,7 +125,28 @@ AMD_Q35 = replace(
 )
 """The same with AMD's IOMMU, whose own function takes the first free slot."""
 
-MACHINES = {"qemu-virt": VIRT, "qemu-q35": Q35}
+RISCV_VIRT = Machine(
+    name="riscv64 virt",
+    options=("virt",),
+    with_iommu=(),
+    with_virtualization=(),
+    iommu_device=None,
+    cpu="rv64",
+    ram=0x8000_0000,
+    ecam=0x3000_0000,
+    buses=BusRange(0, 0xFF),
+    windows=(
+        MachineWindow("io", Region(0x0300_0000, 0x1_0000), offset=0x0300_0000),
+        MachineWindow("mem32", Region(0x4000_0000, 0x4000_0000)),
+        MachineWindow("mem64", Region(0x4_0000_0000, 0x4_0000_0000)),
+    ),
+    irqs=(0x20, 0x21, 0x22, 0x23),
+    units=(),
+    reserved=((0, 0, "qemu:gpex-root"),),
+    expands=False,
+)
+
+MACHINES = {"qemu-virt": VIRT, "qemu-q35": Q35, "qemu-riscv-virt": RISCV_VIRT}
 
 
 def machine_of(platform: Platform) -> Machine | None:
@@ -131,4 +154,17 @@ def machine_of(platform: Platform) -> Machine | None:
     machine = MACHINES.get(platform.base)
     names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
     amd = any(isinstance(unit, AmdIommu) and unit.name in names for unit in platform.iommus)
+    if machine is RISCV_VIRT:
+        return _riscv(platform)
     return AMD_Q35 if machine is Q35 and amd else machine
+
+
+def _riscv(platform: Platform) -> Machine:
+    """The machine with the described controllers. Its 64-bit window is the first 16 GiB, by their size, that
+    lie above its memory (virt.c: virt_machine_init)."""
+    *lower, high = RISCV_VIRT.windows
+    size = high.region.size
+    end = max((memory.region.end for memory in platform.memory), default=RISCV_VIRT.ram)
+    above = replace(high, region=Region(-(-end // size) * size, size))
+    options = (*RISCV_VIRT.options, *(() if platform.aia == "none" else (f"aia={platform.aia}",)))
+    return replace(RISCV_VIRT, options=options, windows=(*lower, above))

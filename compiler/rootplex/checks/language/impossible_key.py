@@ -61,6 +61,10 @@ def _platform(platform: Platform) -> Iterator[Finding]:
         yield RULE.finding(
             platform.at("base"), f"QEMU's virt machine of this base is an Arm one, not {platform.arch}"
         )
+    if platform.base == "qemu-riscv-virt" and platform.arch != "riscv64":
+        yield RULE.finding(
+            platform.at("base"), f"QEMU's virt machine of this base is a riscv64 one, not {platform.arch}"
+        )
     if platform.base == "qemu-q35" and platform.arch != "x86_64":
         yield RULE.finding(platform.at("base"), f"QEMU's q35 machine is an x86_64 one, not {platform.arch}")
 

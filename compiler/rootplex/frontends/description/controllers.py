@@ -22,6 +22,7 @@ from rootplex.model.controllers import (
 )
 from rootplex.model.numbers import Region
 from rootplex.model.part import Places
+from rootplex.model.platform import Aia
 
 _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10
@@ -31,6 +32,24 @@ _SMMU_SIZE = 128 << 10
 # maintenance interrupt is there with virtualization=on (include/hw/arm/virt.h: ARCH_GIC_MAINT_IRQ).
 _QEMU_VIRT_ID_BITS = 16
 _QEMU_VIRT_MAINTENANCE = 9
+
+
+def _qemu_riscv(name: str, *compatible: str, base: int, size: int, cells: int) -> DtNode:
+    """A controller of QEMU's riscv64 `virt`; its node is the base machine's."""
+    return DtNode(
+        name=name,
+        built_in=True,
+        compatible=compatible,
+        base=base,
+        size=size,
+        cells=cells,
+        address_cells=0,
+        interrupts=(),
+        controller=None,
+        parent=None,
+    )
+
+
 BUILT_IN_INTERRUPT_CONTROLLERS: dict[str, tuple[InterruptController, ...]] = {
     "qemu-virt": (
         GicV3(
@@ -42,6 +61,18 @@ BUILT_IN_INTERRUPT_CONTROLLERS: dict[str, tuple[InterruptController, ...]] = {
     ),
     "qemu-q35": (IoApic(name="ioapic", built_in=True, base=0xFEC0_0000, gsi_base=0),),
 }
+RISCV_INTERRUPT_CONTROLLERS: dict[Aia, InterruptController] = {
+    "none": _qemu_riscv(
+        "plic", "sifive,plic-1.0.0", "riscv,plic0", base=0x0C00_0000, size=0x60_0000, cells=1
+    ),
+    "aplic": _qemu_riscv("aplic", "qemu,aplic", "riscv,aplic", base=0x0D00_0000, size=0x8000, cells=2),
+    "aplic-imsic": _qemu_riscv("aplic", "qemu,aplic", "riscv,aplic", base=0x0D00_0000, size=0x8000, cells=2),
+}
+"""What lines of `qemu-riscv-virt` go to, by its key `aia` (hw/riscv/virt.c: virt_memmap)."""
+RISCV_IMSIC: MsiController = _qemu_riscv(
+    "imsic", "qemu,imsics", "riscv,imsics", base=0x2800_0000, size=0x1000, cells=0
+)
+"""Where its messages go with `aia: aplic-imsic`: no id goes with them."""
 BUILT_IN_MSI_CONTROLLERS: dict[str, tuple[MsiController, ...]] = {
     "qemu-virt": (
         Its(
@@ -77,7 +108,16 @@ _AMD_DEVFN = 2
 """AMD's own processors have their IOMMU at 00.2."""
 
 
-def interrupt_controllers(top: Fields, base: str, *, virtualization: bool) -> tuple[InterruptController, ...]:
+def built_in_interrupt_controllers(base: str, aia: Aia) -> tuple[InterruptController, ...]:
+    """The base machine's."""
+    if base == "qemu-riscv-virt":
+        return (RISCV_INTERRUPT_CONTROLLERS[aia],)
+    return BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ())
+
+
+def interrupt_controllers(
+    top: Fields, base: str, *, virtualization: bool, aia: Aia
+) -> tuple[InterruptController, ...]:
     """The described ones, and the base machine's whose name nobody took."""
     return _with_built_in(
         top,
@@ -86,17 +126,20 @@ def interrupt_controllers(top: Fields, base: str, *, virtualization: bool) -> tu
             replace(each, maintenance=_QEMU_VIRT_MAINTENANCE)
             if virtualization and isinstance(each, GicV3)
             else each
-            for each in BUILT_IN_INTERRUPT_CONTROLLERS.get(base, ())
+            for each in built_in_interrupt_controllers(base, aia)
         ),
     )
 
 
-def msi_controllers(top: Fields, base: str) -> tuple[MsiController, ...]:
+def msi_controllers(top: Fields, base: str, *, aia: Aia) -> tuple[MsiController, ...]:
     bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
     described = tuple(
         _msi_controller(fields, place, bits) for place, fields in enumerate(top.maps("msi_controllers"))
     )
-    return _with_built_in(top, described, BUILT_IN_MSI_CONTROLLERS.get(base, ()))
+    built_in = BUILT_IN_MSI_CONTROLLERS.get(base, ())
+    if base == "qemu-riscv-virt" and aia == "aplic-imsic":
+        built_in = (RISCV_IMSIC,)
+    return _with_built_in(top, described, built_in)
 
 
 def iommus(top: Fields, base: str) -> tuple[Iommu, ...]:

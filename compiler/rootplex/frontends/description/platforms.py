@@ -10,11 +10,22 @@ from rootplex.frontends.description.values import Fields
 from rootplex.known.kernels import DEFAULT
 from rootplex.known.xen import DEFAULT as DEFAULT_XEN
 from rootplex.model.numbers import Sbdf
-from rootplex.model.platform import Boot, Dom0, Expect, ExpectWhen, Guest, Memory, Platform, Suppression, Xen
+from rootplex.model.platform import (
+    Aia,
+    Boot,
+    Dom0,
+    Expect,
+    ExpectWhen,
+    Guest,
+    Memory,
+    Platform,
+    Suppression,
+    Xen,
+)
 from rootplex.source.node import Node
 
 _FIRMWARE = {"arm64": ("dt", "acpi"), "x86_64": ("acpi",), "arm": ("dt",), "riscv64": ("dt",)}
-_BASE_MEMORY = {"qemu-virt": (0x4000_0000, 1 << 30)}
+_BASE_MEMORY = {"qemu-virt": (0x4000_0000, 1 << 30), "qemu-riscv-virt": (0x8000_0000, 1 << 30)}
 
 # QEMU's own tables carry these ids with OEM revision 1; a table replaces them only with a greater one.
 _QEMU_OEM = ("BOCHS ", "BXPC    ", 2)
@@ -29,7 +40,10 @@ def build_platform(top: Fields, file: str) -> Platform:
     base = head.text("base") or "none"
     firmware = head.texts("firmware") or _FIRMWARE[arch]
     virtualization = _virtualization(top, head, base)
-    interrupt_controllers = controllers.interrupt_controllers(top, base, virtualization=virtualization)
+    aia = _aia(top, head, base)
+    interrupt_controllers = controllers.interrupt_controllers(
+        top, base, virtualization=virtualization, aia=aia
+    )
     iommus = controllers.iommus(top, base)
     around = Surroundings(interrupt_controllers, iommus)
     oem_id, oem_table_id, oem_revision = _oem(head, base)
@@ -44,6 +58,7 @@ def build_platform(top: Fields, file: str) -> Platform:
         compatible=head.texts("compatible") or (),
         firmware=firmware,  # type: ignore[arg-type]
         base=base,  # type: ignore[arg-type]
+        aia=aia,
         virtualization=virtualization,
         oem_id=oem_id,
         oem_table_id=oem_table_id,
@@ -52,7 +67,7 @@ def build_platform(top: Fields, file: str) -> Platform:
         console=head.text("console"),
         memory=_memory(top, base),
         interrupt_controllers=interrupt_controllers,
-        msi_controllers=controllers.msi_controllers(top, base),
+        msi_controllers=controllers.msi_controllers(top, base, aia=aia),
         iommus=iommus,
         host_bridges=tuple(
             build_bridge(fields, index, around) for index, fields in enumerate(top.maps("host_bridges"))
@@ -86,6 +101,18 @@ def _virtualization(top: Fields, head: Fields, base: str) -> bool:
             help="say what a hypervisor needs where it is: a GIC's is 'maintenance'",
         )
     return False
+
+
+def _aia(top: Fields, head: Fields, base: str) -> Aia:
+    """The interrupt controllers of QEMU's RISC-V machine."""
+    written = head.get("aia")
+    if written is not None and base != "qemu-riscv-virt":
+        top.faults.value(
+            written.place,
+            "'aia' is for the base machine qemu-riscv-virt",
+            help="describe the board's own controllers in interrupt_controllers and msi_controllers",
+        )
+    return head.text("aia") or "none"  # type: ignore[return-value]  # the schema's enum
 
 
 def _oem(head: Fields, base: str) -> tuple[str, str, int]:

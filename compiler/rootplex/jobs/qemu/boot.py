@@ -24,8 +24,11 @@ from rootplex.tools.apt import Progress, silent
 from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
 
-PROGRAMS: dict[str, str] = {"arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64"}
-CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0"}
+PROGRAMS: dict[str, str] = {
+    "arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64",
+    "riscv64": "qemu-system-riscv64",
+}
+CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0", "riscv64": "ttyS0"}
 LOG = "console.log"
 SECONDS = 180.0
 
@@ -124,9 +127,9 @@ def has_several_smmus() -> bool:
 
 
 def _arch(arch: Arch) -> images.Arch:
-    if arch == "arm64" or arch == "x86_64":
+    if arch != "arm":
         return arch
-    raise ToolError(f"there is no kernel to boot for {arch} (there is for arm64 and x86_64)")
+    raise ToolError(f"there is no kernel to boot for {arch} (there is for {', '.join(PROGRAMS)})")
 
 
 def machine(preparation: Preparation, folder: Path) -> list[str]:

@@ -1,18 +1,16 @@
 """The QEMU machine that takes the place of a described one, its configuration space in guest memory.
 
-What is taken on each: memory and devices, by QEMU's memory maps (hw/arm/virt.c; hw/i386/pc.c and pc_q35.c),
-and on x86 what a PC's kernel claims for itself (arch/x86/kernel/setup.c, e820.c).
+What is taken on each: memory and devices, by QEMU's memory maps (hw/arm/virt.c; hw/i386/pc.c and pc_q35.c;
+hw/riscv/virt.c), and on x86 what a PC's kernel claims for itself (arch/x86/kernel/setup.c, e820.c).
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 from msgspec import Struct
 
 from rootplex.model.bridge import Window
 from rootplex.model.numbers import Region
-from rootplex.model.platform import Arch
+from rootplex.model.platform import Arch, Base
 
 GIB, MIB = 1 << 30, 1 << 20
 
@@ -27,7 +25,7 @@ class StandIn(Struct, frozen=True, kw_only=True):
     `{size}` for the bytes of that last stretch.
     """
 
-    base: Literal["qemu-virt", "qemu-q35"]
+    base: Base
     arch: Arch
     machine: str
     controllers: str
@@ -110,5 +108,23 @@ Q35 = StandIn(
     append=("reserve=0xcf8,8", "memmap={size}$0x100000000"),
 )
 
-STAND_INS: dict[Arch, StandIn] = {"arm64": VIRT, "arm": VIRT, "x86_64": Q35}
+RISCV_VIRT = StandIn(
+    base="qemu-riscv-virt",
+    arch="riscv64",
+    machine="virt",
+    controllers="PLIC",
+    ram=Region(0x8000_0000, GIB),
+    config=0xC000_0000,
+    stretch=0x8000_0000,
+    before=0,
+    least=4 * GIB,
+    room=0,
+    devices=(Region(0, 0x3000_0000),),
+    ports=(),
+    machine_options=(),
+    iommu_device=None,
+    append=(),  # QEMU leaves the memory of a tree that it is given as it is
+)
+
+STAND_INS: dict[Arch, StandIn] = {"arm64": VIRT, "arm": VIRT, "x86_64": Q35, "riscv64": RISCV_VIRT}
 """By the described platform's architecture."""

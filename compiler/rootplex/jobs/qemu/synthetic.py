@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from rootplex.backends.refusal import CannotCompile
 from rootplex.formats.devicetree import GENERIC
 from rootplex.frontends.description.controllers import (
-    BUILT_IN_INTERRUPT_CONTROLLERS,
     BUILT_IN_IOMMUS,
     BUILT_IN_MSI_CONTROLLERS,
+    built_in_interrupt_controllers,
 )
 from rootplex.jobs.qemu import streams, vtd
 from rootplex.jobs.qemu.memory import SHIFTS
@@ -74,6 +74,7 @@ def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
         platform,
         arch=machine.arch,
         base=machine.base,
+        aia="none",
         virtualization=False,
         compatible=(),
         oem_id="BOCHS ",
@@ -81,7 +82,7 @@ def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
         oem_revision=2,
         console=None,
         memory=(Memory(base=machine.ram.base, size=machine.ram.size),),
-        interrupt_controllers=BUILT_IN_INTERRUPT_CONTROLLERS[machine.base],
+        interrupt_controllers=built_in_interrupt_controllers(machine.base, "none"),
         msi_controllers=BUILT_IN_MSI_CONTROLLERS.get(machine.base, ()),
         iommus=_iommus(machine, units) if maps else (),
         host_bridges=tuple(bridges),
@@ -205,6 +206,8 @@ def _platform_changes(platform: Platform, machine: StandIn) -> Iterator[Change]:
     if platform.base != machine.base:
         text = f"the machine is QEMU's {machine.machine}, its memory QEMU's"
         yield Change(platform.at("platform"), name, text)
+    if platform.aia != "none":
+        yield Change(platform.at("platform.aia"), name, "a PLIC stands in: memory raises no interrupts")
     for each in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
         if not each.built_in:
             text = f"{each.name} is left out: QEMU's {machine.controllers} stand in"
