@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from rootplex.jobs.qemu.boot import PROGRAMS
 from rootplex.report.campaign import sentence
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -21,7 +22,7 @@ def machine(program: Callable[[str], str]) -> Callable[[Arch, str], None]:
     """Call it with an architecture and a firmware: skips, saying what is missing for such a boot."""
 
     def check(arch: Arch, firmware: str) -> None:
-        program({"arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64"}[arch])
+        program(PROGRAMS[arch])
         if firmware == "acpi":
             program("iasl")
             program("acpiexec")

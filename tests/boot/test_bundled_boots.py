@@ -51,7 +51,7 @@ def test_a_bundled_topology_boots_as_simulated(
     _boots(
         platform,
         firmware,
-        "linux-6.1",
+        "linux-6.12" if platform.arch == "riscv64" else "linux-6.1",
         bool(arguments(platform)[1]),
         tmp_path,
         kernel,
@@ -85,7 +85,7 @@ def _boots(
     machine: Machine,
     record: Record,
 ) -> None:
-    arch: Arch = "x86_64" if platform.arch == "x86_64" else "arm64"
+    arch: Arch = "arm64" if platform.arch == "arm" else platform.arch
     machine(arch, firmware)
     booted = kernel(arch, profile)
     compared, text = boot(prepare(platform, firmware, profile, in_memory=in_memory), booted, folder)

@@ -64,6 +64,15 @@ def test_a_kernel_sees_what_is_simulated(
 
 
 @pytest.mark.boot
+@pytest.mark.parametrize("which", [3, 8])
+def test_a_riscv_kernel_sees_what_is_simulated(
+    seed: int, which: int, kernel: Kernels, machine: Machine, record_property: Record
+) -> None:
+    """Four host bridges, and bus numbers that firmware left."""
+    _boot("riscv64", seed, which, "linux-6.12", kernel, machine, record_property)
+
+
+@pytest.mark.boot
 def test_a_newer_kernel_sees_what_is_simulated(
     arch: Arch, seed: int, sixth: int, kernel: Kernels, machine: Machine, record_property: Record
 ) -> None:

@@ -12,7 +12,8 @@ OVERRIDES = "segment bus_range config windows enabled present"
 KEYS = {
     "": "rootplex platform memory interrupt_controllers msi_controllers iommus host_bridges boot xen linux"
     " guests expect suppress",
-    "platform": "name title arch vendor model compatible firmware base virtualization oem bootargs console",
+    "platform": "name title arch vendor model compatible firmware base aia virtualization oem"
+    " bootargs console",
     "memory": "base size",
     "arm-gic-v3": "name kind distributor redistributors maintenance enabled",
     "arm-gic-v2": "name kind distributor cpu_interface maintenance enabled",
@@ -113,6 +114,8 @@ linux: {kernel: linux-6.12, firmware: dt, probe_order: [main]}
 guests: [{name: g, devices: [nic]}]
 """,
             "rootplex: 1\nplatform: {name: x, arch: arm64, base: qemu-virt, virtualization: false}\n"
+            + BRIDGE,
+            "rootplex: 1\nplatform: {name: x, arch: riscv64, base: qemu-riscv-virt, aia: aplic-imsic}\n"
             + BRIDGE,
             """
 rootplex: 1

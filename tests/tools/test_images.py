@@ -20,6 +20,11 @@ def arm64_image(
     return b"MZ".ljust(56, b"\0") + b"ARM\x64" + bytes(1000) + banner
 
 
+def riscv_image() -> bytes:
+    banner = b"Linux version 6.12.117+deb13-riscv64 (debian-kernel@lists.debian.org)"
+    return b"MZ".ljust(48, b"\0") + b"RISCV\0\0\0RSC\x05" + bytes(1000) + banner
+
+
 def x86_image(
     flags: int = 1, release: bytes = b"6.1.0-50-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"
 ) -> bytes:
@@ -36,6 +41,7 @@ def x86_image(
     [
         (arm64_image(), Image("arm64", "6.1.0-50-cloud-arm64")),
         (x86_image(), Image("x86_64", "6.1.0-50-cloud-amd64")),
+        (riscv_image(), Image("riscv64", "6.12.117+deb13-riscv64")),
     ],
 )
 def test_an_image_tells_architecture_and_release(tmp_path: Path, data: bytes, image: Image) -> None:
@@ -46,8 +52,8 @@ def test_an_image_tells_architecture_and_release(tmp_path: Path, data: bytes, im
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "neither an arm64 Image nor an x86 bzImage"),
-        (b"\x7fELF" + bytes(600), "neither an arm64 Image nor an x86 bzImage"),
+        (b"", "neither an arm64 or riscv64 Image nor an x86 bzImage"),
+        (b"\x7fELF" + bytes(600), "neither an arm64 or riscv64 Image nor an x86 bzImage"),
         (b"MZ\0\0zimg" + bytes(600), "compressed EFI image"),
         (b"\x1f\x8b" + bytes(600), "compressed with gzip"),
         (x86_image(flags=0), "32-bit x86"),

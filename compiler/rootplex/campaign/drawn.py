@@ -8,17 +8,21 @@ import yaml
 from msgspec import Struct
 
 from rootplex.campaign.themes import PC_THEMES, THEMES, Firmware, themed, themed_pc
-from rootplex.campaign.topologies import Description, description, x86_description
+from rootplex.campaign.topologies import Description, description, on_riscv, x86_description
 from rootplex.jobs.boards import Board, Item
 from rootplex.tools.images import Arch
 
 SEED = 20170711
-TOPOLOGIES: dict[Arch, int] = {"arm64": 60, "x86_64": 12}
+TOPOLOGIES: dict[Arch, int] = {"arm64": 60, "x86_64": 12, "riscv64": 20}
 """How many of each, where nothing else is asked for."""
+
+USUAL: tuple[Arch, ...] = ("arm64", "x86_64")
+"""The machines that are booted where none is named."""
 
 NAMES: dict[Arch, tuple[str, ...]] = {
     "arm64": tuple(name for name, _ in THEMES),
     "x86_64": tuple(name for name, _ in PC_THEMES),
+    "riscv64": tuple(name for name, _ in THEMES),
 }
 """The themes of each, as their numbers go around."""
 
@@ -34,8 +38,8 @@ def numbers(arch: Arch, first: int, count: int, theme: str | None) -> range:
 
 
 def firmware_of(arch: Arch, number: int) -> Firmware:
-    """Every third topology boots by ACPI, and every one of a PC."""
-    return "acpi" if arch == "x86_64" or number % 3 == 2 else "dt"
+    """Of arm64's every third topology boots by ACPI, of a PC's every one, of riscv64's none."""
+    return "acpi" if arch == "x86_64" or (arch == "arm64" and number % 3 == 2) else "dt"
 
 
 def themed_firmware(number: int) -> Firmware:
@@ -45,6 +49,8 @@ def themed_firmware(number: int) -> Firmware:
 
 def random_description(arch: Arch, seed: int, number: int, *, themes: bool = False) -> Description:
     """The topology of that number; `themes`: the one around a theme."""
+    if arch == "riscv64":
+        return on_riscv(themed(seed, number, "dt") if themes else description(seed, number, "dt"))
     if themes and arch == "x86_64":
         return themed_pc(seed, number)
     if themes:

@@ -57,6 +57,21 @@ def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Desc
     }
 
 
+def on_riscv(whole: Description) -> Description:
+    """An arm64 description of a device tree as one of riscv64, without IOMMUs."""
+    platform = {
+        **whole["platform"],
+        "name": whole["platform"]["name"].replace("random-", "random-riscv-"),
+        "arch": "riscv64",
+        "base": "qemu-riscv-virt",
+    }
+    bridges = [
+        {key: value for key, value in each.items() if key != "iommu"} for each in whole["host_bridges"]
+    ]
+    kept = {key: value for key, value in whole.items() if key != "iommus"}
+    return {**kept, "platform": platform, "host_bridges": bridges}
+
+
 def x86_description(seed: int, number: int) -> Description:
     """The x86 description `number` of a seed: VT-d units of whole segments and of parts, or none."""
     rng = random.Random(f"{seed}/x86/{number}")

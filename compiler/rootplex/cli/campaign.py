@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from rootplex.campaign.booted import LONGEST, booted_board
-from rootplex.campaign.drawn import NAMES, SEED, TOPOLOGIES, Drawn, numbers
+from rootplex.campaign.drawn import NAMES, SEED, TOPOLOGIES, USUAL, Drawn, numbers
 from rootplex.cli import many
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_in
@@ -20,7 +20,7 @@ from rootplex.cli.many import add_many, spread_here, streams
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board
 from rootplex.jobs.result import Booted, Result, exit_status
-from rootplex.known.kernels import SUITES, TO_BOOT
+from rootplex.known.kernels import SUITES, TO_BOOT, TO_BOOT_RISCV
 from rootplex.report.campaign import sentence, told
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -28,7 +28,9 @@ from rootplex.tools.images import Arch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which topologies, on which kernels."""
-    parser.add_argument("--arch", choices=tuple(TOPOLOGIES), help="of the machines (default: both)")
+    parser.add_argument(
+        "--arch", choices=tuple(TOPOLOGIES), help=f"of the machines (default: {' and '.join(USUAL)})"
+    )
     counts = ", ".join(f"{count} of {arch}" for arch, count in TOPOLOGIES.items())
     parser.add_argument(
         "--topologies", type=_count, metavar="N", help=f"so many of each architecture (default: {counts})"
@@ -47,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--theme", choices=NAMES["arm64"], help="all around this one: every so manieth of --themes"
     )
     parser.add_argument(
-        "--dom0", choices=tuple(SUITES), default=TO_BOOT, help=f"the kernel (default: {TO_BOOT})"
+        "--dom0",
+        choices=tuple(SUITES),
+        help=f"the kernel (default: {TO_BOOT}, of riscv64 {TO_BOOT_RISCV})",
     )
     add_many(parser, "boot")
     add_format(parser)
@@ -60,12 +64,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         numbers={
             arch: numbers(arch, arguments.first, arguments.topologies or count, arguments.theme)
             for arch, count in TOPOLOGIES.items()
-            if arguments.arch in (None, arch)
+            if arch in ((arguments.arch,) if arguments.arch else USUAL)
         },
         themes=arguments.themes or arguments.theme is not None,
     )
     cache = cache_in(console.environment)
-    releases = {arch: kernels.newest(cache, arch, arguments.dom0).release for arch in boards.numbers}
+    releases = {
+        arch: kernels.newest(cache, arch, arguments.dom0 or _oldest(arch)).release for arch in boards.numbers
+    }
     boot = partial(_booted, releases=releases)
     sums: Counter[str] = Counter()
     if streams(arguments):
@@ -79,6 +85,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.print(sentence(sums))
         return status
     return report(results, {}, arguments, console)
+
+
+def _oldest(arch: Arch) -> str:
+    return TO_BOOT_RISCV if arch == "riscv64" else TO_BOOT
 
 
 def _booted(board: Board, releases: Mapping[Arch, str]) -> Result:

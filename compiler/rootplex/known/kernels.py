@@ -94,6 +94,9 @@ DEFAULT = _7_2.name
 TO_BOOT = _6_1.name
 """The kernel that random topologies are booted on: the oldest, which every mirror of Debian offers."""
 
+TO_BOOT_RISCV = _6_12.name
+"""The oldest of riscv64, which became a port of Debian's with Debian 13."""
+
 SUITES = {name: profile.suites for name, profile in reversed(PROFILES.items()) if profile.suites}
 """Where Debian holds the kernel of a profile."""
 

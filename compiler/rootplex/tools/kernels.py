@@ -100,7 +100,8 @@ def uefi(arch: Arch) -> Path:
 
 
 def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) -> Kernel:
-    """Download the profile's newest kernel for virtual machines and a static busybox with apt, and unpack both.
+    """Download the profile's newest kernel for virtual machines and a static busybox with apt, and unpack
+    both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
     source, its mirror cannot be reached or offers no suite with such a kernel, a package is broken.

@@ -14,7 +14,11 @@ from rootplex.frontends.description.reading import read_description
 from rootplex.model.platform import Platform
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-PROGRAMS = {"qemu-virt": "qemu-system-aarch64", "qemu-q35": "qemu-system-x86_64"}
+PROGRAMS = {
+    "qemu-virt": "qemu-system-aarch64",
+    "qemu-q35": "qemu-system-x86_64",
+    "qemu-riscv-virt": "qemu-system-riscv64",
+}
 
 
 def platform(path: Path) -> Platform:

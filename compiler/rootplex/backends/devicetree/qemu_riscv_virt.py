@@ -145,6 +145,7 @@ def _cpus(aia: Aia) -> Node:
         properties=(
             text("compatible", "riscv,cpu-intc"),
             flag("interrupt-controller"),
+            cells("#address-cells", 0),
             cells("#interrupt-cells", 1),
         ),
     )
@@ -223,6 +224,7 @@ def _imsic(level: _Level) -> Node:
         0x1000,
         text("compatible", "qemu,imsics", "riscv,imsics"),
         flag("interrupt-controller"),
+        cells("#address-cells", 0),
         cells("#interrupt-cells", 0),
         flag("msi-controller"),
         cells("#msi-cells", 0),

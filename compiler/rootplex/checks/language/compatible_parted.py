@@ -1,7 +1,8 @@
 """compatible-parted
 
-What it finds: an entry of `compatible` without a comma: of `platform` and of a bridge any but the two generic
-ones, of a controller two such in a row; and one that begins or ends with a space.
+What it finds: an entry of `compatible` without a comma: of `platform` any but QEMU's `riscv-virtio`, of a
+bridge any but the two generic ones, of a controller two such in a row; and one that begins or ends with a
+space.
 Why it matters: a compatible string is `vendor,model`, and a comma parts the entries of a YAML list: without
 quotes `[linux,dummy-virt]` are two strings, and no kernel knows either.
 Example: `compatible: [linux,dummy-virt]`.
@@ -25,10 +26,14 @@ from rootplex.source.finding import Finding, Level
 RULE = Rule(code="RPX0026", name="compatible-parted", level=Level.WARNING, needs="description")
 
 
+_QEMUS = frozenset({"riscv-virtio"})
+"""Machines of QEMU's whose name has no vendor (hw/riscv/virt.c)."""
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """The platform's list, then those of bridges and of vendors' controllers; one finding for each."""
     platform = facts.platform
-    whole = next((each for each in platform.compatible if "," not in each), None)
+    whole = next((each for each in platform.compatible if "," not in each and each not in _QEMUS), None)
     if whole is not None:
         yield _finding(platform, whole, platform.compatible, None)
     controllers = (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus)

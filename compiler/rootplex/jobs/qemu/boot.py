@@ -25,7 +25,8 @@ from rootplex.tools.kernels import Kernel
 from rootplex.tools.runner import ToolError
 
 PROGRAMS: dict[str, str] = {
-    "arm64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64",
+    "arm64": "qemu-system-aarch64",
+    "x86_64": "qemu-system-x86_64",
     "riscv64": "qemu-system-riscv64",
 }
 CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0", "riscv64": "ttyS0"}

@@ -56,7 +56,9 @@ def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
     `several_smmus`: this QEMU has as many SMMUs as are wanted (10.2 and later, `arm-smmuv3`)."""
     machine = STAND_INS.get(platform.arch)
     if machine is None:
-        note = "configuration space in memory is booted on QEMU's arm64 machine virt and its x86 machine q35"
+        note = (
+            "configuration space in memory is booted on QEMU's machines virt, of arm64 and riscv64, and q35"
+        )
         raise _refused(platform, "platform.arch", f"{platform.arch} has no synthetic machine", note)
     changes: list[Change] = list(_platform_changes(platform, machine))
     units = _smmus(platform, several=several_smmus)
