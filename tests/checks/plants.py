@@ -470,6 +470,12 @@ PLANTS = (
         ),
     ),
     Plant(
+        code="RPX0631",
+        what="a view of 4 GiB at 1 GiB",
+        board="raspberry-pi-4",
+        changes=(("{pci: 0x0, size: 3GiB}", "{pci: 1GiB, cpu: 0, size: 3GiB}"),),
+    ),
+    Plant(
         code="RPX0701",
         what="ECAM below that of bus 0",
         changes=((CONFIG, "0x300_0000"),),

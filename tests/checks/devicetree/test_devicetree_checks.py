@@ -32,7 +32,7 @@ FIRST_GIC_CELL = 3 + 1 + 1 + 2
 """Behind the unit address, the pin, the phandle and the GIC's own unit address."""
 GUEST = ("  discovery: dom0\n", "  discovery: dom0\n  guests:\n    - {name: guest, devices: [card]} #<\n")
 VENDOR_IOMMU = "{name: other, kind: dt-node, compatible: 'v,iommu', base: 0x907_0000, size: 64KiB, cells: 1}"
-VENDOR = "config: {kind: windowed, base: 0x40_1100_0000, size: 64KiB, compatible: 'brcm,bcm2711-pcie'}"
+VENDOR = "config: {kind: windowed, base: 0x40_1100_0000, size: 64KiB, compatible: 'altr,pcie-root-port-2.0'}"
 RCAR = (
     "config: {kind: windowed, base: 0x40_1100_0000, size: 64KiB, compatible: 'renesas,r8a779f0-pcie', "
     "registers: [{name: dbi, base: 0x40_1100_0000, size: 64KiB},"

@@ -103,6 +103,14 @@ SCB, PCIE = "/scb/pcie@7d500000", "/pcie@30000000"
 OWN = "dma-ranges = <0x02000000 0 0x80000000 0 0x80000000 0 0x40000000>"
 UPPER = "dma-ranges = <0 0 0 0 4 0>;"
 CM4_OWN = "dma-ranges = <0x03000000 0x1 0x0 0x0 0x0 0x1 0x0>;"
+GENERIC = ('"brcm,bcm2711-pcie"', '"example,pcie"')
+REFUSED: Told = ("RPX0631", "error", SCB, "dma-ranges")
+
+
+def view(pci: str, size: str) -> str:
+    return f"dma-ranges = <0x03000000 {pci} 0x0 0x0 {size}>;"
+
+
 CLASH: Told = ("RPX0125", "warning", SCB, "ranges")
 DEAF: Told = ("RPX0126", "warning", PCIE, "dma-ranges")
 
@@ -111,9 +119,20 @@ TREES: list[tuple[str, str, list[tuple[str, str]], list[Told]]] = [
     ("the window moved", CM4, [("0x0 0xc0000000 0x6", "0x2 0x00000000 0x6")],
      [("RPX0112", "warning", SCB, "ranges")]),
     ("the memory moved", CM4, [(CM4_OWN, CM4_OWN.replace("0x1 0x0 0x0 0x0 0x1", "0x4 0x0 0x0 0x0 0x1"))], []),
-    ("nothing says where memory is", CM4, [(CM4_OWN, ""), (UPPER, "")], [CLASH]),
-    ("the bus above says it", CM4, [(CM4_OWN, "")], [CLASH]),
-    ("an empty one passes to it", CM4, [(CM4_OWN, "dma-ranges;")], [CLASH]),
+    ("nothing says where memory is", CM4, [(CM4_OWN, ""), (UPPER, ""), GENERIC], [CLASH]),
+    ("the bus above says it", CM4, [(CM4_OWN, ""), GENERIC], [CLASH]),
+    ("an empty one passes to it", CM4, [(CM4_OWN, "dma-ranges;"), GENERIC], [CLASH]),
+    ("the driver wants its own", CM4, [(CM4_OWN, "")], [("RPX0631", "error", SCB, None)]),
+    ("an empty one is none", CM4, [(CM4_OWN, "dma-ranges;")], [("RPX0631", "error", SCB, "dma-ranges")]),
+    ("a view of 4 GiB at 2 GiB", CM4, [(CM4_OWN, view("0x0 0x80000000", "0x1 0x0"))], [REFUSED]),
+    ("a view of 3 GiB, which takes 4", CM4, [(CM4_OWN, view("0x4 0xc0000000", "0x0 0xc0000000"))], [REFUSED]),
+    ("a view of 256 MiB at 3 GiB", CM4, [(CM4_OWN, view("0x0 0xe0000000", "0x0 0x10000000"))], [REFUSED]),
+    ("which a BCM2712 takes", CM4, [(CM4_OWN, view("0x4 0xc0000000", "0x0 0xc0000000")),
+     ("brcm,bcm2711-pcie", "brcm,bcm2712-pcie")], []),
+    ("sizes of memory controllers count", CM4,
+     [(CM4_OWN, f"{view('0x4 0x80000000', '0x0 0x40000000')} brcm,scb-sizes = <1 0>;")], [REFUSED]),
+    ("and where they are small", CM4,
+     [(CM4_OWN, f"{view('0x4 0x80000000', '0x1 0x0')} brcm,scb-sizes = <0 0x40000000>;")], []),
     ("of which the bus above has less", CM4, [(UPPER, "dma-ranges = <0 0 0 0 0 0x80000000>;")],
      [("RPX0630", "warning", SCB, "dma-ranges")]),
     ("or nothing", CM4, [(UPPER, "dma-ranges = <8 0 8 0 4 0>;")],

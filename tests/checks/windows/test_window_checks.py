@@ -121,7 +121,9 @@ SILENT = [
                          (LOW_TWO, LOW), ("segment: 1", "segment: 2")]),
     ("neighbours that touch", [
         (CONFIG_TWO, "config: {base: 0x40_1100_0000}"), (LOW_TWO, LOW_TWO.replace("2000", "1800"))]),
-    ("mem32 up to 4 GiB", [(HIGH, "- {space: mem32, pci: 0xfff0_0000, cpu: 0x80_0000_0000, size: 1MiB}")]),
+    ("mem32 up to 4 GiB", [
+        (HIGH, "- {space: mem32, pci: 0xfff0_0000, cpu: 0x80_0000_0000, size: 1MiB}"),
+        ("base: 0x8000_0000, size: 2GiB", "base: 0x8000_0000, size: 1GiB")]),
     ("mem64 below 4 GiB", [(HIGH, "- {space: mem64, pci: 0x3000_0000, size: 1MiB}")]),
     ("a full aligned bridge", [
         (CONFIG_TWO, "config: {base: 0x50_0000_0000}"), ("[0x10, 0x1f]", "[0, 0xff]")]),

@@ -36,7 +36,7 @@ RULE = Rule(
     name="doorbell-out-of-reach",
     level=Level.WARNING,
     needs="artifacts",
-    requires=("RPX0601", "RPX0630", "RPX0127", "RPX0813", "RPX0619", *WRONG_MAP),
+    requires=("RPX0601", "RPX0630", "RPX0631", "RPX0127", "RPX0813", "RPX0619", *WRONG_MAP),
 )
 
 TRANSLATER = 0x10040

@@ -15,7 +15,7 @@ from rootplex.readers.inbound import BusStretch
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-UNREADABLE = ("RPX0601", "RPX0630")
+UNREADABLE = ("RPX0601", "RPX0630", "RPX0631")
 """In `requires`: what can be wrong with `dma-ranges` themselves."""
 
 MEMORY_BEHIND_WINDOW = Rule(
