@@ -23,7 +23,9 @@ def catalogued(entry: str, dev: int = 0, fn: int = 0, /, **overrides: Any) -> De
     if "acs" in facts:
         values["acs"] = tuple(facts.pop("acs"))
     if "sriov" in facts:
-        values["sriov"] = Sriov(**{"enabled": 0, **facts.pop("sriov")})
+        virtual = dict(facts.pop("sriov"))
+        virtual["bars"] = tuple(bar(**each) for each in virtual.pop("bars", ()))
+        values["sriov"] = Sriov(**{"enabled": 0, **virtual})
     values["aliases"] = tuple(Alias(**each) for each in facts.pop("aliases", ()))
     values["bars"] = tuple(bar(**each) for each in facts.pop("bars", ()))
     return device(dev, fn, **{**values, **facts, **overrides})

@@ -9,6 +9,7 @@ import pytest
 from tests.boot.booting import boot, figures_of
 
 from rootplex.jobs.describe import read_checked
+from rootplex.jobs.qemu.boot import abilities
 from rootplex.jobs.qemu.preparation import prepare
 from rootplex.known.kernels import SUITES
 from rootplex.model.bridge import Firmware
@@ -51,6 +52,48 @@ host_bridges:
     windows: [{space: mem32, pci: 0xc0000000, size: 128MiB}]
     iommu: {unit: unit}
 """
+
+OWN = """
+rootplex: 1
+platform: {name: own, arch: arm64, base: qemu-virt}
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x3f]
+    config: {base: 0x40_1000_0000}
+    windows:
+      - {space: mem32, pci: 0x10000000, size: 0x2eff0000}
+      - {space: mem64, pci: 0x80_0000_0000, size: 0x80_0000_0000}
+    msi: {controller: its}
+    iommu: {unit: smmu}
+    devices:
+      - {dev: 1, model: "qemu:pcie-root-port",
+         devices: [{name: own, dev: 0, model: "qemu:MODEL", sriov: {enabled: 3}}]}
+"""
+
+
+@pytest.mark.parametrize(("model", "bars"), [("nvme-sriov", 1), ("igb", 2)])
+def test_qemus_own_virtual_functions_have_bars(
+    model: str,
+    bars: int,
+    tmp_path: Path,
+    kernel: Callable[[Arch, str], Kernel],
+    machine: Callable[[Arch, str], None],
+) -> None:
+    """The disk is read at the same time, by its own driver."""
+    machine("arm64", "dt")
+    booted = kernel("arm64", "linux-7.2")
+    able = abilities("arm64")
+    if model == "igb" and not able.has("8.2"):
+        pytest.skip("this QEMU has no igb yet")
+    platform = read_checked(OWN.replace("MODEL", model).encode(), "own.yaml").platform
+    assert platform is not None
+    compared, shown = boot(prepare(platform, "dt", "linux-7.2", abilities=able), booted, tmp_path)
+    assert compared.agreed, shown
+    told = {line.subject: line.booted for line in compared.lines if line.what == "BARs"}
+    virtual = [sbdf for sbdf in told if sbdf > "0000:01:00.0"]
+    assert len(virtual) == 3
+    assert all((told[sbdf] or "").count("placed") == bars for sbdf in virtual)
 
 
 @pytest.mark.parametrize("profile", SUITES)

@@ -93,6 +93,9 @@ def arguments(placed: Placed) -> list[str]:
         parts = [qemu["device"], f"id=d{n}", f"bus={bus}", f"addr={dev:#x}"]
         parts += [f"{key}={value}" for key, value in qemu.get("properties", {}).items()]
         parts += [NEEDS[qemu["device"]]] if qemu["device"] in NEEDS else []
+        if "subsystem" in qemu:
+            devices.append(f"{qemu['subsystem']},id=s{n}")
+            parts.append(f"subsys=s{n}")
         devices.append(",".join(parts))
     argv = ["-m", "256M", "-drive", "if=none,id=disk,file.driver=null-co,format=raw"]
     return argv + [word for device in devices for word in ("-device", device)]
@@ -158,7 +161,8 @@ def test_an_entry_says_what_qemu_shows(name: str, spot: Spot) -> None:
     for key in ("revision", "msi", "msix"):
         assert getattr(seen, key) == entry.get(key, 0), key
     assert seen.pin == entry.get("pin")
-    assert seen.sriov == entry.get("sriov")
+    virtual = entry.get("sriov")
+    assert seen.sriov == (virtual and {key: virtual[key] for key in ("total", "offset", "stride", "vf_id")})
 
 
 @pytest.mark.parametrize(("name", "spot"), [(name, name) for name in ENTRIES], indirect=["spot"])
@@ -170,6 +174,33 @@ def test_an_entry_says_what_qemu_lets_be_written(name: str, spot: Spot) -> None:
         assert rom == entry.get("rom")
     command = spot.chip.writable(spot.bus, spot.dev, spot.fn, 4)
     assert bool(command & 0x400) == entry.get("disintx", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "spot"), [(name, name) for name in ENTRIES if "sriov" in ENTRIES[name]], indirect=["spot"]
+)
+def test_virtual_functions_are_as_qemu_shows_them(name: str, spot: Spot) -> None:
+    """Switched on: the first one's page, and the VF BARs of the capability."""
+    entry, chip = ENTRIES[name], spot.chip
+    at = facts(chip.page(spot.bus, spot.dev, spot.fn)).extended[0x10]
+    here = chip.address(spot.bus, spot.dev, spot.fn) + at
+    found = []
+    for bar in entry["sriov"]["bars"]:
+        register = at + 0x24 + 4 * bar["index"]
+        flags = chip.read32(here - at + register) & 0xF
+        size = -(chip.writable(spot.bus, spot.dev, spot.fn, register) & ~0xF) & 0xFFFF_FFFF
+        shape = {"index": bar["index"], "space": "mem64" if flags & 4 else "mem32", "size": size}
+        found.append({**shape, "prefetchable": True} if flags & 8 else shape)
+    assert found == entry["sriov"]["bars"]
+    chip.write32(here + 0x10, 2)  # NumVFs
+    chip.write32(here + 8, 1)  # VF Enable
+    rid = (spot.bus << 8 | spot.dev << 3 | spot.fn) + entry["sriov"]["offset"]
+    seen = facts(chip.page(rid >> 8, rid >> 3 & 31, rid & 7))
+    chip.write32(here + 8, 0)
+    assert seen.id == "ffff:ffff"
+    assert seen.msix == entry["sriov"]["msix"]
+    assert seen.acs is None
+    assert seen.class_code == entry["class"]
 
 
 @pytest.mark.parametrize(

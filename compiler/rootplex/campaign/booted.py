@@ -15,7 +15,7 @@ from rootplex.campaign.drawn import text_of
 from rootplex.campaign.topologies import Description, smaller
 from rootplex.jobs.boards import Board
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.qemu.boot import SECONDS, comparison, has_several_smmus, run
+from rootplex.jobs.qemu.boot import SECONDS, SEVERAL_SMMUS, abilities, comparison, run
 from rootplex.jobs.qemu.comparison import Comparison, Line
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, prepare
@@ -77,11 +77,18 @@ def platform_of(whole: Description, file: str = "random.yaml") -> Platform:
 
 
 def boot(whole: Description, kernel: Kernel) -> tuple[Preparation, Comparison]:
-    """A description in guest memory, by its one firmware. ToolError where it does not come to its end."""
+    """A description by its one firmware, in guest memory or, where it has models of QEMU's, on those.
+    ToolError where it does not come to its end."""
     platform = platform_of(whole, f"{whole['platform']['name']}.yaml")
     assert kernel.profile is not None
+    able = abilities(kernel.arch)
     made = prepare(
-        platform, platform.firmware[0], kernel.profile, in_memory=True, several_smmus=has_several_smmus()
+        platform,
+        platform.firmware[0],
+        kernel.profile,
+        in_memory=all(device.model is None for _, device in platform.walk()),
+        several_smmus=able.version >= SEVERAL_SMMUS,
+        abilities=able,
     )
     with tempfile.TemporaryDirectory(prefix="rootplex-boot-") as name:
         folder = Path(name)

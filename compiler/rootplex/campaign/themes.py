@@ -344,6 +344,77 @@ def _as_known(rng: random.Random, row: Row, device: Description) -> Description:
     return found
 
 
+def own_devices(rng: random.Random, whole: Description) -> None:
+    """QEMU's own devices on its one bridge: disks with VFs switched on and without, below ports with ACS and
+    without, and below switches."""
+    pc = whole["platform"]["arch"] == "x86_64"
+    bridge: Description = {"name": "b0", "segment": 0, "devices": []}
+    for dev in sorted(rng.sample(range(1, 0x1F), rng.randint(2, 4))):
+        port = {"dev": dev, "type": "root-port", "model": "qemu:pcie-root-port"}
+        if rng.random() < 0.4:
+            port["acs"] = False
+        bridge["devices"].append({**port, "devices": [_own_device(rng)]})
+    if pc:
+        bridge["devices"] += [
+            {"dev": dev, "fn": fn, "model": f"qemu:{name}"}
+            for dev, fn, name in (
+                (0, 0, "q35-mch"),
+                (31, 0, "ich9-lpc"),
+                (31, 2, "ich9-ahci"),
+                (31, 3, "ich9-smbus"),
+            )
+        ]
+    whole["platform"]["base"] = "qemu-q35" if pc else "qemu-virt"
+    whole["host_bridges"] = [{**bridge, **(Q35_BRIDGE if pc else VIRT_BRIDGE)}]
+    if pc:
+        whole.update(iommus=[], memory=[{"base": 0, "size": 1 << 30}])
+
+
+def _own_device(rng: random.Random) -> Description:
+    """A disk, most with VFs; or a switch of them."""
+    if rng.random() < 0.25:
+        ports = [
+            {
+                "dev": dev,
+                "type": "downstream-port",
+                "model": "qemu:xio3130-downstream",
+                "devices": [_own_disk(rng)],
+            }
+            for dev in sorted(rng.sample(range(8), rng.randint(1, 2)))
+        ]
+        return {"dev": 0, "type": "upstream-port", "model": "qemu:x3130-upstream", "devices": ports}
+    return _own_disk(rng)
+
+
+def _own_disk(rng: random.Random) -> Description:
+    if rng.random() < 0.2:
+        return {"dev": 0, "model": "qemu:nvme"}
+    return {"dev": 0, "model": "qemu:nvme-sriov", "sriov": {"enabled": rng.randint(0, 4)}}
+
+
+VIRT_BRIDGE: Description = {
+    "bus_range": [0, 0x3F],
+    "config": {"base": 0x40_1000_0000},
+    "windows": [
+        {"space": "io", "pci": 0, "cpu": 0x3EFF_0000, "size": 0x1_0000},
+        {"space": "mem32", "pci": 0x1000_0000, "size": 0x2EFF_0000},
+        {"space": "mem64", "pci": 0x80_0000_0000, "size": 0x80_0000_0000},
+    ],
+    "msi": {"controller": "its"},
+    "iommu": {"unit": "smmu"},
+}
+Q35_BRIDGE: Description = {
+    "bus_range": [0, 0xFF],
+    "config": {"base": 0xB000_0000},
+    "windows": [
+        {"space": "io", "pci": 0, "size": 0xCF8},
+        {"space": "io", "pci": 0xD00, "size": 0xF300},
+        {"space": "mem32", "pci": 0xC000_0000, "size": 0x3EC0_0000},
+        {"space": "mem64", "pci": 0x8_0000_0000, "size": 32 << 30},
+    ],
+    "iommu": {"unit": "vtd"},
+}
+
 Theme = Callable[[random.Random, dict[str, Any]], None]
 THEMES: tuple[tuple[str, Theme], ...] = (
     ("numbered", numbered),
@@ -356,6 +427,7 @@ THEMES: tuple[tuple[str, Theme], ...] = (
     ("exhausted", exhausted),
     ("words", words),
     ("known", known),
+    ("own-devices", own_devices),
 )
 PC_THEMES = tuple((name, theme) for name, theme in THEMES if theme not in (masks, smmus))
 """Those that are of no map, which VT-d does not have."""

@@ -17,8 +17,9 @@ from rootplex.jobs.describe import Checked, read_checked
 from rootplex.jobs.manifest import MANIFEST, manifest
 from rootplex.jobs.qemu.boot import (
     LOG,
+    SEVERAL_SMMUS,
+    abilities,
     comparison,
-    has_several_smmus,
     kernel_for,
     kernel_of_image,
     without_driver,
@@ -94,7 +95,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     platform, changes = on_qemu(checked, in_memory=arguments.synthetic)
     firmware: Firmware = "dt" if "dt" in platform.firmware and not arguments.acpi else "acpi"
     try:
-        refuse_impossible(platform, firmware, in_memory=arguments.synthetic)
+        able = abilities(platform.arch)
+        refuse_impossible(platform, firmware, in_memory=arguments.synthetic, abilities=able)
         under = _xen(platform.arch, arguments, console)
         kernel = None
         if arguments.boot:
@@ -107,7 +109,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             in_memory=arguments.synthetic,
             described=checked.platform,
             changes=changes,
-            several_smmus=arguments.synthetic and has_several_smmus(),
+            abilities=able,
+            several_smmus=arguments.synthetic and able.version >= SEVERAL_SMMUS,
         )
     except CannotCompile as refusal:
         result = refused(label, refusal.findings, platform=platform.name)

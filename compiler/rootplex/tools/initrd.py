@@ -63,6 +63,8 @@ for function in /sys/bus/pci/drivers/nvme/*:*; do
         for disk in "$function"/nvme/nvme*/nvme*n1; do
             [ -e "$disk" ] || continue
             name=${{disk##*/}}
+            # The disk of a subsystem has another name than the way to it.
+            case $name in *c*) name=${{name%c*}}n1 ;; esac
             start=$(busybox dd if=/dev/$name bs=64 count=1 2>/dev/null | busybox od -An -v -tx1)
             tries=$((tries + 100))
             [ -n "$start" ] || [ $tries -ge 300 ] || continue

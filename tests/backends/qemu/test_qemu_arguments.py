@@ -133,6 +133,33 @@ def test_a_newer_qemu_has_newer_devices() -> None:
     assert arguments(value, Abilities((8, 2)))[1] == ()
 
 
+def test_a_disk_with_virtual_functions_is_one_of_a_subsystem() -> None:
+    """QEMU 7.2, hw/nvme/ctrl.c: SR-IOV asks for a subsystem, which takes its disks as namespaces."""
+    made, refused = arguments(
+        platform(host_bridge(devices=below_port(catalogued("qemu:nvme-sriov", key="1.0", name="disk"))))
+    )
+    assert not refused
+    lines = made.data.decode().splitlines()
+    at = lines.index("nvme-subsys,id=disk-subsystem")
+    assert lines[at : at + 5 : 2] == [
+        "nvme-subsys,id=disk-subsystem",
+        (
+            "nvme,id=disk,bus=b0.1,addr=0x0,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,serial=disk,"
+            "subsys=disk-subsystem"
+        ),
+        "nvme-ns,drive=disk-disk,bus=disk",
+    ]
+
+
+@pytest.mark.parametrize(("version", "refused"), [((10, 0), []), ((11, 1), ["RPX0016"])])
+def test_a_newer_qemu_cannot_take_the_acs_of_a_port_away(
+    version: tuple[int, int], refused: list[str]
+) -> None:
+    port = replace(catalogued("qemu:pcie-root-port", 1), acs=None)
+    _, findings = arguments(platform(host_bridge(devices=(port,))), Abilities(version))
+    assert [finding.code for finding in findings] == refused
+
+
 PORT = {"type": "root-port", "model": "qemu:pcie-root-port"}
 AT = "place"
 

@@ -109,11 +109,18 @@ class Devices(Struct):
             return False
         qemu: Mapping[str, Any] = facts["qemu"]  # type: ignore[assignment]
         if "device" not in qemu:
-            self.findings += check_registers(device, facts)
+            self.findings += check_registers(device, facts, self.abilities)
             return False
         self.findings += self._misplaced(device, facts, kind)
-        self.findings += check_registers(device, facts)
-        self._device([qemu["device"], *self._options(device, facts, id, bus)])
+        self.findings += check_registers(device, facts, self.abilities)
+        options = [qemu["device"], *self._options(device, facts, id, bus)]
+        if "subsystem" in qemu:
+            # A controller with virtual functions is one of a subsystem, which has the disk.
+            self._device([qemu["subsystem"], f"id={id}-subsystem"])
+            self._device([*options, f"subsys={id}-subsystem"])
+            self._device(["nvme-ns", f"drive={id}-disk", f"bus={id}"])
+        else:
+            self._device(options)
         return True
 
     def _facts(self, device: Device) -> Mapping[str, object] | None:
@@ -154,14 +161,15 @@ class Devices(Struct):
         if device.type == "pci-bridge":
             yield f"chassis_nr={1 + self._ports % CHASSIS}"
             self._ports += 1
-        if device.acs is None and "acs" in facts and can_disable_acs(facts):
+        if device.acs is None and "acs" in facts and can_disable_acs(facts, self.abilities):
             yield "disable-acs=on"
         for key, value in qemu.get("properties", {}).items():
             yield f"{key}={value}"
         if qemu["device"] in DISK_DEVICES:
             self.disks.append(f"{id}.img")
             self.argv += ["-drive", f"if=none,id={id}-disk,format=raw,file={id}.img"]
-            yield f"drive={id}-disk"
+            if "subsystem" not in qemu:
+                yield f"drive={id}-disk"
         if qemu["device"] == "nvme":
             yield f"serial={id}"
 

@@ -40,7 +40,8 @@ def build_devices(parent: Fields, key: str) -> tuple[Device, ...]:
 
 
 def _with_catalogue(node: Node) -> Node:
-    """The author's map with the catalogue's facts where he says nothing; they stand at his `model`."""
+    """The author's map with the catalogue's facts where he says nothing, inside of `sriov` too; they stand
+    at his `model`."""
     name = node.get("model")
     if name is None or not isinstance(node.value, Mapping):
         return node
@@ -53,6 +54,11 @@ def _with_catalogue(node: Node) -> Node:
         for key, value in facts.items()
         if key not in {"qemu", "title"} and key not in node.value
     }
+    said, virtual = node.get("sriov"), facts.get("sriov")
+    if said is not None and isinstance(said.value, Mapping) and isinstance(virtual, Mapping):
+        more = {key: _as_node(value, name.place) for key, value in virtual.items()}
+        known["sriov"] = Node({**more, **said.value}, said.place, said.keys)
+        return Node({**node.value, **known}, node.place, node.keys)
     return Node({**known, **node.value}, node.place, node.keys)
 
 

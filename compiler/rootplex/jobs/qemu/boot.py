@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rootplex.backends.qemu import Abilities
 from rootplex.capture import script
 from rootplex.capture.facts import Snapshot
 from rootplex.capture.snapshot import parse_snapshot
@@ -32,6 +33,9 @@ PROGRAMS: dict[str, str] = {
 CONSOLES: dict[str, str] = {"arm64": "ttyAMA0", "x86_64": "ttyS0", "riscv64": "ttyS0"}
 LOG = "console.log"
 SECONDS = 180.0
+SEVERAL_SMMUS = (10, 2)
+"""QEMU's version that has `arm-smmuv3` as a device, so that there are as many SMMUs as are wanted. Older
+ones tell that device's properties too, and plug none."""
 
 
 class QemuBoot(Struct, frozen=True):
@@ -113,18 +117,17 @@ def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) ->
     return Kernel(known, found.release, profile, image, unpacked[-1].busybox, modules)
 
 
-def has_several_smmus() -> bool:
-    """Whether QEMU for arm64 has `arm-smmuv3` as a device: as many SMMUs as are wanted.
-
-    Its version says so (10.2): older ones tell that device's properties too, and plug none.
-    """
+def abilities(arch: Arch) -> Abilities:
+    """What the QEMU at hand can do, by its version; what the oldest known can where there is none."""
+    if arch not in PROGRAMS:
+        return Abilities()
     try:
-        asked = [PROGRAMS["arm64"], "--version"]
+        asked = [PROGRAMS[arch], "--version"]
         told = runner.run(asked, cwd=Path(tempfile.gettempdir()), limits=runner.QEMU)
     except ToolError:
-        return False
+        return Abilities()
     version = re.search(r"version (\d+)\.(\d+)", told.stdout)
-    return version is not None and (int(version[1]), int(version[2])) >= (10, 2)
+    return Abilities() if version is None else Abilities((int(version[1]), int(version[2])))
 
 
 def _arch(arch: Arch) -> images.Arch:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rootplex.backends.artifact import Compiled
 from rootplex.backends.compilation import compile_platform
-from rootplex.backends.qemu import arguments, disks
+from rootplex.backends.qemu import Abilities, arguments, disks
 from rootplex.backends.qemu.arguments import FILE
 from rootplex.backends.qemu.machines import machine_of
 from rootplex.backends.refusal import CannotCompile
@@ -95,29 +95,33 @@ def prepare(
     *,
     in_memory: bool = False,
     several_smmus: bool = False,
+    abilities: Abilities | None = None,
     described: Platform | None = None,
     changes: tuple[Change, ...] = (),
 ) -> Preparation:
     """The description on QEMU's own devices, or `in_memory` as configuration space in guest memory.
 
     `kernel` names the profile that is simulated, `several_smmus` tells that this QEMU has more than one
-    SMMU, `changes` what the platform has otherwise than `described`. CannotCompile where QEMU cannot be told
-    of it, or a backend refuses; the findings have places and reasons.
+    SMMU, `abilities` which devices it has (None: those of the oldest known), `changes` what the platform has
+    otherwise than `described`. CannotCompile where QEMU cannot be told of it, or a backend refuses; the
+    findings have places and reasons.
     """
-    refuse_impossible(platform, firmware, in_memory=in_memory)
+    refuse_impossible(platform, firmware, in_memory=in_memory, abilities=abilities)
     if in_memory:
         return _in_memory(platform, firmware, kernel, several_smmus=several_smmus)
-    return _direct(platform, firmware, kernel, described or platform, changes)
+    return _direct(platform, firmware, kernel, described or platform, changes, abilities)
 
 
-def refuse_impossible(platform: Platform, firmware: Firmware, *, in_memory: bool) -> None:
+def refuse_impossible(
+    platform: Platform, firmware: Firmware, *, in_memory: bool, abilities: Abilities | None = None
+) -> None:
     """CannotCompile where QEMU cannot be told of the description in this way."""
     if firmware not in platform.firmware:
         raise CannotCompile((_no_firmware(platform, firmware),))
     if in_memory:
         synthetic(platform)
         return
-    _, findings = arguments(platform)
+    _, findings = arguments(platform, abilities)
     if findings:
         raise CannotCompile(findings)
 
@@ -131,9 +135,14 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
 
 
 def _direct(
-    platform: Platform, firmware: Firmware, kernel: str, described: Platform, changes: tuple[Change, ...]
+    platform: Platform,
+    firmware: Firmware,
+    kernel: str,
+    described: Platform,
+    changes: tuple[Change, ...],
+    abilities: Abilities | None,
 ) -> Preparation:
-    artifact, _ = arguments(platform)
+    artifact, _ = arguments(platform, abilities)
     compiled = compile_platform(platform)
     booted = _boot(platform, compiled, firmware, kernel)
     markers = _markers(platform, compiled)
