@@ -14,7 +14,7 @@ from rootplex.cli.formats import add_format, report_boards
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.many import add_many, spread_here, streams
 from rootplex.fleet.work import Work
-from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.boards import Board
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
@@ -53,20 +53,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         work = Work(
             call=partial(_judged, options=options), settings=f"check {options}", strict=arguments.strict
         )
-        boards = tuple(Board((_item(name),)) for name in arguments.files)
+        boards = tuple(map(many.board_of, arguments.files))
         return many.run(work, boards, arguments, console)
     texts: dict[str, str] = {}
     failed: list[str] = []
     results = _results(_texts(arguments.files, texts, failed, console), options, failed, arguments, console)
     status = report_boards(results, texts, arguments, console)
     return 2 if failed else status
-
-
-def _item(name: str) -> Item:
-    if name != "-":
-        return Item(name, None)
-    label, data = read_input(name)
-    return Item(label, None, data)
 
 
 def _judged(board: Board, options: RunOptions) -> Result:

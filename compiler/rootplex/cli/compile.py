@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
+from functools import partial
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from rootplex.backends.qemu import arguments
+from rootplex.cli import many
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, write_folder
 from rootplex.cli.formats import add_format, show
 from rootplex.cli.frame import UsageError, told
-from rootplex.cli.many import jobs as number_of_jobs
-from rootplex.cli.many import spread_here
+from rootplex.cli.many import add_many, spread_here, streams
+from rootplex.fleet.work import Record, Work, with_bytes
+from rootplex.jobs.boards import Board
 from rootplex.jobs.check import unsound
 from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.manifest import MANIFEST, Manifest
-from rootplex.jobs.result import Result, unreadable
+from rootplex.jobs.manifest import whole
+from rootplex.jobs.result import Made, Result, unreadable
 from rootplex.model.platform import Platform
+from rootplex.project import __version__
 from rootplex.report.words import counted
 from rootplex.source.finding import Level, Unreadable
 from rootplex.source.rules import QEMU_MODEL
+from rootplex.tools.runner import ToolError
+from rootplex.tools.versions import iasl_version
 
 DESPITE = "(--despite-errors writes it all the same)"
 
@@ -37,9 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", default="generated", help="write to DIR/NAME/ (default: generated)"
     )
-    parser.add_argument(
-        "-j", "--jobs", type=number_of_jobs, default=1, metavar="N", help="compile N files at once"
-    )
     parser.add_argument("--force", action="store_true", help="compile what is unchanged, too")
     parser.add_argument(
         "--despite-errors", action="store_true", help="write what is made, though it has errors"
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--xen", action="store_true", help="with the files that start Xen: a tree with /chosen, a script"
     )
+    add_many(parser, "compile")
     add_format(parser)
 
 
@@ -85,6 +87,8 @@ class Done(Struct, frozen=True):
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Compile every file; one line each on success, the findings as `check` has them."""
+    if streams(arguments) and (arguments.resume or arguments.cluster):
+        return _streamed(arguments, console)
     results: list[Result] = []
     jobs: list[Job] = []
     given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
@@ -96,19 +100,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.tell(told(error))
             if arguments.format == "jsonl":
                 show(tuple(results[-1:]), {}, "jsonl", console)
-    folders: dict[str, str] = {}
+    folders: dict[Path, str] = {}
     kept_back: list[str] = []
     if arguments.jobs == 1 and jobs:  # progress has a thread, and a process that has one does not fork well
         console.progress(f"compiling {jobs[0].name}", total=len(jobs))
     for i, done in enumerate(spread_here(compile_one, jobs, arguments.jobs)):
         result = done.result
         console.progress(f"compiled {result.file}", done=i + 1, total=len(jobs))
-        first = result.file if done.folder is None else folders.setdefault(done.folder, result.file)
-        if first != result.file:
-            raise UsageError(
-                f"{first} and {result.file} both describe {result.platform}, and {done.folder} holds one "
-                "of them"
-            )
+        if done.folder is not None:
+            _alone(folders, Path(done.folder), result.file, str(result.platform))
         results.append(result)
         if done.folder is None and result.verdict == "inconsistent":
             kept_back.append(result.file)
@@ -165,6 +165,70 @@ def _compile(job: Job) -> Done:
     return Done(made.result, str(folder), len(made.files), left_out=_left_out(platform))
 
 
+def _streamed(arguments: argparse.Namespace, console: Console) -> int:
+    """A line for each file, by whatever machines; what they make is written here. A file that has a result
+    stands where its folder still is what was made of it."""
+    iasl = _iasl()
+    options = f"xen={arguments.xen} despite-errors={arguments.despite_errors} iasl={iasl}"
+    work = Work(
+        call=partial(_made, xen=arguments.xen, despite_errors=arguments.despite_errors, iasl=iasl),
+        settings=f"compile {options}",
+        strict=arguments.strict,
+    )
+    owners: dict[Path, str] = {}
+
+    def write(record: Record) -> None:
+        if record.platform is None:
+            return
+        folder = Path(arguments.output) / record.platform
+        _alone(owners, folder, record.glance.file, record.platform)
+        if record.files is not None:
+            write_folder(folder, record.files)
+
+    def stands(board: Board, record: Record) -> bool:
+        if arguments.force:
+            return False
+        if record.platform is None or (record.glance.errors and not arguments.despite_errors):
+            return True
+        (item,) = with_bytes(board).items
+        tells = whole(Path(arguments.output) / record.platform)
+        versions = {"rootplex": __version__, "iasl": iasl}
+        return (
+            tells is not None
+            and tells.is_of(item.data or b"", xen=arguments.xen)
+            and tells.tools in (versions, {**versions, "iasl": "none"})
+        )
+
+    return many.run(work, tuple(map(many.board_of, arguments.files)), arguments, console, write, stands)
+
+
+def _iasl() -> str:
+    """The release of iasl, "none" where it is not here: then others must not have it either."""
+    try:
+        return iasl_version()
+    except ToolError:
+        return "none"
+
+
+def _alone(owners: dict[Path, str], folder: Path, file: str, platform: str) -> None:
+    """UsageError where two files of a command describe one platform."""
+    first = owners.setdefault(folder, file)
+    if first != file:
+        raise UsageError(f"{first} and {file} both describe {platform}, and {folder} holds one of them")
+
+
+def _made(board: Board, *, xen: bool, despite_errors: bool, iasl: str) -> Made | Result:
+    """One description's files, on whatever machine."""
+    (item,) = board.items
+    assert item.data is not None
+    checked = read_checked(item.data, item.path)
+    if checked.platform is None or not checked.is_sound:
+        return unsound(checked, item.path)
+    if (here := versions_for(checked.platform)["iasl"]) not in ("none", iasl):
+        raise ToolError(f"the worker has iasl {here}, and here is {iasl}: install one version")
+    return compiled(checked, item.data, item.path, despite_errors=despite_errors, xen=xen)
+
+
 def _left_out(platform: Platform) -> tuple[str, ...]:
     """Devices that QEMU has not; none where the platform is no machine of its."""
     if platform.base == "none":
@@ -177,20 +241,12 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
 
 def _up_to_date(folder: Path, job: Job, versions: dict[str, str]) -> int:
     """The number of files where the folder is what compiling would make, else 0."""
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-        if (
-            manifest.description != hashlib.sha256(job.data).hexdigest()
-            or manifest.xen != job.xen
-            or manifest.tools != versions
-            or manifest.despite_errors
-        ):
-            return 0
-        if {each.name for each in folder.iterdir()} != {*manifest.files, MANIFEST}:
-            return 0
-        for name, digest in manifest.files.items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-                return 0
-    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+    tells = whole(folder)
+    if (
+        tells is None
+        or tells.despite_errors
+        or not tells.is_of(job.data, xen=job.xen)
+        or tells.tools != versions
+    ):
         return 0
-    return len(manifest.files) + 1
+    return len(tells.files) + 1

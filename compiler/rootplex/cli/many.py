@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from rootplex.cli.console import Console
+from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.fleet.results import Results, results_of
 from rootplex.fleet.work import Record, Work
-from rootplex.jobs.boards import Board, Boards
+from rootplex.jobs.boards import Board, Boards, Item
 from rootplex.jobs.result import Glance, Tally
 from rootplex.jobs.survey import NotResultsError
 from rootplex.report import text
@@ -52,6 +53,14 @@ def jobs(text: str) -> int:
     return number
 
 
+def board_of(name: str) -> Board:
+    """A description as it is named: a file, or - for standard input, which is read now."""
+    if name != "-":
+        return Board((Item(name, None),))
+    label, data = read_input(name)
+    return Board((Item(label, None, data),))
+
+
 def streams(arguments: argparse.Namespace) -> bool:
     """Whether results are lines, written as they come; else all are shown together at the end."""
     if arguments.resume and arguments.format not in ("text", "jsonl"):
@@ -67,16 +76,17 @@ def run(
     arguments: argparse.Namespace,
     console: Console,
     see: Callable[[Record], None] = lambda _: None,
+    stands: Callable[[Board, Record], bool] = lambda _board, _record: True,
 ) -> int:
     """Do the work and write a line a board, to `--resume`'s file or standard output; of several the worst are
-    a table at the end, and a tally. `see` gets each record, also those that the file had. The exit
-    status."""
+    a table at the end, and a tally. `see` gets each record, also those that the file had and that `stands`
+    says still hold. The exit status."""
     tally = Tally()
     with _results(arguments) as results:
         if results is None:
             seen = _written(spread_out(work, boards, arguments, console), console)
         else:
-            seen = _gone_on(work, boards, results, arguments, console)
+            seen = _gone_on(work, boards, results, stands, arguments, console)
         rows = worst(_counted(seen, see, tally, len(boards), console), WORST)
     if len(boards) > 1:
         to = console.out if arguments.resume and arguments.format == "text" else console.err
@@ -143,7 +153,12 @@ def _written(records: Iterable[Record], console: Console) -> Iterator[Record]:
 
 
 def _gone_on(
-    work: Work, boards: Boards, results: Results, arguments: argparse.Namespace, console: Console
+    work: Work,
+    boards: Boards,
+    results: Results,
+    stands: Callable[[Board, Record], bool],
+    arguments: argparse.Namespace,
+    console: Console,
 ) -> Iterator[Record]:
     """What the file has, then what it lacks; at the end it holds these boards and nothing else."""
     if results.torn:
@@ -153,11 +168,13 @@ def _gone_on(
         )
     had = len(results)
     keys = list(map(work.key, boards))
-    there = [key in results for key in keys]
-    for key, is_there in zip(keys, there, strict=True):
-        if is_there:
-            yield results.record(key, strict=arguments.strict)
-    if (stale := had - len({key for key, is_there in zip(keys, there, strict=True) if is_there})) > 0:
+    there = []
+    for board, key in zip(boards, keys, strict=True):
+        record = results.record(key, strict=arguments.strict) if key in results else None
+        there.append(record is not None and stands(board, record))
+        if record is not None and there[-1]:
+            yield record
+    if (stale := had - len({key for key in keys if key in results})) > 0:
         console.tell(f"{counted(stale, 'result')} of other bytes, options, version or boards: left out")
     missing = (board for board, is_there in zip(boards, there, strict=True) if not is_there)
     for record in spread_out(work, missing, arguments, console):

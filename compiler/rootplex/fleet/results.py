@@ -31,6 +31,7 @@ class _Line(Struct):
     rootplex: Literal[1]
     key: str
     file: str
+    platform: str | None
     verdict: Verdict
     findings: tuple[LineFinding, ...]
 
@@ -80,7 +81,9 @@ class Results:
         data = self._line(key)
         line = _read(data)
         assert line is not None
-        return Record(key=key, line=data.decode(), glance=_glance(line, strict=strict))
+        return Record(
+            key=key, line=data.decode(), glance=_glance(line, strict=strict), platform=line.platform
+        )
 
     def finish(self, keys: Sequence[str]) -> None:
         """Replace the file by one with the lines of these keys, in their order."""

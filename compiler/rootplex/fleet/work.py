@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.jobs.boards import Board, Item
-from rootplex.jobs.result import Glance, Result, glance, unreadable
+from rootplex.jobs.result import Glance, Made, Result, glance, unreadable
 from rootplex.jobs.sources import put_together
 from rootplex.project import __version__
 from rootplex.readers.archives import archive_of
@@ -19,6 +19,7 @@ from rootplex.readers.files import LIMIT, bytes_of
 from rootplex.report import jsonl
 from rootplex.source import finding
 from rootplex.source.finding import Unreadable
+from rootplex.tools.runner import ToolError
 
 KEY_BYTES = 16
 ENDED = "what works on it is ended from outside each time"
@@ -26,11 +27,14 @@ ENDED = "what works on it is ended from outside each time"
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A board's result as a line of JSON, and at a glance."""
+    """A board's result as a line of JSON, and at a glance; where something was made of it, the files by
+    name."""
 
     key: str
     line: str
     glance: Glance
+    platform: str | None = None
+    files: Mapping[str, bytes] | None = None
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ class Work(Struct, frozen=True, kw_only=True):
     depends on, as text. What takes longer than `seconds` hangs: programs have a budget each, readers a
     bound."""
 
-    call: Callable[[Board], Result]
+    call: Callable[[Board], Result | Made]
     settings: str
     strict: bool = False
     seconds: float = 300.0
@@ -65,6 +69,8 @@ class Work(Struct, frozen=True, kw_only=True):
             return self._recorded(board, unreadable(board.name, error.findings))
         except OSError as error:
             return self.lost(board, error.strerror or str(error))
+        except ToolError as error:
+            return self.lost(board, str(error))
         except Exception as error:  # a fault of ours: thousands of others may do without it
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             return self.lost(board, f"rootplex itself fails at it ({what})")
@@ -75,9 +81,16 @@ class Work(Struct, frozen=True, kw_only=True):
             board, unreadable(board.name, finding.unreadable(board.items[0].path, reason).findings)
         )
 
-    def _recorded(self, board: Board, result: Result) -> Record:
+    def _recorded(self, board: Board, found: Result | Made) -> Record:
         key = self.key(board)
-        return Record(key=key, line=jsonl.line(result, key=key), glance=glance(result, strict=self.strict))
+        result, files = (found.result, found.files) if isinstance(found, Made) else (found, None)
+        return Record(
+            key=key,
+            line=jsonl.line(result, key=key),
+            glance=glance(result, strict=self.strict),
+            platform=result.platform,
+            files=files,
+        )
 
 
 def digest(text: str) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import Struct
-
 from rootplex.backends.compilation import compile_platform
 from rootplex.backends.refusal import CannotCompile
 from rootplex.jobs.acceptance import verdict_of
@@ -13,18 +9,11 @@ from rootplex.jobs.check import artifact_findings
 from rootplex.jobs.describe import Checked
 from rootplex.jobs.manifest import MANIFEST, manifest
 from rootplex.jobs.qemu.xen.setup import setup
-from rootplex.jobs.result import Result, refused
+from rootplex.jobs.result import Made, Result, refused
 from rootplex.model.platform import Platform
 from rootplex.project import __version__
 from rootplex.source.finding import Finding, Level
 from rootplex.tools.versions import iasl_version
-
-
-class Made(Struct, frozen=True, kw_only=True):
-    """What compiling came to: files by name, the manifest among them; None where errors keep them back."""
-
-    result: Result
-    files: Mapping[str, bytes] | None
 
 
 def versions_for(platform: Platform) -> dict[str, str]:

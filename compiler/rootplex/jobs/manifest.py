@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 MANIFEST = "manifest.json"
@@ -20,6 +22,24 @@ class Manifest(Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     xen: bool = False
     despite_errors: tuple[str, ...] = ()
+
+    def is_of(self, description: bytes, *, xen: bool) -> bool:
+        """Whether it is of a folder that was made of this description, and with or without Xen's files."""
+        return self.description == hashlib.sha256(description).hexdigest() and self.xen == xen
+
+
+def whole(folder: Path) -> Manifest | None:
+    """The manifest of a folder that holds just what it says; None of any other."""
+    try:
+        tells = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        if {each.name for each in folder.iterdir()} != {*tells.files, MANIFEST}:
+            return None
+        for name, digest in tells.files.items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                return None
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+        return None
+    return tells
 
 
 def manifest(

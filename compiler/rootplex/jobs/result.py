@@ -7,7 +7,7 @@ stand). Addresses and sizes are bytes, requester and stream ids numbers, SBDFs s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -318,6 +318,13 @@ class Result(Struct, frozen=True, kw_only=True):
     def expected(self) -> int:
         """How many findings the author expects."""
         return sum(1 for each in self.findings if each.expected)
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """What compiling came to: files by name, the manifest among them; None where errors keep them back."""
+
+    result: Result
+    files: Mapping[str, bytes] | None
 
 
 def refused(file: str, findings: tuple[Finding, ...], *, platform: str | None = None) -> Result:

@@ -19,7 +19,7 @@ Json: TypeAlias = dict[str, Any]
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "board": ("check", "compile", "validate", "import", "campaign"),
     "boards": ("check", "compile", "validate", "campaign"),
-    "line": ("check", "validate", "campaign"),
+    "line": ("check", "compile", "validate", "campaign"),
     "groups": ("groups",),
     "diff": ("diff",),
     "plan": ("plan",),
@@ -27,8 +27,8 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "boot": ("qemu",),
     "xen_boot": ("qemu",),
 }
-"""Each document → the commands that print it. A line of `jsonl` is a `line`; `compile`'s and `import`'s are
-`board`s."""
+"""Each document → the commands that print it. A line of `jsonl` is a `line`; `import`'s, and `compile`'s
+without `--resume`, are `board`s."""
 
 _TYPES = (result.Machine, result.Booted, Change, GuestPlan, Obstacle, Plan, Survey)
 _OF_BOOTS = (Figures, Line)
