@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import TypeAlias
 
 from rootplex.source.finding import Unreadable, unreadable
 
@@ -26,7 +27,9 @@ NAME_LIMIT = 4096
 
 Member = tuple[str, bytes]
 
-_PACKED: dict[bytes, Callable[[io.BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
+Stream: TypeAlias = io.BytesIO | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+
+_PACKED: dict[bytes, Callable[[io.BytesIO], Stream]] = {
     b"\x1f\x8b": lambda data: gzip.GzipFile(fileobj=data),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
@@ -35,6 +38,7 @@ _SUFFIXES = (".gz", ".bz2", ".xz")
 _ZIP = b"PK\x03\x04"
 _ZIP_ENTRY = b"PK\x01\x02"
 _BLOCK = 512
+_AT_ONCE = 1 << 20
 _FILE_TYPES = b"0\0" + b"7"
 _LONG_NAME, _GLOBAL, _EXTENDED = b"L", b"g", b"x"
 
@@ -65,12 +69,10 @@ def unpacked(data: bytes, file: str) -> bytes:
 def beginning_unpacked(data: bytes, size: int) -> bytes:
     """The first bytes of what is packed in the first bytes of a file, as far as they tell."""
     opener = next((opener for magic, opener in _PACKED.items() if data.startswith(magic)), None)
-    found = b""
+    found = io.BytesIO()
     with suppress(Exception):  # whatever a library makes of hostile bytes
-        stream = io.BytesIO(data) if opener is None else opener(io.BytesIO(data))
-        while len(found) < size and (more := stream.read1(size - len(found))):
-            found += more
-    return found
+        _copy(io.BytesIO(data) if opener is None else opener(io.BytesIO(data)), found, size)
+    return found.getvalue()
 
 
 def members(data: bytes, file: str) -> Iterator[Member]:
@@ -117,12 +119,20 @@ def _unpacked(data: bytes, file: str, room: int) -> bytes:
     opener = next(opener for magic, opener in _PACKED.items() if data.startswith(magic))
     try:
         with opener(io.BytesIO(data)) as stream:
-            found = stream.read(room + 1)
+            copied = io.BytesIO()
+            _copy(stream, copied, room + 1)
+            found = copied.getvalue()
     except Exception as error:  # whatever a library makes of hostile bytes
         raise unreadable(file, f"damaged archive: {_said(error)}") from None
     if len(found) > room:
         raise _too_large(file)
     return found
+
+
+def _copy(stream: Stream, out: io.BytesIO, size: int) -> None:
+    """The first bytes of what a stream unpacks; they stand in memory once."""
+    while size > 0 and (more := stream.read1(min(size, _AT_ONCE))):
+        size -= out.write(more)
 
 
 def _zip_members(data: bytes, file: str) -> Iterator[Member]:
