@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from rootplex.frontends.document import Names
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.result import Result
@@ -172,6 +173,63 @@ def test_findings_and_the_text_about_them(line: str) -> None:
         return call
 
     grows_evenly(made, 240)
+
+
+BOARD = """rootplex: 1
+platform: {name: x, arch: arm64}
+host_bridges:
+  - {name: a, segment: 0, config: {base: 0x40000000}, windows: [WINDOWS]}
+"""
+WINDOW = "{space: mem32, pci: 0x10000000, size: 256MiB}"
+
+
+@pytest.mark.parametrize("what", ["windows", "guests"])
+def test_findings_on_one_long_line(what: str) -> None:
+    """Each shows a part of the line, and reads no more of it."""
+
+    def made(size: int) -> Callable[[], object]:
+        if what == "windows":
+            whole = BOARD.replace("WINDOWS", ", ".join([WINDOW] * size))
+        else:
+            guests = ", ".join(f"{{name: g{n}, devices: [x{n}]}}" for n in range(size))
+            whole = BOARD.replace("WINDOWS", WINDOW) + f"xen: {{guests: [{guests}]}}\n"
+
+        def call() -> None:
+            result = check_text(whole.encode(), "x.yaml", RunOptions())
+            assert result.findings
+            text.render((result,), text.Sources({"x.yaml": whole}), text.Style())
+
+        return call
+
+    grows_evenly(made, 400)
+
+
+def test_names_made_of_equal_ones() -> None:
+    def made(size: int) -> Callable[[], object]:
+        def call() -> None:
+            names = Names()
+            taken = [names.take("P" * 500, "x") for _ in range(size)]
+            assert len(set(taken)) == size
+            assert max(map(len, taken)) <= 100
+
+        return call
+
+    grows_evenly(made, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("name: x", f"name: {'x' * 101}"), f"'{'x' * 40}…' has 101 characters, more than 100"),
+        (("base: 0x40000000", "registers: [REGISTERS]"), "'registers' needs at most 64 entries, found 65"),
+        (("arch: arm64", f"arch: !<{'a' * 9000}> arm64"), f"the tag '{'a' * 40}…' is not allowed"),
+    ],
+)
+def test_more_than_can_be_said(change: tuple[str, str], message: str) -> None:
+    registers = ", ".join(f"{{name: r{n}, base: {n << 20:#x}, size: 1MiB}}" for n in range(65))
+    whole = BOARD.replace("WINDOWS", WINDOW).replace(*change).replace("REGISTERS", registers)
+    (found,) = check_text(whole.encode(), "x.yaml", RunOptions()).findings
+    assert found.message == message
 
 
 def test_five_hundred_unknown_keys_take_no_seconds() -> None:

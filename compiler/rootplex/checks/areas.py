@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -77,20 +79,29 @@ def colliding(areas: Iterable[Area], *, of_one: bool = True) -> Iterator[tuple[A
     listed = tuple(areas)
     order = {id(area): place for place, area in enumerate(listed)}
     met: dict[int, list[Area]] = {}
-    open_areas: list[Area] = []
+    begun: deque[Area] = deque()
     for area in sorted(listed, key=lambda each: each.base):
-        open_areas = [each for each in open_areas if each.last >= area.base]
-        for other in open_areas[:MANY]:
+        first = list(islice(_open_at(area.base, begun), MANY))
+        begun.extendleft(reversed(first))
+        for other in first:
             if of_one or other.owner != area.owner:
                 met.setdefault(id(area), []).append(other)
                 met.setdefault(id(other), []).append(area)
-        open_areas.append(area)
+        begun.append(area)
     told: set[int] = set()
     for area in sorted(listed, key=lambda each: (-len(met.get(id(each), ())), -order[id(each)])):
         others = [each for each in met.get(id(area), ()) if id(each) not in told]
         told.add(id(area))
         if others:
             yield area, sorted(others, key=lambda each: order[id(each)])
+
+
+def _open_at(base: int, begun: deque[Area]) -> Iterator[Area]:
+    """The areas that reach to `base`, taken from the front; those that end before it are let go."""
+    while begun:
+        area = begun.popleft()
+        if area.last >= base:
+            yield area
 
 
 def _first_of(areas: Sequence[Area]) -> First:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
@@ -141,17 +142,21 @@ def told(place: Place) -> str:
 class Names:
     """Names of the description: lower case, in the language's letters, each once."""
 
+    LONGEST = 90
+    """Of the 100 characters that a name may have; what tells equal ones apart comes behind."""
+
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._counts: Counter[str] = Counter()
 
     def take(self, wanted: str, otherwise: str) -> str:
         """A name near to `wanted`, or to `otherwise` where nothing of it can stand."""
         plain = re.sub(r"[^a-z0-9_]+", "-", wanted.lower()).strip("-_")
         if not plain or not plain[0].isalpha():
-            plain = f"{otherwise}-{plain}".rstrip("-")
-        name, count = plain, 1
+            plain = f"{otherwise}-{plain}"
+        name = plain = plain[: self.LONGEST].rstrip("-")
         while name in self._taken:
-            count += 1
-            name = f"{plain}-{count}"
+            self._counts[plain] += 1
+            name = f"{plain}-{self._counts[plain] + 1}"
         self._taken.add(name)
         return name

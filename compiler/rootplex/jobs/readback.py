@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
+
 from rootplex.backends.artifact import BridgeNames, Compiled
 from rootplex.checks.facts import Joined
 from rootplex.formats.acpi import TABLES as FIXED_TABLES
@@ -71,8 +73,9 @@ def with_entries(pairs: Sequence[Pair], entries: Sequence[McfgEntry]) -> tuple[J
     segment and first bus, and in two at least. So one wrong field does not hide whose it is.
     """
     owned: list[list[McfgEntry]] = [[] for _ in pairs]
+    said = [_said(dt, acpi) for _, dt, acpi in pairs] if entries else []
     for entry in entries:
-        scores = [_agreement(entry, dt, acpi) for _, dt, acpi in pairs]
+        scores = [_agreement(entry, each) for each in said]
         if scores and max(scores) >= 2:
             owned[scores.index(max(scores))].append(entry)
     return tuple(
@@ -80,8 +83,15 @@ def with_entries(pairs: Sequence[Pair], entries: Sequence[McfgEntry]) -> tuple[J
     )
 
 
-def _agreement(entry: McfgEntry, dt: DtHostBridge | None, acpi: AcpiHostBridge | None) -> int:
-    """How many of segment, buses and address an entry shares with what the firmware says of a bridge."""
+class _Said(Struct, frozen=True):
+    """What the firmware says of a bridge, on either side: segments, buses, addresses of bus 0."""
+
+    segments: frozenset[int]
+    buses: frozenset[Buses]
+    bases: frozenset[int]
+
+
+def _said(dt: DtHostBridge | None, acpi: AcpiHostBridge | None) -> _Said:
     segments: set[int] = set()
     buses: set[Buses] = set()
     bases: set[int] = set()
@@ -94,6 +104,11 @@ def _agreement(entry: McfgEntry, dt: DtHostBridge | None, acpi: AcpiHostBridge |
         buses.add(own)
         if dt.config_reg is not None and dt.config_reg.cpu is not None:
             bases.add(dt.config_reg.cpu - (own.first << 20))
-    inside = any(entry.start_bus <= each.first and each.last <= entry.end_bus for each in buses)
-    overlaps = any(entry.start_bus <= each.last and each.first <= entry.end_bus for each in buses)
-    return (entry.segment in segments) + (entry.base in bases) + inside + overlaps
+    return _Said(frozenset(segments), frozenset(buses), frozenset(bases))
+
+
+def _agreement(entry: McfgEntry, said: _Said) -> int:
+    """How many of segment, buses and address an entry shares with what the firmware says of a bridge."""
+    inside = any(entry.start_bus <= each.first and each.last <= entry.end_bus for each in said.buses)
+    overlaps = any(entry.start_bus <= each.last and each.first <= entry.end_bus for each in said.buses)
+    return (entry.segment in said.segments) + (entry.base in said.bases) + inside + overlaps

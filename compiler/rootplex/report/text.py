@@ -32,7 +32,7 @@ class Style(Struct, frozen=True):
 
 
 class Sources:
-    """Lines of the files that findings point into, cut once."""
+    """Lines of the files that findings point into, cut once; as they are, not safe for a terminal."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -45,7 +45,7 @@ class Sources:
         if file not in self._lines:
             self._lines[file] = self._texts[file].split("\n")
         lines = self._lines[file]
-        return _printable(lines[number - 1]) if 0 < number <= len(lines) else None
+        return lines[number - 1] if 0 < number <= len(lines) else None
 
 
 def _printable(line: str) -> str:
@@ -135,6 +135,7 @@ def _excerpt(
             yield f"{pad} = {one_line(message)}"
         return
     shown, column = _cut(line, at.column)
+    shown = _printable(shown)
     end = at.end_column if at.end_line == at.line else len(line) + 1
     width = max(1, min(end - at.column, len(shown) - column + 1))
     caret = ("^" if first else "-") * width

@@ -118,6 +118,9 @@ def _faulty_value(
         case "minLength":
             kind = "malformed"
             message = f"{words.subject(path)} is empty"
+        case "maxLength":
+            kind = "malformed"
+            message = f"{words.shown(value)} has {len(value)} characters, more than {rule}"
         case "minimum":
             message = f"{words.plain(value)} is below the smallest {words.noun(schema)} {rule}"
         case "maximum":

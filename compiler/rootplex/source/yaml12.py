@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from rootplex.source.finding import UNREADABLE, Finding, Unreadable
 from rootplex.source.node import Node, Scalar
 from rootplex.source.place import Place, Span
+from rootplex.source.schema_words import shown
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 100
@@ -243,7 +244,7 @@ class _Composer:
             self.problems.append(
                 _finding(
                     self.span(event.start_mark, event.end_mark),
-                    f"the tag {tag!r} is not allowed",
+                    f"the tag {shown(tag)} is not allowed",
                     help="leave the tag out; quote the value to make it text",
                 )
             )
