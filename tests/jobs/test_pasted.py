@@ -81,7 +81,7 @@ def test_what_is_claimed_by_less_is_true(name: str, command: str) -> None:
     found = machine(name, command)
     truth = kernels_groups(name)
     assert members(found.groups.linux) <= truth
-    assert () == found.findings
+    assert "RPX0036" not in {each.code for each in found.findings}
     told = {each.sbdf for group in (*found.groups.linux, *found.unknown) for each in group.members}
     assert {each for group in truth for each in group} <= told
 

@@ -315,6 +315,40 @@ PAGES = (
         """,
     ),
     _entry(
+        rules.KERNEL_WINDOW_DIFFERS,
+        """kernel-window-differs
+
+        What it finds: a window of a host bridge that the kernel's log has otherwise than the board's firmware
+        comes to, or that only one of the two has. Windows that touch count as one, as for the kernel.
+        Why it matters: what the firmware says is then not what the kernel works with; BARs are placed by the
+        kernel's windows.
+        Example: `_CRS` gives memory 0xc0000000-0xfebfffff, and the log says
+        `root bus resource [mem 0xc0000000-0xdfffffff window]`.
+        What to do: make sure that log and firmware are of one board and one boot. Then look in the log for
+        why: the kernel drops windows that it cannot use, and cuts those that lie on RAM.
+        Source: Linux drivers/pci/probe.c, `pci_register_host_bridge`; drivers/acpi/pci_root.c.
+        Sources that prove it: a kernel's log, and a device tree or ACPI tables.
+        """,
+    ),
+    _entry(
+        rules.RESOURCE_WITHOUT_PLACE,
+        """resource-without-place
+
+        What it finds: a line of the kernel's log that says that a BAR, or a bridge's window, got no address
+        ("no space for", "can't assign", "failed to assign", "can't claim"), unless a later line places it.
+        All that failed below one host bridge for want of one kind of window is one finding, at the firmware's
+        window where its size is to blame, else at the line.
+        Why it matters: a function without its memory does not work; its driver fails or is not tried.
+        Example: `pci 0000:01:00.0: BAR 1 [mem size 0x10000000 64bit pref]: can't assign; no space`, and
+        `ranges` has a prefetchable window of 128 MiB.
+        What to do: give the host bridge a larger window in its firmware. Where the window is large enough, a
+        bridge above the function has too small a one, as firmware left it: `pci=realloc` lets the kernel
+        choose.
+        Source: Linux drivers/pci/setup-res.c, `pci_assign_resource`, `pci_claim_resource`.
+        Sources that prove it: a kernel's log; for the window, a device tree or ACPI tables beside it.
+        """,
+    ),
+    _entry(
         rules.DESCRIPTION_DIFFERS,
         """description-differs
 

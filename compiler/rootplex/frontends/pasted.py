@@ -95,7 +95,8 @@ class Merged(Struct, frozen=True, kw_only=True):
 
 class PastedMachine(Struct, frozen=True, kw_only=True):
     """One machine by all of its pastes. `below` are the functions that are reached, by the bus that they are
-    on; `roots` the root buses; `unplaced` the functions that are not described, with why."""
+    on; `roots` the root buses; `unplaced` the functions that are not described, with why;
+    `firmware` the files of the board's firmware, where there is one beside the texts."""
 
     files: tuple[str, ...]
     forms: frozenset[Form]
@@ -107,6 +108,7 @@ class PastedMachine(Struct, frozen=True, kw_only=True):
     told_roots: tuple[PastedRoot, ...]
     groups: tuple[PastedGroup, ...]
     log: Log
+    firmware: frozenset[str] = frozenset()
 
     @property
     def place(self) -> Span:

@@ -284,7 +284,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     `not_known`: what could not be looked at (`devices`: there was no hardware to simulate), though the rest
     was judged. `memory`: RAM as the description or the tree has it. `unreadable`: the input could not be read
-    at all. `simulated`: the machine is a simulated one.
+    at all. `simulated`: the machine is a simulated one; `unsure`: functions of it whose groups are not known.
     `booted`: of a description that a real kernel was booted on; there is no machine then.
     `sides`: of a board that was validated; `against` the description that it was held against, `matches`
     whether nothing differs.
@@ -306,6 +306,7 @@ class Result(Struct, frozen=True, kw_only=True):
     against: str | None = None
     matches: bool | None = None
     unreadable: bool = False
+    unsure: int = 0
     trace: tuple[str, ...] = ()
     protocols: Protocols | None = None
     booted: Booted | None = None

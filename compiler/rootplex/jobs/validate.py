@@ -21,7 +21,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
-from rootplex.jobs.pasted import pasted_result, pastes_of
+from rootplex.jobs.pasted import join_pastes, pasted_result, pastes_of
 from rootplex.jobs.result import (
     BridgeResult,
     Dma,
@@ -88,10 +88,13 @@ def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Fact
 
 
 def _validated(board: Board, sources: list[Source], against: Platform | None, *, bare_metal: bool) -> Result:
+    pastes = pastes_of(sources)
+    sources = [source for source in sources if source.paste is None]
     imports = [import_source(source) for source in sources if not source.stands_alone]
     head = imports[0].document.get("platform") if imports else heading_of(sources[0])
     snapshot = sources[0].snapshot
     bare_metal = bare_metal or (snapshot is not None and snapshot.hypervisor is None)
+    bare_metal = bare_metal or (bool(pastes) and not any(each.log.xen for each in pastes))
     facts = _facts(sources, head, bare_metal=bare_metal)
     facts = replace(facts, for_xen=against is not None and against.for_xen)
     dt, acpi = facts.dt, facts.acpi
@@ -109,17 +112,23 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         found = simulated.findings
         machine = simulated.machine or machine
         known = simulated.machine is not None
+    missing: tuple[str, ...] = () if known else ("devices",) if imports else ("host bridges", "devices")
+    kernel = DEFAULT
+    if pastes and imports:
+        joined = join_pastes(pastes, imports, facts, found)
+        found, machine, missing = joined.findings, joined.machine or machine, joined.not_known
+        known, kernel = joined.machine is not None, joined.kernel
     for source in sources:
         found = tuple(each.moved(source.told) for each in found)
     return Result(
         file=board.items[0].path,
         platform=_text(head, "name"),
-        dom0=DEFAULT if firmware is not None else None,
+        dom0=kernel if firmware is not None else None,
         firmware=firmware,
         hypervisor=facts.hypervisor,
         verdict=verdict_of(found),
         findings=in_order(found),
-        not_known=() if known else ("devices",) if imports else ("host bridges", "devices"),
+        not_known=missing,
         machine=machine,
         memory=()
         if dt is None

@@ -35,7 +35,7 @@ def lines(result: Result) -> Iterator[str]:
     elif result.simulated:
         yield from _table(machine.bridges, COLUMNS if result.hypervisor else BARE_COLUMNS)
         yield from _boot(machine.boot)
-        yield _groups(machine)
+        yield _groups(machine, result.unsure)
         yield from (guest_line(guest) for guest in result.guests)
 
 
@@ -92,14 +92,16 @@ def _boot(boot: BootResult | None) -> Iterator[str]:
     yield f"boot: {boot.device} {where}, reachable by {ways}"
 
 
-def _groups(machine: Machine) -> str:
+def _groups(machine: Machine, unsure: int) -> str:
     largest = max((len(group.members) for group in machine.groups), default=0)
     text = f"groups: {len(machine.groups)} for {len(machine.devices)} functions"
     if largest > 1:
         text += f", the largest of {largest}"
     grouped = sum(len(group.members) for group in machine.groups)
-    if grouped < len(machine.devices):
-        text += f", {len(machine.devices) - grouped} in none"
+    if unsure:
+        text += f", {unsure} in some that are not known"
+    if grouped + unsure < len(machine.devices):
+        text += f", {len(machine.devices) - grouped - unsure} in none"
     return text
 
 

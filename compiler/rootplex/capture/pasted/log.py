@@ -119,7 +119,7 @@ class LogReader:
         self._roots: dict[tuple[int, int], PastedRoot] = {}
         self._nodes: dict[str, str] = {}
         self._acpi: dict[tuple[int, int], str] = {}
-        self._failures: dict[tuple[Where, int | None, str], Failure] = {}
+        self._failures: dict[tuple[Where, int | None, str, bool], Failure] = {}
         self._log = Log()
 
     @property
@@ -221,14 +221,15 @@ class LogReader:
             self._group(where, int(match[1]), place)
         elif match := _ASSIGNED.match(text):
             index = _index(match)
-            for space in ("mem", "io"):
-                self._failures.pop((where, index, space), None)
-            if index is None:
-                self._failures.pop((where, None, match[5] or "mem"), None)
+            flags = match[8] or ""
+            kinds = (match[5],) if match[5] else ("mem", "io")
+            for space in kinds:
+                self._failures.pop((where, index, space, index is None and "pref" in flags), None)
         elif _FAILING.search(text) or _NO_WINDOW.match(text):
             failure = _failure(where, text, whole, place)
             if failure is not None:
-                self._failures[where, failure.index, failure.space] = failure
+                pref = failure.index is None and failure.prefetchable
+                self._failures[where, failure.index, failure.space, pref] = failure
 
 
 def begins(text: str) -> bool:
