@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from rootplex.capture.facts import KernelWindow
 from rootplex.capture.pasted.facts import Failure, PastedRoot, Where, called
+from rootplex.frontends.document import size
 from rootplex.frontends.pasted import PastedMachine
-from rootplex.report.words import size
 from rootplex.simulator.linux.rootbridge import HostWindow, RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -202,10 +202,10 @@ def _failure(machine: PastedMachine, blamed: _Blamed, failures: Sequence[Failure
             help = f"give the host bridge {_A_WINDOW[blamed.kind]}"
         elif first.size > largest.size or _together(failures) > sum(each.size for each in windows):
             at = largest.at
-            what += f": the window of '{blamed.root.path}' for it has {size(largest.size)}"
+            what += f": the window of '{blamed.root.path}' for it has {_told(largest.size)}"
             help = "make this window larger, or leave less below the bridge"
         else:
-            related = ((largest.at, f"this window would hold it, with {size(largest.size)}"),)
+            related = ((largest.at, f"this window would hold it, with {_told(largest.size)}"),)
             notes.append(
                 "the host bridge's window is large enough: the window of a bridge above the function, as "
                 "firmware left it, is not, or others are in the way"
@@ -262,5 +262,11 @@ def _what(each: Failure) -> str:
     if each.index is not None and _ROM < each.index < 13:
         name = f"VF BAR {each.index - 7}"
     kind = "I/O" if each.space == "io" else "prefetchable memory" if each.prefetchable else "memory"
-    of = f"{size(each.size)} of {kind}" if each.size else kind
+    of = f"{_told(each.size)} of {kind}" if each.size else kind
     return f"{name} ({of}{', 64 bits' if each.wide else ''})"
+
+
+def _told(count: int) -> str:
+    """Bytes: `256MiB`, or in hexadecimal where no unit divides them."""
+    text = size(count)
+    return text if isinstance(text, str) else f"{int(text):#x} bytes"
