@@ -27,4 +27,4 @@ def test_what_is_said_of_virtual_functions_stands_beside_what_their_model_knows(
     assert (nic.sriov.total, nic.sriov.offset, nic.sriov.stride, nic.sriov.enabled) == (8, 0x80, 2, 3)
     assert [bar.index for bar in nic.sriov.bars] == [0, 3]
     assert nic.sriov.msix == 5
-    assert str(nic.sriov.at("enabled")) == "board.yaml:10:74"
+    assert str(nic.sriov.at("enabled")) == "board.yaml:10:75"
