@@ -9,7 +9,7 @@ from rootplex.checks.facts import Facts
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Guest
-from rootplex.model.virtual import physical_of
+from rootplex.model.virtual import device_of
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
@@ -91,9 +91,7 @@ def owner_of(facts: Facts, name: str) -> tuple[HostBridge, Device] | None:
     described = facts.described
     if described is None:
         return None
-    virtual = physical_of(name)
-    owner = name if virtual is None else virtual[0]
-    return next((pair for pair in described.walk() if pair[1].name == owner), None)
+    return next((pair for pair in described.walk() if pair[1].name == device_of(name)), None)
 
 
 def wishes(facts: Facts) -> Iterator[tuple[Guest, GuestView]]:

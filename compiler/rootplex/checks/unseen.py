@@ -10,6 +10,7 @@ from msgspec import Struct
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
+from rootplex.model.virtual import device_of
 from rootplex.simulator.linux.command_line import pci_options
 
 LINK_ABOVE = frozenset({"root-port", "downstream-port", "pci-to-pcie-bridge"})
@@ -68,8 +69,9 @@ def counted_on(platform: Platform, found: UnseenSlot) -> tuple[str, ...]:
     to have"."""
     names = {device.name for device in found.devices if device.name}
     hurt = []
-    if platform.boot is not None and platform.boot.device in names:
+    if platform.boot is not None and device_of(platform.boot.device) in names:
         hurt.append(f"the boot device {platform.boot.device}")
     for guest in platform.xen.guests:
-        hurt += [f"{name}, which guest {guest.name} is to have" for name in guest.devices if name in names]
+        wanted = (name for name in guest.devices if device_of(name) in names)
+        hurt += [f"{name}, which guest {guest.name} is to have" for name in wanted]
     return tuple(hurt)

@@ -29,6 +29,7 @@ from rootplex.jobs.result import (
 from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
+from rootplex.model.virtual import device_of
 from rootplex.readers.acpi.iort_facts import RootComplex
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
@@ -278,7 +279,7 @@ def boot_of(platform: Platform, facts: Facts, outcome: Outcome) -> BootResult | 
         return None
     device = platform.boot.device
     function = find_named(outcome.dom0.functions, facts.pages, device)
-    owner = next((bridge for bridge, each in platform.walk() if each.name == device), None)
+    owner = next((bridge for bridge, each in platform.walk() if each.name == device_of(device)), None)
     return BootResult(
         device=device,
         sbdf=None if function is None else function.sbdf,

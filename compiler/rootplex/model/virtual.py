@@ -12,6 +12,12 @@ def virtual_name(physical: str, index: int) -> str:
     return f"{physical}.vf{index}"
 
 
+def device_of(name: str) -> str:
+    """The name of the device that a name is of: a VF's is its PF."""
+    virtual = physical_of(name)
+    return name if virtual is None else virtual[0]
+
+
 def physical_of(name: str) -> tuple[str, int] | None:
     """The device and the index that a VF's name has; None for any other name."""
     match = _NAME.fullmatch(name)

@@ -102,3 +102,11 @@ def test_a_virtual_function_that_is_not_switched_on_has_help_that_works() -> Non
     assert found.help is not None
     assert "'enabled: 6'" in found.help
     assert not only(findings_of(changed(text, ("enabled: 4", "enabled: 6"))), "RPX0501")
+
+
+def test_what_hides_a_physical_function_hides_its_virtual_ones() -> None:
+    """One fault, and what it costs is named."""
+    text = changed(TEXT, ("- name: nic\n            dev: 0", "- name: nic\n            dev: 1"))
+    (found,) = only(findings_of(text.partition("expect:")[0]), "RPX0305")
+    assert "it hides the boot device nic.vf2" in found.notes
+    assert "it hides nic.vf3, which guest b is to have" in found.notes

@@ -17,6 +17,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES, Rule
 from rootplex.checks.simulated import function_named, lives
 from rootplex.checks.unseen import unseen_slots
+from rootplex.model.virtual import device_of
 from rootplex.source.finding import Finding, Level
 
 RULE = Rule(
@@ -37,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     name = described.boot.device
     if function_named(facts, name) is not None:
         return
-    if any(device.name == name for each in unseen_slots(described) for device in each.devices):
+    if any(device.name == device_of(name) for each in unseen_slots(described) for device in each.devices):
         return
     missing = absence(facts, name)
     yield RULE.finding(
