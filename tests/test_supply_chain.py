@@ -13,7 +13,7 @@ from rootplex import project
 from rootplex.capture import lines
 from rootplex.capture.pasted import text as pasted_text
 from rootplex.readers import archives, dtb, files, includes
-from rootplex.readers.acpi import acpiexec, header
+from rootplex.readers.acpi import acpiexec, asl, header
 from rootplex.source import yaml12
 from rootplex.tools import runner
 
@@ -72,6 +72,7 @@ def test_the_stated_sizes_are_those_that_hold(checkout: Path) -> None:
         f"| device tree blob, source | {dtb.SIZE_LIMIT // MIB} MiB, {includes.SIZE_LIMIT // MIB} MiB |",
         f"| lines and files of a source that includes | {includes.LINES_LIMIT:,}; {includes.FILES_LIMIT:,} |",
         f"| ACPI table; number of tables | {header.SIZE_LIMIT // MIB} MiB; {header.TABLES_LIMIT:,} |",
+        f"| ASL or a disassembled table | {asl.SIZE_LIMIT // MIB} MiB |",
         f"| archive, unpacked; members | {archives.UNPACKED_LIMIT // MIB} MiB; {archives.FILES_LIMIT:,} |",
         f"| snapshot | {lines.LIMIT // MIB} MiB |",
         f"| pasted text | {pasted_text.LIMIT // MIB} MiB |",

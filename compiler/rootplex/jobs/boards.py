@@ -15,17 +15,19 @@ from msgspec.structs import replace
 
 from rootplex.capture.pasted.facts import Form
 from rootplex.jobs.sources import ALONE, Kind, Trees, forms_in, kind_of, parts_of
-from rootplex.readers.archives import is_archive
+from rootplex.readers.acpi.acpidump import signature_of
+from rootplex.readers.archives import archive_of, is_archive
 from rootplex.readers.files import beginning_of, bytes_of
 from rootplex.source.finding import Unreadable, unreadable
 
-_TABLES = (".aml", ".dat")
+_TABLES = (".aml", ".dat", ".dsl")
 _DOCUMENTS = (".md", ".rst", ".adoc", ".html", ".py", ".sh", ".c", ".h", ".patch", ".diff")
 """What shows a paste and is none."""
 
 _NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
 _HEAD = 65536
 FILES_LIMIT = 100_000
+_SEVERAL = {"SSDT", "PSDT"}
 _DT: tuple[Kind, ...] = ("dtb", "dts")
 
 
@@ -76,9 +78,29 @@ def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) ->
             loose += found
         else:
             whole.append(Board(found))
+    loose = _tables_together(loose)
     if not whole and _are_one(loose):
         return (Board(_in_order(loose)),)
     return (*whole, *_by_name(loose))
+
+
+def _tables_together(loose: Sequence[Item]) -> list[Item]:
+    """The inputs, with the single tables of a folder as one: where each is there once, but those of which a
+    machine has several, they are one machine's."""
+    folders: dict[Path, list[Item]] = {}
+    for item in loose:
+        if item.kind == "acpi" and item.data is None and not Path(item.path).is_dir():
+            folders.setdefault(Path(item.path).parent, []).append(item)
+    found = list(loose)
+    for folder, items in folders.items():
+        signatures = Counter(signature_of(beginning_of(Path(item.path), _HEAD)) for item in items)
+        once = all(count == 1 or signature in _SEVERAL for signature, count in signatures.items())
+        if len(items) < 2 or None in signatures or not once or signatures.keys() <= _SEVERAL:
+            continue
+        files = ((Path(item.path).name, bytes_of(Path(item.path), item.path)) for item in items)
+        found[found.index(items[0])] = Item(str(folder), "acpi", archive_of(files))
+        found = [item for item in found if item not in items]
+    return found
 
 
 def with_trees(boards: tuple[Board, ...], trees: Trees) -> tuple[Board, ...]:

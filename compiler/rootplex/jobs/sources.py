@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from rootplex.capture.facts import Snapshot
 from rootplex.capture.pasted.facts import Form, Paste
 from rootplex.formats.acpi import TABLES
+from rootplex.readers.acpi.asl import is_asl
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.archives import beginning_unpacked, is_archive, is_packed, members, unpacked
 from rootplex.readers.encoding import as_utf8
@@ -229,6 +230,8 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind | None:
         return "acpi"
     if b"\0" in data[:4096]:
         return None
+    if is_asl(data):
+        return "acpi"
     if _DTS.search(data):
         return "dts"
     return "paste" if forms_in(data) else None

@@ -1,4 +1,4 @@
-"""ACPI tables from what people keep them in: acpidump's text, single tables, folders, archives.
+"""ACPI tables from what people keep them in: acpidump's text, tables and disassemblies, folders, archives.
 
 Tables stay in the order of the source (files in natural order: ssdt2 before ssdt10), duplicates
 too. What is no table in a folder or archive is passed over; a damaged table is a problem.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rootplex.readers.acpi.asl import asl_signature, compile_asl, is_asl
 from rootplex.readers.acpi.header import HEADER_SIZE, TABLES_LIMIT, Table, read_table, split_tables
 from rootplex.readers.archives import FILES_LIMIT, each_unpacked, is_archive, members
 from rootplex.readers.encoding import as_utf8
@@ -57,7 +58,7 @@ def tables_of(data: bytes, file: str) -> TableSet:
     data = as_utf8(data)
     if is_archive(data):
         return _collected(file, sorted(_named(data, file), key=_natural))
-    if _is_dump_text(data):
+    if _is_dump_text(data) or is_asl(data):
         return _collected(file, [(file, data)])
     return TableSet(file, split_tables(data, file))
 
@@ -72,9 +73,8 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
     tables: list[Table] = []
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
-    for name, raw in files:
-        data = as_utf8(raw)
-        for part, body in _sections(data, name, problems) if _is_dump_text(data) else [(name, data)]:
+    for name, data in _sources(files):
+        for part, body in _bodies(name, data, problems):
             if len(body) < HEADER_SIZE or not _SIGNATURE.match(body) or body[:4] in (b"FACS", b"RSD "):
                 continue
             try:
@@ -90,6 +90,44 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
         reason = f": {problems[0].text}" if problems else ""
         raise unreadable(file, f"no ACPI table in it{reason}")
     return TableSet(file, tuple(tables), tuple(problems))
+
+
+def signature_of(data: bytes) -> str | None:
+    """What a file's beginning says that it is, where it is one table or begins with one, in bytes or as text;
+    None for a dump, an archive, anything else."""
+    data = as_utf8(data)
+    if is_archive(data) or _is_dump_text(data):
+        return None
+    if is_asl(data):
+        return asl_signature(data)
+    return data[:4].decode("latin-1") if _SIGNATURE.match(data) else None
+
+
+def _sources(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """The files but for text of a table that is there itself: what a disassembler has written beside it."""
+    found = [(name, as_utf8(data)) for name, data in files]
+    texts = {name for name, data in found if is_asl(data) and not _is_dump_text(data)}
+    tables = {_stem(name) for name, data in found if name not in texts and _SIGNATURE.match(data)}
+    return ((name, data) for name, data in found if name not in texts or _stem(name) not in tables)
+
+
+def _stem(name: str) -> str:
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{last.partition('.')[0].lower()}"
+
+
+def _bodies(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    """What may be tables in a file: acpidump's sections, the tables of a text, or the file itself."""
+    if _is_dump_text(data):
+        yield from _sections(data, name, problems)
+    elif is_asl(data):
+        yield from ((name, table) for table in compile_asl(data, name))
+    elif name.lower().endswith(".dsl"):
+        raise unreadable(
+            name, "no ACPI table in this text", help="disassemble it again: iasl may have failed"
+        )
+    else:
+        yield name, data
 
 
 def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
