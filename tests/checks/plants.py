@@ -632,6 +632,7 @@ NOT_PLANTED = {
     "RPX0730": "no bundled x86 board has two entries",
     "RPX0733": "with a device tree it is RPX0202",
     "RPX0734": "an object that cannot be evaluated: tests of AML have it",
+    "RPX0790": "likewise",
     **dict.fromkeys(
         ("RPX0740", "RPX0741", "RPX0744", "RPX0745", "RPX0748", "RPX0806", "RPX0807"),
         "the faults of single bytes have it: `test_injection` asks for one error of each",

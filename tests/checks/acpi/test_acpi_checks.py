@@ -372,6 +372,16 @@ def test_segments_that_cannot_be_relied_on(segment: Value[object], level: str) -
     assert codes(only(found, "RPX0734")) == [("RPX0734", level)]
 
 
+def test_a_status_that_has_no_value() -> None:
+    """Linux takes the bridge for absent (`acpi_scan_init_status`); nothing else says why it is not there."""
+    failed: Value[object] = Value("failed", None, "evaluation ends with AE_NOT_FOUND", AT)
+    found = vendor(mcfg(entry(E0)), bridges=(bridge(sta=failed),), reserved=ECAM)
+    assert codes(found) == [("RPX0790", "error")]
+    for sound in (known(0xF), ABSENT, Value("unknown", 0, "computed from PCIC", AT)):
+        found = vendor(mcfg(entry(E0)), bridges=(bridge(sta=sound),), reserved=ECAM)
+        assert "RPX0790" not in [each.code for each in found]
+
+
 def test_what_is_unknown_gives_no_error() -> None:
     """A segment and a window that hang on absent memory: no error, whatever their values are."""
     value: Value[object] = Value("unknown", 9, "computed from PCIC", AT)
