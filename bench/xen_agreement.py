@@ -34,7 +34,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import fdt
-from bench.xen_config import Drawing, writable
+from bench.xen_config import Drawing, Ground, arm, q35, without_acs, writable
 from bench.xen_trees import MEMORY, MEMORY_SIZE, SMMU_DEVICES, bootable, smmu_v2, zynqmp
 from msgspec import Struct, field
 from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of, packed, unpacked
@@ -74,6 +74,8 @@ VARIANTS = {
     "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),
     "arm-zynqmp": Variant("arm", tree=zynqmp),
     "arm-smmuv2": Variant("arm", tree=smmu_v2, devices=SMMU_DEVICES, removes=True),
+    "x86-pvh": Variant("x86-noiommu", facts={"vpci": True}),
+    "x86-amd-pvh": Variant("x86-amd", facts={"vpci": True}),
     "arm-vpci": Variant("arm", facts={"vpci": True}),
     "arm-noiommu-vpci": Variant("arm-noiommu", facts={"vpci": True}),
 }
@@ -171,6 +173,12 @@ def _pages(facts: Json) -> dict[int, bytes]:
     return {int(rid, 16): unpacked(data) for rid, data in facts["pages"].items()}
 
 
+def _ground(facts: Json) -> Ground:
+    hidden = facts.get("amd", {}).get("hidden", [])
+    pages = {rid: page for rid, page in _pages(facts).items() if f"{rid:x}" not in hidden}
+    return (q35 if facts["arch"] == "x86" else arm)(facts["windows"][0][0], pages)
+
+
 def _variant(mode: str) -> Variant:
     return VARIANTS.get(mode, Variant(mode))
 
@@ -199,7 +207,7 @@ class Oracle:
         self._measure: Any = importlib.import_module("measure")
         self._version = version
         self._folder = TemporaryDirectory()
-        self._masks: Json | None = None
+        self._masks: dict[str, Json] = {}
         settings = vars(self._lab)
         settings |= {"DOMCTL_VERSION": DOMCTL[version], "SYSCTL_VERSION": SYSCTL[version]}
         if version != DEFAULT:
@@ -223,20 +231,22 @@ class Oracle:
             facts |= {"dtb": packed(bootable(unpacked(facts["dtb"]), variant.tree))}
             facts |= {"ram": [[MEMORY, MEMORY_SIZE]]}
         if variant.facts.get("vpci"):
-            facts |= {"writable": self._writable(facts)}
+            pages = {f"{rid:x}": packed(without_acs(page)) for rid, page in _pages(facts).items()}
+            facts |= {"writable": self._writable(facts), "pages": pages}
         return facts | variant.facts
 
     def _writable(self, facts: Json) -> Json:
-        """Asked without a hypervisor in between."""
-        if self._masks is None:
+        """Asked by a Dom0 that reaches the hardware itself, on the oracle's own hypervisor."""
+        x86 = facts["arch"] == "x86"
+        mode, bridges = ("x86-noiommu", []) if x86 else ("arm-off", self._measure.BRIDGES)
+        if mode not in self._masks:
             ecam = facts["windows"][0][0]
-            self._masks = writable(ecam, _pages(facts), self._asked)
-        return self._masks
-
-    def _asked(self, steps: Sequence[Step]) -> list[int]:
-        """By a Dom0 that reaches the hardware itself, on the oracle's own hypervisor."""
-        bridges = self._measure.BRIDGES
-        return self.answers("arm-off", [*bridges, *steps], None)[len(bridges) :]
+            self._masks[mode] = writable(
+                _pages(facts),
+                lambda rid, register: rid << 8 | register if x86 else ecam + (rid << 12) + register,
+                lambda steps: self.answers(mode, [*bridges, *steps], None)[len(bridges) :],
+            )
+        return self._masks[mode]
 
     def steps(self, mode: str, seed: int, count: int) -> list[Step]:
         """A random sequence."""
@@ -246,9 +256,8 @@ class Oracle:
         arm = conf["arch"] == "arm"
         removes = not (arm and conf["iommu"]) or _variant(mode).removes
         if facts.get("vpci"):
-            ecam = facts["windows"][0][0]
-            drawing = Drawing(seed, ecam, _pages(facts), removes=removes, iommu=conf["iommu"])
-            return [*self._measure.BRIDGES, *drawing.steps(count)]
+            drawing = Drawing(seed, _ground(facts), removes=removes, iommu=conf["iommu"])
+            return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *drawing.steps(count)]
         known = self._gen.Facts(conf["arch"], present, self._measure.msix(facts), removes, conf["iommu"])
         made = self._gen.steps(seed, known, count, not arm and conf["iommu"])
         return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *made]
@@ -274,6 +283,8 @@ class Oracle:
         """What the real Xen answers; no `image`: the oracle's."""
         variant = _variant(mode)
         conf = self._measure.MODES[variant.base]
+        if variant.facts.get("vpci") and conf["arch"] == "x86":
+            return self._pvh_answers(conf, steps, image)
         entries = variant.facts.get("mcfg")
         machine = None if entries is None else self._machine(conf["devices"], entries)
         devices = conf.get("devices")
@@ -293,6 +304,30 @@ class Oracle:
             timeout=ENDS_AFTER,
         )
         answers: list[Any] = self._measure.answers(run, steps)
+        return answers
+
+    def _pvh_answers(self, conf: Json, steps: Sequence[Step], image: Path | None) -> list[Any]:
+        """By the Dom0 of `bench/oracle/pvh.c`, which is `out/bare.pvh`, on a processor with SVM."""
+        lab = self._lab
+        lines = [
+            f"V {lab.DOMCTL_VERSION:x} {lab.SYSCTL_VERSION:x}",
+            *(lab.line(step, "x86") for step in steps),
+        ]
+        script = Path(self._folder.name) / "script"
+        script.write_text("\n".join(lines) + "\n\0")
+        machine = (
+            lab.X86.replace("-cpu qemu64", "-cpu qemu64,+svm,+npt").format(iommu=conf["devices"]).split()
+        )
+        xen = str(image or lab.ROOT / "out/x86/xen")
+        options = (
+            f"dom0=pvh dom0-iommu=none {conf['xen_args']}"
+            if not conf["iommu"]
+            else f"dom0=pvh {conf['xen_args']}"
+        )
+        append = f"console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=64M bootscrub=0 {options}"
+        initrd = f"{lab.ROOT}/out/bare.pvh x,{script}"
+        argv = ["qemu-system-x86_64", *machine, "-kernel", xen, "-append", append, "-initrd", initrd]
+        answers: list[Any] = self._measure.answers(lab.play(argv, steps, ENDS_AFTER), steps)
         return answers
 
 

@@ -1,7 +1,8 @@
 """Random configuration accesses of a Dom0 under vPCI, between reports, removals and assignments.
 
-On Arm a released Xen never has vPCI: `has_vpci(d)` (`arch/arm/include/asm/domain.h`) is a constant. The mode
-needs a hypervisor in which it is `(d)->domain_id < DOMID_FIRST_RESERVED`.
+On x86 a PVH Dom0 has vPCI. On Arm a released Xen never has it: `has_vpci(d)`
+(`arch/arm/include/asm/domain.h`) is a constant. The mode needs a hypervisor in which it is
+`(d)->domain_id < DOMID_FIRST_RESERVED`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,44 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 Json = dict[str, Any]
 Step = tuple[str, Json | None]
 
+POINTER, HAS_LIST = 0x34, 0x10
 COMMAND, CACHE_LINE, ROM, BRIDGE_ROM, INTERRUPT = 0x04, 0x0C, 0x30, 0x38, 0x3C
-ACS = 0x0D
+ACS, ACS_OFFERED = 0x0D, 0x7F
 COMMAND_BITS = 0x0547
 """I/O, memory, bus master, parity, SERR, INTx off: what may be tried without a device going away."""
-WINDOW, HIGH_WINDOW = 0x1000_0000, 0x80_0000_0000
-ELSEWHERE = (0, 0x0800_0000, 0x4000_0000, 0x3FFF_0000, 0xF000_0000)
-"""Addresses outside the bridge's windows: nothing, the GIC, memory, the window's end, nothing."""
+HIGH_WINDOW = 0x80_0000_0000
+CAPABILITY_MSI, CAPABILITY_MSIX = 0x05, 0x11
+MSI_WANTED = 0x0070
+MSIX_CONTROL = 0xC000
+"""Of the controls (PCI Express Base 6.0 §7.7.1.2, §7.7.2.2): the vectors wanted; all that can be written."""
+
+
+class Ground(Struct, frozen=True):
+    """A machine: the ECAM base, the functions' pages by rid, a window for BARs, and addresses outside of it;
+    whether there are x86's ports, and MSI is Xen's."""
+
+    ecam: int
+    pages: Mapping[int, bytes]
+    window: int
+    elsewhere: tuple[int, ...]
+    x86: bool
+
+
+def arm(ecam: int, pages: Mapping[int, bytes]) -> Ground:
+    """QEMU's virt. Outside the window: nothing, the GIC, memory, the window's end, nothing."""
+    return Ground(
+        ecam, pages, 0x1000_0000, (0, 0x0800_0000, 0x4000_0000, 0x3FFF_0000, 0xF000_0000), x86=False
+    )
+
+
+def q35(ecam: int, pages: Mapping[int, bytes]) -> Ground:
+    """QEMU's q35: outside is what no bridge passes down."""
+    return Ground(ecam, pages, 0xD000_0000, (0x5000_0000, 0xF800_0000), x86=True)
 
 
 def load(at: int, size: int) -> Step:
@@ -49,18 +78,32 @@ def _acs_control(page: bytes) -> tuple[int, ...]:
     return ()
 
 
-def writable(ecam: int, pages: Mapping[int, bytes], ask: Callable[[Sequence[Step]], Sequence[int]]) -> Json:
-    """The bits of each function's header, and of its ACS control, that a write changes (rid, register, mask),
-    asked of the hardware: all ones and zeros are written, and what was there."""
+def without_acs(page: bytes) -> bytes:
+    """The page before Xen has switched ACS on."""
+    made = bytearray(page)
+    for at in _acs_control(page):
+        made[at + 2 : at + 4] = bytes(2)
+    return bytes(made)
+
+
+def writable(
+    pages: Mapping[int, bytes],
+    where: Callable[[int, int], int],
+    ask: Callable[[Sequence[Step]], Sequence[int]],
+) -> Json:
+    """The bits of each function's header and messages that a write changes (rid, register, mask),
+    asked of the hardware at the addresses `where` says: ones and zeros are written, and what was there. Those
+    of MSI-X's and ACS' controls are what their specification says."""
     asked: list[tuple[int, int]] = []
     steps: list[Step] = []
     for rid, page in pages.items():
-        for register in (*header_registers(page), *_acs_control(page)):
-            at, before = (
-                ecam + (rid << 12) + register,
-                int.from_bytes(page[register : register + 4], "little"),
-            )
-            ones = COMMAND_BITS if register == COMMAND else 0xFFFF_FFFF
+        messages = [at for at in _capabilities(page) if page[at] == CAPABILITY_MSI]
+        bits = dict.fromkeys(header_registers(page), 0xFFFF_FFFF) | {COMMAND: COMMAND_BITS}
+        for at in messages:
+            bits |= dict.fromkeys([register for register, _ in _message_registers(page, at)], 0xFFFF_FFFF)
+            bits[at] = MSI_WANTED << 16
+        for register, ones in bits.items():
+            at, before = where(rid, register), int.from_bytes(page[register : register + 4], "little")
             steps += [store(at, ones, 4), load(at, 4), store(at, 0, 4), load(at, 4), store(at, before, 4)]
             asked.append((rid, register))
     answers = ask(steps)
@@ -69,18 +112,28 @@ def writable(ecam: int, pages: Mapping[int, bytes], ask: Callable[[Sequence[Step
         ones, zeros = answers[5 * index + 1], answers[5 * index + 3]
         if mask := ones & ~zeros:
             masks.setdefault(f"{rid:x}", {})[f"{register:x}"] = mask
+    for rid, page in pages.items():
+        for at in _capabilities(page):
+            if page[at] == CAPABILITY_MSIX:
+                masks.setdefault(f"{rid:x}", {})[f"{at:x}"] = MSIX_CONTROL << 16
+        for at in _acs_control(page):
+            masks.setdefault(f"{rid:x}", {})[f"{at:x}"] = (page[at] & ACS_OFFERED) << 16
     return masks
 
 
 class Drawing:
-    """Steps for a machine of `pages` behind one ECAM window, the same for the same seed."""
+    """Steps for a machine, the same for the same seed."""
 
-    def __init__(
-        self, seed: int, ecam: int, pages: Mapping[int, bytes], *, removes: bool, iommu: bool
-    ) -> None:
+    def __init__(self, seed: int, ground: Ground, *, removes: bool, iommu: bool) -> None:
         self._random = random.Random(seed)
-        self._ecam, self._pages, self._rids = ecam, pages, list(pages)
+        self._ground, self._rids = ground, list(ground.pages)
         self._removes, self._iommu = removes, iommu
+
+    def _where(self, rid: int, register: int, size: int) -> int:
+        """By ECAM, or now and then by the ports (rid << 8 | register)."""
+        if self._ground.x86 and register < 0x100 and size <= 4 and self._random.random() < 0.2:
+            return rid << 8 | register
+        return self._ground.ecam + (rid << 12) + register
 
     def steps(self, count: int) -> Iterator[Step]:
         for domain in (1, 2):
@@ -116,36 +169,85 @@ class Drawing:
         )
         register = self._random.randrange(self._random.choice((0x40, 0x40, 0x100, 0x200, 0x1000)))
         size = self._size(register)
-        return load(self._ecam + (rid << 12) + register, size)
+        return load(self._where(rid, register, size), size)
 
     def _store(self) -> Step:
         rid = self._random.choice(self._rids)
-        page, at = self._pages[rid], self._ecam + (rid << 12)
+        register, value, size = self._written(self._ground.pages[rid])
+        return store(self._where(rid, register, size), value, size)
+
+    def _written(self, page: bytes) -> tuple[int, int, int]:
+        """(register, value, size) of a store that no function minds."""
         choice = self._random.random()
         if choice < 0.08:
-            return self._pointer(page, at)
+            return self._pointer(page)
+        if choice < 0.2 and self._ground.x86 and (messages := self._message(page)):
+            return messages
         if choice < 0.4:
             bits = self._random.choice((0, 2, 2, 6, 6, 0x402, COMMAND_BITS, self._random.randrange(1 << 11)))
-            size = self._random.choice((1, 2, 2, 2, 4))
-            return store(at + COMMAND, bits & COMMAND_BITS, size)
+            return COMMAND, bits & COMMAND_BITS, self._random.choice((1, 2, 2, 2, 4))
         register = self._random.choice(header_registers(page)[1:])
         size = self._random.choice((4, 4, 4, 4, 2, 1))
-        return store(at + register + self._random.randrange(0, 4, size), self._address(), size)
+        if not self._ground.x86:
+            return register + self._random.randrange(0, 4, size), self._address(), size
+        # What a BAR on memory does to MSI-X's table is not simulated: such a BAR is not made.
+        value = self._random.choice((0, 0, 0x80)) if register in _upper_halves(page) else self._in_a_hole()
+        return register, value, size
+
+    def _message(self, page: bytes) -> tuple[int, int, int] | None:
+        """To the registers of MSI and MSI-X, which is never switched on without a good address."""
+        found = {page[at]: at for at in _capabilities(page)}
+        if at := found.get(CAPABILITY_MSIX, 0):
+            return at + 2, self._random.choice((0, 0x4000, 0xC000, 0x07FF)), 2
+        if not (at := found.get(CAPABILITY_MSI, 0)):
+            return None
+        if self._random.random() < 0.2:
+            return at + 2, self._random.getrandbits(16) & 0xFFFE, 2
+        register, size = self._random.choice(_message_registers(page, at))
+        return register, self._random.getrandbits(8 * size), size
 
     def _address(self) -> int:
-        base = self._random.choice((WINDOW, WINDOW, WINDOW, HIGH_WINDOW, *ELSEWHERE))
+        window = self._ground.window
+        base = self._random.choice((window, window, window, HIGH_WINDOW, *self._ground.elsewhere))
         value = base + self._random.randrange(16) * self._random.choice((0x1000, 0x4000, 0x20000, 0x100000))
         extra = self._random.choice((0, 0, 0, 1, 0x800, 0xF))
         return self._random.choice(
             (value | extra, value | extra, value >> 32, 0xFFFF_FFFF, 0xFFFF_F800, 0x80, 0)
         )
 
-    def _pointer(self, page: bytes, at: int) -> Step:
-        """A store to the list of capabilities, old and extended."""
+    def _in_a_hole(self) -> int:
+        base = self._random.choice((self._ground.window, self._ground.window, *self._ground.elsewhere))
+        steps = self._random.choice((0x1000, 0x4000, 0x20000, 0x100000))
+        return base + self._random.randrange(16) * steps | self._random.choice((0, 0, 0, 1, 0x800, 0xF))
+
+    def _pointer(self, page: bytes) -> tuple[int, int, int]:
+        """To the list of capabilities, old and extended."""
         if self._random.random() < 0.4:
-            return store(at + 0x100, self._random.getrandbits(32), 4)
-        listed, pointer = [0x33], page[0x34] & 0xFC
-        while pointer and pointer not in listed:
-            listed.append(pointer)
-            pointer = page[pointer + 1] & 0xFC
-        return store(at + self._random.choice(listed) + 1, self._random.randrange(256), 1)
+            return 0x100, self._random.getrandbits(32), 4
+        pointers = (POINTER, *(at + 1 for at in _capabilities(page)))
+        return self._random.choice(pointers), self._random.randrange(256), 1
+
+
+def _upper_halves(page: bytes) -> set[int]:
+    """The registers with the upper half of a 64-bit BAR."""
+    last = 0x14 if page[0x0E] & 0x7F == 1 else 0x24
+    return {at + 4 for at in range(0x10, last, 4) if page[at] & 7 == 4}
+
+
+def _message_registers(page: bytes, at: int) -> list[tuple[int, int]]:
+    """(register, size) of the address, data and mask bits of the MSI capability at an offset."""
+    control = page[at + 2]
+    data = at + (12 if control & 0x80 else 8)
+    upper = [(at + 8, 4)] if control & 0x80 else []
+    mask = [(data + 4, 4)] if page[at + 3] & 1 else []
+    return [(at + 4, 4), *upper, (data, 2), *mask]
+
+
+def _capabilities(page: bytes) -> list[int]:
+    """Where the capabilities of the list are."""
+    found: list[int] = []
+    at = page[0x34] & 0xFC if page[0x06] & HAS_LIST else 0
+    while at and at not in found:
+        found.append(at)
+        at = page[at + 1] & 0xFC
+    return found

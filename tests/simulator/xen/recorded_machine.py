@@ -1,6 +1,6 @@
 """The machine of recorded answers: configuration pages as the real Xen's QEMU had them, and a player.
 
-`sequences`, `faults`, `arm` (vPCI, ZynqMP, SMMUv2) and `trees` in `recorded/` are what a real Xen
+`sequences`, `faults`, `machines` (vPCI, ZynqMP, SMMUv2) and `trees` in `recorded/` are what a real Xen
 4.23-unstable (c447b730, x86 and arm64, 2026-11-28) answered; the first line of a file of sequences holds the
 machines.
 """
@@ -179,7 +179,14 @@ class Player:
             firmware = Firmware(tree=read_dtb(unpacked(facts["dtb"]), "x.dtb"))
             self.xen = Xen(settings, self.hardware, firmware, wiring=Wiring(stream_bits=lambda bridge: 16))
             return
-        settings = Settings(arch="x86_64", firmware="acpi", discovery="xen", iommu=iommu, xen=version)
+        settings = Settings(
+            arch="x86_64",
+            firmware="acpi",
+            discovery="xen",
+            iommu=iommu,
+            xen=version,
+            vpci=facts.get("vpci", False),
+        )
         dmar = facts.get("dmar")
         firmware = Firmware(
             mcfg=read_mcfg(read_table(mcfg_of(facts["mcfg"]), "mcfg.aml")),
@@ -187,6 +194,7 @@ class Player:
         )
         options = Options(
             bios_year=2014,
+            physical_bits=40,
             reserved=tuple((base, size) for base, size, _ in facts["windows"]),
             x86_iommu="amd" if "amd" in facts else "vtd",
             hidden=frozenset((0, int(rid, 16)) for rid in facts.get("amd", {}).get("hidden", [])),
@@ -224,15 +232,21 @@ class Player:
         return call.result
 
     def _store(self, fields: Json) -> int:
-        """A store of Dom0's: to an address on arm64, to rid << 8 | register on x86."""
+        """A store of Dom0's: to an address, on x86 also to rid << 8 | register by the ports."""
         where, size, value = fields["addr"], fields["size"], fields["value"]
-        if self.hardware.routed:
+        if self.hardware.routed or where >> 24:
             self.xen.write(where, size, value)
         else:
-            self.hardware.config_write(where >> 8, where & 0xFF, size, value)
+            self.xen.port_write(0xCF8, 4, 1 << 31 | where & 0xFFFFFC)
+            self.xen.port_write(0xCFC + where % 4, size, value)
         return 0
 
     def _load(self, fields: Json) -> int:
-        """A load of Dom0's on arm64, as the signed number that it prints."""
-        value, bits = self.xen.read(fields["addr"], fields["size"]), 64
-        return value - (1 << bits) if value >> bits - 1 else value
+        """A load of Dom0's, as the signed number that it prints."""
+        where, size = fields["addr"], fields["size"]
+        if self.hardware.routed or where >> 24:
+            value = self.xen.read(where, size)
+        else:
+            self.xen.port_write(0xCF8, 4, 1 << 31 | where & 0xFFFFFC)
+            value = self.xen.port_read(0xCFC + where % 4, size)
+        return value - (1 << 64) if value >> 63 else value

@@ -39,7 +39,8 @@ class PhantomOption(Struct, frozen=True):
 class Options(Struct, frozen=True, kw_only=True):
     """Xen's command line and the x86 firmware's facts, as far as they matter here and no artifact
     says them. `reserved` are (base, size) of the E820's reserved areas; `bios_year` is DMI's;
-    `hidden` are the (segment, rid) of devices that Xen keeps for itself."""
+    `hidden` are the (segment, rid) of devices that Xen keeps for itself; `physical_bits` are the width of
+    addresses, beyond which nothing is mapped (the most that x86 can have)."""
 
     phantom: tuple[PhantomOption, ...] = ()
     quirks: bool = True
@@ -50,6 +51,7 @@ class Options(Struct, frozen=True, kw_only=True):
     reserved: tuple[tuple[int, int], ...] = ()
     x86_iommu: Literal["vtd", "amd"] = "vtd"
     hidden: frozenset[tuple[int, int]] = frozenset()
+    physical_bits: int = 52
 
 
 class Iommu(Protocol):

@@ -115,6 +115,12 @@ class Xen:
         if settings.vpci:
             for bridge in self.core.routes.bridges:
                 self._traps.place(bridge)
+            for area in self.core.windows.windows:
+                if self._traps.register_area(area.base, area.segment, area.start, area.end):
+                    text = (
+                        f"the area at {area.base:#x} of segment {area.segment} overlaps another: not trapped"
+                    )
+                    self.core.notice("area-not-trapped", text)
 
     def _with_vpci(self, core: Core) -> None:
         """Switch vPCI on before any device is known."""

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | Arm, vPCI off | nothing | the hardware's word | the hardware's word |
 | Arm, vPCI on | every bridge's windows | data abort in Dom0 | 0 |
-| x86 PVH | registered MCFG areas, ports | all ones, ignored | all ones |
+| x86 PVH | MCFG's and registered areas, ports | all ones, ignored | all ones |
 | 2017 | registered ECAM | data abort in Dom0 | the hardware's word |
 """
 

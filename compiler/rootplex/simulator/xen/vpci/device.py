@@ -58,6 +58,7 @@ class Vpci(Struct):
             function,
             guest,
             lambda start, end: self.bar_check(record, start, end),
+            lambda start, end: not end - 1 >> self.core.options.physical_bits,
             lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
         )
         capabilities = Capabilities(registers, function, guest)
@@ -123,8 +124,12 @@ class Vpci(Struct):
 
     def guest_write(self, domain: int, devfn: int, register: int, size: int, value: int) -> None:
         device = self._guest_device(domain, devfn)
-        if device is not None:
-            device.registers.write(register, size, value)
+        if device is None:
+            return
+        device.registers.write(register, size, value)
+        known = self.core.domain(domain)
+        if known is not None:
+            known.crashed |= device.header.crashed
 
     def _guest_device(self, domain: int, devfn: int) -> Device | None:
         """`vpci_translate_virtual_device` walks the domain's list, in which memory that was freed is the end

@@ -7,7 +7,7 @@ becomes mapped does so when the access is over (`defer_map`), which no single ac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -69,19 +69,22 @@ class Interrupts(Protocol):
 
 
 class Header(Struct):
-    """A function's header. `valid` is the architecture's word on a host BAR's pages (§1.8); `interrupts`
-    its MSI and MSI-X, where they are emulated; `decodes`: memory decoding is on, as Xen has it."""
+    """A function's header. `valid` is the architecture's word on a host BAR's pages (§1.8); `permitted` tells
+    whether its owner may have them mapped; `interrupts` its MSI and MSI-X, where they are emulated;
+    `decodes`: memory decoding is on, as Xen has it; `crashed`: it has cost its guest the life."""
 
     registers: Registers
     space: Space
     guest: bool
     valid: Callable[[int, int], bool]
+    permitted: Callable[[int, int], bool]
     say: Callable[[str, str], None]
     interrupts: list[Interrupts] = field(default_factory=list)
     bars: list[MemoryBar] = field(default_factory=list)
     decodes: bool = False
     rom_enabled: bool = False
     guest_command: int = 0
+    crashed: bool = False
 
     def mapped(self) -> Iterator[Area]:
         """The pages of the host that are in the owner's memory."""
@@ -197,11 +200,26 @@ class Header(Struct):
             if bar.mapped != on and self._is_valid(bar) and bar.shown % PAGE != bar.address % PAGE:
                 self.say("bar-offset", f"BAR at {bar.offset:#x} is not at the host's place in its page")
                 return
+        new = [bar.pages for bar in bars if bar.mapped != on and self.valid(*bar.pages)]
+        if on and not all(self.permitted(*pages) for pages in new):
+            self._give_up(command)
+            return
+        self._decode(bars, command)
+
+    def _decode(self, bars: Iterable[MemoryBar], command: int) -> None:
+        """`modify_decoding`."""
+        on = bool(command & MEMORY)
         for bar in bars:
             if self.valid(*bar.pages):
                 bar.mapped = on
         self.space.write(COMMAND, 2, command)
         self.decodes = on
+
+    def _give_up(self, command: int) -> None:
+        """`vpci_process_pending` where a mapping fails: memory is not decoded, and a guest is crashed."""
+        self.say("mapping-denied", "a BAR is where nothing can be mapped: memory decoding is off")
+        self._decode([bar for bar in self.bars if not bar.rom or self.rom_enabled], command & ~MEMORY)
+        self.crashed = self.guest
 
     def _is_valid(self, bar: MemoryBar) -> bool:
         start, end = bar.pages
@@ -244,6 +262,9 @@ class Header(Struct):
             self.space.write(rom.offset, 4, value)
             return
         if self._is_valid(rom):
+            if on and not self.permitted(*rom.pages):
+                self._give_up(0)
+                return
             rom.mapped = on
         self.rom_enabled = on
         self.space.write(rom.offset, 4, rom.address | on)
