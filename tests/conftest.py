@@ -72,23 +72,33 @@ def kernel() -> Callable[[Arch, str], Kernel]:
 
     The test skips, with apt's own reason, where it cannot be had.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    reasons: dict[tuple[Arch, str], str] = {}
+    return _Kernels(full=False)
 
-    def get(arch: Arch, profile: str) -> Kernel:
-        if (arch, profile) in reasons:
-            pytest.skip(reasons[arch, profile])
+
+@pytest.fixture(scope="session")
+def full_kernel() -> Callable[[Arch, str], Kernel]:
+    """The same of Debian's full kernels, which have drivers that those for virtual machines lack."""
+    return _Kernels(full=True)
+
+
+class _Kernels:
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+        self.cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self.reasons: dict[tuple[Arch, str], str] = {}
+
+    def __call__(self, arch: Arch, profile: str) -> Kernel:
+        if (arch, profile) in self.reasons:
+            pytest.skip(self.reasons[arch, profile])
         with suppress(ToolError):
-            there = kernels.newest(cache, arch, profile)
-            if there.modules:
+            there = kernels.newest(self.cache, arch, profile, full=self.full)
+            if not kernels.lacking(there):
                 return there
         try:
-            return kernels.fetch(cache, arch, profile)
+            return kernels.fetch(self.cache, arch, profile, full=self.full)
         except (ToolError, OSError) as error:
-            reasons[arch, profile] = f"no {arch} kernel {profile}: {error}"
-            pytest.skip(reasons[arch, profile])
-
-    return get
+            self.reasons[arch, profile] = f"no {arch} kernel {profile}: {error}"
+            pytest.skip(self.reasons[arch, profile])
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def compared(whole: Description, kernel: Kernel) -> tuple[Preparation, Compariso
 def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One is unpacked, and boots as `compared` says."""
 
-    def one(cache: Path, arch: Arch, wanted: str) -> Kernel:
+    def one(cache: Path, arch: Arch, wanted: str, *, full: bool = False) -> Kernel:
         return Kernel(arch, "6.1.0-1", "linux-6.1", tmp_path, tmp_path)
 
     monkeypatch.setattr(kernels, "newest", one)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 from msgspec import Struct
 
+from rootplex.campaign.machines import Unit, machine
 from rootplex.campaign.themes import PC_THEMES, THEMES, Firmware, themed, themed_pc
 from rootplex.campaign.topologies import Description, description, on_riscv, x86_description
 from rootplex.jobs.boards import Board, Item
@@ -60,6 +61,12 @@ def random_description(arch: Arch, seed: int, number: int, *, themes: bool = Fal
     return description(seed, number, firmware_of(arch, number))
 
 
+def machine_of(arch: Arch, seed: int, number: int, unit: Unit) -> Description:
+    """The machine of QEMU's own devices of that number. Of arm64's with a virtio-iommu every other one boots
+    by ACPI."""
+    return machine(seed, number, arch, unit, "dt" if arch == "arm64" and number % 2 == 0 else "acpi")
+
+
 def text_of(whole: Description) -> bytes:
     """A description as its file has it."""
     return yaml.safe_dump(whole, sort_keys=False).encode()
@@ -67,11 +74,12 @@ def text_of(whole: Description) -> bytes:
 
 class Drawn(Struct, frozen=True, kw_only=True):
     """The topologies of these numbers for each architecture, a board each, drawn anew whenever they are gone
-    through."""
+    through; of QEMU's own devices behind that IOMMU where one is named."""
 
     seed: int
     numbers: Mapping[Arch, range]
     themes: bool = False
+    unit: Unit | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.numbers.values()))
@@ -79,5 +87,8 @@ class Drawn(Struct, frozen=True, kw_only=True):
     def __iter__(self) -> Iterator[Board]:
         for arch, numbers in self.numbers.items():
             for number in numbers:
-                whole = random_description(arch, self.seed, number, themes=self.themes)
+                if self.unit is None:
+                    whole = random_description(arch, self.seed, number, themes=self.themes)
+                else:
+                    whole = machine_of(arch, self.seed, number, self.unit)
                 yield Board((Item(f"{whole['platform']['name']}.yaml", None, text_of(whole)),))

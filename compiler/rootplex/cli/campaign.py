@@ -12,10 +12,12 @@ import msgspec
 
 from rootplex.campaign.booted import LONGEST, booted_board
 from rootplex.campaign.drawn import NAMES, SEED, TOPOLOGIES, USUAL, Drawn, numbers
+from rootplex.campaign.machines import HAVE
 from rootplex.cli import many
 from rootplex.cli.console import Console
 from rootplex.cli.fetch_kernel import cache_in
 from rootplex.cli.formats import add_format, report, show
+from rootplex.cli.frame import UsageError
 from rootplex.cli.many import add_many, spread_here, streams
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board
@@ -24,6 +26,9 @@ from rootplex.known.kernels import SUITES, TO_BOOT, TO_BOOT_RISCV
 from rootplex.report.campaign import sentence, told
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
+
+OLDEST_OF = {"virtio": "linux-6.12"}
+"""The oldest kernel of Debian's with a driver for it, where that is not the usual one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     themes.add_argument(
         "--theme", choices=NAMES["arm64"], help="all around this one: every so manieth of --themes"
     )
+    themes.add_argument(
+        "--iommu",
+        choices=tuple(HAVE),
+        help="machines of QEMU's own devices behind this IOMMU (amd: on a full kernel)",
+    )
     parser.add_argument(
         "--dom0",
         choices=tuple(SUITES),
@@ -64,13 +74,23 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         numbers={
             arch: numbers(arch, arguments.first, arguments.topologies or count, arguments.theme)
             for arch, count in TOPOLOGIES.items()
-            if arch in ((arguments.arch,) if arguments.arch else USUAL)
+            if arch in ((arguments.arch,) if arguments.arch else HAVE.get(arguments.iommu, USUAL))
         },
         themes=arguments.themes or arguments.theme is not None,
+        unit=arguments.iommu,
     )
+    refused = [arch for arch in boards.numbers if arch not in HAVE.get(arguments.iommu, boards.numbers)]
+    if refused:
+        raise UsageError(f"QEMU has no machine of {refused[0]} with --iommu {arguments.iommu}")
     cache = cache_in(console.environment)
     releases = {
-        arch: kernels.newest(cache, arch, arguments.dom0 or _oldest(arch)).release for arch in boards.numbers
+        arch: kernels.newest(
+            cache,
+            arch,
+            arguments.dom0 or (OLDEST_OF.get(arguments.iommu) or _oldest(arch)),
+            full=arguments.iommu == "amd",
+        ).release
+        for arch in boards.numbers
     }
     boot = partial(_booted, releases=releases)
     sums: Counter[str] = Counter()

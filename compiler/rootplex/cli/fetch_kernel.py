@@ -13,7 +13,7 @@ from rootplex.known.kernels import DEFAULT, SUITES
 from rootplex.known.xen import DEBIAN
 from rootplex.tools import hypervisors
 from rootplex.tools.images import Arch
-from rootplex.tools.kernels import fetch, unpacked
+from rootplex.tools.kernels import fetch, lacking, unpacked
 from rootplex.tools.runner import ToolError
 
 ARCHES: tuple[Arch, ...] = ("arm64", "x86_64", "riscv64")
@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=(*SUITES, *DEBIAN),
         help=f"which kernel (default: {DEFAULT}, as a description's; else the newest that is offered)",
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="the full kernel, not the one for virtual machines: AMD's IOMMU"
     )
     parser.add_argument(
         "--xen", action="store_true", help="Debian's Xen, with the full kernel of the same Debian for Dom0"
@@ -61,9 +64,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         profiles = newest_first if arguments.profile is None else (arguments.profile,)
         wanted = [(arch, profile) for arch in ARCHES if arch == arguments.arch for profile in profiles]
     for arch, profile in wanted:
-        have = [kernel for kernel in unpacked(cache, arch) if kernel.profile == profile]
+        have = [
+            kernel
+            for kernel in unpacked(cache, arch, full=arguments.full)
+            if kernel.profile == profile and not lacking(kernel)
+        ]
         try:
-            kernel = have[-1] if have else fetch(cache, arch, profile, progress=console.progress)
+            kernel = (
+                have[-1]
+                if have
+                else fetch(cache, arch, profile, progress=console.progress, full=arguments.full)
+            )
         except ToolError as refusal:
             refusals.append(f"{arch} {profile}: {refusal}")
             continue

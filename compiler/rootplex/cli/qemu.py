@@ -22,6 +22,7 @@ from rootplex.jobs.qemu.boot import (
     comparison,
     kernel_for,
     kernel_of_image,
+    needs_full_kernel,
     without_driver,
 )
 from rootplex.jobs.qemu.boot import run as run_boot
@@ -136,10 +137,11 @@ def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -
     cache = cache_of(console)
     if arguments.kernel is not None:
         return kernel_of_image(cache, arch, arguments.kernel, arguments.dom0)
-    chosen = kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel, console.progress)
+    full = needs_full_kernel(platform) and not arguments.synthetic
+    chosen = kernel_for(cache, arch, arguments.dom0, platform.xen.dom0.kernel, console.progress, full=full)
     if chosen.instead is not None:
         console.tell(f"{chosen.instead}")
-    lack = None if arguments.synthetic else without_driver(platform, chosen.kernel.release)
+    lack = None if arguments.synthetic else without_driver(platform, chosen.kernel)
     if lack is not None:
         console.tell(lack)
     return chosen.kernel

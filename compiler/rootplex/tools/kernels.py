@@ -30,12 +30,18 @@ _FLAVOURS: dict[Arch, str] = {"arm64": "cloud-arm64", "x86_64": "cloud-amd64", "
 """Debian's kernel for a virtual machine; riscv64 has the full one alone."""
 
 MODULES: dict[Arch, tuple[str, ...]] = {
-    "arm64": ("pci-pf-stub",),
-    "x86_64": ("pci-pf-stub",),
+    "arm64": ("pci-pf-stub", "virtio-iommu"),
+    "x86_64": ("pci-pf-stub", "virtio-iommu"),
     "riscv64": ("nvme", "pci-pf-stub"),
 }
 """The kernel's modules that a boot wants and that are not built in. `pci-pf-stub` drives any physical
 function and switches its virtual ones on (drivers/pci/pci-pf-stub.c)."""
+
+_MODULES_OF_FULL = ("nvme", "pci-pf-stub")
+"""The same of a full kernel."""
+
+_NOT_BUILT = {"linux-6.1": frozenset({"virtio-iommu"})}
+"""Modules that Debian's kernels of a profile are built without."""
 
 _UEFI: dict[Arch, tuple[str, tuple[str, ...]]] = {
     "arm64": (
@@ -59,32 +65,33 @@ class Kernel(Struct, frozen=True):
     modules: tuple[Path, ...] = ()
 
 
-def folder(cache: Path, arch: Arch) -> Path:
-    """Where the kernels of an architecture lie below the user's cache folder."""
-    return cache / "rootplex" / "kernels" / arch
+def folder(cache: Path, arch: Arch, *, full: bool = False) -> Path:
+    """Where the kernels of an architecture lie below the user's cache folder; the full ones apart."""
+    return cache / "rootplex" / "kernels" / (f"{arch}-full" if full else arch)
 
 
-def unpacked(cache: Path, arch: Arch) -> tuple[Kernel, ...]:
+def unpacked(cache: Path, arch: Arch, *, full: bool = False) -> tuple[Kernel, ...]:
     """The kernels that are there, oldest release first; none is no error."""
-    kernels = (_kernel(entry, arch) for entry in folder(cache, arch).glob("[0-9]*"))
+    kernels = (_kernel(entry, arch) for entry in folder(cache, arch, full=full).glob("[0-9]*"))
     whole = [kernel for kernel in kernels if kernel.image.is_file() and kernel.busybox.is_file()]
     return tuple(sorted(whole, key=lambda kernel: [int(part) for part in re.findall(r"\d+", kernel.release)]))
 
 
-def newest(cache: Path, arch: Arch, profile: str) -> Kernel:
+def newest(cache: Path, arch: Arch, profile: str, *, full: bool = False) -> Kernel:
     """The newest unpacked kernel of a profile; ToolError that says how to get one."""
-    for kernel in reversed(unpacked(cache, arch)):
+    for kernel in reversed(unpacked(cache, arch, full=full)):
         if kernel.profile == profile:
             return kernel
     raise ToolError(
-        f"no {arch} kernel of the profile {profile} is unpacked in {folder(cache, arch)} "
-        f"(rootplex fetch-kernel --arch {arch} --profile {profile} gets one)"
+        f"no {'full ' if full else ''}{arch} kernel of the profile {profile} is unpacked in "
+        f"{folder(cache, arch, full=full)} (rootplex fetch-kernel --arch {arch} --profile {profile}"
+        f"{' --full' if full else ''} gets one)"
     )
 
 
 def of_release(cache: Path, arch: Arch, release: str) -> Kernel:
     """The unpacked kernel of that release; ToolError where it is not there."""
-    for kernel in unpacked(cache, arch):
+    for kernel in (*unpacked(cache, arch), *unpacked(cache, arch, full=True)):
         if kernel.release == release:
             return kernel
     raise ToolError(f"Linux {release} for {arch} is not unpacked in {folder(cache, arch)}")
@@ -99,38 +106,61 @@ def uefi(arch: Arch) -> Path:
     raise ToolError(f"no UEFI firmware for {arch} is installed (on Debian: apt-get install {package})")
 
 
-def fetch(cache: Path, arch: Arch, profile: str, progress: Progress = silent) -> Kernel:
-    """Download the profile's newest kernel for virtual machines and a static busybox with apt, and unpack
-    both.
+def lacking(kernel: Kernel) -> tuple[str, ...]:
+    """The modules that a boot wants of a kernel and that are not unpacked with it."""
+    there = {_module(path) for path in kernel.modules}
+    full = "-cloud-" not in kernel.release
+    return tuple(name for name in _modules(kernel.arch, kernel.profile, full=full) if name not in there)
+
+
+def has_module(kernel: Kernel, name: str) -> bool:
+    """Whether a boot of the kernel loads a module of this name."""
+    return name in map(_module, kernel.modules)
+
+
+def _modules(arch: Arch, profile: str | None, *, full: bool) -> tuple[str, ...]:
+    left_out = _NOT_BUILT.get(profile or "", frozenset())
+    names = _MODULES_OF_FULL if full else MODULES[arch]
+    return tuple(name for name in names if name not in left_out)
+
+
+def fetch(
+    cache: Path, arch: Arch, profile: str, progress: Progress = silent, *, full: bool = False
+) -> Kernel:
+    """Download the profile's newest kernel for virtual machines, or the `full` one, and a static busybox with
+    apt, and unpack both.
 
     `progress` is told of each step. ToolError, in a line that says which: there is no apt, it has no
     source, its mirror cannot be reached or offers no suite with such a kernel, a package is broken.
     """
     if profile not in SUITES:
         raise ToolError(f"no Debian suite is known to hold {profile} (known: {', '.join(SUITES)})")
-    place = folder(cache, arch)
+    place = folder(cache, arch, full=full)
     place.mkdir(parents=True, exist_ok=True)
     mirror = apt.mirror()
     refusals: list[str] = []
     with alone(place):
         for suite in SUITES[profile]:
             try:
-                return _fetch(debian(place, suite, arch, mirror), place, arch, profile, progress)
+                source = debian(place, suite, arch, mirror)
+                return _fetch(source, place, arch, profile, progress, full=full)
             except apt.NotOfferedError as error:
                 refusals.append(str(error))
     raise ToolError("; ".join(refusals))
 
 
-def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Progress) -> Kernel:
+def _fetch(
+    source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Progress, *, full: bool
+) -> Kernel:
     progress(f"reading the package lists of {source.suite} ({source.arch})")
     source.update()
-    package = _image_package(source, arch)
+    package = _image_package(source, _DEBIAN_ARCH[arch] if full else _FLAVOURS[arch])
     release = package.removeprefix("linux-image-").removeprefix("linux-binary-")
     if profile_of(release) != profile:
         raise apt.NotOfferedError(f"the suite {source.suite} has {release}, which is not {profile}")
     kernel = _kernel(place / release, arch)
     is_whole = kernel.image.is_file() and kernel.busybox.is_file()
-    if is_whole and {_module(path) for path in kernel.modules}.issuperset(MODULES[arch]):
+    if is_whole and not lacking(kernel):
         progress(f"{release} is unpacked already")
         return kernel
     progress(f"downloading {package} and busybox-static", source.downloaded)
@@ -150,7 +180,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, profile: str, progress: Pro
             apt.unpack(deb, tree)
         only(tree, "vmlinu[xz]*", package).rename(whole / "vmlinuz")
         only(tree, "busybox", "busybox-static").rename(whole / "busybox")
-        _take_modules(tree, whole, arch, package)
+        _take_modules(tree, whole, _modules(arch, profile, full=full), package)
         image = images.read(whole / "vmlinuz")
         if (image.arch, image.release) != (arch, release):
             raise ToolError(f"{package} holds {image.release} for {image.arch}, not {release} for {arch}")
@@ -166,19 +196,19 @@ def debian(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:
     return apt.Apt(place / f".apt-{suite}", suite, _DEBIAN_ARCH[arch], mirror)
 
 
-def _image_package(source: apt.Apt, arch: Arch) -> str:
+def _image_package(source: apt.Apt, flavour: str) -> str:
     """The package that holds the image: linux-image-X, which from 7.x on only depends on linux-binary-X."""
-    package = f"linux-image-{_FLAVOURS[arch]}"
+    package = f"linux-image-{flavour}"
     for prefix in ("linux-image-", "linux-binary-"):
         names = [name for name in source.dependencies(package) if re.match(rf"{prefix}\d", name)]
         package = names[0] if names else package
     return package
 
 
-def _take_modules(tree: Path, whole: Path, arch: Arch, package: str) -> None:
+def _take_modules(tree: Path, whole: Path, names: tuple[str, ...], package: str) -> None:
     """The modules out of an unpacked tree, named by the order in which they are loaded."""
     (whole / "modules").mkdir()
-    for number, (name, data) in enumerate(wanted(tree, MODULES[arch], package)):
+    for number, (name, data) in enumerate(wanted(tree, names, package)):
         (whole / "modules" / f"{number:02}-{name}.ko").write_bytes(data)
 
 

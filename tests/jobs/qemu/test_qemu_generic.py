@@ -56,10 +56,10 @@ def test_the_readmes_example_is_what_qemu_has() -> None:
 def test_a_kernel_that_cannot_be_had_gives_way_to_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> Kernel:
+    def refuse(*_: object, full: bool) -> Kernel:
         raise ToolError("no mirror")
 
-    def there(_cache: Path, _arch: str) -> tuple[Kernel, ...]:
+    def there(_cache: Path, _arch: str, *, full: bool) -> tuple[Kernel, ...]:
         return tuple(
             Kernel("arm64", release, profile, tmp_path, tmp_path)
             for release, profile in (("6.1.0-50", "linux-6.1"), ("6.12.99", "linux-6.12"), ("6.20.1", None))
@@ -71,6 +71,6 @@ def test_a_kernel_that_cannot_be_had_gives_way_to_the_newest(
     assert "6.12.99" == chosen.kernel.release
     assert "linux-7.2 is not to be had: 6.12.99 boots, as linux-6.12" == chosen.instead
     assert "6.1.0-50" == booting.kernel_for(tmp_path, "arm64", None, "linux-6.1").kernel.release
-    monkeypatch.setattr(kernels, "unpacked", lambda *_: ())
+    monkeypatch.setattr(kernels, "unpacked", lambda *_, full: ())
     with pytest.raises(ToolError, match="no mirror"):
         booting.kernel_for(tmp_path, "arm64", None, "linux-7.2")

@@ -54,8 +54,14 @@ class _Drhd(Struct, frozen=True):
 
 
 def dmar(platform: Platform) -> Artifact | None:
-    """The table; None without an enabled VT-d unit."""
-    units = [each for each in platform.iommus if isinstance(each, IntelVtd) and each.enabled]
+    """The table; None without an enabled VT-d unit. A built-in one is there only where a bridge uses it, as
+    QEMU has it only when asked."""
+    used = {bridge.iommu.unit for bridge in platform.bridges_in("acpi") if bridge.iommu is not None}
+    units = [
+        each
+        for each in platform.iommus
+        if isinstance(each, IntelVtd) and each.enabled and (each.name in used or not each.built_in)
+    ]
     if platform.arch != "x86_64" or not units:
         return None
     bridges = [bridge for bridge in platform.bridges_in("acpi") if bridge.enabled]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.known.kernels import profile_of
-from rootplex.model.controllers import AmdIommu, DtNode
+from rootplex.model.controllers import AmdIommu, DtNode, Iommu
 from rootplex.model.platform import Arch, Platform
 from rootplex.tools import boot, images, initrd, kernels, runner
 from rootplex.tools.apt import Progress, silent
@@ -59,36 +59,54 @@ def kernel_for(
     wanted: str | None,
     described: str,
     progress: Progress = silent,
+    *,
+    full: bool = False,
 ) -> Chosen:
     """The unpacked kernel of the profile `wanted`. Without one that of the description's profile, unpacked or
     fetched; where it cannot be had, the newest that is there. ToolError that says how to get one."""
     known = _arch(arch)
     if wanted is not None:
-        return Chosen(kernels.newest(cache, known, wanted))
-    there = [each for each in kernels.unpacked(cache, known) if each.profile is not None]
+        return Chosen(kernels.newest(cache, known, wanted, full=full))
+    there = [each for each in kernels.unpacked(cache, known, full=full) if each.profile is not None]
     mine = [each for each in there if each.profile == described]
     if mine:
         return Chosen(mine[-1])
     try:
-        return Chosen(kernels.fetch(cache, known, described, progress))
+        return Chosen(kernels.fetch(cache, known, described, progress, full=full))
     except ToolError as refusal:
         if not there:
-            how = f"rootplex fetch-kernel --arch {known} gets one"
+            how = f"rootplex fetch-kernel --arch {known}{' --full' if full else ''} gets one"
             raise ToolError(f"no kernel is unpacked ({how}), and none can be fetched: {refusal}") from None
     newest = there[-1]
     return Chosen(newest, f"{described} is not to be had: {newest.release} boots, as {newest.profile}")
 
 
-def without_driver(platform: Platform, release: str) -> str | None:
+def needs_full_kernel(platform: Platform) -> bool:
+    """Whether what translates has its driver in Debian's full kernel alone: AMD's IOMMU."""
+    return any(isinstance(unit, AmdIommu) for unit in _used_units(platform))
+
+
+def without_driver(platform: Platform, kernel: Kernel) -> str | None:
     """That a kernel of Debian's has no driver for what translates, and no groups; None where it has one."""
-    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
-    units = [unit for unit in platform.iommus if unit.name in names]
-    if "-cloud-" in release and any(isinstance(unit, AmdIommu) for unit in units):
-        return f"{release} has no driver for AMD's IOMMU, and no groups: a full kernel (--kernel) has"
-    virtio = any(isinstance(unit, DtNode) and VIRTIO_IOMMU.intersection(unit.compatible) for unit in units)
-    if release.startswith(("6.1.", "6.12.")) and release.endswith(("arm64", "amd64")) and virtio:
-        return f"{release} has no driver for a virtio-iommu, and no groups"
+    release = kernel.release
+    if "-cloud-" in release and needs_full_kernel(platform):
+        return (
+            f"{release} has no driver for AMD's IOMMU, and no groups: a full kernel has "
+            "(rootplex fetch-kernel --full)"
+        )
+    virtio = any(
+        isinstance(unit, DtNode) and VIRTIO_IOMMU.intersection(unit.compatible)
+        for unit in _used_units(platform)
+    )
+    if virtio and not kernels.has_module(kernel, "virtio-iommu"):
+        how = "Linux 6.12 and 7.2 have, as rootplex fetch-kernel unpacks them"
+        return f"{release} is there without a driver for a virtio-iommu, and has no groups: {how}"
     return None
+
+
+def _used_units(platform: Platform) -> Iterator[Iommu]:
+    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
+    yield from (unit for unit in platform.iommus if unit.name in names)
 
 
 def kernel_of_image(cache: Path, arch: Arch, image: Path, wanted: str | None) -> Kernel:
@@ -160,6 +178,10 @@ def append(preparation: Preparation) -> str:
     words = [f"console={CONSOLES[arch]}", "panic=-1", *preparation.append]
     if preparation.firmware == "acpi" and arch == "arm64":
         words.append("acpi=force")
+    if needs_full_kernel(preparation.platform):
+        # The timer's first ticks may come late, and with interrupts remapped the kernel panics then
+        # (arch/x86/kernel/apic/io_apic.c, check_timer).
+        words.append("no_timer_check")
     return " ".join(words)
 
 
@@ -176,7 +198,7 @@ def run(
     ToolError where QEMU or firmware is missing or the boot does not come to its end within `seconds`.
     Unreadable where the snapshot is damaged. No QEMU is left behind, whatever happens.
     """
-    if preparation.virtual and not kernel.modules:
+    if preparation.virtual and not kernels.has_module(kernel, "pci-pf-stub"):
         raise ToolError(
             f"{kernel.release} is there without pci-pf-stub, which switches virtual functions on "
             f"(rootplex fetch-kernel --arch {kernel.arch} gets a kernel with it)"
