@@ -28,7 +28,7 @@ from rootplex.source.place import FilePlace
 _HEADERLESS = ("RSD PTR", "RSDP", "FACS", "S3PT", "RSDT", "XSDT")
 _SECTION = re.compile(r"^(?P<name>[ -~]{1,8}?) @ 0x[0-9A-Fa-f]+\s*$")
 # The column of characters behind the pairs may begin with digits too.
-_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>(?:[0-9A-Fa-f]{2}(?: |$)){0,16})")
+_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>(?:[0-9A-Fa-f]{2}(?: |$)){0,16}+)")
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 
 
@@ -136,19 +136,19 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
     body = bytearray()
     for raw in io.BytesIO(data):
         line = raw.decode("latin-1").rstrip("\r\n")
-        if section := _SECTION.match(line):
-            if name is not None:
-                yield file, bytes(body)
-            name, body = section["name"], bytearray()
-            if name in _HEADERLESS:
-                name = None
-        elif name is not None and (found := _HEX_LINE.match(line)):
+        if name is not None and (found := _HEX_LINE.match(line)):  # nearly every line
             if int(found[1], 16) == len(body):
                 body += bytes.fromhex(found["bytes"])
             else:
                 text = f"the dump of {name} has a gap: {len(body):#x} bytes, then offset {found[1]}"
                 problems.append(Problem("cut-off", FilePlace(file), text))
                 yield file, bytes(body)
+                name = None
+        elif section := _SECTION.match(line):
+            if name is not None:
+                yield file, bytes(body)
+            name, body = section["name"], bytearray()
+            if name in _HEADERLESS:
                 name = None
     if name is not None:
         yield file, bytes(body)
