@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from rootplex.capture.snapshot import parse_snapshot
 from rootplex.cli import main as rootplex
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
@@ -33,6 +34,9 @@ from rootplex.jobs.validate import validate_board
 from rootplex.readers.acpi.acpidump import read_tables
 
 BARE = RunOptions(bare_metal=True)
+AML = (b"DSDT", b"SSDT")
+SNAPSHOTS = Path(__file__).resolve().parents[1] / "tests" / "capture" / "recorded"
+SIZES = (1_000, 10_000, 65_536)
 
 
 def processor() -> float:
@@ -73,15 +77,38 @@ def dumps(files: Sequence[Path]) -> Iterator[str]:
     """`validate` of each dump, beside a bare acpiexec that loads its tables and evaluates one `_SEG`."""
     for file in files:
         ours = seconds(lambda file=file: validate_board(Board((Item(str(file), "acpi"),))))  # type: ignore[misc]
-        with tempfile.TemporaryDirectory() as name:
-            aml = [
-                table for table in read_tables(file, file.name).tables if table.signature in ("DSDT", "SSDT")
-            ]
-            for index, table in enumerate(aml):
-                (Path(name) / f"{index}.aml").write_bytes(table.data)
-            argv = ["acpiexec", "-b", "Evaluate \\_SB.PCI0._SEG", *(f"{n}.aml" for n in range(len(aml)))]
-            bare = seconds(lambda: subprocess.run(argv, cwd=name, capture_output=True, check=False))  # noqa: B023
+        tables = read_tables(file, file.name).tables
+        bare = acpiexec(table.data for table in tables if table.signature in ("DSDT", "SSDT"))
         yield row(f"dump {file.name.partition('.')[0]}, validate", 1, ours, "acpiexec", bare)
+
+
+def acpiexec(aml: Iterable[bytes]) -> float:
+    """Seconds of a bare acpiexec with these tables."""
+    with tempfile.TemporaryDirectory() as name:
+        names = []
+        for index, data in enumerate(aml):
+            names.append(f"{index}.aml")
+            (Path(name) / names[-1]).write_bytes(data)
+        argv = ["acpiexec", "-b", "Evaluate \\_SB.PCI0._SEG", *names]
+        return seconds(lambda: subprocess.run(argv, cwd=name, capture_output=True, check=False))
+
+
+def snapshots(files: Sequence[Path]) -> Iterator[str]:
+    """`validate` of each snapshot, its machine simulated, beside the program that reads its firmware."""
+    for file in files:
+        text = file.read_text()
+        ours = seconds(lambda file=file: validate_board(Board((Item(str(file), "snapshot"),))))  # type: ignore[misc]
+        whole = parse_snapshot(text, file.name)
+        if whole.firmware == "acpi":
+            other, theirs = "acpiexec", acpiexec(each.data for each in whole.tables if each.data[:4] in AML)
+        else:
+            assert whole.dtb is not None
+            argv = ["dtc", "-q", "-I", "dtb", "-O", "dts", "-o", os.devnull, "-"]
+            data = whole.dtb.data
+            other = "dtc"
+            theirs = seconds(lambda: subprocess.run(argv, input=data, check=False))  # noqa: B023
+        what = f"snapshot {file.stem}, {len(whole.functions)} functions, validate"
+        yield row(what, 1, ours, other, theirs)
 
 
 def description(functions: int) -> bytes:
@@ -127,7 +154,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtbs", type=Path)
     parser.add_argument("--dumps", type=Path)
-    parser.add_argument("--functions", type=int, default=10_000)
+    parser.add_argument("--functions", type=int, default=10_000, help="at most")
     arguments = parser.parse_args()
     now = datetime.now(tz=UTC).date()
     print(f"{now}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
@@ -139,7 +166,9 @@ def main() -> int:
             if arguments.dumps
             else _machines(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         )
-        for part in (trees(files), processes(files), dumps(kept), growth(arguments.functions)):
+        grown = (line for size in SIZES if size <= arguments.functions for line in growth(size))
+        seen = snapshots(sorted(SNAPSHOTS.glob("*.txt")))
+        for part in (trees(files), processes(files), dumps(kept), seen, grown):
             for line in part:
                 print(line, flush=True)
     print(f"\nPeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
