@@ -166,6 +166,11 @@ def known_controller(compatible: Iterable[str]) -> Controller | None:
     return next((known[name] for name in compatible if name in known), None)
 
 
+def known_compatibles() -> Iterable[str]:
+    """Every compatible string that a driver is known for."""
+    return _by_compatible().keys()
+
+
 @cache
 def _by_compatible() -> dict[str, Controller]:
     found = {}

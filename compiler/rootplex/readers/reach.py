@@ -44,10 +44,27 @@ def unreachable(tree: Tree, node: DtNode, kind: str, regs: tuple[DtReg, ...]) ->
         return untranslated(tree, node, first)
     if known and not first.size:
         return Problem("length", first.at_size, f"{node.path} has registers of size 0")
+    if kind == "v2m" and (given := _frame_range(tree, node)) is not None:
+        return given
     if kind == "smmu-v3" and first.size < (SMMU_V3_SIZE >> (ONE_PAGE in node.compatible)):
         text = f"{node.path} has {first.size:#x} bytes of registers, fewer than an SMMUv3 has"
         return Problem("length", first.place, text)
     return None
+
+
+FRAME_FIRST, FRAME_END = 32, 1019
+"""The interrupts that a GICv2m frame may give out: from the first on, and none that ends behind the end
+(`is_msi_spi_valid`, whose last one is 1018)."""
+
+
+def _frame_range(tree: Tree, node: DtNode) -> Problem | None:
+    """What is wrong with the interrupts that a frame's node names; its register counts where it does not."""
+    base, count = node.u32("arm,msi-base-spi"), node.u32("arm,msi-num-spis")
+    if not base or not count or (base >= FRAME_FIRST and base + count <= FRAME_END):
+        return None
+    property = "arm,msi-base-spi" if base < FRAME_FIRST or base >= FRAME_END else "arm,msi-num-spis"
+    text = f"{node.path} gives out interrupts {base}-{base + count - 1}, and a frame has {FRAME_FIRST}-"
+    return Problem("count", tree.place(node, property, 0), f"{text}{FRAME_END - 1}")
 
 
 def without_compatible(node: DtNode) -> DtNode | None:

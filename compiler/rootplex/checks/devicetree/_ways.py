@@ -17,4 +17,6 @@ def help_for(problem: Problem) -> str:
         return 'write its compatible; a plain bus has "simple-bus"'
     if problem.text.endswith("ranges of the buses above"):
         return "widen the ranges of the bus above, or correct the address"
+    if problem.kind == "count":
+        return "name interrupts that a frame can have: their ids, which are 32 more than the SPIs' numbers"
     return "write its registers in cells as the bus above counts them"

@@ -5,7 +5,7 @@ What it finds: an ITS, a GICv2m frame, an SMMU or an interrupt controller to whi
 the property `interrupt-controller`, an SMMU below a bus without `compatible`, or registers that no driver
 finds: no `reg`, one that is too short for an entry, or an address that does not come through the buses
 above (a bus without `ranges`, a size or an address of no cells). Also an SMMUv3 with fewer registers than
-its driver maps.
+its driver maps, and a GICv2m frame whose node names interrupts that it cannot have (32 to 1018).
 Why it matters: the driver ends with an error, and what leads there is lost: no MSIs ("No ITS available"),
 no IOMMU and no groups for any function, no INTx. Nothing in the bridge's node shows it.
 Example: an ITS as a child of a GIC node without `ranges`.

@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         entries = [entry for entry in map.entries if _is_exclusive(facts, entry)]
         name = name_of(facts, bridge.path)
-        lost = _varying(bridge) & ~map.mask
+        lost = varying(bridge) & ~map.mask
         if entries and lost:
             yield RULE.finding(
                 DtPlace(map.place.file, map.node, "iommu-map-mask"),
@@ -78,7 +78,7 @@ def _is_exclusive(facts: Facts, entry: RidMapEntry) -> bool:
     return driver is not None and driver.exclusive
 
 
-def _varying(bridge: DtHostBridge) -> int:
+def varying(bridge: DtHostBridge) -> int:
     """The RID bits in which functions of the bridge's buses can differ."""
     buses = bridge.buses or ALL_BUSES
     return ((1 << (buses.first ^ buses.last).bit_length()) - 1) << 8 | 0xFF

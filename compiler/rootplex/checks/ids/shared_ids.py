@@ -20,7 +20,7 @@ STREAM_OF_TWO_BRIDGES = Rule(
     name="stream-of-two-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0110", "RPX0806"),
+    requires=("RPX0110", "RPX0202", "RPX0806"),
     covers=("LNX-22", "XP-33"),
 )
 
@@ -45,7 +45,7 @@ DEVICE_ID_OF_TWO_BRIDGES = Rule(
     name="device-id-of-two-bridges",
     level=Level.ERROR,
     needs="artifacts",
-    requires=("RPX0110", "RPX0405", "RPX0807", "RPX0806"),
+    requires=("RPX0110", "RPX0202", "RPX0405", "RPX0807", "RPX0806"),
     covers=("LNX-23",),
 )
 

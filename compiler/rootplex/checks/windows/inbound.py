@@ -32,9 +32,10 @@ def memory_behind_window(facts: Facts) -> Iterator[Finding]:
     """memory-behind-window
 
     What it finds: memory whose address on the PCI side, where DMA reaches it, is also in a window of the
-    same host bridge: by `dma-ranges`, by `_DMA`, or without them at the CPU's own address. Where no memory is
-    described, windows that lie on an inbound range with another meaning; a note where that range is simply
-    all addresses.
+    same host bridge, by `dma-ranges` or `_DMA`. A note where nothing limits DMA, so that memory has the CPU's
+    own address there: then only a BAR that is placed there is in the way. Where no memory is described,
+    windows that lie on an inbound range with another meaning; a note where that range is simply all
+    addresses.
     Why it matters: a request for that memory goes to the BAR that has the address, or nowhere; what is read
     is not what the driver wrote. The kernel looks only where an IOMMU translates.
     Example: a window at PCI 0xc000_0000 of 4 GiB, and `dma_windows: [{pci: 4GiB, cpu: 0, size: 4GiB}]`.
@@ -80,6 +81,7 @@ def _ranges_on(bridge: Inbound, window: BusStretch) -> list[Clash]:
 def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Sequence[Clash]) -> Finding:
     first, last, way, area = found[0]
     known = area is not None
+    given = facts.described is None and facts.dt is not None
     everything = not known and way.offset == 0 and way.bus <= window.bus and window.last <= way.last
     cpu = f"{first + way.offset:#x}-{last + way.offset:#x}"
     related: list[tuple[Place, str]] = []
@@ -97,9 +99,7 @@ def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Seq
         window.place,
         f"{what} at PCI {first:#x}-{last:#x}, in the window of '{bridge.name}' at PCI {window.bus:#x}-"
         f"{window.last:#x}",
-        level=Level.NOTE
-        if everything and facts.described is None and facts.dt is not None
-        else Level.WARNING,
+        level=Level.NOTE if bridge.limits is None or (everything and given) else Level.WARNING,
         related=related,
         notes=notes,
         help="give the window addresses on the PCI side that no memory has there",

@@ -1,0 +1,108 @@
+"""Controllers of given trees that no kernel gets to work, by each driver's own source: a GICv2m frame
+(`is_msi_spi_valid`), lines of an SMMUv3 (`arm_smmu_setup_unique_irqs`), strings that no driver has, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.checks.cases import changed, given_causes, given_tree
+
+from rootplex.checks.facts import Facts
+from rootplex.source.place import DtPlace
+
+TREE = """/dts-v1/;
+/ { #address-cells = <2>; #size-cells = <2>; compatible = "example,board"; interrupt-parent = <&gic>;
+memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x40000000>; };
+gic: interrupt-controller@6000000 { compatible = "arm,gic-400"; #interrupt-cells = <3>; interrupt-controller;
+  #address-cells = <2>; #size-cells = <2>; ranges; reg = <0 0x06000000 0 0x10000>, <0 0x06040000 0 0x40000>;
+  v2m: v2m@6080000 { compatible = "arm,gic-v2m-frame"; msi-controller; reg = <0 0x06080000 0 0x1000>;
+    arm,msi-base-spi = <160>; arm,msi-num-spis = <64>; }; };
+other: interrupt-controller@6100000 { compatible = "example,pic"; #interrupt-cells = <3>;
+  interrupt-controller; reg = <0 0x06100000 0 0x1000>; };
+smmu: iommu@7200000 { compatible = "arm,smmu-v3"; reg = <0 0x7200000 0 0x20000>; #iommu-cells = <1>;
+  interrupts = <0 40 1>, <0 41 1>, <0 42 1>, <0 43 1>;
+  interrupt-names = "eventq", "priq", "cmdq-sync", "gerror"; };
+late: iommu@7300000 { compatible = "arm,smmu-v3"; reg = <0 0x7300000 0 0x20000>; #iommu-cells = <1>;
+  interrupts = <0 50 1>, <0 53 1>; interrupt-names = "eventq", "gerror"; };
+pcie@30000000 { compatible = "pci-host-ecam-generic"; device_type = "pci"; linux,pci-domain = <0>;
+  bus-range = <0 0xf>; #address-cells = <3>; #size-cells = <2>; reg = <0 0x30000000 0 0x1000000>;
+  msi-parent = <&v2m>; iommu-map = <0 &smmu 0 0x1000>; dma-coherent;
+  ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x10000000>; };
+};
+"""
+V2M, SMMU, LATE = "/interrupt-controller@6000000/v2m@6080000", "/iommu@7200000", "/iommu@7300000"
+PCIE = "/pcie@30000000"
+BASE, COUNT = "arm,msi-base-spi", "arm,msi-num-spis"
+MAP = "iommu-map = <0 &smmu 0 0x1000>;"
+
+LATE_REG = "reg = <0 0x7300000 0 0x20000>;"
+COPY = TREE[TREE.index("pcie@3") :].replace("0x40000000", "0x50000000")
+
+Told = tuple[str, str, str, str | None]
+
+
+def frame(base: int, count: int) -> tuple[str, str]:
+    return f"{BASE} = <160>; {COUNT} = <64>", f"{BASE} = <{base}>; {COUNT} = <{count}>"
+
+
+def mask(value: str, before: tuple[str, str] = ("", "")) -> tuple[str, str]:
+    return MAP, f"{MAP.replace(*before)} iommu-map-mask = <{value}>;"
+
+
+CASES: list[tuple[str, list[tuple[str, str]], list[Told]]] = [
+    ("all is well", [], []),
+    ("the last that a frame can have", [frame(955, 64)], []),
+    ("one more", [frame(956, 64)], [("RPX0619", "error", V2M, COUNT)]),
+    ("they begin behind the end", [frame(1019, 1)], [("RPX0619", "error", V2M, BASE)]),
+    ("they begin below the SPIs", [frame(31, 8)], [("RPX0619", "error", V2M, BASE)]),
+    ("none is the register's", [frame(160, 0)], []),
+    ("a line twice", [("<0 43 1>", "<0 40 1>")], [("RPX0632", "warning", SMMU, "interrupts")]),
+    ("a line that nobody asks for", [("<0 42 1>", "<0 40 1>")], []),
+    ("a line of another unit", [("<0 53 1>", "<0 43 1>")], [("RPX0632", "warning", LATE, "interrupts")]),
+    ("of another unit at another controller",
+     [("<0 53 1>", "<0 43 1>"), (LATE_REG, f"{LATE_REG} interrupt-parent = <&other>;")], []),
+    ("one line for all", [('"eventq", "gerror"', '"combined", "gerror"'), ("<0 53 1>", "<0 50 1>")], []),
+    ("a bridge misspelt", [("pci-host-ecam-generic", "pci-host-ecam-genric")],
+     [("RPX0633", "warning", PCIE, "compatible")]),
+    ("a bridge of somebody's own", [("pci-host-ecam-generic", "example,pcie")],
+     [("RPX0633", "note", PCIE, "compatible")]),
+    ("that is a generic one, too", [('"pci-host-ecam-generic"', '"example,pcie", "pci-host-ecam-generic"')],
+     []),
+    ("an SMMU misspelt", [('smmu: iommu@7200000 { compatible = "arm,smmu-v3"',
+                           'smmu: iommu@7200000 { compatible = "arm,smmuv3"')],
+     [("RPX0633", "warning", SMMU, "compatible")]),
+    ("a frame misspelt", [("arm,gic-v2m-frame", "arm,gic-v2m-frames")],
+     [("RPX0633", "warning", V2M, "compatible")]),
+    ("an SMMU that nobody leads to", [('late: iommu@7300000 { compatible = "arm,smmu-v3"',
+                                       'late: iommu@7300000 { compatible = "arm,smmu3"')], []),
+    ("one stream for all", [mask("0")], [("RPX0634", "warning", PCIE, "iommu-map-mask")]),
+    ("one for each bus", [mask("0xff00")], [("RPX0634", "warning", PCIE, "iommu-map-mask")]),
+    ("a mask that takes nothing", [mask("0xfff")], []),
+    ("at an SMMUv2", [mask("0"), ('smmu: iommu@7200000 { compatible = "arm,smmu-v3"',
+                                  'smmu: iommu@7200000 { compatible = "arm,mmu-500"')],
+     [("RPX0634", "note", PCIE, "iommu-map-mask")]),
+    ("a copy of a bridge", [("pcie@30000000 {", "pcie@31000000 {"),
+                            ("0 0x30000000 0", "0 0x31000000 0"),
+                            ("};\n};\n", f"}};\n{COPY}")],
+     [("RPX0202", "error", PCIE, "linux,pci-domain")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def dtc(program: Callable[[str], str]) -> str:
+    return program("dtc")
+
+
+@pytest.mark.parametrize(("changes", "told"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_what_is_told(dtc: str, changes: list[tuple[str, str]], told: list[Told]) -> None:
+    text = TREE
+    for old, new in changes:
+        text = text.replace(old, new, 1) if old == "};\n};\n" else changed(text, (old, new))
+    listed = {"RPX0633", "RPX0634"}
+    found: list[Told] = []
+    for each in given_causes(Facts(dt=given_tree(text, dtc))):
+        if str(each.level) != "note" or each.code in listed:
+            assert isinstance(each.at, DtPlace)
+            found.append((each.code, str(each.level), each.at.node, each.at.property))
+    assert sorted(found, key=str) == sorted(told, key=str)
