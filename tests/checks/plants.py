@@ -82,6 +82,9 @@ OTHER_IOMMU = """\
 iommus:
   - {name: other, kind: dt-node, compatible: "vendor,iommu", base: 0x9050_0000, size: 128KiB, cells: 1}
 """
+OWN_MESSAGES = (
+    "iommus:\n  - {name: smmu, kind: arm-smmu-v3, base: 0x905_0000, msi_controller: its, device_id: 0xff00}\n"
+)
 REACH = (DEVICES, "    dma_windows: [{pci: 0x8000_0000, cpu: 0x4000_0000, size: 1GiB}]\n" + DEVICES)
 CROSSING = "{pci: 0, cpu: 4GiB, size: 1GiB}, {pci: 1GiB, cpu: 1GiB, size: 1GiB}"
 ENTRY = 44 + 16
@@ -556,6 +559,12 @@ PLANTS = (
     Plant(code="RPX0803", what="other buses", changes=(acpi("bus_range: [0x40, 0x5f]"),), acpi=True),
     Plant(code="RPX0804", what="another window", alter=cell("second", "ranges", 2, 0x21000000)),
     Plant(code="RPX0805", what="on in one alone", changes=(acpi("enabled: false"),), acpi=True),
+    Plant(
+        code="RPX0814",
+        what="another DeviceID of the SMMU itself",
+        changes=(("host_bridges:\n", OWN_MESSAGES + "host_bridges:\n"),),
+        alter=lambda compiled: with_cell(compiled, "/iommu@9050000", "msi-parent", 1, 0xFF01),
+    ),
     Plant(code="RPX0808", what="coherence", changes=(node_property("dma-coherent", "false"),)),
     Plant(code="RPX0810", what="another line", alter=cell("second", "interrupt-map", 8, 9)),
     Plant(

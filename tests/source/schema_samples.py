@@ -20,8 +20,8 @@ KEYS = {
     "io-apic": "name kind base gsi_base enabled",
     "arm-gic-v3-its": "name kind base size id device_id_bits enabled",
     "arm-gic-v2m": "name kind base size spi_base spi_count enabled",
-    "arm-smmu-v3": "name kind base size interrupts msi_controller stream_id_bits enabled",
-    "arm-smmu-v2": "name kind base size interrupts stream_id_bits enabled",
+    "arm-smmu-v3": "name kind base size interrupts msi_controller device_id stream_id_bits enabled",
+    "arm-smmu-v2": "name kind base size interrupts model stream_id_bits enabled",
     "intel-vtd": "name kind base segment enabled",
     "amd-iommu": "name kind base dev fn capability scopes enabled",
     "dt-node": "name kind compatible node base size cells address_cells interrupts controller parent dev fn"
@@ -144,9 +144,10 @@ msi_controllers:
   - {name: v2m, kind: arm-gic-v2m, base: 0x8020000, size: 4KiB, spi_base: 80, spi_count: 64}
   - {name: own, kind: dt-node, compatible: ["acme,msi", "acme,msi-old"]}
 iommus:
-  - {name: s3, kind: arm-smmu-v3, base: 0, msi_controller: its, stream_id_bits: 16,
+  - {name: s3, kind: arm-smmu-v3, base: 0, msi_controller: its, device_id: 1, stream_id_bits: 16,
      interrupts: {eventq: 74, priq: 75, cmdq_sync: 76, gerror: 77}}
-  - {name: s2, kind: arm-smmu-v2, base: 0, size: 64KiB, interrupts: [1, 2], stream_id_bits: 15}
+  - {name: s2, kind: arm-smmu-v2, base: 0, size: 64KiB, interrupts: [1, 2], stream_id_bits: 15,
+     model: mmu-500}
   - {name: vtd, kind: intel-vtd, base: 0xfed90000, segment: 1}
   - {name: amd, kind: amd-iommu, base: 0xfeb80000, dev: 0, fn: 2, capability: 0x40, scopes: [nic]}
   - {name: dart, kind: dt-node, compatible: "apple,t8103-dart", cells: 1}

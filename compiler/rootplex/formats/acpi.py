@@ -122,6 +122,9 @@ IORT_ROOT_COMPLEX: Layout = (
     ("reserved", 1),
     ("flags", 4),
 )
+SMMU_MODELS = {"smmu-v1": 0, "smmu-v2": 1, "mmu-400": 2, "mmu-500": 3, "mmu-401": 4}
+"""Models of an SMMUv1/v2 node (Arm DEN0049 E.f §3.1.1.1), by what a device tree has of each behind `arm,`."""
+
 IORT_SMMU: Layout = (
     *IORT_NODE,
     ("base", 8),

@@ -55,7 +55,8 @@ class GicV2m(Controller, frozen=True, kw_only=True):
 
 
 class SmmuV3(Controller, frozen=True, kw_only=True):
-    """Interrupts are SPI numbers, edge; None where the unit has no such line."""
+    """Interrupts are SPI numbers, edge; None where the unit has no such line. `device_id` is the DeviceID of
+    its own messages at `msi_controller`."""
 
     base: int
     size: int
@@ -65,13 +66,17 @@ class SmmuV3(Controller, frozen=True, kw_only=True):
     gerror: int | None
     msi_controller: str | None
     stream_id_bits: int
+    device_id: int = 0
 
 
 class SmmuV2(Controller, frozen=True, kw_only=True):
+    """Of version 1 too: `model` is what it is, as a device tree has it behind `arm,`."""
+
     base: int
     size: int
     interrupts: tuple[int, ...]
     stream_id_bits: int
+    model: str = "smmu-v2"
 
 
 class RidIommu(Controller, frozen=True, kw_only=True):

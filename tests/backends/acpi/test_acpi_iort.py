@@ -327,14 +327,15 @@ def test_bridges_without_an_iommu_have_no_say_in_ats() -> None:
 
 
 def test_smmu_v3_with_messages_of_its_own() -> None:
-    platform = platforms.platform(iommus=(platforms.smmu(msi_controller="its", priq=None),))
+    unit = platforms.smmu(msi_controller="its", device_id=0x1_0000, priq=None)
+    platform = platforms.platform(iommus=(unit,))
     table = table_of(platform)
     its, smmu, _ = nodes_of(table)
     assert smmu["Revision"] == 5
     assert smmu["PRI GSIV"] == 0
     assert smmu["Flags (decoded below)"] == 0x11
     own = smmu.mappings[smmu["Device ID Mapping Index"]]
-    assert own == (0, 0, 0, its.offset, 1)
+    assert own == (0, 0, 0x1_0000, its.offset, 1)
     assert walk(table, 0, 0x1234, {ITS}) == (its.offset, 0x1234)
 
 
@@ -343,6 +344,18 @@ def test_smmu_v3_without_all_lines_and_without_messages_has_no_special_mapping()
     platform = platforms.platform(iommus=(platforms.smmu(priq=None),))
     (smmu,) = of_type(platform, SMMU_V3)
     assert (smmu["Revision"], smmu["Flags (decoded below)"]) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "number"), [("smmu-v1", 0), ("smmu-v2", 1), ("mmu-400", 2), ("mmu-500", 3), ("mmu-401", 4)]
+)
+def test_the_model_of_an_smmu_of_version_1_or_2(model: str, number: int) -> None:
+    """The numbers of Arm DEN0049 E.f §3.1.1.1; ACPICA's actbl2.h has the same (ACPI_IORT_SMMU_V1 …)."""
+    unit = SmmuV2(
+        name="smmu", base=0xE060_0000, size=0x1_0000, interrupts=(73,), stream_id_bits=15, model=model
+    )
+    (smmu,) = of_type(platforms.platform(iommus=(unit,)), SMMU_V2)
+    assert smmu["Model"] == number
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,16 @@ def test_an_smmuv2_names_its_global_interrupt_first() -> None:
     assert node["interrupts"] == (0, 155, 4, 0, 156, 4)
 
 
+def test_an_smmu_of_version_1_and_the_messages_of_one_of_version_3() -> None:
+    old = SmmuV2(
+        name="smmu", base=0xFD80_0000, size=0x2_0000, interrupts=(155,), stream_id_bits=15, model="mmu-401"
+    )
+    new = smmu(name="new", msi_controller="its", device_id=0x1_0000)
+    nodes = nodes_of(iommus=(old, new))
+    assert nodes["/iommu@fd800000"]["compatible"] == ("arm,mmu-401",)
+    assert nodes["/iommu@9050000"]["msi-parent"][1:] == (0x1_0000,)
+
+
 def test_memory_and_the_root() -> None:
     nodes = nodes_of(
         memory=(Memory(base=0x8000_0000, size=0x7F00_0000), Memory(base=0x8_8000_0000, size=0x1_8000_0000)),

@@ -31,6 +31,7 @@ from rootplex.formats.acpi import (
     IORT_V2_COHERENT_WALK,
     IORT_V3_COHERENT,
     IORT_V3_DEVICE_ID_VALID,
+    SMMU_MODELS,
     IortType,
     Layout,
     offset_of,
@@ -47,7 +48,6 @@ _SMMU_V3 = {"type": IortType.SMMU_V3, "revision": 5}
 
 _SPI_BASE = 32
 _ADDRESS_SIZE_LIMIT = 64
-_V2_MODEL = 1  # generic SMMUv2
 # Both units walk their tables coherently, as QEMU's does and as the device tree says (`dma-coherent`).
 _V2_FLAGS, _V3_FLAGS = IORT_V2_COHERENT_WALK, IORT_V3_COHERENT
 
@@ -144,10 +144,11 @@ class _Writer:
         self._mappings((*mappings, *own))
 
     def _own_messages(self, unit: SmmuV3) -> tuple[Mapping, ...]:
-        """The mapping of the unit's own MSIs, at DeviceID 0: the language has no key for another one."""
+        """The mapping of the unit's own MSIs."""
         if unit.msi_controller is None or unit.msi_controller not in self._nodes:
             return ()
-        return (Mapping(0, 1, 0, unit.msi_controller, unit.at("msi_controller"), single=True),)
+        at = unit.at("device_id" if unit.wrote("device_id") else "msi_controller")
+        return (Mapping(0, 1, unit.device_id, unit.msi_controller, at, single=True),)
 
     def _smmu_v2(self, unit: SmmuV2, mappings: tuple[Mapping, ...]) -> None:
         """The first interrupt is the global one, the others are the contexts'; one alone serves for both.
@@ -162,7 +163,7 @@ class _Writer:
         values |= {
             "base": unit.base,
             "span": unit.size,
-            "model": _V2_MODEL,
+            "model": SMMU_MODELS[unit.model],
             "flags": _V2_FLAGS,
             "global_interrupt_offset": offset_of(IORT_SMMU, "global_gsiv"),
             "context_interrupt_count": len(contexts),

@@ -208,9 +208,10 @@ def _msi(frame: Its | GicV2m, known: Controllers) -> Node:
 def _smmu(unit: SmmuV3 | SmmuV2, known: Controllers) -> Node:
     wires = _wires_v3(unit, known) if isinstance(unit, SmmuV3) else _wires_v2(unit, known)
     properties = (
-        text("compatible", "arm,smmu-v3" if isinstance(unit, SmmuV3) else "arm,smmu-v2"),
+        text("compatible", "arm,smmu-v3" if isinstance(unit, SmmuV3) else f"arm,{unit.model}"),
         _reg(unit, unit.base, unit.size),
         *wires,
+        *(_own_messages(unit, known) if isinstance(unit, SmmuV3) else ()),
         cells("#iommu-cells", 1),
         flag("dma-coherent"),
     )
@@ -229,6 +230,14 @@ def _wires_v3(unit: SmmuV3, known: Controllers) -> tuple[Property, ...]:
         _interrupts(unit, zip(names, lines, strict=True)),
         text("interrupt-names", *there, source=unit.at("interrupts")),
     )
+
+
+def _own_messages(unit: SmmuV3, known: Controllers) -> tuple[Property, ...]:
+    """Where the unit's own messages go, with its DeviceID at an ITS."""
+    if unit.msi_controller is None or unit.msi_controller not in known:
+        return ()
+    id = (word(unit.device_id, unit.at("device_id")),) * known.msi_parent_cells(unit.msi_controller)
+    return (cells("msi-parent", Ref(unit.msi_controller), *id, source=unit.at("msi_controller")),)
 
 
 def _wires_v2(unit: SmmuV2, known: Controllers) -> tuple[Property, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rootplex.formats.acpi import SMMU_MODELS
 from rootplex.formats.pci import sbdf_text
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import (
@@ -23,6 +24,7 @@ from rootplex.frontends.document import (
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
+from rootplex.readers.acpi.iort_ids import own_messages
 from rootplex.readers.acpi.madt import IoApic
 from rootplex.source.node import Node
 from rootplex.source.place import Place
@@ -178,9 +180,32 @@ class AcpiControllers:
             lines = {key: getattr(data, field) for key, field in _V3_FIELDS.items()}
             there = {key: gsi - _SPI for key, gsi in lines.items() if gsi >= _SPI}
             interrupts = tree(there, iort.place(node)) if there else None
-            self._add(self._iommus, name, "arm-smmu-v3", node.place, base=data.base, interrupts=interrupts)
+            own = own_messages(iort, node)
+            its = None if own is None else self.its.get(own.its)
+            self._add(
+                self._iommus,
+                name,
+                "arm-smmu-v3",
+                node.place,
+                base=data.base,
+                interrupts=interrupts,
+                msi_controller=its,
+                device_id=None if own is None or its is None else own.id or None,
+            )
         elif isinstance(data, Smmu):
-            self._add(self._iommus, name, "arm-smmu-v2", node.place, base=data.base, length=data.span)
+            model = next((word for word, number in SMMU_MODELS.items() if number == data.model), None)
+            if model is None:
+                why = f"IORT has it as model {data.model}, and the language has no word for that"
+                self.missing.append(Missing(f"the kind of the SMMU at {data.base:#x}", why, node.place))
+            self._add(
+                self._iommus,
+                name,
+                "arm-smmu-v2",
+                node.place,
+                base=data.base,
+                length=data.span,
+                model=None if model == "smmu-v2" else model,
+            )
 
     def _read_dmar(self) -> None:
         dmar = self.source.dmar
@@ -277,14 +302,14 @@ class AcpiControllers:
         base: int,
         length: int | None = None,
         interrupts: Node | None = None,
-        **numbers: int,
+        **values: int | str | None,
     ) -> None:
         fields: dict[str, Node | None] = {
             "name": leaf(name, place),
             "kind": leaf(kind, place),
             "base": leaf(address(base), place),
             "size": None if length is None else leaf(size(length), place),
-            **{key: leaf(number, place) for key, number in numbers.items()},
+            **{key: leaf(value, place) for key, value in values.items() if value is not None},
             "interrupts": interrupts,
         }
         entries.append(record(place, fields, told(place)))

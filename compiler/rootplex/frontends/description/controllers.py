@@ -241,6 +241,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
                 cmdq_sync=None if lines is None else lines.number("cmdq_sync", 0, 987),
                 gerror=None if lines is None else lines.number("gerror", 0, 987),
                 msi_controller=fields.text("msi_controller"),
+                device_id=fields.number("device_id", 0, 0xFFFF_FFFF) or 0,
                 stream_id_bits=fields.number("stream_id_bits", 1, 32) or bits,
             )
         case "arm-smmu-v2":
@@ -252,6 +253,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
                 size=size or 0x1_0000,
                 interrupts=fields.numbers("interrupts", 0, 987) or (),
                 stream_id_bits=fields.number("stream_id_bits", 1, 16) or 15,
+                model=fields.text("model") or "smmu-v2",
             )
         case "intel-vtd":
             return IntelVtd(

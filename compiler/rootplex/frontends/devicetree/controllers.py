@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rootplex.formats.acpi import SMMU_MODELS
 from rootplex.frontends.document import (
     Missing,
     Names,
@@ -17,6 +18,7 @@ from rootplex.frontends.document import (
     tree,
 )
 from rootplex.readers.address import regs
+from rootplex.readers.phandles import phandle_refs
 from rootplex.readers.platform_dt import DtPlatform
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.node import Node
@@ -38,7 +40,7 @@ _NAMES = {
     "iommus": "iommu",
 }
 """What nodes are called where nothing else is described."""
-_SMMU_V2 = ("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500")
+_SMMU_V2 = tuple(f"arm,{model}" for model in SMMU_MODELS)
 _V3_LINES = {"eventq": "eventq", "priq": "priq", "cmdq-sync": "cmdq_sync", "gerror": "gerror"}
 
 
@@ -168,13 +170,27 @@ class DtControllers:
                 fields = self._fields(node, name, "arm-smmu-v3")
                 self._base(fields, blocks[0])
                 fields["interrupts"] = self._named_lines(node)
+                self._own_messages(fields, node)
                 return self._record(node, fields)
-            if any(each in _SMMU_V2 for each in node.compatible):
+            model = next((each.removeprefix("arm,") for each in node.compatible if each in _SMMU_V2), None)
+            if model is not None:
                 fields = self._fields(node, name, "arm-smmu-v2")
                 self._base(fields, blocks[0])
+                if model != "smmu-v2":
+                    fields["model"] = leaf(model, self.tree.place(node, "compatible"))
                 fields["interrupts"] = self._numbered_lines(node)
                 return self._record(node, fields)
         return self._vendor(node, name, "iommus")
+
+    def _own_messages(self, fields: dict[str, Node | None], node: DtNode) -> None:
+        """Where an SMMU's own messages go, by the first entry of `msi-parent`."""
+        for reference in phandle_refs(self.tree, node, "msi-parent", "#msi-cells"):
+            if reference.target is None or reference.lacking or len(reference.arguments) > 1:
+                return
+            fields["msi_controller"] = leaf(self.msi(reference.target), reference.place)
+            if any(reference.arguments):
+                fields["device_id"] = leaf(reference.arguments[0], reference.place)
+            return
 
     def _base(self, fields: dict[str, Node | None], block: tuple[int, int, Place]) -> None:
         base, length, place = block

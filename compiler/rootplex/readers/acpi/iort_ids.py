@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from rootplex.formats.acpi import IORT_V3_DEVICE_ID_VALID, IortType
 from rootplex.readers.acpi.iort_facts import (
     IdMapping,
@@ -11,6 +13,7 @@ from rootplex.readers.acpi.iort_facts import (
     IdStep,
     Iort,
     IortNode,
+    ItsGroup,
     Pmcg,
     RootComplex,
     SmmuV3,
@@ -49,6 +52,25 @@ def special_index(node: IortNode) -> int | None:
     if isinstance(data, Pmcg):
         return 0 if not data.overflow_gsiv and node.mapping_count else None
     return None
+
+
+class OwnMessages(Struct, frozen=True):
+    """Where a node's own messages go: the first ITS of the group, and the DeviceID."""
+
+    its: int
+    id: int
+    mapping: IdMapping
+
+
+def own_messages(iort: Iort, node: IortNode) -> OwnMessages | None:
+    """Of an SMMUv3 or a counter group, by its special mapping (Linux `iort_get_platform_device_domain`); None
+    where it has none, or that leads to no ITS."""
+    index = special_index(node)
+    mapping = None if index is None else next((each for each in node.mappings if each.index == index), None)
+    target = None if mapping is None else iort.at(mapping.output_reference)
+    if mapping is None or target is None or not isinstance(target.data, ItsGroup) or not target.data.ids:
+        return None
+    return OwnMessages(target.data.ids[0], mapping.output_base, mapping)
 
 
 def map_id(iort: Iort, node: IortNode, id: int, wanted: Sequence[int]) -> IdResult:
