@@ -180,3 +180,25 @@ def test_without_its_library_it_says_what_to_install() -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     said = "rootplex: watchfiles is not installed (pip install 'rootplex[watch]')\n"
     assert (2, said) == (done.returncode, done.stderr)
+
+
+def test_what_a_source_is_put_together_of_is_watched_too(tmp_path: Path) -> None:
+    bridge = (
+        '/ { #address-cells = <2>; #size-cells = <2>; pcie: pcie@10000000 { device_type = "pci"; '
+        'compatible = "pci-host-ecam-generic"; #address-cells = <3>; #size-cells = <2>; '
+        "reg = <0x40 0x10000000 0 0x10000000>; bus-range = <0 %d>; "
+        "ranges = <0x2000000 0 0x10000000 0 0x10000000 0 0x2eff0000>; linux,pci-domain = <0>; }; };\n"
+    )
+    (tmp_path / "headers").mkdir()
+    part, overlay = tmp_path / "headers" / "soc.dtsi", tmp_path / "more.dtso"
+    part.write_text(bridge % 255)
+    overlay.write_text("/dts-v1/;\n/plugin/;\n&pcie { };\n")
+    (tmp_path / "board.dts").write_text("/dts-v1/;\n#include <soc.dtsi>\n")
+    with watching(tmp_path, "board.dts", "-I", "headers", "--overlay", "more.dtso") as at_work:
+        at_work.until("watching; Ctrl-C ends it")
+        replaced(part, bridge % 300)
+        assert "RPX0210" in at_work.until("board: inconsistent")
+        replaced(part, bridge % 255)
+        at_work.until("board: consistent")
+        replaced(overlay, "/dts-v1/;\n/plugin/;\n&pcie { bus-range = <0 300>; };\n")
+        assert " --> more.dtso: /pcie@10000000:bus-range" in at_work.until("board: inconsistent")

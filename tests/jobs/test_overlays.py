@@ -14,7 +14,7 @@ from rootplex.cli import main
 from rootplex.fleet.work import with_bytes
 from rootplex.jobs.boards import Board, Item, boards_of, with_trees
 from rootplex.jobs.result import Result
-from rootplex.jobs.sources import Source, Trees, read_source
+from rootplex.jobs.sources import Source, Trees, files_of, read_source
 from rootplex.jobs.validate import validate_board
 from rootplex.readers.dtb import read_dtb
 from rootplex.source.finding import Unreadable
@@ -227,3 +227,28 @@ def test_the_library_takes_them(place: Path) -> None:
     assert sorted(each.name for each in result.machine.bridges) == bridges
     imported = rootplex.import_board("base.dts", **options)  # type: ignore[arg-type]
     assert sorted(imported.bridges) == bridges
+
+
+def test_a_source_may_be_nothing_but_an_include(place: Path) -> None:
+    """As arch/arm64/boot/dts/broadcom/bcm2711-rpi-4-b.dts of the kernel."""
+    Path("x.dts").write_text('// SPDX-License-Identifier: GPL-2.0\n#include "whole.dts"\n')
+    assert validated("x.dts").machine == validated("whole.dts").machine
+    Path("y.dts").write_text('/include/ "whole.dts"\n')
+    assert validated("y.dts").machine == validated("whole.dts").machine
+
+
+def test_of_a_folder_parts_are_no_boards(place: Path) -> None:
+    boards = boards_of([str(place)])
+    assert sorted(Path(board.name).name for board in boards) == ["base.dtb", "base.dts", "whole.dts"]
+
+
+def test_what_a_source_is_put_together_of(place: Path) -> None:
+    Path("x.dtsi").write_text('/include/ "board.dtsi"\n')
+    Path("x.dts").write_text('/dts-v1/;\n#include "x.dtsi"\n#include "missing.dtsi"\n')
+    Path("y.dtso").write_text('/dts-v1/;\n/plugin/;\n#include "last.h"\n')
+    Path("last.h").write_text("\n")
+    trees = Trees((".",), (("y.dtso", Path("y.dtso").read_bytes()), ("buses.dtbo", b"")))
+    assert files_of("x.dts", trees) == ("y.dtso", "buses.dtbo", "x.dtsi", "last.h")
+    assert files_of("base.dts", trees) == ("y.dtso", "buses.dtbo", "board.dtsi", "last.h")
+    assert files_of("base.dts", Trees((), trees.overlays)) == ("y.dtso", "buses.dtbo")
+    assert files_of("base.dtb", Trees((".",))) == ()

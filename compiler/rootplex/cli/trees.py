@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.sources import Trees
@@ -31,6 +33,11 @@ def add_trees(parser: argparse.ArgumentParser, where: str = "") -> None:
         help=f"apply this overlay (.dtbo, or source with /plugin/) to the device tree{where}; several in "
         "their order",
     )
+
+
+def with_overlays(trees: Trees) -> Trees:
+    """The same with the overlays as they are now."""
+    return replace(trees, overlays=tuple(read_input(name) for name, _ in trees.overlays))
 
 
 def trees_of(arguments: argparse.Namespace) -> Trees:

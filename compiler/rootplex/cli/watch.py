@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rootplex.cli.boots import add_boot, run_options
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.results import results_of
-from rootplex.cli.trees import add_trees
+from rootplex.cli.trees import add_trees, with_overlays
 from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
-from rootplex.jobs.sources import kind_of
+from rootplex.jobs.sources import files_of, kind_of
 from rootplex.report import page, short, text
 from rootplex.report import watch as report
 from rootplex.source.finding import Unreadable
@@ -69,6 +70,8 @@ class Board(Struct):
     same, with the machine of an earlier one where there was none."""
 
     paths: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    """What they are put together of, beside themselves."""
     stamp: Stamp = ()
     results: dict[str, Result] = field(default_factory=dict)
     known: dict[str, Result] = field(default_factory=dict)
@@ -104,7 +107,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         ):
             for board in boards:
                 before = board.stamp
-                if _stamp(board.paths) == before:
+                if _stamp((*board.paths, *board.parts)) == before:
                     continue
                 rings = _show_again(board, options, console)
                 write_report()
@@ -166,9 +169,12 @@ def _touched(before: Stamp, after: Stamp) -> str:
 
 def _checked(board: Board, options: RunOptions, console: Console) -> list[Result] | str:
     """What comes of a board now, or why nothing does, in one line."""
-    board.stamp = _stamp(board.paths)
+    board.stamp = _stamp((*board.paths, *board.parts))
     texts: dict[str, str] = {}
     try:
+        options = replace(options, trees=with_overlays(options.trees))
+        board.parts = tuple(part for path in board.paths for part in files_of(path, options.trees))
+        board.stamp = _stamp((*board.paths, *board.parts))
         results = list(results_of(board.paths, options, texts, console))
     except (Unreadable, Unjudged, ToolError) as error:
         return str(error)

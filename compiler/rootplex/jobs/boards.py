@@ -21,6 +21,8 @@ from rootplex.readers.files import beginning_of, bytes_of
 from rootplex.source.finding import Unreadable, unreadable
 
 _TABLES = (".aml", ".dat", ".dsl")
+_PARTS = (".dtsi", ".dtbo", ".dtso")
+"""What is no board by itself."""
 _DOCUMENTS = (".md", ".rst", ".adoc", ".html", ".py", ".sh", ".c", ".h", ".patch", ".diff")
 """What shows a paste and is none."""
 
@@ -206,6 +208,8 @@ def _is_named_table(path: Path) -> bool:
 
 
 def _of_file(path: Path) -> Kind | None:
+    if path.suffix in _PARTS:
+        return None
     kind = _kind(path) if path.is_file() else None
     return None if kind == "paste" and path.suffix in _DOCUMENTS else kind
 

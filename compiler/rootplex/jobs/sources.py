@@ -30,7 +30,11 @@ _DUMP = re.compile(rb"^[ -~]{1,8}? @ 0x[0-9A-Fa-f]+\s*$", re.MULTILINE)
 _SNAPSHOT = b" rootplex-snapshot "
 _NUMBERED = re.compile(rb"[0-9]{1,9}/[0-9]{1,9}\Z")
 _TABLE = re.compile(rb"[A-Z0-9_]{4}")
-_DTS = re.compile(rb"^[ \t]*+/(?:dts-v1/\s*+;|\s*+\{)", re.MULTILINE)
+_DTS = re.compile(
+    rb"^[ \t]*+(?:/(?:dts-v1/\s*+;|\s*+\{)|(?:#[ \t]*+include|/include/)[ \t]*+[\"<][^\">\n]+\.dtsi?[\">])",
+    re.MULTILINE,
+)
+"""What only a device tree source has; one may be no more than includes."""
 _DESCRIPTION = re.compile(rb"^rootplex:", re.MULTILINE)
 _HEADER = 36
 _BEGINNING = 65536
@@ -185,6 +189,20 @@ def put_together(data: bytes, name: str, trees: Trees) -> tuple[bytes, Trees]:
 
     base = blob(data, name, labels=bool(trees.overlays))
     return base, Trees(overlays=tuple((each, blob(held, each, labels=True)) for each, held in trees.overlays))
+
+
+def files_of(path: str, trees: Trees) -> tuple[str, ...]:
+    """The files that a device tree source and its overlays are put together of, beside itself."""
+    from rootplex.readers.dts import included_by
+
+    if not trees.folders or not Path(path).is_file():
+        return tuple(name for name, _ in trees.overlays)
+    included: list[str] = []
+    for name, data in ((path, bytes_of(Path(path), path)), *trees.overlays):
+        if kind_of(data) == "dts":
+            text = as_utf8(data).decode("utf-8", "replace")
+            included += map(str, included_by(text, name, trees.folders))
+    return (*(name for name, _ in trees.overlays), *included)
 
 
 def _refuse_overlays(trees: Trees, name: str, kind: Kind | None) -> None:

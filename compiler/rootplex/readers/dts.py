@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
@@ -49,8 +50,7 @@ def compile_dts(text: str, file: str, folders: Sequence[str] = (), *, symbols: b
         raise unreadable(file, f"device tree source of more than {SIZE_LIMIT >> 20} MiB")
     lines: Lines | None = None
     if folders:
-        includes = Includes(file, folders)
-        lines = _included(preprocessed(text, file, includes), includes)
+        lines = _whole(text, file, Includes(file, folders))
         text = "\n".join(line.text for line in lines)
     text = _alone(text, file, lines)
     if lines is None and (directive := _DIRECTIVE.search(_TOKEN.sub(_blank, text))):
@@ -65,6 +65,19 @@ def compile_dts(text: str, file: str, folders: Sequence[str] = (), *, symbols: b
         if outcome.status == 0 and blob.is_file():
             return blob.read_bytes()
     raise _complaint(outcome.stderr, file, lines)
+
+
+def included_by(text: str, file: str, folders: Sequence[str]) -> tuple[Path, ...]:
+    """The files that a source includes, as far as it can be read."""
+    includes = Includes(file, folders)
+    with suppress(Unreadable):
+        _whole(text, file, includes)
+    return tuple(dict.fromkeys(includes.taken))
+
+
+def _whole(text: str, file: str, includes: Includes) -> list[Line]:
+    """The lines of a source with all that it includes."""
+    return _included(preprocessed(text, file, includes), includes)
 
 
 def _included(lines: list[Line], includes: Includes, around: tuple[Path, ...] = ()) -> list[Line]:

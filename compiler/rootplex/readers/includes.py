@@ -74,7 +74,9 @@ class Includes:
         self._roots = [folder.resolve() for folder in (*beside, *named)]
         self._has_place = bool(beside)
         self._source = source
-        self._files = self._characters = self._lines = 0
+        self.taken: list[Path] = []
+        """What has been included, in its order."""
+        self._characters = self._lines = 0
 
     def find(self, name: str, at: Line, *, quoted: bool) -> Path:
         """The file that the line `at` includes, as it was found.
@@ -101,8 +103,8 @@ class Includes:
 
     def read(self, path: Path, at: Line, depth: int) -> list[Line]:
         """Its lines; `depth` files are around it. Unreadable at the line `at` where these are too many."""
-        self._files += 1
-        if self._files > FILES_LIMIT or depth > DEPTH_LIMIT:
+        self.taken.append(path)
+        if len(self.taken) > FILES_LIMIT or depth > DEPTH_LIMIT:
             raise unreadable(
                 at.span(), f"more than {FILES_LIMIT} files are included, or one within {DEPTH_LIMIT} others"
             )
