@@ -223,6 +223,7 @@ DMAR_HOP: Layout = (("device", 1), ("function", 1))
 
 DMAR_INTERRUPT_REMAPPING = 1 << 0
 DRHD_INCLUDE_PCI_ALL = 1 << 0
+ATSR_ALL_PORTS = 1 << 0
 
 
 class IvhdEntry(IntEnum):

@@ -13,6 +13,8 @@ from msgspec import Struct
 from rootplex.backends.acpi.header import TableWriter
 from rootplex.backends.artifact import Artifact
 from rootplex.formats.acpi import (
+    ATSR_ALL_PORTS,
+    DMAR_ATSR,
     DMAR_DRHD,
     DMAR_HEAD,
     DMAR_HOP,
@@ -73,6 +75,7 @@ def dmar(platform: Platform) -> Artifact | None:
     )
     for drhd in sorted(drhds, key=lambda drhd: drhd.takes_all):
         _put(table, drhd)
+    _put_ports_with_ats(table, bridges, {unit.name for unit in units})
     return table.finish("dmar.aml")
 
 
@@ -91,14 +94,39 @@ def _drhds(platform: Platform, unit: IntelVtd, bridges: list[HostBridge]) -> Ite
         yield _Drhd(unit, segment, source, takes_all, scopes)
 
 
+def _put_ports_with_ats(table: TableWriter, bridges: list[HostBridge], units: set[str]) -> None:
+    """The root ports of bridges whose `iommu` has `ats`: all of a segment, or each."""
+    wanted = [
+        bridge
+        for bridge in bridges
+        if bridge.iommu is not None and bridge.iommu.unit in units and bridge.iommu.ats
+    ]
+    for segment in dict.fromkeys(map(_segment, wanted)):
+        mine = [bridge for bridge in wanted if _segment(bridge) == segment]
+        is_all = len(mine) == sum(_segment(bridge) == segment for bridge in bridges)
+        ports = [scope for bridge in mine for scope in _functions(bridge, only="root-port") if not is_all]
+        values = {
+            "type": DmarType.ATSR,
+            "length": size_of(DMAR_ATSR) + len(ports) * size_of(_SCOPE),
+            "flags": ATSR_ALL_PORTS if is_all else 0,
+            "segment": segment,
+        }
+        assert mine[0].iommu is not None
+        places = {"segment": mine[0].at("segment")}
+        table.put(DMAR_ATSR, values, whole=mine[0].iommu.at("ats"), places=places)
+        for scope in ports:
+            table.put(_SCOPE, {**scope.values, "length": size_of(_SCOPE)}, whole=scope.source)
+
+
 def _segment(bridge: HostBridge) -> int:
     return bridge.segment or 0
 
 
-def _functions(bridge: HostBridge) -> Iterator[_Scope]:
-    """What is on the bridge's first bus; a bridge there stands for everything below it."""
+def _functions(bridge: HostBridge, only: str | None = None) -> Iterator[_Scope]:
+    """What is on the bridge's first bus, of one type where that is told; a bridge there stands for everything
+    below it."""
     for device in bridge.devices:
-        if device.present:
+        if device.present and only in (None, device.type):
             values = {
                 "type": ScopeType.BRIDGE if device.is_bridge else ScopeType.ENDPOINT,
                 "start_bus": bridge.bus_range.first,

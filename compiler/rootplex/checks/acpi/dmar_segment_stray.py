@@ -1,10 +1,11 @@
 """dmar-segment-stray
 
-What it finds: a DMAR unit of a segment that no host bridge has.
-Why it matters: it translates for nobody, and nothing translates the devices that it was meant for.
+What it finds: a unit, reserved memory or ports with ATS in DMAR of a segment that no host bridge has.
+Why it matters: it is for nobody. Nothing translates the devices that the unit was meant for; those that use
+the memory lose it; those below the ports have no ATS.
 Example: a DRHD of segment 1, bridges on 0.
-What to do: correct the unit's segment.
-Source: Intel VT-d specification 4.1 §8.3 (DRHD).
+What to do: correct the segment.
+Source: Intel VT-d specification 4.1 §8.3 (DRHD), §8.4 (RMRR), §8.5 (ATSR).
 Sources that prove it: DMAR with AML.
 """
 
@@ -25,7 +26,7 @@ RULE = Rule(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Each unit without a bridge."""
+    """Each unit, or what else is of a segment, without a bridge."""
     if facts.acpi is None:
         return
     dmar = facts.acpi.dmar
@@ -38,4 +39,13 @@ def check(facts: Facts) -> Iterator[Finding]:
                 unit.place,
                 f"no host bridge has segment {unit.segment} of the VT-d unit at {unit.base:#x}",
                 help="correct the unit's segment",
+            )
+    others = [
+        *((rmrr.segment, rmrr.place, f"the memory at {rmrr.base:#x} of RMRR") for rmrr in dmar.rmrrs),
+        *((atsr.segment, atsr.place, "ATSR") for atsr in dmar.atsrs),
+    ]
+    for segment, place, what in others:
+        if segment not in segments:
+            yield RULE.finding(
+                place, f"no host bridge has segment {segment} of {what}", help="correct the segment"
             )

@@ -106,6 +106,15 @@ class AcpiControllers:
         ivrs = [unit for where, first, last, unit in self._ids if where == segment and first <= bus <= last]
         return self._named.get((segment, bus)) or self._rest.get(segment) or (ivrs[-1] if ivrs else None)
 
+    def ats_of(self, segment: int, bus: int) -> Place | None:
+        """Where ATSR names the root ports of a host bridge on x86: those of the segment, or of its first
+        bus."""
+        for each in () if self.source.dmar is None else self.source.dmar.atsrs:
+            named = each.all_ports or any(scope.start_bus == bus for scope in each.scopes)
+            if each.segment == segment and named:
+                return each.place
+        return None
+
     def _read_madt(self) -> None:
         madt = self.source.madt
         if madt is None:

@@ -39,7 +39,12 @@ def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int],
     """The `iommu` key: the unit of VT-d or AMD's, the SMMU that IORT leads to, or VIOT's virtio-iommu."""
     unit = controllers.unit_of(segment, buses[0])
     if unit is not None:
-        return record(unit.place, {"unit": leaf(unit.name, unit.place)}, told(unit.place))
+        ats = controllers.ats_of(segment, buses[0])
+        fields: dict[str, Node | None] = {
+            "unit": leaf(unit.name, unit.place),
+            "ats": None if ats is None else leaf(True, ats, told(ats)),
+        }
+        return record(unit.place, fields, told(unit.place))
     by_iort = _key(
         controllers, segment, buses, SMMU_TYPES, lambda node: controllers.units.get(node.offset), "unit", name
     )

@@ -1,10 +1,12 @@
-"""DMAR: VT-d units, what they translate for, and reserved memory (VT-d specification 4.1, §8)."""
+"""DMAR: VT-d units, what they translate for, reserved memory, and ports with ATS (VT-d specification 4.1,
+§8)."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from rootplex.formats.acpi import (
+    ATSR_ALL_PORTS,
     DMAR_ANDD,
     DMAR_ATSR,
     DMAR_DRHD,
@@ -63,6 +65,21 @@ class Rmrr(Struct, frozen=True):
     place: TablePlace
 
 
+class Atsr(Struct, frozen=True):
+    """Root ports of a segment below which functions may hold translations of their own (ATS); with
+    `all_ports` every one."""
+
+    flags: int
+    segment: int
+    scopes: tuple[DeviceScope, ...]
+    place: TablePlace
+
+    @property
+    def all_ports(self) -> bool:
+        """ALL_PORTS."""
+        return bool(self.flags & ATSR_ALL_PORTS)
+
+
 class Dmar(Struct, frozen=True):
     """The whole table, but for structures that say nothing of what is translated: of those only the lengths
     are looked at. `flags` bit 0: interrupt remapping; `host_address_width` in bits."""
@@ -73,6 +90,7 @@ class Dmar(Struct, frozen=True):
     drhds: tuple[Drhd, ...]
     rmrrs: tuple[Rmrr, ...]
     problems: tuple[Problem, ...] = ()
+    atsrs: tuple[Atsr, ...] = ()
 
 
 STRUCTURES_AT = size_of(HEADER, DMAR_HEAD)
@@ -100,6 +118,7 @@ def read_dmar(table: Table) -> Dmar:
         width, flags = head["host_address_width"] + 1, head["flags"]
     drhds: list[Drhd] = []
     rmrrs: list[Rmrr] = []
+    atsrs: list[Atsr] = []
     at = STRUCTURES_AT
     while at < table.length:
         left = table.length - at
@@ -122,6 +141,8 @@ def read_dmar(table: Table) -> Dmar:
                 drhds.append(Drhd(it["flags"], it["segment"], it["base"], scopes, place))
             elif type == DmarType.RMRR:
                 rmrrs.append(Rmrr(it["segment"], it["base"], it["limit"], scopes, place))
+            elif type == DmarType.ATSR:
+                atsrs.append(Atsr(it["flags"], it["segment"], scopes, place))
         at += length
     return Dmar(
         table=table,
@@ -130,6 +151,7 @@ def read_dmar(table: Table) -> Dmar:
         drhds=tuple(drhds),
         rmrrs=tuple(rmrrs),
         problems=tuple(problems),
+        atsrs=tuple(atsrs),
     )
 
 
