@@ -21,6 +21,8 @@ from rootplex.tools.replacing import beside, replacing
 def read_input(name: str) -> tuple[str, bytes]:
     """The name for messages, and the bytes, of a file or of standard input (`-`)."""
     if name == "-":
+        if sys.stdin is None:  # the shell's `<&-`
+            raise UsageError("standard input is closed")
         data = sys.stdin.buffer.read(LIMIT + 1)
         label = "<stdin>"
     else:

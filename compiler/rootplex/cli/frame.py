@@ -7,7 +7,9 @@ import codecs
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,9 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
 
         argv = completing.words_so_far(os.environ)
     named = argv[0] if argv and argv[0] in commands else None
+    if "" in argv and not asked and sys.stderr is not None:  # it would be taken for this folder
+        sys.stderr.write("rootplex: an argument is empty: a variable of the shell that is not set?\n")
+        return HANDLED
     if argv and named is None and not asked and not argv[0].startswith("-"):
         return _unknown_command(argv[0], commands)
     if named is None:
@@ -59,9 +64,12 @@ def run(argv: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else HANDLED
-    if sys.stdout is None or sys.stderr is None:  # the shell's `>&-`
+        return _written(stop.code if isinstance(stop.code, int) else HANDLED)
+    except OSError as error:
+        return _unwritten(error)
+    if sys.stdout is None:  # the shell's `>&-`
         return _nowhere_to_write()
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as we run
     console = Console.of_process(sys.stdout, sys.stderr, os.environ, arguments.color, quiet=arguments.quiet)
     assert chosen is not None
     return _guarded(chosen, arguments, console)
@@ -114,13 +122,34 @@ class _Parser(argparse.ArgumentParser):
     """argparse's own, which prints the words of a command line as they are."""
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        super()._print_message(printable(message), file)
+        stream = sys.stderr if file is None else file
+        if message and stream is not None:
+            stream.write(printable(message))
 
 
 def _unknown_command(word: str, commands: Mapping[str, tuple[str, str]]) -> int:
     if sys.stderr is not None:
         advised = advice(word, commands, "command")
         sys.stderr.write(f"rootplex: there is no command '{one_line(word)}'; {advised}\n")
+    return HANDLED
+
+
+def _written(status: int) -> int:
+    """The status, once what was printed has come through."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return _unwritten(error)
+    return status
+
+
+def _unwritten(error: OSError) -> int:
+    """What could not be printed is left; the reader of a pipe goes away as is its right."""
+    with suppress(OSError):
+        if not isinstance(error, BrokenPipeError) and sys.stderr is not None:
+            sys.stderr.write(f"rootplex: {told(error)}\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return HANDLED
 
 
@@ -137,10 +166,8 @@ def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Consol
         console.out.flush()
     except ToolError as error:
         return _stopped(console, str(error))
-    except BrokenPipeError:
-        # The reader of a pipe went away: that is its right. Nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return HANDLED
+    except BrokenPipeError as error:
+        return _unwritten(error)
     except (OSError, UsageError) as error:
         return _stopped(console, told(error))
     except KeyboardInterrupt:
@@ -152,11 +179,13 @@ def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Consol
 def told(error: OSError | UsageError) -> str:
     """An error in one line, with the file that it is about."""
     if isinstance(error, UsageError):
-        return str(error)
+        return one_line(str(error))
     name = f"{error.filename}: " if error.filename else ""
-    return f"{name}{error.strerror or error}"
+    return one_line(f"{name}{error.strerror or error}")
 
 
 def _stopped(console: Console, message: str, status: int = HANDLED) -> int:
-    console.tell(message)
+    with suppress(OSError):  # a full disk, behind standard error too
+        console.tell(message)
+        console.err.flush()
     return status

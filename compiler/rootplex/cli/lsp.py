@@ -23,6 +23,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from rootplex.editor.server import serve
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed (pip install 'rootplex[lsp]')") from None
+    if sys.stdin is None:  # the shell's `<&-`
+        raise UsageError("standard input is closed")
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is no answer
     return 0 if serve(run_options(arguments), sys.stdin.buffer, answers) else 1

@@ -67,7 +67,7 @@ def _from(source: str, name: str) -> str:
 
 
 def _asked(name: str, console: Console) -> str:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("say what to begin from with --from (`rootplex boards` lists the bundled ones)")
     machine = _ask(console, f"QEMU's machine ({', '.join(MACHINES)})", "qemu-virt", tuple(MACHINES))
     counts = tuple(str(count) for count in range(1, MAX_BRIDGES + 1))

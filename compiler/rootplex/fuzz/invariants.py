@@ -314,6 +314,12 @@ LEFT_BEHIND = (
         parts=frozenset({"emulation", "mappings"}),
         clause="§2.8",
     ),
+    Left(  # an SMMUv2 gives away what it then refuses to attach (`arm_smmu_assign_dev`)
+        operations=("assign_device",),
+        errors=frozenset({E.EEXIST}),
+        parts=frozenset({"owners", "lists", "records", "translation", "emulation", "mappings"}),
+        clause="§2.8",
+    ),
     Left(  # what vPCI alone refuses is the new domain's all the same
         operations=("assign_device",),
         errors=frozenset({E.EOPNOTSUPP, E.ENOSPC}),
