@@ -34,8 +34,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import fdt
-from bench.xen_config import Drawing, Ground, arm, q35, without_acs, writable
-from bench.xen_trees import MEMORY, MEMORY_SIZE, SMMU_DEVICES, bootable, smmu_v2, zynqmp
+from bench.xen_config import Drawing, Ground, arm, as_firmware_left_it, q35, writable
+from bench.xen_trees import (
+    MEMORY,
+    MEMORY_SIZE,
+    SPARE,
+    Pages,
+    bootable,
+    loaded,
+    rcar,
+    rcar_memory,
+    rcar_pages,
+    smmu_v2,
+    smmu_v2_memory,
+    zynqmp,
+)
 from msgspec import Struct, field
 from tests.simulator.xen.recorded_machine import Json, Player, mcfg_of, packed, unpacked
 from tests.simulator.xen.test_real_answers import FAULTS, MACHINES, SEQUENCES, TREES, booted
@@ -48,13 +61,13 @@ BASES = ("arm", "arm-noiommu", "arm-off", "x86", "x86-noiommu", "x86-amd")
 
 class Variant(Struct, frozen=True):
     """A mode as another one, with Xen told something more; what that changes of the machine's facts; another
-    tree than QEMU's, and devices that it tells of."""
+    tree than QEMU's, and memory that stands for devices that it tells of."""
 
     base: str
     xen: str = ""
     facts: Json = {}
     tree: Callable[[fdt.FDT], None] | None = None
-    devices: str = ""
+    memory: Callable[[Pages], dict[int, bytes]] | None = None
     removes: bool = False
 
 
@@ -64,6 +77,9 @@ SEGMENTS = {"mcfg": [[ECAM, 0, 0, 0x3F], [ECAM, 1, 0, 0x3F], [ECAM, 2, 0, 0xFF]]
 PHANTOMS = {"phantom": [[0, 0, 5, 1], [0, 1, 0, 4]]}
 REGIONS: Json = {"rmrr": [[0xF0000, [[0, 6, 0]]], [0xF1000, [[0, 5, 0], [0, 7, 0]]]]}
 """Pages that devices use by themselves: one of a device alone, one that two share."""
+CHILDREN = (0x100, 0x108, 0x109, 0x200, 0x318)
+"""Behind R-Car's window a function is at every place: these are used."""
+RCAR: Json = {"windows": [[SPARE, 1 << 20, 0]], "child": "100"}
 VARIANTS = {
     "x86-rmrr": Variant("x86", " rmrr=f0=0:0:6.0;f1=0:0:5.0,0:0:7.0", REGIONS),
     "x86-segments": Variant("x86", facts=SEGMENTS),
@@ -73,7 +89,8 @@ VARIANTS = {
     "x86-no-quarantine": Variant("x86", ",no-quarantine", {"quarantine": False}),
     "x86-amd-no-quarantine": Variant("x86-amd", ",no-quarantine", {"quarantine": False}),
     "arm-zynqmp": Variant("arm", tree=zynqmp),
-    "arm-smmuv2": Variant("arm", tree=smmu_v2, devices=SMMU_DEVICES, removes=True),
+    "arm-smmuv2": Variant("arm", tree=smmu_v2, memory=smmu_v2_memory, removes=True),
+    "arm-rcar": Variant("arm-noiommu", facts=RCAR, tree=rcar, memory=rcar_memory),
     "x86-pvh": Variant("x86-noiommu", facts={"vpci": True}),
     "x86-amd-pvh": Variant("x86-amd", facts={"vpci": True}),
     "arm-vpci": Variant("arm", facts={"vpci": True}),
@@ -230,10 +247,16 @@ class Oracle:
         if variant.tree is not None:
             facts |= {"dtb": packed(bootable(unpacked(facts["dtb"]), variant.tree))}
             facts |= {"ram": [[MEMORY, MEMORY_SIZE]]}
+        if "child" in variant.facts:
+            shown = rcar_pages(_pages(facts))
+            facts |= {"pages": {f"{rid:x}": packed(page) for rid, page in shown.items()}}
         if variant.facts.get("vpci"):
-            pages = {f"{rid:x}": packed(without_acs(page)) for rid, page in _pages(facts).items()}
+            pages = {f"{rid:x}": packed(as_firmware_left_it(page)) for rid, page in _pages(facts).items()}
             facts |= {"writable": self._writable(facts), "pages": pages}
         return facts | variant.facts
+
+    def _known_pages(self, variant: Variant) -> dict[int, bytes]:
+        return _pages(self._measure.machine(variant.base, self._lab.ROOT / "out"))
 
     def _writable(self, facts: Json) -> Json:
         """Asked by a Dom0 that reaches the hardware itself, on the oracle's own hypervisor."""
@@ -253,6 +276,8 @@ class Oracle:
         facts, conf = self.facts(mode), self._measure.MODES[_variant(mode).base]
         hidden = facts.get("amd", {}).get("hidden", [])
         present = [int(rid, 16) for rid in facts["pages"] if rid not in hidden]
+        if "child" in facts:
+            present = [0, *CHILDREN]
         arm = conf["arch"] == "arm"
         removes = not (arm and conf["iommu"]) or _variant(mode).removes
         if facts.get("vpci"):
@@ -260,7 +285,8 @@ class Oracle:
             return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *drawing.steps(count)]
         known = self._gen.Facts(conf["arch"], present, self._measure.msix(facts), removes, conf["iommu"])
         made = self._gen.steps(seed, known, count, not arm and conf["iommu"])
-        return [*(self._measure.BRIDGES if arm else [["dump", {}]]), *made]
+        bridges = self._measure.BRIDGES if arm and "child" not in facts else [["dump", {}]]
+        return [*bridges, *made]
 
     def _tables(self, devices: str) -> dict[str, bytes]:
         """What QEMU makes for the machine of the oracle."""
@@ -292,7 +318,8 @@ class Oracle:
         if variant.tree is not None:
             tree = Path(self._folder.name) / "variant.dtb"
             tree.write_bytes(unpacked(self.facts(mode)["dtb"]))
-            devices = self._lab.ARM_DEVICES + variant.devices
+            memory = {} if variant.memory is None else variant.memory(self._known_pages(variant))
+            devices = self._lab.ARM_DEVICES + loaded(memory)
         run = self._lab.boot(
             conf["arch"],
             steps,

@@ -19,6 +19,7 @@ Step = tuple[str, Json | None]
 POINTER, HAS_LIST = 0x34, 0x10
 COMMAND, CACHE_LINE, ROM, BRIDGE_ROM, INTERRUPT = 0x04, 0x0C, 0x30, 0x38, 0x3C
 ACS, ACS_OFFERED = 0x0D, 0x7F
+SRIOV, VF_BARS = 0x10, 0x24
 COMMAND_BITS = 0x0547
 """I/O, memory, bus master, parity, SERR, INTx off: what may be tried without a device going away."""
 HIGH_WINDOW = 0x80_0000_0000
@@ -66,23 +67,29 @@ def header_registers(page: bytes) -> tuple[int, ...]:
     return COMMAND, CACHE_LINE, *range(0x10, 0x28, 4), ROM, INTERRUPT
 
 
-def _acs_control(page: bytes) -> tuple[int, ...]:
-    """The dword with ACS' control, which Xen writes when it takes a device."""
+def _extended(page: bytes, id_: int) -> tuple[int, ...]:
+    """Where the extended capability of that id is, if there is one."""
     at, seen = 0x100, set[int]()
     while at >= 0x100 and at not in seen:
         seen.add(at)
         header = int.from_bytes(page[at : at + 4], "little")
-        if header & 0xFFFF == ACS:
-            return (at + 4,)
+        if header & 0xFFFF == id_:
+            return (at,)
         at = header >> 20 & 0xFFC
     return ()
 
 
-def without_acs(page: bytes) -> bytes:
-    """The page before Xen has switched ACS on."""
+def as_firmware_left_it(page: bytes) -> bytes:
+    """A page that a kernel has read, without what the kernel did: ACS is off, BARs of VFs are nowhere."""
     made = bytearray(page)
-    for at in _acs_control(page):
-        made[at + 2 : at + 4] = bytes(2)
+    for at in _extended(page, ACS):
+        made[at + 6 : at + 8] = bytes(2)
+    for at in _extended(page, SRIOV):
+        wide = False
+        for bar in range(at + VF_BARS, at + VF_BARS + 24, 4):
+            flags = 0 if wide else made[bar] & 0xF
+            made[bar : bar + 4] = bytes([flags, 0, 0, 0])
+            wide = flags & 7 == 4
     return bytes(made)
 
 
@@ -116,8 +123,8 @@ def writable(
         for at in _capabilities(page):
             if page[at] == CAPABILITY_MSIX:
                 masks.setdefault(f"{rid:x}", {})[f"{at:x}"] = MSIX_CONTROL << 16
-        for at in _acs_control(page):
-            masks.setdefault(f"{rid:x}", {})[f"{at:x}"] = (page[at] & ACS_OFFERED) << 16
+        for at in _extended(page, ACS):
+            masks.setdefault(f"{rid:x}", {})[f"{at + 4:x}"] = (page[at + 4] & ACS_OFFERED) << 16
     return masks
 
 

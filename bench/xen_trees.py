@@ -1,14 +1,15 @@
 """QEMU's arm64 tree with another host bridge or IOMMU than QEMU has, for a real Xen to boot on.
 
-What Xen asks of them while it boots and answers calls is there: the ZynqMP bridge's configuration space is
-ECAM, and an SMMUv2 is memory that holds its identification registers (Arm IHI 0062 §10), since what a driver
-writes it reads again. Nothing is translated.
+What Xen asks of them while it boots and answers calls is there. The ZynqMP bridge's configuration space is
+ECAM. An SMMUv2 is memory that holds its identification registers (Arm IHI 0062 §10), since what a driver
+writes it reads again. So are R-Car's registers, with a root port's configuration space, and its window shows
+one and the same function of QEMU's wherever it is pointed to. Nothing is translated.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import fdt
 
@@ -26,9 +27,10 @@ REGISTERS = {
     0x28: PAGES_4K | SIZES_48_BIT,
 }
 """SMMU_IDR0 to 2 of an SMMUv2 with stage 2 only, by offset."""
-SMMU_DEVICES = "".join(
-    f" -device loader,addr={SMMU + at:#x},data={value:#x},data-len=4" for at, value in REGISTERS.items()
-)
+ECAM, ROOT_PORT, SHOWN = 0x40_1000_0000, 0x08, 0x18
+"""QEMU's configuration space, and two functions there."""
+
+Pages = Mapping[int, bytes]
 
 
 def zynqmp(tree: fdt.FDT) -> None:
@@ -38,6 +40,41 @@ def zynqmp(tree: fdt.FDT) -> None:
     node.set_property("compatible", "xlnx,nwl-pcie-2.11")
     node.set_property("reg-names", ["breg", "pcireg", "cfg"])
     node.set_property("reg", [0, SPARE, 0, 0x1000, 0, SPARE + 0x1000, 0, 0x1000, *own])
+
+
+def rcar(tree: fdt.FDT) -> None:
+    """The host bridge as Renesas', whose root bus and other buses have windows of their own."""
+    node = tree.get_node("/pcie@10000000")
+    node.set_property("compatible", "renesas,r8a779f0-pcie")
+    node.set_property("reg-names", ["dbi", "atu", "app", "config"])
+    registers = [(SPARE, 0x10_0000), (SPARE + 0x10_0000, 0x1_0000), (SPARE + 0x20_0000, 0x1000)]
+    window = ECAM + (SHOWN << 12)
+    cells = [cell for base, size in registers for cell in (0, base, 0, size)]
+    node.set_property("reg", [*cells, window >> 32, window & 0xFFFF_FFFF, 0, 0x10_0000])
+
+
+def rcar_pages(pages: Pages) -> dict[int, bytes]:
+    """What R-Car's root bus has: one port."""
+    return dict.fromkeys(range(1, 256), bytes(4096)) | {0: pages[ROOT_PORT], 0x100: pages[SHOWN]}
+
+
+def rcar_memory(pages: Pages) -> dict[int, bytes]:
+    return {SPARE: pages[ROOT_PORT]}
+
+
+def smmu_v2_memory(pages: Pages) -> dict[int, bytes]:
+    return {SMMU + at: value.to_bytes(4, "little") for at, value in REGISTERS.items()}
+
+
+def loaded(memory: Mapping[int, bytes]) -> str:
+    """QEMU's arguments for what is in memory at the start, by address."""
+    words = {
+        base + at: word
+        for base, data in memory.items()
+        for at in range(0, len(data), 4)
+        if (word := int.from_bytes(data[at : at + 4], "little"))
+    }
+    return "".join(f" -device loader,addr={at:#x},data={word:#x},data-len=4" for at, word in words.items())
 
 
 def smmu_v2(tree: fdt.FDT) -> None:

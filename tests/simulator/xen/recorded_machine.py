@@ -142,6 +142,21 @@ class Recorded:
             self.config_write(self._selected >> 8 & 0xFFFF, self._selected & 0xFC | port & 3, size, value)
 
 
+class Everywhere:
+    """Behind a DesignWare bridge's window: one and the same function wherever it is pointed to."""
+
+    def __init__(self, page: bytearray) -> None:
+        self._page = page
+
+    def read(self, bus: int, devfn: int, register: int, size: int) -> int:
+        return int.from_bytes(self._page[register : register + size], "little")
+
+    def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        for at, byte in enumerate(value.to_bytes(size, "little"), register):
+            if at in COMMAND:
+                self._page[at] = byte
+
+
 def _mask_bytes(masks: dict[str, int]) -> dict[int, int]:
     """Offset to mask, byte by byte."""
     return {
@@ -177,7 +192,10 @@ class Player:
                 xen=version,
             )
             firmware = Firmware(tree=read_dtb(unpacked(facts["dtb"]), "x.dtb"))
-            self.xen = Xen(settings, self.hardware, firmware, wiring=Wiring(stream_bits=lambda bridge: 16))
+            shown = Everywhere(bytearray(unpacked(facts["pages"][facts.get("child", "0")])))
+            outbound = (lambda base: shown) if "child" in facts else None
+            wiring = Wiring(stream_bits=lambda bridge: 16, outbound=outbound)
+            self.xen = Xen(settings, self.hardware, firmware, wiring=wiring)
             return
         settings = Settings(
             arch="x86_64",

@@ -43,7 +43,7 @@ def test_a_sequence_of_hypercalls(case: Json) -> None:
 
 @pytest.mark.parametrize("case", ELSEWHERE, ids=lambda case: f"{case['mode']}-{case['name']}")
 def test_other_machines(case: Json) -> None:
-    """Configuration accesses of a PVH Dom0, and on a Xen built with vPCI for Arm; ZynqMP, an SMMUv2."""
+    """Accesses of a PVH Dom0, and on a Xen built with vPCI for Arm; ZynqMP, R-Car, an SMMUv2."""
     player = Player(MACHINES[case["mode"]])
     for number, ((name, fields), answer) in enumerate(zip(case["steps"], case["real"], strict=True)):
         assert player.step(name, fields) == answer, f"step {number}: {name} {fields}"
