@@ -1,9 +1,9 @@
 """Random machines behind a virtio-iommu and behind AMD's IOMMU, on real kernels beside the simulation.
 
-    python -m bench.iommu_boots [--only virtio|amd] [--seed S]
+    python -m bench.iommu_boots [--only virtio|amd] [--arch A] [--dom0 linux-7.2] [--seed S]
 
 Boots QEMU's own devices (`campaign --iommu`) and writes what was compared to `bench/iommu_boots.md`, a row as
-each set of boots ends; `--only` keeps the other rows. Exit status 1 with a difference.
+each set of boots ends; of fewer sets the other rows stay. Exit status 1 with a difference.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from msgspec.structs import asdict
 from rootplex.campaign.booted import boot
 from rootplex.campaign.drawn import machine_of
 from rootplex.campaign.machines import Unit
+from rootplex.known.kernels import SUITES
 from rootplex.report.campaign import sentence
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -53,12 +54,15 @@ of QEMU's. Host bridges, windows, functions, bus numbers, BARs, ACS and groups a
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", choices=("virtio", "amd"))
+    parser.add_argument("--arch", choices=("arm64", "x86_64"))
+    parser.add_argument("--dom0", choices=tuple(SUITES))
     parser.add_argument("--seed", type=int, default=20261128)
     arguments = parser.parse_args()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     differences = 0
     for unit, arch, profile, numbers in SETS:
-        if arguments.only not in (None, unit):
+        wanted = ((arguments.only, unit), (arguments.arch, arch), (arguments.dom0, profile))
+        if any(asked not in (None, own) for asked, own in wanted):
             continue
         kernel = kernels.newest(cache, arch, profile, full=unit == "amd")
         sums: Counter[str] = Counter()

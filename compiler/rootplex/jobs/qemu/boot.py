@@ -94,14 +94,15 @@ def without_driver(platform: Platform, kernel: Kernel) -> str | None:
             f"{release} has no driver for AMD's IOMMU, and no groups: a full kernel has "
             "(rootplex fetch-kernel --full)"
         )
-    virtio = any(
-        isinstance(unit, DtNode) and VIRTIO_IOMMU.intersection(unit.compatible)
-        for unit in _used_units(platform)
-    )
-    if virtio and not kernels.has_module(kernel, "virtio-iommu"):
+    if _has_virtio_iommu(platform) and not kernels.has_module(kernel, "virtio-iommu"):
         how = "Linux 6.12 and 7.2 have, as rootplex fetch-kernel unpacks them"
         return f"{release} is there without a driver for a virtio-iommu, and has no groups: {how}"
     return None
+
+
+def _has_virtio_iommu(platform: Platform) -> bool:
+    units = (unit for unit in _used_units(platform) if isinstance(unit, DtNode))
+    return any(VIRTIO_IOMMU.intersection(unit.compatible) for unit in units)
 
 
 def _used_units(platform: Platform) -> Iterator[Iommu]:
@@ -182,6 +183,10 @@ def append(preparation: Preparation) -> str:
         # The timer's first ticks may come late, and with interrupts remapped the kernel panics then
         # (arch/x86/kernel/apic/io_apic.c, check_timer).
         words.append("no_timer_check")
+    if _has_virtio_iommu(preparation.platform):
+        # Its driver is a module, for which functions wait no longer than this (drivers/base/dd.c,
+        # driver_deferred_probe_check_state): ten seconds are too few on a busy machine.
+        words.append("deferred_probe_timeout=600")
     return " ".join(words)
 
 
