@@ -250,9 +250,6 @@ PLANTS = (
         code="RPX0202",
         what="a segment of two bridges with the same buses",
         changes=((SEGMENT_1, SEGMENT_0), (BUSES, "bus_range: [0, 0x3f]")),
-        others={
-            "RPX0405": "with segments of their own the two would still give their ids to one SMMU",
-        },
     ),
     Plant(
         code="RPX0202",
