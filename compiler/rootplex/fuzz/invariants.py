@@ -298,7 +298,7 @@ LEFT_BEHIND = (
     ),
     Left(  # it has no emulation while the IOMMU refuses
         operations=("deassign_device",),
-        errors=frozenset({E.ENODEV, E.EPERM, E.EINVAL, E.ENXIO}),
+        errors=frozenset({E.ENODEV, E.EPERM, E.EINVAL, E.ENXIO, E.ESRCH}),
         parts=frozenset({"emulation", "mappings", "slots", "records"}),
         clause="§2.8",
     ),
