@@ -130,7 +130,7 @@ def test_a_window_that_is_large_enough_is_not_to_blame(tmp_path: Path) -> None:
             "pci 0000:00:05.0: BAR 0 [mem 0x90000000-0x9001ffff]: can't claim; address conflict with x",
             Level.ERROR,
         ),
-        ("pci 0000:00:05.0: VF BAR 0 [mem size 0x00040000 64bit]: can't assign; no space", Level.ERROR),
+        ("pci 0000:00:05.0: VF BAR 0 [mem size 0x00040000 64bit]: can't assign; no space", Level.WARNING),
         ("e1000e 0000:00:05.0: can't enable device: BAR 0 [mem size 0x00020000] not assigned", Level.ERROR),
     ],
 )

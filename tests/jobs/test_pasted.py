@@ -188,3 +188,74 @@ def test_nothing_to_place_is_not_imported() -> None:
                 )
             ]
         )
+
+
+SRIOV = """\
+00:1c.0 PCI bridge [0604]: Intel Corporation Device [8086:a110] (rev f1) (prog-if 00 [Normal decode])
+\tControl: I/O+ Mem+ BusMaster+
+\tStatus: Cap+
+\tBus: primary=00, secondary=01, subordinate=02, sec-latency=0
+\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00
+\tCapabilities: [140 v1] Access Control Services
+\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-
+\tKernel driver in use: pcieport
+
+01:00.0 Ethernet controller [0200]: Intel Corporation 82576 Gigabit Network Connection [8086:10c9] (rev 01)
+\tSubsystem: Micro-Star International Co., Ltd. [MSI] Gigabit [1462:7b86]
+\tControl: I/O- Mem+ BusMaster+
+\tCapabilities: [a0] Express (v2) Endpoint, MSI 00
+\tCapabilities: [150 v1] Alternative Routing-ID Interpretation (ARI)
+\tCapabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)
+\t\tInitial VFs: 8, Total VFs: 8, Number of VFs: 2, Function Dependency Link: 00
+\t\tVF offset: 128, stride: 2, Device ID: 10ca
+\tKernel driver in use: igb
+
+01:10.0 Ethernet controller [0200]: Intel Corporation 82576 Virtual Function [8086:10ca] (rev 01)
+\tFlags: bus master, fast devsel, latency 0
+\tCapabilities: [a0] Express Endpoint, MSI 00
+\tKernel driver in use: igbvf
+
+01:10.2 Ethernet controller [0200]: Intel Corporation 82576 Virtual Function [8086:10ca] (rev 01)
+\tFlags: bus master, fast devsel, latency 0
+\tCapabilities: [a0] Express Endpoint, MSI 00
+\tKernel driver in use: igbvf
+
+"""
+
+
+def test_virtual_functions_are_their_owners() -> None:
+    found = outcome_of(SRIOV)
+    groups = members(found.groups.linux)
+    assert groups == {frozenset({f"0000:{name}"}) for name in ("00:1c.0", "01:00.0", "01:10.0", "01:10.2")}
+    assert () == found.unknown
+    (bridge,) = found.worst.platform.host_bridges
+    (_, nic) = bridge.walk()
+    assert ((0x1462, 0x7B86), 2) == (nic.subsystem, nic.sriov and nic.sriov.enabled)
+
+
+def test_a_virtual_function_whose_owner_is_not_told_is_unknown() -> None:
+    found = outcome_of(re.sub(r"\t\tVF offset.*\n", "", SRIOV))
+    (lost,) = (each for each in found.unknown if "0000:01:10.0" in {one.sbdf for one in each.members})
+    assert ("it is a virtual function, and no text tells whose",) == tuple(why[28:] for why in lost.why)
+
+
+def test_an_amd_machine_is_known_by_names_alone() -> None:
+    text = "00:00.0 Host bridge: Advanced Micro Devices, Inc. [AMD] Starship/Matisse Root Complex\n"
+    assert "an AMD IOMMU that translates every bridge" in outcome_of(text).assumed
+
+
+CUT = """\
+00:01.0 PCI bridge [0604]: Intel Corporation Device [8086:0c01] (rev 06)
+\tControl: I/O+ Mem+ BusMaster+
+\tStatus: Cap+
+\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0
+\tCapabilities: [a0] Express (v2) Root Port (Slot+), MSI 00
+\tCapabilities: [100 v1] Virtual Channel"""
+
+
+def test_a_text_that_is_cut_off_claims_nothing_of_what_it_lacks() -> None:
+    child = "01:00.0 VGA compatible controller [0300]: NVIDIA [10de:1c82]\n\tFlags: fast devsel\n\n"
+    found = outcome_of(child + CUT)
+    assert {frozenset({"0000:00:01.0", "0000:01:00.0"})} == members(found.unknown)
+    whole = outcome_of(child + CUT + "\n\tKernel driver in use: pcieport\n")
+    assert {frozenset({"0000:00:01.0", "0000:01:00.0"})} == members(whole.groups.linux)

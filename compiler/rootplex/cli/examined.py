@@ -88,9 +88,9 @@ def examined_together(names: Sequence[str], options: RunOptions, console: Consol
         sources = [
             source_of_bytes(data, label, trees=options.trees) for label, data in map(read_input, names)
         ]
-    except Unreadable as error:
+        return _of_sources(sources, names[0], options)
+    except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
-    return _of_sources(sources, names[0], options)
 
 
 def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> Examined:

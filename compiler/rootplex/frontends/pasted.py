@@ -43,6 +43,7 @@ from rootplex.frontends.document import (
     tree,
 )
 from rootplex.known.kernels import DEFAULT, profile_of
+from rootplex.source.finding import unreadable
 from rootplex.source.node import Node
 from rootplex.source.place import Place, Span
 
@@ -54,8 +55,12 @@ _SEGMENTS = 0x10000
 _HEADER, _CONVENTIONAL, _EXTENDED = 64, 256, 4096
 _ECAM, _ECAM_ABOVE = 0xE000_0000, 0x40_0000_0000
 _UNIT = 0xFED9_0000
+_DEEPEST = 64  # buses below each other
 _VFS = 1 << 18  # virtual functions that are looked for, of all physical ones together
 _CONVENTIONAL_BUSES = ("pci-bridge", "pcie-to-pci-bridge")
+FUNCTIONS = 1 << 13
+"""Functions of one machine."""
+
 _NO_PARENT = "no text tells which bridge bus"
 _KEPT = (
     "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi",
@@ -82,6 +87,7 @@ class Merged(Struct, frozen=True, kw_only=True):
     buses: tuple[int, int | None] | None
     virtual: bool
     owned: bool = False
+    amd: bool = False
     acs_off: tuple[str, ...] = ()
 
     @property
@@ -108,6 +114,8 @@ class PastedMachine(Struct, frozen=True, kw_only=True):
     told_roots: tuple[PastedRoot, ...]
     groups: tuple[PastedGroup, ...]
     log: Log
+    by_bus: Mapping[tuple[int, int], Sequence[Merged]]
+    below: Mapping[Where, tuple[int, ...]]
     firmware: frozenset[str] = frozenset()
 
     @property
@@ -125,13 +133,9 @@ class PastedMachine(Struct, frozen=True, kw_only=True):
         """The profile of the kernel that ran, where the log tells."""
         return None if self.log.release is None else profile_of(self.log.release)
 
-    def on(self, segment: int, bus: int) -> list[Merged]:
+    def on(self, segment: int, bus: int) -> Sequence[Merged]:
         """The functions of a bus, by devfn."""
-        return [
-            each
-            for where, each in self.functions.items()
-            if where[:2] == (segment, bus) and where not in self.unplaced
-        ]
+        return self.by_bus.get((segment, bus), ())
 
 
 def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
@@ -146,13 +150,20 @@ def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
         if each.buses is not None and each.buses[0] > bus:
             parents.setdefault((segment, each.buses[0]), each.where)
     for paste in pastes:
-        for below, above in paste.parents.items():
-            if above in functions and below != above[:2]:
-                parents.setdefault(below, above)
+        for child, above in paste.parents.items():
+            if above in functions and child != above[:2]:
+                parents.setdefault(child, above)
     roots = _roots(functions, parents, told)
     reached = set(_reached(functions, parents, roots))
     unplaced = dict(_unplaced(functions, reached))
     secondary = set(parents.values())
+    by_bus: dict[tuple[int, int], list[Merged]] = {}
+    for where, each in functions.items():
+        if where not in unplaced:
+            by_bus.setdefault(where[:2], []).append(each)
+    below: dict[Where, tuple[int, ...]] = {}
+    for (_, bus), above in sorted(parents.items()):
+        below[above] = (*below.get(above, ()), bus)
     lost = {where[0] for where, why in unplaced.items() if why.startswith(_NO_PARENT)}
     return PastedMachine(
         files=tuple(paste.file for paste in pastes),
@@ -171,6 +182,8 @@ def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
         told_roots=told,
         groups=tuple(group for paste in pastes for group in paste.groups),
         log=log,
+        by_bus=by_bus,
+        below=below,
     )
 
 
@@ -181,6 +194,8 @@ def _merged(pastes: Sequence[Paste]) -> dict[Where, Merged]:
     for paste in pastes:
         for each in paste.functions:
             by_where.setdefault(each.where, []).append(_by_registers(each, extended=extended))
+    if len(by_where) > FUNCTIONS:
+        raise unreadable(pastes[0].file, f"more than {FUNCTIONS:,} functions")
     found = {}
     for where, told in sorted(by_where.items()):
         told.sort(key=lambda each: -RANK[each.shown])
@@ -198,6 +213,7 @@ def _merged(pastes: Sequence[Paste]) -> dict[Where, Merged]:
             bridge=True if buses else bridge,
             buses=buses[0] if buses else None,
             virtual=virtual,
+            amd=any(each.amd for each in told),
             acs_off=next((each.acs_off for each in told if each.acs_off), ()),
         )
     return _without_virtual(found)
@@ -302,14 +318,15 @@ def _reached(
     below: dict[Where, list[tuple[int, int]]] = {}
     for bus, above in parents.items():
         below.setdefault(above, []).append(bus)
-    todo, seen = list(roots), set(roots)
+    todo, seen = [(root, 0) for root in roots], set(roots)
     while todo:
-        for where in on.get(todo.pop(), ()):
+        at, depth = todo.pop()
+        for where in on.get(at, ()):
             yield where
-            for bus in below.get(where, ()):
+            for bus in below.get(where, ()) if depth < _DEEPEST else ():
                 if bus not in seen:
                     seen.add(bus)
-                    todo.append(bus)
+                    todo.append((bus, depth + 1))
 
 
 def _unplaced(functions: Mapping[Where, Merged], reached: set[Where]) -> Iterator[tuple[Where, str]]:
@@ -416,7 +433,7 @@ def iommu_kind(machine: PastedMachine) -> tuple[str, str | None]:
 
 
 def _is_amd(each: Merged) -> bool:
-    return str(each.keys.get("id", ""))[:4] in ("1022", "1002")
+    return each.amd or str(each.keys.get("id", ""))[:4] in ("1022", "1002")
 
 
 def assumptions(machine: PastedMachine) -> Iterator[str]:
@@ -541,7 +558,8 @@ def _last(machine: PastedMachine, segment: int, bus: int) -> int:
         for each in machine.on(segment, todo.pop()):
             buses = _buses(machine, each)
             if buses is not None and buses[0] > each.where[1]:
-                todo.append(buses[0])
+                if machine.bridges.get((segment, buses[0])) == each.where:
+                    todo.append(buses[0])
                 found = max(found, *(number for number in buses if number is not None))
             vfs = each.keys.get("sriov")
             if isinstance(vfs, Mapping) and vfs.get("enabled"):
@@ -553,8 +571,8 @@ def _last(machine: PastedMachine, segment: int, bus: int) -> int:
 def _buses(machine: PastedMachine, each: Merged) -> tuple[int, int | None] | None:
     if each.buses is not None:
         return each.buses if each.buses[0] else None
-    below = [bus for (segment, bus), above in machine.bridges.items() if above == each.where]
-    return (min(below), None) if below else None
+    below = machine.below.get(each.where)
+    return (below[0], None) if below else None
 
 
 def device_nodes(machine: PastedMachine, segment: int, bus: int, case: Case) -> Node | None:
@@ -572,6 +590,8 @@ def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case)
     place = each.place
     buses = _buses(machine, each)
     secondary = buses[0] if buses is not None and buses[0] > bus else None
+    if secondary is not None and machine.bridges.get((segment, secondary)) != each.where:
+        secondary = None  # another one has that bus, too, and was told first
     children = [] if secondary is None else [one for one in machine.on(segment, secondary) if not one.virtual]
     kind, acs = _kind(machine, each, children, above, case)
     keys = {key: each.keys[key] for key in _KEPT if key in each.keys}

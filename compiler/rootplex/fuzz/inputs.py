@@ -27,7 +27,7 @@ Show: TypeAlias = Callable[[Result], object]
 
 TABLES = ("mcfg", "iort", "dmar", "ivrs", "viot")
 FIRMWARE = ("dtb", *TABLES, "aml")
-BOARDS = ("dts", "acpidump", "archive", "board", "lspci", "snapshot")
+BOARDS = ("dts", "acpidump", "archive", "board", "lspci", "paste", "snapshot")
 """Whole inputs of a vendor's; `board` is a device tree with the tables behind it."""
 DESCRIPTIONS = ("yaml",)
 _DTB_LENGTH = slice(4, 8)
@@ -96,6 +96,8 @@ def _seeds(form: str) -> Iterator[bytes]:
                 yield tree + b"".join(tables)
             case "lspci":
                 yield _lspci(files["config.bin"])
+            case "paste":
+                yield _paste(files["config.bin"])
 
 
 @cache
@@ -133,6 +135,37 @@ def _lspci(pages: bytes) -> bytes:
         rows += [f"{at:02x}: {page[at : at + 16].hex(' ')}\n" for at in range(0, 256, 16)]
         rows.append("\n")
     return "".join(rows).encode()
+
+
+_SAID = """\
+[    0.000000] Linux version 6.1.0-1-amd64 (x) x86_64
+[    0.000000] Command line: pcie_acs_override=downstream
+[    0.1] ACPI: PCI Root Bridge [PCI0] (domain 0000 [bus 00-3f])
+[    0.2] pci_bus 0000:00: root bus resource [mem 0xc0000000-0xcfffffff window]
+[    0.3] pci 0000:00:01.0: BAR 0 [mem size 0x10000000 64bit pref]: can't assign; no space
+"""
+
+
+def _paste(pages: bytes) -> bytes:
+    """The same functions by lspci's words, in a list of groups and in a log."""
+    parts: list[str] = []
+    lists: list[str] = []
+    logs: list[str] = [_SAID]
+    for slot in range(min(len(pages) // 8192, 8)):
+        page = pages[slot * 8192 : slot * 8192 + 256]
+        ids = f"{page[1]:02x}{page[0]:02x}:{page[3]:02x}{page[2]:02x}"
+        name = (
+            f"00:{slot:02x}.0 PCI bridge [{page[11]:02x}{page[10]:02x}]: Device [{ids}] (rev {page[8]:02x})\n"
+        )
+        parts += [name, "\tControl: I/O+\n\tBus: primary=00, secondary=01, subordinate=02\n"]
+        parts.append("\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n")
+        parts.append("\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+\n\n")
+        lists += [
+            f"IOMMU Group {slot // 2} {name}",
+            f"/sys/kernel/iommu_groups/1/devices/0000:01:{slot:02x}.0\n",
+        ]
+        logs.append(f"[    0.4] pci 0000:00:{slot:02x}.0: [{ids}] type 01 class 0x060400\n")
+    return "".join([*parts, *lists, "\n-[0000:00]-+-00.0-[01]----00.0\n", *logs]).encode()
 
 
 def kept(folder: Path) -> dict[str, tuple[bytes, ...]]:

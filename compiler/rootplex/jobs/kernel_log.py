@@ -8,8 +8,10 @@ setup-bus.c and setup-res.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.capture.facts import KernelWindow
 from rootplex.capture.pasted.facts import Failure, PastedRoot, Where, called
@@ -145,7 +147,7 @@ def _failures(machine: PastedMachine, roots: Sequence[RootBridge]) -> Iterator[F
     """One finding for each host bridge and kind of window: what is below a bridge fails with its window."""
     found: dict[tuple[object, ...], list[Failure]] = {}
     blamed: dict[tuple[object, ...], _Blamed] = {}
-    for each in machine.log.failures:
+    for each in map(partial(_as_window, machine), machine.log.failures):
         segment, bus = _root_bus(machine, each.where)
         root = next(
             (one for one in roots if (one.segment or 0, one.first_bus) == (segment, bus)),
@@ -157,6 +159,13 @@ def _failures(machine: PastedMachine, roots: Sequence[RootBridge]) -> Iterator[F
         blamed[key] = _Blamed(root, kind)
     for key, failures in found.items():
         yield _failure(machine, blamed[key], failures)
+
+
+def _as_window(machine: PastedMachine, each: Failure) -> Failure:
+    """Kernels without SR-IOV number the windows of bridges 7 to 9."""
+    function = machine.functions.get(each.where)
+    is_window = each.index is not None and each.index > _ROM and function is not None and function.bridge
+    return replace(each, window=True) if is_window else each
 
 
 def _root_bus(machine: PastedMachine, where: Where) -> tuple[int, int]:
@@ -181,7 +190,7 @@ def _wanted(each: Failure) -> str:
 
 def _failure(machine: PastedMachine, blamed: _Blamed, failures: Sequence[Failure]) -> Finding:
     functions = [each for each in failures if not each.window]
-    first = max(functions or failures, key=lambda each: each.size)
+    first = max(functions or failures, key=lambda each: ((each.index or 0) < _ROM, each.size))
     windows = _windows_for(blamed)
     largest = max(windows, key=lambda each: each.size, default=None)
     what = f"{called(first.where)} gets no place for {_what(first)}"
@@ -250,9 +259,9 @@ def _together(failures: Sequence[Failure]) -> int:
 
 
 def _level(functions: Sequence[Failure], first: Failure) -> Level:
-    """A BAR without memory: an error; without ports: devices do without as a rule; a ROM, or a window below
-    which nothing failed (spare room for hot plug): to be known."""
-    if any(each.space == "mem" and each.index != _ROM for each in functions):
+    """A BAR without memory: an error; without ports, or a VF's: devices do without as a rule; a ROM, or a
+    window below which nothing failed (spare room for hot plug): to be known."""
+    if any(each.space == "mem" and each.index is not None and each.index < _ROM for each in functions):
         return Level.ERROR
     return Level.WARNING if functions and first.index != _ROM else Level.NOTE
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.backends.configspace import config_space
+from rootplex.backends.refusal import CannotCompile
 from rootplex.capture.pasted.facts import Paste, PastedGroup, Where, called
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
@@ -48,7 +49,7 @@ from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
 from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
-from rootplex.source.finding import Finding, in_order, unreadable
+from rootplex.source.finding import Finding, Unreadable, in_order, unreadable
 from rootplex.source.place import Place
 from rootplex.source.rules import GROUPS_DIFFER
 
@@ -217,7 +218,10 @@ def _examined(made: Imported, options: RunOptions) -> Simulated | None:
     if description.platform is None or errors_in(description.findings):
         return None
     checked = Checked(description.platform, description.names, (), description.node)
-    examination = examine(checked, options)
+    try:
+        examination = examine(checked, options)
+    except (CannotCompile, Unreadable):
+        return None
     if examination.outcome is None:
         return None
     return Simulated(examination.platform, examination.facts, examination.outcome)

@@ -36,11 +36,11 @@ def called(where: Where) -> str:
 
 
 class PastedFunction(Struct, frozen=True, kw_only=True):
-    """One function by one text. `keys` are the description's, as far as the text tells them (`type` where it
-    shows the PCI Express capability, or that there is none); `config` is configuration space, as far as it
-    was printed. `bridge`: whether it has the header of a bridge; `buses` are a bridge's (secondary,
-    subordinate), the second None where only what is below tells. `virtual`: its name says that it is a
-    virtual function. `acs_off`: controls of ACS that isolate, are offered, and are switched off."""
+    """One function by one text. `keys` are the description's, as far as the text tells them (`type` where
+    it shows the PCI Express capability, or that there is none); `config` is configuration space, as far as it
+    was printed. `bridge`: whether it has the header of a bridge; `buses` are its (secondary, subordinate).
+    `virtual`: its name says that it is a virtual function; `amd`: that AMD made it. `acs_off`: controls of
+    ACS that isolate, are offered, and are switched off."""
 
     where: Where
     place: Span
@@ -51,6 +51,7 @@ class PastedFunction(Struct, frozen=True, kw_only=True):
     bridge: bool | None = None
     buses: tuple[int, int | None] | None = None
     virtual: bool = False
+    amd: bool = False
     acs_off: tuple[str, ...] = ()
 
 

@@ -25,10 +25,11 @@ _DEVICE = re.compile(
 _LOOP = re.compile(r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*(\d{1,9})\b[\s:,-]*(.*)", re.IGNORECASE)
 _BARE = re.compile(rf"\s*{ADDRESS}[\s:,;=]+(\d{{1,5}})\s*")
 _BRANCH = re.compile(r"[│├└─|`+\\\s-]*(?:──|--)\s*(.*)")
-_MEMBER = re.compile(r"[\s*•·-]*(?:\[[^\]]{0,12}\]\s*)*")
+_LOOKED_AT = 200  # characters of a line in which a member's address stands
+_MEMBER = re.compile(r"[\s*•·-]*(?:\[[^\]]{0,12}\]\s*){0,4}")
 BEGINS = re.compile(
     r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*\d|\S*iommu_groups/|l[rwx-]{9}[.+@]?\s|total \d|\s*[│├└|`](?:\s"
-    r"|--|─)|\W*(?:\[[^\]]{0,12}\]\s*)*" + SBDF,
+    r"|--|─)|\W{0,40}(?:\[[^\]]{0,12}\]\s*){0,4}" + SBDF,
     re.IGNORECASE,
 )
 
@@ -52,15 +53,16 @@ class GroupReader:
             self._blank = True
             return False
         blank, self._blank = self._blank, False
-        for way in _DEVICE.finditer(text):
-            self._way(way, row.number)
-        paths = list(_PATH.finditer(text))
+        if "/pci" in text:
+            for way in _DEVICE.finditer(text):
+                self._way(way, row.number)
+        paths = list(_PATH.finditer(text)) if "iommu_groups" in text else []
         for path in paths:
             self._put(where_of(path, 2), int(path[1]), row)
         if paths:
             # The loop's other order: the path, then lspci's line.
             return True
-        if found := _LINK.search(text):
+        if "/iommu_group" in text and (found := _LINK.search(text)):
             self._put(where_of(found), int(found[5]), row)
             return True
         if found := _FOLDER.fullmatch(text.strip()):
@@ -84,7 +86,11 @@ class GroupReader:
 
     def _loop(self, number: int, rest: str, row: Row) -> Row | bool:
         self._begin(number)
-        return self._member(rest, row) if _ADDRESS.search(rest) else not rest or not rest[0].isalpha()
+        return (
+            self._member(rest, row)
+            if _ADDRESS.search(rest, 0, _LOOKED_AT)
+            else not rest or not rest[0].isalpha()
+        )
 
     def _branch(self, text: str, row: Row) -> bool:
         if text.isdecimal():
@@ -99,7 +105,7 @@ class GroupReader:
         """A line below a group's heading."""
         number = self._number
         assert number is not None
-        found = _ADDRESS.search(text, 0, 200)
+        found = _ADDRESS.search(text, 0, _LOOKED_AT)
         if found is None:
             return text.startswith("total ")
         link = text.startswith("l") or " -> " in text

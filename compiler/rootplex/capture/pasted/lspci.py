@@ -30,6 +30,7 @@ _NUMBER = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4})")
 _REVISION = re.compile(r"\(rev ([0-9a-fA-F]{2})\)")
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-fA-F]{2})")
 _CONFIG_LIMIT = 4096
+_SHORT = 80
 _ELLIPSIS = re.compile(
     r"\W*(?:\.\.\.+|…|\[?\.*(?:snip|snipped|truncated|cut)\.*\]?|<snip>|-+ ?snip.*)\W*", re.IGNORECASE
 )
@@ -57,7 +58,7 @@ _BUSES = re.compile(
     r"Bus:\s*primary=([0-9a-fA-F]{2}),\s*secondary=([0-9a-fA-F]{2}),\s*subordinate=([0-9a-fA-F]{2})"
 )
 _SUBSYSTEM = re.compile(
-    r"Subsystem:\s[^\[\n]*?(?:\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4}):([0-9a-fA-F]{4}))"
+    r"Subsystem:\s(?:[^\n]{0,200}\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4}):([0-9a-fA-F]{4}))"
 )
 _GROUP = re.compile(r"IOMMU ?group:?\s+(\d{1,9})\b", re.IGNORECASE)
 _ACS = re.compile(r"ACSCap:\s*((?:[A-Za-z]+[+-]\s*){1,8})")
@@ -96,6 +97,10 @@ class LspciReader:
         """Whether lines about a function have begun."""
         return self._head is not None and bool(self._lines)
 
+    def holds(self, text: str) -> bool:
+        """Whether a row is one of bytes of a function that has begun."""
+        return self._head is not None and HEX.fullmatch(text) is not None
+
     def take(self, row: Row) -> bool:
         text = row.text
         ended, self._ended = self._ended, not text
@@ -118,7 +123,7 @@ class LspciReader:
             if int(match[1], 16) == len(self._data) < _CONFIG_LIMIT:
                 self._data += bytes.fromhex(match[2])
             return True
-        if _ELLIPSIS.fullmatch(text):
+        if len(text) < _SHORT and _ELLIPSIS.fullmatch(text):
             self._cut = True
             return True
         if ended and not (text[0].isspace() or _DETAIL.match(text)):
@@ -169,7 +174,7 @@ class LspciReader:
             self.groups.append(PastedGroup(where, int(said["IOMMUGroup"][:9]), "records", place))
 
     def _keep(self, head: PastedFunction, *, whole: bool) -> None:
-        text = " ".join(line.strip() for line in self._lines)
+        text = "\n".join(line.strip() for line in self._lines)
         if not self._lines and not self._data:
             self.functions.append(head)
             return
@@ -198,7 +203,13 @@ def _function(where: Where, place: Span, form: Form, keys: Mapping[str, object],
     code = keys.get("class")
     bridge = code >> 8 in _BRIDGES if isinstance(code, int) else None
     return PastedFunction(
-        where=where, place=place, form=form, keys=keys, bridge=bridge, virtual="Virtual Function" in name
+        where=where,
+        place=place,
+        form=form,
+        keys=keys,
+        bridge=bridge,
+        virtual="Virtual Function" in name,
+        amd="Advanced Micro Devices" in name,
     )
 
 
@@ -302,6 +313,7 @@ def _verbose(head: PastedFunction, text: str, *, whole: bool) -> PastedFunction:
         bridge=bridge,
         buses=(int(buses[2], 16), int(buses[3], 16)) if buses else None,
         virtual=head.virtual,
+        amd=head.amd,
         acs_off=_switched_off(text),
     )
 

@@ -40,7 +40,11 @@ def _read(text: str, file: str) -> Paste:
     functions, tree = LspciReader(file), TreeReader()
     listed, said = GroupReader(file), LogReader(file)
     for row in rows(text, file, begins):
-        if row.text and log.begins(row.text) and said.take(row):
+        if not row.text or functions.holds(row.text):
+            listed.take(row, inside=True)
+            functions.take(row)
+            continue
+        if log.begins(row.text) and said.take(row):
             functions.close(whole=True)
             continue
         if tree.take(row):

@@ -15,7 +15,7 @@ from rootplex.source.finding import unreadable
 LIMIT = 16 << 20
 """Characters of a text that are read: a thousand functions whole."""
 
-LONGEST = 4096
+LONGEST = 2048
 """Characters of a line; what lies beyond is not looked at."""
 
 _ESCAPE = re.compile(
