@@ -241,7 +241,13 @@ def test_a_virtual_function_whose_owner_is_not_told_is_unknown() -> None:
 
 def test_an_amd_machine_is_known_by_names_alone() -> None:
     text = "00:00.0 Host bridge: Advanced Micro Devices, Inc. [AMD] Starship/Matisse Root Complex\n"
-    assert "an AMD IOMMU that translates every bridge" in outcome_of(text).assumed
+    found = outcome_of(text)
+    assert "an IOMMU that translates every bridge (AMD's own function is not in the text)" in found.assumed
+    assert {frozenset({"0000:00:00.0"})} == members(found.groups.linux)
+    text += "00:00.2 IOMMU: Advanced Micro Devices, Inc. [AMD] Starship/Matisse IOMMU\n"
+    found = outcome_of(text)
+    assert "an AMD IOMMU that translates every bridge" in found.assumed
+    assert () == found.groups.without
 
 
 CUT = """\

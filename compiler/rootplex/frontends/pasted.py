@@ -49,7 +49,7 @@ from rootplex.source.place import Place, Span
 
 Case: TypeAlias = Literal["worst", "best"]
 
-_CARDBUS = 0x0607
+_CARDBUS, _IOMMU = 0x0607, 0x0806
 _HOST = 0x0600
 _SEGMENTS = 0x10000
 _HEADER, _CONVENTIONAL, _EXTENDED = 64, 256, 4096
@@ -372,7 +372,7 @@ def import_pastes(machine: PastedMachine, case: Case = "worst") -> Imported:
         missing.append(Missing("platform.arch", f"{arch} is put down", place))
     units, unit_of = _units(machine, arch, missing)
     bridges = [
-        _bridge(machine, segment, bus, unit_of[segment], names, missing, case)
+        _bridge(machine, segment, bus, unit_of[segment, bus], names, missing, case)
         for segment, bus in machine.roots
     ]
     missing += missing_of(machine)
@@ -423,13 +423,30 @@ def firmware_of(machine: PastedMachine, arch: str) -> Literal["dt", "acpi"]:
 def iommu_kind(machine: PastedMachine) -> tuple[str, str | None]:
     """The kind of IOMMU, and what is assumed of it; None where the log tells."""
     told = machine.log.iommu
+    if told == "amd-iommu" and _amd_functions(machine) is None:
+        return "intel-vtd", "an IOMMU that translates every bridge (AMD's own function is not in the text)"
     if told in ("intel-vtd", "amd-iommu", "arm-smmu-v3", "arm-smmu-v2"):
         return told, None
     if machine.log.arch == "arm64":
         return "arm-smmu-v3", "an SMMUv3 that translates every bridge, with requester ids for StreamIDs"
-    amd = any(_is_amd(each) for each in machine.functions.values() if _class(each) in (_HOST, 0x0806))
-    kind, words = ("amd-iommu", "an AMD IOMMU") if amd else ("intel-vtd", "a VT-d unit")
-    return kind, f"{words} that translates every bridge"
+    amd = any(_is_amd(each) for each in machine.functions.values() if _class(each) in (_HOST, _IOMMU))
+    if not amd:
+        return "intel-vtd", "a VT-d unit that translates every bridge"
+    if _amd_functions(machine) is None:
+        # Linux uses AMD's only with its own function; what differs are functions of southbridges.
+        return "intel-vtd", "an IOMMU that translates every bridge (AMD's own function is not in the text)"
+    return "amd-iommu", "an AMD IOMMU that translates every bridge"
+
+
+def _amd_functions(machine: PastedMachine) -> dict[tuple[int, int], int] | None:
+    """The devfn of each root bus's own AMD IOMMU; None where one has none."""
+    found = {
+        root: each.where[2]
+        for root in machine.roots
+        for each in machine.on(*root)
+        if _class(each) == _IOMMU and _is_amd(each)
+    }
+    return found if len(found) == len(machine.roots) else None
 
 
 def _is_amd(each: Merged) -> bool:
@@ -449,8 +466,10 @@ def assumptions(machine: PastedMachine) -> Iterator[str]:
         yield f"ACS switched on, as a kernel with an IOMMU does it; the text shows it off at {shown}"
 
 
-def _units(machine: PastedMachine, arch: str, missing: list[Missing]) -> tuple[list[Node], dict[int, str]]:
-    """The IOMMU of each segment, and its name."""
+def _units(
+    machine: PastedMachine, arch: str, missing: list[Missing]
+) -> tuple[list[Node], dict[tuple[int, int], str]]:
+    """The IOMMU of each segment, AMD's of each root bus, and the name of each root bus's."""
     place = machine.place
     kind, assumed = iommu_kind(machine)
     if (arch == "arm64") != kind.startswith("arm"):
@@ -461,17 +480,24 @@ def _units(machine: PastedMachine, arch: str, missing: list[Missing]) -> tuple[l
     remark = None if assumed is None else f"assumed: {assumed}"
     if assumed is not None:
         missing.append(Missing("the IOMMU", f"no text tells it; assumed is {assumed}", place))
-    segments = sorted({segment for segment, _ in machine.roots})
-    units, names = [], {}
-    for number, segment in enumerate(segments):
-        names[segment] = "iommu" if len(segments) == 1 else f"iommu{number}"
+    own = _amd_functions(machine) if kind == "amd-iommu" else None
+    behind: dict[object, list[tuple[int, int]]] = {}
+    for root in machine.roots:
+        behind.setdefault(root[0] if own is None else root, []).append(root)
+    units: list[Node] = []
+    names: dict[tuple[int, int], str] = {}
+    for number, roots in enumerate(behind.values()):
+        name = "iommu" if len(behind) == 1 else f"iommu{number}"
+        names |= dict.fromkeys(roots, name)
         fields: dict[str, object] = {
-            "name": names[segment],
+            "name": name,
             "kind": kind,
             "base": address(_UNIT + number * (0x2_0000 if arch == "arm64" else 0x1000)),
         }
-        if kind == "intel-vtd" and segment:
-            fields["segment"] = segment
+        if own is not None:
+            fields |= {"dev": own[roots[0]] >> 3, "fn": own[roots[0]] & 7}
+        if kind == "intel-vtd" and roots[0][0]:
+            fields["segment"] = roots[0][0]
         units.append(tree(fields, place, remark))
     return units, names
 
