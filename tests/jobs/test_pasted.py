@@ -247,7 +247,9 @@ def test_an_amd_machine_is_known_by_names_alone() -> None:
     text += "00:00.2 IOMMU: Advanced Micro Devices, Inc. [AMD] Starship/Matisse IOMMU\n"
     found = outcome_of(text)
     assert "an AMD IOMMU that translates every bridge" in found.assumed
-    assert () == found.groups.without
+    (own,) = found.groups.without
+    assert ("0000:00:00.2",) == tuple(each.sbdf for each in own.members)
+    assert "0000:00:00.2" in own.why[0]
 
 
 CUT = """\

@@ -134,7 +134,7 @@ class PastedOutcome(Struct, frozen=True, kw_only=True):
         return replace(
             made,
             linux=known(made.linux),
-            without=known(made.without),
+            without=tuple(each for each in made.without if each.members[0].sbdf not in open_),
             hazards=tuple(each for each in made.hazards if not names_one(each)),
             safe=known(made.safe),
             xen=None if made.xen is None else known(made.xen),
