@@ -140,6 +140,7 @@ def test_what_is_not_told_is_listed_and_not_invented(corpus: Corpus) -> None:
         "kind": "arm-smmu-v2",
         "base": "0xf010_0000",
         "size": "1MiB",
+        "model": "mmu-500",
         "interrupts": (unit.get("interrupts") or unit).plain(),
         "enabled": False,
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from rootplex.capture.facts import KernelFunction, Resource, Snapshot
+from rootplex.known.devices import rows_of
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
@@ -155,19 +156,25 @@ def _booted(function: KernelFunction) -> SeenFunction:
         class_code=function.class_code,
         buses=(function.config[SECONDARY], function.config[SECONDARY + 1]) if is_bridge else None,
         bars=tuple(sorted(bars)),
-        acs=_acs(function.config),
+        acs=_acs(function.config, _control_of(function)),
     )
 
 
-def _acs(config: bytes) -> tuple[int, int] | None:
-    """The ACS registers in 4096 bytes of configuration space (PCIe 6.0 §7.6.3, §7.7.11); None: there are
-    none."""
+def _control_of(function: KernelFunction) -> int:
+    """Where a function has its ACS control register: devices with dwords have it elsewhere."""
+    rows = rows_of(function.vendor, function.device)
+    return 8 if any(row.effect == "dword-control" for row in rows) else 6
+
+
+def _acs(config: bytes, control: int) -> tuple[int, int] | None:
+    """The ACS registers in 4096 bytes of configuration space (PCIe 6.0 §7.6.3, §7.7.11), the second at that
+    offset in the capability; None: there are none."""
     at = EXTENDED
     for _ in range(STEPS):
         header = int.from_bytes(config[at : at + 4], "little")
         if header & 0xFFFF == ACS:
-            capability, control = (int.from_bytes(config[at + n : at + n + 2], "little") for n in (4, 6))
-            return capability & ACS_BITS, control & ACS_BITS
+            offered, enabled = (int.from_bytes(config[at + n : at + n + 2], "little") for n in (4, control))
+            return offered & ACS_BITS, enabled & ACS_BITS
         at = header >> 20
         if at < EXTENDED:
             return None

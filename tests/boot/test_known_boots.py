@@ -1,0 +1,64 @@
+"""Devices that the kernel knows by id, under a real one: what it makes of them is what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.boot.booting import boot, figures_of
+from tests.boot.test_virtual_boots import ARM64, X86
+
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.qemu.preparation import prepare
+from rootplex.model.bridge import Firmware
+from rootplex.tools.images import Arch
+from rootplex.tools.kernels import Kernel
+
+pytestmark = pytest.mark.boot
+
+DEVICES = """
+    devices:
+      - {dev: 1, fn: 0, type: root-port, acs: true, id: "8086:a110"}
+      - {dev: 1, fn: 1, type: root-port, acs: [rr, cr], id: "8086:a111"}
+      - {dev: 2, fn: 0, type: root-port, acs: true, id: "8086:8c10"}
+      - {dev: 2, fn: 1, type: root-port, id: "8086:8c12"}
+      - {dev: 3, fn: 0, type: pci, id: "1002:4385"}
+      - {dev: 3, fn: 1, type: pci, id: "1002:439c"}
+      - {dev: 4, fn: 0, type: root-port, acs: true, id: "1d17:0722"}
+      - {dev: 4, fn: 1, type: root-port, id: "177d:a7ff"}
+      - {dev: 5, type: root-port, acs: true, devices: [
+         {dev: 0, fn: 0, id: "1b4b:9172", acs: true}, {dev: 0, fn: 1, id: "8086:1521"}]}
+      - {dev: 6, type: root-port, acs: true, devices: [
+         {dev: 0, type: pci-bridge, id: "1b21:1080", devices: [{dev: 2, type: pci}, {dev: 3, type: pci}]}]}
+      - {dev: 7, type: root-port, acs: true, devices: [
+         {dev: 0, type: pcie-to-pci-bridge, id: "1a03:1150",
+          devices: [{dev: 0, type: pci}, {dev: 2, type: pci}]}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arch", "firmware", "profile"),
+    [("arm64", "dt", "linux-7.2"), ("x86_64", "acpi", "linux-6.12"), ("x86_64", "acpi", "linux-7.2")],
+)
+def test_devices_known_by_id_are_grouped_as_simulated(
+    arch: Arch,
+    firmware: Firmware,
+    profile: str,
+    tmp_path: Path,
+    kernel: Callable[[Arch, str], Kernel],
+    machine: Callable[[Arch, str], None],
+    record_property: Callable[[str, object], None],
+) -> None:
+    machine(arch, firmware)
+    booted = kernel(arch, profile)
+    text = (X86 if arch == "x86_64" else ARM64) + DEVICES
+    checked = read_checked(text.encode(), "known.yaml")
+    assert checked.platform is not None, checked.findings
+    compared, shown = boot(prepare(checked.platform, firmware, profile, in_memory=True), booted, tmp_path)
+    record_property("figures", figures_of(compared))
+    assert compared.agreed, shown
+    groups = {line.booted for line in compared.lines if line.what == "group"}
+    apart = {"0000:00:01.0", "0000:00:02.0", "0000:00:02.1"}
+    assert apart <= groups  # ACS with dwords, and the chipset's own registers
+    assert "0000:00:03.0 0000:00:03.1" in groups  # a southbridge without an IVRS
