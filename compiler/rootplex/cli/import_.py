@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rootplex.cli.console import Console
@@ -11,6 +12,7 @@ from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
 from rootplex.cli.trees import add_trees, trees_of
 from rootplex.frontends.document import MARK
+from rootplex.jobs.boards import boards_of
 from rootplex.jobs.importing import description_text, import_sources
 from rootplex.jobs.result import unreadable
 from rootplex.jobs.sources import Source, Trees, read_source, source_of_bytes
@@ -25,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="PATH",
         help="a device tree (blob or source), acpidump text, a folder or archive of ACPI tables, a snapshot; "
-        "or what was pasted of one machine, in one file or several (lspci text, a list of IOMMU groups, a "
-        "kernel's log); - for standard input",
+        "or several files of one machine: its single tables, in bytes or disassembled, or what was pasted of "
+        "it (lspci text, a list of IOMMU groups, a kernel's log); - for standard input",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write the description there (default: standard output)"
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     named = ", ".join(arguments.paths)
     console.progress(f"reading {named}")
     try:
-        sources = [_source(path, trees) for path in arguments.paths]
+        sources = _sources(arguments.paths, trees)
         description = import_sources(sources)
     except Unreadable as error:
         return report((unreadable(arguments.paths[0], error.findings),), {}, arguments, console)
@@ -63,6 +65,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         for each in description.missing:
             console.say(f"  not known: {each}")
     return 0
+
+
+def _sources(paths: Sequence[str], trees: Trees) -> list[Source]:
+    """A source for each path, but one for the single tables of a machine."""
+    if len(paths) > 1 and "-" not in paths:
+        items = [item for board in boards_of(paths) for item in board.items]
+        if len(items) == 1 and items[0].data is not None:
+            return [source_of_bytes(items[0].data, items[0].path, items[0].kind, trees)]
+    return [_source(path, trees) for path in paths]
 
 
 def _source(path: str, trees: Trees) -> Source:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rootplex.cli import main
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.sources import source_of_bytes
 from rootplex.jobs.validate import validate_board
@@ -74,6 +75,19 @@ def test_fields_that_were_changed(tmp_path: Path) -> None:
     (table,) = tables_of(changed[: changed.index("Raw Table Data")].encode(), "x.dsl").tables
     assert table.data[52:54] == b"\2\0"
     assert "has 16 bytes, not 60" in refused(text[: text.index("    0010: ")]).message
+
+
+def test_single_tables_are_imported_together(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = disassembled(tmp_path / "juno-r2", "juno-r2")
+    assert main(["import", str(folder)]) == 0
+    whole = capfd.readouterr().out
+    assert "base: 0x4000_0000" in whole
+    assert main(["import", *map(str, sorted(folder.glob("*.dsl")))]) == 0
+    assert capfd.readouterr().out == whole
+    assert (
+        main(["import", *map(str, sorted(folder.glob("*.dsl"))), "--overlay", str(folder / "mcfg.dsl")]) == 2
+    )
+    assert "overlays are applied to a device tree, and this is: ACPI tables" in capfd.readouterr().out
 
 
 def test_text_beside_its_table_is_passed_over(tmp_path: Path) -> None:
