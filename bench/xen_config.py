@@ -157,6 +157,8 @@ class Drawing:
                 yield "dump", {}
 
     def _call(self) -> Step:
+        if self._ground.x86 and self._random.random() < 0.15:
+            return self._area()
         rid = self._random.choice(self._rids)
         where = {"seg": 0, "bus": rid >> 8, "devfn": rid & 0xFF}
         choice = self._random.random()
@@ -166,6 +168,18 @@ class Drawing:
             return "pci_device_remove", where
         name = self._random.choice(("assign_device", "deassign_device"))
         return name, {"domain": self._random.choice((1, 1, 2)), "dev": 0, "flags": 0, "machine_sbdf": rid}
+
+    def _area(self) -> Step:
+        """MCFG's only entry, switched on or off; or another."""
+        start, end = self._random.choice(((0, 255),) * 5 + ((0, 127), (5, 3)))
+        base = self._random.choice((*(self._ground.ecam,) * 5, 0xC000_0000))
+        entry = {
+            "address": base,
+            "segment": self._random.choice((0, 0, 0, 1)),
+            "start_bus": start,
+            "end_bus": end,
+        }
+        return "pci_mmcfg_reserved", entry | {"flags": self._random.choice((0, 1, 1, 1, 2))}
 
     def _size(self, register: int) -> int:
         return self._random.choice([size for size in (1, 2, 4, 4, 8) if register % size == 0])

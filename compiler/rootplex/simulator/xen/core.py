@@ -95,6 +95,8 @@ class VirtualPci(Protocol):
 
     def detach(self, record: Record) -> None: ...
 
+    def look_again(self, record: Record) -> None: ...
+
 
 class Domain(Struct):
     """A domain. `iommu`: its devices are translated; `devices` is the list of them, newest first."""

@@ -113,6 +113,8 @@ def pci_mmcfg_reserved(core: Core, args: PciMmcfgReserved) -> int:
         for record in known.devices.values():
             if start <= record.bus <= end:
                 record.extended = has_extended_space(core, record)
+                if core.vpci is not None:
+                    core.vpci.look_again(record)
     if result == 0 and args.flags and core.trap_area is not None:
         return core.trap_area(args.address, args.segment, start, end)
     return result

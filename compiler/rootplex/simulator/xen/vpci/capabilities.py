@@ -12,7 +12,7 @@ from functools import partial
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
-from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
+from rootplex.simulator.xen.vpci.registers import CONFIG_SPACE, Register, Registers, Space
 
 STATUS, POINTER, EXTENDED = 0x06, 0x34, 0x100
 HAS_LIST = 0x10
@@ -45,23 +45,29 @@ class Capabilities(Struct):
     pointers: dict[int, int] = field(default_factory=dict)
     headers: dict[int, int] = field(default_factory=dict)
 
-    def set_up(self, *, extended: bool) -> int:
-        """`vpci_init_capability_list` and `vpci_init_ext_capability_list`: 0, or -EEXIST for a list that
-        comes to a capability again. `extended`: the function has extended configuration space."""
+    def set_up(self) -> int:
+        """`vpci_init_capability_list`: 0, or -EEXIST for a list that comes to a capability again."""
         error = self._set_up_list()
         if error == 0 and self.guest:
             self._add_guest_status()
-        if error or not extended:
-            return error
+        return error
+
+    def set_up_extended(self, *, reached: bool) -> int:
+        """`vpci_init_ext_capability_list`, from the beginning. `reached`: the function has extended
+        configuration space that can be accessed."""
+        self.registers.remove(EXTENDED, CONFIG_SPACE - EXTENDED)
+        self.headers.clear()
+        if not reached:
+            return 0
         if self.guest:
             return self.registers.add(Register(offset=EXTENDED, size=4, read=partial(_constant, 0)))
         for header, offset in extended_list(self.space):
             read = partial(self.headers.__getitem__, offset)
             error = self.registers.add(Register(offset=offset, size=4, read=read))
-            if error == -Errno.EEXIST:
-                return 0
+            if error:
+                return 0 if error == -Errno.EEXIST else error
             self.headers[offset] = header
-        return error
+        return 0
 
     def _set_up_list(self) -> int:
         if not self.space.read(STATUS, 2) & HAS_LIST:

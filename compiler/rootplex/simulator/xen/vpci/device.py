@@ -62,16 +62,27 @@ class Vpci(Struct):
             lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
         )
         capabilities = Capabilities(registers, function, guest)
-        self.devices[record] = Device(registers, header, capabilities)
-        if error := header.set_up() or capabilities.set_up(extended=record.extended):
+        device = self.devices[record] = Device(registers, header, capabilities)
+        if error := header.set_up() or capabilities.set_up() or self._extend(record, device):
             self.detach(record)
             return error
         if self.core.x86:
             self._emulate_interrupts(record, function, header, capabilities)
-        rebar = next((at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR), None)
-        if rebar is not None and not guest:
-            ResizableBars(registers, function, header, rebar).set_up()
         return 0
+
+    def look_again(self, record: Record) -> None:
+        """`vpci_reinit_ext_capabilities`: extended configuration space may have come or gone."""
+        device = self.devices.get(record)
+        if device is not None:
+            self._extend(record, device)
+
+    def _extend(self, record: Record, device: Device) -> int:
+        capabilities = device.capabilities
+        error = capabilities.set_up_extended(reached=record.extended)
+        rebar = next((at for at, word in capabilities.headers.items() if word & 0xFFFF == REBAR), None)
+        if rebar is not None and not capabilities.guest:
+            ResizableBars(device.registers, capabilities.space, device.header, rebar).set_up()
+        return error
 
     def _emulate_interrupts(
         self, record: Record, function: Function, header: Header, capabilities: Capabilities
