@@ -8,6 +8,7 @@ Linux asks neither. Without a limit an address on the bus is the CPU's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ from rootplex.readers.inbound import BusStretch
 from rootplex.source.place import Place
 
 BITS = 64
+MANY = 1024
+"""How many ranges of a bridge, and stretches of memory, are looked at: no board has as many."""
 
 
 class Inbound(Struct, frozen=True, kw_only=True):
@@ -40,7 +43,7 @@ class Inbound(Struct, frozen=True, kw_only=True):
     @property
     def ways(self) -> tuple[BusStretch, ...]:
         """The stretches of the bus by which requests come in: 1:1 without a limit."""
-        return (BusStretch(0, 0, 1 << BITS, self.at),) if self.limits is None else self.limits
+        return (BusStretch(0, 0, 1 << BITS, self.at),) if self.limits is None else self.limits[:MANY]
 
     def seen(self, area: Area) -> Iterator[tuple[int, int, BusStretch]]:
         """Where on the bus addresses of the CPU are: first, last, and by what they come in."""
@@ -63,7 +66,7 @@ def inbound_of(facts: Facts) -> Iterator[Inbound]:
 
 def memory_known(facts: Facts) -> tuple[Area, ...]:
     """The RAM that is described; none where the boot loader or EFI tells of it."""
-    return tuple(area for area in memory_areas(facts) if area.size > 0)
+    return tuple(islice((area for area in memory_areas(facts) if area.size > 0), MANY))
 
 
 def _of_tree(facts: Facts, bridge: DtHostBridge) -> Inbound:

@@ -6,12 +6,14 @@ Linux drivers/of/address.c, of_dma_get_range, for a device on a PCI bus with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
 from rootplex.readers.address import (
     PCI_ADDRESS,
+    DtRange,
     dma_ancestors,
     dma_to_cpu,
     is_pci_bus,
@@ -108,6 +110,10 @@ def _limiting(tree: Tree, bridge: DtNode) -> DtNode | None:
     return None
 
 
+MANY = 64
+"""How many entries of a node are held against the buses above: no board has as many."""
+
+
 class Unpassed(Struct, frozen=True):
     """An entry of `dma-ranges` that the buses above do not pass whole: the first `passed` bytes of its
     `size`. `bus` is the node whose `dma-ranges` stand in the way."""
@@ -123,24 +129,28 @@ def unpassed(tree: Tree, bridge: DtNode) -> Iterator[Unpassed]:
     """The entries that count for a bridge's devices and that `dma-ranges` of a bus above cut, each once, at
     the first bus that does. Linux translates the first address alone."""
     node = _limiting(tree, bridge)
-    for entry in () if node is None else _entries(tree, node):
+    passing: dict[str, list[DtRange]] = {}
+    for entry in () if node is None else islice(_entries(tree, node), MANY):
         address = entry.local
         for bus in dma_ancestors(tree, entry.node):
             if bus.parent is None:
                 break
             if not bus.properties.get("dma-ranges"):
                 continue
-            passed = _passed(bus, address)
+            if bus.path not in passing:
+                passing[bus.path] = sorted(ranges(bus, "dma-ranges"), key=lambda each: each.child)
+            passed = _passed(passing[bus.path], address)
             if passed < entry.size:
                 yield Unpassed(entry.place, bus, address, entry.size, passed)
                 break
             address = through(bus, address, "dma-ranges") or 0
 
 
-def _passed(bus: DtNode, address: int) -> int:
-    """How many bytes from an address on `bus` its `dma-ranges` pass, over entries that follow each other."""
+def _passed(passing: Iterable[DtRange], address: int) -> int:
+    """How many bytes from an address on a bus its `dma-ranges`, by address, pass: over entries that follow
+    each other."""
     end = address
-    for each in sorted(ranges(bus, "dma-ranges"), key=lambda each: each.child):
+    for each in passing:
         if each.child <= end < each.child + each.size:
             end = each.child + each.size
     return end - address

@@ -50,7 +50,7 @@ def memory_behind_window(facts: Facts) -> Iterator[Finding]:
     for bridge in inbound_of(facts):
         if bridge.translated:
             continue
-        for window in bridge.windows:
+        for window in bridge.windows[:MANY]:
             found = _memory_in(bridge, window, memory) if memory else _ranges_on(bridge, window)
             if found:
                 yield _behind_window(facts, bridge, window, found)
@@ -73,7 +73,7 @@ def _memory_in(bridge: Inbound, window: BusStretch, memory: Sequence[Area]) -> l
 def _ranges_on(bridge: Inbound, window: BusStretch) -> list[Clash]:
     return [
         (*common, way, None)
-        for way in bridge.limits or ()
+        for way in (() if bridge.limits is None else bridge.ways)
         if way.offset != window.offset and (common := window.common(way.bus, way.last)) is not None
     ]
 
@@ -203,4 +203,4 @@ def inbound_ranges_overlap(facts: Facts) -> Iterator[Finding]:
 
 
 MANY = 64
-"""How many ranges of a bridge are held against each other."""
+"""How many windows or ranges of a bridge are looked at."""
