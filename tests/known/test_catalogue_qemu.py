@@ -20,7 +20,8 @@ from tests.qtest_machine import Machine, bars, facts, machine
 from rootplex.known.reader import model, names
 from rootplex.model.device import BRIDGE_TYPES, PCIE_TYPE
 
-VIRT, Q35 = "qemu-system-aarch64", "qemu-system-x86_64"
+VIRT, Q35, RISCV = "qemu-system-aarch64", "qemu-system-x86_64", "qemu-system-riscv64"
+RISCV_ECAM = 0x3000_0000
 Q35_ECAM = 0xB000_0000
 
 BUILT_IN = {  # what a machine shows by itself: program, dev, fn on bus 0
@@ -28,6 +29,7 @@ BUILT_IN = {  # what a machine shows by itself: program, dev, fn on bus 0
     "qemu:pxb-pcie": (VIRT, 31, 0),
     "qemu:q35-mch": (Q35, 0, 0),
     "qemu:amdvi-pci": (Q35, 1, 0),
+    "qemu:riscv-iommu-pci": (RISCV, 1, 0),
     "qemu:ich9-lpc": (Q35, 31, 0),
     "qemu:ich9-ahci": (Q35, 31, 2),
     "qemu:ich9-smbus": (Q35, 31, 3),
@@ -129,6 +131,9 @@ def live() -> Iterator[dict[str, Spot]]:
             )
             for port, value in ((0xCF8, 0x8000_0060), (0xCFC, Q35_ECAM | 1)):  # PCIEXBAR of the MCH
                 q35.ask(f"outl {port:#x} {value:#x}")
+        if shutil.which(RISCV) and version(RISCV) >= since("qemu:riscv-iommu-pci"):
+            device = "riscv-iommu-pci,addr=1"
+            chips[RISCV] = stack.enter_context(machine([RISCV, "-M", "virt", "-device", device], RISCV_ECAM))
         for name, (program, dev, fn) in BUILT_IN.items():
             if program in chips:
                 found[name] = Spot(chips[program], 0, dev, fn)

@@ -23,6 +23,7 @@ KEYS = {
     "arm-smmu-v3": "name kind base size interrupts msi_controller device_id stream_id_bits enabled",
     "arm-smmu-v2": "name kind base size interrupts model stream_id_bits enabled",
     "intel-vtd": "name kind base segment enabled",
+    "riscv-iommu": "name kind base size interrupts msi_controller parent dev fn enabled",
     "amd-iommu": "name kind base dev fn capability scopes enabled",
     "dt-node": "name kind compatible node base size cells address_cells interrupts controller parent dev fn"
     " enabled",
@@ -150,6 +151,8 @@ iommus:
      model: mmu-500}
   - {name: vtd, kind: intel-vtd, base: 0xfed90000, segment: 1}
   - {name: amd, kind: amd-iommu, base: 0xfeb80000, dev: 0, fn: 2, capability: 0x40, scopes: [nic]}
+  - {name: own, kind: riscv-iommu, base: 0x3010000, size: 4KiB, interrupts: [36], msi_controller: imsic}
+  - {name: function, kind: riscv-iommu, parent: main, dev: 1, fn: 1, enabled: false}
   - {name: dart, kind: dt-node, compatible: "apple,t8103-dart", cells: 1}
   - {name: paravirtual, kind: dt-node, compatible: "virtio,pci-iommu", cells: 1, parent: main, dev: 3, fn: 1}
 """,

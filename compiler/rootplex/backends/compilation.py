@@ -18,6 +18,7 @@ from rootplex.backends.acpi.ivrs import ivrs
 from rootplex.backends.acpi.mcfg import mcfg
 from rootplex.backends.acpi.names import bridge_path
 from rootplex.backends.acpi.override import override
+from rootplex.backends.acpi.rimt import rimt
 from rootplex.backends.acpi.ssdt import ssdt
 from rootplex.backends.acpi.viot import viot
 from rootplex.backends.artifact import Artifact, BridgeNames, Compiled, PlaceMap
@@ -116,7 +117,7 @@ def _has_acpi(platform: Platform) -> bool:
 
 
 def _has_qemu_acpi(platform: Platform) -> bool:
-    return _has_acpi(platform) and platform.base != "none"
+    return _has_acpi(platform) and platform.base in ("qemu-virt", "qemu-q35")
 
 
 BACKENDS: tuple[Backend, ...] = (
@@ -127,6 +128,7 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("DMAR", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(dmar), simulated=True),
     Backend("IVRS", lambda p: _has_acpi(p) and p.arch == "x86_64", _table(ivrs), simulated=True),
     Backend("VIOT", _has_acpi, _table(viot), simulated=True),
+    Backend("RIMT", _has_acpi, _table(rimt), simulated=True),
     Backend("hardware image", lambda p: True, _hardware, simulated=True),
     Backend("QEMU arguments", lambda p: p.base != "none", _qemu, simulated=False),
     Backend("SSDT", _has_acpi, _ssdt, simulated=True, waits=True),

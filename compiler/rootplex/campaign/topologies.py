@@ -57,8 +57,14 @@ def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Desc
     }
 
 
+def _to_one(iommu: Description) -> Description:
+    """The map of a bridge, all of it to the machine's one IOMMU."""
+    entries = [{key: value for key, value in each.items() if key != "unit"} for each in iommu.get("map", ())]
+    return {**iommu, "unit": "iommu", **({"map": entries} if entries else {})}
+
+
 def on_riscv(whole: Description) -> Description:
-    """An arm64 description of a device tree as one of riscv64, without IOMMUs."""
+    """An arm64 description of a device tree as one of riscv64, with the machine's own IOMMU."""
     platform = {
         **whole["platform"],
         "name": whole["platform"]["name"].replace("random-", "random-riscv-"),
@@ -66,7 +72,8 @@ def on_riscv(whole: Description) -> Description:
         "base": "qemu-riscv-virt",
     }
     bridges = [
-        {key: value for key, value in each.items() if key != "iommu"} for each in whole["host_bridges"]
+        {**each, "iommu": _to_one(each["iommu"])} if "iommu" in each else each
+        for each in whole["host_bridges"]
     ]
     kept = {key: value for key, value in whole.items() if key != "iommus"}
     return {**kept, "platform": platform, "host_bridges": bridges}

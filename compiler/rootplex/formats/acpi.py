@@ -312,7 +312,45 @@ VIOT_LAYOUTS: dict[int, Layout] = {
     ViotType.MMIO_IOMMU: VIOT_MMIO_IOMMU,
 }
 
-TABLES = ("MCFG", "IORT", "DMAR", "IVRS", "VIOT")
+
+class RimtType(IntEnum):
+    """The types of RIMT's nodes (RISC-V IO Mapping Table 1.0; ACPICA's actbl2.h)."""
+
+    IOMMU = 0
+    ROOT_COMPLEX = 1
+    PLATFORM_DEVICE = 2
+
+
+RIMT_HEAD: Layout = (("node_count", 4), ("node_offset", 4), ("reserved", 4))
+RIMT_NODE: Layout = (("type", 1), ("revision", 1), ("length", 2), ("reserved", 2), ("id", 2))
+RIMT_IOMMU: Layout = (
+    *RIMT_NODE,
+    ("hardware_id", 8),
+    ("base", 8),
+    ("flags", 4),
+    ("proximity", 4),
+    ("segment", 2),
+    ("rid", 2),
+    ("wire_count", 2),
+    ("wire_offset", 2),
+)
+RIMT_IS_FUNCTION = 1
+RIMT_WIRE: Layout = (("irq", 4), ("flags", 4))
+RIMT_WIRE_RISING = 2
+"""Edge-triggered, active high."""
+RIMT_ROOT: Layout = (
+    *RIMT_NODE,
+    ("flags", 4),
+    ("reserved_2", 2),
+    ("segment", 2),
+    ("mapping_offset", 2),
+    ("mapping_count", 2),
+)
+RIMT_ATS, RIMT_PRI = 1, 2
+RIMT_MAPPING: Layout = (("first", 4), ("count", 4), ("id", 4), ("output", 4), ("flags", 4))
+RIMT_LAYOUTS: dict[int, Layout] = {RimtType.IOMMU: RIMT_IOMMU, RimtType.ROOT_COMPLEX: RIMT_ROOT}
+
+TABLES = ("MCFG", "IORT", "DMAR", "IVRS", "VIOT", "RIMT")
 """The tables of fixed layout that say how PCI is reached and what translates, in the order of their files."""
 
 

@@ -16,6 +16,9 @@ GENERIC_ECAM, GENERIC_CAM = "pci-host-ecam-generic", "pci-host-cam-generic"
 VIRTIO_IOMMU = frozenset({"virtio,pci-iommu", "pci1af4,1057"})
 """Compatibles of a virtio-iommu that is a PCI function (devicetree binding virtio/pci-iommu.yaml)."""
 
+RISCV_IOMMU = frozenset({"riscv,iommu", "riscv,pci-iommu"})
+"""Of RISC-V's IOMMU, with registers of its own and as a PCI function (binding iommu/riscv,iommu.yaml)."""
+
 GENERIC = {"ecam": GENERIC_ECAM, "quirk": GENERIC_ECAM, "cam": GENERIC_CAM}
 """The compatible of a host bridge that needs no driver of its own, by its kind of configuration space."""
 

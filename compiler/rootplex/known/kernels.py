@@ -28,6 +28,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     bind on, `all` for every device (§5.2). `groups_dt`, `groups_arm_acpi`: groups form when a
     driver binds, or at device add (§5.5). `config_acs`: the boot option is known. `knows`: the version
     whose devices it knows by id (`devices.py`).
+    `riscv_iommu`: there is a driver for RISC-V's IOMMU (drivers/iommu/riscv, from 6.13 on).
     `grouping`: how groups are found (§5.5, §5.8).
     """
 
@@ -45,6 +46,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     groups_arm_acpi: Literal["driver-bind", "device-add"] = "device-add"
     config_acs: bool = True
     knows: tuple[int, int] = (7, 2)
+    riscv_iommu: bool = True
     grouping: Literal["discovery-order", "top-down"] = "discovery-order"
 
 
@@ -55,6 +57,7 @@ _6_12 = replace(
     _7_2,
     name="linux-6.12",
     knows=(6, 12),
+    riscv_iommu=False,
     releases=(((6, 12, 96), (6, 13, 0)),),
     suites=("bookworm-backports", "trixie"),
     bus_range="span",

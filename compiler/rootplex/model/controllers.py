@@ -102,6 +102,18 @@ class AmdIommu(RidIommu, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
+class RiscvIommu(Controller, frozen=True, kw_only=True):
+    """RISC-V's: with registers at `base`, or the function `devfn` of the first bus of the bridge `parent`.
+    `interrupts` are its wires, edge; `msi_controller` takes its messages."""
+
+    base: int | None
+    size: int
+    interrupts: tuple[int, ...] = ()
+    msi_controller: str | None = None
+    parent: str | None = None
+    devfn: int | None = None
+
+
 class DtNode(Controller, frozen=True, kw_only=True):
     """A vendor's own controller that only the device tree can say.
 
@@ -124,4 +136,4 @@ class DtNode(Controller, frozen=True, kw_only=True):
 
 InterruptController = GicV3 | GicV2 | IoApic | DtNode
 MsiController = Its | GicV2m | DtNode
-Iommu = SmmuV3 | SmmuV2 | IntelVtd | AmdIommu | DtNode
+Iommu = SmmuV3 | SmmuV2 | IntelVtd | AmdIommu | RiscvIommu | DtNode

@@ -16,7 +16,9 @@ from rootplex.readers.reach import unreachable
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
-ControllerKind: TypeAlias = Literal["gic", "its", "v2m", "msi", "smmu-v2", "smmu-v3", "iommu", "interrupt"]
+ControllerKind: TypeAlias = Literal[
+    "gic", "its", "v2m", "msi", "smmu-v2", "smmu-v3", "riscv-iommu", "iommu", "interrupt"
+]
 
 
 class DtController(Struct, frozen=True):
@@ -125,6 +127,7 @@ def read_platform(tree: Tree) -> DtPlatform:
 # The first pattern that one of a node's compatible strings matches names its kind.
 _KINDS: tuple[tuple[str, ControllerKind], ...] = (
     (r"arm,smmu-v3.*", "smmu-v3"),
+    (r"riscv,(pci-)?iommu", "riscv-iommu"),
     (r".*\bsmmu.*|arm,mmu-\d+", "smmu-v2"),
     (r"arm,gic-v[35]-its.*", "its"),
     (r"arm,gic-v2m-frame", "v2m"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.backends.platforms import device, host_bridge, iommu
 
+from rootplex.backends.qemu import Abilities
 from rootplex.capture.snapshot import _WINDOW
 from rootplex.cli import main
 from rootplex.jobs.qemu.comparison import compare
@@ -271,14 +271,49 @@ def test_what_only_ports_reach_is_refused_with_its_place(
     assert f"{file}:16:" in said
 
 
-def test_a_machine_without_a_kernel_to_boot_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+RISCV = """\
+rootplex: 1
+platform: {name: board, arch: riscv64, firmware: [dt, acpi]}
+iommus: [{name: unit, kind: riscv-iommu, base: 0x301_0000}]
+host_bridges:
+  - name: main
+    segment: 3
+    bus_range: [0, 3]
+    config: {base: 0x70_0000_0000}
+    iommu: {unit: unit}
+    devices: [{name: port, dev: 0, type: root-port, devices: [{name: nic, dev: 0}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "switch", "change"),
+    [
+        ((7, 2), "virt", "nothing translates it: the IOMMU of QEMU's virt came with 10.0"),
+        ((10, 0), "virt,iommu-sys=on", "its ids go to QEMU's one IOMMU"),
+    ],
+)
+def test_a_riscv_board_is_booted_in_memory(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: tuple[int, int],
+    switch: str,
+    change: str,
 ) -> None:
+    """On QEMU's own IOMMU where it has one."""
+    monkeypatch.setattr("rootplex.cli.qemu.abilities", lambda arch: Abilities(version))
     file = tmp_path / "board.yaml"
-    text = SERVER.replace("x86_64", "riscv64")
-    file.write_text(re.sub("iommus:.*?(?=host)|    iommu: .*?\n", "", text, flags=re.DOTALL))
-    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 1
-    assert "riscv64 has no synthetic machine" in capsys.readouterr().out
+    file.write_text(RISCV)
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic"]) == 0
+    said = capsys.readouterr().out
+    assert "the machine is QEMU's virt" in said
+    assert "guest memory at 0xc0000000" in said
+    assert change in said
+    script = (tmp_path / "board" / "qemu.sh").read_text()
+    assert f"-machine \\\n    {switch} \\\n" in script
+    assert "qemu-system-riscv64" in script
+    assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic", "--acpi"]) == 1
+    assert "board is booted by device tree: there is no UEFI for a boot by ACPI" in capsys.readouterr().out
 
 
 def test_without_a_kernel_it_says_how_to_get_one(

@@ -39,3 +39,19 @@ host_bridges: [{{name: main, segment: 0, config: {{base: 0xb000_0000}}, iommu: {
     kernel = Kernel("x86_64", release, None, tmp_path, tmp_path, modules)
     told = without_driver(platform, kernel)
     assert (told is None) if words is None else (told is not None and words in told)
+
+
+@pytest.mark.parametrize(
+    ("release", "is_told"), [("6.12.117+deb13-riscv64", True), ("7.2.13-riscv64", False)]
+)
+def test_riscvs_iommu_has_a_driver_in_newer_kernels(release: str, is_told: bool, tmp_path: Path) -> None:
+    """drivers/iommu/riscv came with 6.13."""
+    text = """\
+rootplex: 1
+platform: {name: board, arch: riscv64, base: qemu-riscv-virt}
+host_bridges: [{name: main, segment: 0, config: {base: 0x3000_0000}, iommu: {unit: iommu}}]
+"""
+    platform = read_checked(text.encode(), "board.yaml").platform
+    assert platform is not None
+    kernel = Kernel("riscv64", release, None, tmp_path, tmp_path)
+    assert (without_driver(platform, kernel) is not None) is is_told

@@ -12,7 +12,17 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, cells, flag, rows, text, wide, word
-from rootplex.model.controllers import Controller, DtNode, GicV2, GicV2m, GicV3, Its, SmmuV2, SmmuV3
+from rootplex.model.controllers import (
+    Controller,
+    DtNode,
+    GicV2,
+    GicV2m,
+    GicV3,
+    Its,
+    RiscvIommu,
+    SmmuV2,
+    SmmuV3,
+)
 from rootplex.model.numbers import Region
 from rootplex.model.platform import Platform
 from rootplex.source.place import Place
@@ -20,7 +30,7 @@ from rootplex.source.place import Place
 TRIGGER = {"edge-rising": 1, "edge-falling": 2, "level-high": 4, "level-low": 8}
 """The second cell behind an interrupt number (dt-bindings/interrupt-controller/irq.h)."""
 
-_BOUND = (GicV3, GicV2, Its, GicV2m, SmmuV3, SmmuV2, DtNode)
+_BOUND = (GicV3, GicV2, Its, GicV2m, SmmuV3, SmmuV2, RiscvIommu, DtNode)
 """What there is a binding for; an I/O APIC, VT-d and an AMD IOMMU stand in ACPI only."""
 
 _SPI, _PPI = 0, 1
@@ -89,8 +99,8 @@ def controllers(platform: Platform) -> Controllers:
         each.name: each
         for each in everything
         if isinstance(each, _BOUND)
-        and (not isinstance(each, DtNode) or each.parent in names)
-        and not (isinstance(each, SmmuV3) and each.built_in and each.name not in used)
+        and (not isinstance(each, DtNode | RiscvIommu) or each.parent in names)
+        and not (isinstance(each, SmmuV3 | RiscvIommu) and each.built_in and each.name not in used)
     }
     parents = (bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
     plain = frozenset(parents if platform.xen.dom0.kernel == VANILLA_6_1 else ())
@@ -99,9 +109,6 @@ def controllers(platform: Platform) -> Controllers:
         for each in platform.interrupt_controllers
         if each.name in shown and not (isinstance(each, DtNode) and each.parent)
     ]
-    if platform.base == "qemu-riscv-virt":
-        # A hart's own controller would look for its parent at the root, and wait for what waits for it.
-        top = []
     top.sort(key=lambda each: (isinstance(each, DtNode), not each.built_in))
     return Controllers(shown, plain, top[0].name if top else None)
 
@@ -114,12 +121,20 @@ def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
     out += () if gics else frames
     units = [unit for unit in platform.iommus if unit.name in known]
     out += [_smmu(unit, known) for unit in units if isinstance(unit, SmmuV3 | SmmuV2)]
+    out += [
+        _riscv_iommu(unit, known) for unit in units if isinstance(unit, RiscvIommu) and unit.parent is None
+    ]
     return (*out, *_vendor_nodes(platform, known, parent=None))
 
 
 def child_nodes(platform: Platform, known: Controllers, bridge: str) -> tuple[Node, ...]:
-    """The vendor's controllers that are child nodes of this bridge."""
-    return _vendor_nodes(platform, known, parent=bridge)
+    """The controllers that are child nodes of this bridge."""
+    functions = [
+        _riscv_function(unit, platform)
+        for unit in platform.iommus
+        if isinstance(unit, RiscvIommu) and unit.parent == bridge
+    ]
+    return (*functions, *_vendor_nodes(platform, known, parent=bridge))
 
 
 def region(base: int, size: int, base_at: Place, size_at: Place) -> Row:
@@ -246,6 +261,41 @@ def _wires_v2(unit: SmmuV2, known: Controllers) -> tuple[Property, ...]:
         return ()
     lines = [known.interrupt(known.default, irq, "level-high") for irq in unit.interrupts]
     return (cells("#global-interrupts", 1), _numbered_interrupts(unit, lines))
+
+
+def _riscv_iommu(unit: RiscvIommu, known: Controllers) -> Node:
+    """One with registers of its own (riscv,iommu.yaml). Its lines name their controller, which the root of a
+    RISC-V machine does not."""
+    wires: tuple[Property, ...] = ()
+    if unit.interrupts and known.default is not None:
+        lines = [known.interrupt(known.default, irq, "edge-rising") for irq in unit.interrupts]
+        wires = (cells("interrupt-parent", Ref(known.default)), _numbered_interrupts(unit, lines))
+    if unit.msi_controller is not None and unit.msi_controller in known:
+        behind = known.msi_parent_cells(unit.msi_controller)
+        source = unit.at("msi_controller")
+        wires += (cells("msi-parent", Ref(unit.msi_controller), *(0,) * behind, source=source),)
+    base = unit.base or 0
+    properties = (
+        text("compatible", "riscv,iommu"),
+        _reg(unit, base, unit.size),
+        cells("#iommu-cells", 1),
+        *wires,
+    )
+    return _node(unit, f"iommu@{base:x}", properties)
+
+
+def _riscv_function(unit: RiscvIommu, platform: Platform) -> Node:
+    """One that is a PCI function: its node is known by `reg`, and names vendor and device before the rest."""
+    parent = next(bridge for bridge in platform.bridges_in("dt") if bridge.name == unit.parent)
+    devfn = unit.devfn or 0
+    here = (each for each in parent.devices if each.dev << 3 | each.fn == devfn)
+    own = next((f"pci{each.vendor:x},{each.device:x}" for each in here), None)
+    properties = (
+        text("compatible", *(() if own is None else (own,)), "riscv,pci-iommu"),
+        cells("reg", parent.bus_range.first << 16 | devfn << 8, 0, 0, 0, 0, source=unit.at("dev")),
+        cells("#iommu-cells", 1),
+    )
+    return _node(unit, f"iommu@{devfn >> 3:x}" + (f",{devfn & 7}" if devfn & 7 else ""), properties)
 
 
 def _interrupts(owner: Controller, lines: Iterable[tuple[str, tuple[int, ...]]]) -> Property:

@@ -22,17 +22,22 @@ _ALL_BITS = 0xFFFF_FFFF
 
 
 def host_bridge_node(
-    bridge: HostBridge, known: Controllers, controllers: tuple[Node, ...], *, preserve: bool
+    bridge: HostBridge,
+    known: Controllers,
+    controllers: tuple[Node, ...],
+    *,
+    preserve: bool,
+    called: str = "pcie",
 ) -> Node:
     """The node of `bridge` as the device tree has it (`HostBridge.as_seen_by("dt")`).
 
     `controllers` are child nodes of its own; `preserve` says that the node itself asks the kernel
-    to keep what firmware set up.
+    to keep what firmware set up; `called` is the node's name without its address.
     """
     registers = bridge.config.registers
     base = registers[0].base if registers else bridge.config.base
     return Node(
-        name=f"pcie@{base:x}",
+        name=f"{called}@{base:x}",
         properties=with_vendor(
             _properties(bridge, known, preserve), bridge.dt.properties, bridge.dt, "properties"
         ),

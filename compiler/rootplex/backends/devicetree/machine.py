@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.backends.devicetree import qemu_riscv_virt, qemu_virt
 from rootplex.backends.devicetree.controllers import child_nodes, controllers, region, root_nodes
@@ -20,10 +21,14 @@ class _Machine(Struct, frozen=True):
     compatible: tuple[str, ...]
     console: str
     nodes: Callable[[Platform], tuple[Node, ...]]
+    bus: str | None
+    """Below which of its nodes host bridges stand; None: below the root."""
+    bridge: str
+    """What a host bridge's node is called, without its address."""
 
 
 _MACHINES = {
-    base: _Machine(each.MODEL, each.COMPATIBLE, each.CONSOLE, each.nodes)
+    base: _Machine(each.MODEL, each.COMPATIBLE, each.CONSOLE, each.nodes, each.BUS, each.BRIDGE)
     for base, each in (("qemu-virt", qemu_virt), ("qemu-riscv-virt", qemu_riscv_virt))
 }
 
@@ -35,20 +40,24 @@ def node_tree(platform: Platform) -> Tree:
     bridges = platform.bridges_in("dt")
     asked = [bridge.preserve_boot_config for bridge in bridges if bridge.enabled]
     everywhere = bool(asked) and all(asked)
+    below = tuple(
+        host_bridge_node(
+            bridge,
+            known,
+            child_nodes(platform, known, bridge.name),
+            preserve=bridge.enabled and bridge.preserve_boot_config and not everywhere,
+            called="pcie" if machine is None else machine.bridge,
+        )
+        for bridge in bridges
+    )
+    own = () if machine is None else machine.nodes(platform)
+    bus = None if machine is None else machine.bus
     nodes = (
         *_chosen(platform, everywhere),
-        *(() if machine is None else machine.nodes(platform)),
+        *(replace(each, children=(*each.children, *below)) if each.name == bus else each for each in own),
         *(_memory(each) for each in platform.memory),
         *root_nodes(platform, known),
-        *(
-            host_bridge_node(
-                bridge,
-                known,
-                child_nodes(platform, known, bridge.name),
-                preserve=bridge.enabled and bridge.preserve_boot_config and not everywhere,
-            )
-            for bridge in bridges
-        ),
+        *(below if bus is None else ()),
     )
     return tree(
         Node(name="/", properties=_root(platform, known.default), children=nodes, source=platform.at())
@@ -57,7 +66,7 @@ def node_tree(platform: Platform) -> Tree:
 
 def _root(platform: Platform, interrupts: str | None) -> tuple[Property, ...]:
     """What names the machine: the description's own words, else QEMU's, else its name."""
-    qemu = _MACHINES.get(platform.base)
+    qemu, riscv = _MACHINES.get(platform.base), platform.base == "qemu-riscv-virt"
     compatible = platform.compatible or (qemu.compatible if qemu else (f"rootplex,{platform.name}",))
     model = platform.model or (qemu.model if qemu else platform.title or platform.name)
     return (
@@ -65,7 +74,8 @@ def _root(platform: Platform, interrupts: str | None) -> tuple[Property, ...]:
         text("model", model, source=platform.at("model")),
         cells("#address-cells", 2),
         cells("#size-cells", 2),
-        *((cells("interrupt-parent", Ref(interrupts)),) if interrupts is not None else ()),
+        # On a RISC-V machine a hart's own controller would take it for its parent, which waits for it.
+        *((cells("interrupt-parent", Ref(interrupts)),) if interrupts and not riscv else ()),
     )
 
 

@@ -16,6 +16,7 @@ from rootplex.model.platform import Aia, Platform
 MODEL = "riscv-virtio,qemu"
 COMPATIBLE = ("riscv-virtio",)
 CONSOLE = "/soc/serial@10000000"
+BUS, BRIDGE = "soc", "pci"
 
 _CPU, _HART, _TEST = "/cpu0", "/cpu0-intc", "/test"
 _MACHINE_SOFTWARE, _MACHINE_TIMER, _MACHINE_EXTERNAL, _SUPERVISOR_EXTERNAL = 3, 7, 11, 9

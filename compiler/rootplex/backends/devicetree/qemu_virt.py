@@ -13,6 +13,7 @@ from rootplex.model.platform import Platform
 MODEL = "linux,dummy-virt"
 COMPATIBLE = (MODEL,)
 CONSOLE = "/pl011@9000000"
+BUS, BRIDGE = None, "pcie"
 
 _GIC, _CLOCK, _CPU, _GPIO = "gic", "/apb-pclk", "/cpu0", "/gpio"
 _VIRTIO_BASE, _VIRTIO_STEP, _VIRTIO_SPI, _VIRTIO_COUNT = 0xA00_0000, 0x200, 16, 32

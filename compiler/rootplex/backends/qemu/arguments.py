@@ -11,7 +11,7 @@ from rootplex.backends.qemu.bridges import check_platform
 from rootplex.backends.qemu.devices import Devices
 from rootplex.backends.qemu.machines import MIB, Abilities, machine_of
 from rootplex.backends.qemu.refusals import refusal
-from rootplex.model.controllers import DtNode
+from rootplex.model.controllers import DtNode, RiscvIommu
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.rules import QEMU_MACHINE
@@ -46,9 +46,8 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
             subject=platform.name,
         )
         return None, (reason,)
-    # What is a node of the tree alone, a virtio-iommu, is among the devices.
     translated = any(
-        bridge.iommu is not None and not isinstance(platform.controller(bridge.iommu.unit), DtNode)
+        bridge.iommu is not None and not _is_function(platform, bridge.iommu.unit)
         for bridge in platform.host_bridges
     )
     memory = sum(memory.size for memory in platform.memory)
@@ -60,3 +59,9 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
         made.argv += ["-device", machine.iommu_device]
     made.add_root_buses(platform.host_bridges)
     return made, (*check_platform(platform, machine), *made.findings)
+
+
+def _is_function(platform: Platform, name: str) -> bool:
+    """Whether an IOMMU is among the devices: a virtio-iommu, a node of the tree alone, or RISC-V's."""
+    unit = platform.controller(name)
+    return isinstance(unit, DtNode) or (isinstance(unit, RiscvIommu) and unit.parent is not None)

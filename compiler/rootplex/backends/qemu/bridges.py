@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from rootplex.backends.qemu.machines import MIB, Machine
 from rootplex.backends.qemu.refusals import refusal
 from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
-from rootplex.model.controllers import DtNode, GicV3, Its, RidIommu, SmmuV3
+from rootplex.model.controllers import DtNode, GicV3, Its, RidIommu, RiscvIommu, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
 from rootplex.source.rules import QEMU_CONFIG_SPACE, QEMU_ID_MAP, QEMU_INTX, QEMU_MACHINE, QEMU_WINDOW
@@ -73,7 +73,7 @@ def _units(platform: Platform, machine: Machine) -> Iterator[Finding]:
         if unit.built_in:
             continue
         base = unit.distributor.base if isinstance(unit, GicV3) else None
-        if isinstance(unit, Its | SmmuV3 | RidIommu | DtNode):
+        if isinstance(unit, Its | SmmuV3 | RidIommu | RiscvIommu | DtNode):
             base = unit.base
         if base is not None and base != expected.get(type(unit).__name__):
             yield refusal(

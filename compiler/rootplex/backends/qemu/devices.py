@@ -51,7 +51,12 @@ SLOT_RULES = {
     "slot": "the slot below a port is device 0",
     "conventional": "device 0 below a bridge is its hot-plug controller's",
 }
-PLACES = {"pcie-slot": {"slot"}, "conventional-slot": {"root", "conventional"}, "switch": {"switch"}}
+PLACES = {
+    "root-bus": {"root"},
+    "pcie-slot": {"slot"},
+    "conventional-slot": {"root", "conventional"},
+    "switch": {"switch"},
+}
 
 
 class Devices(Struct):

@@ -128,7 +128,7 @@ AMD_Q35 = replace(
 RISCV_VIRT = Machine(
     name="riscv64 virt",
     options=("virt",),
-    with_iommu=(),
+    with_iommu=("iommu-sys=on",),
     with_virtualization=(),
     iommu_device=None,
     cpu="rv64",
@@ -141,7 +141,7 @@ RISCV_VIRT = Machine(
         MachineWindow("mem64", Region(0x4_0000_0000, 0x4_0000_0000)),
     ),
     irqs=(0x20, 0x21, 0x22, 0x23),
-    units=(),
+    units=(("RiscvIommu", 0x0301_0000),),
     reserved=((0, 0, "qemu:gpex-root"),),
     expands=False,
 )

@@ -84,7 +84,7 @@ def _stream_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
 STREAMS = IdMap(
     key="iommu",
     id_name="StreamID",
-    tree_kinds=("smmu-v2", "smmu-v3", "iommu"),
+    tree_kinds=("smmu-v2", "smmu-v3", "riscv-iommu", "iommu"),
     iort_types=SMMU_TYPES,
     ways=("iommu",),
     tree_runs=_stream_runs,

@@ -27,6 +27,7 @@ from rootplex.model.controllers import (
     IoApic,
     Its,
     RidIommu,
+    RiscvIommu,
     SmmuV2,
     SmmuV3,
 )
@@ -97,6 +98,8 @@ def _blocks(controller: Controller) -> list[Block]:
         case Its(base=base, size=size) | GicV2m(base=base, size=size):
             return [block(base, size, "base")]
         case SmmuV3(base=base, size=size) | SmmuV2(base=base, size=size):
+            return [block(base, size, "base")]
+        case RiscvIommu(base=int(base), size=size, parent=None):
             return [block(base, size, "base")]
         case DtNode(base=int(base), size=int(size), parent=None) if size:
             return [block(base, size, "base")]

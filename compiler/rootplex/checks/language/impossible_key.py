@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge
-from rootplex.model.controllers import AmdIommu, IntelVtd, RidIommu
+from rootplex.model.controllers import AmdIommu, IntelVtd, RidIommu, RiscvIommu
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level
@@ -33,6 +33,14 @@ def check(facts: Facts) -> Iterator[Finding]:
     for unit in facts.platform.iommus:
         if isinstance(unit, IntelVtd):
             yield from _unit_segment(facts.platform, unit)
+        if isinstance(unit, RiscvIommu) and (unit.base is None) is (unit.parent is None):
+            yield RULE.finding(
+                unit.at("parent" if unit.parent else "name"),
+                f"'{unit.name}' has {'both' if unit.parent else 'neither'} registers at 'base' "
+                f"{'and' if unit.parent else 'nor'} a bridge that it is a function of",
+                help="write 'base' of a unit of its own, or 'parent' and 'dev' of a function",
+                subject=unit.name,
+            )
         if isinstance(unit, AmdIommu):
             yield from _unit_scopes(facts.platform, unit)
     for bridge in facts.platform.host_bridges:

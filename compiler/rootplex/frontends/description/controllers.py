@@ -17,6 +17,7 @@ from rootplex.model.controllers import (
     Iommu,
     Its,
     MsiController,
+    RiscvIommu,
     SmmuV2,
     SmmuV3,
 )
@@ -26,6 +27,7 @@ from rootplex.model.platform import Aia
 
 _ITS_SIZE = 128 << 10
 _SMMU_SIZE = 128 << 10
+_RISCV_IOMMU_SIZE = 4 << 10
 
 # QEMU's `virt` and `q35` machines: hw/arm/virt.c base_memmap and a15irqmap; include/hw/i386/ioapic.h and
 # hw/i386/intel_iommu_internal.h. The GIC is the version 3 one, with room for 123 redistributors; its
@@ -100,6 +102,15 @@ BUILT_IN_IOMMUS: dict[str, tuple[Iommu, ...]] = {
             stream_id_bits=_QEMU_VIRT_ID_BITS,
         ),
     ),
+    "qemu-riscv-virt": (
+        RiscvIommu(
+            name="iommu",
+            built_in=True,
+            base=0x0301_0000,
+            size=_RISCV_IOMMU_SIZE,
+            interrupts=(0x24, 0x25, 0x26, 0x27),
+        ),
+    ),
     "qemu-q35": (IntelVtd(name="vtd", built_in=True, base=0xFED9_0000, segment=0),),
 }
 
@@ -142,12 +153,18 @@ def msi_controllers(top: Fields, base: str, *, aia: Aia) -> tuple[MsiController,
     return _with_built_in(top, described, built_in)
 
 
-def iommus(top: Fields, base: str) -> tuple[Iommu, ...]:
+def iommus(top: Fields, base: str, *, aia: Aia) -> tuple[Iommu, ...]:
     bits = _QEMU_VIRT_ID_BITS if base == "qemu-virt" else 32
     described = tuple(_iommu(fields, bits) for fields in top.maps("iommus"))
     # A PC has the IOMMU of one maker.
     amd = any(isinstance(each, AmdIommu) for each in described)
-    return _with_built_in(top, described, () if amd else BUILT_IN_IOMMUS.get(base, ()))
+    built_in = () if amd else BUILT_IN_IOMMUS.get(base, ())
+    if aia == "aplic-imsic":
+        built_in = tuple(
+            replace(each, msi_controller=RISCV_IMSIC.name) if isinstance(each, RiscvIommu) else each
+            for each in built_in
+        )
+    return _with_built_in(top, described, built_in)
 
 
 def _with_built_in(top: Fields, described: tuple, built_in: tuple) -> tuple:  # type: ignore[type-arg]
@@ -262,6 +279,19 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
                 enabled=enabled,
                 base=base,
                 segment=fields.number("segment", 0, 0xFFFF) or 0,
+            )
+        case "riscv-iommu":
+            device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
+            return RiscvIommu(
+                places=places,
+                name=name,
+                enabled=enabled,
+                base=fields.number("base"),
+                size=size or _RISCV_IOMMU_SIZE,
+                interrupts=fields.numbers("interrupts", 0, 0xFFFF_FFFF) or (),
+                msi_controller=fields.text("msi_controller"),
+                parent=fields.text("parent"),
+                devfn=None if device is None else device << 3 | (function or 0),
             )
         case "amd-iommu":
             device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)

@@ -44,7 +44,7 @@ def build_platform(top: Fields, file: str) -> Platform:
     interrupt_controllers = controllers.interrupt_controllers(
         top, base, virtualization=virtualization, aia=aia
     )
-    iommus = controllers.iommus(top, base)
+    iommus = controllers.iommus(top, base, aia=aia)
     around = Surroundings(interrupt_controllers, iommus)
     oem_id, oem_table_id, oem_revision = _oem(head, base)
     return Platform(

@@ -180,6 +180,11 @@ class DtControllers:
                     fields["model"] = leaf(model, self.tree.place(node, "compatible"))
                 fields["interrupts"] = self._numbered_lines(node)
                 return self._record(node, fields)
+            if "riscv,iommu" in node.compatible:
+                fields = self._fields(node, name, "riscv-iommu")
+                self._base(fields, blocks[0])
+                fields["interrupts"] = self._numbered_lines(node)
+                return self._record(node, fields)
         return self._vendor(node, name, "iommus")
 
     def _own_messages(self, fields: dict[str, Node | None], node: DtNode) -> None:

@@ -18,7 +18,7 @@ from rootplex.jobs.qemu.comparison import Comparison, compare
 from rootplex.jobs.qemu.preparation import Preparation
 from rootplex.jobs.qemu.seen import booted
 from rootplex.known.kernels import profile_of
-from rootplex.model.controllers import AmdIommu, DtNode, Iommu
+from rootplex.model.controllers import AmdIommu, DtNode, Iommu, RiscvIommu
 from rootplex.model.platform import Arch, Platform
 from rootplex.tools import boot, images, initrd, kernels, runner
 from rootplex.tools.apt import Progress, silent
@@ -94,6 +94,9 @@ def without_driver(platform: Platform, kernel: Kernel) -> str | None:
             f"{release} has no driver for AMD's IOMMU, and no groups: a full kernel has "
             "(rootplex fetch-kernel --full)"
         )
+    riscv = any(isinstance(unit, RiscvIommu) for unit in _used_units(platform))
+    if riscv and release.startswith(("6.1.", "6.12.")):
+        return f"{release} has no driver for RISC-V's IOMMU, and no groups: Linux 7.2 has"
     if _has_virtio_iommu(platform) and not kernels.has_module(kernel, "virtio-iommu"):
         how = "Linux 6.12 and 7.2 have, as rootplex fetch-kernel unpacks them"
         return f"{release} is there without a driver for a virtio-iommu, and has no groups: {how}"

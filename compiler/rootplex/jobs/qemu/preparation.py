@@ -25,7 +25,7 @@ from rootplex.jobs.settings import RunOptions, settings_of
 from rootplex.known.kernels import profile
 from rootplex.known.reader import model
 from rootplex.model.bridge import Firmware
-from rootplex.model.controllers import AmdIommu, IntelVtd, SmmuV2, SmmuV3
+from rootplex.model.controllers import AmdIommu, IntelVtd, RiscvIommu, SmmuV2, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
@@ -108,7 +108,8 @@ def prepare(
     """
     refuse_impossible(platform, firmware, in_memory=in_memory, abilities=abilities)
     if in_memory:
-        return _in_memory(platform, firmware, kernel, several_smmus=several_smmus)
+        version = None if abilities is None else abilities.version
+        return _in_memory(platform, firmware, kernel, several_smmus=several_smmus, version=version)
     return _direct(platform, firmware, kernel, described or platform, changes, abilities)
 
 
@@ -118,6 +119,8 @@ def refuse_impossible(
     """CannotCompile where QEMU cannot be told of the description in this way."""
     if firmware not in platform.firmware:
         raise CannotCompile((_no_firmware(platform, firmware),))
+    if firmware == "acpi" and platform.arch == "riscv64":
+        raise CannotCompile((_no_riscv_acpi(platform),))
     if in_memory:
         synthetic(platform)
         return
@@ -130,6 +133,15 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
     return QEMU_MACHINE.finding(
         platform.at("platform.firmware"),
         f"{platform.name} is not compiled for {'ACPI' if firmware == 'acpi' else 'device tree'}",
+        subject=platform.name,
+    )
+
+
+def _no_riscv_acpi(platform: Platform) -> Finding:
+    return QEMU_MACHINE.finding(
+        platform.at("platform.firmware"),
+        f"{platform.name} is booted by device tree: there is no UEFI for a boot by ACPI on riscv64",
+        help="leave --acpi out, and let 'firmware' have dt",
         subject=platform.name,
     )
 
@@ -166,8 +178,15 @@ def _direct(
     )
 
 
-def _in_memory(platform: Platform, firmware: Firmware, kernel: str, *, several_smmus: bool) -> Preparation:
-    made = synthetic(platform, several_smmus=several_smmus)
+def _in_memory(
+    platform: Platform,
+    firmware: Firmware,
+    kernel: str,
+    *,
+    several_smmus: bool,
+    version: tuple[int, int] | None,
+) -> Preparation:
+    made = synthetic(platform, several_smmus=several_smmus, version=version)
     compiled = compile_platform(made.platform)
     booted = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
     by_ports = tuple(_by_ports(made.platform, compiled, booted))
@@ -223,7 +242,7 @@ def _groups(platform: Platform, firmware: Firmware, kernel: str) -> frozenset[fr
 
 
 _KINDS: dict[type, str] = {
-    SmmuV3: "SMMUv3", SmmuV2: "SMMUv2", IntelVtd: "VT-d", AmdIommu: "AMD IOMMU",
+    SmmuV3: "SMMUv3", SmmuV2: "SMMUv2", IntelVtd: "VT-d", AmdIommu: "AMD IOMMU", RiscvIommu: "RISC-V IOMMU",
 }  # fmt: skip
 
 

@@ -40,6 +40,8 @@ class StandIn(Struct, frozen=True, kw_only=True):
     machine_options: tuple[str, ...]
     iommu_device: str | None
     append: tuple[str, ...]
+    iommu_since: tuple[int, int] = (0, 0)
+    """The first QEMU whose machine has an IOMMU."""
 
     def memory(self, end: int) -> int:
         """Bytes of QEMU's memory, whole GiB, for configuration space that ends at `end`."""
@@ -112,7 +114,8 @@ RISCV_VIRT = StandIn(
     base="qemu-riscv-virt",
     arch="riscv64",
     machine="virt",
-    controllers="PLIC",
+    controllers="PLIC and IOMMU",
+    iommu_since=(10, 0),
     ram=Region(0x8000_0000, GIB),
     config=0xC000_0000,
     stretch=0x8000_0000,

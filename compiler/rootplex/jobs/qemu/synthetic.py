@@ -51,18 +51,18 @@ class Synthetic(Struct, frozen=True):
     end: int
 
 
-def synthetic(platform: Platform, *, several_smmus: bool = False) -> Synthetic:
+def synthetic(
+    platform: Platform, *, several_smmus: bool = False, version: tuple[int, int] | None = None
+) -> Synthetic:
     """The platform on the machine that stands in for it; CannotCompile where not even that can be.
-    `several_smmus`: this QEMU has as many SMMUs as are wanted (10.2 and later, `arm-smmuv3`)."""
-    machine = STAND_INS.get(platform.arch)
-    if machine is None:
-        note = (
-            "configuration space in memory is booted on QEMU's machines virt, of arm64 and riscv64, and q35"
-        )
-        raise _refused(platform, "platform.arch", f"{platform.arch} has no synthetic machine", note)
+    `several_smmus`: this QEMU has as many SMMUs as are wanted (10.2 and later, `arm-smmuv3`). `version`: of
+    the QEMU at hand, None where it does not matter."""
+    machine = STAND_INS[platform.arch]
     changes: list[Change] = list(_platform_changes(platform, machine))
-    units = _smmus(platform, several=several_smmus)
+    units = _smmus(platform, BUILT_IN_IOMMUS[machine.base][0].name, several=several_smmus)
     maps, more = _vtd_maps(platform) if machine.arch == "x86_64" else _smmu_maps(platform, units)
+    if maps and version is not None and version < machine.iommu_since:
+        maps, more = {}, list(_without_iommu(platform, machine))
     places, end = _layout(platform, machine)
     memory = machine.memory(end)
     bridges = []
@@ -100,9 +100,9 @@ Maps = tuple[Mapping[str, IommuMap], list[Change]]
 """What translates each bridge, by its name, and how that differs from what is described."""
 
 
-def _smmus(platform: Platform, *, several: bool) -> Mapping[str, str]:
-    """QEMU's SMMU for each described unit that translates something, in the order in which they are
-    described: its built-in one for all, or one for each."""
+def _smmus(platform: Platform, one: str, *, several: bool) -> Mapping[str, str]:
+    """QEMU's IOMMU for each described unit that translates something, in the order in which they are
+    described: its built-in `one` for all, or an SMMU for each."""
     targets = {
         entry.target
         for bridge in platform.host_bridges
@@ -112,7 +112,7 @@ def _smmus(platform: Platform, *, several: bool) -> Mapping[str, str]:
     used = [unit.name for unit in platform.iommus if unit.name in targets]
     if several and 1 < len(used) <= MOST_SMMUS:
         return {name: f"smmu{index}" for index, name in enumerate(used)}
-    return dict.fromkeys(used, "smmu")
+    return dict.fromkeys(used, one)
 
 
 def _iommus(machine: StandIn, units: Mapping[str, str]) -> tuple[Iommu, ...]:
@@ -151,13 +151,22 @@ def _smmu_maps(platform: Platform, units: Mapping[str, str]) -> Maps:
         ids = maps.get(bridge.name)
         if ids is None or bridge.iommu is None or ids.entries == bridge.iommu.entries:
             continue
-        text = "its ids go to QEMU's " + ("one SMMUv3" if len(set(units.values())) == 1 else "SMMUs")
+        one = "one IOMMU" if platform.arch == "riscv64" else "one SMMUv3"
+        text = "its ids go to QEMU's " + (one if len(set(units.values())) == 1 else "SMMUs")
         renumbered = [(each.rid, each.id) for each in ids.entries]
         if renumbered != [(each.rid, each.id) for each in bridge.iommu.entries]:
             text += ", renumbered into its 16 bits"
         if text.endswith("bits") or not _is_built_in(platform, bridge.iommu.unit):
             changes.append(Change(bridge.at("iommu"), bridge.name, text))
     return maps, changes
+
+
+def _without_iommu(platform: Platform, machine: StandIn) -> Iterator[Change]:
+    since = ".".join(map(str, machine.iommu_since))
+    for bridge in platform.host_bridges:
+        if bridge.iommu is not None:
+            text = f"nothing translates it: the IOMMU of QEMU's {machine.machine} came with {since}"
+            yield Change(bridge.at("iommu"), bridge.name, text)
 
 
 def _vtd_maps(platform: Platform) -> Maps:

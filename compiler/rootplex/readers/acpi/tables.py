@@ -13,6 +13,7 @@ from rootplex.readers.acpi.iort_facts import Iort
 from rootplex.readers.acpi.ivrs import Ivrs, read_ivrs
 from rootplex.readers.acpi.madt import Madt, read_madt
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
+from rootplex.readers.acpi.rimt import Rimt, read_rimt
 from rootplex.readers.acpi.viot import Viot, read_viot
 
 
@@ -63,6 +64,11 @@ class AcpiTables(Struct, frozen=True, dict=True):
     def ivrs(self) -> Ivrs | None:
         table = self.first("IVRS")
         return None if table is None else read_ivrs(table)
+
+    @cached_property
+    def rimt(self) -> Rimt | None:
+        table = self.first("RIMT")
+        return None if table is None else read_rimt(table)
 
     @cached_property
     def viot(self) -> Viot | None:

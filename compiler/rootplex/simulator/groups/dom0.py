@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from rootplex.known.kernels import profile
 from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
 from rootplex.simulator.firmware.routing.stream import StreamRouter
@@ -25,6 +26,22 @@ def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:
     return group_streams(scan, router.streams, settings, units=router.units)
 
 
+def _driven(streams: Callable[[Function], DeviceStreams], kernel: str) -> Callable[[Function], DeviceStreams]:
+    """The streams without the units that a kernel has no driver for: it goes on without them once no driver
+    has come (drivers/base/dd.c: driver_deferred_probe_check_state)."""
+    if profile(kernel).riscv_iommu:
+        return streams
+
+    def driven(function: Function) -> DeviceStreams:
+        found = streams(function)
+        if found.unit is None or found.unit.kind != "riscv-iommu":
+            return found
+        reason = f"{kernel} has no driver for RISC-V's IOMMU"
+        return replace(found, unit=None, reason=reason, place=found.unit.place)
+
+    return driven
+
+
 def group_streams(
     scan: Scan,
     streams: Callable[[Function], DeviceStreams],
@@ -34,6 +51,7 @@ def group_streams(
 ) -> Grouping:
     """The same with the way from functions to IOMMUs given, the width of their StreamIDs, and the IOMMUs in
     the order in which they register."""
+    streams = _driven(streams, settings.kernel)
     discovery = scan.functions
     virtio = any(
         unit is not None and unit.kind == "virtio-iommu"

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.formats.devicetree import VIRTIO_IOMMU
+from rootplex.formats.devicetree import RISCV_IOMMU, VIRTIO_IOMMU
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
@@ -46,6 +46,8 @@ class DtFacts(Struct, frozen=True, dict=True):
             other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
             if VIRTIO_IOMMU.intersection(node.compatible):
                 other = "virtio-iommu"
+            if RISCV_IOMMU.intersection(node.compatible):
+                other = "riscv-iommu"
             return FirmwareUnit(other, path, None, self.firmware.tree.place(node))
         kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
         return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)

@@ -15,7 +15,17 @@ from rootplex.simulator.function import Function
 from rootplex.source.place import Place
 
 UnitKind: TypeAlias = Literal[
-    "smmu-v3", "smmu-v2", "vt-d", "amd-vi", "virtio-iommu", "iommu", "its", "v2m", "msi", "lapic"
+    "smmu-v3",
+    "smmu-v2",
+    "vt-d",
+    "amd-vi",
+    "virtio-iommu",
+    "riscv-iommu",
+    "iommu",
+    "its",
+    "v2m",
+    "msi",
+    "lapic",
 ]
 """What translates or takes messages; `iommu` and `msi` are those of no kind known here."""
 

@@ -1,4 +1,5 @@
-"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), DMAR's scopes, IVRS or VIOT."""
+"""From requester ids to streams: `iommu-map` (linux.md §1.10), IORT (§3), DMAR's scopes, IVRS, VIOT,
+RIMT."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
+from rootplex.simulator.firmware.routing.rimt_units import RimtUnits
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
 from rootplex.simulator.firmware.routing.viot_units import ViotUnits
 from rootplex.simulator.function import Function, Root, Scan
@@ -33,7 +35,7 @@ class FunctionUnits(Protocol):
     def lookup(self, function: Function, rid: int) -> Lookup: ...
 
 
-BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits, ViotUnits)
+BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits, ViotUnits, RimtUnits)
 """Of several tables the first is what a machine has."""
 
 NO_FIRMWARE = "there is no such firmware"
@@ -106,7 +108,7 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
     return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
 
 
-IOMMU_KINDS: frozenset[ControllerKind] = frozenset({"smmu-v2", "smmu-v3", "iommu"})
+IOMMU_KINDS: frozenset[ControllerKind] = frozenset({"smmu-v2", "smmu-v3", "riscv-iommu", "iommu"})
 DRIVERS: tuple[UnitKind, ...] = ("smmu-v2", "smmu-v3")
 """IOMMU drivers in link order (`drivers/iommu/arm/Makefile`); others come behind them."""
 

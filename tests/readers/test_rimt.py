@@ -1,0 +1,166 @@
+"""RIMT read and written: QEMU 11's own tables, bytes by ACPICA's actbl2.h, and what Linux makes of them."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from rootplex.backends.acpi.rimt import rimt
+from rootplex.jobs.check import examine
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.settings import RunOptions
+from rootplex.readers.acpi.header import read_table
+from rootplex.readers.acpi.rimt import Rimt, read_rimt
+from rootplex.simulator.boots.outcome import Outcome
+from rootplex.source.place import TablePlace
+from rootplex.tools.runner import run
+
+# -M virt,aia=aplic-imsic,iommu-sys=on, and -device riscv-iommu-pci,addr=1: what fw_cfg has.
+QEMU_OWN = """
+52494d54800000000100424f43485320 42585043202020200100000042585043 01000000020000003000000000000000
+00012800000000005253435630303034 00000103000000000000000000000000 00000000000028000101280000000100
+00000000000000001400010000000000 00000100000000003000000000000000"""
+QEMU_FUNCTION = """
+52494d54800000000100424f43485320 42585043202020200100000042585043 01000000020000003000000000000000
+00012800000000003030313030303134 00000000000000000100000000000000 00000800000028000101280000000100
+00000000000000001400010009000000 f7ff0000090000003000000000000000"""
+
+TEXT = """\
+rootplex: 1
+platform: {name: rimt, arch: riscv64, firmware: [dt, acpi]}
+iommus:
+  - {name: own, kind: riscv-iommu, base: 0x301_0000, interrupts: [36, 37]}
+  - {name: function, kind: riscv-iommu, parent: second, dev: 1}
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0x3f]
+    config: {base: 0x3000_0000}
+    windows: [{space: mem32, pci: 0x40000000, size: 256MiB}]
+    iommu: {unit: own, ats: true, map: [{rid: 0, id: 0x10000, count: 0x4000}]}
+    devices: [{name: rp, dev: 3, type: root-port, acs: true, devices: [{name: disk, dev: 0}]}]
+  - name: second
+    segment: 1
+    bus_range: [0x40, 0x7f]
+    config: {base: 0x3400_0000}
+    windows: [{space: mem32, pci: 0x50000000, size: 256MiB}]
+    iommu:
+      unit: function
+      map: [{rid: 0x4009, id: 0x4009, count: 0x3ff7}]
+    devices:
+      - {name: unit, dev: 1, id: "1b36:0014", class: 0x080600, type: integrated-endpoint}
+      - {name: port, dev: 2, type: root-port, acs: true, devices: [{name: nic, dev: 0}]}
+xen: false
+"""
+
+
+def read(data: bytes) -> Rimt:
+    return read_rimt(read_table(data, "rimt.dat"))
+
+
+def of(text: str = TEXT, firmware: str = "acpi") -> Outcome:
+    done = examine(read_checked(text.encode(), "x.yaml"), RunOptions(firmware=firmware))  # type: ignore[arg-type]
+    assert done.outcome is not None
+    return done.outcome
+
+
+def written() -> bytes:
+    platform = read_checked(TEXT.encode(), "x.yaml").platform
+    assert platform is not None
+    made = rimt(platform)
+    assert made is not None
+    return made.data
+
+
+def test_qemus_own_tables_are_read() -> None:
+    own, function = (read(bytes.fromhex(text)) for text in (QEMU_OWN, QEMU_FUNCTION))
+    # firmware makes the sums, as QEMU tells it to
+    assert {"checksum"} == {each.kind for each in (*own.problems, *function.problems)}
+    assert [(0x30, None, 0x301_0000)] == [(each.offset, each.rid, each.base) for each in own.units]
+    assert [(0, [(0, 0x1_0000, 0, 0x30)])] == [
+        (root.segment, [(each.first, each.count, each.id, each.unit) for each in root.mappings])
+        for root in own.roots
+    ]
+    assert [(0, 8, None)] == [(each.segment, each.rid, each.base) for each in function.units]
+    assert [(9, 0xFFF7, 9, 0x30)] == [
+        (each.first, each.count, each.id, each.unit) for each in function.roots[0].mappings
+    ]
+
+
+def test_what_is_written_is_the_description() -> None:
+    table = read(written())
+    assert table.problems == ()
+    assert [(None, None, 0x301_0000), (1, 0x4008, None)] == [
+        (each.segment, each.rid, each.base) for each in table.units
+    ]
+    own, function = (each.offset for each in table.units)
+    assert [(0, True, [(0, 0x4000, 0x1_0000, own)]), (1, False, [
+            (0x4009, 0x3FF7, 0x4009, function)])] == [
+        (root.segment, root.ats, [(each.first, each.count, each.id, each.unit) for each in root.mappings])
+        for root in table.roots
+    ]  # fmt: skip
+
+
+def test_iasl_reads_the_same(tmp_path: Path, program: object) -> None:
+    """From Debian 13's on it knows the table."""
+    (tmp_path / "rimt.aml").write_bytes(written())
+    assert callable(program)
+    program("iasl")
+    run(["iasl", "-d", "rimt.aml"], cwd=tmp_path)
+    text = (tmp_path / "rimt.dsl").read_text()
+    if "PCIe Segment number" not in text and "Segment" not in text:
+        pytest.skip("this iasl does not know RIMT: Debian 13's does")
+    lines = [line.split("]", 1)[-1].strip() for line in text.splitlines()]
+    values = [
+        line.split(":", 1)[1].strip() for line in lines if line.startswith("Destination Device ID Base")
+    ]
+    assert values == ["00010000", "00004009"] or "Base Address" in text
+
+
+def test_groups_by_rimt_are_those_of_the_tree() -> None:
+    by_acpi, by_tree = of(), of(firmware="dt")
+    groups = [{each.sbdf: each.group for each in outcome.dom0.functions} for outcome in (by_acpi, by_tree)]
+    assert [key for key, group in groups[0].items() if group is None] == ["0001:40:01.0"]
+    assert [group is None for group in groups[0].values()] == [group is None for group in groups[1].values()]
+    streams = [
+        {each.sbdf: outcome.streams[each].own.id for each in outcome.dom0.functions}
+        for outcome in (by_acpi, by_tree)
+    ]
+    assert streams[0] == streams[1]
+    assert 0x1_0100 == streams[0]["0000:01:00.0"]
+
+
+def node(type: int, body: bytes) -> bytes:
+    return struct.pack("<BBHHH", type, 1, 8 + len(body), 0, 0) + body
+
+
+def table(*nodes: bytes) -> Rimt:
+    body = struct.pack("<III", len(nodes), 48, 0) + b"".join(nodes)
+    head = struct.pack("<4sIBB6s8sI4sI", b"RIMT", 36 + len(body), 1, 0, b"TEST", b"TEST", 1, b"TEST", 1)
+    data = bytearray(head + body)
+    data[9] = -sum(data) & 0xFF
+    return read(bytes(data))
+
+
+UNIT = node(0, struct.pack("<8sQIIHHHH", b"RSCV0004", 0x301_0000, 0, 0, 0, 0, 0, 40))
+
+
+def root(output: int, count: int = 1) -> bytes:
+    return node(1, struct.pack("<IHHHH", 0, 0, 0, 20, count) + struct.pack("<IIIII", 0, 8, 0, output, 0))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "offset", "words"),
+    [
+        ((UNIT[:-8],), 48, "node of 40 bytes, 32 are left"),
+        ((UNIT, root(0x30, 2)), 88, "2 mappings at 0x14 do not fit its 40 bytes"),
+        ((UNIT, root(0x40)), 108, "the mapping leads to offset 0x40, where no IOMMU is"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_offset(nodes: tuple[bytes, ...], offset: int, words: str) -> None:
+    (problem,) = table(*nodes).problems
+    assert words == problem.text
+    assert isinstance(problem.place, TablePlace)
+    assert offset == problem.place.offset
