@@ -35,6 +35,7 @@ def man_page() -> str:
 def _lines() -> Iterator[str]:
     yield r".\" Made by docs/making of the program itself: do not edit."
     yield f'.TH ROOTPLEX 1 "" "rootplex {__version__}" "User Commands"'
+    yield ".ad l"  # a list of choices may fill a line, and has no space to be stretched
     yield ".SH NAME"
     yield rf"rootplex \- {_text(NAME)}"
     yield ".SH SYNOPSIS"
