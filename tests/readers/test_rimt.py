@@ -6,14 +6,18 @@ import struct
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from tests.checks.cases import findings_of
 
 from rootplex.backends.acpi.rimt import rimt
+from rootplex.backends.artifact import Compiled
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import RunOptions
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.rimt import Rimt, read_rimt
 from rootplex.simulator.boots.outcome import Outcome
+from rootplex.source.finding import Finding
 from rootplex.source.place import TablePlace
 from rootplex.tools.runner import run
 
@@ -164,3 +168,42 @@ def test_what_does_not_fit_is_told_with_its_offset(nodes: tuple[bytes, ...], off
     assert words == problem.text
     assert isinstance(problem.place, TablePlace)
     assert offset == problem.place.offset
+
+
+def planted(at: int, value: int, size: int) -> tuple[Finding, ...]:
+    """The findings of RIMT's checks with other bytes in the table that is compiled."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        data = bytearray(compiled.files["rimt.aml"])
+        data[at : at + size] = value.to_bytes(size, "little")
+        data[9] = 0
+        data[9] = -sum(data) & 0xFF
+        return replace(compiled, files={**compiled.files, "rimt.aml": bytes(data)})
+
+    found = findings_of(TEXT, options=RunOptions(firmware="acpi"), alter=alter)
+    return tuple(each for each in found if each.code in ("RPX0770", "RPX0771"))
+
+
+def test_a_mapping_to_no_iommu_is_an_error() -> None:
+    """The first mapping's offset is at B0h (see `iasl -d`)."""
+    (finding,) = planted(0xB0, 0x40, 4)
+    assert "RPX0770" == finding.code
+    assert "RIMT: the mapping leads to offset 0x40, where no IOMMU is" == finding.message
+
+
+@pytest.mark.parametrize(
+    ("segment", "words"),
+    [
+        (5, "no host bridge is of segment 0x5, for which RIMT has a root complex"),
+        (0, "RIMT has a root complex of segment 0x0 before this one"),
+    ],
+)
+def test_a_root_complex_that_nobody_asks_is_told(segment: int, words: str) -> None:
+    """The second one's segment is at C6h."""
+    (finding,) = planted(0xC6, segment, 2)
+    assert "RPX0771" == finding.code
+    assert words == finding.message
+
+
+def test_sound_tables_have_no_findings() -> None:
+    assert [] == [each for each in findings_of(TEXT) if each.code in ("RPX0770", "RPX0771")]
