@@ -653,6 +653,7 @@ NOT_PLANTED = {
     "RPX0765": "no bundled board has a virtio-iommu",
     "RPX0766": "no bundled board has a virtio-iommu",
     "RPX0768": "no bundled board has a virtio-iommu",
+    "RPX0038": "a kernel's log alone tells it: tests of pasted texts have it",
     "RPX0770": "no bundled board has RISC-V's IOMMU by ACPI",
     "RPX0756": "no description has a bus beyond 0xff: the vendors' dumps have",
     "RPX0757": "a backend writes the length that there is: the tables of the standards' tools show it",

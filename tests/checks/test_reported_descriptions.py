@@ -56,7 +56,7 @@ def test_source_that_is_to_be_preprocessed_says_what_to_run(checkout: Path) -> N
     assert (found.code, line_of(found.at)) == ("RPX0001", 4)
     assert "#include" in found.message
     assert found.help is not None
-    assert found.help.startswith("run `cpp ")
+    assert found.help.startswith("name the folders that its includes are in with -I")
 
 
 def test_what_only_looks_like_a_directive_is_none() -> None:
