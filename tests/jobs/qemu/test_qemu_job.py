@@ -319,7 +319,7 @@ def test_a_riscv_board_is_booted_in_memory(
 def test_without_a_kernel_it_says_how_to_get_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> kernels.Kernel:
+    def refuse(*_: object, full: bool) -> kernels.Kernel:
         raise ToolError("no mirror")
 
     monkeypatch.setattr(kernels, "fetch", refuse)
