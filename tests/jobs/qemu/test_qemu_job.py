@@ -313,7 +313,7 @@ def test_a_riscv_board_is_booted_in_memory(
     assert f"-machine \\\n    {switch} \\\n" in script
     assert "qemu-system-riscv64" in script
     assert main(["qemu", str(file), "-o", str(tmp_path), "--synthetic", "--acpi"]) == 1
-    assert "board is booted by device tree: there is no UEFI for a boot by ACPI" in capsys.readouterr().out
+    assert "board is booted by device tree: a boot by ACPI is not supported" in capsys.readouterr().out
 
 
 def test_without_a_kernel_it_says_how_to_get_one(

@@ -140,7 +140,7 @@ def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
 def _no_riscv_acpi(platform: Platform) -> Finding:
     return QEMU_MACHINE.finding(
         platform.at("platform.firmware"),
-        f"{platform.name} is booted by device tree: there is no UEFI for a boot by ACPI on riscv64",
+        f"{platform.name} is booted by device tree: a boot by ACPI is not supported on riscv64",
         help="leave --acpi out, and let 'firmware' have dt",
         subject=platform.name,
     )
