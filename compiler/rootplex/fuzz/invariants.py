@@ -314,8 +314,8 @@ LEFT_BEHIND = (
         parts=frozenset({"emulation", "mappings"}),
         clause="§2.8",
     ),
-    Left(  # an SMMUv2 gives away what it then refuses to attach (`arm_smmu_assign_dev`)
-        operations=("assign_device",),
+    Left(  # an SMMUv2 gives away what it then refuses to attach (`arm_smmu_assign_dev`), on the way back, too
+        operations=("assign_device", "deassign_device"),
         errors=frozenset({E.EEXIST}),
         parts=frozenset({"owners", "lists", "records", "translation", "emulation", "mappings"}),
         clause="§2.8",
