@@ -13,7 +13,8 @@ from rootplex.capture.facts import KernelFunction, Snapshot
 from rootplex.capture.pasted.reading import read_paste
 from rootplex.capture.snapshot import parse_snapshot
 from rootplex.frontends.document import Imported
-from rootplex.frontends.pasted import import_pastes, machine_of_pastes
+from rootplex.frontends.pasted.importing import import_pastes
+from rootplex.frontends.pasted.machine import machine_of_pastes
 from rootplex.frontends.snapshot import import_snapshot
 from rootplex.frontends.writer import to_yaml
 from rootplex.jobs.describe import read_checked

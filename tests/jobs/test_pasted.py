@@ -11,7 +11,7 @@ from tests.checks.golden import hold
 
 from rootplex.capture.pasted.reading import read_paste
 from rootplex.jobs.boards import Board, Item, boards_of
-from rootplex.jobs.pasted import PastedOutcome, import_pasted, simulate_pastes
+from rootplex.jobs.pasted.simulation import PastedOutcome, import_pasted, simulate_pastes
 from rootplex.jobs.result import Together
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.validate import validate_board

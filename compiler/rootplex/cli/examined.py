@@ -15,7 +15,7 @@ from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.check import Unjudged, examine, result_of
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.pasted import pastes_of, simulate_pastes
+from rootplex.jobs.pasted.simulation import pastes_of, simulate_pastes
 from rootplex.jobs.result import Groups, Machine, refused
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes

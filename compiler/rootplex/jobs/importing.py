@@ -21,7 +21,7 @@ def import_source(source: Source) -> Imported:
 
         return import_tree(source.tree)
     if source.paste is not None:
-        from rootplex.jobs.pasted import import_pasted
+        from rootplex.jobs.pasted.simulation import import_pasted
 
         return import_pasted((source.paste,))
     from rootplex.frontends.acpi import import_acpi, source_of
@@ -40,7 +40,7 @@ def import_sources(sources: Sequence[Source]) -> Imported:
             f"{other.what}: of several files only what was pasted of one machine is imported together",
             help="import it alone; `rootplex validate` takes a board's firmware and pastes together",
         )
-    from rootplex.jobs.pasted import import_pasted, pastes_of
+    from rootplex.jobs.pasted.simulation import import_pasted, pastes_of
 
     return import_pasted(pastes_of(sources))
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from rootplex.capture.facts import KernelWindow
 from rootplex.capture.pasted.facts import Failure, PastedRoot, Where, called
 from rootplex.frontends.document import size
-from rootplex.frontends.pasted import PastedMachine
+from rootplex.frontends.pasted.machine import PastedMachine
 from rootplex.simulator.linux.rootbridge import HostWindow, RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place

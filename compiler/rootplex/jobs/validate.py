@@ -21,7 +21,7 @@ from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
-from rootplex.jobs.pasted import join_pastes, pasted_result, pastes_of
+from rootplex.jobs.pasted.simulation import join_pastes, pasted_result, pastes_of
 from rootplex.jobs.result import (
     BridgeResult,
     Dma,

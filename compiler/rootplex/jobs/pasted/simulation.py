@@ -8,7 +8,7 @@ where they agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -16,21 +16,15 @@ from msgspec.structs import replace
 
 from rootplex.backends.configspace import config_space
 from rootplex.backends.refusal import CannotCompile
-from rootplex.capture.pasted.facts import Paste, PastedGroup, Where, called
+from rootplex.capture.pasted.facts import Paste
 from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.frontends.description.reading import description_of
 from rootplex.frontends.devices import with_devices
 from rootplex.frontends.document import Imported
-from rootplex.frontends.pasted import (
-    WHY,
-    Case,
-    PastedMachine,
-    assumptions,
-    device_nodes,
-    import_pastes,
-    machine_of_pastes,
-)
+from rootplex.frontends.pasted.devices import Case, device_nodes
+from rootplex.frontends.pasted.importing import assumptions, import_pastes
+from rootplex.frontends.pasted.machine import PastedMachine, machine_of_pastes
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import Checked, errors_in
@@ -38,23 +32,18 @@ from rootplex.jobs.groups import groups_of
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.kernel_log import log_findings
 from rootplex.jobs.machine import machine_of
-from rootplex.jobs.result import BridgeResult, Groups, Machine, Named, Numbers, Result, Together
+from rootplex.jobs.pasted.bounds import Bounds
+from rootplex.jobs.pasted.kernels_groups import differences, grouped_by_the_kernel_alone
+from rootplex.jobs.result import BridgeResult, Groups, Machine, Numbers, Result, Together
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source
 from rootplex.known.kernels import DEFAULT
 from rootplex.model.platform import Arch, Platform
-from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
-from rootplex.simulator.firmware.routing.routes import DeviceStreams
-from rootplex.simulator.groups.grouping import Group
 from rootplex.simulator.inputs import Artifacts, Blob, Settings
 from rootplex.source.finding import Finding, Unreadable, in_order, unreadable
-from rootplex.source.place import Place
 from rootplex.source.rules import GROUPS_DIFFER
-
-_SHOWN = 6
-_TRUSTED = {"log": 0, "records": 1, "verbose": 1, "groups": 2}
 
 
 class Simulated(Struct, frozen=True):
@@ -359,244 +348,18 @@ def outcome_of(
     machine: PastedMachine, worst: Simulated, best: Simulated, assumed: tuple[str, ...]
 ) -> PastedOutcome:
     """Both simulations held against each other, and against the groups that the kernel told."""
-    bounds = _Bounds(machine, worst.outcome, best.outcome)
+    bounds = Bounds(machine, worst.outcome, best.outcome)
     return PastedOutcome(
         machine=machine,
         worst=worst,
         unknown=tuple(bounds.unknown()),
         assumed=assumed,
         findings=(
-            *_differences(machine, bounds, worst.outcome),
-            *_grouped_by_the_kernel_alone(machine, bounds, worst.outcome),
+            *differences(machine, bounds, worst.outcome),
+            *grouped_by_the_kernel_alone(machine, bounds, worst.outcome),
         ),
     )
 
 
 def _as_told(bridge: BridgeResult) -> BridgeResult:
     return replace(bridge, ecam=None, windows=(), in_mcfg=False, numbers=Numbers(dom0=bridge.segment))
-
-
-def _sets(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
-    found = {}
-    for group in groups:
-        members = frozenset(each.sbdf for each in group.members)
-        found.update(dict.fromkeys(members, members))
-    return found
-
-
-class _Bounds:
-    """The groups at least and at most: where everything that is not shown isolates, and where nothing"
-    " does."""
-
-    def __init__(self, machine: PastedMachine, worst: Outcome, best: Outcome) -> None:
-        self._machine = machine
-        self.most = _sets(worst.linux.groups)
-        self.least = _sets(best.linux.groups)
-        self._open = self._opened()
-        self._told = {called(where): each for where, each in told_groups(machine).items()}
-        self._found = {each.sbdf for each in worst.dom0.functions}
-
-    def known(self, sbdf: str) -> bool:
-        """Whether a function's group is certain."""
-        group = self.most.get(sbdf, frozenset({sbdf}))
-        return self.most.get(sbdf) == self.least.get(sbdf) and not group & self._open.keys()
-
-    def _opened(self) -> dict[str, str]:
-        """Functions whose group may have members that are not described, with why."""
-        machine = self._machine
-        why = "no text tells which buses are below it"
-        found = {called(where): why for where in machine.open_bridges}
-        for where in machine.unplaced:
-            above = machine.bridges.get(where[:2])
-            for each in machine.on(*where[:2]):
-                same = each.where[2] >> 3 == where[2] >> 3
-                if same or (above is not None and called(above) in self.most.get(each.name, ())):
-                    found[each.name] = f"{called(where)} beside it is not described"
-            if above is not None and not machine.on(*where[:2]):
-                found[called(above)] = f"{called(where)} below it is not described"
-        return found
-
-    def unknown(self) -> Iterator[Together]:
-        """The functions whose groups are not known: those that may be together in one, then each that is in
-        no simulation."""
-        told: set[str] = set()
-        for where in self._machine.functions:
-            sbdf = called(where)
-            if sbdf in told or where in self._machine.unplaced:
-                continue
-            if sbdf not in self._found:
-                yield Together(
-                    members=(Named(sbdf=sbdf, name=None),),
-                    why=(f"{sbdf}: the simulated scan does not reach it",),
-                )
-                continue
-            if self.known(sbdf):
-                continue
-            cluster = sorted(self.most.get(sbdf) or {sbdf})
-            told |= set(cluster)
-            members = tuple(Named(sbdf=each, name=None) for each in cluster)
-            yield Together(members=members, why=tuple(self._why(cluster)))
-        out: dict[str, list[str]] = {}
-        for where, why in self._machine.unplaced.items():
-            out.setdefault(why, []).append(called(where))
-        for why, names in out.items():
-            members = tuple(Named(sbdf=each, name=None) for each in names)
-            yield Together(members=members, why=(f"{_listed(names)}: {why}", *self._kernels(names)))
-
-    def _why(self, cluster: Sequence[str]) -> Iterator[str]:
-        by_name = {each.name: each for each in self._machine.functions.values()}
-        reasons: dict[str, list[str]] = {}
-        for sbdf in cluster:
-            each = by_name.get(sbdf)
-            if sbdf in self._open:
-                reasons.setdefault(self._open[sbdf], []).append(sbdf)
-            if each is not None and not each.isolation_known:
-                reasons.setdefault(WHY[each.shown], []).append(sbdf)
-        for why, names in reasons.items():
-            yield f"{_listed(names)}: {why}"
-        yield from self._kernels(cluster)
-
-    def _kernels(self, names: Sequence[str]) -> Iterator[str]:
-        """The groups that the kernel gives them."""
-        for number, members in _by_number(self._told, names).items():
-            yield f"the kernel's group {number}: {', '.join(members)}"
-
-
-# -- the kernel's own groups -----------------------------------------------------------------------------
-
-
-def told_groups(machine: PastedMachine) -> dict[Where, PastedGroup]:
-    """The group that each function has by the texts: by a list, else by lspci, else by the log."""
-    found: dict[Where, PastedGroup] = {}
-    for each in sorted(machine.groups, key=lambda one: _TRUSTED.get(one.form, 0)):
-        found[each.where] = each
-    return found
-
-
-def _differences(machine: PastedMachine, bounds: _Bounds, outcome: Outcome) -> Iterator[Finding]:
-    """A finding for each set of functions that the kernel and the simulation part in another way."""
-    told = {called(where): each for where, each in told_groups(machine).items()}
-    both = {sbdf for sbdf in told if sbdf in bounds.most}
-    numbered: dict[int, set[str]] = {}
-    for sbdf in both:
-        numbered.setdefault(told[sbdf].number, set()).add(sbdf)
-    done: set[str] = set()
-    for sbdf in sorted(both):
-        if sbdf in done:
-            continue
-        kernels = frozenset(numbered[told[sbdf].number])
-        least, most = bounds.least.get(sbdf, frozenset()) & both, bounds.most[sbdf] & both
-        if least <= kernels <= most:
-            continue
-        ours = most if not kernels <= most else least
-        done |= kernels | ours | _touched(ours | kernels, told, numbered)
-        yield _difference(machine, sbdf, told, kernels, ours, outcome)
-
-
-def _by_number(told: Mapping[str, PastedGroup], names: Iterable[str]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for name in names:
-        if name in told:
-            found.setdefault(told[name].number, []).append(name)
-    return dict(sorted(found.items()))
-
-
-def _touched(
-    names: Iterable[str], told: Mapping[str, PastedGroup], numbered: Mapping[int, set[str]]
-) -> set[str]:
-    """All that are in a group of the kernel's with one of these."""
-    return {each for name in names if name in told for each in numbered[told[name].number]}
-
-
-def _grouped_by_the_kernel_alone(
-    machine: PastedMachine, bounds: _Bounds, outcome: Outcome
-) -> Iterator[Finding]:
-    """Functions that the kernel has in a group, and that no IOMMU of the firmware takes: a finding for each
-    place of the firmware that says so."""
-    told = {called(where): each for where, each in told_groups(machine).items()}
-    by_place: dict[object, list[tuple[str, DeviceStreams]]] = {}
-    for function, streams in outcome.streams.items():
-        if function.sbdf in told and streams.reason is not None:
-            grouped = function.sbdf in bounds.most or function.sbdf in bounds.least
-            if not grouped:
-                by_place.setdefault(streams.place, []).append((function.sbdf, streams))
-    for alone in by_place.values():
-        sbdf, streams = alone[0]
-        others = f" and {len(alone) - 1} more are" if len(alone) > 1 else " is"
-        yield GROUPS_DIFFER.finding(
-            streams.place or told[sbdf].place,
-            f"{sbdf}{others} in a group of the kernel's ({told[sbdf].number}); by the firmware no IOMMU "
-            "translates it",
-            related=((told[sbdf].place, "the kernel says so here"),),
-            notes=(f"{sbdf}: {streams.reason}",) if streams.reason else (),
-            help="the texts and the firmware must be of one board and one boot",
-            subject=sbdf,
-        )
-
-
-def _difference(
-    machine: PastedMachine,
-    sbdf: str,
-    told: Mapping[str, PastedGroup],
-    kernels: frozenset[str],
-    ours: frozenset[str],
-    outcome: Outcome,
-) -> Finding:
-    group = told[sbdf]
-    message = f"{sbdf} is in the kernel's group {group.number}, {_with(sbdf, kernels)}"
-    message += f"; computed it is {_with(sbdf, ours)}"
-    concerned = kernels | ours
-    reasons = [
-        sentence(reason)
-        for each in outcome.linux.groups
-        for reason in each.reasons
-        if concerned & {member.sbdf for member in each.members}
-    ]
-    notes = [*dict.fromkeys(reasons)][:_SHOWN]
-    causes = list(_causes(machine, concerned))
-    related: list[tuple[Place, str]] = [
-        (told[name].place, f"{name} is in group {told[name].number}")
-        for name in sorted(ours - kernels)[:_SHOWN]
-    ]
-    related += [
-        (route.place, f"{function.sbdf} has its StreamID {route.id:#x} by this")
-        for function, streams in outcome.streams.items()
-        for route in streams.routes
-        if function.sbdf in concerned and route.place is not None and route.id is not None
-        if route.place.file in machine.firmware
-    ][:_SHOWN]
-    return GROUPS_DIFFER.finding(
-        group.place,
-        message,
-        notes=(*notes, *causes),
-        related=tuple(related),
-        subject=sbdf,
-        help="trust the kernel's list for what it gives to VFIO today; rely on its isolation only where the "
-        "reasons hold"
-        if any("pcie_acs_override" in cause for cause in causes)
-        else "give texts of one boot of one machine, all of them whole; what the kernel then still says "
-        "otherwise counts",
-    )
-
-
-def _causes(machine: PastedMachine, concerned: frozenset[str]) -> Iterator[str]:
-    """What is known to make a kernel part functions otherwise."""
-    for word in machine.log.arguments:
-        if word.startswith("pcie_acs_override="):
-            yield f"the kernel was started with `{word}`, which takes ports to isolate that do not"
-        elif "disable_acs_redir" in word or "config_acs" in word:
-            yield f"the kernel was started with `{word}`, which switches ACS off"
-    for each in machine.functions.values():
-        if each.name in concerned and each.acs_off:
-            yield f"the text shows ACS {', '.join(each.acs_off)} of {each.name} switched off"
-    if machine.log.release is not None and machine.kernel is None:
-        yield f"Linux {machine.log.release} has no profile here; the groups are those of another kernel"
-
-
-def _with(sbdf: str, members: frozenset[str]) -> str:
-    others = sorted(members - {sbdf})
-    return f"with {_listed(others)}" if others else "alone"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

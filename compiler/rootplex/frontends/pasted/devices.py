@@ -1,0 +1,118 @@
+"""The devices of a pasted machine as the language has them, in the worst case and in the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from rootplex.capture.pasted.facts import (
+    Shown,
+)
+from rootplex.frontends.document import (
+    Hex,
+    leaf,
+    listing,
+    record,
+    tree,
+)
+from rootplex.frontends.pasted.machine import (
+    HOST_BRIDGE,
+    Merged,
+    PastedMachine,
+    bus_numbers,
+    class_code,
+    last_bus,
+)
+from rootplex.source.node import Node
+
+Case: TypeAlias = Literal["worst", "best"]
+"""How what no text shows is described: as what does not isolate, or as what does."""
+_CONVENTIONAL_BUSES = ("pci-bridge", "pcie-to-pci-bridge")
+_KEPT = (
+    "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi",
+    "msix", "pin", "pm", "sriov",
+)  # fmt: skip
+"""The keys of a device, in the order in which they are written."""
+
+WHY: dict[Shown, str] = {
+    "nothing": "the text does not show its capabilities",
+    "denied": "its capabilities are <access denied>: lspci was not run as root",
+    "cut": "the text ends in the middle of it",
+    "type": "the text does not show its extended capabilities, of which ACS is one",
+}
+
+
+def device_nodes(machine: PastedMachine, segment: int, bus: int, case: Case) -> Node | None:
+    """The `devices` of a root bus; None without functions."""
+    nodes = _nodes(machine, segment, bus, None, case)
+    return listing(nodes, nodes[0].place) if nodes else None
+
+
+def _nodes(machine: PastedMachine, segment: int, bus: int, above: str | None, case: Case) -> list[Node]:
+    return [_device(machine, each, above, case) for each in machine.on(segment, bus) if not each.virtual]
+
+
+def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case) -> Node:
+    segment, bus, devfn = each.where
+    place = each.place
+    buses = bus_numbers(machine, each)
+    secondary = buses[0] if buses is not None and buses[0] > bus else None
+    if secondary is not None and machine.bridges.get((segment, secondary)) != each.where:
+        secondary = None  # another one has that bus, too, and was told first
+    children = [] if secondary is None else [one for one in machine.on(segment, secondary) if not one.virtual]
+    kind, acs = _kind(machine, each, children, above, case)
+    keys = {key: each.keys[key] for key in _KEPT if key in each.keys}
+    keys["type"] = kind
+    if acs is not None:
+        keys["acs"] = acs
+    if above in _CONVENTIONAL_BUSES:
+        keys.pop("ari", None)
+    fields: dict[str, Node | None] = {
+        "dev": leaf(devfn >> 3, place),
+        "fn": leaf(devfn & 7, place) if devfn & 7 else None,
+    }
+    remark = None if each.isolation_known else WHY[each.shown]
+    for key in _KEPT:
+        if key in keys:
+            value = keys[key]
+            shown = Hex(value) if key in ("class", "revision") and isinstance(value, int) else value
+            fields[key] = tree(shown, place, remark if key == "type" else None)
+    if buses is not None and (each.bridge or children):
+        last = buses[1] if buses[1] is not None else max(last_bus(machine, segment, buses[0]), buses[0])
+        fields["bus"] = tree([Hex(buses[0]), Hex(max(last, buses[0]))], place)
+        below = [_device(machine, one, kind, case) for one in children]
+        if below:
+            fields["devices"] = listing(below, place)
+    return record(place, fields, each.name)
+
+
+def _kind(
+    machine: PastedMachine, each: Merged, children: Sequence[Merged], above: str | None, case: Case
+) -> tuple[str, object | None]:
+    """The type, and ACS where the text does not tell it."""
+    told = each.keys.get("type")
+    if each.isolation_known and isinstance(told, str):
+        return told, None
+    best = case == "best"
+    is_bridge = bool(each.bridge or children)
+    if each.shown == "type" and isinstance(told, str):
+        return told, True if best and told not in _CONVENTIONAL_BUSES else None
+    host = class_code(each) == HOST_BRIDGE
+    if above in _CONVENTIONAL_BUSES or not best:
+        return ("pci-bridge" if is_bridge else "host-bridge-function" if host else "pci"), None
+    if not is_bridge:
+        if above is None:
+            return (
+                ("host-bridge-function", None)
+                if host and not each.where[2] & 7
+                else ("integrated-endpoint", True)
+            )
+        return "endpoint", True
+    plain = all(not one.where[2] >> 3 for one in children)
+    if above is None:
+        return ("root-port", True) if plain else ("pci-bridge", None)
+    if above == "upstream-port":
+        return ("downstream-port", True) if plain else ("pcie-to-pci-bridge", None)
+    if children and all(one.bridge is not False for one in children):
+        return "upstream-port", None
+    return "pcie-to-pci-bridge", None
