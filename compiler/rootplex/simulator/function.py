@@ -105,7 +105,8 @@ class Function(Struct, eq=False):
     is switched on in this port. `bars` are sized ones only. `pcie_capability`, `acs_capability`,
     `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot. `external_facing`: firmware
     says so of this port; `untrusted`: it is behind such a port, and the kernel does not take it for a part
-    of the machine. `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`."""
+    of the machine. `gone`: it answered while buses were numbered, and does no longer at the end. `windows`:
+    those that a bridge has, of `io`, `mem`, `pref32`, `pref64`."""
 
     root: int
     bus: Bus
@@ -127,6 +128,7 @@ class Function(Struct, eq=False):
     acs_control: int = ACS_CONTROL
     acs_hidden: int = 0
     acs_elsewhere: bool = False
+    gone: bool = False
     bridge_alias: str | None = None
     external_facing: bool = False
     untrusted: bool = False

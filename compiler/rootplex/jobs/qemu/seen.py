@@ -63,7 +63,7 @@ class SeenBar(Struct, frozen=True, order=True):
 
 class SeenFunction(Struct, frozen=True):
     """A function: the bridge above it (None on a root bus), ids, class, bus numbers of a bridge, BARs, and
-    its ACS capability and control registers."""
+    its ACS capability and control registers; whether it answers no longer (`gone`)."""
 
     parent: str | None
     vendor: int
@@ -72,6 +72,7 @@ class SeenFunction(Struct, frozen=True):
     buses: tuple[int, int] | None
     bars: tuple[SeenBar, ...]
     acs: tuple[int, int] | None = None
+    gone: bool = False
 
     @property
     def id(self) -> str:
@@ -131,6 +132,7 @@ def _simulated(function: Function) -> SeenFunction:
         buses=buses,
         bars=tuple(sorted(bars)),
         acs=function.acs,
+        gone=function.gone,
     )
 
 
