@@ -104,9 +104,11 @@ def test_a_hang_is_ended_and_named(
 
 @pytest.mark.parametrize("name", sorted(machines().keys() - {board.name for board in boards()}))
 def test_a_machine_of_its_own_is_sound(name: str) -> None:
-    """The bundled boards are looked at elsewhere."""
+    """The bundled boards are looked at elsewhere. Behind the virtio-iommu a card is below a conventional
+    bridge on purpose."""
     found = check_text(machines()[name].read_bytes(), name, RunOptions()).findings
-    assert [each.code for each in found if each.level is Level.ERROR] == []
+    errors = {each.code for each in found if each.level is Level.ERROR}
+    assert errors == ({"RPX0768"} if name == "viot" else set())
 
 
 def test_a_failure_is_printed_as_a_test_of_the_smallest_case(

@@ -99,5 +99,5 @@ def test_boards_and_models_are_listed_by_words() -> None:
         rootplex("boards", cwd=CHECKOUT).stdout.splitlines()
     )
     models = rootplex("models", "nvme", "qemu", cwd=CHECKOUT)
-    assert models.stdout.startswith("qemu:nvme  1b36:0010  endpoint")
+    assert models.stdout.split()[:3] == ["qemu:nvme", "1b36:0010", "endpoint"]
     assert 1 == rootplex("models", "no such thing", cwd=CHECKOUT).returncode

@@ -129,12 +129,15 @@ def _raw(text: str, file: str, lines_before: int) -> bytes | None:
 
 
 def _compiled(text: str, file: str, lines_before: int, seconds: float) -> bytes:
+    too_slow = unreadable(file, f"iasl did not finish within {BUDGET_SECONDS:g} seconds")
+    if seconds <= 0:
+        raise too_slow
     with private_folder() as folder:
         (folder / "table.dsl").write_bytes(text.encode("latin-1"))
         try:
-            outcome = run(COMMAND, cwd=folder, seconds=max(seconds, 0.01))
+            outcome = run(COMMAND, cwd=folder, seconds=seconds)
         except TooSlowError:
-            raise unreadable(file, f"iasl did not finish within {BUDGET_SECONDS:g} seconds") from None
+            raise too_slow from None
         except TooMuchError as error:
             raise unreadable(file, str(error)) from None
         made = folder / "table.aml"
