@@ -5,6 +5,7 @@ Scripts stand in for apt and dpkg, and answer in their words.
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ esac
 DPKG = f"""\
 case $2 in
     *linux-image*) mkdir -p "$3/boot" "$3/lib/modules"; cp "$IMAGE" "$3/boot/vmlinuz-{RELEASE}"
-        echo module | xz > "$3/lib/modules/pci-pf-stub.ko.xz" ;;
+        cat "$MODULE" > "$3/lib/modules/pci-pf-stub.ko.xz" ;;
     *busybox*) mkdir -p "$3/bin" "$3/usr/share/doc/busybox"; head -c 100000 /dev/zero > "$3/bin/busybox" ;;
 esac
 """
@@ -61,6 +62,9 @@ class Machine:
         monkeypatch.setenv("PATH", f"{self.bin}:/usr/bin:/bin")
         monkeypatch.setenv("LOG", str(self.log))
         monkeypatch.setenv("IMAGE", str(self.image))
+        module = folder / "module.xz"
+        module.write_bytes(lzma.compress(b"module\n"))
+        monkeypatch.setenv("MODULE", str(module))
         self.script("apt-get", APT_GET)
         self.script("apt-cache", SHOW)
         self.script("apt-config", "exit 0")

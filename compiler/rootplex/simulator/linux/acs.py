@@ -134,9 +134,10 @@ def _devfn(device: str, function: str) -> int:
 
 def read(access: Accessor, function: Function, hidden: int = 0) -> tuple[int, int]:
     """(capability, control) of a function's ACS capability; `hidden` are capability bits that the kernel does
-    not use."""
+    not use. Notes in `gone` whether nothing answers: there are reserved bits, which read 0."""
     bus, devfn, offset = function.bus.number, function.devfn, function.acs_capability
     both = access.read(bus, devfn, offset + CAPABILITY, 4)
+    function.gone = both == 0xFFFFFFFF
     control = both >> 16
     if function.acs_control != ACS_CONTROL:
         control = access.read(bus, devfn, offset + function.acs_control, 4)

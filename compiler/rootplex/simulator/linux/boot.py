@@ -31,8 +31,6 @@ from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.scan import EndlessScanError, Scan, binds_driver
 from rootplex.simulator.linux.state import Death, Dom0State, Event
 
-VENDOR_ID, NOBODYS = 0x00, 0xFFFF
-
 BIOS, BIOS_END = 0xA_0000, 0x10_0000
 
 
@@ -275,4 +273,3 @@ def _read_acs_again(run: LinuxBoot) -> None:
         if function.acs_capability and run.kernel is not None:
             access = run.kernel.accessors[function.root]
             function.acs = acs.read(access, function, function.acs_hidden)
-            function.gone = access.read(function.bus.number, function.devfn, VENDOR_ID, 2) == NOBODYS
