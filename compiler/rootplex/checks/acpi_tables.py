@@ -9,7 +9,11 @@ from rootplex.checks.facts import Facts
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, RootComplex
+from rootplex.readers.acpi.ivrs import Ivrs
 from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.acpi.rimt import Rimt
+from rootplex.readers.acpi.viot import Viot
+from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
 _IORT_STEPS = 2
@@ -23,6 +27,14 @@ def bridges(facts: Facts) -> Iterator[AcpiHostBridge]:
     """The host bridges of AML that are surely there."""
     if facts.acpi is not None:
         yield from (bridge for bridge in facts.acpi.namespace.bridges if bridge.is_on)
+
+
+def own_problems(table: Ivrs | Viot | Rimt | None) -> Iterator[Problem]:
+    """What is wrong inside a table, apart from its header; behind a wrong length nothing is told."""
+    for problem in () if table is None else table.problems[len(table.table.problems) :]:
+        yield problem
+        if problem.kind == "length":
+            return
 
 
 def entries(facts: Facts) -> tuple[McfgEntry, ...]:

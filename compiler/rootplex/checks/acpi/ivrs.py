@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.acpi_tables import own_problems
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -29,11 +30,8 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     init_iommu_from_acpi.
     Sources that prove it: IVRS.
     """
-    table = _ivrs(facts)
-    for problem in () if table is None else table.problems[len(table.table.problems) :]:
+    for problem in own_problems(_ivrs(facts)):
         yield MALFORMED.finding(problem.place, f"IVRS: {problem.text}", help="correct the field")
-        if problem.kind == "length":
-            return
 
 
 UNIT_TWICE = Rule(code="RPX0759", name="ivrs-unit-twice", level=Level.ERROR, needs="artifacts", only="x86")

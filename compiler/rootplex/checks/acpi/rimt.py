@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import bridges
+from rootplex.checks.acpi_tables import bridges, own_problems
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -26,14 +26,11 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     Source: RISC-V IO Mapping Table 1.0; Linux drivers/acpi/riscv/rimt.c, rimt_scan_node and rimt_node_map_id.
     Sources that prove it: RIMT.
     """
-    table = facts.tables.rimt
-    for problem in () if table is None else table.problems[len(table.table.problems) :]:
-        bears_on = with_maps(*(each.name for each in facts.bridges))
+    bears_on = with_maps(*(each.name for each in facts.bridges))
+    for problem in own_problems(facts.tables.rimt):
         yield MALFORMED.finding(
             problem.place, f"RIMT: {problem.text}", help="correct the field", about=bears_on
         )
-        if problem.kind == "length":
-            return
 
 
 STRAY = Rule(code="RPX0771", name="rimt-stray", level=Level.WARNING, needs="artifacts", requires=("RPX0770",))

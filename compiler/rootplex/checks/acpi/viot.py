@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.acpi_tables import bridges
+from rootplex.checks.acpi_tables import bridges, own_problems
 from rootplex.checks.causes import map_of, with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -33,14 +33,11 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     Source: ACPI 6.5 §5.2.31; Linux drivers/acpi/viot.c, viot_check_bounds and viot_get_iommu.
     Sources that prove it: VIOT.
     """
-    table = facts.tables.viot
-    for problem in () if table is None else table.problems[len(table.table.problems) :]:
-        bears_on = with_maps(*(each.name for each in facts.bridges))
+    bears_on = with_maps(*(each.name for each in facts.bridges))
+    for problem in own_problems(facts.tables.viot):
         yield MALFORMED.finding(
             problem.place, f"VIOT: {problem.text}", help="correct the field", about=bears_on
         )
-        if problem.kind == "length":
-            return
 
 
 STRAY = Rule(code="RPX0765", name="viot-stray", level=Level.WARNING, needs="artifacts", requires=("RPX0764",))

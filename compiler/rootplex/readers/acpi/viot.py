@@ -5,15 +5,13 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rootplex.formats.acpi import (
-    HEADER,
     VIOT_HEAD,
     VIOT_LAYOUTS,
     VIOT_NODE,
     ViotType,
-    size_of,
 )
-from rootplex.readers.acpi.fields import place_of, read_fields
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.nodes import listed_nodes
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -65,34 +63,13 @@ class Viot(Struct, frozen=True):
 
 def read_viot(table: Table) -> Viot:
     """All nodes, as many as the head says; one that does not fit ends the reading with a problem."""
-    problems = list(table.problems)
+    nodes, found = listed_nodes(table, VIOT_HEAD, VIOT_NODE, VIOT_LAYOUTS)
+    problems = [*table.problems, *found]
     units: list[ViotUnit] = []
     ranges: list[ViotRange] = []
-    start = size_of(HEADER, VIOT_HEAD)
-    if table.length < start:
-        text = f"{table.length} bytes, {start} precede the nodes"
-        problems.append(Problem("size", table.place(4, 4), text))
-        return Viot(table, (), (), tuple(problems))
-    head = read_fields(VIOT_HEAD, table.data, size_of(HEADER))
-    at = head["node_offset"]
-    if head["node_count"] and at < start:
-        place = place_of(table, size_of(HEADER), VIOT_HEAD, "node_offset")
-        text = f"the nodes are to begin at {at:#x}, within the table's head"
-        problems.append(Problem("length", place, text))
-        return Viot(table, (), (), tuple(problems))
-    for _ in range(head["node_count"]):
-        left = table.length - at
-        whole = left >= size_of(VIOT_NODE)
-        own = read_fields(VIOT_NODE, table.data, at) if whole else {"type": 0, "length": 0}
-        layout = VIOT_LAYOUTS.get(own["type"])
-        length = own["length"]
-        if not size_of(layout or VIOT_NODE) <= length <= left:
-            text = f"node of {length} bytes, {max(left, 0)} are left"
-            problems.append(Problem("length", table.place(at), text))
-            break
-        place = table.place(at, length)
-        it = {} if layout is None else read_fields(layout, table.data, at)
-        match own["type"]:
+    for node in nodes:
+        it, place, at = node.fields, node.place, node.offset
+        match node.type:
             case ViotType.PCI_RANGE:
                 ranges.append(
                     ViotRange(
@@ -109,7 +86,6 @@ def read_viot(table: Table) -> Viot:
                 units.append(ViotUnit(at, place, segment=it["segment"], rid=it["rid"]))
             case ViotType.MMIO_IOMMU:
                 units.append(ViotUnit(at, place, base=it["base"]))
-        at += length
     known = {unit.offset for unit in units}
     for each in ranges:
         if each.first > each.last or each.first_segment > each.last_segment:
