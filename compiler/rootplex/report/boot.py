@@ -40,7 +40,7 @@ def summed(figures: Figures) -> str:
     agreed = "all that was compared agreed" if figures.not_shown else "all agreed"
     end = counted(figures.differences, "difference") if figures.differences else agreed
     if figures.not_shown:
-        end += f"; {counted(figures.not_shown, 'group')} of the description cannot be shown by this machine"
+        end += f"; {counted(figures.not_shown, 'line')} of the description cannot be shown by this machine"
     return f"{sum_}: {end}"
 
 

@@ -55,6 +55,16 @@ def test_groups_are_compared_as_sets() -> None:
     ]
 
 
+def test_acs_of_what_answers_no_longer_is_said_and_not_compared_in_memory() -> None:
+    """QEMU's own devices forget the numbers, and are compared."""
+    gone = {"0000:01:00.0": replace(DISK, acs=(0x7F, 0x7F), gone=True)}
+    here = {"0000:01:00.0": replace(DISK, acs=(0x4F, 0x0D))}
+    groups = ({"0000:01:00.0"},)
+    in_memory = compare(seen(gone, *groups), seen(here, *groups), {}, real_bars=False)
+    assert (True, 1) == (in_memory.agreed, in_memory.figures.not_shown)
+    assert [what for what, *_ in differing(seen(gone, *groups), seen(here, *groups))] == ["ACS"]
+
+
 def test_a_group_that_the_booted_machine_cannot_have_is_said_and_not_agreed() -> None:
     described = frozenset({frozenset(BOTH)})
     compared = compare(ALONE, ALONE, {}, real_bars=True, described=described, because="another IOMMU")

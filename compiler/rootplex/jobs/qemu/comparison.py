@@ -35,7 +35,7 @@ class Line(Struct, frozen=True):
 class Figures(Struct, frozen=True):
     """How much was compared. `groups` are those of the boot, `large_groups` with two members or more;
     `differences` lines that differ; `without_group` functions that neither side gave a group; `not_shown`
-    groups of the description that the machine which booted cannot have."""
+    lines of what the machine that booted cannot have or show."""
 
     bridges: int
     functions: int
@@ -94,7 +94,7 @@ def compare(
         large_groups=sum(len(group) > 1 for group in here),
         without_group=len(booted.without_group & simulated.without_group),
         differences=sum(line.state == "differs" for line in lines),
-        not_shown=len(hidden),
+        not_shown=sum(line.state == "not shown" for line in lines),
     )
     return Comparison(tuple(lines), figures)
 
