@@ -6,11 +6,10 @@ too. What is no table in a folder or archive is passed over; a damaged table is 
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,9 +25,12 @@ from rootplex.source.place import FilePlace
 
 # These have no table header (ACPI 6.5 §5.2.5.3, §5.2.10) and say nothing of PCI.
 _HEADERLESS = ("RSD PTR", "RSDP", "FACS", "S3PT", "RSDT", "XSDT")
-_SECTION = re.compile(r"^(?P<name>[ -~]{1,8}?) @ 0x[0-9A-Fa-f]+\s*$")
+_AT = " @ 0x"
+_SECTION = re.compile(rf"^(?P<name>[ -~]{{1,8}}?){_AT}[0-9A-Fa-f]+[^\S\n]*$", re.MULTILINE)
 # The column of characters behind the pairs may begin with digits too.
-_HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8}): (?P<bytes>(?:[0-9A-Fa-f]{2}(?: |$)){0,16}+)")
+_HEX_LINE = re.compile(
+    r"^[^\S\n]{0,8}([0-9A-Fa-f]{4,8}): ((?:[0-9A-Fa-f]{2}(?: |(?=\r*$))){0,16}+)", re.MULTILINE
+)
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 
 
@@ -64,8 +66,7 @@ def tables_of(data: bytes, file: str) -> TableSet:
 
 
 def _is_dump_text(data: bytes) -> bool:
-    text = data[:4096].decode("latin-1")
-    return any(_SECTION.match(line) for line in text.splitlines())
+    return _SECTION.search(data[:4096].decode("latin-1")) is not None
 
 
 def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
@@ -106,7 +107,7 @@ def signature_of(data: bytes) -> str | None:
 def _sources(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """The files but for text of a table that is there itself: what a disassembler has written beside it."""
     found = [(name, as_utf8(data)) for name, data in files]
-    texts = {name for name, data in found if is_asl(data) and not _is_dump_text(data)}
+    texts = {name for name, data in found if not _is_dump_text(data) and is_asl(data)}
     tables = {_stem(name) for name, data in found if name not in texts and _SIGNATURE.match(data)}
     return ((name, data) for name, data in found if name not in texts or _stem(name) not in tables)
 
@@ -132,26 +133,31 @@ def _bodies(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[s
 
 def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
     """The tables of acpidump's text; a section whose bytes have a gap is cut there."""
-    name: str | None = None
-    body = bytearray()
-    for raw in io.BytesIO(data):
-        line = raw.decode("latin-1").rstrip("\r\n")
-        if name is not None and (found := _HEX_LINE.match(line)):  # nearly every line
-            if int(found[1], 16) == len(body):
-                body += bytes.fromhex(found["bytes"])
-            else:
-                text = f"the dump of {name} has a gap: {len(body):#x} bytes, then offset {found[1]}"
-                problems.append(Problem("cut-off", FilePlace(file), text))
-                yield file, bytes(body)
-                name = None
-        elif section := _SECTION.match(line):
-            if name is not None:
-                yield file, bytes(body)
-            name, body = section["name"], bytearray()
-            if name in _HEADERLESS:
-                name = None
-    if name is not None:
-        yield file, bytes(body)
+    text = data.decode("latin-1")
+    headings = list(_headings(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    for heading, end in zip(headings, ends, strict=True):
+        if heading["name"] in _HEADERLESS:
+            continue
+        rows = _HEX_LINE.findall(text, heading.end(), end)
+        counts = accumulate(((len(pairs) + 1) // 3 for _, pairs in rows), initial=0)
+        told = zip(rows, counts, strict=False)
+        gap = next((at for at, ((offset, _), had) in enumerate(told) if int(offset, 16) != had), len(rows))
+        body = bytes.fromhex("".join([pairs for _, pairs in rows[:gap]]))
+        if gap < len(rows):
+            lacks = f"the dump of {heading['name']} has a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
+            problems.append(Problem("cut-off", FilePlace(file), lacks))
+        yield file, body
+
+
+def _headings(text: str) -> Iterator[re.Match[str]]:
+    """The lines that begin a section, looked for by what few other lines have."""
+    at = text.find(_AT)
+    while at >= 0:
+        found = _SECTION.match(text, text.rfind("\n", max(0, at - 9), at) + 1)
+        if found and found.end("name") == at:
+            yield found
+        at = text.find(_AT, at + 1)
 
 
 def _named(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:

@@ -4,7 +4,8 @@ Loading the tables is nearly all that a session costs, so one is asked again and
 own table when it is known what to ask. Commands go in through standard input (its batch option takes
 1,024 characters). Two bits of its debug level matter: 0x2000, without which buffers over 16 bytes are not
 printed by `All`; 0x800, with which each access to an operation region is. While tables are loaded neither
-is set: they print megabytes then. Lengths print in hexadecimal.
+is set: they print megabytes then. Lengths print in hexadecimal. Its accounts of memory (`-dt`) are off: they
+take up to nine tenths of its time (a list is walked for each piece).
 
 What AML itself prints is no answer. It does so by the debug object, whose strings come out as they are,
 line ends and all; without bit 1 of the debug level, from the start on, they do not come out
@@ -152,7 +153,7 @@ def session(tables: Sequence[Table], *, fill: int = 0, until: float | None = Non
         for index, table in enumerate(tables):
             names.append(f"t{index}.aml")
             (folder / names[-1]).write_bytes(_with_checksum(table))
-        options = ["-di", "-x", "0", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
+        options = ["-di", "-dt", "-x", "0", "-to", str(LOOP_SECONDS), "-fv", f"{fill:#x}"]
         with talking(["acpiexec", *options, *names], cwd=folder, seconds=left) as talk:
             yield Session(talk, folder, source)
 

@@ -9,7 +9,6 @@ The facts are in `aml_facts` and offered here too.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -230,8 +229,7 @@ class _Reader:
         """The place of a device or one of its objects: in the table that seems to define it."""
         if path not in self.defined:
             last = path.rpartition(".")[2].lstrip("\\").ljust(4, "_").encode()
-            definition = re.compile(rb"\x5b\x82.{1,40}?" + re.escape(last), re.DOTALL)
-            tables = (table for table in self.tables if definition.search(table.data))
+            tables = (table for table in self.tables if _defines(table.data, last))
             self.defined[path] = next(tables, self.tables[0])
         return self.defined[path].place(path=path if name is None else f"{path}.{name}")
 
@@ -281,6 +279,14 @@ class _Reader:
         if answer.state == "failed":
             return Value("absent", None, "function 5 gives no integer", answer.place)
         return answer
+
+
+def _defines(aml: bytes, name: bytes) -> bool:
+    """Whether a DeviceOp (ACPI 6.5 §20.2.5.2) stands before a name, at most a length and a long path away."""
+    at = aml.find(name)
+    while at >= 0 and aml.rfind(b"\x5b\x82", max(0, at - 42), at - 1) < 0:
+        at = aml.find(name, at + 1)
+    return at >= 0
 
 
 def _as_int(value: AmlObject) -> int | None:
