@@ -145,8 +145,8 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
         gap = next((at for at, ((offset, _), had) in enumerate(told) if int(offset, 16) != had), len(rows))
         body = bytes.fromhex("".join([pairs for _, pairs in rows[:gap]]))
         if gap < len(rows):
-            lacks = f"the dump of {heading['name']} has a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
-            problems.append(Problem("cut-off", FilePlace(file), lacks))
+            lacks = f"a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
+            problems.append(Problem("cut-off", FilePlace(file), f"the dump of {heading['name']} has {lacks}"))
         yield file, body
 
 
