@@ -21,7 +21,7 @@ ROOMS = {
     "simulator": {"source", "formats", "known", "readers", "tools"},
     "checks": {"source", "formats", "known", "model", "readers", "simulator", "report.reasons"},
     "fuzz": {
-        "source", "formats", "known", "model", "readers", "backends", "simulator", "jobs",
+        "source", "formats", "known", "tools", "model", "readers", "backends", "simulator", "jobs",
     },
     "campaign": {"source", "known", "tools", "model", "backends", "jobs"},
     "report": {"source", "jobs", "fuzz", "report.reasons"},

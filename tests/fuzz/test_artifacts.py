@@ -14,8 +14,8 @@ from tests.topologies.bundled import CHECKOUT
 
 from rootplex.cli import main
 from rootplex.cli.fuzz import _show
+from rootplex.fuzz.damage import mutated
 from rootplex.fuzz.inputs import taken
-from rootplex.fuzz.mutation import mutated
 from rootplex.jobs.manifest import MANIFEST
 from rootplex.simulator.hardware import BusError, Hardware, read_image
 from rootplex.simulator.inputs import Blob

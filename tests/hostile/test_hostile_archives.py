@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from rootplex.readers.acpi.acpidump import tables_of
+from rootplex.readers.acpi.acpidump import read_tables, tables_of
 from rootplex.readers.archives import FILES_LIMIT, UNPACKED_LIMIT, members
 from rootplex.source.finding import Unreadable
 
@@ -75,8 +75,24 @@ def test_a_member_that_does_not_unpack_is_named() -> None:
 
 
 def test_names_that_unicode_takes_for_numbers() -> None:
+    """They give a table no place among the others; the refusal names the member."""
     data = (CASES / "superscript.zip").read_bytes()
-    assert [table.signature for table in tables_of(data, "x").tables] == ["SSDT", "MCFG"]
+    said = "the table in ssdt².aml has no place in the order: ² is none of the digits 0 to 9"
+    assert refusal(data) == said
+
+
+@pytest.mark.parametrize("digit", "²③٣０𝟗")
+def test_only_a_tables_own_name_must_be_in_digits(digit: str, tmp_path: Path) -> None:
+    assert f"ssdt{digit}.dat" in refusal(zipped((f"a/ssdt{digit}.dat", MCFG)))
+    assert f"ssdt{digit}.dat" in refusal(tar((f"a/ssdt{digit}.dat", MCFG)))
+    (tmp_path / f"ssdt{digit}.dat").write_bytes(MCFG)
+    with pytest.raises(Unreadable):
+        read_tables(tmp_path, "x")
+    assert names(zipped((f"{digit}/ssdt1.dat", MCFG), (f"readme{digit}", b"no table"))) == [
+        f"x/{digit}/ssdt1.dat"
+    ]
+    (table,) = tables_of(gzip.compress(MCFG), f"ssdt{digit}.dat.gz").tables
+    assert table.file == f"ssdt{digit}.dat.gz"
 
 
 @pytest.mark.parametrize("layers", [1, 2])

@@ -6,31 +6,37 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
 from rootplex.backends.compilation import compile_platform
 from rootplex.fuzz.machines import machines
+from rootplex.fuzz.wrapping import PACKINGS, behind_tree, files_in, in_files, with_overlay
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
-from rootplex.jobs.sources import Source, kind_of, source_of_bytes
-from rootplex.jobs.validate import validate_board
+from rootplex.jobs.sources import Source, Trees, kind_of, source_of_bytes
+from rootplex.jobs.validate import read_item, validate_board
 from rootplex.source.finding import Unreadable
+from rootplex.tools.runner import private_folder
 
 Show: TypeAlias = Callable[[Result], object]
 """What a result is shown by; a fault there is one like any other."""
 
-TABLES = ("mcfg", "iort", "dmar", "ivrs", "viot")
+TABLES = ("mcfg", "iort", "dmar", "ivrs", "viot", "rimt")
 FIRMWARE = ("dtb", *TABLES, "aml")
-BOARDS = ("dts", "acpidump", "archive", "board", "lspci", "paste", "snapshot")
-"""Whole inputs of a vendor's; `board` is a device tree with the tables behind it."""
+BOARDS = (
+    *("dts", "included", "overlaid", "acpidump", "archive", *PACKINGS),
+    *("board", "lspci", "paste", "snapshot"),
+)
+"""Whole inputs of a vendor's; `board` is a device tree with the tables behind it, `overlaid` one with an
+overlay, `included` a source in several files."""
 DESCRIPTIONS = ("yaml",)
-_DTB_LENGTH = slice(4, 8)
 
 
 def taken(form: str, data: bytes, show: Show | None = None) -> None:
@@ -39,16 +45,33 @@ def taken(form: str, data: bytes, show: Show | None = None) -> None:
     if form in DESCRIPTIONS:
         _shown(check_text(data, "x.yaml", RunOptions()), show)
         return
-    sides = _sides(data) if form == "board" else [data]
-    items = tuple(Item(f"x{number}", kind_of(side), side) for number, side in enumerate(sides))
-    _shown(validate_board(Board(items)), show)
-    for item, side in zip(items, sides, strict=True):
-        try:  # by the same name: the interpreter is asked once for both
-            text = description_text(import_source(source_of_bytes(side, item.path)))
-            read_checked(text.encode(), "x.yaml")
-        except Unreadable as error:
-            if not error.findings:
-                raise ValueError("refused without a finding") from error
+    with _items(form, data) as items:
+        _shown(validate_board(Board(items)), show)
+        for item in items:
+            try:  # by the same name: the interpreter is asked once for both
+                text = description_text(import_source(read_item(item)))
+                read_checked(text.encode(), "x.yaml")
+            except Unreadable as error:
+                if not error.findings:
+                    raise ValueError("refused without a finding") from error
+
+
+@contextmanager
+def _items(form: str, data: bytes) -> Iterator[tuple[Item, ...]]:
+    """An input as `validate` is given it."""
+    match form:
+        case "included":
+            with private_folder() as folder:
+                for name, body in files_in(data).items():
+                    (folder / name).write_bytes(body)
+                yield (Item(str(folder / "x.dts"), "dts", trees=Trees(folders=(str(folder),))),)
+        case "overlaid":
+            base, *overlays = behind_tree(data)
+            trees = Trees(overlays=tuple(("x.dtbo", each) for each in overlays))
+            yield (Item("x0", kind_of(base), base, trees),)
+        case _:
+            sides = behind_tree(data) if form == "board" else (data,)
+            yield tuple(Item(f"x{number}", kind_of(side), side) for number, side in enumerate(sides))
 
 
 def _shown(result: Result, show: Show | None) -> None:
@@ -56,12 +79,6 @@ def _shown(result: Result, show: Show | None) -> None:
         raise ValueError("unreadable without a finding")
     if show is not None:
         show(result)
-
-
-def _sides(data: bytes) -> list[bytes]:
-    """The tree and the tables of a `board`, wherever the damage has moved the border."""
-    length = int.from_bytes(data[_DTB_LENGTH], "big")
-    return [data[:length], data[length:]] if 0 < length < len(data) else [data]
 
 
 @cache
@@ -84,6 +101,19 @@ def _seeds(form: str) -> Iterator[bytes]:
                 yield tree
             case "dts" if tree is not None:
                 yield files[f"{name}.dts"]
+            case "included" if tree is not None:
+                yield in_files(files[f"{name}.dts"].decode())
+            case "overlaid" if tree is not None:
+                overlaid = with_overlay(files[f"{name}.dts"].decode())
+                if overlaid is not None:
+                    yield overlaid
+            case "zip" if tables:
+                yield PACKINGS[form].pack(b"".join(tables))
+            case _ if form in PACKINGS:
+                if tree is not None:
+                    yield PACKINGS[form].pack(tree)
+                if tables:
+                    yield PACKINGS[form].pack(_archive(tables))
             case _ if form in TABLES and f"{form}.aml" in files:
                 yield files[f"{form}.aml"]
             case "aml" if "ssdt.aml" in files:

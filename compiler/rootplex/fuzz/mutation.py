@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 INTERESTING = (0, 1, 2, 3, 4, 9, 0x20, 0x7F, 0x80, 0xFE, 0xFF)
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 36, 0x7F, 0xFF, 0x100, 0x1000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -48,7 +48,7 @@ YAML_VALUES = (
 _NUMBER = re.compile(rb"(?<![\w.])(?:0x[0-9A-Fa-f_]+|\d+(?:[KMGT]iB)?)(?![\w.])")
 _VALUE = re.compile(rb"(?<=: )[^\s,\[\]{}#][^,\[\]{}#\n]*")
 _HEADER, _LENGTH_AT, _CHECKSUM_AT = 36, 4, 9
-_STRUCTURES = {b"IORT": 1, b"DMAR": 2, b"IVRS": 2, b"VIOT": 2}
+_STRUCTURES = {b"IORT": 1, b"DMAR": 2, b"IVRS": 2, b"VIOT": 2, b"RIMT": 2}
 """Tables that are structures one behind the other, and where in a structure its 16 bits of length are."""
 _FIRST = 48
 """Where the first structure stands in all of these."""
@@ -218,21 +218,3 @@ def with_checksum(table: bytes) -> bytes:
     out[_CHECKSUM_AT] = 0
     out[_CHECKSUM_AT] = -sum(out) & 0xFF
     return bytes(out)
-
-
-BY_FORMAT: Mapping[str, Damage] = {
-    "dtb": damaged_tree,
-    "mcfg": damaged_tables,
-    "iort": damaged_tables,
-    "dmar": damaged_tables,
-    "ivrs": damaged_tables,
-    "viot": damaged_tables,
-    "aml": damaged_tables,
-    "yaml": damaged_yaml,
-}
-"""What is done to a format's bytes; any other format's are changed anyhow."""
-
-
-def mutated(form: str, data: bytes, dice: random.Random) -> bytes:
-    """An input of a format, damaged."""
-    return BY_FORMAT.get(form, damaged)(data, dice)

@@ -13,8 +13,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rootplex.fuzz import drawing
+from rootplex.fuzz.damage import mutated
 from rootplex.fuzz.inputs import BOARDS, DESCRIPTIONS, FIRMWARE, Show, seeds, taken
-from rootplex.fuzz.mutation import mutated
 from rootplex.fuzz.playing import Fault, played, where
 from rootplex.fuzz.smallest import smallest
 from rootplex.fuzz.steps import Play, text_of

@@ -49,7 +49,7 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
     """One board's result; never raises for what the files hold (OSError where they cannot be opened). It is
     judged as under Xen, unless it is to run on bare metal, or is a snapshot of a machine that did."""
     try:
-        sources = [_read(item) for item in board.items]
+        sources = [read_item(item) for item in board.items]
         if all(source.paste is not None for source in sources):
             return pasted_result(board.items[0].path, pastes_of(sources), bare_metal=bare_metal)
         return _validated(board, sources, against, bare_metal=bare_metal)
@@ -57,7 +57,8 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
         return unreadable(board.items[0].path, error.findings)
 
 
-def _read(item: Item) -> Source:
+def read_item(item: Item) -> Source:
+    """An input read. Errors as of `read_source`."""
     if item.data is not None:
         return source_of_bytes(item.data, item.path, item.kind, item.trees)
     return read_source(Path(item.path), item.path, item.trees)

@@ -83,6 +83,8 @@ def _collected(file: str, files: Iterable[tuple[str, bytes]]) -> TableSet:
             except Unreadable as error:
                 problems.extend(Problem("size", finding.at, finding.message) for finding in error.findings)
                 continue
+            if name != file:
+                _refuse_other_digits(name)
             counts[table.signature] += 1
             tables.append(table.numbered(counts[table.signature]))
             if len(tables) > TABLES_LIMIT:
@@ -169,6 +171,18 @@ def _natural(named: tuple[str, object]) -> list[tuple[int, str]]:
     parts = re.split(r"([0-9]+)", named[0].lower())
     numbers = (part.lstrip("0") if at % 2 else part for at, part in enumerate(parts))
     return [(len(part) if at % 2 else 0, part) for at, part in enumerate(numbers)]
+
+
+def _refuse_other_digits(name: str) -> None:
+    """Unreadable where a table's file is numbered by digits that give it no place among the others."""
+    last = name.rpartition("/")[2]
+    digit = next((letter for letter in last if letter.isdigit() and not letter.isascii()), None)
+    if digit is not None:
+        raise unreadable(
+            name,
+            f"the table in {last} has no place in the order: {digit} is none of the digits 0 to 9",
+            help="tables are loaded in the order of the numbers in their names: rename it",
+        )
 
 
 def _folder_files(path: Path, file: str) -> Iterator[tuple[str, bytes]]:
