@@ -3,18 +3,15 @@ that follows. What is an error of its own beside it stands in the table with the
 
 from __future__ import annotations
 
-import inspect
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.checks.cases import changed
 from tests.checks.golden import hold
 from tests.checks.plants import NOT_PLANTED, PLANTS, Plant
+from tests.checks.text_of_checks import text_of
 
 from rootplex.backends.refusal import CannotCompile
-from rootplex.checks.check import Check, Page
 from rootplex.checks.registry import every_page
 from rootplex.jobs.acceptance import accept
 from rootplex.jobs.check import examine
@@ -43,22 +40,6 @@ def test_one_error_comes(plant: Plant, checkout: Path) -> None:
     own = [each for each in errors if each.code not in plant.others]
     assert [plant.code] == [each.code for each in own], [f"{each.code}: {each.message}" for each in errors]
     assert set(plant.others) == {each.code for each in errors} - {plant.code}
-
-
-def text_of(check: Page) -> str:
-    """The source of a check's function, and of what it calls in its own module."""
-    if not isinstance(check, Check):
-        return ""
-    module = sys.modules[check.run.__module__]
-    own = {name: each for name, each in vars(module).items() if inspect.isfunction(each)}
-    found = {check.run.__name__: check.run}
-    waiting: list[Any] = [check.run]
-    while waiting:
-        for name in waiting.pop().__code__.co_names:
-            if name in own and name not in found:
-                found[name] = own[name]
-                waiting.append(own[name])
-    return "".join(map(inspect.getsource, found.values()))
 
 
 def test_every_error_is_planted_or_says_why_not() -> None:

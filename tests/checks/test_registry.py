@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from graphlib import TopologicalSorter
 
-from rootplex.checks.check import Check
+from tests.checks.text_of_checks import text_of
+
 from rootplex.checks.registry import checks, every_page
 from rootplex.checks.rule import ANY, BYTES
 
@@ -38,13 +38,6 @@ def test_every_page_has_its_headings() -> None:
         assert not missing, f"{each.rule.code}: {missing}"
 
 
-def source_of(check: Check) -> str:
-    """The text of the module that a check is in."""
-    module = inspect.getmodule(check.run)
-    assert module is not None
-    return inspect.getsource(module)
-
-
 def test_a_check_of_one_stage_asks_for_nothing_later() -> None:
     """What a check needs is told by the facts that it reads, as far as its own module shows them."""
     later = {
@@ -54,6 +47,6 @@ def test_a_check_of_one_stage_asks_for_nothing_later() -> None:
     asking = {
         check.rule.code
         for check in checks()
-        if check.rule.needs in later and re.search(later[check.rule.needs], source_of(check))
+        if check.rule.needs in later and re.search(later[check.rule.needs], text_of(check))
     }
     assert asking == set()

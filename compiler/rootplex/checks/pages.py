@@ -9,17 +9,15 @@ from rootplex.source import rules
 from rootplex.source.finding import UNREADABLE, Rule
 
 
-def _entry(rule: Rule, page: str) -> Page:
-    return Page(rule, cleandoc(page))
+def _entry(rule: Rule, text: str) -> Page:
+    return Page(rule, cleandoc(text))
 
 
 PAGES = (
     _entry(
         UNREADABLE,
-        """unreadable-input
-
-        What it finds: input that cannot be read at all: text that is no YAML 1.2, a key twice in one map, a
-        tag, a second document, a blob that is no device tree or no ACPI table.
+        """What it finds: input that cannot be read at all: text that is no YAML 1.2, a key twice in one map,
+        a tag, a second document, a blob that is no device tree or no ACPI table.
         Why it matters: nothing can be said about the platform; the exit status is 2.
         Example: `platform: {name: x, name: y}`.
         What to do: mend the text at the place given; for a blob, check that the file is whole.
@@ -28,9 +26,7 @@ PAGES = (
     ),
     _entry(
         rules.UNKNOWN_KEY,
-        """unknown-key
-
-        What it finds: a key that the language does not have at this place.
+        """What it finds: a key that the language does not have at this place.
         Why it matters: a misspelt key would be ignored, and a default taken without a word.
         Example: `host_bridges: [{name: main, segmnt: 1}]`.
         What to do: take the key that the help names, or `rootplex schema` for all of them.
@@ -39,9 +35,7 @@ PAGES = (
     ),
     _entry(
         rules.MISSING_KEY,
-        """missing-key
-
-        What it finds: a required key that is not there.
+        """What it finds: a required key that is not there.
         Why it matters: there is no default that would be right for it.
         Example: `host_bridges: [{segment: 1}]` (no name).
         What to do: add the key.
@@ -50,9 +44,7 @@ PAGES = (
     ),
     _entry(
         rules.WRONG_TYPE,
-        """wrong-type
-
-        What it finds: a value of the wrong kind: text for a list, a list for a number.
+        """What it finds: a value of the wrong kind: text for a list, a list for a number.
         Why it matters: the value cannot be used.
         Example: `bus_range: 0-63`.
         What to do: write what the message expects; numbers are integers or text such as `0x40_1000_0000`,
@@ -62,9 +54,7 @@ PAGES = (
     ),
     _entry(
         rules.INVALID_VALUE,
-        """invalid-value
-
-        What it finds: a value of the right kind that cannot be: out of range, not one of those allowed,
+        """What it finds: a value of the right kind that cannot be: out of range, not one of those allowed,
         malformed.
         Why it matters: the hardware or the firmware has no room for it.
         Example: `segment: 0x10000` (a segment has 16 bits).
@@ -75,10 +65,8 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_MACHINE,
-        """qemu-machine
-
-        What it finds: a base, memory, a controller or an IOMMU that the QEMU machine does not have where it
-        is described.
+        """What it finds: a base, memory, a controller or an IOMMU that the QEMU machine does not have where
+        it is described.
         Why it matters: QEMU's machine is built in: the guest would see other hardware than the description
         says.
         Example: a second ITS at 0x9000_0000 with `base: qemu-virt`.
@@ -88,9 +76,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_CONFIG_SPACE,
-        """qemu-config-space
-
-        What it finds: configuration space that QEMU's one ECAM window does not have: another base, kind or
+        """What it finds: configuration space that QEMU's one ECAM window does not have: another base, kind or
         access sizes, no bus 0, or buses that two bridges share.
         Why it matters: all root buses of QEMU share one ECAM of 256 buses; anything else would be answered
         by nobody.
@@ -102,9 +88,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_WINDOW,
-        """qemu-window
-
-        What it finds: a window that QEMU does not pass down to its PCI buses.
+        """What it finds: a window that QEMU does not pass down to its PCI buses.
         Why it matters: BARs placed there would not answer.
         Example: a mem32 window at 0x6000_0000 with `base: qemu-virt`.
         What to do: keep windows inside QEMU's own, or run it with `rootplex qemu --synthetic`.
@@ -113,9 +97,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_ID_MAP,
-        """qemu-id-map
-
-        What it finds: an `iommu` or `msi` map that is not the identity.
+        """What it finds: an `iommu` or `msi` map that is not the identity.
         Why it matters: in QEMU the StreamID and the DeviceID of a device are its requester id; a driver
         would program another.
         Example: `msi: {controller: its, map: [{rid: 0, id: 0x1000, count: 0x10000}]}`.
@@ -125,9 +107,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_INTX,
-        """qemu-intx
-
-        What it finds: INTx lines other than those that QEMU wires.
+        """What it finds: INTx lines other than those that QEMU wires.
         Why it matters: the interrupt would arrive on a line that no driver listens on.
         Example: `intx: {controller: gic, irqs: [7, 8, 9, 10]}` with `base: qemu-virt`.
         What to do: write the lines that the note gives, or run it with `rootplex qemu --synthetic`.
@@ -136,9 +116,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_MODEL,
-        """qemu-model
-
-        What it finds: a device that this QEMU does not have, or a function without a model.
+        """What it finds: a device that this QEMU does not have, or a function without a model.
         Why it matters: QEMU makes whole devices, not configuration space; what it has no model for cannot
         be there.
         Example: `{dev: 1, id: "8086:1533"}` without `model`.
@@ -148,9 +126,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_REGISTER,
-        """qemu-register
-
-        What it finds: a register of a function that QEMU's model has with another value and that no option
+        """What it finds: a register of a function that QEMU's model has with another value and that no option
         changes.
         Why it matters: the real boot would show another device than the description.
         Example: `{model: "qemu:nvme", msix: 3}`.
@@ -161,9 +137,7 @@ PAGES = (
     ),
     _entry(
         rules.QEMU_SLOT,
-        """qemu-slot
-
-        What it finds: a function where QEMU plugs none, or has another of its own.
+        """What it finds: a function where QEMU plugs none, or has another of its own.
         Why it matters: QEMU refuses to start, or the function appears elsewhere.
         Example: a `pxb-pcie` missing on bus 0 for a second root bus.
         What to do: follow the note, or run it with `rootplex qemu --synthetic`.
@@ -172,9 +146,7 @@ PAGES = (
     ),
     _entry(
         rules.EXPECTED_FINDING_ABSENT,
-        """expected-finding-absent
-
-        What it finds: a code in `expect.findings` that no finding has.
+        """What it finds: a code in `expect.findings` that no finding has.
         Why it matters: a fault that the author knows of is gone, or hidden; both are worth knowing.
         Example: `expect: {findings: [RPX0801]}` after the segment was corrected.
         What to do: take the code out where the fault was mended; else find out what hides it.
@@ -183,9 +155,7 @@ PAGES = (
     ),
     _entry(
         rules.IDLE_SUPPRESSION,
-        """idle-suppression
-
-        What it finds: an entry of `suppress` that takes out no finding.
+        """What it finds: an entry of `suppress` that takes out no finding.
         Why it matters: it would silence a later fault that nobody meant.
         Example: `suppress: [{code: RPX0505, at: nic, reason: …}]` where `nic` has no such finding.
         What to do: take the entry out. What would bring Xen down cannot be suppressed at all.
@@ -194,9 +164,7 @@ PAGES = (
     ),
     _entry(
         rules.ECAM_BASE_BELOW_ZERO,
-        """acpi-ecam-base-below-zero
-
-        What it finds: a configuration space so low that that of bus 0 would lie below address 0.
+        """What it finds: a configuration space so low that that of bus 0 would lie below address 0.
         Why it matters: MCFG and `_CBA` hold the base of bus 0, also where the bus range starts higher; a
         device tree holds that of the first bus.
         Example: `bus_range: [0x80, 0xff]` with `config: {base: 0x0400_0000}`.
@@ -206,9 +174,7 @@ PAGES = (
     ),
     _entry(
         rules.WINDOW_BEYOND_64_BITS,
-        """acpi-window-beyond-64-bits
-
-        What it finds: a window, or configuration space, that ends beyond the 64-bit address space.
+        """What it finds: a window, or configuration space, that ends beyond the 64-bit address space.
         Why it matters: a resource descriptor has 64 bits for its maximum.
         Example: `{space: mem64, pci: 0xffff_ffff_0000_0000, size: 8GiB}`.
         What to do: make the window smaller, or put it lower.
@@ -217,9 +183,7 @@ PAGES = (
     ),
     _entry(
         rules.INTERRUPT_TRIGGER,
-        """acpi-interrupt-trigger
-
-        What it finds: INTx lines with a trigger that `_PRT` cannot say.
+        """What it finds: INTx lines with a trigger that `_PRT` cannot say.
         Why it matters: a `_PRT` entry with a plain interrupt number is level, active high on a GIC and
         active low on an I/O APIC.
         Example: `intx: {controller: gic, irqs: [3, 4, 5, 6], trigger: edge-rising}` on a platform with
@@ -230,9 +194,7 @@ PAGES = (
     ),
     _entry(
         rules.COHERENCE_DIFFERS,
-        """iort-coherence-differs
-
-        What it finds: two bridges of one segment of which one is coherent and the other is not.
+        """What it finds: two bridges of one segment of which one is coherent and the other is not.
         Why it matters: IORT has one root complex node for a segment, with one memory attribute.
         Example: `dma_coherent: false` on one of two bridges of segment 0.
         What to do: say the same for both, or give them segments of their own.
@@ -241,9 +203,7 @@ PAGES = (
     ),
     _entry(
         rules.ATS_DIFFERS,
-        """iort-ats-differs
-
-        What it finds: two bridges of one segment that disagree about ATS or PRI.
+        """What it finds: two bridges of one segment that disagree about ATS or PRI.
         Why it matters: IORT has one root complex node for a segment, with one ATS attribute.
         Example: `iommu: {unit: smmu, ats: true}` on one of two bridges of segment 0.
         What to do: say the same for both, or give them segments of their own.
@@ -252,9 +212,7 @@ PAGES = (
     ),
     _entry(
         rules.DEVICE_ID_NOT_A_FUNCTION,
-        """iort-device-id-not-a-function
-
-        What it finds: requester ids that share a StreamID and have different DeviceIDs.
+        """What it finds: requester ids that share a StreamID and have different DeviceIDs.
         Why it matters: behind an SMMU, IORT makes the DeviceID from the StreamID; it cannot tell such
         requesters apart.
         Example: `iommu: {unit: smmu, mask: 0}` beside an identity `msi` map.
@@ -265,9 +223,7 @@ PAGES = (
     ),
     _entry(
         rules.MAP_TOO_LONG,
-        """iort-map-too-long
-
-        What it finds: a map that would take thousands of IORT mappings.
+        """What it finds: a map that would take thousands of IORT mappings.
         Why it matters: IORT has no mask: each run of ids is a mapping of its own, and all of them are
         searched for each device.
         Example: `iommu: {unit: smmu, mask: 0x5555}`.
@@ -277,9 +233,7 @@ PAGES = (
     ),
     _entry(
         rules.ID_BEYOND_32_BITS,
-        """iort-id-beyond-32-bits
-
-        What it finds: a StreamID or DeviceID of more than 32 bits.
+        """What it finds: a StreamID or DeviceID of more than 32 bits.
         Why it matters: the output base of an IORT mapping has 32 bits, and so have the ids of SMMU and ITS.
         Example: `map: [{rid: 0, id: 0xffff_ff00, count: 0x1000}]`.
         What to do: begin the ids lower, or map fewer requester ids.
@@ -288,9 +242,7 @@ PAGES = (
     ),
     _entry(
         rules.NO_STUB_DSDT,
-        """acpi-no-stub-dsdt
-
-        What it finds: ACPI for a QEMU machine of an architecture without a stub DSDT.
+        """What it finds: ACPI for a QEMU machine of an architecture without a stub DSDT.
         Why it matters: without a DSDT no kernel boots by ACPI.
         Example: `arch: riscv64` with `firmware: [acpi]` and a QEMU base.
         What to do: leave acpi out of `firmware`, or write `base: none`.
@@ -299,10 +251,8 @@ PAGES = (
     ),
     _entry(
         rules.GROUPS_DIFFER,
-        """groups-differ
-
-        What it finds: functions that a running kernel has in other IOMMU groups (by a list of them, by lspci
-        or by its log) than those that are computed of the same machine's functions.
+        """What it finds: functions that a running kernel has in other IOMMU groups (by a list of them, by
+        lspci or by its log) than those that are computed of the same machine's functions.
         Why it matters: either the texts are not of one boot of one machine, or something decided that they do
         not show: an argument of the kernel (`pcie_acs_override=` claims an isolation that is not there), ACS
         that is switched off, a driver. Then a group may look safer than it is.
@@ -316,10 +266,9 @@ PAGES = (
     ),
     _entry(
         rules.KERNEL_WINDOW_DIFFERS,
-        """kernel-window-differs
-
-        What it finds: a window of a host bridge that the kernel's log has otherwise than the board's firmware
-        comes to, or that only one of the two has. Windows that touch count as one, as for the kernel.
+        """What it finds: a window of a host bridge that the kernel's log has otherwise than the board's
+        firmware comes to, or that only one of the two has. Windows that touch count as one, as for the
+        kernel.
         Why it matters: what the firmware says is then not what the kernel works with; BARs are placed by the
         kernel's windows.
         Example: `_CRS` gives memory 0xc0000000-0xfebfffff, and the log says
@@ -332,12 +281,10 @@ PAGES = (
     ),
     _entry(
         rules.RESOURCE_WITHOUT_PLACE,
-        """resource-without-place
-
-        What it finds: a line of the kernel's log that says that a BAR, or a bridge's window, got no address
-        ("no space for", "can't assign", "failed to assign", "can't claim"), unless a later line places it.
-        All that failed below one host bridge for want of one kind of window is one finding, at the firmware's
-        window where its size is to blame, else at the line.
+        """What it finds: a line of the kernel's log that says that a BAR, or a bridge's window, got no
+        address ("no space for", "can't assign", "failed to assign", "can't claim"), unless a later line
+        places it. All that failed below one host bridge for want of one kind of window is one finding, at the
+        firmware's window where its size is to blame, else at the line.
         Why it matters: a function without its memory does not work; its driver fails or is not tried.
         Example: `pci 0000:01:00.0: BAR 1 [mem size 0x10000000 64bit pref]: can't assign; no space`, and
         `ranges` has a prefetchable window of 128 MiB.
@@ -350,11 +297,9 @@ PAGES = (
     ),
     _entry(
         rules.DESCRIPTION_DIFFERS,
-        """description-differs
-
-        What it finds: a host bridge that a board's firmware and a description (`validate --against`) do not
-        say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled or
-        there at all.
+        """What it finds: a host bridge that a board's firmware and a description (`validate --against`) do
+        not say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled
+        or there at all.
         Why it matters: what is compiled from the description is then not what the board has.
         Example: the board's `bus-range` is 0-0x7f where the description has `bus_range: [0, 0xff]`.
         What to do: correct the one that is wrong; `import` shows what the board says in the description's
@@ -365,9 +310,7 @@ PAGES = (
     ),
     _entry(
         rules.KERNEL_SAW_OTHERWISE,
-        """kernel-saw-otherwise
-
-        What it finds: a function, its parent or a group that a running kernel showed, and that the
+        """What it finds: a function, its parent or a group that a running kernel showed, and that the
         simulation of the same firmware and configuration space does not come to; or the other way round.
         Why it matters: either the simulator is wrong about this machine, or something that firmware and
         configuration space do not tell (a driver, a boot argument, hot plug) decided it; what else is said

@@ -37,7 +37,10 @@ def every_page() -> tuple[Page, ...]:
 def checks_of(module: ModuleType) -> tuple[Check, ...]:
     """What a module has: a family, or one check as `RULE` and `check` with its own text for a page."""
     family = tuple(each for each in vars(module).values() if isinstance(each, Check))
-    return family or (Check(module.RULE, getdoc(module) or "", module.check),)
+    if not family:
+        _, text = (getdoc(module) or "").split("\n\n", 1)
+        return (Check(module.RULE, text, module.check),)
+    return family
 
 
 def needs_of(code: str) -> Needs | None:

@@ -9,25 +9,13 @@ from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.iort_facts import IortNode
 from rootplex.source.finding import Finding, Level
 
-IORT_ROOT_COMPLEX_MISSING = Rule(
-    code="RPX0740",
-    name="iort-root-complex-missing",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0741", "RPX0751", "RPX0801"),
-    covers=("LNX-41", "LNX-07"),
-)
 
-
-@check(IORT_ROOT_COMPLEX_MISSING)
+@check("RPX0740", Level.ERROR, requires=("RPX0741", "RPX0751", "RPX0801"), covers=("LNX-41", "LNX-07"))
 def iort_root_complex_missing(facts: Facts) -> Iterator[Finding]:
-    """iort-root-complex-missing
-
-    What it finds: a host bridge whose segment has no root complex node in IORT.
+    """What it finds: a host bridge whose segment has no root complex node in IORT.
     Why it matters: Linux looks the node up by segment: without one the bridge's devices have neither IOMMU
     nor ITS.
     Example: IORT with segments 0 and 1, a bridge with `_SEG` 2.
@@ -47,7 +35,7 @@ def iort_root_complex_missing(facts: Facts) -> Iterator[Finding]:
         if segment is None or any(data.segment == segment for _, data in nodes):
             continue
         name = name_of(facts, bridge.path)
-        yield IORT_ROOT_COMPLEX_MISSING.finding(
+        yield iort_root_complex_missing.rule.finding(
             bridge.seg.place,
             f"IORT has no root complex for segment {segment} of {name}",
             related=[
@@ -62,20 +50,9 @@ def iort_root_complex_missing(facts: Facts) -> Iterator[Finding]:
         )
 
 
-IORT_ROOT_COMPLEX_TWICE = Rule(
-    code="RPX0741",
-    name="iort-root-complex-twice",
-    level=Level.ERROR,
-    needs="artifacts",
-    covers=("LNX-41",),
-)
-
-
-@check(IORT_ROOT_COMPLEX_TWICE)
+@check("RPX0741", Level.ERROR, covers=("LNX-41",))
 def iort_root_complex_twice(facts: Facts) -> Iterator[Finding]:
-    """iort-root-complex-twice
-
-    What it finds: two root complex nodes of one segment in IORT.
+    """What it finds: two root complex nodes of one segment in IORT.
     Why it matters: Linux takes the first for all bridges of the segment; the mappings of the second are
     never read.
     Example: two nodes of segment 0.
@@ -88,7 +65,7 @@ def iort_root_complex_twice(facts: Facts) -> Iterator[Finding]:
     for node, data in root_complexes(iort):
         first = seen.setdefault(data.segment, node)
         if first is not node and iort is not None:
-            yield IORT_ROOT_COMPLEX_TWICE.finding(
+            yield iort_root_complex_twice.rule.finding(
                 iort.place(node, "segment"),
                 f"IORT has two root complexes of segment {data.segment}",
                 related=[(iort.place(first, "segment"), "the one that Linux takes")],
@@ -97,20 +74,9 @@ def iort_root_complex_twice(facts: Facts) -> Iterator[Finding]:
             )
 
 
-IORT_ROOT_COMPLEX_STRAY = Rule(
-    code="RPX0742",
-    name="iort-root-complex-stray",
-    level=Level.WARNING,
-    needs="artifacts",
-    requires=("RPX0740", "RPX0751"),
-)
-
-
-@check(IORT_ROOT_COMPLEX_STRAY)
+@check("RPX0742", Level.WARNING, requires=("RPX0740", "RPX0751"))
 def iort_root_complex_stray(facts: Facts) -> Iterator[Finding]:
-    """iort-root-complex-stray
-
-    What it finds: a root complex node of a segment that no host bridge has.
+    """What it finds: a root complex node of a segment that no host bridge has.
     Why it matters: its mappings are for nobody; often the segment is mistyped.
     Example: segment 7 in IORT, bridges 0 and 1.
     What to do: correct the segment, or leave the node out.
@@ -125,7 +91,7 @@ def iort_root_complex_stray(facts: Facts) -> Iterator[Finding]:
         return
     for node, data in root_complexes(iort):
         if data.segment not in segments:
-            yield IORT_ROOT_COMPLEX_STRAY.finding(
+            yield iort_root_complex_stray.rule.finding(
                 iort.place(node, "segment"),
                 f"no host bridge has segment {data.segment} of this IORT root complex",
                 help="correct the segment, or leave the node out",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rootplex.checks.acpi_tables import own_problems
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted
 from rootplex.formats.acpi import IVHD_HEADS
 from rootplex.readers.acpi.fields import place_of
@@ -15,14 +14,10 @@ from rootplex.readers.acpi.ivrs import Ivhd, IvhdIds, Ivrs
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-MALFORMED = Rule(code="RPX0758", name="ivrs-malformed", level=Level.ERROR, needs="artifacts", only="x86")
 
-
-@check(MALFORMED)
-def malformed(facts: Facts) -> Iterator[Finding]:
-    """ivrs-malformed
-
-    What it finds: blocks and entries of IVRS that do not fit, and ranges without a beginning or an end.
+@check("RPX0758", Level.ERROR, only="x86")
+def ivrs_malformed(facts: Facts) -> Iterator[Finding]:
+    """What it finds: blocks and entries of IVRS that do not fit, and ranges without a beginning or an end.
     Why it matters: a wrong length moves all that is behind it; Linux then reads entries that nobody wrote.
     Example: an IVHD block that is longer than what is left of the table.
     What to do: correct the field that is pointed at.
@@ -31,17 +26,12 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: IVRS.
     """
     for problem in own_problems(_ivrs(facts)):
-        yield MALFORMED.finding(problem.place, f"IVRS: {problem.text}", help="correct the field")
+        yield ivrs_malformed.rule.finding(problem.place, f"IVRS: {problem.text}", help="correct the field")
 
 
-UNIT_TWICE = Rule(code="RPX0759", name="ivrs-unit-twice", level=Level.ERROR, needs="artifacts", only="x86")
-
-
-@check(UNIT_TWICE)
-def unit_twice(facts: Facts) -> Iterator[Finding]:
-    """ivrs-unit-twice
-
-    What it finds: the registers of one AMD IOMMU in two blocks of IVRS, in two segments or one.
+@check("RPX0759", Level.ERROR, only="x86")
+def ivrs_unit_twice(facts: Facts) -> Iterator[Finding]:
+    """What it finds: the registers of one AMD IOMMU in two blocks of IVRS, in two segments or one.
     Why it matters: Linux takes the registers once; the second unit fails, and the whole of IVRS with it:
     nothing is translated, no function has a group.
     Example: host bridges of segments 0 and 1 whose `iommu` names one unit.
@@ -57,7 +47,7 @@ def unit_twice(facts: Facts) -> Iterator[Finding]:
         where = f"in segment {unit.segment} and in {other.segment}"
         if unit.segment == other.segment:
             where = f"twice in segment {unit.segment}"
-        yield UNIT_TWICE.finding(
+        yield ivrs_unit_twice.rule.finding(
             _field(facts, unit, "segment"),
             f"the AMD IOMMU at {unit.base:#x} is {where}",
             related=((_field(facts, other, "segment"), "the other block"),),
@@ -66,16 +56,9 @@ def unit_twice(facts: Facts) -> Iterator[Finding]:
         )
 
 
-SEGMENT_STRAY = Rule(
-    code="RPX0760", name="ivrs-segment-stray", level=Level.WARNING, needs="artifacts", only="x86"
-)
-
-
-@check(SEGMENT_STRAY)
-def segment_stray(facts: Facts) -> Iterator[Finding]:
-    """ivrs-segment-stray
-
-    What it finds: an AMD IOMMU in IVRS of a segment that no host bridge has.
+@check("RPX0760", Level.WARNING, only="x86")
+def ivrs_segment_stray(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an AMD IOMMU in IVRS of a segment that no host bridge has.
     Why it matters: it translates for nobody, and nothing translates the devices that it was meant for.
     Example: an IVHD block of segment 1, bridges whose `_SEG` is 0.
     What to do: correct the segment of one of the two.
@@ -87,21 +70,16 @@ def segment_stray(facts: Facts) -> Iterator[Finding]:
         return
     for unit in _units(facts):
         if unit.segment not in segments:
-            yield SEGMENT_STRAY.finding(
+            yield ivrs_segment_stray.rule.finding(
                 _field(facts, unit, "segment"),
                 f"no host bridge has segment {unit.segment} of the AMD IOMMU at {unit.base:#x}",
                 help="correct the unit's segment",
             )
 
 
-IDS_TWICE = Rule(code="RPX0761", name="ivrs-ids-twice", level=Level.WARNING, needs="artifacts", only="x86")
-
-
-@check(IDS_TWICE)
-def ids_twice(facts: Facts) -> Iterator[Finding]:
-    """ivrs-ids-twice
-
-    What it finds: requester ids of one segment that two AMD IOMMUs are to translate.
+@check("RPX0761", Level.WARNING, only="x86")
+def ivrs_ids_twice(facts: Facts) -> Iterator[Finding]:
+    """What it finds: requester ids of one segment that two AMD IOMMUs are to translate.
     Why it matters: the hardware has one of them above a device; Linux takes the one that IVRS names last, and
     where that is the wrong one, the device reaches no memory.
     Example: two IVHD blocks of segment 0, both for buses 00 to ff.
@@ -124,7 +102,7 @@ def ids_twice(facts: Facts) -> Iterator[Finding]:
             if other.base != unit.base and (other.base, unit.base) not in told:
                 told.add((other.base, unit.base))
                 upto = min(last, highest[2])
-                yield IDS_TWICE.finding(
+                yield ivrs_ids_twice.rule.finding(
                     ids.place,
                     f"the AMD IOMMUs at {other.base:#x} and {unit.base:#x} both take the requester ids "
                     f"{first:#06x} to {upto:#06x}",
@@ -135,21 +113,9 @@ def ids_twice(facts: Facts) -> Iterator[Finding]:
             highest = span
 
 
-FUNCTION_MISSING = Rule(
-    code="RPX0762",
-    name="ivrs-function-missing",
-    level=Level.ERROR,
-    needs="simulation",
-    only="x86",
-    requires=("RPX0759", "RPX0760", "RPX0903"),
-)
-
-
-@check(FUNCTION_MISSING)
-def function_missing(facts: Facts) -> Iterator[Finding]:
-    """ivrs-function-missing
-
-    What it finds: an AMD IOMMU whose own PCI function, which IVRS names, is not there.
+@check("RPX0762", Level.ERROR, needs="simulation", only="x86", requires=("RPX0759", "RPX0760", "RPX0903"))
+def ivrs_function_missing(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an AMD IOMMU whose own PCI function, which IVRS names, is not there.
     Why it matters: Linux looks for its capability there; without the function it gives up every unit of the
     machine: nothing is translated, no function has a group.
     Example: `{kind: amd-iommu, dev: 0, fn: 2}` where no device is described at 00.2.
@@ -165,7 +131,7 @@ def function_missing(facts: Facts) -> Iterator[Finding]:
         if unit.segment in segments and (unit.segment, unit.device_id) not in present:
             bus, devfn = unit.device_id >> 8, unit.device_id & 0xFF
             sbdf = f"{unit.segment:04x}:{bus:02x}:{devfn >> 3:02x}.{devfn & 7}"
-            yield FUNCTION_MISSING.finding(
+            yield ivrs_function_missing.rule.finding(
                 _field(facts, unit, "device_id"),
                 f"the AMD IOMMU at {unit.base:#x} is to be {sbdf}, where no function is",
                 notes=("Linux uses none of IVRS then: no function has a group",),

@@ -9,7 +9,6 @@ from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
@@ -17,21 +16,15 @@ from rootplex.readers.buses import Buses
 from rootplex.simulator.linux.mcfg_quirks import quirk
 from rootplex.source.finding import Finding, Level
 
-BRIDGE_WITHOUT_ECAM = Rule(
-    code="RPX0720",
-    name="bridge-without-ecam",
-    level=Level.ERROR,
-    needs="artifacts",
+
+@check(
+    "RPX0720",
+    Level.ERROR,
     requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
     covers=("LNX-30", "LNX-36", "XP-50"),
 )
-
-
-@check(BRIDGE_WITHOUT_ECAM)
 def bridge_without_ecam(facts: Facts) -> Iterator[Finding]:
-    """bridge-without-ecam
-
-    What it finds: a host bridge whose segment and buses no MCFG entry has, and which has no `_CBA`.
+    """What it finds: a host bridge whose segment and buses no MCFG entry has, and which has no `_CBA`.
     Why it matters: Linux on arm64 does not bring the bridge up. On x86 it is refused, but on segment 0,
     where ports still reach 256 bytes of each function: a warning.
     Example: `_SEG` 1 where MCFG has segment 0 only.
@@ -70,7 +63,7 @@ def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -
     if facts.tables.mcfg is None:
         notes.append("there is no MCFG")
     warning = x86 and segment == 0
-    return BRIDGE_WITHOUT_ECAM.finding(
+    return bridge_without_ecam.rule.finding(
         bridge.seg.place if has_seg else bridge.buses_at,
         f"no MCFG entry has segment {segment}, bus {buses.first:#04x} of {name}, and it has no _CBA",
         level=Level.WARNING if warning else Level.ERROR,
@@ -98,7 +91,7 @@ def _is_misnumbered(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: B
 
 def _of_no_ecam(bridge: HostBridge) -> Finding:
     """ECAM is all that MCFG and `_CBA` can name."""
-    return BRIDGE_WITHOUT_ECAM.finding(
+    return bridge_without_ecam.rule.finding(
         bridge.config.at("kind"),
         f"ACPI cannot say where the configuration space of '{bridge.name}' is: it is {bridge.config.kind}",
         level=Level.WARNING,
@@ -117,21 +110,9 @@ def _by_quirk(facts: Facts, segment: int) -> bool:
     return row is not None and segment in dict(row.windows)
 
 
-MCFG_NARROWER = Rule(
-    code="RPX0721",
-    name="mcfg-narrower",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"),
-    covers=("LNX-09", "LNX-30"),
-)
-
-
-@check(MCFG_NARROWER)
+@check("RPX0721", Level.ERROR, requires=(*MCFG_UNUSABLE, "RPX0756", "RPX0803"), covers=("LNX-09", "LNX-30"))
 def mcfg_narrower(facts: Facts) -> Iterator[Finding]:
-    """mcfg-narrower
-
-    What it finds: a host bridge whose `_CRS` has buses that its MCFG entry does not have.
+    """What it finds: a host bridge whose `_CRS` has buses that its MCFG entry does not have.
     Why it matters: Linux on arm64 takes only an entry that holds the whole range: the bridge does not come
     up. On x86 the buses beyond have no extended configuration space: a warning.
     Example: `_CRS` 0x20-0xff, MCFG 0-0x3f.
@@ -151,7 +132,7 @@ def mcfg_narrower(facts: Facts) -> Iterator[Finding]:
         if facts.arch == "x86_64" and all(entry_at(facts, segment, bus) for bus in every):
             continue
         name = name_of(facts, bridge.path)
-        yield MCFG_NARROWER.finding(
+        yield mcfg_narrower.rule.finding(
             bridge.buses_at,
             f"{name} has buses {buses}, its MCFG entry {entry.start_bus:#04x}-{entry.end_bus:#04x}",
             level=Level.WARNING if facts.arch == "x86_64" else Level.ERROR,
@@ -162,21 +143,9 @@ def mcfg_narrower(facts: Facts) -> Iterator[Finding]:
         )
 
 
-MCFG_WITHOUT_BRIDGE = Rule(
-    code="RPX0722",
-    name="mcfg-without-bridge",
-    level=Level.NOTE,
-    needs="artifacts",
-    only="aml",
-    requires=("RPX0720", "RPX0756"),
-)
-
-
-@check(MCFG_WITHOUT_BRIDGE)
+@check("RPX0722", Level.NOTE, only="aml", requires=("RPX0720", "RPX0756"))
 def mcfg_without_bridge(facts: Facts) -> Iterator[Finding]:
-    """mcfg-without-bridge
-
-    What it finds: an MCFG entry whose buses no host bridge of AML has.
+    """What it finds: an MCFG entry whose buses no host bridge of AML has.
     Why it matters: common on x86 and harmless there. An entry of a bridge that is switched off (`_STA`) is
     a warning: a program that scans MCFG hangs on a controller without power.
     Example: segment 3 in MCFG, no bridge with `_SEG` 3.
@@ -199,7 +168,7 @@ def mcfg_without_bridge(facts: Facts) -> Iterator[Finding]:
         if any(bridge.path in there or bridge.sta.known is None for bridge in owners):
             continue
         off = owners[0] if owners else None
-        yield MCFG_WITHOUT_BRIDGE.finding(
+        yield mcfg_without_bridge.rule.finding(
             field(entry, "segment"),
             f"no host bridge {'is there' if off else ''} for the MCFG entry {entry_text(entry)}".replace(
                 "  ", " "
@@ -218,20 +187,9 @@ def _has(bridge: AcpiHostBridge, entry: McfgEntry) -> bool:
     return overlap and bridge.segment == entry.segment
 
 
-HOT_PLUGGABLE_IN_MCFG = Rule(
-    code="RPX0726",
-    name="hot-pluggable-in-mcfg",
-    level=Level.WARNING,
-    needs="artifacts",
-    covers=("LNX-37",),
-)
-
-
-@check(HOT_PLUGGABLE_IN_MCFG)
+@check("RPX0726", Level.WARNING, covers=("LNX-37",))
 def hot_pluggable_in_mcfg(facts: Facts) -> Iterator[Finding]:
-    """hot-pluggable-in-mcfg
-
-    What it finds: a hot-pluggable host bridge that MCFG lists.
+    """What it finds: a hot-pluggable host bridge that MCFG lists.
     Why it matters: MCFG is for bridges that are there at boot and stay; a program that scans it may meet a
     bridge that has gone.
     Example: `hot_pluggable: true` and an MCFG entry for its segment.
@@ -243,7 +201,7 @@ def hot_pluggable_in_mcfg(facts: Facts) -> Iterator[Finding]:
         if described is None or not described.hot_pluggable:
             continue
         for entry in joined.mcfg:
-            yield HOT_PLUGGABLE_IN_MCFG.finding(
+            yield hot_pluggable_in_mcfg.rule.finding(
                 field(entry, "segment"),
                 f"MCFG lists {joined.name}, which is hot-pluggable",
                 related=[(described.at("hot_pluggable"), "it is hot-pluggable")],
@@ -252,21 +210,9 @@ def hot_pluggable_in_mcfg(facts: Facts) -> Iterator[Finding]:
             )
 
 
-CBA_DIFFERS = Rule(
-    code="RPX0727",
-    name="cba-differs",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0802",),
-    covers=("LNX-08",),
-)
-
-
-@check(CBA_DIFFERS)
+@check("RPX0727", Level.ERROR, requires=("RPX0802",), covers=("LNX-08",))
 def cba_differs(facts: Facts) -> Iterator[Finding]:
-    """cba-differs
-
-    What it finds: a `_CBA` that is not the base of the bridge's MCFG entry.
+    """What it finds: a `_CBA` that is not the base of the bridge's MCFG entry.
     Why it matters: before AML runs the one holds, after it the other: two places for one configuration
     space.
     Example: `_CBA` 0x4010000000 beside MCFG's 0x4020000000.
@@ -281,7 +227,7 @@ def cba_differs(facts: Facts) -> Iterator[Finding]:
         entry = entry_at(facts, segment, buses.first)
         if entry is not None and entry.base != base:
             name = name_of(facts, bridge.path)
-            yield CBA_DIFFERS.finding(
+            yield cba_differs.rule.finding(
                 bridge.cba.place,
                 f"_CBA of {name} is {base:#x}, its MCFG entry has {entry.base:#x}",
                 related=[(field(entry, "base"), "the entry's base")],

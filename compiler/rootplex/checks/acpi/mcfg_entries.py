@@ -8,26 +8,14 @@ from rootplex.checks.acpi_tables import entries, entry_text, field, owners_of
 from rootplex.checks.causes import base_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.readers.acpi.mcfg import McfgEntry, read_mcfg
 from rootplex.source.finding import Finding, Level
 
-MCFG_LENGTH = Rule(
-    code="RPX0713",
-    name="mcfg-length",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0757",),
-    covers=("LNX-34", "XP-45"),
-)
 
-
-@check(MCFG_LENGTH)
+@check("RPX0713", Level.ERROR, requires=("RPX0757",), covers=("LNX-34", "XP-45"))
 def mcfg_length(facts: Facts) -> Iterator[Finding]:
-    """mcfg-length
-
-    What it finds: an MCFG whose length is not 44 + 16 n, or which has no entry (a note with every bridge
+    """What it finds: an MCFG whose length is not 44 + 16 n, or which has no entry (a note with every bridge
     off).
     Why it matters: what is left after the last whole entry is ignored without a word; with no entry there
     is no ECAM.
@@ -49,7 +37,7 @@ def mcfg_length(facts: Facts) -> Iterator[Finding]:
         return
     every = facts.acpi_bridges
     off = bool(every) and all(bridge.is_on is False for bridge in every)
-    yield MCFG_LENGTH.finding(
+    yield mcfg_length.rule.finding(
         table.place(4, 4),
         text,
         level=Level.NOTE if off and not mcfg.entries else None,
@@ -59,21 +47,9 @@ def mcfg_length(facts: Facts) -> Iterator[Finding]:
     )
 
 
-MCFG_ENTRIES_OVERLAP = Rule(
-    code="RPX0714",
-    name="mcfg-entries-overlap",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0202", "RPX0733"),
-    covers=("LNX-34", "XP-48"),
-)
-
-
-@check(MCFG_ENTRIES_OVERLAP)
+@check("RPX0714", Level.ERROR, requires=("RPX0202", "RPX0733"), covers=("LNX-34", "XP-48"))
 def mcfg_entries_overlap(facts: Facts) -> Iterator[Finding]:
-    """mcfg-entries-overlap
-
-    What it finds: two MCFG entries of one segment that share buses.
+    """What it finds: two MCFG entries of one segment that share buses.
     Why it matters: which entry holds for the shared buses depends on who reads: Linux on arm64 and Xen take
     the first of the table; Linux on x86 the one with the lower first bus, and of two that begin with one
     bus the later.
@@ -93,7 +69,7 @@ def mcfg_entries_overlap(facts: Facts) -> Iterator[Finding]:
             continue
         first = min(earlier, key=lambda each: each.index)
         low, high = max(first.start_bus, other.start_bus), min(first.end_bus, other.end_bus)
-        yield MCFG_ENTRIES_OVERLAP.finding(
+        yield mcfg_entries_overlap.rule.finding(
             field(other, "start_bus"),
             f"MCFG has buses {low:#04x}-{high:#04x} of segment {other.segment} twice",
             related=[(field(first, "start_bus"), entry_text(first))],
@@ -103,20 +79,9 @@ def mcfg_entries_overlap(facts: Facts) -> Iterator[Finding]:
         )
 
 
-MCFG_BASES_DIFFER = Rule(
-    code="RPX0715",
-    name="mcfg-bases-differ",
-    level=Level.WARNING,
-    needs="artifacts",
-    covers=("LNX-34",),
-)
-
-
-@check(MCFG_BASES_DIFFER)
+@check("RPX0715", Level.WARNING, covers=("LNX-34",))
 def mcfg_bases_differ(facts: Facts) -> Iterator[Finding]:
-    """mcfg-bases-differ
-
-    What it finds: entries of one segment with different bases.
+    """What it finds: entries of one segment with different bases.
     Why it matters: systems that look an entry up by its segment alone take the first base for all buses of
     the segment.
     Example: segment 0 at 0x4010000000 for buses 0-0x3f and at 0x5000000000 for buses 0x40-0x7f.
@@ -131,7 +96,7 @@ def mcfg_bases_differ(facts: Facts) -> Iterator[Finding]:
         overlap = first.start_bus <= entry.end_bus and entry.start_bus <= first.end_bus
         if first.base == entry.base or overlap:
             continue
-        yield MCFG_BASES_DIFFER.finding(
+        yield mcfg_bases_differ.rule.finding(
             field(entry, "base"),
             f"MCFG gives segment {entry.segment} two bases, {first.base:#x} and {entry.base:#x}",
             related=[(field(first, "base"), entry_text(first))],
@@ -140,19 +105,9 @@ def mcfg_bases_differ(facts: Facts) -> Iterator[Finding]:
         )
 
 
-SEVERAL_MCFGS = Rule(
-    code="RPX0716",
-    name="several-mcfgs",
-    level=Level.ERROR,
-    needs="artifacts",
-)
-
-
-@check(SEVERAL_MCFGS)
+@check("RPX0716", Level.ERROR)
 def several_mcfgs(facts: Facts) -> Iterator[Finding]:
-    """several-mcfgs
-
-    What it finds: more than one MCFG.
+    """What it finds: more than one MCFG.
     Why it matters: which one holds depends on the operating system: Linux takes the first. Where they say
     the same it is a note.
     Example: buses 0-0xff in one and 0-0xe0 in the other.
@@ -164,10 +119,10 @@ def several_mcfgs(facts: Facts) -> Iterator[Finding]:
     for table in tables[1:]:
         first, other = read_mcfg(tables[0]), read_mcfg(table)
         same = [_content(each) for each in first.entries] == [_content(each) for each in other.entries]
-        yield SEVERAL_MCFGS.finding(
+        yield several_mcfgs.rule.finding(
             table.place(),
             f"there are {len(tables)} MCFGs" + ("" if same else ", which contradict each other"),
-            level=Level.NOTE if same else SEVERAL_MCFGS.level,
+            level=Level.NOTE if same else several_mcfgs.rule.level,
             related=[(tables[0].place(), "; ".join(map(entry_text, first.entries)) or "no entry")],
             notes=(f"this one: {'; '.join(map(entry_text, other.entries)) or 'no entry'}",),
             help="leave one MCFG",
@@ -179,20 +134,9 @@ def _content(entry: McfgEntry) -> tuple[int, int, int, int]:
     return entry.base, entry.segment, entry.start_bus, entry.end_bus
 
 
-MCFG_BASE_ZERO = Rule(
-    code="RPX0717",
-    name="mcfg-base-zero",
-    level=Level.ERROR,
-    needs="artifacts",
-    covers=("LNX-30", "XP-43"),
-)
-
-
-@check(MCFG_BASE_ZERO)
+@check("RPX0717", Level.ERROR, covers=("LNX-30", "XP-43"))
 def mcfg_base_zero(facts: Facts) -> Iterator[Finding]:
-    """mcfg-base-zero
-
-    What it finds: an MCFG entry with base 0.
+    """What it finds: an MCFG entry with base 0.
     Why it matters: Linux on arm64 takes it for no entry; Linux on x86 drops the whole table; Xen does the
     same where it is the first entry.
     Example: an entry that nobody filled in.
@@ -203,7 +147,7 @@ def mcfg_base_zero(facts: Facts) -> Iterator[Finding]:
     """
     for entry in entries(facts):
         if entry.base == 0:
-            yield MCFG_BASE_ZERO.finding(
+            yield mcfg_base_zero.rule.finding(
                 field(entry, "base"),
                 f"MCFG has base 0 for {entry_text(entry).partition(' at ')[0]}",
                 help="write the address of bus 0, or leave the entry out",
@@ -211,21 +155,9 @@ def mcfg_base_zero(facts: Facts) -> Iterator[Finding]:
             )
 
 
-MCFG_ABOVE_4G = Rule(
-    code="RPX0718",
-    name="mcfg-above-4g",
-    level=Level.ERROR,
-    needs="artifacts",
-    only="x86",
-    covers=("LNX-35", "XP-46"),
-)
-
-
-@check(MCFG_ABOVE_4G)
+@check("RPX0718", Level.ERROR, only="x86", covers=("LNX-35", "XP-46"))
 def mcfg_above_4g(facts: Facts) -> Iterator[Finding]:
-    """mcfg-above-4g
-
-    What it finds: on x86, a base above 4 GiB in an MCFG of revision 0.
+    """What it finds: on x86, a base above 4 GiB in an MCFG of revision 0.
     Why it matters: Linux and Xen believe such an entry only from revision 1 on (and a BIOS of 2010 or
     later); one that they do not believe discards the whole table.
     Example: base 0x4010000000 in a table of revision 0.
@@ -241,7 +173,7 @@ def mcfg_above_4g(facts: Facts) -> Iterator[Finding]:
         return
     for entry in mcfg.entries:
         if entry.base >= 0xFFFFFFFF:
-            yield MCFG_ABOVE_4G.finding(
+            yield mcfg_above_4g.rule.finding(
                 field(entry, "base"),
                 f"MCFG of revision 0 has {entry_text(entry)}, above 4 GiB",
                 related=[(mcfg.table.place(8, 1), "the table's revision")],
@@ -251,24 +183,12 @@ def mcfg_above_4g(facts: Facts) -> Iterator[Finding]:
             )
 
 
-MCFG_PAST_4G = Rule(
-    code="RPX0719",
-    name="mcfg-past-4g",
-    level=Level.ERROR,
-    needs="artifacts",
-    only="x86",
-    requires=("RPX0106",),
-)
-
-
 FLASH, GIB_4 = 0xFF000000, 1 << 32
 
 
-@check(MCFG_PAST_4G)
+@check("RPX0719", Level.ERROR, only="x86", requires=("RPX0106",))
 def mcfg_past_4g(facts: Facts) -> Iterator[Finding]:
-    """mcfg-past-4g
-
-    What it finds: on x86, ECAM that begins below 4 GiB and ends above the flash at its top.
+    """What it finds: on x86, ECAM that begins below 4 GiB and ends above the flash at its top.
     Why it matters: the last buses lie on I/O APIC, local APIC and firmware flash: a configuration access
     there writes to them.
     Example: base 0xf8000000 for buses 0-0xff.
@@ -280,7 +200,7 @@ def mcfg_past_4g(facts: Facts) -> Iterator[Finding]:
         first = entry.base + entry.start_bus * ECAM_BUS
         end = entry.base + (entry.end_bus + 1) * ECAM_BUS
         if first < GIB_4 and end > FLASH:
-            yield MCFG_PAST_4G.finding(
+            yield mcfg_past_4g.rule.finding(
                 field(entry, "end_bus"),
                 f"ECAM of {entry_text(entry)} ends at {end - 1:#x}, over the firmware's flash",
                 related=[(field(entry, "base"), "its base")],
@@ -289,21 +209,9 @@ def mcfg_past_4g(facts: Facts) -> Iterator[Finding]:
             )
 
 
-SEGMENT_ZERO_MISSING = Rule(
-    code="RPX0725",
-    name="segment-zero-missing",
-    level=Level.ERROR,
-    needs="artifacts",
-    only="x86",
-    covers=("LNX-36", "XP-43"),
-)
-
-
-@check(SEGMENT_ZERO_MISSING)
+@check("RPX0725", Level.ERROR, only="x86", covers=("LNX-36", "XP-43"))
 def segment_zero_missing(facts: Facts) -> Iterator[Finding]:
-    """segment-zero-missing
-
-    What it finds: on x86, an MCFG without segment 0.
+    """What it finds: on x86, an MCFG without segment 0.
     Why it matters: the ports 0xcf8 and 0xcfc reach segment 0 only; a PC needs it in MCFG.
     Example: one bridge, `segment: 1`, on x86_64.
     What to do: give the bridge with the legacy devices segment 0.
@@ -312,7 +220,7 @@ def segment_zero_missing(facts: Facts) -> Iterator[Finding]:
     """
     found = entries(facts)
     if found and all(entry.segment for entry in found):
-        yield SEGMENT_ZERO_MISSING.finding(
+        yield segment_zero_missing.rule.finding(
             field(found[0], "segment"),
             "MCFG has no entry of segment 0",
             notes=("the legacy ports reach segment 0 only",),
@@ -321,24 +229,12 @@ def segment_zero_missing(facts: Facts) -> Iterator[Finding]:
         )
 
 
-MCFG_BEYOND_XEN_SLOT = Rule(
-    code="RPX0730",
-    name="mcfg-beyond-xen-slot",
-    level=Level.ERROR,
-    needs="artifacts",
-    only="x86-xen",
-    covers=("XP-49",),
-)
-
-
 SLOT = 512 << 30
 
 
-@check(MCFG_BEYOND_XEN_SLOT)
+@check("RPX0730", Level.ERROR, only="x86-xen", covers=("XP-49",))
 def mcfg_beyond_xen_slot(facts: Facts) -> Iterator[Finding]:
-    """mcfg-beyond-xen-slot
-
-    What it finds: on x86, more ECAM than Xen has addresses for.
+    """What it finds: on x86, more ECAM than Xen has addresses for.
     Why it matters: Xen maps entry n at n × the size of the largest bus range, all in 512 GiB; what lies
     beyond is not mapped.
     Example: 2049 entries of 256 buses.
@@ -352,7 +248,7 @@ def mcfg_beyond_xen_slot(facts: Facts) -> Iterator[Finding]:
     window = 1 << (20 + max(entry.end_bus for entry in found).bit_length())
     room = SLOT // window
     if len(found) > room:
-        yield MCFG_BEYOND_XEN_SLOT.finding(
+        yield mcfg_beyond_xen_slot.rule.finding(
             found[room].place,
             f"MCFG has {len(found)} entries, Xen has room for {room} of this size",
             notes=(f"each takes {window >> 20} MiB of 512 GiB",),
@@ -360,20 +256,9 @@ def mcfg_beyond_xen_slot(facts: Facts) -> Iterator[Finding]:
         )
 
 
-MCFG_BUSES_REVERSED = Rule(
-    code="RPX0735",
-    name="mcfg-buses-reversed",
-    level=Level.ERROR,
-    needs="artifacts",
-    covers=("LNX-15", "XP-12"),
-)
-
-
-@check(MCFG_BUSES_REVERSED)
+@check("RPX0735", Level.ERROR, covers=("LNX-15", "XP-12"))
 def mcfg_buses_reversed(facts: Facts) -> Iterator[Finding]:
-    """mcfg-buses-reversed
-
-    What it finds: an MCFG entry whose start bus is behind its end bus.
+    """What it finds: an MCFG entry whose start bus is behind its end bus.
     Why it matters: it holds no bus: the bridge that it was meant for has no ECAM.
     Example: start 0x40, end 0x3f.
     What to do: write the smaller bus first.
@@ -383,7 +268,7 @@ def mcfg_buses_reversed(facts: Facts) -> Iterator[Finding]:
     """
     for entry in entries(facts):
         if entry.start_bus > entry.end_bus:
-            yield MCFG_BUSES_REVERSED.finding(
+            yield mcfg_buses_reversed.rule.finding(
                 field(entry, "end_bus"),
                 f"an MCFG entry of segment {entry.segment} ends at bus {entry.end_bus:#04x}, "
                 f"before its start {entry.start_bus:#04x}",

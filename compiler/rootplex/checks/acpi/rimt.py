@@ -8,17 +8,12 @@ from rootplex.checks.acpi_tables import bridges, own_problems
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-MALFORMED = Rule(code="RPX0770", name="rimt-malformed", level=Level.ERROR, needs="artifacts")
 
-
-@check(MALFORMED)
-def malformed(facts: Facts) -> Iterator[Finding]:
-    """rimt-malformed
-
-    What it finds: nodes of RIMT that do not fit, mappings beyond their node or to where no IOMMU is.
+@check("RPX0770", Level.ERROR)
+def rimt_malformed(facts: Facts) -> Iterator[Finding]:
+    """What it finds: nodes of RIMT that do not fit, mappings beyond their node or to where no IOMMU is.
     Why it matters: Linux goes from node to node by their lengths, and takes whatever is at a mapping's offset
     for an IOMMU: the functions that it is for have none.
     Example: a mapping to offset 0x40, in a table whose IOMMU is at 0x30.
@@ -28,19 +23,14 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     """
     bears_on = with_maps(*(each.name for each in facts.bridges))
     for problem in own_problems(facts.tables.rimt):
-        yield MALFORMED.finding(
+        yield rimt_malformed.rule.finding(
             problem.place, f"RIMT: {problem.text}", help="correct the field", about=bears_on
         )
 
 
-STRAY = Rule(code="RPX0771", name="rimt-stray", level=Level.WARNING, needs="artifacts", requires=("RPX0770",))
-
-
-@check(STRAY)
-def stray(facts: Facts) -> Iterator[Finding]:
-    """rimt-stray
-
-    What it finds: a root complex of RIMT whose segment no host bridge has, or that is not the first of its
+@check("RPX0771", Level.WARNING, requires=("RPX0770",))
+def rimt_stray(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a root complex of RIMT whose segment no host bridge has, or that is not the first of its
     segment.
     Why it matters: Linux finds a root complex by its segment alone, and takes the first: nobody asks this
     one, and nothing translates the functions that it was meant for.
@@ -58,7 +48,7 @@ def stray(facts: Facts) -> Iterator[Finding]:
         first = table.root_of(root.segment)
         if root.segment in segments and first is root:
             continue
-        yield STRAY.finding(
+        yield rimt_stray.rule.finding(
             root.place,
             f"no host bridge is of segment {root.segment:#x}, for which RIMT has a root complex"
             if root.segment not in segments

@@ -9,7 +9,6 @@ from rootplex.checks.causes import map_of, with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import BESIDE
-from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted
 from rootplex.formats.acpi import VIOT_PCI_IOMMU, VIOT_PCI_RANGE
 from rootplex.formats.pci import devfn_text, sbdf_text
@@ -18,14 +17,10 @@ from rootplex.readers.acpi.viot import Viot, ViotRange, ViotUnit
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
-MALFORMED = Rule(code="RPX0764", name="viot-malformed", level=Level.ERROR, needs="artifacts")
 
-
-@check(MALFORMED)
-def malformed(facts: Facts) -> Iterator[Finding]:
-    """viot-malformed
-
-    What it finds: nodes of VIOT that do not fit, ranges that run backwards or lead to no virtio-iommu.
+@check("RPX0764", Level.ERROR)
+def viot_malformed(facts: Facts) -> Iterator[Finding]:
+    """What it finds: nodes of VIOT that do not fit, ranges that run backwards or lead to no virtio-iommu.
     Why it matters: Linux reads no more behind a node that does not fit, and drops a range that leads nowhere:
     the functions that it is for have no IOMMU.
     Example: a range whose output node is offset 0x40, in a table whose virtio-iommu is at 0x30.
@@ -35,19 +30,14 @@ def malformed(facts: Facts) -> Iterator[Finding]:
     """
     bears_on = with_maps(*(each.name for each in facts.bridges))
     for problem in own_problems(facts.tables.viot):
-        yield MALFORMED.finding(
+        yield viot_malformed.rule.finding(
             problem.place, f"VIOT: {problem.text}", help="correct the field", about=bears_on
         )
 
 
-STRAY = Rule(code="RPX0765", name="viot-stray", level=Level.WARNING, needs="artifacts", requires=("RPX0764",))
-
-
-@check(STRAY)
-def stray(facts: Facts) -> Iterator[Finding]:
-    """viot-stray
-
-    What it finds: a range of VIOT none of whose functions are on a bus of a host bridge; as an error, a
+@check("RPX0765", Level.WARNING, requires=("RPX0764",))
+def viot_stray(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a range of VIOT none of whose functions are on a bus of a host bridge; as an error, a
     virtio-iommu that is on no bus of one.
     Why it matters: the range is for nobody, and nothing translates the functions that it was meant for; of a
     virtio-iommu that is not found all ranges are dropped.
@@ -66,7 +56,7 @@ def stray(facts: Facts) -> Iterator[Finding]:
         if unit.segment is None or unit.rid is None:
             continue
         if not any(segment == unit.segment and first <= unit.rid <= last for segment, first, last in spans):
-            yield STRAY.finding(
+            yield viot_stray.rule.finding(
                 _of_unit(table, unit, "segment"),
                 f"no host bridge has a bus with {_unit_text(unit)}",
                 level=Level.ERROR,
@@ -83,7 +73,7 @@ def stray(facts: Facts) -> Iterator[Finding]:
             and each.first <= last
             for segment, first, last in spans
         ):
-            yield STRAY.finding(
+            yield viot_stray.rule.finding(
                 _of_range(table, each, "first_segment"),
                 f"no host bridge has a bus with {_range_text(each)}, for which VIOT has a range",
                 help="correct the range's segments or functions",
@@ -91,20 +81,9 @@ def stray(facts: Facts) -> Iterator[Finding]:
             )
 
 
-UNIT_MISSING = Rule(
-    code="RPX0766",
-    name="viot-iommu-missing",
-    level=Level.ERROR,
-    needs="simulation",
-    requires=("RPX0764", "RPX0765", "RPX0903"),
-)
-
-
-@check(UNIT_MISSING)
-def unit_missing(facts: Facts) -> Iterator[Finding]:
-    """viot-iommu-missing
-
-    What it finds: a virtio-iommu of VIOT where no function is.
+@check("RPX0766", Level.ERROR, needs="simulation", requires=("RPX0764", "RPX0765", "RPX0903"))
+def viot_iommu_missing(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a virtio-iommu of VIOT where no function is.
     Why it matters: Linux drops the ranges that lead to it: their functions have no IOMMU and no group.
     Example: a `dt-node` with `dev: 2` among `iommus`, and no device at 02.0 of its bridge.
     What to do: describe the function (`model: "qemu:virtio-iommu-pci"`), or correct `dev` and `fn` of the
@@ -119,7 +98,7 @@ def unit_missing(facts: Facts) -> Iterator[Finding]:
     for unit in table.units:
         if unit.segment not in segments or (unit.segment, unit.rid) in present:
             continue
-        yield UNIT_MISSING.finding(
+        yield viot_iommu_missing.rule.finding(
             _of_unit(table, unit, "rid"),
             f"VIOT names {_unit_text(unit)}, where no function is",
             notes=("Linux drops the ranges that lead to it: their functions have no IOMMU",),
@@ -129,16 +108,10 @@ def unit_missing(facts: Facts) -> Iterator[Finding]:
         )
 
 
-IDS_TWICE = Rule(
-    code="RPX0767", name="viot-ids-twice", level=Level.WARNING, needs="artifacts", requires=("RPX0764",)
-)
-
-
-@check(IDS_TWICE)
-def ids_twice(facts: Facts) -> Iterator[Finding]:
-    """viot-ids-twice
-
-    What it finds: functions that two ranges of VIOT give different endpoint ids, or different virtio-iommus.
+@check("RPX0767", Level.WARNING, requires=("RPX0764",))
+def viot_ids_twice(facts: Facts) -> Iterator[Finding]:
+    """What it finds: functions that two ranges of VIOT give different endpoint ids, or different
+    virtio-iommus.
     Why it matters: Linux takes the range that stands last in the table, another system may take the first;
     one of the two is not what the virtio-iommu knows the function by.
     Example: a range for buses 00 to ff, and one for bus 3 behind it with ids of its own.
@@ -162,7 +135,7 @@ def ids_twice(facts: Facts) -> Iterator[Finding]:
             by_unit = f"from {ids[0]:#x} and from {ids[1]:#x} of {units[0]}"
             if each[1] is not related[1]:
                 by_unit = f"from {ids[0]:#x} of {units[0]} and from {ids[1]:#x} of {units[1]}"
-            yield IDS_TWICE.finding(
+            yield viot_ids_twice.rule.finding(
                 each[0].place,
                 f"VIOT has {sbdf_text(segment, first >> 8, first & 0xFF)} to "
                 f"{sbdf_text(segment, last >> 8, last & 0xFF)} in two ranges, with endpoint ids {by_unit}",

@@ -65,16 +65,6 @@ class Difference(Struct, frozen=True):
         return (self.tree.target, self.acpi.target) if alike else None
 
 
-STREAMS_DIFFER = Rule(
-    code="RPX0806",
-    name="streams-differ",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803"),
-    covers=("LNX-47",),
-)
-
-
 def _stream_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
     if bridge.iommu_map is None:
         return (identity(buses, None, bridge.place()),)
@@ -91,12 +81,10 @@ STREAMS = IdMap(
 )
 
 
-@check(STREAMS_DIFFER)
+@check("RPX0806", Level.ERROR, requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803"), covers=("LNX-47",))
 def streams_differ(facts: Facts) -> Iterator[Finding]:
-    """streams-differ
-
-    What it finds: requester ids with another StreamID, or another IOMMU, by `iommu-map` than by IORT, or by
-    VIOT where IORT leads to no SMMU.
+    """What it finds: requester ids with another StreamID, or another IOMMU, by `iommu-map` than by IORT, or
+    by VIOT where IORT leads to no SMMU.
     Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
     go astray. Both are compared as functions over the bus range, after masks and through both steps of
     IORT.
@@ -107,17 +95,7 @@ def streams_differ(facts: Facts) -> Iterator[Finding]:
     map that a boot loader fills in is not compared.
     """
     if takes_iort(facts) and not has_placeholders(facts):
-        yield from _differing(facts, STREAMS_DIFFER, STREAMS)
-
-
-DEVICE_IDS_DIFFER = Rule(
-    code="RPX0807",
-    name="device-ids-differ",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803", "RPX0806"),
-    covers=("LNX-47",),
-)
+        yield from _differing(facts, streams_differ.rule, STREAMS)
 
 
 def _device_id_runs(bridge: DtHostBridge, buses: Buses) -> tuple[Way, ...] | None:
@@ -139,11 +117,14 @@ DEVICE_IDS = IdMap(
 )
 
 
-@check(DEVICE_IDS_DIFFER)
+@check(
+    "RPX0807",
+    Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803", "RPX0806"),
+    covers=("LNX-47",),
+)
 def device_ids_differ(facts: Facts) -> Iterator[Finding]:
-    """device-ids-differ
-
-    What it finds: requester ids with another DeviceID, or another ITS, by `msi-map` than by IORT.
+    """What it finds: requester ids with another DeviceID, or another ITS, by `msi-map` than by IORT.
     Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
     go astray. Both are compared as functions over the bus range, after masks and through both steps of
     IORT.
@@ -153,7 +134,7 @@ def device_ids_differ(facts: Facts) -> Iterator[Finding]:
     that prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
     """
     if takes_iort(facts):
-        yield from _differing(facts, DEVICE_IDS_DIFFER, DEVICE_IDS)
+        yield from _differing(facts, device_ids_differ.rule, DEVICE_IDS)
 
 
 def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:

@@ -13,21 +13,11 @@ from rootplex.checks.areas import part_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts, Joined
-from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Template
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-
-WINDOW_DIFFERS = Rule(
-    code="RPX0804",
-    name="window-differs",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0601", "RPX0603", "RPX0711", "RPX0754"),
-)
-
 
 NEAR = 64
 """How many windows one is held against to find the one that was meant: no bridge has as many."""
@@ -60,11 +50,9 @@ class ComparedWindow(Struct, frozen=True):
         return self.io == other.io and (bus or cpu)
 
 
-@check(WINDOW_DIFFERS)
+@check("RPX0804", Level.ERROR, requires=("RPX0601", "RPX0603", "RPX0711", "RPX0754"))
 def window_differs(facts: Facts) -> Iterator[Finding]:
-    """window-differs
-
-    What it finds: a window that one firmware has and the other has not, or has otherwise.
+    """What it finds: a window that one firmware has and the other has not, or has otherwise.
     Why it matters: BARs that one firmware's kernel places do not answer under the other, or lie on
     something else. Windows are matched by space, bus address and CPU address. ACPI has no 64-bit flag:
     mem32 and mem64 are one there.
@@ -120,7 +108,7 @@ def _finding(
         if window
         for start in window.starts
     }
-    return WINDOW_DIFFERS.finding(
+    return window_differs.rule.finding(
         at,
         text,
         related=related,
@@ -177,20 +165,9 @@ def _merged(windows: Iterable[ComparedWindow]) -> list[ComparedWindow]:
     return found
 
 
-DMA_WINDOWS_DIFFER = Rule(
-    code="RPX0813",
-    name="dma-windows-differ",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0601",),
-)
-
-
-@check(DMA_WINDOWS_DIFFER)
+@check("RPX0813", Level.ERROR, requires=("RPX0601",))
 def dma_windows_differ(facts: Facts) -> Iterator[Finding]:
-    """dma-windows-differ
-
-    What it finds: memory that DMA of a host bridge's devices reaches by `dma-ranges` and not by `_DMA`, or
+    """What it finds: memory that DMA of a host bridge's devices reaches by `dma-ranges` and not by `_DMA`, or
     the other way round, or at another bus address; a warning where one of the two names no limit at all.
     Why it matters: the kernel takes the ranges for the addresses that devices can use, and the offset for
     what to add: wrong ones give transfers to the wrong memory, or buffers that are copied for nothing.
@@ -238,7 +215,7 @@ def _unlimited(
         (places[0], f"by device tree it reaches {words[0]}"),
         (places[1], f"by ACPI it reaches {words[1]}"),
     )
-    return DMA_WINDOWS_DIFFER.finding(
+    return dma_windows_differ.rule.finding(
         at,
         f"DMA of {joined.name} reaches {words[0]} by device tree and {words[1]} by ACPI",
         level=Level.WARNING,
@@ -269,7 +246,7 @@ def _dma_finding(
     else:
         text = f"DMA of {joined.name} reaches {words[0] if tree else words[1]} by "
         text += "dma-ranges alone" if tree else "_DMA alone"
-    return DMA_WINDOWS_DIFFER.finding(
+    return dma_windows_differ.rule.finding(
         at,
         text,
         related=related,

@@ -8,27 +8,21 @@ from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import Kind, acpi_claims, units_own
-from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import map_above, root_of
 from rootplex.readers.ridmap import map_rid
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 
-FUNCTION_WITHOUT_STREAM = Rule(
-    code="RPX0402",
-    name="function-without-stream",
-    level=Level.ERROR,
+
+@check(
+    "RPX0402",
+    Level.ERROR,
     needs="simulation",
     requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
     covers=("LNX-20", "LNX-44", "XP-30"),
 )
-
-
-@check(FUNCTION_WITHOUT_STREAM)
 def function_without_stream(facts: Facts) -> Iterator[Finding]:
-    """function-without-stream
-
-    What it finds: a present function with a requester id (its own or a bridge's alias) that its bridge's
+    """What it finds: a present function with a requester id (its own or a bridge's alias) that its bridge's
     map does not cover.
     Why it matters: it has no IOMMU: no group, no passthrough, DMA past the protection; Xen refuses the
     device.
@@ -47,7 +41,7 @@ def function_without_stream(facts: Facts) -> Iterator[Finding]:
             continue
         name = facts.device_name(function)
         alias = "" if route.rid == function.rid else f", the alias of {facts.device_name(route.owner)},"
-        yield FUNCTION_WITHOUT_STREAM.finding(
+        yield function_without_stream.rule.finding(
             route.place or root_of(facts, function).places["node"],
             f"no map covers requester {route.rid:#06x}{alias} of '{name}'",
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
@@ -57,21 +51,11 @@ def function_without_stream(facts: Facts) -> Iterator[Finding]:
         )
 
 
-FUNCTION_WITHOUT_MESSAGES = Rule(
-    code="RPX0403",
-    name="function-without-messages",
-    level=Level.ERROR,
-    needs="simulation",
-    requires=(*WRONG_MAP, "RPX0807"),
-    covers=("LNX-44", "XP-36"),
+@check(
+    "RPX0403", Level.ERROR, needs="simulation", requires=(*WRONG_MAP, "RPX0807"), covers=("LNX-44", "XP-36")
 )
-
-
-@check(FUNCTION_WITHOUT_MESSAGES)
 def function_without_messages(facts: Facts) -> Iterator[Finding]:
-    """function-without-messages
-
-    What it finds: a present function with MSI or MSI-X whose requester id its bridge's `msi-map`, or IORT,
+    """What it finds: a present function with MSI or MSI-X whose requester id its bridge's `msi-map`, or IORT,
     does not cover.
     Why it matters: its messages reach no interrupt controller: the driver falls back to INTx, or fails.
     Example: an `msi-map` of bus 0 alone, and a disk on bus 1.
@@ -89,7 +73,7 @@ def function_without_messages(facts: Facts) -> Iterator[Finding]:
         if not _is_hole(facts, function, route.rid, "msi", claimed):
             continue
         name = facts.device_name(function)
-        yield FUNCTION_WITHOUT_MESSAGES.finding(
+        yield function_without_messages.rule.finding(
             route.place or root_of(facts, function).places["node"],
             f"no map gives the messages of '{name}', requester {route.rid:#06x}, a controller",
             notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),

@@ -15,21 +15,10 @@ from rootplex.checks.ids._claims import Claim, acpi_claims, dt_claims, filled_by
 from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-STREAM_OF_TWO_BRIDGES = Rule(
-    code="RPX0405",
-    name="stream-of-two-bridges",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0110", "RPX0202", "RPX0806"),
-    covers=("LNX-22", "XP-33"),
-)
 
-
-@check(STREAM_OF_TWO_BRIDGES)
+@check("RPX0405", Level.ERROR, requires=("RPX0110", "RPX0202", "RPX0806"), covers=("LNX-22", "XP-33"))
 def stream_of_two_bridges(facts: Facts) -> Iterator[Finding]:
-    """stream-of-two-bridges
-
-    What it finds: requesters of two enabled bridges with one StreamID at one SMMUv3.
+    """What it finds: requesters of two enabled bridges with one StreamID at one SMMUv3.
     Why it matters: Linux refuses the second device; Xen goes down when it is added.
     Example: two bridges, both mapped to streams from 0 on.
     What to do: give each bridge StreamIDs of its own.
@@ -40,21 +29,14 @@ def stream_of_two_bridges(facts: Facts) -> Iterator[Finding]:
     yield from _shared(facts, STREAMS)
 
 
-DEVICE_ID_OF_TWO_BRIDGES = Rule(
-    code="RPX0407",
-    name="device-id-of-two-bridges",
-    level=Level.ERROR,
-    needs="artifacts",
+@check(
+    "RPX0407",
+    Level.ERROR,
     requires=("RPX0110", "RPX0202", "RPX0405", "RPX0807", "RPX0806"),
     covers=("LNX-23",),
 )
-
-
-@check(DEVICE_ID_OF_TWO_BRIDGES)
 def device_id_of_two_bridges(facts: Facts) -> Iterator[Finding]:
-    """device-id-of-two-bridges
-
-    What it finds: requesters of two enabled bridges with one DeviceID at one ITS, as far as there can be
+    """What it finds: requesters of two enabled bridges with one DeviceID at one ITS, as far as there can be
     such requesters: on the first bus of many controllers only device 0 answers. A note where a boot loader
     is known to write the maps.
     Why it matters: both devices' messages use one interrupt translation table: they get each other's
@@ -78,8 +60,8 @@ class Ids(Struct, frozen=True):
     others_fill: bool
 
 
-STREAMS = Ids(STREAM_OF_TWO_BRIDGES, "iommu", "smmu-v3", "StreamID", others_fill=False)
-DEVICE_IDS = Ids(DEVICE_ID_OF_TWO_BRIDGES, "msi", "its", "DeviceID", others_fill=True)
+STREAMS = Ids(stream_of_two_bridges.rule, "iommu", "smmu-v3", "StreamID", others_fill=False)
+DEVICE_IDS = Ids(device_id_of_two_bridges.rule, "msi", "its", "DeviceID", others_fill=True)
 
 
 def _shared(facts: Facts, ids: Ids) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ from rootplex.checks.causes import WRONG_WINDOW, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.inbound import Inbound, inbound_of, memory_known
-from rootplex.checks.rule import Rule
 from rootplex.readers.inbound import BusStretch
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -18,20 +17,10 @@ from rootplex.source.place import Place
 UNREADABLE = ("RPX0601", "RPX0630", "RPX0631")
 """In `requires`: what can be wrong with `dma-ranges` themselves."""
 
-MEMORY_BEHIND_WINDOW = Rule(
-    code="RPX0125",
-    name="memory-behind-window",
-    level=Level.WARNING,
-    needs="artifacts",
-    requires=(*UNREADABLE, *WRONG_WINDOW),
-)
 
-
-@check(MEMORY_BEHIND_WINDOW)
+@check("RPX0125", Level.WARNING, requires=(*UNREADABLE, *WRONG_WINDOW))
 def memory_behind_window(facts: Facts) -> Iterator[Finding]:
-    """memory-behind-window
-
-    What it finds: memory whose address on the PCI side, where DMA reaches it, is also in a window of the
+    """What it finds: memory whose address on the PCI side, where DMA reaches it, is also in a window of the
     same host bridge, by `dma-ranges` or `_DMA`. A note where nothing limits DMA, so that memory has the CPU's
     own address there: then only a BAR that is placed there is in the way. Where no memory is described,
     windows that lie on an inbound range with another meaning; a note where that range is simply all
@@ -95,7 +84,7 @@ def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Seq
     if not known:
         notes.append("no memory is described here, so what of it lies there is not known")
     what = "memory lies" if known else f"what {bridge.said_by} lets in lies"
-    return MEMORY_BEHIND_WINDOW.finding(
+    return memory_behind_window.rule.finding(
         window.place,
         f"{what} at PCI {first:#x}-{last:#x}, in the window of '{bridge.name}' at PCI {window.bus:#x}-"
         f"{window.last:#x}",
@@ -114,20 +103,9 @@ def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Seq
     )
 
 
-NO_MEMORY_IN_REACH = Rule(
-    code="RPX0127",
-    name="no-memory-in-reach",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=(*UNREADABLE, "RPX0813"),
-)
-
-
-@check(NO_MEMORY_IN_REACH)
+@check("RPX0127", Level.ERROR, requires=(*UNREADABLE, "RPX0813"))
 def no_memory_in_reach(facts: Facts) -> Iterator[Finding]:
-    """no-memory-in-reach
-
-    What it finds: a host bridge whose devices reach none of the memory that is described, by `dma-ranges`,
+    """What it finds: a host bridge whose devices reach none of the memory that is described, by `dma-ranges`,
     `_DMA` or IORT's address size limit, without an IOMMU between.
     Why it matters: no buffer can be handed to a device, nor one to copy through; every driver fails.
     Example: `dma_windows: [{pci: 0, size: 1GiB}]` where memory begins at 0x8000_0000.
@@ -143,7 +121,7 @@ def no_memory_in_reach(facts: Facts) -> Iterator[Finding]:
             continue
         limits = ", ".join(f"{each.cpu:#x}-{each.cpu + each.size - 1:#x}" for each in bridge.limits[:3])
         property = property_of(bridge.name, "dma-ranges")
-        yield NO_MEMORY_IN_REACH.finding(
+        yield no_memory_in_reach.rule.finding(
             bridge.at,
             f"DMA of '{bridge.name}' reaches {limits} of the CPU by {bridge.said_by}, and no memory lies "
             "there",
@@ -155,20 +133,9 @@ def no_memory_in_reach(facts: Facts) -> Iterator[Finding]:
         )
 
 
-INBOUND_TWICE = Rule(
-    code="RPX0129",
-    name="inbound-ranges-overlap",
-    level=Level.WARNING,
-    needs="artifacts",
-    requires=(*UNREADABLE, "RPX0623", "RPX0813"),
-)
-
-
-@check(INBOUND_TWICE)
+@check("RPX0129", Level.WARNING, requires=(*UNREADABLE, "RPX0623", "RPX0813"))
 def inbound_ranges_overlap(facts: Facts) -> Iterator[Finding]:
-    """inbound-ranges-overlap
-
-    What it finds: two inbound ranges of a host bridge that share addresses on the PCI side and lead to
+    """What it finds: two inbound ranges of a host bridge that share addresses on the PCI side and lead to
     different addresses of the CPU.
     Why it matters: only one of them can answer. The kernel hands out addresses of both, so that transfers to
     some of the memory go to other memory.
@@ -190,7 +157,7 @@ def inbound_ranges_overlap(facts: Facts) -> Iterator[Finding]:
             continue
         one, other, (first, last) = clash
         property = property_of(bridge.name, "dma-ranges")
-        yield INBOUND_TWICE.finding(
+        yield inbound_ranges_overlap.rule.finding(
             other.place,
             f"PCI addresses {first:#x}-{last:#x} of '{bridge.name}' lead to {first + one.offset:#x} and to "
             f"{first + other.offset:#x} of the CPU",

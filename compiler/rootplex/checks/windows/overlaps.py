@@ -24,25 +24,13 @@ from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
-from rootplex.checks.rule import Rule
 from rootplex.source.finding import Finding, Level
 
-REGISTERS_OVER_MEMORY = Rule(
-    code="RPX0101",
-    name="registers-over-memory",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0802",),
-    covers=("LNX-11", "XP-18"),
-)
 
-
-@check(REGISTERS_OVER_MEMORY)
+@check("RPX0101", Level.ERROR, requires=("RPX0802",), covers=("LNX-11", "XP-18"))
 def registers_over_memory(facts: Facts) -> Iterator[Finding]:
-    """registers-over-memory
-
-    What it finds: configuration space or a register block of an enabled host bridge that lies in RAM, or in
-    reserved memory (then a warning: nothing shows who has it).
+    """What it finds: configuration space or a register block of an enabled host bridge that lies in RAM, or
+    in reserved memory (then a warning: nothing shows who has it).
     Why it matters: the kernel claims RAM first, so the bridge fails with -EBUSY and its devices are gone;
     Xen maps the configuration space uncached over memory that is in use, without a check.
     Example: `memory: [{base: 0x40000000, size: 4GiB}]` beside `config: {base: 0x8000_0000}`.
@@ -56,7 +44,7 @@ def registers_over_memory(facts: Facts) -> Iterator[Finding]:
     pairs = overlapping(areas, memory)
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
-        yield REGISTERS_OVER_MEMORY.finding(
+        yield registers_over_memory.rule.finding(
             area.at,
             f"{area} lies in {other}",
             related=[(other.at, "the memory is here")],
@@ -67,7 +55,7 @@ def registers_over_memory(facts: Facts) -> Iterator[Finding]:
         )
     outside = (area for area in dt_reserved(facts) if not any(area.overlaps(ram) for ram in memory))
     for area, other in overlapping(dt_config_areas(facts), tuple(outside)):
-        yield REGISTERS_OVER_MEMORY.finding(
+        yield registers_over_memory.rule.finding(
             area.at,
             f"{area} lies in {other}",
             level=Level.WARNING,
@@ -77,21 +65,9 @@ def registers_over_memory(facts: Facts) -> Iterator[Finding]:
         )
 
 
-WINDOW_OVER_MEMORY = Rule(
-    code="RPX0102",
-    name="window-over-memory",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0101", "RPX0804", "RPX0113"),
-    covers=("LNX-17",),
-)
-
-
-@check(WINDOW_OVER_MEMORY)
+@check("RPX0102", Level.ERROR, requires=("RPX0101", "RPX0804", "RPX0113"), covers=("LNX-17",))
 def window_over_memory(facts: Facts) -> Iterator[Finding]:
-    """window-over-memory
-
-    What it finds: a window of an enabled host bridge that lies in RAM, as the CPU sees it.
+    """What it finds: a window of an enabled host bridge that lies in RAM, as the CPU sees it.
     Why it matters: the kernel claims every window, and where RAM is in the way the whole bridge fails
     (-EBUSY); if it did not fail, BARs would be placed on memory.
     Example: a `mem32` window with `cpu: 0x40000000` on a machine whose RAM starts there.
@@ -103,7 +79,7 @@ def window_over_memory(facts: Facts) -> Iterator[Finding]:
     pairs = overlapping(areas, tuple(memory_areas(facts)))
     for owner, group in groupby(pairs, key=lambda pair: pair[0].owner):
         (area, other), *more = group
-        yield WINDOW_OVER_MEMORY.finding(
+        yield window_over_memory.rule.finding(
             area.at,
             f"{area} lies in {other}",
             related=[(other.at, "the memory is here")],
@@ -115,21 +91,9 @@ def window_over_memory(facts: Facts) -> Iterator[Finding]:
         )
 
 
-CONFIG_SPACES_OVERLAP = Rule(
-    code="RPX0103",
-    name="config-spaces-overlap",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0110", "RPX0802"),
-    covers=("LNX-11", "XP-17"),
-)
-
-
-@check(CONFIG_SPACES_OVERLAP)
+@check("RPX0103", Level.ERROR, requires=("RPX0110", "RPX0802"), covers=("LNX-11", "XP-17"))
 def config_spaces_overlap(facts: Facts) -> Iterator[Finding]:
-    """config-spaces-overlap
-
-    What it finds: configuration spaces of two enabled host bridges that share addresses; in ACPI two MCFG
+    """What it finds: configuration spaces of two enabled host bridges that share addresses; in ACPI two MCFG
     entries whose memory does. Two segments that share one MCFG base with disjoint buses do not: the base is
     bus 0's.
     Why it matters: one device answers under two names. The second bridge fails in Linux (-EBUSY); Xen takes
@@ -140,7 +104,7 @@ def config_spaces_overlap(facts: Facts) -> Iterator[Finding]:
     (no check). Sources that prove it: device tree, MCFG.
     """
     for area, others in (*colliding(dt_config_areas(facts)), *colliding(_entries(facts))):
-        yield CONFIG_SPACES_OVERLAP.finding(
+        yield config_spaces_overlap.rule.finding(
             area.at,
             f"{area} overlaps {others[0]}",
             related=[(each.at, "the other one is here") for each in others],
@@ -164,22 +128,10 @@ def _entries(facts: Facts) -> Iterator[Area]:
     return (area for area in mcfg_areas(facts) if area.at not in repeated)
 
 
-WINDOWS_OVERLAP = Rule(
-    code="RPX0104",
-    name="windows-overlap",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0102", "RPX0113", "RPX0804"),
-    covers=("LNX-17", "XP-21"),
-)
-
-
-@check(WINDOWS_OVERLAP)
+@check("RPX0104", Level.ERROR, requires=("RPX0102", "RPX0113", "RPX0804"), covers=("LNX-17", "XP-21"))
 def windows_overlap(facts: Facts) -> Iterator[Finding]:
-    """windows-overlap
-
-    What it finds: two windows that share CPU addresses, of two enabled host bridges or of one. In ACPI only
-    windows of two bridges are compared, and only those whose descriptors do not depend on memory that a
+    """What it finds: two windows that share CPU addresses, of two enabled host bridges or of one. In ACPI
+    only windows of two bridges are compared, and only those whose descriptors do not depend on memory that a
     dump lacks.
     Why it matters: the kernel claims every window; the second claim is refused, and with a device tree the
     whole bridge fails. BARs of two bridges would answer at one address.
@@ -196,7 +148,7 @@ def windows_overlap(facts: Facts) -> Iterator[Finding]:
 
 
 def _windows_overlap_finding(area: Area, others: list[Area]) -> Finding:
-    return WINDOWS_OVERLAP.finding(
+    return windows_overlap.rule.finding(
         area.at,
         f"{area} overlaps {others[0]}",
         related=[(each.at, "the other window is here") for each in others],
@@ -208,21 +160,14 @@ def _windows_overlap_finding(area: Area, others: list[Area]) -> Finding:
     )
 
 
-WINDOW_OVER_CONFIG_SPACE = Rule(
-    code="RPX0105",
-    name="window-over-config-space",
-    level=Level.ERROR,
-    needs="artifacts",
+@check(
+    "RPX0105",
+    Level.ERROR,
     requires=("RPX0802", "RPX0804", "RPX0113", "RPX0102", "RPX0104"),
     covers=("LNX-11", "XP-19"),
 )
-
-
-@check(WINDOW_OVER_CONFIG_SPACE)
 def window_over_config_space(facts: Facts) -> Iterator[Finding]:
-    """window-over-config-space
-
-    What it finds: a window of a host bridge that covers the configuration space of a bridge, its own or
+    """What it finds: a window of a host bridge that covers the configuration space of a bridge, its own or
     another's. The I/O window of a windowed bridge over its own configuration space does not count: some use
     one outbound window for both, in turn.
     Why it matters: a BAR can be placed on configuration space. A bridge of the generic driver fails
@@ -248,7 +193,7 @@ def window_over_config_space(facts: Facts) -> Iterator[Finding]:
     for window, config in overlapping(dt_window_areas(facts), tuple(dt_config_areas(facts))):
         if window.path == config.path and window.at in shared:
             continue
-        yield WINDOW_OVER_CONFIG_SPACE.finding(
+        yield window_over_config_space.rule.finding(
             window.at,
             f"{window} covers {config}",
             level=Level.ERROR if config.path in generic else Level.WARNING,
@@ -259,24 +204,17 @@ def window_over_config_space(facts: Facts) -> Iterator[Finding]:
         )
 
 
-AREA_OVER_CONTROLLER = Rule(
-    code="RPX0106",
-    name="area-over-controller",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0802", "RPX0804", "RPX0113", "RPX0101", "RPX0102", "RPX0104", "RPX0105"),
-    covers=("LNX-17", "XP-19"),
-)
-
-
 GIB_4 = 1 << 32
 
 
-@check(AREA_OVER_CONTROLLER)
+@check(
+    "RPX0106",
+    Level.ERROR,
+    requires=("RPX0802", "RPX0804", "RPX0113", "RPX0101", "RPX0102", "RPX0104", "RPX0105"),
+    covers=("LNX-17", "XP-19"),
+)
 def area_over_controller(facts: Facts) -> Iterator[Finding]:
-    """area-over-controller
-
-    What it finds: configuration space or a window of an enabled host bridge that covers registers of an
+    """What it finds: configuration space or a window of an enabled host bridge that covers registers of an
     interrupt controller, an MSI controller or an IOMMU: GIC, ITS, SMMU, I/O APIC, local APIC. A `_CRS`
     window over one is a warning: x86 firmware often lists all that is decoded, and the kernel then drops
     that window.
@@ -305,7 +243,7 @@ def area_over_controller(facts: Facts) -> Iterator[Finding]:
 
 
 def _area_over_controller_finding(facts: Facts, area: Area, covered: Sequence[Area], level: Level) -> Finding:
-    return AREA_OVER_CONTROLLER.finding(
+    return area_over_controller.rule.finding(
         area.at,
         f"{area} covers {covered[0]}",
         level=level,
@@ -323,21 +261,14 @@ def _notes(area: Area, facts: Facts) -> Iterator[str]:
         yield f"it runs past 4 GiB, over {pc if facts.arch == 'x86_64' else 'what every machine has'} below"
 
 
-AREA_OVER_DEVICE = Rule(
-    code="RPX0107",
-    name="area-over-device",
-    level=Level.WARNING,
-    needs="artifacts",
+@check(
+    "RPX0107",
+    Level.WARNING,
     requires=("RPX0101", "RPX0102", "RPX0106", "RPX0111", "RPX0029", "RPX0104", "RPX0105", "RPX0113"),
     covers=("LNX-17", "XP-19"),
 )
-
-
-@check(AREA_OVER_DEVICE)
 def area_over_device(facts: Facts) -> Iterator[Finding]:
-    """area-over-device
-
-    What it finds: configuration space or a window of an enabled host bridge that covers registers of
+    """What it finds: configuration space or a window of an enabled host bridge that covers registers of
     another enabled device of the device tree. Endpoint-mode twins of a bridge do not count: they share
     registers on purpose.
     Why it matters: who claims first has it; the other's driver fails, and BARs may be placed on its
@@ -349,7 +280,7 @@ def area_over_device(facts: Facts) -> Iterator[Finding]:
     """
     devices = tuple(dt_devices(facts))
     for area, device in overlapping((*dt_config_areas(facts), *dt_window_areas(facts)), devices):
-        yield AREA_OVER_DEVICE.finding(
+        yield area_over_device.rule.finding(
             area.at,
             f"{area} covers the registers of {device}",
             related=[(device.at, "the device is here")],
@@ -359,23 +290,12 @@ def area_over_device(facts: Facts) -> Iterator[Finding]:
         )
 
 
-BEYOND_PHYSICAL_ADDRESSES = Rule(
-    code="RPX0111",
-    name="beyond-physical-addresses",
-    level=Level.ERROR,
-    needs="artifacts",
-    covers=("XP-20", "XP-22"),
-)
-
-
 ARCHITECTURE_BITS, XEN_BITS = 52, 48
 
 
-@check(BEYOND_PHYSICAL_ADDRESSES)
+@check("RPX0111", Level.ERROR, covers=("XP-20", "XP-22"))
 def beyond_physical_addresses(facts: Facts) -> Iterator[Finding]:
-    """beyond-physical-addresses
-
-    What it finds: configuration space or a window beyond what the CPU can address: 52 bits, the most that
+    """What it finds: configuration space or a window beyond what the CPU can address: 52 bits, the most that
     the architecture has; with today's Arm port of Xen 48 bits, which it is built for.
     Why it matters: nobody can reach it. Today's port of Xen stops at an assertion (configuration space) or
     panics while it builds Dom0 (windows).
@@ -387,7 +307,7 @@ def beyond_physical_addresses(facts: Facts) -> Iterator[Finding]:
     bits = XEN_BITS if xen_probes(facts) else ARCHITECTURE_BITS
     for area in (*dt_config_areas(facts), *dt_window_areas(facts)):
         if area.last >> bits:
-            yield BEYOND_PHYSICAL_ADDRESSES.finding(
+            yield beyond_physical_addresses.rule.finding(
                 area.at,
                 f"{area} lies beyond {bits} address bits",
                 help="correct the address",
