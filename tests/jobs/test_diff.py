@@ -10,9 +10,13 @@ import pytest
 from tests.topologies.bundled import rootplex
 from tests.topologies.test_readme import block
 
+from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.diff import diff
 from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.validate import entries_of, validate_board
+
+GENERATED = Path(__file__).parents[2] / "generated"
 
 BOARD = block("yaml").replace("    acpi: {segment: 2}", "    #")
 
@@ -119,3 +123,60 @@ def test_a_side_that_cannot_be_read(workplace: Path, side: str, said: str) -> No
     done = rootplex("diff", "board.yaml", side, cwd=workplace)
     assert 2 == done.returncode
     assert done.stderr.startswith(f"rootplex: {said}")
+
+
+def tables(*names: str | bytes) -> list[tuple[str, str, str | None, str | None]]:
+    """What `diff` says of two single tables, or of two trees."""
+    one, other = (Board((Item(f"{n}.aml", None, data),)) for n, data in enumerate(map(_bytes, names)))
+    sides = [(validate_board(each), entries_of(each)) for each in (one, other)]
+    found = diff(sides[0][0], sides[1][0], (sides[0][1], sides[1][1]))
+    return [(each.what, each.subject, each.before, each.after) for each in found.changes]
+
+
+def _bytes(name: str | bytes) -> bytes:
+    return name if isinstance(name, bytes) else (GENERATED / name).read_bytes()
+
+
+def test_single_tables_are_compared_entry_by_entry() -> None:
+    assert [] == tables("q35/mcfg.aml", "q35/mcfg.aml")
+    ((what, subject, before, after),) = tables("juno-r2/mcfg.aml", "qemu-virt/mcfg.aml")
+    assert ("entry", "MCFG") == (what, subject)
+    assert "mcfg entry: base 0x40000000, segment 0x0, start bus 0x0, end bus 0xff, reserved 0x0" == before
+    assert "base 0x4010000000" in str(after)
+
+
+def test_a_structure_more_changes_only_what_is_its_own() -> None:
+    """References are told by what they lead to: the other nodes' mappings are as they were."""
+    one = tables("qemu-virt/iort.aml", "qemu-virt-three-segments/iort.aml")
+    assert {"entry"} == {what for what, *_ in one}
+    more = [after for _, _, before, after in one if before is None]
+    assert 1 == len(
+        [each for each in more if each and each.startswith("root complex: ") and "segment 0x1" in each]
+    )
+    assert not [each for each in more if each and each.startswith(("SMMU v3:", "ITS"))]
+
+
+@pytest.mark.parametrize(("offset", "field"), [(36, "host address width"), (52, "flags"), (69, "start bus")])
+def test_a_byte_of_a_dmar_is_its_entry(offset: int, field: str) -> None:
+    data = bytearray(_bytes("q35/dmar.aml"))
+    data[offset] ^= 0x10
+    data[9] = (data[9] - sum(data)) & 0xFF
+    ((_, subject, before, after),) = tables("q35/dmar.aml", bytes(data))
+    assert "DMAR" == subject
+    told = [str(each).split(": ", 1)[1].split(", ") for each in (before, after)]
+    assert [field] == [each.rpartition(" ")[0] for each in told[0] if each not in told[1]]
+
+
+def test_tables_of_two_kinds_have_nothing_in_common() -> None:
+    found = tables("q35/dmar.aml", "juno-r2/iort.aml")
+    assert [("table", "DMAR", None), ("table", "IORT", "3 entries")] == [
+        (what, subject, after) for what, subject, _, after in found
+    ]
+
+
+def test_a_trees_maps_are_compared_where_no_function_is_known() -> None:
+    found = tables("qemu-virt/qemu-virt.dtb", "qemu-virt-three-segments/qemu-virt-three-segments.dtb")
+    assert [("iommu-map of /pcie@4010000000", "0x10000 from 0x0 to 0x0 of /iommu@9050000")] == [
+        (subject, before) for what, subject, before, _ in found if what == "entry" and "iommu" in subject
+    ]
+    assert not [subject for what, subject, *_ in found if what == "table"], "the new bridges are told"

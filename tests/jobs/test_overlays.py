@@ -13,6 +13,7 @@ import rootplex
 from rootplex.cli import main
 from rootplex.fleet.work import with_bytes
 from rootplex.jobs.boards import Board, Item, boards_of, with_trees
+from rootplex.jobs.importing import import_source
 from rootplex.jobs.result import Result
 from rootplex.jobs.sources import Source, Trees, files_of, read_source
 from rootplex.jobs.validate import validate_board
@@ -113,6 +114,14 @@ def test_the_tree_is_the_one_that_fdtoverlay_makes(place: Path) -> None:
     assert {path: node.properties for path, node in tree.by_path.items()} == {
         path: node.properties for path, node in wanted.by_path.items()
     }
+
+
+def test_what_is_imported_names_every_file(place: Path) -> None:
+    sound = "/dts-v1/;\n/plugin/;\n&pcie0 { bus-range = <0 15>; };\n"
+    Path("sound.dtso").write_text(sound)
+    described = import_source(read("base.dtb", "sound.dtso", "second.dtbo"))
+    assert described.document.comment is not None
+    assert "the device tree base.dtb with sound.dtso, second.dtbo applied to it" in described.document.comment
 
 
 def test_the_last_overlay_has_it(place: Path) -> None:

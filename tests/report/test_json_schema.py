@@ -74,6 +74,19 @@ def test_what_cannot_be_read(printed: Any, tmp_path: Path) -> None:
         is_document(printed(command, tmp_path / "x", "--format", "json"), "board")
 
 
+def test_groups_of_what_was_pasted(printed: Any, tmp_path: Path) -> None:
+    paste = tmp_path / "lspci.txt"
+    paste.write_text("00:1c.0 PCI bridge [0604]: A [8086:8c10]\n\tCapabilities: <access denied>\n")
+    told = printed("groups", paste, "--format", "json")
+    is_document(told, "groups")
+    named = SCHEMA["$defs"]["groups"]["properties"]
+    assert {"assumed", "unknown", "differing"} <= told.keys() <= named.keys()
+    for key in ("assumed", "unknown"):
+        assert told[key]
+        with pytest.raises(ValidationError):
+            is_document({**told, key: [0]}, "groups")
+
+
 def test_compile_validate_import(printed: Any, faulty: Path, tmp_path: Path) -> None:
     made = printed("compile", faulty, "--despite-errors", "-o", tmp_path / "out", "--format", "json")
     is_document(made, "board")

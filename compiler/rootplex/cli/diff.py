@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.cli.boots import add_boot, run_options
@@ -15,10 +16,11 @@ from rootplex.cli.trees import add_trees
 from rootplex.jobs.boards import boards_of, with_trees
 from rootplex.jobs.check import Unjudged, check_text
 from rootplex.jobs.diff import diff
+from rootplex.jobs.entries import Entries
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
-from rootplex.jobs.validate import validate_board
+from rootplex.jobs.validate import entries_of, validate_board
 from rootplex.report import diff as report
 from rootplex.source.finding import Unreadable
 from rootplex.tools.git import revision
@@ -38,15 +40,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the difference; 1 where there is one."""
     after = run_options(arguments)
     options = (replace(after, trees=replace(after.trees, overlays=())), after)
-    sides: list[Result] = []
+    sides: list[Side] = []
     for name in (arguments.before, arguments.after):
         console.progress(f"examining {name}")
-        result = _result(name, options[len(sides)])
+        side = _side(name, options[len(sides)])
+        result = side.result
         if result.unreadable or (result.verdict == "unknown" and not result.machine.bridges):
             first = result.findings[0] if result.findings else None
             raise UsageError(f"{name} cannot be examined" + ("" if first is None else f": {first.message}"))
-        sides.append(result)
-    found = diff(*sides)
+        sides.append(side)
+    one, other = sides
+    found = diff(one.result, other.result, (one.entries, other.entries))
     if arguments.format == "json":
         console.print(report.as_json(found))
     else:
@@ -55,7 +59,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return int(bool(found.changes))
 
 
-def _result(name: str, options: RunOptions) -> Result:
+class Side(Struct, frozen=True):
+    """What a side comes to, and what its tables and maps say where it is firmware and readable."""
+
+    result: Result
+    entries: Entries | None = None
+
+
+def _side(name: str, options: RunOptions) -> Side:
     """What a side comes to. A file of this name is meant before a revision of one."""
     if ":" in name and not Path(name).exists():
         data = revision(name)
@@ -66,20 +77,21 @@ def _result(name: str, options: RunOptions) -> Result:
     return _of_bytes(data, label, options)
 
 
-def _of_bytes(data: bytes, label: str, options: RunOptions) -> Result:
+def _of_bytes(data: bytes, label: str, options: RunOptions) -> Side:
     if kind_of(data) is not None:
         return _one_board(label, {label: data}, options)
     try:
-        return check_text(data, label, options)
+        return Side(check_text(data, label, options))
     except Unjudged as error:
         raise UsageError(str(error)) from None
 
 
-def _one_board(name: str, given: dict[str, bytes], options: RunOptions) -> Result:
+def _one_board(name: str, given: dict[str, bytes], options: RunOptions) -> Side:
     try:
         boards = with_trees(boards_of([] if given else [name], given), options.trees)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     if len(boards) != 1:
         raise UsageError(f"{name} holds {len(boards)} boards: name one")
-    return validate_board(boards[0])
+    result = validate_board(boards[0])
+    return Side(result, None if result.unreadable else entries_of(boards[0]))

@@ -11,12 +11,13 @@ from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from rootplex.jobs.entries import Entries, changed
 from rootplex.jobs.result import BridgeResult, Device, Guest, Machine, Result, WindowResult
 from rootplex.source.finding import Finding
 
 What: TypeAlias = Literal[
     "verdict", "bridge", "segment", "buses", "configuration space", "windows",
-    "function", "address", "group", "guest", "boot", "finding",
+    "function", "address", "group", "guest", "boot", "table", "entry", "finding",
 ]  # fmt: skip
 T = TypeVar("T")
 
@@ -41,11 +42,15 @@ class Diff(Struct, frozen=True, kw_only=True):
     not_compared: tuple[str, ...] = ()
 
 
-def diff(before: Result, after: Result) -> Diff:
-    """Every change, by consequence: verdict, bridges, functions, groups, guests, boot device, findings."""
+def diff(
+    before: Result, after: Result, entries: tuple[Entries | None, Entries | None] = (None, None)
+) -> Diff:
+    """Every change, by consequence: verdict, bridges, functions, groups, guests, boot device, findings; where
+    no function is known, by the `entries` of tables and maps, too, where both sides are firmware."""
     one, other = before.machine, after.machine
     changes = [*_of("verdict", "the board", before.verdict, after.verdict)]
-    for name, old, new in bridges_matched(one.bridges, other.bridges):
+    bridges = tuple(bridges_matched(one.bridges, other.bridges))
+    for name, old, new in bridges:
         changes += _bridge(name, old, new)
     missing = tuple(sorted({*before.not_known, *after.not_known}))
     if "devices" not in missing:
@@ -54,6 +59,8 @@ def diff(before: Result, after: Result) -> Diff:
         changes += _groups(one, other, matched)
         changes += _guests(before.guests, after.guests)
         changes += _boot(one, other)
+    elif entries[0] is not None and entries[1] is not None:
+        changes += _entries(entries[0], entries[1], bridges)
     changes += _findings(before.findings, after.findings)
     return Diff(before=before, after=after, changes=tuple(changes), not_compared=missing)
 
@@ -211,6 +218,28 @@ def _boot(one: Machine, other: Machine) -> Iterator[Change]:
         for each in (one, other)
     ]
     yield from _of("boot", "the boot device", *sides)
+
+
+def _entries(one: Entries, other: Entries, bridges: Iterable[Pair[BridgeResult]]) -> Iterator[Change]:
+    """Tables and maps that came, went, or have other entries; not the maps of a bridge that itself came or
+    went, nor MCFG where the bridges' configuration space tells of it."""
+    pairs = {None: None} | {old.name: new.name for _, old, new in bridges if old and new}
+    before = {key: each for key, each in one.items() if key[1] in pairs}
+    now = {new: old for old, new in pairs.items()}
+    after = {(name, now[of]): each for (name, of), each in other.items() if of in now}
+    told = ("MCFG", None) if len(pairs) > 1 else None
+    for key in dict.fromkeys((*before, *after)):
+        name = key[0] if key[1] is None else f"{key[0]} of {key[1]}"
+        old, new = before.get(key), after.get(key)
+        if old is None or new is None:
+            yield from _of("table", name, *(None if each is None else _counted(each) for each in (old, new)))
+        elif key != told:
+            for went, came in changed(old, new):
+                yield Change(what="entry", subject=name, before=went, after=came)
+
+
+def _counted(entries: Sequence[str]) -> str:
+    return "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
 
 
 def _findings(one: Iterable[Finding], other: Iterable[Finding]) -> Iterator[Change]:

@@ -19,7 +19,7 @@ def import_source(source: Source) -> Imported:
     if source.tree is not None:
         from rootplex.frontends.devicetree import import_tree
 
-        return import_tree(source.tree)
+        return import_tree(source.tree, source.overlays)
     if source.paste is not None:
         from rootplex.jobs.pasted.simulation import import_pasted
 

@@ -69,6 +69,8 @@ class Source(Struct, frozen=True, kw_only=True):
     paste: Paste | None = None
     origins: Origins | None = None
     """Of a tree with overlays: what each of them has changed."""
+    overlays: tuple[str, ...] = ()
+    """Their files, in the order in which they were applied."""
 
     @property
     def stands_alone(self) -> bool:
@@ -171,7 +173,8 @@ def _tree(data: bytes, name: str, kind: Kind, trees: Trees) -> Source:
             "a device tree overlay is no board by itself",
             help=f"name its base, with `--overlay {name}`",
         )
-    return Source(file=name, kind=kind, tree=tree, origins=origins)
+    applied = tuple(each for each, _ in trees.overlays)
+    return Source(file=name, kind=kind, tree=tree, origins=origins, overlays=applied)
 
 
 def put_together(data: bytes, name: str, trees: Trees) -> tuple[bytes, Trees]:

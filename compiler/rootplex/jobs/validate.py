@@ -19,6 +19,7 @@ from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.dma import dma_by_bridge
+from rootplex.jobs.entries import Entries, acpi_entries, dt_entries
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
 from rootplex.jobs.pasted.simulation import join_pastes, pasted_result, pastes_of
@@ -55,6 +56,16 @@ def validate_board(board: Board, against: Platform | None = None, bare_metal: bo
         return _validated(board, sources, against, bare_metal=bare_metal)
     except Unreadable as error:
         return unreadable(board.items[0].path, error.findings)
+
+
+def entries_of(board: Board) -> Entries:
+    """What a board's tables of ids and its maps say. Unreadable as what it is made of."""
+    found: dict[tuple[str, str | None], tuple[str, ...]] = {}
+    for source in map(read_item, board.items):
+        found |= acpi_entries(source.tables)
+        if source.tree is not None:
+            found |= dt_entries(dt_of(source).bridges)
+    return found
 
 
 def read_item(item: Item) -> Source:

@@ -26,6 +26,12 @@ _SENTENCES = {
     "group": ("{subject} is grouped otherwise", "", ""),
     "guest": ("guest {subject} comes to something else", "guest {subject} is new", "guest {subject} is gone"),
     "boot": ("the boot device changes", "there is a boot device now", "there is no boot device any more"),
+    "table": ("", "{subject} is new", "{subject} is gone"),
+    "entry": (
+        "{subject} has another entry",
+        "{subject} has an entry more",
+        "{subject} has an entry less",
+    ),
     "finding": ("", "{subject} is found now: {after}", "{subject} is no longer found: {before}"),
 }
 """What is said of a change, of what came, and of what went."""

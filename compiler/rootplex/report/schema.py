@@ -30,7 +30,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
 """Each document → the commands that print it. A line of `jsonl` is a `line`; `import`'s, and `compile`'s
 without `--resume`, are `board`s."""
 
-_TYPES = (result.Machine, result.Booted, Change, GuestPlan, Obstacle, Plan, Survey)
+_TYPES = (result.Machine, result.Together, result.Booted, Change, GuestPlan, Obstacle, Plan, Survey)
 _OF_BOOTS = (Figures, Line)
 _TEXT: Json = {"type": "string"}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
@@ -107,10 +107,10 @@ def schema() -> Json:
         "board": _board(types["Machine"]),
         "line": _line(_board(types["Machine"])),
         "boards": {"description": "Several boards.", "type": "array", "items": _ref("board")},
-        "groups": _object(
+        "groups": _of_pastes(_object(
             "The passthrough groups of a platform.",
             rootplex=_VERSION, platform=_TEXT, **_some(types["Machine"], "groups", "safe", "xen"),
-        ),
+        )),
         "diff": _object(
             "Two boards, by what changes for whoever runs them.",
             rootplex=_VERSION, before=_TEXT, after=_TEXT, same=_TRUTH, changes=_list("Change"),
@@ -149,6 +149,23 @@ def _and(object: Json, **more: Json) -> None:
 
 def _some(object: Json, *names: str) -> Json:
     return {name: object["properties"][name] for name in names}
+
+
+def _of_pastes(groups: Json) -> Json:
+    """With the keys that stand there of what was pasted of a machine alone."""
+    groups["properties"] |= {
+        "assumed": {**_TEXTS, "description": "What no text tells and was taken for granted: the IOMMU."},
+        "unknown": {
+            **_list("Together"),
+            "description": "Functions whose groups the texts do not settle: those that may be together in "
+            "one, with why, and the groups that the kernel gives them. They are not in `groups` nor `safe`.",
+        },
+        "differing": {
+            **_TEXTS,
+            "description": "Where the kernel's own list of groups says otherwise: RPX0036's messages.",
+        },
+    }
+    return groups
 
 
 def _finding() -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.frontends.devicetree.bridge import bridge_record
@@ -31,8 +32,9 @@ _ARM_32 = re.compile(
 )
 
 
-def import_tree(tree_: Tree) -> Imported:
-    """The description of a tree's host bridges; Unreadable where it has none."""
+def import_tree(tree_: Tree, overlays: Sequence[str] = ()) -> Imported:
+    """The description of a tree's host bridges, to which `overlays` (files) were applied; Unreadable where it
+    has none."""
     bridges = pci_host_bridges(tree_, MapCells.TARGET)
     if not bridges:
         raise unreadable(tree_.file, "the device tree has no PCI host bridge")
@@ -61,7 +63,10 @@ def import_tree(tree_: Tree) -> Imported:
         },
     )
     paths = [bridge.path for bridge in bridges]
-    source = f"the device tree {tree_.file.rpartition('/')[2]}"
+    base, *applied = (file.rpartition("/")[2] for file in (tree_.file, *overlays))
+    source = f"the device tree {base}"
+    if applied:
+        source += f" with {', '.join(applied)} applied to it"
     facing = [bridge.external_facing for bridge in bridges]
     return imported(tree_.file, document, paths, missing, source, facing)
 
