@@ -105,7 +105,7 @@ _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] =
     ("pcie-xilinx-nwl", "C", _FIRST, ("xlnx,nwl-pcie-2.11",)),
     ("pcie-xilinx", "C", _FIRST, ("xlnx,axi-pcie-host-1.00.a",)),
     ("pcie-xilinx-dma-pl", "C", _FIRST, ("xlnx,{xdma qdma}-host-3.00",)),
-    ("pcie-xilinx-cpm", "", _ANY, ("xlnx,versal-{cpm cpm5}-host-1.00", "xlnx,versal-cpm5-host")),
+    ("pcie-xilinx-cpm", "", _ANY, ("xlnx,versal-cpm-host-1.00", "xlnx,versal-cpm5-host")),
     ("pcie-xilinx-cpm", "", _ANY, ("xlnx,versal-{cpm5-host1 cpm5nc-host}",)),
     ("pcie-altera", "B", _FIRST, ("altr,pcie-root-port-{1.0 2.0 3.0-f-tile 3.0-p-tile 3.0-r-tile}",)),
     ("pcie-mobiveil", "B", _FIRST, ("mbvl,gpex40-pcie", "fsl,lx2160a-pcie")),
@@ -141,12 +141,22 @@ _DRIVERS: tuple[tuple[str, str, tuple[int, ...] | None, tuple[str, ...]], ...] =
     ("pcie-apple", "C", _ANY, ("apple,{pcie t6020-pcie}",)),
     ("pci-loongson", "AC", _ANY, ("loongson,{ls2k ls7a rs780e}-pci",)),
     ("pcie-aspeed", "B", _ANY, ("aspeed,ast{2600 2700}-pcie",)),
-    ("pci-ftpci100", "B", _ANY, ("faraday,ftpci100",)),
+    ("pci-ftpci100", "B", _ANY, ("faraday,{ftpci100 ftpci100-dual}",)),
     ("pci-ixp4xx", "B", _ANY, ("intel,ixp{42x 43x}-pci",)),
     ("pci-v3-semi", "B", _ANY, ("v3,v360epc-pci",)),
     ("pci-versatile", "A", _ANY, ("arm,versatile-pci",)),
 )
 
+_ONLY_BEFORE_ANOTHER = frozenset(
+    {
+        "fsl,lx2160ar2-pcie",
+        *(f"qcom,pcie-{chip}" for chip in ("ipq5332", "ipq5424", "sa8155p", "sm8650")),
+        *(f"renesas,{chip}-pcie" for chip in ("r8a779g0", "r8a779h0")),
+        *(f"rockchip,{chip}-pcie" for chip in ("rk3528", "rk3562", "rk3576", "rk3588")),
+    }
+)
+"""Names that stand before another one, as bindings have it: what the hardware is. No driver takes them
+alone (the of_device_id tables of Linux 6.1, 6.12 and 7.2)."""
 
 # Drivers that end where `platform_get_resource_byname` finds no block of that name (Linux 7.2).
 _CONFIG_BLOCKS = {
@@ -166,9 +176,10 @@ def known_controller(compatible: Iterable[str]) -> Controller | None:
     return next((known[name] for name in compatible if name in known), None)
 
 
-def known_compatibles() -> Iterable[str]:
-    """Every compatible string that a driver is known for."""
-    return _by_compatible().keys()
+@cache
+def driven_compatibles() -> frozenset[str]:
+    """Every compatible string that a driver of Linux 7.2 takes."""
+    return frozenset(_by_compatible()) - _ONLY_BEFORE_ANOTHER
 
 
 @cache

@@ -37,6 +37,8 @@ BASE, COUNT = "arm,msi-base-spi", "arm,msi-num-spis"
 MAP = "iommu-map = <0 &smmu 0 0x1000>;"
 
 LATE_REG = "reg = <0 0x7300000 0 0x20000>;"
+REG = "reg = <0 0x30000000 0 0x1000000>;"
+CONFIG = REG, f'{REG} reg-names = "config";'
 COPY = TREE[TREE.index("pcie@3") :].replace("0x40000000", "0x50000000")
 
 Told = tuple[str, str, str, str | None]
@@ -67,6 +69,16 @@ CASES: list[tuple[str, list[tuple[str, str]], list[Told]]] = [
      [("RPX0633", "warning", PCIE, "compatible")]),
     ("a bridge of somebody's own", [("pci-host-ecam-generic", "example,pcie")],
      [("RPX0633", "note", PCIE, "compatible")]),
+    ("a name that no driver takes alone", [("pci-host-ecam-generic", "rockchip,rk3588-pcie"), CONFIG],
+     [("RPX0633", "note", PCIE, "compatible")]),
+    ("before one that a driver takes",
+     [('"pci-host-ecam-generic"', '"rockchip,rk3588-pcie", "rockchip,rk3568-pcie"'), CONFIG], []),
+    ("messages for platform devices alone", [("arm,gic-v2m-frame", "marvell,ap806-gicp")],
+     [("RPX0633", "note", V2M, "compatible")]),
+    ("an IOMMU that is a function of the bridge, found by its ids",
+     [(MAP, "iommu-map = <0 &own 0 0x1000>;"), ("0 0x10000000>; };",
+       "0 0x10000000>;\n  own: iommu@1 { compatible = \"example,iommu\"; #iommu-cells = <1>;"
+       " reg = <0x800 0 0 0 0>; }; };")], []),
     ("that is a generic one, too", [('"pci-host-ecam-generic"', '"example,pcie", "pci-host-ecam-generic"')],
      []),
     ("an SMMU misspelt", [('smmu: iommu@7200000 { compatible = "arm,smmu-v3"',

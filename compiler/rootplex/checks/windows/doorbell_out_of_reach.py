@@ -8,7 +8,9 @@ address is lost, or written into memory: the devices have no interrupts.
 Example: `dma-ranges` of RAM alone, and an ITS at 0x602_0000, whose doorbell is at 0x603_0040.
 What to do: name the doorbell's page among the ranges, at the same address on both sides.
 Source: Linux drivers/irqchip/irq-gic-v3-its.c, its_irq_get_msi_base; irq-gic-v2m.c, gicv2m_get_msi_addr;
-irq-bcm2712-mip.c; PCI Local Bus 3.0 §6.8.1. Sources that prove it: device tree; MADT with IORT, or a
+irq-gic-v3-mbi.c, mbi_init; irq-ls-scfg-msi.c, ls_scfg_msi_probe; irq-alpine-msi.c, alpine_msix_init;
+irq-loongson-pch-msi.c, pch_msi_of_init; irq-sg2042-msi.c, sg2042_msi_probe; irq-bcm2712-mip.c, mip_parse_dt;
+irq-riscv-imsic-platform.c; drivers/pci/controller/pci-xgene-msi.c, xgene_compose_msi_msg; PCI Local Bus 3.0 §6.8.1. Sources that prove it: device tree; MADT with IORT, or a
 description. Linux itself asks `dma-ranges` for memory alone.
 """
 
@@ -25,6 +27,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.inbound import Inbound, inbound_of
 from rootplex.checks.rule import Rule
 from rootplex.model.controllers import GicV2m, Its
+from rootplex.readers.address import to_cpu
 from rootplex.readers.acpi.iort_facts import Iort, ItsGroup
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
@@ -48,8 +51,8 @@ SETSPI = 0x40
 _DOORBELLS: tuple[tuple[str, int, int], ...] = (
     (r"arm,gic-v3-its", 0, TRANSLATER),
     (r"arm,gic-v2m-frame|arm,gic-v3", 0, SETSPI),
-    (r"fsl,ls\w+-msi|apm,xgene1-msi|al,alpine-msix", 0, 0),
-    (r"riscv,imsics", 0, 0),
+    (r"fsl,ls\w+-msi|apm,xgene1-msi|loongson,pch-msi-1.0|riscv,imsics", 0, 0),
+    (r"al,alpine-msix", 0, 0x10000),
     (r"brcm,bcm2712-mip", 1, 0),
 )
 
@@ -126,7 +129,13 @@ def _of_controller(facts: Facts, controller: DtController) -> Iterator[Doorbell]
     assert reg.cpu is not None
     # the second block of a MIP is the address that devices write to, and comes to the first one
     cpu = controller.regs[0].cpu if reg.index and reg is not named else reg.cpu
-    if cpu is not None:
+    alias = own.number("mbi-alias")  # of a distributor, in place of its registers
+    if alias is not None and offset == SETSPI:
+        at = to_cpu(own, alias)
+        if at is not None:
+            place = facts.dt.tree.place(own, "mbi-alias")
+            yield Doorbell(controller.path, at + SETSPI, at + SETSPI, place)
+    elif cpu is not None:
         yield Doorbell(controller.path, reg.cpu + offset, cpu + offset, reg.place)
 
 
