@@ -45,7 +45,7 @@ def absence(facts: Facts, name: str) -> Absence:
         return Absence(f"{facts.host} finds no host bridge {bridge.name}", places, bridge.name)
     if root.fault is not None:
         reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
-        return Absence(reason, [(root.fault.at, "see here")], bridge.name)
+        return Absence(reason, [(root.fault.at, "this stops it")], bridge.name)
     virtual = physical_of(name)
     seen_physical = any(each for each in outcome.dom0.functions if facts.devices.get(each.page) is device)
     if virtual is not None and device.sriov is not None and seen_physical:

@@ -21,7 +21,7 @@ from rootplex.jobs.check import unsound
 from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.manifest import whole
-from rootplex.jobs.result import Made, Result, unreadable
+from rootplex.jobs.result import Made, Result, exit_status, unreadable
 from rootplex.model.platform import Platform
 from rootplex.project import __version__
 from rootplex.report.words import counted
@@ -127,15 +127,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.tell(f"{name} has errors and is not written {DESPITE}")
     elif arguments.format != "jsonl":
         show(tuple(results), texts, arguments.format, console)
-    return _status(results, strict=arguments.strict)
-
-
-def _status(results: list[Result], *, strict: bool) -> int:
-    """2 where a file could not be read, 1 where errors kept one from being written (`strict`: warnings)."""
-    if any(result.unreadable for result in results):
-        return 2
-    levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
-    return int(any(result.count(level) for result in results for level in levels))
+    return exit_status(results, strict=arguments.strict)
 
 
 def compile_one(job: Job) -> Done:

@@ -13,10 +13,10 @@ from rootplex.checks.facts import Facts
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.check import Unjudged, examine, result_of
+from rootplex.jobs.check import Unjudged, examine, result_of, unsound
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.pasted.simulation import pastes_of, simulate_pastes
-from rootplex.jobs.result import Groups, Machine, refused
+from rootplex.jobs.result import Groups, Machine, exit_status, refused
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
 from rootplex.jobs.validate import simulated_snapshot
@@ -45,10 +45,10 @@ def examined_bytes(
     options: RunOptions,
     console: Console,
     alter: Callable[[Platform], Platform] | None = None,
-) -> Examined | None:
-    """A description, `alter`ed, or a snapshot with the functions that it holds; None, with the findings on
-    standard error, where a description has errors that leave nothing to show. UsageError for what has no
-    functions."""
+) -> Examined | int:
+    """A description, `alter`ed, or a snapshot with the functions that it holds; where a description has
+    errors that leave nothing to show, they are on standard error, and this is the exit status. UsageError
+    for what has no functions."""
     kind = kind_of(data)
     try:
         if kind is not None:
@@ -66,21 +66,21 @@ def examined_bytes(
                 examination.platform.name,
                 examination.findings,
             )
-        findings = checked.findings
+        faulty = unsound(checked, label)
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
     except CannotCompile as refusal:
-        findings = refusal.findings
-    console.err.write(printable(short.render((refused(label, findings),))))
-    return None
+        faulty = refused(label, refusal.findings)
+    console.err.write(printable(short.render((faulty,))))
+    return exit_status((faulty,), strict=False)
 
 
-def examined(name: str, options: RunOptions, console: Console) -> Examined | None:
+def examined(name: str, options: RunOptions, console: Console) -> Examined | int:
     """The same for a file's name, or - for standard input."""
     return examined_bytes(*read_input(name), options, console)
 
 
-def examined_together(names: Sequence[str], options: RunOptions, console: Console) -> Examined | None:
+def examined_together(names: Sequence[str], options: RunOptions, console: Console) -> Examined | int:
     """Several files of one machine: what was pasted of it. UsageError for anything else."""
     if len(names) == 1:
         return examined(names[0], options, console)

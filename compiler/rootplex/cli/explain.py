@@ -106,8 +106,8 @@ def _way(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(f"name the description or snapshot in which {arguments.what} is")
     console.progress(f"examining {arguments.file}")
     examination = examined(arguments.file, run_options(arguments), console)
-    if examination is None:
-        return 1
+    if isinstance(examination, int):
+        return examination
     functions = {function.sbdf: function for function in examination.outcome.dom0.functions}
     named = {
         name: sbdf for sbdf, each in functions.items() if (name := examination.facts.pages.get(each.page))

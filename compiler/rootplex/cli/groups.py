@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the groups."""
     console.progress(f"examining {arguments.files[0]}")
     examination = examined_together(arguments.files, run_options(arguments), console)
-    if examination is None:
-        return 1
+    if isinstance(examination, int):
+        return examination
     if arguments.tree:
         printed = terminal_tree.lines(examination.machine)
     elif arguments.format == "json":

@@ -51,14 +51,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     options = run_options(arguments)
     label, data = read_input(arguments.file)
     examination = examined_bytes(label, data, options, console, alter)
-    if examination is not None and arguments.guests:
+    if isinstance(examination, Examined) and arguments.guests:
         try:
             guests = wishes_of(examination.facts, arguments.guests)
         except Unknown as error:
             raise UsageError(str(error)) from None
         examination = examined_bytes(label, data, replace(options, guests=guests), console, alter)
-    if examination is None:
-        return 1
+    if isinstance(examination, int):
+        return examination
     found = plan_of(examination.facts, examination.name, examination.findings)
     if not found.guests:
         raise UsageError(f"{label} has no guest; {_line(examination)}")

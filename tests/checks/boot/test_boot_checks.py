@@ -90,7 +90,7 @@ def test_a_missing_function_zero_that_hides_the_boot_device() -> None:
     text = changed(SOUND, (PORT, "      - name: port\n        dev: 1\n        fn: 2  #<\n")) + BOOT
     found = the(text, "RPX0304")
     assert found.level is Level.ERROR
-    assert "it hides the boot device disk" in found.notes
+    assert found.notes == ("slot 01 below one hides the boot device disk",)
     assert "RPX0301" not in codes(text)
 
 

@@ -77,8 +77,8 @@ CASES: list[tuple[str, list[tuple[str, str]], list[Told]]] = [
      [("RPX0633", "note", V2M, "compatible")]),
     ("an IOMMU that is a function of the bridge, found by its ids",
      [(MAP, "iommu-map = <0 &own 0 0x1000>;"), ("0 0x10000000>; };",
-       "0 0x10000000>;\n  own: iommu@1 { compatible = \"example,iommu\"; #iommu-cells = <1>;"
-       " reg = <0x800 0 0 0 0>; }; };")], []),
+       """0 0x10000000>;
+  own: iommu@1 { compatible = "example,iommu"; #iommu-cells = <1>; reg = <0x800 0 0 0 0>; }; };""")], []),
     ("that is a generic one, too", [('"pci-host-ecam-generic"', '"example,pcie", "pci-host-ecam-generic"')],
      []),
     ("an SMMU misspelt", [('smmu: iommu@7200000 { compatible = "arm,smmu-v3"',

@@ -305,7 +305,10 @@ def test_which_disk_has_a_group_is_left_to_chance() -> None:
     """6.x probes NVMe functions all at once; 7.2 groups before."""
     text = platform(DISKS)
     (found,) = only(findings_of(text, options=RunOptions(kernel="linux-6.12")), "RPX0515")
-    assert (found.message, found.level) == ("it is left to chance which has a group: one, two", Level.NOTE)
+    assert (found.message, found.level) == (
+        "which of these has a group is left to chance: one, two",
+        Level.NOTE,
+    )
     assert found.notes == ("linux-6.12 probes them all at once, and one gets the StreamID that they share",)
     assert (
         found.help == "put them behind ports of their own, or take a kernel that groups as devices are found"

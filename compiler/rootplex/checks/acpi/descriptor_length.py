@@ -63,7 +63,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield RULE.finding(
                 device.descriptor(item),
                 f"a {item.type} descriptor of {name} {spans} and has length {item.length:#x}",
-                notes=(f"{item.minimum:#x}-{item.maximum:#x}", f"Linux takes {taken}"),
+                notes=(f"it holds {item.minimum:#x}-{item.maximum:#x}", f"Linux takes {taken}"),
                 help="let the length be maximum - minimum + 1",
                 subject=name,
                 about=(name, part_of("window", name, item.cpu_minimum)),

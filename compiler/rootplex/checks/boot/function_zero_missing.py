@@ -35,15 +35,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         hurt = counted_on(facts.platform, each)
         where = each.bridge.name if each.port is None else each.port.label
         unseen = ", ".join(device.label for device in each.devices)
+        slot = f"slot {first.dev:02x} below {where} hides"
         yield RULE.finding(
             first.at("fn"),
             f"{first.label} has no function 0 beside it, so no kernel finds it",
             level=Level.ERROR if hurt else None,
             related=[] if each.empty is None else [(each.empty.at("present"), "function 0 is not present")],
-            notes=[
-                f"slot {first.dev:02x} below {where} hides {unseen}",
-                *(f"it hides {one}" for one in hurt),
-            ],
+            notes=[f"{slot} {one}" for one in hurt or (unseen,)],
             help="describe function 0 of the slot, or correct 'fn'",
             subject=first.name,
         )

@@ -31,8 +31,10 @@ PORT_CELLS = {"#address-cells": 3, "#size-cells": 2}
 NOT_CONFIGURATION = 0xFF0000FF
 """Bits of phys.hi that a configuration address has clear: flags and space, register number."""
 
-Fault = tuple[str | None, str, list[str]]
-"""The property at fault, what is wrong with the node, and what else is to be said."""
+ADDRESS = "write device << 11 | function << 8 and four zeros, and the same device and function in the name"
+
+Fault = tuple[str | None, str, list[str], str]
+"""The property at fault, what is wrong with the node, what else is to be said, what to do."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -42,12 +44,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         for bus in _buses(bridge.node):
             taken: dict[int, DtNode] = {}
             for child in bus.children:
-                for property, message, notes in _faults(bus, child, taken):
+                for property, message, notes, help in _faults(bus, child, taken):
                     assert facts.dt is not None
                     yield RULE.finding(
                         facts.dt.tree.place(child, property),
                         f"{child.path} {message}",
                         notes=notes,
+                        help=help,
                         subject=name,
                     )
                     break
@@ -69,14 +72,15 @@ def _faults(bus: DtNode, node: DtNode, taken: dict[int, DtNode]) -> Iterator[Fau
     reg = node.properties.get("reg")
     if reg is None:
         if _is_port(node) or "@" in node.name:
-            yield None, "has no reg, and is the node of no function", []
+            yield None, "has no reg, and is the node of no function", [], ADDRESS
         return
     yield from _address(bus, node, reg)
     devfn = devfn_of(node)
     if devfn is not None:
         other = taken.setdefault(devfn, node)
         if other is not node:
-            yield "reg", f"is for the function that {other.path} is for", ["the kernel takes the first one"]
+            text = f"is for the function that {other.path} is for"
+            yield "reg", text, ["the kernel takes the first one"], "give each function one node"
     if _is_port(node):
         yield from _port(node)
 
@@ -84,16 +88,17 @@ def _faults(bus: DtNode, node: DtNode, taken: dict[int, DtNode]) -> Iterator[Fau
 def _address(bus: DtNode, node: DtNode, reg: bytes) -> Iterator[Fault]:
     if len(reg) < PCI_ADDRESS:
         text = f"has {len(reg)} bytes of reg, and is the node of no function"
-        yield "reg", text, [f"the kernel reads {PCI_ADDRESS} bytes: a PCI address and a size"]
+        yield "reg", text, [f"the kernel reads {PCI_ADDRESS} bytes: a PCI address and a size"], ADDRESS
         return
     high = int.from_bytes(reg[:4], "big")
     if high & NOT_CONFIGURATION or any(reg[4:12]):
-        yield "reg", "has a reg that is no configuration address", [f"it begins with {high:#010x}"]
+        yield "reg", "has a reg that is no configuration address", [f"it begins with {high:#010x}"], ADDRESS
     device, function = high >> 11 & 0x1F, high >> 8 & 7
     unit = node.name.partition("@")[2]
     names = {f"{device:x},{function:x}"} | ({f"{device:x}"} if function == 0 else set())
     if unit and unit not in names:
-        yield "reg", f"has a reg for function {device:02x}.{function}", ["its name says another one"]
+        text = f"has a reg for function {device:02x}.{function}"
+        yield "reg", text, ["its name says another one"], ADDRESS
     number, cells = high >> 16 & 0xFF, bus.cells("bus-range") or (0, 0xFF)
     if _is_range(cells) and not cells[0] <= number <= cells[1]:
         text = f"is on bus {number:#04x}, outside those of {bus.path}"
@@ -101,19 +106,22 @@ def _address(bus: DtNode, node: DtNode, reg: bytes) -> Iterator[Fault]:
             "reg",
             text,
             [f"they are {cells[0]:#04x}-{cells[1]:#04x}", "the kernel looks at the device alone"],
+            "leave the bus number 0, or write one of these",
         )
 
 
 def _port(node: DtNode) -> Iterator[Fault]:
     if "ranges" not in node.properties:
-        yield None, "is a port without ranges", ["no address below it is one of the CPU"]
+        notes = ["no address below it is one of the CPU"]
+        yield None, "is a port without ranges", notes, "write 'ranges;', or what it passes on"
     for name, wanted in PORT_CELLS.items():
         own = node.u32(name)
         if own is not None and own != wanted:
-            yield name, f"has {name} of {own}, and a PCI bus has {wanted}", []
+            yield name, f"has {name} of {own}, and a PCI bus has {wanted}", [], f"write <{wanted}>"
     cells = node.cells("bus-range")
     if cells is not None and not _is_range(cells):
-        yield "bus-range", "has a bus-range that is none", []
+        help = "write the first and the last bus, from 0 to 0xff"
+        yield "bus-range", "has a bus-range that is none", [], help
 
 
 def _is_range(cells: tuple[int, ...]) -> bool:

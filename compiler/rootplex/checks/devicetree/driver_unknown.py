@@ -64,9 +64,9 @@ MSI_CONTROLLERS = (
     *(f"fsl,ls{chip}-msi" for chip in ("1012a", "1021a", "1043a", "1043a-v1.1", "1046a")),
 )  # fmt: skip
 """Those that make messages for PCI. Linux 7.2, drivers/irqchip and drivers/pci/controller: the tables of the
-drivers whose `bus_select_mask` has MATCH_PCI_MSI (not marvell,ap806-gicp, -sei, odmi and fsl,imx-mu-msi, which
-serve platform devices alone); irq-gic-v3-mbi.c for the distributor; irq-gic-v5-its.c and pcie-iproc-msi.c ask
-for the name."""
+drivers whose `bus_select_mask` has MATCH_PCI_MSI (Marvell's ap806-gicp, ap806-sei, odmi-controller and NXP's
+mu-msi serve platform devices alone); irq-gic-v3-mbi.c for the distributor; irq-gic-v5-its.c and
+pcie-iproc-msi.c ask for the name."""
 
 NEAR = 0.9
 """How like a known string one is that seems misspelt (difflib's ratio)."""

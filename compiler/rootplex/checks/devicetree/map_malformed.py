@@ -56,6 +56,7 @@ def _map(name: str, map: RidMap) -> Iterator[Finding]:
             map.place,
             f"{map.property} of '{name}' is malformed",
             notes=[map.invalid],
+            help="write RID, controller, id and length for every entry",
             subject=name,
             about=(name, map_of(name, map.property)),
         )
@@ -93,6 +94,7 @@ def _map(name: str, map: RidMap) -> Iterator[Finding]:
                 f"{map.property} of '{name}' has an entry of {entry.length} RIDs "
                 f"with {len(entry.output)} output cells",
                 notes=["such an entry can stand for one RID only"],
+                help="write an entry of length 1 for each RID",
                 subject=name,
                 about=(name, map_of(name, map.property)),
             )
@@ -109,6 +111,7 @@ def _as_xen_reads(facts: Facts, name: str, bridge: DtHostBridge) -> Iterator[Fin
             map.place,
             f"iommu-map of '{name}' cannot be read by Xen",
             notes=[map.invalid, "Xen takes four cells an entry, whatever #iommu-cells says"],
+            help="lead to IOMMUs of '#iommu-cells = <1>' alone",
             subject=name,
             about=(name, map_of(name, "iommu-map")),
         )

@@ -42,6 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 level=Level.ERROR if translated else Level.WARNING,
                 notes=[f"its compatible is {', '.join(bridge.compatible) or 'absent'}"]
                 + (["each of its devices is refused (-ENODEV)"] if translated else []),
+                help="use a bridge that is plain ECAM, or keep its devices in Dom0 with Xen's IOMMU off",
                 subject=name,
                 about=(name, map_of(name, "iommu-map")),
             )

@@ -39,8 +39,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     for bridge, _ in xen_bridges(facts):
         entries = () if bridge.iommu_map is None else bridge.iommu_map.entries
-        nodes = [(entry, facts.dt.tree.by_path.get(entry.target or "")) for entry in entries]
-        driven = [node is not None and iommu_driver(node) is not None for _, node in nodes]
+        nodes = [(each, facts.dt.tree.by_path[each.target]) for each in entries if each.target is not None]
+        driven = [iommu_driver(node) is not None for _, node in nodes]
         if all(driven):
             continue
         entry = nodes[driven.index(False)][0]

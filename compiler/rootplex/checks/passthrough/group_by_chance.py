@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     hurt = any(function.page in wanted for function in found)
     yield RULE.finding(
         device_place(facts, found[0]),
-        f"it is left to chance which has a group: {', '.join(names)}",
+        f"which of these has a group is left to chance: {', '.join(names)}",
         level=Level.WARNING if hurt else None,
         related=[(device_place(facts, each), "this is one of them") for each in found[1:]],
         notes=[

@@ -44,14 +44,14 @@ def xen_segment_mix(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how: str, when: str) -> Finding:
     name = name_of(facts, bridge.path)
-    has = "no linux,pci-domain" if bridge.domain is None else "a linux,pci-domain, unlike an earlier one,"
     property = None if bridge.domain is None else "linux,pci-domain"
+    has = "a linux,pci-domain, and an earlier one has none" if property else "no linux,pci-domain"
     related = []
     if other is not None:
         related.append((other.place(), f"Xen numbers '{name_of(facts, other.path)}' first"))
     return xen_segment_mix.rule.finding(
         bridge.place(property),
-        f"{how} '{name}', which has {has} {when}",
+        f"{how} '{name}' {when}: it has {has}",
         related=related,
         notes=() if other is not None else ["Xen drives no host bridge of this platform"],
         help="give every host bridge a segment",

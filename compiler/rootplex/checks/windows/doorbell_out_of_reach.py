@@ -7,11 +7,12 @@ Why it matters: a message is a memory write to the doorbell's own address. What 
 address is lost, or written into memory: the devices have no interrupts.
 Example: `dma-ranges` of RAM alone, and an ITS at 0x602_0000, whose doorbell is at 0x603_0040.
 What to do: name the doorbell's page among the ranges, at the same address on both sides.
-Source: Linux drivers/irqchip/irq-gic-v3-its.c, its_irq_get_msi_base; irq-gic-v2m.c, gicv2m_get_msi_addr;
-irq-gic-v3-mbi.c, mbi_init; irq-ls-scfg-msi.c, ls_scfg_msi_probe; irq-alpine-msi.c, alpine_msix_init;
-irq-loongson-pch-msi.c, pch_msi_of_init; irq-sg2042-msi.c, sg2042_msi_probe; irq-bcm2712-mip.c, mip_parse_dt;
-irq-riscv-imsic-platform.c; drivers/pci/controller/pci-xgene-msi.c, xgene_compose_msi_msg; PCI Local Bus 3.0 §6.8.1. Sources that prove it: device tree; MADT with IORT, or a
-description. Linux itself asks `dma-ranges` for memory alone.
+Source: Linux drivers/irqchip/irq-gic-v3-its.c, its_irq_get_msi_base; irq-gic-v2m.c, gicv2m_get_msi_addr; irq-
+gic-v3-mbi.c, mbi_init; irq-ls-scfg-msi.c, ls_scfg_msi_probe; irq-alpine-msi.c, alpine_msix_init; irq-
+loongson-pch-msi.c, pch_msi_of_init; irq-sg2042-msi.c, sg2042_msi_probe; irq-bcm2712-mip.c, mip_parse_dt; irq-
+riscv-imsic-platform.c; drivers/pci/controller/pci-xgene-msi.c, xgene_compose_msi_msg; PCI Local Bus 3.0
+§6.8.1. Sources that prove it: device tree; MADT with IORT, or a description. Linux itself asks `dma-ranges`
+for memory alone.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.inbound import Inbound, inbound_of
 from rootplex.checks.rule import Rule
 from rootplex.model.controllers import GicV2m, Its
-from rootplex.readers.address import to_cpu
 from rootplex.readers.acpi.iort_facts import Iort, ItsGroup
+from rootplex.readers.address import to_cpu
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.source.finding import Finding, Level
