@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from rootplex.checks.xen.xen_down import KINDS
+from rootplex.checks.xen.start import KINDS
 from rootplex.known.xen import DEFAULT, VERSIONS
 from rootplex.simulator.xen.outcome import CrashKind
 from rootplex.source.schema import platform_schema

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from rootplex.checks.registry import is_of_xen, needs_of
-from rootplex.checks.xen.xen_down import RULE as DOWN
+from rootplex.checks.xen.start import xen_down
 from rootplex.jobs.result import Verdict
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding, Level, in_order
@@ -52,7 +52,7 @@ def _suppressed(
         def is_met(
             finding: Finding, code: str = suppression.code, at: str | None = suppression.subject
         ) -> bool:
-            return finding.code == code != DOWN.code and at in (None, finding.subject)
+            return finding.code == code != xen_down.rule.code and at in (None, finding.subject)
 
         met = any(is_met(each) for finding in findings for each in finding.every)
         if not met and is_missed(suppression.code):

@@ -8,7 +8,7 @@ from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.golden import hold
 from tests.checks.two_bridges import SOUND
 
-from rootplex.checks.xen import bridge_not_up, registration_refused
+from rootplex.checks.xen.registration import bridge_not_up, registration_refused
 from rootplex.jobs.check import Examination, examine
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.settings import RunOptions
@@ -263,13 +263,13 @@ def test_a_bridge_that_is_down_and_that_nothing_else_tells() -> None:
         ("    dt: {label: second}\n", "    acpi: {cid: []}\n"),
     )
     examination = examined(text)
-    (found,) = bridge_not_up.check(examination.facts)
+    (found,) = bridge_not_up.run(examination.facts)
     hold([found.moved(examination.facts.source)])
     assert found.message == "host bridge two does not come up: neither _HID nor _CID is PNP0A03"
     assert found.subject == "two"
     assert isinstance(found.at, Span)
     told = replace(examination.facts, found=examination.findings)
-    assert not list(bridge_not_up.check(told))
+    assert not list(bridge_not_up.run(told))
 
 
 def test_a_registration_over_ram() -> None:
@@ -278,14 +278,14 @@ def test_a_registration_over_ram() -> None:
         X86.format(bus="bus: [2, 2]"), ("config: {base: 0xb000_0000}", "config: {base: 0x4000_0000}")
     )
     examination = examined(text)
-    (found,) = registration_refused.check(examination.facts)
+    (found,) = registration_refused.run(examination.facts)
     hold([found.moved(examination.facts.source)])
     assert found.notes[-1] == "the result is -16"
     assert line_of(found.at) == next(
         n for n, each in enumerate(text.splitlines(), 1) if "0x4000_0000" in each
     )
     told = replace(examination.facts, found=examination.findings)
-    assert not list(registration_refused.check(told))
+    assert not list(registration_refused.run(told))
 
 
 def test_a_stream_beyond_the_table_is_refused() -> None:

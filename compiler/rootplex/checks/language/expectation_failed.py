@@ -1,21 +1,13 @@
-"""expectation-failed
-
-What it finds: something that `expect` asserts and the simulated boot does not come to: an address, a segment,
-a group, isolation, the boot device's address.
-Why it matters: `expect` is what the author relies on; a change of the platform or of the kernel has taken it
-away.
-Example: `expect: {addresses: {nic: "0001:02:00.0"}}` where the scan gives nic 0001:01:00.0.
-What to do: follow the notes to what decides it, and correct that, or what is expected.
-Source: the platform language, version 1 (`rootplex schema`), key `expect`.
-"""
+"""What the author asserts, against the outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from rootplex.checks.absence import absence
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import ANY, Rule
+from rootplex.checks.rule import ANY
 from rootplex.checks.simulated import (
     booted,
     bridge_name,
@@ -33,11 +25,18 @@ from rootplex.simulator.groups.grouping import Group
 from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.place import Place
 
-RULE = Rule(code="RPX0042", name="expectation-failed", level=Level.ERROR, needs="simulation", requires=(ANY,))
 
-
-def check(facts: Facts) -> Iterator[Finding]:
-    """Every assertion of `expect` against the outcome; nothing where Xen or Dom0 went down."""
+@check("RPX0042", Level.ERROR, needs="simulation", requires=(ANY,))
+def expectation_failed(facts: Facts) -> Iterator[Finding]:
+    """What it finds: something that `expect` asserts and the simulated boot does not come to: an address, a
+    segment, a group, isolation, the boot device's address.
+    Why it matters: `expect` is what the author relies on; a change of the platform or of the kernel has taken
+    it away.
+    Example: `expect: {addresses: {nic: "0001:02:00.0"}}` where the scan gives nic 0001:01:00.0.
+    What to do: follow the notes to what decides it, and correct that, or what is expected.
+    Source: the platform language, version 1 (`rootplex schema`), key `expect`.
+    """
+    # Nothing where Xen or Dom0 went down.
     if facts.described is None or not lives(facts):
         return
     expect = facts.described.expect
@@ -64,7 +63,7 @@ def _address(facts: Facts, name: str, sbdf: str, at: Place) -> Iterator[Finding]
     if function is None:
         yield _missing(facts, name, at)
     elif function.sbdf != sbdf:
-        yield RULE.finding(
+        yield expectation_failed.rule.finding(
             at,
             f"{name} is expected at {sbdf} and is at {function.sbdf}",
             related=[(device_place(facts, function), "the device is described here")],
@@ -85,7 +84,7 @@ def _numbering(function: Function) -> list[str]:
 
 def _missing(facts: Facts, name: str, at: Place) -> Finding:
     missing = absence(facts, name)
-    return RULE.finding(
+    return expectation_failed.rule.finding(
         at,
         f"{facts.host} does not see {name}",
         related=missing.places,
@@ -103,7 +102,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
         root = roots.get(name)
         if root is None or not root.is_up or root.segment is None:
             fault = None if root is None else root.fault
-            yield RULE.finding(
+            yield expectation_failed.rule.finding(
                 at,
                 f"{name} is expected to have segment {number} and has none: it does not come up",
                 related=[] if fault is None else [(fault.at, fault.reason)],
@@ -113,7 +112,7 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
             )
         elif root.segment != number:
             bridge = facts.described_bridge(name)
-            yield RULE.finding(
+            yield expectation_failed.rule.finding(
                 at,
                 f"{name} is expected to have segment {number} and has {root.segment}",
                 related=[] if bridge is None else [(bridge.at("segment"), "it is described here")],
@@ -136,7 +135,7 @@ def _together(facts: Facts, names: tuple[str, ...], at: Place, *, exactly: bool)
     for function in members:
         if grouping.of(function) is None:
             why = next((sentence(each) for each in grouping.ungrouped if each.function is function), None)
-            yield RULE.finding(
+            yield expectation_failed.rule.finding(
                 at,
                 f"{facts.device_name(function)} has no group",
                 related=[(device_place(facts, function), "the device is described here")],
@@ -164,7 +163,7 @@ def _together(facts: Facts, names: tuple[str, ...], at: Place, *, exactly: bool)
 
 def _finding(facts: Facts, at: Place, groups: list[Group], text: str) -> Finding:
     reasons = tuple(reason for group in groups for reason in group.reasons)
-    return RULE.finding(
+    return expectation_failed.rule.finding(
         at,
         text,
         related=reason_places(facts, reasons),

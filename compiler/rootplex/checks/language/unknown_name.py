@@ -1,20 +1,12 @@
-"""unknown-name
-
-What it finds: a name that refers to nothing: a controller, bridge, device, model or class that is not there,
-a finding's code in `expect` or `suppress` that no finding has.
-Why it matters: the reference cannot be compiled, and the author meant something.
-Example: `msi: {controller: itz}` where the controller is named `its`.
-What to do: take the name that the help proposes, or describe the thing.
-Source: the platform language, version 1 (`rootplex schema`).
-"""
+"""Names that lead nowhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import needs_of
-from rootplex.checks.rule import Rule
 from rootplex.known.reader import model, names
 from rootplex.model.controllers import AmdIommu, DtNode, SmmuV3
 from rootplex.model.part import Part
@@ -23,8 +15,6 @@ from rootplex.model.virtual import physical_of, virtual_name
 from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.suggest import advice, nearest
 from rootplex.source.yaml12 import as_yaml
-
-RULE = Rule(code="RPX0007", name="unknown-name", level=Level.ERROR, needs="description")
 
 LISTS = {
     "interrupt controller": "interrupt_controllers",
@@ -36,8 +26,15 @@ LISTS = {
 Reference = tuple[Part, str, str, str, frozenset[str]]
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Every reference by name that leads nowhere."""
+@check("RPX0007", Level.ERROR, needs="description")
+def unknown_name(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a name that refers to nothing: a controller, bridge, device, model or class that is not
+    there, a finding's code in `expect` or `suppress` that no finding has.
+    Why it matters: the reference cannot be compiled, and the author meant something.
+    Example: `msi: {controller: itz}` where the controller is named `its`.
+    What to do: take the name that the help proposes, or describe the thing.
+    Source: the platform language, version 1 (`rootplex schema`).
+    """
     taken = all_names(facts.platform)
     for part, path, name, what, known in references(facts.platform):
         if not name:
@@ -60,7 +57,7 @@ def _virtual(platform: Platform, part: Part, path: str, physical: str, index: in
     if index < total:
         return
     has = f"{physical} has no VFs" if not total else f"{physical} has {total} VFs, counted from 0"
-    yield RULE.finding(
+    yield unknown_name.rule.finding(
         part.places.keys.get(path, part.at(path)),
         f"there is no {virtual_name(physical, index)}: {has}",
         related=[(device.at("sriov.total" if total else ""), f"{physical} is here")],
@@ -80,7 +77,9 @@ def _codes(platform: Platform) -> Iterator[Finding]:
     for part, path, code in named:
         if needs_of(code) is None:
             help_ = "'rootplex explain --all' lists every finding with its code"
-            yield RULE.finding(part.at(path), f"no finding has the code {code}", help=help_, subject=code)
+            yield unknown_name.rule.finding(
+                part.at(path), f"no finding has the code {code}", help=help_, subject=code
+            )
 
 
 def _unknown(part: Part, path: str, name: str, what: str, known: Iterable[str]) -> Finding:
@@ -92,7 +91,7 @@ def _finding(part: Part, path: str, message: str, name: str, what: str, known: I
     at = part.places.keys.get(path, part.at(path))
     near = nearest(name, known)
     rewrite = None if near is None else Rewrite(at, as_yaml(near))
-    return RULE.finding(at, message, help=help_, rewrite=rewrite, subject=name)
+    return unknown_name.rule.finding(at, message, help=help_, rewrite=rewrite, subject=name)
 
 
 def _catalogue(platform: Platform) -> Iterator[Finding]:

@@ -1,23 +1,11 @@
-"""reserved-memory
-
-What it finds: a guest's device for which firmware keeps memory mapped (RMRR of DMAR, IVMD of IVRS). An error
-where Linux itself hands devices over; under Xen a warning.
-Why it matters: the device uses that memory behind the system's back. Linux does not let a guest have such a
-device (behind VT-d, USB controllers and displays excepted); Xen maps the memory into the guest, and refuses
-where it overlaps the guest's own, or where several devices share it, unless that is relaxed.
-Example: a server's storage controller that its management processor reads by DMA.
-What to do: switch off in the firmware what uses the memory; under Xen `rdm = "strategy=host,policy=relaxed"`.
-Source: Intel VT-d specification 4.1 §8.4; Linux drivers/iommu/iommu.c, __iommu_device_set_domain
-(`require_direct`), and drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable; Xen
-xen/drivers/passthrough/vtd/iommu.c, intel_iommu_assign_device.
-"""
+"""Memory that firmware reserves for a guest's device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.checks.simulated import booted, called, wish_place, wishes
 from rootplex.formats.acpi import ScopeType
 from rootplex.known.kernels import profile
@@ -25,15 +13,6 @@ from rootplex.simulator.firmware.routing.dmar_units import scope_end
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-
-RULE = Rule(
-    code="RPX0517",
-    name="reserved-memory",
-    level=Level.ERROR,
-    needs="simulation",
-    only="x86",
-    requires=("RPX0503",),
-)
 
 REQUIRES_DIRECT = (6, 6)
 """The first Linux that asks of every IOMMU, and not of VT-d alone, whether memory must stay mapped."""
@@ -79,8 +58,20 @@ def is_relaxed(facts: Facts, function: Function) -> bool:
     return intel and (function.class_code >> 16 == DISPLAY or function.class_code >> 8 == USB)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each device of a guest once."""
+@check("RPX0517", Level.ERROR, needs="simulation", only="x86", requires=("RPX0503",))
+def reserved_memory(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a guest's device for which firmware keeps memory mapped (RMRR of DMAR, IVMD of IVRS). An
+    error where Linux itself hands devices over; under Xen a warning.
+    Why it matters: the device uses that memory behind the system's back. Linux does not let a guest have such
+    a device (behind VT-d, USB controllers and displays excepted); Xen maps the memory into the guest, and
+    refuses where it overlaps the guest's own, or where several devices share it, unless that is relaxed.
+    Example: a server's storage controller that its management processor reads by DMA.
+    What to do: switch off in the firmware what uses the memory; under Xen `rdm =
+    "strategy=host,policy=relaxed"`.
+    Source: Intel VT-d specification 4.1 §8.4; Linux drivers/iommu/iommu.c, __iommu_device_set_domain
+    (`require_direct`), and drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable; Xen
+    xen/drivers/passthrough/vtd/iommu.c, intel_iommu_assign_device.
+    """
     wished = {function: guest for guest, view in wishes(facts) for function in view.functions}
     xen = booted(facts).xen is not None
     told: set[Function] = set()
@@ -89,7 +80,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if guest is None or function in told or (not xen and is_relaxed(facts, function)):
             continue
         told.add(function)
-        yield RULE.finding(
+        yield reserved_memory.rule.finding(
             wish_place(facts, guest, function),
             f"firmware keeps memory at {first:#x} to {last:#x} mapped for {called(facts, function)}, "
             f"which guest {guest.name} is to have",

@@ -108,12 +108,12 @@ def segment_taken_twice(facts: Facts) -> Iterator[Finding]:
         if number is None:
             continue
         for other in holders.get(number, [])[:1]:
-            yield _finding(facts, number, bridge, other)
+            yield _taken_twice(facts, number, bridge, other)
         # those that are on come first: the worse fault is told
         holders.setdefault(number, []).insert(0 if bridge.is_on else len(holders[number]), bridge)
 
 
-def _finding(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridge) -> Finding:
+def _taken_twice(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridge) -> Finding:
     name, other_name = name_of(facts, bridge.path), name_of(facts, other.path)
     on = (bridge.is_on, other.is_on)
     level = Level.ERROR if all(on) else Level.WARNING if any(on) else Level.NOTE

@@ -31,18 +31,18 @@ def xen_segment_mix(facts: Facts) -> Iterator[Finding]:
     given = {bridge.domain is not None for bridge in driven}
     if given == {True, False}:
         odd = next(each for each in driven if (each.domain is None) != (driven[0].domain is None))
-        yield _finding(facts, odd, driven[0], "Xen stops with a BUG over", "while it boots")
+        yield _mixed(facts, odd, driven[0], "Xen stops with a BUG over", "while it boots")
         return
     if not facts.platform.xen.pci_passthrough or given == {False}:
         return
     for bridge in facts.dt_bridges:
         if bridge.device_type == "pci" and bridge.domain is None:
             other = driven[0] if driven else None
-            yield _finding(facts, bridge, other, "Xen panics over", "while it builds Dom0's device tree")
+            yield _mixed(facts, bridge, other, "Xen panics over", "while it builds Dom0's device tree")
             return
 
 
-def _finding(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how: str, when: str) -> Finding:
+def _mixed(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how: str, when: str) -> Finding:
     name = name_of(facts, bridge.path)
     property = None if bridge.domain is None else "linux,pci-domain"
     has = "a linux,pci-domain, and an earlier one has none" if property else "no linux,pci-domain"

@@ -1,19 +1,4 @@
-"""doorbell-out-of-reach
-
-What it finds: an MSI controller whose doorbell, the address that messages are written to, devices of a host
-bridge do not reach by the `dma-ranges` or `_DMA` that limit them; without an IOMMU between, which would map
-it.
-Why it matters: a message is a memory write to the doorbell's own address. What does not come in at that
-address is lost, or written into memory: the devices have no interrupts.
-Example: `dma-ranges` of RAM alone, and an ITS at 0x602_0000, whose doorbell is at 0x603_0040.
-What to do: name the doorbell's page among the ranges, at the same address on both sides.
-Source: Linux drivers/irqchip/irq-gic-v3-its.c, its_irq_get_msi_base; irq-gic-v2m.c, gicv2m_get_msi_addr; irq-
-gic-v3-mbi.c, mbi_init; irq-ls-scfg-msi.c, ls_scfg_msi_probe; irq-alpine-msi.c, alpine_msix_init; irq-
-loongson-pch-msi.c, pch_msi_of_init; irq-sg2042-msi.c, sg2042_msi_probe; irq-bcm2712-mip.c, mip_parse_dt; irq-
-riscv-imsic-platform.c; drivers/pci/controller/pci-xgene-msi.c, xgene_compose_msi_msg; PCI Local Bus 3.0
-§6.8.1. Sources that prove it: device tree; MADT with IORT, or a description. Linux itself asks `dma-ranges`
-for memory alone.
-"""
+"""Doorbells of MSIs that a bridge's devices cannot write."""
 
 from __future__ import annotations
 
@@ -24,9 +9,9 @@ from msgspec import Struct
 
 from rootplex.checks.acpi_tables import root_complexes
 from rootplex.checks.causes import WRONG_MAP, property_of
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.inbound import Inbound, inbound_of
-from rootplex.checks.rule import Rule
 from rootplex.model.controllers import GicV2m, Its
 from rootplex.readers.acpi.iort_facts import Iort, ItsGroup
 from rootplex.readers.address import to_cpu
@@ -34,14 +19,6 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.platform_dt import DtController
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
-
-RULE = Rule(
-    code="RPX0126",
-    name="doorbell-out-of-reach",
-    level=Level.WARNING,
-    needs="artifacts",
-    requires=("RPX0601", "RPX0630", "RPX0631", "RPX0127", "RPX0813", "RPX0619", *WRONG_MAP),
-)
 
 TRANSLATER = 0x10040
 """GITS_TRANSLATER of an ITS (Arm IHI 0069H §12.18.5)."""
@@ -74,8 +51,27 @@ class Doorbell(Struct, frozen=True):
     place: Place
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each bridge once, with the first doorbell that is out of reach."""
+@check(
+    "RPX0126",
+    Level.WARNING,
+    requires=("RPX0601", "RPX0630", "RPX0631", "RPX0127", "RPX0813", "RPX0619", *WRONG_MAP),
+)
+def doorbell_out_of_reach(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an MSI controller whose doorbell, the address that messages are written to, devices of a
+    host bridge do not reach by the `dma-ranges` or `_DMA` that limit them; without an IOMMU between, which
+    would map it.
+    Why it matters: a message is a memory write to the doorbell's own address. What does not come in at that
+    address is lost, or written into memory: the devices have no interrupts.
+    Example: `dma-ranges` of RAM alone, and an ITS at 0x602_0000, whose doorbell is at 0x603_0040.
+    What to do: name the doorbell's page among the ranges, at the same address on both sides.
+    Source: Linux drivers/irqchip/irq-gic-v3-its.c, its_irq_get_msi_base; irq-gic-v2m.c, gicv2m_get_msi_addr;
+    irq-gic-v3-mbi.c, mbi_init; irq-ls-scfg-msi.c, ls_scfg_msi_probe; irq-alpine-msi.c, alpine_msix_init;
+    irq-loongson-pch-msi.c, pch_msi_of_init; irq-sg2042-msi.c, sg2042_msi_probe; irq-bcm2712-mip.c,
+    mip_parse_dt; irq-riscv-imsic-platform.c; drivers/pci/controller/pci-xgene-msi.c, xgene_compose_msi_msg;
+    PCI Local Bus 3.0 §6.8.1. Sources that prove it: device tree; MADT with IORT, or a description. Linux
+    itself asks `dma-ranges` for memory alone.
+    """
+    # Each bridge once, with the first doorbell that is out of reach.
     for bridge in inbound_of(facts):
         if bridge.translated or bridge.limits is None:
             continue
@@ -186,7 +182,7 @@ def _finding(bridge: Inbound, doorbell: Doorbell) -> Finding:
         else f"a write to it comes to {there:#x} of the CPU, and the doorbell is at {doorbell.cpu:#x}"
     )
     property = property_of(bridge.name, "dma-ranges")
-    return RULE.finding(
+    return doorbell_out_of_reach.rule.finding(
         bridge.at,
         f"devices of '{bridge.name}' cannot write to the doorbell of {doorbell.controller} at "
         f"{doorbell.bus:#x}: {came}",

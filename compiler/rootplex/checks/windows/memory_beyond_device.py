@@ -1,17 +1,4 @@
-"""memory-beyond-device
-
-What it finds: a device whose address bits (`dma_bits`, or what the catalogue says of its model) reach none of
-the memory by the addresses that it has on the PCI side; or too few of them for the kernel to take the device;
-behind an IOMMU, one that lies below all inbound ranges. A note where some memory is reached, and the rest is
-copied through bounce buffers (swiotlb). Devices that a guest has are left out: their memory is the guest's.
-Why it matters: the driver finds no buffer that the device can address. With 32 bits or more the kernel lets
-it try, and each transfer fails; with fewer it must reach all of the lowest zone of memory.
-Example: `dma_bits: 32` on a board whose memory begins at 0x80_0000_0000.
-What to do: put the device behind an IOMMU, or behind a bridge that has memory at lower addresses on the PCI
-side (`dma_windows`).
-Source: Linux kernel/dma/direct.c, dma_direct_supported and dma_coherent_ok; arch/arm64/mm/init.c,
-max_zone_phys; drivers/of/address.c, of_dma_get_max_cpu_address; kernel/dma/swiotlb.c, swiotlb_map.
-"""
+"""Memory beyond the addresses that a device can send."""
 
 from __future__ import annotations
 
@@ -21,20 +8,12 @@ from msgspec import Struct
 
 from rootplex.checks.areas import Area
 from rootplex.checks.causes import property_of
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.inbound import Inbound, inbound_of, memory_known
-from rootplex.checks.rule import Rule
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
-
-RULE = Rule(
-    code="RPX0128",
-    name="memory-beyond-device",
-    level=Level.ERROR,
-    needs="artifacts",
-    requires=("RPX0127", "RPX0129", "RPX0601", "RPX0630"),
-)
 
 ALL_BITS = 64
 LEAST_TRUSTED = 32
@@ -51,8 +30,22 @@ class Reach(Struct, frozen=True):
     zone: int | None
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each device with fewer bits than 64, as far as memory is known."""
+@check("RPX0128", Level.ERROR, requires=("RPX0127", "RPX0129", "RPX0601", "RPX0630"))
+def memory_beyond_device(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a device whose address bits (`dma_bits`, or what the catalogue says of its model) reach
+    none of the memory by the addresses that it has on the PCI side; or too few of them for the kernel to take
+    the device; behind an IOMMU, one that lies below all inbound ranges. A note where some memory is reached,
+    and the rest is copied through bounce buffers (swiotlb). Devices that a guest has are left out: their
+    memory is the guest's.
+    Why it matters: the driver finds no buffer that the device can address. With 32 bits or more the kernel
+    lets it try, and each transfer fails; with fewer it must reach all of the lowest zone of memory.
+    Example: `dma_bits: 32` on a board whose memory begins at 0x80_0000_0000.
+    What to do: put the device behind an IOMMU, or behind a bridge that has memory at lower addresses on the
+    PCI side (`dma_windows`).
+    Source: Linux kernel/dma/direct.c, dma_direct_supported and dma_coherent_ok; arch/arm64/mm/init.c,
+    max_zone_phys; drivers/of/address.c, of_dma_get_max_cpu_address; kernel/dma/swiotlb.c, swiotlb_map.
+    """
+    # As far as memory is known.
     memory = memory_known(facts)
     inbound = {each.name: each for each in inbound_of(facts)}
     given = (
@@ -135,7 +128,7 @@ def _below_all_ranges(bridge: Inbound, devices: Sequence[Device]) -> Iterator[Fi
 
 
 def _finding(bridge: Inbound, device: Device, text: str, level: Level) -> Finding:
-    return RULE.finding(
+    return memory_beyond_device.rule.finding(
         device.at("dma_bits"),
         text,
         level=level,

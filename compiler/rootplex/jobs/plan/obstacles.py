@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rootplex.checks.absence import absence
 from rootplex.checks.facts import Facts
-from rootplex.checks.passthrough.assignment_refused import MEANINGS
-from rootplex.checks.passthrough.bridge_assigned import is_host_bridge
-from rootplex.checks.passthrough.dom0_device_in_group import CONSOLE_CLASSES
+from rootplex.checks.passthrough.assignment import MEANINGS, is_host_bridge
+from rootplex.checks.passthrough.groups import CONSOLE_CLASSES
 from rootplex.checks.passthrough.reserved_memory import is_relaxed
 from rootplex.checks.phantoms import ids_beside, phantom_stride
 from rootplex.checks.simulated import booted, bridge_name, lives, root_of
