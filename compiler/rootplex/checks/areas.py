@@ -253,7 +253,7 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
     for gicd in madt.distributors:
         yield area(gicd.base, DISTRIBUTOR_SIZE, "the GIC distributor", gicd.place)
     for gicr in madt.redistributors:
-        if gicr.length:
-            yield area(gicr.base, gicr.length, "the GIC redistributors", gicr.place)
+        if gicr.size:
+            yield area(gicr.base, gicr.size, "the GIC redistributors", gicr.place)
     for its in madt.its:
         yield area(its.base, ITS_SIZE, f"ITS {its.id}", its.place)

@@ -77,6 +77,52 @@ ADDRESS_SPACES: dict[str, Layout] = {
 
 ADDRESS_SPACE_TYPES = {"memory": 0, "io": 1, "bus": 2}
 
+_LARGE_HEAD: Layout = (("tag", 1), ("descriptor_length", 2), ("type_flags", 1))
+
+
+def _stretch(size: int) -> Layout:
+    return tuple((name, size) for name in ("minimum", "maximum", "granularity", "length"))
+
+
+CONSUMED: dict[str, Layout] = {
+    "IO": (("tag", 1), ("type_flags", 1), ("minimum", 2), ("maximum", 2), ("granularity", 1), ("length", 1)),
+    "FixedIO": (("tag", 1), ("minimum", 2), ("length", 1)),
+    "Memory24": (*_LARGE_HEAD, *_stretch(2)),
+    "Memory32": (*_LARGE_HEAD, *_stretch(4)),
+    "Memory32Fixed": (*_LARGE_HEAD, ("minimum", 4), ("length", 4)),
+}
+"""Descriptors of what a device takes itself (ACPI 6.5 §6.4.2.5-6.4.2.6, §6.4.3.1-6.4.3.4)."""
+
+MADT_HEAD: Layout = (("local_apic", 4), ("flags", 4))
+MADT_ENTRY: Layout = (("type", 1), ("length", 1))
+
+
+class MadtType(IntEnum):
+    """Types of MADT's entries (ACPI 6.5 §5.2.12)."""
+
+    IO_APIC = 1
+    GICD = 12
+    GIC_MSI_FRAME = 13
+    GICR = 14
+    GIC_ITS = 15
+
+
+MADT_LAYOUTS: dict[int, Layout] = {
+    MadtType.IO_APIC: (*MADT_ENTRY, ("id", 1), ("reserved", 1), ("address", 4), ("gsi_base", 4)),
+    MadtType.GICD: (*MADT_ENTRY, ("reserved", 2), ("id", 4), ("base", 8), ("reserved_2", 4), ("version", 1)),
+    MadtType.GIC_MSI_FRAME: (
+        *MADT_ENTRY,
+        ("reserved", 2),
+        ("id", 4),
+        ("base", 8),
+        ("flags", 4),
+        ("spi_count", 2),
+        ("spi_base", 2),
+    ),
+    MadtType.GICR: (*MADT_ENTRY, ("reserved", 2), ("base", 8), ("size", 4)),
+    MadtType.GIC_ITS: (*MADT_ENTRY, ("reserved", 2), ("id", 4), ("base", 8)),
+}
+
 MCFG_HEAD: Layout = (("reserved", 8),)
 MCFG_ENTRY: Layout = (("base", 8), ("segment", 2), ("start_bus", 1), ("end_bus", 1), ("reserved", 4))
 
@@ -220,6 +266,14 @@ DMAR_SCOPE: Layout = (
     ("start_bus", 1),
 )
 DMAR_HOP: Layout = (("device", 1), ("function", 1))
+DMAR_LAYOUTS: dict[int, Layout] = {
+    DmarType.DRHD: DMAR_DRHD,
+    DmarType.RMRR: DMAR_RMRR,
+    DmarType.ATSR: DMAR_ATSR,
+    DmarType.RHSA: DMAR_RHSA,
+    DmarType.ANDD: DMAR_ANDD,
+    DmarType.SATC: DMAR_SATC,
+}
 
 DMAR_INTERRUPT_REMAPPING = 1 << 0
 DRHD_INCLUDE_PCI_ALL = 1 << 0

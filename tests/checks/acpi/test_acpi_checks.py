@@ -198,8 +198,17 @@ ABSENT: Value[object] = Value("absent", None, None, AT)
 
 def resource(type: str, minimum: int, length: int, kind: str = "QWord") -> Resource:
     """A fixed descriptor that a bridge passes down."""
-    maximum = minimum + length - 1
-    return Resource(type, kind, minimum, maximum, 0, length, 0, True, 0x0C, 0, (), 0, 46)  # type: ignore[arg-type]
+    return Resource(
+        type=type,  # type: ignore[arg-type]
+        kind=kind,
+        offset=0,
+        size=46,
+        minimum=minimum,
+        maximum=minimum + length - 1,
+        length=length,
+        producer=True,
+        general_flags=0x0C,
+    )
 
 
 def template(*items: Resource, sure: bool = True) -> Value[Template]:

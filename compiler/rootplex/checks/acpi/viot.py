@@ -13,7 +13,8 @@ from rootplex.checks.simulated import booted
 from rootplex.formats.acpi import VIOT_PCI_IOMMU, VIOT_PCI_RANGE
 from rootplex.formats.pci import devfn_text, sbdf_text
 from rootplex.readers.acpi.fields import place_of
-from rootplex.readers.acpi.viot import Viot, ViotRange, ViotUnit
+from rootplex.readers.acpi.structures import Unit
+from rootplex.readers.acpi.viot import Viot, ViotRange
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
 
@@ -120,7 +121,7 @@ def viot_ids_twice(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: VIOT.
     """
     table = facts.tables.viot
-    before: list[tuple[ViotRange, ViotUnit]] = []
+    before: list[tuple[ViotRange, Unit]] = []
     for pair in sorted(() if table is None else table.decisive, key=lambda pair: pair[0].first):
         for other in before:
             each, related = sorted((pair, other), key=lambda pair: -(pair[0].place.offset or 0))
@@ -157,7 +158,7 @@ def _in_common(one: ViotRange, other: ViotRange) -> tuple[int, int, int] | None:
     return segment, first, last
 
 
-def _unit_text(unit: ViotUnit) -> str:
+def _unit_text(unit: Unit) -> str:
     if unit.segment is None or unit.rid is None:
         return f"the virtio-iommu at {unit.base or 0:#x}"
     return f"the virtio-iommu {sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)}"
@@ -171,7 +172,7 @@ def _range_text(each: ViotRange) -> str:
     return f"functions {' to '.join(ends)} of {segments}"
 
 
-def _of_unit(table: Viot, unit: ViotUnit, name: str) -> Place:
+def _of_unit(table: Viot, unit: Unit, name: str) -> Place:
     return place_of(table.table, unit.offset, VIOT_PCI_IOMMU, name)
 
 

@@ -163,7 +163,7 @@ class AcpiControllers:
                 "name": leaf(self.gic, gicd.place),
                 "kind": leaf("arm-gic-v3", gicd.place),
                 "distributor": region(gicd.base, _GICD_SIZE, gicd.place),
-                "redistributors": region(first.base, first.length, first.place),
+                "redistributors": region(first.base, first.size, first.place),
             }
             self._interrupt.append(record(gicd.place, dict(fields), told(gicd.place)))
             for more in madt.redistributors[1:]:

@@ -7,23 +7,17 @@ from msgspec import Struct
 
 from rootplex.formats.acpi import (
     ATSR_ALL_PORTS,
-    DMAR_ANDD,
-    DMAR_ATSR,
-    DMAR_DRHD,
     DMAR_HEAD,
-    DMAR_RHSA,
-    DMAR_RMRR,
-    DMAR_SATC,
+    DMAR_LAYOUTS,
     DMAR_SCOPE,
     DMAR_STRUCTURE,
     DRHD_INCLUDE_PCI_ALL,
-    HEADER,
     DmarType,
-    Layout,
     size_of,
 )
 from rootplex.readers.acpi.fields import read_fields
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.structures import made, read_head, structures
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -93,61 +87,31 @@ class Dmar(Struct, frozen=True):
     atsrs: tuple[Atsr, ...] = ()
 
 
-STRUCTURES_AT = size_of(HEADER, DMAR_HEAD)
-_LAYOUTS: dict[int, Layout] = {
-    DmarType.DRHD: DMAR_DRHD,
-    DmarType.RMRR: DMAR_RMRR,
-    DmarType.ATSR: DMAR_ATSR,
-    DmarType.RHSA: DMAR_RHSA,
-    DmarType.ANDD: DMAR_ANDD,
-    DmarType.SATC: DMAR_SATC,
-}
 _WITH_SCOPES = (DmarType.DRHD, DmarType.RMRR, DmarType.ATSR, DmarType.SATC)
-_LEAST = size_of(DMAR_STRUCTURE)
 
 
 def read_dmar(table: Table) -> Dmar:
     """All structures; one that does not fit ends the reading with a problem."""
     problems = list(table.problems)
-    width, flags = 0, 0
-    if table.length < STRUCTURES_AT:
-        text = f"{table.length} bytes, {STRUCTURES_AT} precede the structures"
-        problems.append(Problem("size", table.place(4, 4), text))
-    else:
-        head = read_fields(DMAR_HEAD, table.data, size_of(HEADER))
-        width, flags = head["host_address_width"] + 1, head["flags"]
+    head = read_head(table, DMAR_HEAD, "structures", problems)
     drhds: list[Drhd] = []
     rmrrs: list[Rmrr] = []
     atsrs: list[Atsr] = []
-    at = STRUCTURES_AT
-    while at < table.length:
-        left = table.length - at
-        own = read_fields(DMAR_STRUCTURE, table.data, at) if left >= _LEAST else {"type": 0, "length": 0}
-        type, length = own["type"], own["length"]
-        if not _LEAST <= length <= left:
-            problems.append(
-                Problem("length", table.place(at), f"structure of {length} bytes, {left} are left")
-            )
-            break
-        place, layout = table.place(at, length), _LAYOUTS.get(type)
-        if layout is not None and length < (size := size_of(layout)):
-            text = f"structure of type {type} has {length} bytes, not {size}"
-            problems.append(Problem("length", place, text))
-        elif layout is not None:
-            it = read_fields(layout, table.data, at)
-            inside = type in _WITH_SCOPES
-            scopes = _scopes(table, at + size_of(layout), at + length, problems) if inside else ()
-            if type == DmarType.DRHD:
-                drhds.append(Drhd(it["flags"], it["segment"], it["base"], scopes, place))
-            elif type == DmarType.RMRR:
-                rmrrs.append(Rmrr(it["segment"], it["base"], it["limit"], scopes, place))
-            elif type == DmarType.ATSR:
-                atsrs.append(Atsr(it["flags"], it["segment"], scopes, place))
-        at += length
+    for each in structures(table, DMAR_HEAD, DMAR_STRUCTURE, DMAR_LAYOUTS, problems, called="structure"):
+        scopes: tuple[DeviceScope, ...] = ()
+        if each.type in _WITH_SCOPES:
+            scopes = _scopes(table, each.offset + size_of(DMAR_LAYOUTS[each.type]), each.end, problems)
+        match each.type:
+            case DmarType.DRHD:
+                drhds.append(made(Drhd, each, scopes=scopes))
+            case DmarType.RMRR:
+                rmrrs.append(made(Rmrr, each, scopes=scopes))
+            case DmarType.ATSR:
+                atsrs.append(made(Atsr, each, scopes=scopes))
     return Dmar(
         table=table,
-        host_address_width=width,
-        flags=flags,
+        host_address_width=head["host_address_width"] + 1,
+        flags=head["flags"],
         drhds=tuple(drhds),
         rmrrs=tuple(rmrrs),
         problems=tuple(problems),

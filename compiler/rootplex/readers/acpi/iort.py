@@ -6,6 +6,7 @@ The facts are in `iort_facts`, the translation of ids in `iort_ids`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rootplex.formats.acpi import (
     HEADER,
@@ -52,16 +53,21 @@ _LEAST = size_of(HEADER, IORT_HEAD)
 _NODE_SIZE, _MAPPING_SIZE = size_of(IORT_NODE), size_of(IORT_MAPPING)
 _RMR_SIZE, _ITS_SIZE = size_of(IORT_RMR_DESCRIPTOR), size_of(IORT_ITS)
 
-# Type to its layout, and how many bytes a node of it has at least: later fields are of later revisions.
-_LAYOUTS: dict[int, tuple[Layout, int]] = {
-    IortType.ITS_GROUP: (IORT_ITS_GROUP, size_of(IORT_ITS_GROUP)),
-    IortType.NAMED_COMPONENT: (IORT_NAMED_COMPONENT, size_of(IORT_NAMED_COMPONENT)),
-    IortType.ROOT_COMPLEX: (IORT_ROOT_COMPLEX, offset_of(IORT_ROOT_COMPLEX, "address_size_limit")),
-    IortType.SMMU: (IORT_SMMU, offset_of(IORT_SMMU, "global_interrupt_offset")),
-    IortType.SMMU_V3: (IORT_SMMU_V3, offset_of(IORT_SMMU_V3, "proximity_domain")),
-    IortType.PMCG: (IORT_PMCG, offset_of(IORT_PMCG, "base_page1")),
-    IortType.RMR: (IORT_RMR, size_of(IORT_RMR)),
-    IortType.IWB: (IORT_IWB, size_of(IORT_IWB)),
+# Type to its facts, its layout, and how many bytes a node of it has at least: later fields are of later
+# revisions.
+_KINDS: dict[int, tuple[type[NodeData], Layout, int]] = {
+    IortType.ITS_GROUP: (ItsGroup, IORT_ITS_GROUP, size_of(IORT_ITS_GROUP)),
+    IortType.NAMED_COMPONENT: (NamedComponent, IORT_NAMED_COMPONENT, size_of(IORT_NAMED_COMPONENT)),
+    IortType.ROOT_COMPLEX: (
+        RootComplex,
+        IORT_ROOT_COMPLEX,
+        offset_of(IORT_ROOT_COMPLEX, "address_size_limit"),
+    ),
+    IortType.SMMU: (Smmu, IORT_SMMU, offset_of(IORT_SMMU, "global_interrupt_offset")),
+    IortType.SMMU_V3: (SmmuV3, IORT_SMMU_V3, offset_of(IORT_SMMU_V3, "proximity_domain")),
+    IortType.PMCG: (Pmcg, IORT_PMCG, offset_of(IORT_PMCG, "base_page1")),
+    IortType.RMR: (Rmr, IORT_RMR, size_of(IORT_RMR)),
+    IortType.IWB: (Iwb, IORT_IWB, size_of(IORT_IWB)),
 }
 NODES_LIMIT = 4096
 MAPPINGS_LIMIT = 4096
@@ -114,16 +120,16 @@ def _node(table: Table, at: int, length: int, room: int, problems: list[Problem]
     body = table.data[at : at + length]
     values = read_fields(IORT_NODE, body)
     type, mapping_count, mapping_offset = values["type"], values["mapping_count"], values["mapping_offset"]
-    layout, minimum = _LAYOUTS.get(type, (IORT_NODE, _NODE_SIZE))
+    _, layout, minimum = _KINDS.get(type, (Unknown, IORT_NODE, _NODE_SIZE))
     # What older revisions lack is where their mappings begin.
     end = mapping_offset if mapping_count and minimum <= mapping_offset <= length else length
     layout = fitting(layout, end)
     values = read_fields(layout, body)
     data: NodeData = Unknown(body[_NODE_SIZE:])
-    if type in _LAYOUTS and length >= minimum:
+    if type in _KINDS and length >= minimum:
         data = _data(type, values, body, at)
         problems.extend(_excess(type, values, table, at, length))
-    elif type in _LAYOUTS:
+    elif type in _KINDS:
         text = f"{IortType(type).name} node of {length} bytes, it has at least {minimum}"
         problems.append(Problem("length", place_of(table, at, IORT_NODE, "length"), text))
     else:
@@ -169,66 +175,24 @@ def _mappings(
     return tuple(found)
 
 
-def _data(type: int, values: dict[str, int], body: bytes, at: int) -> NodeData:
-    """The fields of a node of a known type that is long enough for it."""
+def _data(type: int, values: dict[str, Any], body: bytes, at: int) -> NodeData:
+    """The facts of a node of a known type that is long enough for it; None for fields that it lacks."""
+    facts, layout, _ = _KINDS[type]
+    end = size_of(layout)
     match type:
         case IortType.ITS_GROUP:
-            start = size_of(IORT_ITS_GROUP)
-            count = min(values["count"], (len(body) - start) // _ITS_SIZE)
-            offsets = range(start, start + count * _ITS_SIZE, _ITS_SIZE)
-            return ItsGroup(tuple(read_fields(IORT_ITS, body, offset)["id"] for offset in offsets))
-        case IortType.NAMED_COMPONENT:
-            return NamedComponent(
-                flags=values["flags"],
-                cache_coherency=values["cache_coherency"],
-                allocation_hints=values["allocation_hints"],
-                memory_flags=values["memory_flags"],
-                address_size_limit=values["address_size_limit"],
-                device_name=_text(body[size_of(IORT_NAMED_COMPONENT) :]),
-            )
-        case IortType.ROOT_COMPLEX:
-            return RootComplex(
-                cache_coherency=values["cache_coherency"],
-                allocation_hints=values["allocation_hints"],
-                memory_flags=values["memory_flags"],
-                ats_attribute=values["ats_attribute"],
-                segment=values["segment"],
-                address_size_limit=values.get("address_size_limit"),
-                pasid_capabilities=values.get("pasid_capabilities"),
-            )
-        case IortType.SMMU:
-            return Smmu(values["base"], values["span"], values["model"], values["flags"])
-        case IortType.SMMU_V3:
-            return SmmuV3(
-                base=values["base"],
-                flags=values["flags"],
-                vatos=values["vatos"],
-                model=values["model"],
-                event_gsiv=values["event_gsiv"],
-                pri_gsiv=values["pri_gsiv"],
-                gerr_gsiv=values["gerr_gsiv"],
-                sync_gsiv=values["sync_gsiv"],
-                proximity_domain=values.get("proximity_domain"),
-                device_id_mapping_index=values.get("device_id_mapping_index"),
-            )
-        case IortType.PMCG:
-            return Pmcg(
-                base=values["base"],
-                overflow_gsiv=values["overflow_gsiv"],
-                node_reference=values["node_reference"],
-                base_page1=values.get("base_page1"),
-            )
+            count = min(values["count"], (len(body) - end) // _ITS_SIZE)
+            offsets = range(end, end + count * _ITS_SIZE, _ITS_SIZE)
+            values = {"ids": tuple(read_fields(IORT_ITS, body, offset)["id"] for offset in offsets)}
         case IortType.RMR:
             start = values["descriptors_offset"]
             count = max(0, min(values["count"], (len(body) - start) // _RMR_SIZE))
             offsets = range(start, start + count * _RMR_SIZE, _RMR_SIZE)
-            return Rmr(
-                values["flags"],
-                tuple(_rmr_descriptor(body, offset, at) for offset in offsets),
-            )
-        case IortType.IWB:
-            return Iwb(values["base"], values["index"], _text(body[size_of(IORT_IWB) :]))
-    return Unknown(body[_NODE_SIZE:])
+            values["descriptors"] = tuple(_rmr_descriptor(body, offset, at) for offset in offsets)
+        case IortType.NAMED_COMPONENT | IortType.IWB:
+            values["device_name"] = body[end:].partition(b"\0")[0].decode("latin-1")
+    known: dict[str, Any] = {name: values.get(name) for name in facts.__struct_fields__}
+    return facts(**known)
 
 
 def _excess(type: int, values: dict[str, int], table: Table, at: int, length: int) -> Iterator[Problem]:
@@ -248,7 +212,3 @@ def _excess(type: int, values: dict[str, int], table: Table, at: int, length: in
 def _rmr_descriptor(body: bytes, offset: int, node: int) -> RmrDescriptor:
     it = read_fields(IORT_RMR_DESCRIPTOR, body, offset)
     return RmrDescriptor(it["base"], it["length"], node + offset)
-
-
-def _text(body: bytes) -> str:
-    return body.partition(b"\0")[0].decode("latin-1")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from rootplex.formats.acpi import (
-    HEADER,
     IVHD_HEADS,
     IVHD_HID,
     IVHD_SPECIAL,
@@ -23,6 +22,7 @@ from rootplex.formats.acpi import (
 )
 from rootplex.readers.acpi.fields import read_fields
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.structures import made, read_head, structures
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -98,57 +98,22 @@ class Ivrs(Struct, frozen=True):
         return tuple(each for each in self.ivhds if each.type == types[-1])
 
 
-BLOCKS_AT = size_of(HEADER, IVRS_HEAD)
-_LEAST = size_of(IVRS_BLOCK)
+_LAYOUTS = {**IVHD_HEADS, **dict.fromkeys(IVMD_TYPES, IVMD)}
 
 
 def read_ivrs(table: Table) -> Ivrs:
     """All blocks; one that does not fit ends the reading with a problem."""
     problems = list(table.problems)
-    info = 0
-    if table.length < BLOCKS_AT:
-        text = f"{table.length} bytes, {BLOCKS_AT} precede the blocks"
-        problems.append(Problem("size", table.place(4, 4), text))
-    else:
-        info = read_fields(IVRS_HEAD, table.data, size_of(HEADER))["info"]
+    info = read_head(table, IVRS_HEAD, "blocks", problems)["info"]
     ivhds: list[Ivhd] = []
     ivmds: list[Ivmd] = []
-    at = BLOCKS_AT
-    while at < table.length:
-        left = table.length - at
-        own = read_fields(IVRS_BLOCK, table.data, at) if left >= _LEAST else {"type": 0, "length": 0}
-        type, length = own["type"], own["length"]
-        if not _LEAST <= length <= left:
-            problems.append(Problem("length", table.place(at), f"block of {length} bytes, {left} are left"))
-            break
-        place = table.place(at, length)
-        layout = IVHD_HEADS.get(type) or (IVMD if type in IVMD_TYPES else None)
-        if layout is not None and length < (size := size_of(layout)):
-            problems.append(
-                Problem("length", place, f"block of type {type:#x} has {length} bytes, not {size}")
-            )
-        elif layout is not None:
-            it = read_fields(layout, table.data, at)
-            if type in IVHD_HEADS:
-                ids = tuple(_entries(table, at + size_of(layout), at + length, problems))
-                ivhds.append(
-                    Ivhd(
-                        type,
-                        it["flags"],
-                        it["device_id"],
-                        it["capability"],
-                        it["base"],
-                        it["segment"],
-                        ids,
-                        place,
-                    )
-                )
-            else:
-                first, last = _ivmd_ids(type, it["device_id"], it["auxiliary"])
-                ivmds.append(
-                    Ivmd(type, it["flags"], it["segment"], first, last, it["base"], it["size"], place)
-                )
-        at += length
+    for each in structures(table, IVRS_HEAD, IVRS_BLOCK, _LAYOUTS, problems, called="block", types="#x"):
+        if each.type in IVHD_HEADS:
+            ids = tuple(_entries(table, each.offset + size_of(IVHD_HEADS[each.type]), each.end, problems))
+            ivhds.append(made(Ivhd, each, ids=ids))
+        elif each.type in IVMD_TYPES:
+            first, last = _ivmd_ids(each.type, each.fields["device_id"], each.fields["auxiliary"])
+            ivmds.append(made(Ivmd, each, first=first, last=last))
     return Ivrs(table, info, tuple(ivhds), tuple(ivmds), tuple(problems))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-
 from msgspec import Struct
 
+from rootplex.formats.acpi import MADT_ENTRY, MADT_HEAD, MADT_LAYOUTS, MadtType
 from rootplex.readers.acpi.header import Table
+from rootplex.readers.acpi.structures import made, read_head, structures
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -44,7 +44,7 @@ class Gicr(Struct, frozen=True):
     """A region of GIC redistributors."""
 
     base: int
-    length: int
+    size: int
     place: TablePlace
 
 
@@ -71,65 +71,26 @@ class Madt(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-ENTRIES_AT = 44
-
 # Where the flags (bit 0: enabled) of each kind of processor entry stand.
 _PROCESSOR_FLAGS = {0: 4, 9: 8, 11: 12, 17: 8, 24: 4}
-_IO_APIC, _GICD, _MSI_FRAME, _GICR, _ITS = 1, 12, 13, 14, 15
-# Type to the format of its fields from the entry's start, with the header skipped.
-_FORMATS = {
-    _IO_APIC: struct.Struct("<2xBxII"),
-    _GICD: struct.Struct("<4xIQ4xB"),
-    _MSI_FRAME: struct.Struct("<4xIQIHH"),
-    _GICR: struct.Struct("<4xQI"),
-    _ITS: struct.Struct("<4xIQ"),
-}
 
 
 def read_madt(table: Table) -> Madt:
     """The entries that PCI needs; entries that do not fit end the reading with a problem."""
     problems = list(table.problems)
-    local_apic, flags = 0, 0
-    found: dict[int, list[tuple[tuple[int, ...], TablePlace]]] = {type: [] for type in _FORMATS}
-    cpus = 0
-    if table.length < ENTRIES_AT:
-        problems.append(
-            Problem("size", table.place(4, 4), f"{table.length} bytes, {ENTRIES_AT} precede the entries")
-        )
-    else:
-        local_apic, flags = struct.unpack_from("<II", table.data, 36)
-    at = ENTRIES_AT
-    while at < table.length:
-        length = table.data[at + 1] if at + 1 < table.length else 0
-        if length < 2 or at + length > table.length:
-            problems.append(
-                Problem("length", table.place(at), f"entry of {length} bytes, {table.length - at} are left")
-            )
-            break
-        type, entry, place = table.data[at], table.data[at : at + length], table.place(at, length)
-        flags_at = _PROCESSOR_FLAGS.get(type)
-        if flags_at is not None and flags_at < length:
-            cpus += entry[flags_at] & 1
-        format = _FORMATS.get(type)
-        if format is not None and length >= format.size:
-            found[type].append((format.unpack_from(entry), place))
-        elif format is not None:
-            problems.append(
-                Problem("length", place, f"entry of type {type} has {length} bytes, not {format.size}")
-            )
-        at += length
+    head = read_head(table, MADT_HEAD, "entries", problems)
+    entries = list(structures(table, MADT_HEAD, MADT_ENTRY, MADT_LAYOUTS, problems, called="entry"))
+    by_type = {type: [each for each in entries if each.type == type] for type in MadtType}
+    processors = ((each, _PROCESSOR_FLAGS.get(each.type, each.length)) for each in entries)
     return Madt(
         table=table,
-        local_apic=local_apic,
-        flags=flags,
-        ioapics=tuple(IoApic(id, base, gsi_base, place) for (id, base, gsi_base), place in found[_IO_APIC]),
-        distributors=tuple(Gicd(id, base, version, place) for (id, base, version), place in found[_GICD]),
-        msi_frames=tuple(
-            GicMsiFrame(id, base, frame_flags, count, first, place)
-            for (id, base, frame_flags, count, first), place in found[_MSI_FRAME]
-        ),
-        redistributors=tuple(Gicr(base, length, place) for (base, length), place in found[_GICR]),
-        its=tuple(GicIts(id, base, place) for (id, base), place in found[_ITS]),
-        cpus=cpus,
+        local_apic=head["local_apic"],
+        flags=head["flags"],
+        ioapics=tuple(made(IoApic, each) for each in by_type[MadtType.IO_APIC]),
+        distributors=tuple(made(Gicd, each) for each in by_type[MadtType.GICD]),
+        msi_frames=tuple(made(GicMsiFrame, each) for each in by_type[MadtType.GIC_MSI_FRAME]),
+        redistributors=tuple(made(Gicr, each) for each in by_type[MadtType.GICR]),
+        its=tuple(made(GicIts, each) for each in by_type[MadtType.GIC_ITS]),
+        cpus=sum(table.data[each.offset + at] & 1 for each, at in processors if at < each.length),
         problems=tuple(problems),
     )

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from rootplex.formats.acpi import ADDRESS_SPACE_TYPES, ADDRESS_SPACES
+from rootplex.formats.acpi import ADDRESS_SPACE_TYPES, ADDRESS_SPACES, CONSUMED
 from rootplex.readers.acpi.fields import read_fields
 
 ResourceType: TypeAlias = Literal["memory", "io", "bus", "irq", "dma", "other"]
 
 
-class Resource(Struct, frozen=True):
+class Resource(Struct, frozen=True, kw_only=True):
     """One descriptor. `kind` is its macro's word: Word, DWord, QWord, Extended, IO, FixedIO,
     Memory24, Memory32, Memory32Fixed, IRQ, Interrupt, DMA, … `producer` is set where a bridge
     passes the range to the bus below (bit 0 of the general flags clear); descriptors without that
-    bit are consumers. `numbers` lists the lines of interrupts and DMA channels."""
+    bit are consumers. `numbers` lists the lines of interrupts and DMA channels. `offset` and `size` are the
+    descriptor's own."""
 
     type: ResourceType
     kind: str
-    minimum: int
-    maximum: int
-    translation: int
-    length: int
-    granularity: int
-    producer: bool
-    general_flags: int
-    type_flags: int
-    numbers: tuple[int, ...]
     offset: int
     size: int
+    minimum: int = 0
+    maximum: int = 0
+    translation: int = 0
+    length: int = 0
+    granularity: int = 0
+    producer: bool = False
+    general_flags: int = 0
+    type_flags: int = 0
+    numbers: tuple[int, ...] = ()
 
     @property
     def prefetchable(self) -> bool:
@@ -103,154 +103,41 @@ def read_resources(data: bytes) -> ResourceList:
 
 def _resource(kind: str, body: bytes, offset: int) -> Resource | None:
     """One descriptor; None where it is too short for its kind."""
-    reader = _READERS.get(kind, _other)
     try:
-        return reader(kind, body, offset)
+        type, values = _values(kind, body)
     except struct.error:
         return None
+    return Resource(type=type, kind=kind, offset=offset, size=len(body), **values)
 
 
-def _made(
-    type: ResourceType,
-    kind: str,
-    body: bytes,
-    offset: int,
-    *,
-    minimum: int = 0,
-    maximum: int = 0,
-    translation: int = 0,
-    length: int = 0,
-    granularity: int = 0,
-    producer: bool = False,
-    general_flags: int = 0,
-    type_flags: int = 0,
-    numbers: tuple[int, ...] = (),
-) -> Resource:
-    return Resource(
-        type=type,
-        kind=kind,
-        minimum=minimum,
-        maximum=maximum,
-        translation=translation,
-        length=length,
-        granularity=granularity,
-        producer=producer,
-        general_flags=general_flags,
-        type_flags=type_flags,
-        numbers=numbers,
-        offset=offset,
-        size=len(body),
-    )
-
-
-def _other(kind: str, body: bytes, offset: int) -> Resource:
-    return _made("other", kind, body, offset)
-
-
-def _address_space(kind: str, body: bytes, offset: int) -> Resource:
-    it = read_fields(ADDRESS_SPACES[kind], body)
-    return _made(
-        _SPACES.get(it["type"], "other"),
-        kind,
-        body,
-        offset,
-        minimum=it["minimum"],
-        maximum=it["maximum"],
-        translation=it["translation"],
-        length=it["length"],
-        granularity=it["granularity"],
-        producer=not it["general_flags"] & 1,
-        general_flags=it["general_flags"],
-        type_flags=it["type_flags"],
-    )
-
-
-def _io(kind: str, body: bytes, offset: int) -> Resource:
-    decode, minimum, maximum, alignment, length = struct.unpack_from("<BHHBB", body, 1)
-    return _made(
-        "io",
-        kind,
-        body,
-        offset,
-        minimum=minimum,
-        maximum=maximum,
-        length=length,
-        granularity=alignment,
-        type_flags=decode,
-    )
-
-
-def _fixed_io(kind: str, body: bytes, offset: int) -> Resource:
-    base, length = struct.unpack_from("<HB", body, 1)
-    last = base + max(length, 1) - 1
-    return _made("io", kind, body, offset, minimum=base, maximum=last, length=length)
-
-
-def _memory_24(kind: str, body: bytes, offset: int) -> Resource:
-    info, minimum, maximum, alignment, length = struct.unpack_from("<B4H", body, 3)
-    return _made(
-        "memory",
-        kind,
-        body,
-        offset,
-        minimum=minimum << 8,
-        maximum=maximum << 8 | 0xFF,
-        length=length << 8,
-        granularity=alignment,
-        type_flags=info,
-    )
-
-
-def _memory_32(kind: str, body: bytes, offset: int) -> Resource:
-    info, minimum, maximum, alignment, length = struct.unpack_from("<B4I", body, 3)
-    return _made(
-        "memory",
-        kind,
-        body,
-        offset,
-        minimum=minimum,
-        maximum=maximum,
-        length=length,
-        granularity=alignment,
-        type_flags=info,
-    )
-
-
-def _memory_32_fixed(kind: str, body: bytes, offset: int) -> Resource:
-    info, base, length = struct.unpack_from("<B2I", body, 3)
-    last = base + max(length, 1) - 1
-    return _made("memory", kind, body, offset, minimum=base, maximum=last, length=length, type_flags=info)
+def _values(kind: str, body: bytes) -> tuple[ResourceType, dict[str, Any]]:
+    """A descriptor's type, and the fields of `Resource` that it has."""
+    match kind:
+        case "IRQ":
+            (mask,) = struct.unpack_from("<H", body, 1)
+            return "irq", {"numbers": _bits(mask), "type_flags": body[3] if len(body) > 3 else 1}
+        case "DMA":
+            mask, flags = struct.unpack_from("<BB", body, 1)
+            return "dma", {"numbers": _bits(mask), "type_flags": flags}
+        case "Interrupt":
+            flags, count = struct.unpack_from("<BB", body, 3)
+            numbers = struct.unpack_from(f"<{count}I", body, 5)
+            return "irq", {"numbers": numbers, "type_flags": flags, "producer": not flags & 1}
+    type: ResourceType = "other"
+    it: dict[str, Any] = {}
+    if kind in ADDRESS_SPACES:
+        it = read_fields(ADDRESS_SPACES[kind], body)
+        type = _SPACES.get(it.pop("type"), "other")
+        it["producer"] = not it["general_flags"] & 1
+    elif kind in CONSUMED:
+        it = read_fields(CONSUMED[kind], body)
+        type = "memory" if kind.startswith("Memory") else "io"
+        it.setdefault("maximum", it["minimum"] + max(it["length"], 1) - 1)
+        if kind == "Memory24":  # in units of 256 bytes
+            it["minimum"], it["maximum"] = it["minimum"] << 8, it["maximum"] << 8 | 0xFF
+            it["length"] <<= 8
+    return type, {name: value for name, value in it.items() if name in Resource.__struct_fields__}
 
 
 def _bits(mask: int) -> tuple[int, ...]:
     return tuple(bit for bit in range(16) if mask >> bit & 1)
-
-
-def _irq(kind: str, body: bytes, offset: int) -> Resource:
-    (mask,) = struct.unpack_from("<H", body, 1)
-    flags = body[3] if len(body) > 3 else 1
-    return _made("irq", kind, body, offset, numbers=_bits(mask), type_flags=flags)
-
-
-def _dma(kind: str, body: bytes, offset: int) -> Resource:
-    mask, flags = struct.unpack_from("<BB", body, 1)
-    return _made("dma", kind, body, offset, numbers=_bits(mask), type_flags=flags)
-
-
-def _interrupt(kind: str, body: bytes, offset: int) -> Resource:
-    flags, count = struct.unpack_from("<BB", body, 3)
-    numbers = struct.unpack_from(f"<{count}I", body, 5)
-    return _made("irq", kind, body, offset, numbers=numbers, type_flags=flags, producer=not flags & 1)
-
-
-_READERS: dict[str, Callable[[str, bytes, int], Resource]] = {
-    **dict.fromkeys(ADDRESS_SPACES, _address_space),
-    "IO": _io,
-    "FixedIO": _fixed_io,
-    "Memory24": _memory_24,
-    "Memory32": _memory_32,
-    "Memory32Fixed": _memory_32_fixed,
-    "IRQ": _irq,
-    "DMA": _dma,
-    "Interrupt": _interrupt,
-}

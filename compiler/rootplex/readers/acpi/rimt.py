@@ -18,19 +18,9 @@ from rootplex.formats.acpi import (
 )
 from rootplex.readers.acpi.fields import read_fields
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.nodes import ListedNode, listed_nodes
+from rootplex.readers.acpi.structures import Structure, Unit, listed_nodes
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-
-
-class RimtUnit(Struct, frozen=True):
-    """An IOMMU at an offset of the table: a function (`segment`, `rid`), or registers at `base`."""
-
-    offset: int
-    place: TablePlace
-    segment: int | None = None
-    rid: int | None = None
-    base: int | None = None
 
 
 class RimtMapping(Struct, frozen=True):
@@ -56,7 +46,7 @@ class Rimt(Struct, frozen=True):
     """The whole table; platform devices are left out."""
 
     table: Table
-    units: tuple[RimtUnit, ...]
+    units: tuple[Unit, ...]
     roots: tuple[RimtRoot, ...]
     problems: tuple[Problem, ...] = ()
 
@@ -69,7 +59,7 @@ def read_rimt(table: Table) -> Rimt:
     """All nodes, as many as the head says; one that does not fit ends the reading with a problem."""
     nodes, found = listed_nodes(table, RIMT_HEAD, RIMT_NODE, RIMT_LAYOUTS)
     problems = list(table.problems)
-    units: list[RimtUnit] = []
+    units: list[Unit] = []
     roots: list[RimtRoot] = []
     for node in nodes:
         it = node.fields
@@ -93,14 +83,14 @@ def read_rimt(table: Table) -> Rimt:
     return Rimt(table, tuple(units), tuple(roots), tuple(problems))
 
 
-def _unit(node: ListedNode) -> RimtUnit:
+def _unit(node: Structure) -> Unit:
     it = node.fields
     if it["flags"] & RIMT_IS_FUNCTION:
-        return RimtUnit(node.offset, node.place, segment=it["segment"], rid=it["rid"])
-    return RimtUnit(node.offset, node.place, base=it["base"])
+        return Unit(node.offset, node.place, segment=it["segment"], rid=it["rid"])
+    return Unit(node.offset, node.place, base=it["base"])
 
 
-def _root(table: Table, node: ListedNode) -> RimtRoot:
+def _root(table: Table, node: Structure) -> RimtRoot:
     it, size = node.fields, size_of(RIMT_MAPPING)
     mappings = []
     for number in range(it["mapping_count"]):

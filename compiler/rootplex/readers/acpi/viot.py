@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rootplex.formats.acpi import (
-    VIOT_HEAD,
-    VIOT_LAYOUTS,
-    VIOT_NODE,
-    ViotType,
-)
+from rootplex.formats.acpi import VIOT_HEAD, VIOT_LAYOUTS, VIOT_NODE, ViotType
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.nodes import listed_nodes
+from rootplex.readers.acpi.structures import Unit, listed_nodes, made
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
-
-
-class ViotUnit(Struct, frozen=True):
-    """A virtio-iommu at an offset of the table: a function (`segment`, `rid`), or registers at `base`."""
-
-    offset: int
-    place: TablePlace
-    segment: int | None = None
-    rid: int | None = None
-    base: int | None = None
 
 
 class ViotRange(Struct, frozen=True):
@@ -49,12 +34,12 @@ class Viot(Struct, frozen=True):
     """The whole table; endpoints that are no PCI functions are left out."""
 
     table: Table
-    units: tuple[ViotUnit, ...]
+    units: tuple[Unit, ...]
     ranges: tuple[ViotRange, ...]
     problems: tuple[Problem, ...] = ()
 
     @property
-    def decisive(self) -> tuple[tuple[ViotRange, ViotUnit], ...]:
+    def decisive(self) -> tuple[tuple[ViotRange, Unit], ...]:
         """The ranges that lead to a unit, with it, in the order in which Linux asks them: it puts each that
         it reads before the others (`viot_parse_node`, `list_add`), and drops one that leads nowhere."""
         units = {unit.offset: unit for unit in self.units}
@@ -65,27 +50,13 @@ def read_viot(table: Table) -> Viot:
     """All nodes, as many as the head says; one that does not fit ends the reading with a problem."""
     nodes, found = listed_nodes(table, VIOT_HEAD, VIOT_NODE, VIOT_LAYOUTS)
     problems = [*table.problems, *found]
-    units: list[ViotUnit] = []
+    units: list[Unit] = []
     ranges: list[ViotRange] = []
     for node in nodes:
-        it, place, at = node.fields, node.place, node.offset
-        match node.type:
-            case ViotType.PCI_RANGE:
-                ranges.append(
-                    ViotRange(
-                        it["first_segment"],
-                        it["last_segment"],
-                        it["first"],
-                        it["last"],
-                        it["endpoint"],
-                        it["output"],
-                        place,
-                    )
-                )
-            case ViotType.PCI_IOMMU:
-                units.append(ViotUnit(at, place, segment=it["segment"], rid=it["rid"]))
-            case ViotType.MMIO_IOMMU:
-                units.append(ViotUnit(at, place, base=it["base"]))
+        if node.type == ViotType.PCI_RANGE:
+            ranges.append(made(ViotRange, node, unit=node.fields["output"]))
+        elif node.type in (ViotType.PCI_IOMMU, ViotType.MMIO_IOMMU):
+            units.append(made(Unit, node, offset=node.offset))
     known = {unit.offset for unit in units}
     for each in ranges:
         if each.first > each.last or each.first_segment > each.last_segment:

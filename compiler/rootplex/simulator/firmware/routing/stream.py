@@ -14,10 +14,9 @@ from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
+from rootplex.simulator.firmware.routing.listed_units import RimtUnits, ViotUnits
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.firmware.routing.rimt_units import RimtUnits
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
-from rootplex.simulator.firmware.routing.viot_units import ViotUnits
 from rootplex.simulator.function import Function, Root, Scan
 
 
