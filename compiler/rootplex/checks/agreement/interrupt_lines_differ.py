@@ -1,41 +1,34 @@
-"""interrupt-lines-differ
-
-What it finds: an INTx pin with another line by `interrupt-map` than by `_PRT`, or with none by one of them.
-Why it matters: under one of the firmwares the driver listens on a line that never rises. On a GIC the GSI of
-SPI n is 32 + n.
-Example: SPI 3 in the tree and GSI 36 in `_PRT`.
-What to do: write the same lines.
-Source: Linux drivers/of/irq.c, of_irq_parse_raw, and drivers/acpi/pci_irq.c, acpi_pci_irq_lookup; ACPI 6.5
-§6.2.13.
-Sources that prove it: device tree and ACPI of one board. Link devices, and controllers other than a GIC, are
-not compared.
-"""
+"""The INTx lines by `interrupt-map` and by `_PRT`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from rootplex.checks.agreement._sides import blamed_side, both
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts, Joined
-from rootplex.checks.rule import Rule
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMap, InterruptMaps, IntxRoute, route_intx
 from rootplex.source.finding import Finding, Level
 
-RULE = Rule(
-    code="RPX0810",
-    name="interrupt-lines-differ",
-    level=Level.ERROR,
-    needs="artifacts",
-)
-
-
 PINS = "ABCD"
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each bridge with pins of its first bus that differ; the first of them, and how many."""
+@check("RPX0810", Level.ERROR)
+def interrupt_lines_differ(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an INTx pin with another line by `interrupt-map` than by `_PRT`, or with none by one of
+    them.
+    Why it matters: under one of the firmwares the driver listens on a line that never rises. On a GIC the GSI
+    of SPI n is 32 + n.
+    Example: SPI 3 in the tree and GSI 36 in `_PRT`.
+    What to do: write the same lines.
+    Source: Linux drivers/of/irq.c, of_irq_parse_raw, and drivers/acpi/pci_irq.c, acpi_pci_irq_lookup; ACPI
+    6.5 §6.2.13.
+    Sources that prove it: device tree and ACPI of one board. Link devices, and controllers other than a GIC,
+    are not compared.
+    """
+    # The first pin of a bridge that differs, and how many do.
     if facts.dt is None:
         return
     maps = InterruptMaps(facts.dt.tree)
@@ -62,7 +55,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             (map.place, f"interrupt-map: {_said(lines.get(odd[0]))}"),
             (acpi.prt.place, f"_PRT: {_said(gsis.get(odd[0]))}"),
         )
-        yield RULE.finding(
+        yield interrupt_lines_differ.rule.finding(
             at,
             f"pin {_pin(pin)} of device {device:#04x} on {joined.name} has {_said(lines.get(odd[0]))} "
             f"by device tree and {_said(gsis.get(odd[0]))} by _PRT",
@@ -84,7 +77,7 @@ def _said(gsi: int | None) -> str:
 
 def _one_sided(joined: Joined, dt: DtHostBridge, acpi: AcpiHostBridge) -> Finding:
     has_map = dt.interrupt_map is not None
-    return RULE.finding(
+    return interrupt_lines_differ.rule.finding(
         acpi.prt.place if has_map else dt.place(),
         f"{joined.name} has INTx lines by {'device tree' if has_map else '_PRT'} only",
         level=Level.WARNING,
