@@ -1,31 +1,15 @@
-"""child-node
-
-What it finds: a node below an enabled bridge that is for no function, or for another one than it says:
-without `reg`, with one of fewer than five cells, one that is no configuration address, one that disagrees
-with the node's name, or the same as another node's; a bus number outside the `bus-range` of the bridge above;
-and nodes of ports without `ranges`, with cells that a PCI bus cannot have, or a `bus-range` that is none.
-Why it matters: the kernel finds the node of a function by device and function number alone, the first that
-fits. What such a node says (`interrupts`, `interrupt-map`, `external-facing`, power, MAC address) counts for
-no function, or for another one. Addresses do not get through a port without `ranges`.
-Example: a node `ethernet@2,0` with `reg = <0x800 0 0 0 0>`, which is device 1.
-What to do: write device << 11 | function << 8 and four zeros, and the same device and function in the name.
-Source: PCI Bus Binding to IEEE 1275 §2.2.1.1 and §4.1.1; Linux drivers/pci/of.c, of_pci_get_devfn and
-of_pci_find_child_device; dtc's checks pci_bridge, pci_device_reg and pci_device_bus_num.
-Sources that prove it: device tree.
-"""
+"""Nodes below host bridges that the kernel does not take for functions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.readers.intx import PCI_ADDRESS, devfn_of
 from rootplex.readers.tree import DtNode
 from rootplex.source.finding import Finding, Level
-
-RULE = Rule(code="RPX0621", name="child-node", level=Level.WARNING, needs="artifacts", covers=("LNX-62",))
 
 PORT_CELLS = {"#address-cells": 3, "#size-cells": 2}
 NOT_CONFIGURATION = 0xFF0000FF
@@ -37,8 +21,24 @@ Fault = tuple[str | None, str, list[str], str]
 """The property at fault, what is wrong with the node, what else is to be said, what to do."""
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each node's first fault, in document order."""
+@check("RPX0621", Level.WARNING, covers=("LNX-62",))
+def child_node(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a node below an enabled bridge that is for no function, or for another one than it says:
+    without `reg`, with one of fewer than five cells, one that is no configuration address, one that disagrees
+    with the node's name, or the same as another node's; a bus number outside the `bus-range` of the bridge
+    above; and nodes of ports without `ranges`, with cells that a PCI bus cannot have, or a `bus-range` that
+    is none.
+    Why it matters: the kernel finds the node of a function by device and function number alone, the first
+    that fits. What such a node says (`interrupts`, `interrupt-map`, `external-facing`, power, MAC address)
+    counts for no function, or for another one. Addresses do not get through a port without `ranges`.
+    Example: a node `ethernet@2,0` with `reg = <0x800 0 0 0 0>`, which is device 1.
+    What to do: write device << 11 | function << 8 and four zeros, and the same device and function in the
+    name.
+    Source: PCI Bus Binding to IEEE 1275 §2.2.1.1 and §4.1.1; Linux drivers/pci/of.c, of_pci_get_devfn and
+    of_pci_find_child_device; dtc's checks pci_bridge, pci_device_reg and pci_device_bus_num.
+    Sources that prove it: device tree.
+    """
+    # Each node's first fault, in document order.
     for bridge in enabled_bridges(facts):
         name = name_of(facts, bridge.path)
         for bus in _buses(bridge.node):
@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             for child in bus.children:
                 for property, message, notes, help in _faults(bus, child, taken):
                     assert facts.dt is not None
-                    yield RULE.finding(
+                    yield child_node.rule.finding(
                         facts.dt.tree.place(child, property),
                         f"{child.path} {message}",
                         notes=notes,

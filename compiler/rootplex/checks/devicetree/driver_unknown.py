@@ -1,17 +1,4 @@
-"""driver-unknown
-
-What it finds: in a given tree a host bridge, or an IOMMU or MSI controller that `iommu-map`, `iommus`,
-`msi-map` or `msi-parent` of one lead to, with no compatible string that a driver of Linux 7.2 is known for.
-A warning where one is nearly a known string, so that it seems misspelt.
-Why it matters: a kernel without a driver passes over the node: no bridge, no group, or no messages. What is
-said here of such a bridge is what holds for every bridge, and nothing of its controller.
-Example: `compatible = "pci-host-ecam-genric"`.
-What to do: correct the string, or add the one of a controller that it is compatible with; a driver of your
-own is yours to judge.
-Source: Linux drivers/pci/controller, drivers/iommu and drivers/irqchip, their of_device_id tables; what is a
-PCI function itself (virtio-iommu, RISC-V's) is found by its ids, drivers/pci/pci-driver.c. Sources
-that prove it: device tree.
-"""
+"""Nodes that no driver of this kernel knows."""
 
 from __future__ import annotations
 
@@ -20,20 +7,11 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from rootplex.checks.bridges import enabled_bridges
+from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.rule import Rule
 from rootplex.readers.controllers import driven_compatibles
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.source.finding import Finding, Level
-
-RULE = Rule(
-    code="RPX0633",
-    name="driver-unknown",
-    level=Level.WARNING,
-    needs="artifacts",
-    only="undescribed",
-    requires=("RPX0626",),
-)
 
 IOMMUS = (
     "arm,smmu-v1", "arm,smmu-v2", "arm,smmu-v3", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500",
@@ -72,8 +50,21 @@ NEAR = 0.9
 """How like a known string one is that seems misspelt (difflib's ratio)."""
 
 
-def check(facts: Facts) -> Iterator[Finding]:
-    """Each node once: bridges, then what they lead to."""
+@check("RPX0633", Level.WARNING, only="undescribed", requires=("RPX0626",))
+def driver_unknown(facts: Facts) -> Iterator[Finding]:
+    """What it finds: in a given tree a host bridge, or an IOMMU or MSI controller that `iommu-map`, `iommus`,
+    `msi-map` or `msi-parent` of one lead to, with no compatible string that a driver of Linux 7.2 is known
+    for. A warning where one is nearly a known string, so that it seems misspelt.
+    Why it matters: a kernel without a driver passes over the node: no bridge, no group, or no messages. What
+    is said here of such a bridge is what holds for every bridge, and nothing of its controller.
+    Example: `compatible = "pci-host-ecam-genric"`.
+    What to do: correct the string, or add the one of a controller that it is compatible with; a driver of
+    your own is yours to judge.
+    Source: Linux drivers/pci/controller, drivers/iommu and drivers/irqchip, their of_device_id tables; what
+    is a PCI function itself (virtio-iommu, RISC-V's) is found by its ids, drivers/pci/pci-driver.c. Sources
+    that prove it: device tree.
+    """
+    # Each node once: bridges, then what they lead to.
     if facts.dt is None or facts.dt.platform.foreign is not None:
         return
     bridges = tuple(enabled_bridges(facts))
@@ -121,7 +112,7 @@ def _finding(facts: Facts, path: str, what: str, known: Iterable[str]) -> Findin
     node = facts.dt.tree.by_path[path]
     meant = _meant(node.compatible, tuple(known))
     listed = ", ".join(node.compatible[:3])
-    return RULE.finding(
+    return driver_unknown.rule.finding(
         facts.dt.tree.place(node, "compatible"),
         f"no driver is known for the {what} {path}: {listed}",
         level=Level.NOTE if meant is None else Level.WARNING,

@@ -1,0 +1,163 @@
+"""Maps whose StreamIDs their unit cannot take, or takes for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootplex.checks.bridges import enabled_bridges, name_of, xen_bridges
+from rootplex.checks.causes import map_of
+from rootplex.checks.check import check
+from rootplex.checks.facts import Facts
+from rootplex.readers.buses import ALL_BUSES
+from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import RidMapEntry
+from rootplex.simulator.xen.drivers import iommu_driver
+from rootplex.source.finding import Finding, Level
+from rootplex.source.place import DtPlace
+
+
+@check("RPX0612", Level.WARNING, only="xen-probes", requires=("RPX0608", "RPX0609"), covers=("XP-33",))
+def streams_folded(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an `iommu-map` with which two RIDs of a bridge's bus range have one StreamID at an
+    SMMUv3, by its mask or by entries that overlap on the output side.
+    Why it matters: today's Arm port of Xen gives a stream to one function only; the report of a second
+    function with the same stream is a BUG, and the machine is down.
+    Example: `discovery: xen` with `iommu: {unit: smmu, mask: 0xff}` on a bridge of several buses.
+    What to do: map every RID to a stream of its own.
+    Source: Xen xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_write_strtab_ent (the BUG).
+    Sources that prove it: device tree; only where the description asks for `discovery: xen`.
+    """
+    if not facts.platform.xen.iommu:
+        return
+    for bridge, _ in xen_bridges(facts):
+        map = bridge.iommu_map
+        if map is None:
+            continue
+        entries = [entry for entry in map.entries if _is_exclusive(facts, entry)]
+        name = name_of(facts, bridge.path)
+        lost = varying(bridge) & ~map.mask
+        if entries and lost:
+            yield streams_folded.rule.finding(
+                DtPlace(map.place.file, map.node, "iommu-map-mask"),
+                f"the mask of iommu-map of '{name}' gives several RIDs one stream",
+                notes=[f"it takes the bits {lost:#x} away", "Xen stops at the second function of a stream"],
+                help="map every RID to a stream of its own",
+                subject=name,
+                about=(name, map_of(name, "iommu-map")),
+                rests_on=(map_of(name, "iommu-map"),),
+            )
+        for index, entry in enumerate(entries):
+            other = next((each for each in entries[:index] if _overlap(entry, each)), None)
+            if other is not None:
+                yield streams_folded.rule.finding(
+                    entry.place,
+                    f"iommu-map of '{name}' gives streams from {entry.out_base:#x} twice",
+                    related=[(other.place, "the other entry is here")],
+                    notes=["Xen stops at the second function of a stream"],
+                    help="map every RID to a stream of its own",
+                    subject=name,
+                    about=(name, map_of(name, "iommu-map")),
+                    rests_on=(map_of(name, "iommu-map"),),
+                )
+
+
+def _is_exclusive(facts: Facts, entry: RidMapEntry) -> bool:
+    node = None if facts.dt is None else facts.dt.tree.by_path.get(entry.target or "")
+    driver = None if node is None else iommu_driver(node)
+    return driver is not None and driver.exclusive
+
+
+def varying(bridge: DtHostBridge) -> int:
+    """The RID bits in which functions of the bridge's buses can differ."""
+    buses = bridge.buses or ALL_BUSES
+    return ((1 << (buses.first ^ buses.last).bit_length()) - 1) << 8 | 0xFF
+
+
+def _overlap(entry: RidMapEntry, other: RidMapEntry) -> bool:
+    apart = entry.rid_base + entry.length <= other.rid_base or other.rid_base + other.length <= entry.rid_base
+    outputs = (
+        entry.out_base < other.out_base + other.length and other.out_base < entry.out_base + entry.length
+    )
+    return entry.target == other.target and apart and outputs
+
+
+@check(
+    "RPX0634",
+    Level.WARNING,
+    only="undescribed",
+    requires=("RPX0601", "RPX0608", "RPX0609", "RPX0610", "RPX0612", "RPX0619", "RPX0633"),
+)
+def streams_folded_in_tree(facts: Facts) -> Iterator[Finding]:
+    """What it finds: in a given tree an `iommu-map-mask` that takes bits away in which functions of the
+    bridge differ, so that several have one stream, at an IOMMU that is on. At an SMMUv3 a warning, else a
+    note.
+    Why it matters: functions with one stream are in one group, whatever isolates them; with the mask 0 all
+    that are below the bridge. The driver of an SMMUv3 refuses the second function of a stream: it has no
+    IOMMU.
+    Example: `iommu-map-mask = <0>`.
+    What to do: leave the mask out, where the hardware tells functions apart.
+    Source: devicetree binding pci/pci-iommu.txt; Linux drivers/of/base.c, of_map_id;
+    drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master. Sources that prove it: device tree; a
+    description's own functions are compared one by one.
+    """
+    if facts.dt is None:
+        return
+    kinds = {each.path: each.kind for each in facts.dt.platform.controllers if each.enabled}
+    for bridge in enabled_bridges(facts):
+        map = bridge.iommu_map
+        targets = (
+            {} if map is None else {entry.target: entry for entry in map.entries if entry.target in kinds}
+        )
+        if map is None or not targets or not (lost := varying(bridge) & ~map.mask):
+            continue
+        exclusive = any(kinds[target] == "smmu-v3" for target in targets if target is not None)
+        every = lost == varying(bridge)
+        name = name_of(facts, bridge.path)
+        notes = ["its driver refuses the second function of a stream"] if exclusive else []
+        yield streams_folded_in_tree.rule.finding(
+            DtPlace(map.place.file, map.node, "iommu-map-mask"),
+            f"iommu-map-mask of '{name}' gives {'all functions' if every else 'several requester ids'} one "
+            "stream",
+            level=Level.WARNING if exclusive else Level.NOTE,
+            related=[(next(iter(targets.values())).place, "the map is here")],
+            notes=[f"it takes the bits {lost:#x} away", *notes],
+            help="leave the mask out, where the hardware tells functions apart" if exclusive else None,
+            subject=name,
+            about=(name, map_of(name, "iommu-map")),
+            rests_on=(map_of(name, "iommu-map"),),
+        )
+
+
+@check("RPX0611", Level.ERROR, only="xen-probes", requires=("RPX0610",), covers=("XP-32", "XP-35"))
+def xen_iommu_target(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an `iommu-map` that names an IOMMU which today's Arm port of Xen has no driver for (an
+    error), or IOMMUs of which Xen drives only some (a warning).
+    Why it matters: devices whose IOMMU Xen does not drive are refused (-ENODEV). The first entry alone
+    decides whether Dom0 sees the map: it may see half of the bindings.
+    Example: `discovery: xen` with a vendor's `dt-node` in `iommu: {unit: ...}`.
+    What to do: name SMMUs that Xen drives, in every entry.
+    Source: Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids, and
+    xen/arch/arm/domain_build.c, write_properties.
+    Sources that prove it: device tree; only where the description asks for `discovery: xen`.
+    """
+    # One finding a bridge.
+    if facts.dt is None or not facts.platform.xen.iommu:
+        return
+    for bridge, _ in xen_bridges(facts):
+        entries = () if bridge.iommu_map is None else bridge.iommu_map.entries
+        nodes = [(each, facts.dt.tree.by_path[each.target]) for each in entries if each.target is not None]
+        driven = [iommu_driver(node) is not None for _, node in nodes]
+        if all(driven):
+            continue
+        entry = nodes[driven.index(False)][0]
+        name = name_of(facts, bridge.path)
+        yield xen_iommu_target.rule.finding(
+            entry.place,
+            f"iommu-map of '{name}' names {entry.target}, which Xen does not drive",
+            level=Level.WARNING if any(driven) else Level.ERROR,
+            notes=["other entries name IOMMUs that it drives"] if any(driven) else (),
+            help="name SMMUs that Xen drives",
+            subject=name,
+            about=(name, map_of(name, "iommu-map")),
+            rests_on=(map_of(name, "iommu-map"),),
+        )
