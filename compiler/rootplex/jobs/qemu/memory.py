@@ -3,8 +3,9 @@
 Functions lie where the *simulated* bus numbers put them, with their registers as firmware left them: a
 kernel that numbers otherwise finds nothing there, so a wrong number shows. Where no function is on a bus
 there are ones, as a host bridge answers; on a bus without functions zeros, which Linux takes for absent
-(linux.md §4.1). Memory does not forget: what answers only while the numbers are given (below a port
-whose last bus ends up before its first) answers from beginning to end.
+(linux.md §4.1). Memory does not change with the numbers: what answers only while they are given (below a
+port whose last bus ends up before its first) answers from beginning to end, and what answered not yet when
+it was asked (its bus came into a port's reach later) does not at all.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def stretches(artifacts: Artifacts, hardware: Hardware, functions: Iterable[Func
             base = bridge.base + (bus - bridge.first_bus << bus_shift)
             pages = {}
             for devfn in range(256):
-                page = hardware.page_at(bridge.id, bus, devfn) or seen.get((bridge.id, bus, devfn))
+                page = seen.get((bridge.id, bus, devfn))
+                if page is None and (bus, devfn) not in hardware.bridges[bridge.id].unanswered:
+                    page = hardware.page_at(bridge.id, bus, devfn)
                 if page is not None:
                     start = places[page] * PAGE_PAIR
                     pages[devfn << shift] = artifacts.pages.data[start : start + (1 << shift)]

@@ -43,9 +43,10 @@ class Decoder(Protocol):
 
 class HardwareBridge:
     """One host bridge: its fabric, its rules, its counters. Configuration accesses of every
-    decoder come through `read` and `write` here."""
+    decoder come through `read` and `write` here. `unanswered`: buses and devfns that were read when
+    nothing answered there."""
 
-    __slots__ = ("absent", "counters", "fabric", "image", "refused", "refused_root", "single")
+    __slots__ = ("absent", "counters", "fabric", "image", "refused", "refused_root", "single", "unanswered")
 
     def __init__(self, image: BridgeImage, fabric: Fabric, counters: Counters | None = None) -> None:
         self.image = image
@@ -56,6 +57,7 @@ class HardwareBridge:
         self.refused_root = frozenset((1, 2, 4)) - frozenset(root_sizes)
         self.single: dict[int, set[int]] = {}
         self.absent: set[tuple[int, int]] = set()
+        self.unanswered: set[tuple[int, int]] = set()
         for case in image.special:
             if case.behaviour == "single-device":
                 self.single.setdefault(case.bus, set()).add(case.dev)
@@ -64,7 +66,9 @@ class HardwareBridge:
 
     def view(self, space: ConfigSpaceImage) -> HardwareBridge:
         """The same bridge with another configuration space: one fabric, one count of accesses."""
-        return HardwareBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
+        view = HardwareBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
+        view.unanswered = self.unanswered
+        return view
 
     @property
     def is_plain(self) -> bool:
@@ -91,6 +95,7 @@ class HardwareBridge:
             function = self.fabric.at(bus, devfn)
         if function is None:
             counters.missed += 1
+            self.unanswered.add((bus, devfn))
             return SIZE_MASK[size]
         return function.read(register, size)
 
