@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct, field
 
 from rootplex.formats.pci import ACS_BITS, VF_ENABLE, Capability, ExtendedCapability, PcieType, SriovRegister
-from rootplex.frontends.document import Hex, leaf, listing, record, size, tree
+from rootplex.frontends.document import Hex, listing, record, size, tree
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
@@ -19,6 +19,7 @@ _TYPES = {type.value: type.word for type in PcieType}
 _PORTS = ("root-port", "downstream-port")
 _BRIDGES = (*_PORTS, "upstream-port", "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge")
 _HOST_BRIDGE_CLASS = 0x0600
+_IDE = 0x0101
 
 
 class BarFact(Struct, frozen=True):
@@ -109,7 +110,7 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
         "fn": fn or None,
         **register_keys(config),
         "external_facing": fact.external_facing or None,
-        "bars": _bars(fact.bars, place),
+        "bars": list(map(bar_keys, fact.bars)) if fact.bars else None,
     }
     fields: dict[str, Node | None] = {
         key: None if value is None else tree(value, place) for key, value in plain.items()
@@ -184,24 +185,17 @@ def _interrupts(config: Config) -> dict[str, object]:
     return out
 
 
-def _bars(bars: Sequence[BarFact] | None, place: Place) -> Node | None:
-    if not bars:
-        return None
-    return listing(
-        (
-            record(
-                place,
-                {
-                    "index": leaf(bar.index, place),
-                    "space": leaf(bar.space, place),
-                    "size": leaf(size(bar.size), place),
-                    "prefetchable": leaf(True, place) if bar.prefetchable and bar.space != "io" else None,
-                },
-            )
-            for bar in bars
-        ),
-        place,
-    )
+def bar_keys(bar: BarFact) -> dict[str, object]:
+    """An entry of `bars`."""
+    prefetchable = {"prefetchable": True} if bar.prefetchable and bar.space != "io" else {}
+    return {"index": bar.index, "space": bar.space, "size": size(bar.size), **prefetchable}
+
+
+def is_legacy_ide(class_code: int, index: int) -> bool:
+    """Whether the kernel shows the ISA ports of an IDE channel there, in place of a BAR: the channel is in
+    compatibility mode (bits 0 and 2 of the programming interface; PCI IDE Controller 1.0 §2.1-2.2)."""
+    native = 1 if index < 2 else 4
+    return class_code >> 8 == _IDE and index < 4 and not class_code & native
 
 
 def _sriov(config: Config) -> dict[str, object] | None:

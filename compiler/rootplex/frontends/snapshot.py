@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from rootplex.capture.facts import KernelFunction, KernelHostBridge, Snapshot
 from rootplex.frontends.acpi import import_acpi, source_of
-from rootplex.frontends.configspace import BarFact, FunctionFact
+from rootplex.frontends.configspace import BarFact, FunctionFact, is_legacy_ide
 from rootplex.frontends.devices import device_list, with_devices
 from rootplex.frontends.devicetree import import_tree
 from rootplex.frontends.document import Imported, Missing, Ways, imported, leaf, listing, record, size
@@ -28,7 +28,6 @@ _IO, _MEMORY, _PREFETCH, _WIDE = 0x100, 0x200, 0x2000, 0x100000
 """Flags of a resource (Linux include/linux/ioport.h)."""
 
 _BARS = 6
-_IDE = 0x0101
 _RAM = "System RAM"
 
 
@@ -128,17 +127,10 @@ def _bars(function: KernelFunction) -> Iterator[BarFact]:
         kind = resource.flags & (_IO | _MEMORY)
         if resource.index >= limit or not kind or length <= 0 or length & (length - 1):
             continue
-        if _is_legacy_ide(function.class_code, resource.index):
+        if is_legacy_ide(function.class_code, resource.index):
             continue
         space = "io" if kind & _IO else "mem64" if resource.flags & _WIDE else "mem32"
         yield BarFact(resource.index, space, length, bool(resource.flags & _PREFETCH))
-
-
-def _is_legacy_ide(class_code: int, index: int) -> bool:
-    """Whether the kernel shows the ISA ports of an IDE channel there, in place of a BAR: the channel is in
-    compatibility mode (bits 0 and 2 of the programming interface; PCI IDE Controller 1.0 §2.1-2.2)."""
-    native = 1 if index < 2 else 4
-    return class_code >> 8 == _IDE and index < 4 and not class_code & native
 
 
 def _with_kernel(document: Node, snapshot: Snapshot) -> Node:

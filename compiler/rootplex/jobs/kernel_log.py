@@ -14,9 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.capture.facts import KernelWindow
-from rootplex.capture.pasted.facts import Failure, PastedRoot, Where, called
+from rootplex.capture.pasted.facts import Failure, PastedRoot, called
 from rootplex.frontends.document import size
-from rootplex.frontends.pasted.machine import PastedMachine
+from rootplex.frontends.pasted.machine import PastedMachine, root_bus
 from rootplex.simulator.linux.rootbridge import HostWindow, RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -148,7 +148,7 @@ def _failures(machine: PastedMachine, roots: Sequence[RootBridge]) -> Iterator[F
     found: dict[tuple[object, ...], list[Failure]] = {}
     blamed: dict[tuple[object, ...], _Blamed] = {}
     for each in map(partial(_as_window, machine), machine.log.failures):
-        segment, bus = _root_bus(machine, each.where)
+        segment, bus = root_bus(machine, each.where)
         root = next(
             (one for one in roots if (one.segment or 0, one.first_bus) == (segment, bus)),
             None,
@@ -166,19 +166,6 @@ def _as_window(machine: PastedMachine, each: Failure) -> Failure:
     function = machine.functions.get(each.where)
     is_window = each.index is not None and each.index > _ROM and function is not None and function.bridge
     return replace(each, window=True) if is_window else each
-
-
-def _root_bus(machine: PastedMachine, where: Where) -> tuple[int, int]:
-    """The root bus that a function is below: by the bridges, else the last one before its bus."""
-    at, seen = where[:2], set()
-    while at in machine.bridges and at not in seen:
-        seen.add(at)
-        at = machine.bridges[at][:2]
-    named = {(root.segment, root.bus) for root in machine.told_roots} | set(machine.roots)
-    if at in named:
-        return at
-    before = [bus for segment, bus in named if segment == where[0] and bus <= at[1]]
-    return where[0], max(before, default=0)
 
 
 def _wanted(each: Failure) -> str:

@@ -35,12 +35,36 @@ def called(where: Where) -> str:
     return sbdf_text(*where)
 
 
+class PastedBar(Struct, frozen=True):
+    """A BAR (0-5) or a VF's (7-12) as a text shows it: which register (None: `lspci -v` does not tell it),
+    space, bytes, and its first address (None: it has none)."""
+
+    index: int | None
+    space: Literal["io", "mem32", "mem64"]
+    size: int
+    prefetchable: bool
+    base: int | None
+
+
+class Forwarded(Struct, frozen=True):
+    """A window of a bridge: what it forwards, from the first to the last address."""
+
+    space: Literal["io", "mem"]
+    prefetchable: bool
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{'pref' if self.prefetchable else self.space} {self.start:#x}-{self.end:#x}"
+
+
 class PastedFunction(Struct, frozen=True, kw_only=True):
     """One function by one text. `keys` are the description's, as far as the text tells them (`type` where
     it shows the PCI Express capability, or that there is none); `config` is configuration space, as far as it
     was printed. `bridge`: whether it has the header of a bridge; `buses` are its (secondary, subordinate).
     `virtual`: its name says that it is a virtual function; `amd`: that AMD made it. `acs_off`: controls of
-    ACS that isolate, are offered, and are switched off."""
+    ACS that isolate, are offered, and are switched off. `rom`: bytes of its ROM; `forwards`: a bridge's
+    windows."""
 
     where: Where
     place: Span
@@ -53,6 +77,9 @@ class PastedFunction(Struct, frozen=True, kw_only=True):
     virtual: bool = False
     amd: bool = False
     acs_off: tuple[str, ...] = ()
+    bars: tuple[PastedBar, ...] = ()
+    rom: int = 0
+    forwards: tuple[Forwarded, ...] = ()
 
 
 class PastedGroup(Struct, frozen=True):
@@ -66,7 +93,8 @@ class PastedGroup(Struct, frozen=True):
 
 class PastedRoot(Struct, frozen=True, kw_only=True):
     """A root bus, where a text says that it is one. `windows` and `buses` are the log's; `node` and `acpi`
-    what the log says of its firmware: a node's path, an ACPI device."""
+    what the log says of its firmware: a node's path, an ACPI device; `ports` where the processor has its I/O
+    (by a device tree alone)."""
 
     segment: int
     bus: int
@@ -75,6 +103,7 @@ class PastedRoot(Struct, frozen=True, kw_only=True):
     windows: tuple[tuple[KernelWindow, Span], ...] = ()
     node: str | None = None
     acpi: str | None = None
+    ports: int | None = None
     by: Form = "log"
 
 

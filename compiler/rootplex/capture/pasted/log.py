@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from rootplex.capture.pasted.facts import Failure, Log, PastedFunction, PastedGroup, PastedRoot, Shown, Where
 from rootplex.capture.pasted.lspci import SBDF, where_of
+from rootplex.capture.pasted.resources import kernels_bar, kernels_window
 from rootplex.capture.pasted.text import Row
 from rootplex.capture.snapshot import bus_window_of, window_of
-from rootplex.formats.pci import PcieType
+from rootplex.formats.pci import ECAM_BUS, PcieType
 from rootplex.source.place import Span
 
 _DATE = r"(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} *\d{1,2} \d\d:\d\d[\d: ]{0,8}"
@@ -44,6 +45,10 @@ _ROOT = re.compile(
     r"ACPI: PCI Root Bridge \[(\w{1,4})\] \((?:domain"
     r" )?([0-9a-f]{4,8})[ :]\[?bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]?"
 )
+_AREA = re.compile(
+    r"\S+ (\S+): ECAM at \[mem 0x([0-9a-f]+)-0x[0-9a-f]+\] for \[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]"
+)
+_PORTS = re.compile(r"\S+ (\S+): +IO 0x([0-9a-f]+)\.\.0x[0-9a-f]+ -> 0x[0-9a-f]+")
 _BUS = re.compile(r"pci_bus ([0-9a-f]{4,8}):([0-9a-f]{2}): (root bus resource .*)")
 _AT = re.compile(rf"\S{{1,40}} {SBDF}: (.*)")
 _FUNCTION = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\] type ([0-9a-f]{2}) class (0x[0-9a-f]{6})(?: (.*))?")
@@ -118,6 +123,8 @@ class LogReader:
         self.lines = 0
         self._roots: dict[tuple[int, int], PastedRoot] = {}
         self._nodes: dict[str, str] = {}
+        self._ports: dict[str, int] = {}
+        self._areas: dict[str, tuple[int, int, int]] = {}
         self._acpi: dict[tuple[int, int], str] = {}
         self._failures: dict[tuple[Where, int | None, str, bool], Failure] = {}
         self._log = Log()
@@ -172,16 +179,37 @@ class LogReader:
             self._log = replace(self._log, firmware="dt")
         elif match := _HOST.fullmatch(text):
             key = int(match[2], 16), int(match[3], 16)
-            node = None if match[1] is None else self._nodes.get(match[1])
-            self._roots.setdefault(key, PastedRoot(segment=key[0], bus=key[1], place=place, node=node))
+            device = match[1] or ""
+            root = PastedRoot(
+                segment=key[0],
+                bus=key[1],
+                place=place,
+                node=self._nodes.get(device),
+                ports=self._ports.get(device),
+            )
+            self._roots.setdefault(key, root)
+            if area := self._areas.get(device):
+                self._configuration(key[0], *area)
         elif match := _ROOT.match(text):
             self._acpi[int(match[2], 16), int(match[3], 16)] = match[1]
+        elif match := _PORTS.match(text):
+            self._ports.setdefault(match[1], int(match[2], 16))
+        elif match := _AREA.match(text):
+            first = int(match[3], 16)
+            area = first, int(match[4] or match[3], 16), int(match[2], 16) - first * ECAM_BUS
+            self._areas[match[1]] = area
+            if text.startswith("acpi ") and self._acpi:
+                # By ACPI the line is behind the one of its root bridge, and no device names the root bus.
+                self._configuration(next(reversed(self._acpi))[0], *area)
         elif match := _ECAM.match(text):
             if match[1]:
-                found = int(match[2], 16), int(match[3], 16), int(match[4], 16), int(match[1], 16)
+                self._configuration(*(int(match[each], 16) for each in (2, 3, 4, 1)))
             else:
-                found = int(match[5], 16), int(match[6], 16), int(match[7], 16), int(match[8], 16)
-            self._log = replace(self._log, ecam=(*self._log.ecam[:255], found))
+                self._configuration(*(int(match[each], 16) for each in (5, 6, 7, 8)))
+
+    def _configuration(self, segment: int, first: int, last: int, base: int) -> None:
+        """Configuration space that the kernel uses; the base is that of bus 0."""
+        self._log = replace(self._log, ecam=(*self._log.ecam[:255], (segment, first, last, base)))
 
     def _window(self, segment: int, bus: int, text: str, place: Span) -> None:
         key = segment, bus
@@ -217,6 +245,18 @@ class LogReader:
             if known is None:
                 known = PastedFunction(where=where, place=place, form="log", bridge=True)
             self.functions[where] = replace(known, buses=buses)
+        elif where in self.functions and (bar := kernels_bar(text)) is not None:
+            known = self.functions[where]
+            if isinstance(bar, int):
+                self.functions[where] = replace(known, rom=known.rom or bar)
+            elif bar.index not in {each.index for each in known.bars}:
+                self.functions[where] = replace(known, bars=(*known.bars, bar))
+        elif where in self.functions and (window := kernels_window(text)) is not None:
+            known = self.functions[where]
+            if (window.space, window.prefetchable) not in {
+                (each.space, each.prefetchable) for each in known.forwards
+            }:
+                self.functions[where] = replace(known, forwards=(*known.forwards, window))
         elif match := _ADDING.match(text):
             self._group(where, int(match[1]), place)
         elif match := _ASSIGNED.match(text):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from rootplex.capture.pasted.facts import Form, PastedFunction, PastedGroup, Shown, Where
+from rootplex.capture.pasted.resources import bars_of, forwarded_of, rom_of
 from rootplex.capture.pasted.text import Row
 from rootplex.formats.pci import ACS_BITS, PcieType
 from rootplex.known.reader import class_by_name
@@ -315,6 +316,9 @@ def _verbose(head: PastedFunction, text: str, *, whole: bool) -> PastedFunction:
         virtual=head.virtual,
         amd=head.amd,
         acs_off=_switched_off(text),
+        bars=() if broken else bars_of(said),
+        rom=rom_of(said),
+        forwards=forwarded_of(said),
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from rootplex.capture.pasted.facts import (
-    Shown,
-)
+from rootplex.capture.pasted.facts import PastedBar, Shown
+from rootplex.frontends.configspace import BarFact, bar_keys, is_legacy_ide
 from rootplex.frontends.document import (
     Hex,
     leaf,
     listing,
     record,
+    size,
     tree,
 )
 from rootplex.frontends.pasted.machine import (
@@ -28,9 +28,11 @@ from rootplex.source.node import Node
 Case: TypeAlias = Literal["worst", "best"]
 """How what no text shows is described: as what does not isolate, or as what does."""
 _CONVENTIONAL_BUSES = ("pci-bridge", "pcie-to-pci-bridge")
+_BARS, _BRIDGE_BARS, _FIRST_VF = 6, 2, 7
+_UNNUMBERED = "which register each is in is assumed: `lspci -vv` shows it"
 _KEPT = (
     "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi",
-    "msix", "pin", "pm", "sriov",
+    "msix", "pin", "pm", "bars", "rom", "sriov",
 )  # fmt: skip
 """The keys of a device, in the order in which they are written."""
 
@@ -42,17 +44,17 @@ WHY: dict[Shown, str] = {
 }
 
 
-def device_nodes(machine: PastedMachine, segment: int, bus: int, case: Case) -> Node | None:
-    """The `devices` of a root bus; None without functions."""
-    nodes = _nodes(machine, segment, bus, None, case)
+def device_nodes(
+    machine: PastedMachine, segment: int, bus: int, case: Case, *, bars: bool = False
+) -> Node | None:
+    """The `devices` of a root bus, with their BARs if they are wanted; None without functions."""
+    nodes = [
+        _device(machine, each, None, case, bars) for each in machine.on(segment, bus) if not each.virtual
+    ]
     return listing(nodes, nodes[0].place) if nodes else None
 
 
-def _nodes(machine: PastedMachine, segment: int, bus: int, above: str | None, case: Case) -> list[Node]:
-    return [_device(machine, each, above, case) for each in machine.on(segment, bus) if not each.virtual]
-
-
-def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case) -> Node:
+def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case, bars: bool) -> Node:
     segment, bus, devfn = each.where
     place = each.place
     buses = bus_numbers(machine, each)
@@ -67,23 +69,67 @@ def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case)
         keys["acs"] = acs
     if above in _CONVENTIONAL_BUSES:
         keys.pop("ari", None)
+    if bars:
+        keys |= _resources(each)
     fields: dict[str, Node | None] = {
         "dev": leaf(devfn >> 3, place),
         "fn": leaf(devfn & 7, place) if devfn & 7 else None,
     }
-    remark = None if each.isolation_known else WHY[each.shown]
+    remarks = {
+        "type": None if each.isolation_known else WHY[each.shown],
+        "bars": _UNNUMBERED if any(bar.index is None for bar in each.bars) else None,
+    }
     for key in _KEPT:
         if key in keys:
             value = keys[key]
             shown = Hex(value) if key in ("class", "revision") and isinstance(value, int) else value
-            fields[key] = tree(shown, place, remark if key == "type" else None)
+            fields[key] = tree(shown, place, remarks.get(key))
     if buses is not None and (each.bridge or children):
         last = buses[1] if buses[1] is not None else max(last_bus(machine, segment, buses[0]), buses[0])
-        fields["bus"] = tree([Hex(buses[0]), Hex(max(last, buses[0]))], place)
-        below = [_device(machine, one, kind, case) for one in children]
+        forwards = ", ".join(map(str, each.forwards))
+        fields["bus"] = tree(
+            [Hex(buses[0]), Hex(max(last, buses[0]))], place, f"forwards {forwards}" if forwards else None
+        )
+        below = [_device(machine, one, kind, case, bars) for one in children]
         if below:
             fields["devices"] = listing(below, place)
     return record(place, fields, each.name)
+
+
+def _resources(each: Merged) -> dict[str, object]:
+    """`bars` and `rom`; a VF's BARs are in `sriov`."""
+    own = list(_numbered(each.bars, _BRIDGE_BARS if each.bridge else _BARS, _class(each)))
+    found: dict[str, object] = {"bars": own} if own else {}
+    if each.rom:
+        found["rom"] = size(each.rom)
+    vfs = each.keys.get("sriov")
+    of_vfs = [
+        bar_keys(BarFact(bar.index - _FIRST_VF, bar.space, bar.size, bar.prefetchable))
+        for bar in each.bars
+        if bar.index is not None and bar.index >= _FIRST_VF
+    ]
+    if isinstance(vfs, Mapping) and of_vfs:
+        found["sriov"] = {**vfs, "bars": of_vfs}
+    return found
+
+
+def _class(each: Merged) -> int:
+    code = each.keys.get("class")
+    return code if isinstance(code, int) else 0
+
+
+def _numbered(bars: Sequence[PastedBar], limit: int, code: int) -> Iterator[dict[str, object]]:
+    """The BARs of a function's own registers, each in what the ones before leave; a BAR whose register is not
+    told is put into the next one."""
+    free = 0
+    for bar in bars:
+        index = free if bar.index is None else bar.index
+        wide = bar.space == "mem64"
+        if index < free or index + wide >= limit:
+            continue
+        free = index + 1 + wide
+        if bar.index is None or not is_legacy_ide(code, index):
+            yield bar_keys(BarFact(index, bar.space, bar.size, bar.prefetchable))
 
 
 def _kind(

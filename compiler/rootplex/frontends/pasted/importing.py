@@ -8,7 +8,7 @@ best). Groups that come out the same both ways are known, the others are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from rootplex.capture.facts import KernelWindow
@@ -38,13 +38,18 @@ from rootplex.frontends.pasted.machine import (
     class_code,
     last_bus,
 )
+from rootplex.frontends.pasted.windows import HostWindows, host_windows
 from rootplex.known.kernels import DEFAULT
 from rootplex.source.node import Node
 from rootplex.source.place import Place, Span
 
 _IOMMU = 0x0806
-_ECAM, _ECAM_ABOVE = 0xE000_0000, 0x40_0000_0000
-_UNIT = 0xFED9_0000
+_ECAMS = (0xE000_0000, 0xB000_0000, 0x8000_0000)
+_ABOVE = (0x40_0000_0000, 0x400_0000_0000, 0x4000_0000_0000)
+"""Where a PC has configuration space, or could."""
+_UNITS = (0xFED9_0000, 0x3F_FFF0_0000, 0x3FF_FFF0_0000)
+_PORTS, _PORTS_SIZE = (0x3EFF_0000, 0xEFFF_0000, 0x3F_FFE0_0000), 1 << 16
+"""Where Arm's I/O windows are assumed: the kernel's log has its own port numbers for them."""
 
 
 def import_pastes(machine: PastedMachine, case: Case = "worst") -> Imported:
@@ -61,9 +66,10 @@ def import_pastes(machine: PastedMachine, case: Case = "worst") -> Imported:
     }
     if told:
         missing.append(Missing("platform.arch", f"{arch} is put down", place))
-    units, unit_of = _units(machine, arch, missing)
+    known = host_windows(machine)
+    units, unit_of = _units(machine, arch, known, missing)
     bridges = [
-        _bridge(machine, segment, bus, unit_of[segment, bus], names, missing, case)
+        _bridge(machine, segment, bus, unit_of[segment, bus], known, names, missing, case)
         for segment, bus in machine.roots
     ]
     missing += missing_of(machine)
@@ -160,7 +166,10 @@ def assumptions(machine: PastedMachine) -> Iterator[str]:
 
 
 def _units(
-    machine: PastedMachine, arch: str, missing: list[Missing]
+    machine: PastedMachine,
+    arch: str,
+    known: Mapping[tuple[int, int], HostWindows],
+    missing: list[Missing],
 ) -> tuple[list[Node], dict[tuple[int, int], str]]:
     """The IOMMU of each segment, AMD's of each root bus, and the name of each root bus's."""
     place = machine.place
@@ -177,6 +186,8 @@ def _units(
     behind: dict[object, list[tuple[int, int]]] = {}
     for root in machine.roots:
         behind.setdefault(root[0] if own is None else root, []).append(root)
+    step = 0x2_0000 if arch == "arm64" else 0x1000
+    first = _free(_UNITS, len(behind) * step, known)
     units: list[Node] = []
     names: dict[tuple[int, int], str] = {}
     for number, roots in enumerate(behind.values()):
@@ -185,7 +196,7 @@ def _units(
         fields: dict[str, object] = {
             "name": name,
             "kind": kind,
-            "base": address(_UNIT + number * (0x2_0000 if arch == "arm64" else 0x1000)),
+            "base": address(first + number * step),
         }
         if own is not None:
             fields |= {"dev": own[roots[0]] >> 3, "fn": own[roots[0]] & 7}
@@ -200,6 +211,7 @@ def _bridge(
     segment: int,
     bus: int,
     unit: str,
+    known: Mapping[tuple[int, int], HostWindows],
     names: Names,
     missing: list[Missing],
     case: Case,
@@ -216,25 +228,46 @@ def _bridge(
     base = next(
         (found for at, first, end, found in machine.log.ecam if at == segment and first <= bus <= end), None
     )
-    ecam = _ECAM if segment == 0 else _ECAM_ABOVE + (segment << 28)
-    config = address((ecam if base is None else base) + bus * ECAM_BUS)
+    config = address((_ecam(segment, known) if base is None else base) + bus * ECAM_BUS)
     if base is None:
         missing.append(
             Missing("config.base", "no text tells where configuration space is; one is assumed", place)
         )
-    windows = () if told is None else told.windows
-    if not windows:
+    windows = known.get((segment, bus))
+    if windows is None:
         missing.append(Missing("windows", "no text tells them, so BARs are left out", place))
+    elif not windows.told:
+        why = "no text tells them; assumed is what encloses the addresses that are shown"
+        missing.append(Missing("windows", why, place))
+    ports = _ports(machine, told, known)
     fields: dict[str, Node | None] = {
         "name": leaf(names.take(f"pci{segment:04x}-{bus:02x}", "pci"), place),
         "segment": leaf(segment, place),
         "bus_range": tree([Hex(bus), Hex(last)], place, "root bus and the last one below"),
         "config": tree({"base": config}, place, None if base is not None else "assumed: no text tells it"),
-        "windows": listing((_window(window, at) for window, at in windows), place) if windows else None,
+        "windows": None if windows is None else _windows(windows, place, ports),
         "iommu": tree({"unit": unit}, place),
-        "devices": device_nodes(machine, segment, bus, case),
+        "devices": device_nodes(machine, segment, bus, case, bars=windows is not None),
     }
     return record(place, fields, f"{segment:04x}:{bus:02x}")
+
+
+def _ecam(segment: int, known: Mapping[tuple[int, int], HostWindows]) -> int:
+    """A segment's configuration space, assumed where no window is."""
+    places: tuple[int, ...] = (
+        *(_ECAMS if segment == 0 else ()),
+        *(each + (segment << 28) for each in _ABOVE),
+    )
+    return _free(places, 256 * ECAM_BUS, known)
+
+
+def _free(places: Sequence[int], size: int, known: Mapping[tuple[int, int], HostWindows]) -> int:
+    """The first place that no window takes; the last one where all are."""
+    windows = [window for each in known.values() for window, _ in each.windows if window.space == "mem"]
+    for place in places:
+        if not any(each.start < place + size and place <= each.end for each in windows):
+            return place
+    return places[-1]
 
 
 def _told_root(machine: PastedMachine, segment: int, bus: int) -> PastedRoot | None:
@@ -248,14 +281,32 @@ def _told_root(machine: PastedMachine, segment: int, bus: int) -> PastedRoot | N
     )
 
 
-def _window(window: KernelWindow, place: Span) -> Node:
+def _ports(
+    machine: PastedMachine, told: PastedRoot | None, known: Mapping[tuple[int, int], HostWindows]
+) -> tuple[int, str | None] | None:
+    """Where the processor has a bridge's I/O, with a remark; None where that is the port number."""
+    if told is not None and told.ports is not None:
+        return told.ports, None
+    if told is None or machine.log.arch != "arm64":
+        return None
+    first = _free(_PORTS, _PORTS_SIZE * len(machine.roots), known)
+    return first + machine.roots.index((told.segment, told.bus)) * _PORTS_SIZE, "assumed"
+
+
+def _windows(known: HostWindows, place: Place, ports: tuple[int, str | None] | None) -> Node:
+    remark = None if known.told else "assumed: they enclose the addresses that are shown"
+    return listing((_window(window, at, ports) for window, at in known.windows), place, remark)
+
+
+def _window(window: KernelWindow, place: Span, ports: tuple[int, str | None] | None) -> Node:
     space = (
         "io" if window.space == "io" else "mem64" if window.pci + window.end - window.start >> 32 else "mem32"
     )
+    cpu, remark = (window.start, None) if ports is None or space != "io" else ports
     fields = {
         "space": leaf(space, place),
         "pci": leaf(address(window.pci), place),
-        "cpu": leaf(address(window.start), place) if window.start != window.pci else None,
+        "cpu": leaf(address(cpu), place, remark) if cpu != window.pci else None,
         "size": leaf(size(window.end - window.start + 1), place),
         "prefetchable": leaf(True, place) if window.prefetchable and space != "io" else None,
     }

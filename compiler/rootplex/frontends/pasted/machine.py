@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from rootplex.capture.pasted.facts import (
     RANK,
     Form,
+    Forwarded,
     Log,
     Paste,
+    PastedBar,
     PastedFunction,
     PastedGroup,
     PastedRoot,
@@ -52,6 +54,9 @@ class Merged(Struct, frozen=True, kw_only=True):
     owned: bool = False
     amd: bool = False
     acs_off: tuple[str, ...] = ()
+    bars: tuple[PastedBar, ...] = ()
+    rom: int = 0
+    forwards: tuple[Forwarded, ...] = ()
 
     @property
     def name(self) -> str:
@@ -178,8 +183,16 @@ def _merged(pastes: Sequence[Paste]) -> dict[Where, Merged]:
             virtual=virtual,
             amd=any(each.amd for each in told),
             acs_off=next((each.acs_off for each in told if each.acs_off), ()),
+            bars=max((each.bars for each in told), key=_told_best),
+            rom=max(each.rom for each in told),
+            forwards=max((each.forwards for each in told), key=len),
         )
     return _without_virtual(found)
+
+
+def _told_best(bars: tuple[PastedBar, ...]) -> tuple[bool, int]:
+    """Of the texts that show BARs the one that names their registers, and shows most of them."""
+    return bool(bars) and all(each.index is not None for each in bars), len(bars)
 
 
 def _by_registers(told: PastedFunction, *, extended: bool) -> PastedFunction:
@@ -309,6 +322,19 @@ def _unplaced(functions: Mapping[Where, Merged], reached: set[Where]) -> Iterato
             yield where, "function 0 of its device is not in the text"
         elif each.virtual and not each.owned:
             yield where, "it is a virtual function, and no text tells whose"
+
+
+def root_bus(machine: PastedMachine, where: Where) -> tuple[int, int]:
+    """The root bus that a function is below: by the bridges, else the last one before its bus."""
+    at, seen = where[:2], set()
+    while at in machine.bridges and at not in seen:
+        seen.add(at)
+        at = machine.bridges[at][:2]
+    named = {(root.segment, root.bus) for root in machine.told_roots} | set(machine.roots)
+    if at in named:
+        return at
+    before = [bus for segment, bus in named if segment == where[0] and bus <= at[1]]
+    return where[0], max(before, default=0)
 
 
 def class_code(each: Merged) -> int:
