@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rootplex.checks.facts import Facts
-from rootplex.checks.simulated import booted, bridge_name, owner_of
+from rootplex.checks.simulated import booted, owner_of
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device, Sriov
 from rootplex.model.virtual import physical_of
@@ -39,7 +39,7 @@ def absence(facts: Facts, name: str) -> Absence:
         return Absence(
             f"its host bridge {bridge.name} is not enabled", [(at, f"{bridge.name} is here")], bridge.name
         )
-    root = next((each for each in outcome.dom0.root_bridges if bridge_name(facts, each) == bridge.name), None)
+    root = next((each for each in outcome.dom0.root_bridges if facts.name_of(each.path) == bridge.name), None)
     if root is None:
         places: list[tuple[Place, str]] = [(bridge.at("name"), "it is described here")]
         return Absence(f"{facts.host} finds no host bridge {bridge.name}", places, bridge.name)

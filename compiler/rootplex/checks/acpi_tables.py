@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import name_of
 from rootplex.checks.facts import Facts
 from rootplex.formats.acpi import MCFG_ENTRY, offset_of
 from rootplex.readers.acpi.aml_facts import AcpiDevice, AcpiHostBridge
@@ -85,7 +84,7 @@ def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:
     segments = {data.segment for each, data in root_complexes(iort) if each.offset in wanted}
     for bridge in bridges(facts):
         if bridge.segment in segments:
-            yield name_of(facts, bridge.path)
+            yield facts.name_of(bridge.path)
 
 
 def root_complexes(iort: Iort | None) -> Iterator[tuple[IortNode, RootComplex]]:

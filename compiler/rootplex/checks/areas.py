@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from rootplex.checks.bridges import config_space, enabled_bridges, is_endpoint, name_of
+from rootplex.checks.bridges import config_space, enabled_bridges, is_endpoint
 from rootplex.checks.facts import Facts
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
@@ -113,7 +113,7 @@ def dt_config_areas(facts: Facts) -> Iterator[Area]:
     for bridge in enabled_bridges(facts):
         reg = config_space(bridge)
         if reg is not None and reg.cpu is not None and reg.size:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             what = f"the configuration space of '{name}'"
             yield Area("config", reg.cpu, reg.cpu + reg.size - 1, name, what, reg.place, bridge.path)
 
@@ -121,7 +121,7 @@ def dt_config_areas(facts: Facts) -> Iterator[Area]:
 def dt_register_areas(facts: Facts) -> Iterator[Area]:
     """Every `reg` entry of the enabled bridges, configuration space first in each bridge."""
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         config = config_space(bridge)
         for reg in sorted(bridge.regs, key=lambda each: each is not config):
             if reg.cpu is None or not reg.size:
@@ -137,7 +137,7 @@ def dt_window_areas(facts: Facts) -> Iterator[Area]:
     """The windows of the enabled bridges, as the CPU sees them; not the old way to say in `ranges`
     where configuration space is."""
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for window in bridge.windows:
             if window.space == "config" or window.cpu is None or not window.size:
                 continue
@@ -222,7 +222,7 @@ def acpi_window_areas(facts: Facts) -> Iterator[Area]:
 
 
 def _template_areas(facts: Facts, bridge: AcpiHostBridge) -> Iterator[Area]:
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     for item in bridge.windows:
         base, end = item.cpu_minimum, item.cpu_minimum + item.span
         if item.type == "memory" and end > LEGACY_END:

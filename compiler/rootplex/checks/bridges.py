@@ -33,12 +33,6 @@ def xen_bridges(facts: Facts) -> Iterator[tuple[DtHostBridge, BridgeDriver]]:
             yield bridge, driver
 
 
-def name_of(facts: Facts, path: str) -> str:
-    """The description's name of the bridge at a device tree or AML path, else the path."""
-    joined = facts.joined(path)
-    return path if joined is None else joined.name
-
-
 def config_layout(bridge: DtHostBridge) -> int | None:
     """Bytes of configuration space a bus, where the compatible says that the space is laid out by
     bus: 1 MiB (ECAM, also with special cases), 64 KiB (CAM). None: windowed, or not known."""

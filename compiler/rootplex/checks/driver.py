@@ -47,9 +47,7 @@ def _bridge_of(facts: Facts) -> Callable[[str], str | None]:
     if facts.outcome is not None:
         roots = facts.outcome.dom0.root_bridges
         for function in facts.outcome.dom0.functions:
-            path = roots[function.root].path
-            joined = facts.joined(path)
-            owners[facts.device_name(function)] = path if joined is None else joined.name
+            owners[facts.device_name(function)] = facts.name_of(roots[function.root].path)
     return owners.get
 
 

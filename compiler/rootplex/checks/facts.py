@@ -130,6 +130,11 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         """The bridge at a device tree path or an AML path."""
         return self._by_path.get(path)
 
+    def name_of(self, path: str) -> str:
+        """The description's name of the bridge at a device tree path or an AML path, else the path."""
+        joined = self.joined(path)
+        return path if joined is None else joined.name
+
     @cached_property
     def _by_path(self) -> dict[str, Joined]:
         sides = ((side.path, each) for each in self.bridges for side in (each.dt, each.acpi) if side)

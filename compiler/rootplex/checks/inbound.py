@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from rootplex.checks.acpi_tables import root_complexes, takes_iort
 from rootplex.checks.areas import Area, memory_areas
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort_facts import Smmu, SmmuV3
@@ -72,7 +72,7 @@ def memory_known(facts: Facts) -> tuple[Area, ...]:
 def _of_tree(facts: Facts, bridge: DtHostBridge) -> Inbound:
     limits = bridge.inbound
     return Inbound(
-        name=name_of(facts, bridge.path),
+        name=facts.name_of(bridge.path),
         path=bridge.path,
         said_by="dma-ranges",
         limits=limits,
@@ -95,7 +95,7 @@ def _behind_unit(bridge: DtHostBridge) -> bool:
 def _of_tables(facts: Facts, bridge: AcpiHostBridge) -> Inbound:
     limits = (bridge.inbound or _by_iort(facts, bridge)) if takes_iort(facts) else None
     return Inbound(
-        name=name_of(facts, bridge.path),
+        name=facts.name_of(bridge.path),
         path=bridge.path,
         said_by="_DMA" if bridge.inbound else "IORT",
         limits=limits,

@@ -46,15 +46,9 @@ def root_of(facts: Facts, function: Function) -> RootBridge:
     return booted(facts).dom0.root_bridges[function.root]
 
 
-def bridge_name(facts: Facts, root: RootBridge) -> str:
-    """The description's name of a root bridge, else its path."""
-    joined = facts.joined(root.path)
-    return root.path if joined is None else joined.name
-
-
 def bridge_place(facts: Facts, root: RootBridge, fact: str = "node") -> Place:
     """Where a fact of a root bridge is written: `segment`, `bus_range`, `config`, `windows`, `node`."""
-    bridge = facts.described_bridge(bridge_name(facts, root))
+    bridge = facts.described_bridge(facts.name_of(root.path))
     seen = None if bridge is None else bridge.as_seen_by(booted(facts).settings.firmware)
     if seen is not None and fact != "node":
         return seen.at(fact)
@@ -71,7 +65,7 @@ def device_place(facts: Facts, function: Function, field: str = "") -> Place:
 
 def map_above(facts: Facts, function: Function, property: str) -> str:
     """The map of requester ids that a function's ids go through (`causes.map_of`)."""
-    return map_of(bridge_name(facts, root_of(facts, function)), property)
+    return map_of(facts.name_of(root_of(facts, function).path), property)
 
 
 def called(facts: Facts, function: Function) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import bridges
 from rootplex.checks.areas import part_of
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
 from rootplex.checks.disjoint import buses_apart
@@ -34,7 +33,7 @@ def crs_without_buses(facts: Facts) -> Iterator[Finding]:
             continue
         if template is not None and any(item.type == "bus" and item.length for item in template.resources):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         reason = "has no _CRS" if bridge.crs.state == "absent" else "has no bus range in its _CRS"
         if bridge.crs.state == "failed":
             reason = "has a _CRS that cannot be evaluated"
@@ -65,7 +64,7 @@ def crs_bus_beyond(facts: Facts) -> Iterator[Finding]:
         buses = bridge.buses
         if buses is None or buses.last <= LAST_BUS:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield crs_bus_beyond.rule.finding(
             bridge.buses_at,
             f"{name} has buses {buses}, and a bus number has 8 bits",
@@ -94,7 +93,7 @@ def acpi_buses_overlap(facts: Facts) -> Iterator[Finding]:
             low, high = max(buses.first, theirs.first), min(buses.last, theirs.last)
             if segment != other_segment or low > high:
                 continue
-            name, first = name_of(facts, bridge.path), name_of(facts, other.path)
+            name, first = facts.name_of(bridge.path), facts.name_of(other.path)
             apart = buses_apart(facts, name, "acpi")
             yield acpi_buses_overlap.rule.finding(
                 bridge.buses_at,
@@ -116,7 +115,7 @@ def acpi_buses_overlap(facts: Facts) -> Iterator[Finding]:
 def _segments(facts: Facts, *of: AcpiHostBridge) -> Iterator[tuple[Place, str]]:
     for bridge in of:
         said = "is absent: segment 0" if bridge.seg.state == "absent" else f"is {bridge.seg.value}"
-        yield bridge.seg.place, f"_SEG of {name_of(facts, bridge.path)} {said}"
+        yield bridge.seg.place, f"_SEG of {facts.name_of(bridge.path)} {said}"
 
 
 @check("RPX0712", Level.WARNING)
@@ -133,7 +132,7 @@ def bbn_differs(facts: Facts) -> Iterator[Finding]:
         buses, first = bridge.buses, bridge.bbn.known
         if buses is None or first is None or first == buses.first:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield bbn_differs.rule.finding(
             bridge.bbn.place,
             f"_BBN of {name} is {first:#04x}, its _CRS begins at bus {buses.first:#04x}",
@@ -170,7 +169,7 @@ def descriptor_length(facts: Facts) -> Iterator[Finding]:
             spanned = item.maximum - item.minimum + 1
             if item.kind not in ("Word", "DWord", "QWord", "Extended") or not item.length:
                 continue
-            name = name_of(facts, device.path)
+            name = facts.name_of(device.path)
             if item.minimum > item.maximum and item.type in ("memory", "io"):
                 yield _backwards(device, item, name)
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rootplex.checks.acpi_tables import bridges, bridges_of, root_complexes
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -68,7 +67,7 @@ def _misread(facts: Facts, iort: Iort, problem: Problem) -> Iterable[str]:
         offset = None
     inside = [each for each in iort.nodes if offset and each.offset <= offset < each.offset + each.length]
     found = [name for node in inside for name in bridges_of(facts, node)]
-    return found or [name_of(facts, each.path) for each in bridges(facts)]
+    return found or [facts.name_of(each.path) for each in bridges(facts)]
 
 
 _ALLOWED = {

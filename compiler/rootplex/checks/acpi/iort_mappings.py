@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import bridges, bridges_of, takes_iort
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -111,7 +110,7 @@ def iort_requesters_left_out(facts: Facts) -> Iterator[Finding]:
         left = holes(runs or ())
         if not left or sum(run.count for run in left) == buses.count << 8:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield iort_requesters_left_out.rule.finding(
             node.place,

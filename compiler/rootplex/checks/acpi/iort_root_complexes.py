@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import SEGMENTS, bridges, bridges_of, root_complexes, takes_iort
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -34,7 +33,7 @@ def iort_root_complex_missing(facts: Facts) -> Iterator[Finding]:
         segment = bridge.segment
         if segment is None or any(data.segment == segment for _, data in nodes):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield iort_root_complex_missing.rule.finding(
             bridge.seg.place,
             f"IORT has no root complex for segment {segment} of {name}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import bridges, entries, entry_at, entry_for, entry_text, field
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import MCFG_UNUSABLE
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -45,7 +44,7 @@ def bridge_without_ecam(facts: Facts) -> Iterator[Finding]:
             continue
         if _is_misnumbered(facts, bridge, segment, buses):
             continue  # segment-differs names the two numbers
-        described = facts.described_bridge(name_of(facts, bridge.path))
+        described = facts.described_bridge(facts.name_of(bridge.path))
         if described is not None and not described.config.is_ecam:
             yield _of_no_ecam(described)
         else:
@@ -53,7 +52,7 @@ def bridge_without_ecam(facts: Facts) -> Iterator[Finding]:
 
 
 def _finding(facts: Facts, bridge: AcpiHostBridge, segment: int, buses: Buses) -> Finding:
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     joined = facts.joined(bridge.path)
     meant = () if joined is None else joined.mcfg
     known = {entry.segment for entry in entries(facts)}
@@ -131,7 +130,7 @@ def mcfg_narrower(facts: Facts) -> Iterator[Finding]:
         every = range(buses.first, buses.last + 1)
         if facts.arch == "x86_64" and all(entry_at(facts, segment, bus) for bus in every):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield mcfg_narrower.rule.finding(
             bridge.buses_at,
             f"{name} has buses {buses}, its MCFG entry {entry.start_bus:#04x}-{entry.end_bus:#04x}",
@@ -174,7 +173,7 @@ def mcfg_without_bridge(facts: Facts) -> Iterator[Finding]:
                 "  ", " "
             ),
             level=Level.WARNING if off or facts.described is not None else Level.NOTE,
-            related=[(off.sta.place, f"{name_of(facts, off.path)} is not there")] if off else (),
+            related=[(off.sta.place, f"{facts.name_of(off.path)} is not there")] if off else (),
             help="leave the entry out",
             rests_on=("MCFG",),
         )
@@ -226,7 +225,7 @@ def cba_differs(facts: Facts) -> Iterator[Finding]:
             continue
         entry = entry_at(facts, segment, buses.first)
         if entry is not None and entry.base != base:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield cba_differs.rule.finding(
                 bridge.cba.place,
                 f"_CBA of {name} is {base:#x}, its MCFG entry has {entry.base:#x}",

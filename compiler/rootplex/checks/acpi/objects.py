@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from rootplex.checks.acpi_tables import bridges
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -28,7 +27,7 @@ def segment_object_unusable(facts: Facts) -> Iterator[Finding]:
     """
     for bridge in bridges(facts):
         value = bridge.seg
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         if value.state == "failed":
             text, level = f"_SEG of {name} has no value: {value.reason}", Level.ERROR
         elif value.state == "unknown":
@@ -56,9 +55,9 @@ def status_object_unusable(facts: Facts) -> Iterator[Finding]:
     Source: ACPI 6.5 §6.3.7; Linux drivers/acpi/scan.c, acpi_scan_init_status.
     Sources that prove it: AML.
     """
-    for bridge in () if facts.acpi is None else facts.acpi.namespace.bridges:
+    for bridge in facts.acpi_bridges:
         if bridge.sta.state == "failed":
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield status_object_unusable.rule.finding(
                 bridge.sta.place,
                 f"_STA of {name} has no value: {bridge.sta.reason}",
@@ -79,7 +78,7 @@ def cca_missing(facts: Facts) -> Iterator[Finding]:
     """
     for bridge in bridges(facts) if facts.arch in ("arm64", "riscv64") else ():
         if bridge.cca.state == "absent":
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             nested = bridge.path.count(".") > 1
             yield cca_missing.rule.finding(
                 bridge.place,
@@ -104,7 +103,7 @@ def root_bridge_ids(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: AML.
     """
     for bridge in bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         at = replace(bridge.place, path=f"{bridge.path}._CID")
         if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
             yield root_bridge_ids.rule.finding(
@@ -151,10 +150,10 @@ def uid_twice(facts: Facts) -> Iterator[Finding]:
             continue
         first = seen.setdefault((bridge.hid, uid), bridge)
         if first is not bridge:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield uid_twice.rule.finding(
                 bridge.uid.place,
-                f"{name} has the _UID of {name_of(facts, first.path)}, {uid}",
+                f"{name} has the _UID of {facts.name_of(first.path)}, {uid}",
                 related=[(first.uid.place, "taken here")],
                 notes=(f"both are {bridge.hid}",),
                 help="give every bridge a _UID of its own",

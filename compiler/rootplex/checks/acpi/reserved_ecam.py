@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import bridges, consumed, entries, entry_for, entry_text, field, owners_of
 from rootplex.checks.areas import part_of
-from rootplex.checks.bridges import name_of
 from rootplex.checks.causes import base_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -107,7 +106,7 @@ def ecam_in_crs_window(facts: Facts) -> Iterator[Finding]:
             entry = next((each for each in entries(facts) if _meets(each, low, high)), None)
             if entry is None:
                 continue
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             held = facts.arch == "x86_64" and _is_held(facts, entry)
             yield ecam_in_crs_window.rule.finding(
                 bridge.descriptor(item),

@@ -21,8 +21,7 @@ def mcfg_refused_by_xen(facts: Facts) -> Iterator[Finding]:
     Source: Xen xen/arch/x86/x86_64/mmconfig-shared.c, pci_mmcfg_reserved; Linux
     arch/x86/pci/mmconfig-shared.c, is_mmconf_reserved.
     """
-    outcome = facts.outcome
-    for call in () if outcome is None else xen_of(facts).calls:
+    for call in xen_of(facts).calls:
         if call.op != "pci_mmcfg_reserved" or (call.result or 0) >= 0:
             continue
         segment, start = _number(call.args.get("segment")), _number(call.args.get("start_bus"))

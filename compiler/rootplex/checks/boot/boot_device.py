@@ -8,7 +8,7 @@ from rootplex.checks.absence import absence
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.rule import BYTES
-from rootplex.checks.simulated import NOWHERE, booted, bridge_name, function_named, lives, owner_of
+from rootplex.checks.simulated import NOWHERE, booted, function_named, lives, owner_of
 from rootplex.checks.unseen import counted_on, unseen_slots
 from rootplex.model.bridge import HostBridge
 from rootplex.model.virtual import device_of
@@ -170,7 +170,7 @@ Fault = tuple[str, Place, str]
 def _not_on_zero(facts: Facts, bridge: HostBridge) -> Fault | None:
     """By the number that Dom0 gives the bridge; a bridge that is down has other troubles."""
     roots = booted(facts).dom0.root_bridges
-    segment = next((each.segment for each in roots if bridge_name(facts, each) == bridge.name), None)
+    segment = next((each.segment for each in roots if facts.name_of(each.path) == bridge.name), None)
     if not segment:
         return None
     return f"has segment {segment}, not 0", bridge.at("segment"), "give the boot device's bridge segment 0"

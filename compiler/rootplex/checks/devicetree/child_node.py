@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.readers.intx import PCI_ADDRESS, devfn_of
@@ -40,7 +40,7 @@ def child_node(facts: Facts) -> Iterator[Finding]:
     """
     # Each node's first fault, in document order.
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for bus in _buses(bridge.node):
             taken: dict[int, DtNode] = {}
             for child in bus.children:

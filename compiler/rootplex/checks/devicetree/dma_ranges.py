@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -34,7 +34,7 @@ def dma_ranges_order(facts: Facts) -> Iterator[Finding]:
         if bridge.iommu_map is not None:
             wrong = next((pair for pair in pairwise(_by_cpu(bridge)) if not _rise(*pair)), None)
             if wrong is not None:
-                yield _out_of_order(name_of(facts, bridge.path), *wrong)
+                yield _out_of_order(facts.name_of(bridge.path), *wrong)
 
 
 def _by_cpu(bridge: DtHostBridge) -> list[DtWindow]:
@@ -84,7 +84,7 @@ def dma_range_not_passed(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         cut = next(unpassed(facts.dt.tree, bridge.node), None)
         if cut is not None:
-            yield _cut(facts, name_of(facts, bridge.path), cut)
+            yield _cut(facts, facts.name_of(bridge.path), cut)
 
 
 def _cut(facts: Facts, name: str, cut: Unpassed) -> Finding:
@@ -131,7 +131,7 @@ def inbound_view_refused(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         if bridge.controller is None or bridge.controller.driver != DRIVER:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         own = [each for each in bridge.dma_windows if each.cpu is not None and each.size]
         wrong = "has no dma-ranges of its own" if not own else _wrong_view(bridge)
         if wrong is not None:

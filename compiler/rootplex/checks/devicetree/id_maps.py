@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -33,7 +33,7 @@ def map_malformed(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for map in (bridge.iommu_map, bridge.msi_map):
             if map is not None:
                 yield from _map(name, map)
@@ -121,7 +121,7 @@ def map_entries_overlap(facts: Facts) -> Iterator[Finding]:
     """
     # The first such pair of each map.
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for map in (bridge.iommu_map, bridge.msi_map):
             pair = None if map is None else _overlap(map.entries)
             if map is None or pair is None:
@@ -175,7 +175,7 @@ def map_base_outside_mask(facts: Facts) -> Iterator[Finding]:
     """
     # The first such entry of each map.
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for map in (bridge.iommu_map, bridge.msi_map):
             entries = () if map is None else map.entries
             entry = next((each for each in entries if map and each.rid_base & ~map.mask), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -34,7 +34,7 @@ def interrupt_map_buses(facts: Facts) -> Iterator[Finding]:
         map = bridge.interrupt_map
         if map is None or not map.mask or not map.mask[0] & BUS_BITS:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         at = DtPlace(map.place.file, map.node, "interrupt-map-mask" if map.mask_present else "interrupt-map")
         yield interrupt_map_buses.rule.finding(
             at,
@@ -81,7 +81,7 @@ def _given(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Fi
     missing = "".join(pin for number, pin in enumerate(PINS, 1) if number & mask not in named)
     if not missing:
         return
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     yield interrupt_map_pins.rule.finding(
         map.place,
         f"interrupt-map of '{name}' has no entry for INT{' and INT'.join(missing)} of device 0",
@@ -91,7 +91,7 @@ def _given(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Fi
 
 def _described(facts: Facts, bridge: DtHostBridge, map: InterruptMap) -> Iterator[Finding]:
     assert facts.dt is not None
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     maps = InterruptMaps(facts.dt.tree)
     described = next((each for each in facts.platform.host_bridges if each.name == name), None)
     for device in () if described is None else described.devices:
@@ -128,7 +128,7 @@ def interrupt_map_dead(facts: Facts) -> Iterator[Finding]:
         map = bridge.interrupt_map
         if map is None or facts.dt is None:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for problem in map.problems:
             yield interrupt_map_dead.rule.finding(
                 problem.place,
@@ -213,7 +213,7 @@ def interrupt_not_spi(facts: Facts) -> Iterator[Finding]:
             what = _no_spi(*entry.specifier[:2], only_spis=port)
             if what is None:
                 continue
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             notes = [f"its cells are {' '.join(map(str, entry.specifier))}"]
             if port and entry.specifier[0] != SPI:
                 notes.append("Xen panics over it while it builds Dom0")
@@ -313,7 +313,7 @@ def no_msi_controller(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         if bridge.controller is None or bridge.controller.driver != "pci-host-generic":
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         if bridge.msi_map is not None or bridge.has_msi_parent:
             continue
         if name in wanting if wanting is not None else has_controller or bridge.interrupt_map is None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
@@ -78,7 +78,7 @@ def _references(bridge: DtHostBridge) -> Iterator[Reference]:
 
 def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iterator[Finding]:
     assert facts.dt is not None
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     marker, what = NEEDED[reference.property]
     map = "iommu-map" if reference.property == "iommu-map" else "msi-map"
     level, note, help = Level.ERROR, None, f"name an {what} that is there and enabled"

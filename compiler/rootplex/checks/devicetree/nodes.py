@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -40,7 +40,7 @@ def all_bridges_disabled(facts: Facts) -> Iterator[Finding]:
         f"{count} of this device tree {'is' if len(bridges) == 1 else 'are'} disabled",
         notes=["a boot loader may enable some, and fill in what is a placeholder here"],
         help="validate the tree of the running kernel, /sys/firmware/fdt",
-        subject=name_of(facts, first.path),
+        subject=facts.name_of(first.path),
     )
 
 
@@ -115,7 +115,7 @@ def device_type_missing(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         if bridge.device_type == "pci":
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         readable = is_pci_bus(bridge.node)
         notes = ["its linux,pci-domain is not reserved"] if bridge.domain is not None else []
         if not readable:
@@ -144,7 +144,7 @@ def not_driven_by_xen(facts: Facts) -> Iterator[Finding]:
     translated = facts.platform.xen.iommu and bool(facts.platform.iommus)
     for bridge in enabled_bridges(facts):
         if bridge_driver(bridge.node) is None:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield not_driven_by_xen.rule.finding(
                 bridge.place("compatible"),
                 f"Xen has no driver for '{name}'",
@@ -178,7 +178,7 @@ def passed_over(facts: Facts) -> Iterator[Finding]:
     tree = facts.dt.tree
     told: set[DtNode] = set()
     for bridge in facts.dt_bridges:
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         above = ((node, name) for node in (bridge.node, *bridge.node.ancestors()))
         for node, lost in (*above, *_targets(tree, bridge, name)):
             if node not in told:

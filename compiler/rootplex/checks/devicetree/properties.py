@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from difflib import get_close_matches
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -49,7 +49,7 @@ def malformed_property(facts: Facts) -> Iterator[Finding]:
     told: set[DtNode] = set()
     alike = _cut_alike(facts)
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         has_cells = bridge.ranges != "entries" or bridge.node.size_cells == SIZE_CELLS
         for problem in bridge.problems:
             place = problem.place
@@ -114,7 +114,7 @@ def _bus_cut_otherwise(facts: Facts, bus: DtNode, problems: Sequence[Problem]) -
         f"the cell counts of {bus.path} fit no reg on it",
         notes=[f"{nodes[0]}: {problems[0].text}", f"so it is with {len(nodes) - 1} more"],
         help="write #address-cells and #size-cells as the regs have them",
-        about=[part for node in nodes for part in (name_of(facts, node), property_of(node, "reg"))],
+        about=[part for node in nodes for part in (facts.name_of(node), property_of(node, "reg"))],
     )
 
 
@@ -198,7 +198,7 @@ def arguments_missing(facts: Facts) -> Iterator[Finding]:
     """
     units: dict[str, str] = {}
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for reference in bridge.msi_parent:
             if reference.lacking:
                 yield _missing(facts, f"'{name}'", reference, bridge, name)
@@ -259,7 +259,7 @@ def ranges_missing(facts: Facts) -> Iterator[Finding]:
         port = xen_probes(facts) and bridge.device_type == "pci" and bridge.ranges == "absent"
         if bridge.ranges == "entries" or not (bridge.path in on or port):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         described = facts.described_bridge(name)
         if described is not None and not described.windows and not port:
             continue
@@ -297,7 +297,7 @@ def property_misspelt(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         there = bridge.node.properties.keys()
         for property in bridge.node.properties:
             if property in MADE or property in OTHERS:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootplex.checks.bridges import config_layout, enabled_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import config_layout, enabled_bridges, xen_bridges
 from rootplex.checks.causes import map_of, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -36,7 +36,7 @@ def registers_missing(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         reg = bridge.config_reg
         if bridge.missing_block is not None:
             yield _unnamed(bridge, name, bridge.missing_block)
@@ -92,7 +92,7 @@ def _named(facts: Facts) -> Iterator[Finding]:
         needed = [each for each in (driver.window, driver.child, *driver.needs) if each is not None]
         missing = [each for each in needed if bridge.reg_named(each) is None]
         if missing:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield registers_missing.rule.finding(
                 bridge.place("reg-names" if bridge.node.strings("reg-names") else None),
                 f"'{name}' has no register block named {' or '.join(missing)}, which Xen's driver needs",
@@ -145,7 +145,7 @@ def controller_lost(facts: Facts) -> Iterator[Finding]:
     lost = {each.path: each for each in facts.dt.platform.controllers if each.unreachable is not None}
     met: dict[Place, list[Use]] = {}
     for bridge in enabled_bridges(facts):
-        for use in _uses(name_of(facts, bridge.path), bridge):
+        for use in _uses(facts.name_of(bridge.path), bridge):
             controller = lost.get(use.target)
             if controller is not None and controller.enabled and controller.unreachable is not None:
                 met.setdefault(controller.unreachable.place, []).append(use)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import enabled_bridges, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -34,7 +34,7 @@ def streams_folded(facts: Facts) -> Iterator[Finding]:
         if map is None:
             continue
         entries = [entry for entry in map.entries if _is_exclusive(facts, entry)]
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         lost = varying(bridge) & ~map.mask
         if entries and lost:
             yield streams_folded.rule.finding(
@@ -112,7 +112,7 @@ def streams_folded_in_tree(facts: Facts) -> Iterator[Finding]:
             continue
         exclusive = any(kinds[target] == "smmu-v3" for target in targets if target is not None)
         every = lost == varying(bridge)
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         notes = ["its driver refuses the second function of a stream"] if exclusive else []
         yield streams_folded_in_tree.rule.finding(
             DtPlace(map.place.file, map.node, "iommu-map-mask"),
@@ -150,7 +150,7 @@ def xen_iommu_target(facts: Facts) -> Iterator[Finding]:
         if all(driven):
             continue
         entry = nodes[driven.index(False)][0]
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield xen_iommu_target.rule.finding(
             entry.place,
             f"iommu-map of '{name}' names {entry.target}, which Xen does not drive",

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from rootplex.checks.acpi_tables import bridges, takes_iort
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
@@ -84,7 +84,7 @@ def filled_by_loader(facts: Facts) -> frozenset[str]:
     """The names of the enabled bridges whose maps a boot loader is known to write."""
     everywhere = has_placeholders(facts)
     return frozenset(
-        name_of(facts, bridge.path)
+        facts.name_of(bridge.path)
         for bridge in enabled_bridges(facts)
         if everywhere or any(LOADER_FILLS.fullmatch(each) for each in bridge.compatible)
     )
@@ -104,7 +104,7 @@ def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
     """What the enabled bridges of the device tree claim at IOMMUs, or at MSI controllers."""
     known = controllers(facts)
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         map = bridge.iommu_map if kind == "iommu" else bridge.msi_map
         runs = () if map is None else runs_of(bridge, map)
         if map is None and kind == "msi" and bridge.buses is not None:
@@ -132,7 +132,7 @@ def acpi_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
             unit = iort.at(run.target) if isinstance(run.target, int) else None
             if unit is not None:
                 low, high = run.ids
-                yield Claim(name_of(facts, bridge.path), *_unit(unit), low, high, run.at)
+                yield Claim(facts.name_of(bridge.path), *_unit(unit), low, high, run.at)
 
 
 def _unit(node: IortNode) -> tuple[str, object, str]:

@@ -9,7 +9,7 @@ from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import Kind, acpi_claims, units_own
 from rootplex.checks.ids._own_messages import by_device_tree, by_iort
-from rootplex.checks.simulated import map_above, root_of
+from rootplex.checks.simulated import booted, map_above, root_of
 from rootplex.model.controllers import Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import ItsGroup
@@ -38,8 +38,8 @@ def function_without_stream(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/iommu/of_iommu.c, of_pci_iommu_init, and drivers/acpi/arm64/iort.c,
     iort_pci_iommu_init; Xen xen/drivers/passthrough/device_tree.c, iommu_add_dt_pci_sideband_ids.
     """
-    outcome = facts.outcome
-    if outcome is None or not outcome.settings.iommu:
+    outcome = booted(facts)
+    if not outcome.settings.iommu:
         return
     claimed = _claimed(facts, "iommu")
     for function, streams in outcome.streams.items():
@@ -70,9 +70,7 @@ def function_without_messages(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/msi/irqdomain.c, pci_msi_domain_get_msi_rid; drivers/of/base.c, of_map_id;
     drivers/acpi/arm64/iort.c, iort_msi_map_id.
     """
-    outcome = facts.outcome
-    if outcome is None:
-        return
+    outcome = booted(facts)
     claimed = _claimed(facts, "msi")
     for function, route in outcome.messages.items():
         if route.controller is not None or not (function.msi or function.msix):
@@ -92,15 +90,14 @@ def function_without_messages(facts: Facts) -> Iterator[Finding]:
 
 def _claimed(facts: Facts, kind: Kind) -> frozenset[str]:
     """The bridges for which IORT maps something, where that decides."""
-    by_iort = facts.outcome is not None and facts.outcome.settings.firmware == "acpi"
+    by_iort = booted(facts).settings.firmware == "acpi"
     return frozenset(each.bridge for each in acpi_claims(facts, kind)) if by_iort else frozenset()
 
 
 def _is_hole(facts: Facts, function: Function, rid: int, kind: Kind, claimed: frozenset[str]) -> bool:
     """Whether the bridge has a map, and it just does not cover the id."""
-    assert facts.outcome is not None
     joined = facts.joined(root_of(facts, function).path)
-    if facts.outcome.settings.firmware == "acpi":
+    if booted(facts).settings.firmware == "acpi":
         return joined is not None and joined.name in claimed
     bridge = None if joined is None else joined.dt
     map = None if bridge is None else bridge.iommu_map if kind == "iommu" else bridge.msi_map
@@ -121,8 +118,8 @@ def stream_of_two_functions(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master; Xen
     xen/drivers/passthrough/arm/smmu-v3.c, arm_smmu_write_strtab_ent (the BUG).
     """
-    outcome = facts.outcome
-    if outcome is None or not outcome.settings.iommu:
+    outcome = booted(facts)
+    if not outcome.settings.iommu:
         return
     seen: dict[tuple[str, int], Function] = {}
     for function, streams in outcome.streams.items():
@@ -156,9 +153,7 @@ def smmu_shares_device_id(facts: Facts) -> Iterator[Finding]:
     there is shared).
     """
     # By the firmware that is booted.
-    outcome = facts.outcome
-    if outcome is None:
-        return
+    outcome = booted(facts)
     tree = isinstance(outcome.firmware, DtFirmware)
     taken: dict[tuple[str, int], Function] = {}
     for function, route in outcome.messages.items():
@@ -187,8 +182,8 @@ def device_id_beyond_unit(facts: Facts) -> Iterator[Finding]:
     Source: Arm IHI0069 §5.2; Linux drivers/irqchip/irq-gic-v3-its.c, its_alloc_device_table.
     """
     # One finding for each entry of a map, at the first function.
-    outcome = facts.outcome
-    if outcome is None or facts.described is None:
+    outcome = booted(facts)
+    if facts.described is None:
         return
     beyond: dict[tuple[Place, Its], list[MsiRoute]] = {}
     for function, route in outcome.messages.items():

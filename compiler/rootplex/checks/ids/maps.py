@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import enabled_bridges, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -30,7 +30,7 @@ def iommu_map_missing(facts: Facts) -> Iterator[Finding]:
         return
     for bridge, _ in xen_bridges(facts):
         if bridge.iommu_map is None:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield iommu_map_missing.rule.finding(
                 bridge.place(),
                 f"{name} has no iommu-map, and Xen's IOMMU is on",
@@ -56,7 +56,7 @@ def iommu_of_bridge_alone(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         if bridge.iommu_map is not None or facts.dt is None:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         above = next((each for each in bridge.node.ancestors() if "iommu-map" in each.properties), None)
         if above is not None:
             at, message = facts.dt.tree.place(above, "iommu-map"), f"the iommu-map of {above.path} "
@@ -112,7 +112,7 @@ def requesters_left_out(facts: Facts) -> Iterator[Finding]:
         left = tuple(run for run in left if not _is_own(run, units_own(bridge, map)))
         if not left:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         count = sum(run.count for run in left)
         shown = ", ".join(f"{run.first:#06x}-{run.last:#06x}" for run in left[:3])
         yield requesters_left_out.rule.finding(

@@ -10,7 +10,6 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.rule import ANY
 from rootplex.checks.simulated import (
     booted,
-    bridge_name,
     called,
     chain,
     device_place,
@@ -96,7 +95,7 @@ def _missing(facts: Facts, name: str, at: Place) -> Finding:
 
 
 def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
-    roots = {bridge_name(facts, root): root for root in booted(facts).dom0.root_bridges}
+    roots = {facts.name_of(root.path): root for root in booted(facts).dom0.root_bridges}
     for name, number in expect.segments:
         at = expect.at(f"segments.{name}")
         root = roots.get(name)

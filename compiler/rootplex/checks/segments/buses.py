@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
 from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
+from rootplex.checks.simulated import booted
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -27,7 +28,7 @@ def bus_range_cells(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     for bridge in enabled_bridges(facts):
-        name, cells = name_of(facts, bridge.path), bridge.bus_range
+        name, cells = facts.name_of(bridge.path), bridge.bus_range
         if cells is None:
             continue
         notes: list[str] = []
@@ -69,7 +70,7 @@ def bus_range_missing(facts: Facts) -> Iterator[Finding]:
     """
     for bridge in enabled_bridges(facts):
         if bridge.bus_range is None:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield bus_range_missing.rule.finding(
                 bridge.place(),
                 f"'{name}' has no bus-range",
@@ -91,17 +92,16 @@ def bus_owned_twice(facts: Facts) -> Iterator[Finding]:
     of_pci_reserve_static_domain_nr.
     """
     # Only on device tree boots.
-    assert facts.outcome is not None
-    if facts.outcome.settings.firmware != "dt":
+    if booted(facts).settings.firmware != "dt":
         return
     seen: list[RootBridge] = []
-    for root in facts.outcome.dom0.root_bridges:
+    for root in booted(facts).dom0.root_bridges:
         clash = root.fault is not None and root.fault.slug == "bus-exists"
         if root.segment is None or not (root.is_up or clash):
             continue
         other = next((each for each in seen if _share(root, each)), None)
         if other is not None:
-            name, other_name = name_of(facts, root.path), name_of(facts, other.path)
+            name, other_name = facts.name_of(root.path), facts.name_of(other.path)
             first, last = max(root.first_bus, other.first_bus), min(root.last_bus, other.last_bus)
             apart = segment_apart(facts, name, "dt")
             yield bus_owned_twice.rule.finding(

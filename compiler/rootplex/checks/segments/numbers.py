@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of
+from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.disjoint import segment_apart
@@ -40,7 +40,7 @@ def segment_too_wide(facts: Facts) -> Iterator[Finding]:
     found += [(host.path, host.seg.known, host.seg.place) for host in hosts if host.seg.known is not None]
     for path, number, at in found:
         if number > WIDTH:
-            name = name_of(facts, path)
+            name = facts.name_of(path)
             yield segment_too_wide.rule.finding(
                 at,
                 f"segment {number:#x} of '{name}' does not fit 16 bits",
@@ -69,7 +69,7 @@ def segment_on_some_bridges(facts: Facts) -> Iterator[Finding]:
         return
     for bridge in bridges:
         if "linux,pci-domain" not in bridge.node.properties:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             apart = segment_apart(facts, name, "dt")
             yield segment_on_some_bridges.rule.finding(
                 bridge.place(),
@@ -77,7 +77,7 @@ def segment_on_some_bridges(facts: Facts) -> Iterator[Finding]:
                 related=[
                     (
                         numbered[0].place("linux,pci-domain", 0),
-                        f"'{name_of(facts, numbered[0].path)}' has number {numbered[0].domain}",
+                        f"'{facts.name_of(numbered[0].path)}' has number {numbered[0].domain}",
                     )
                 ],
                 level=Level.WARNING if facts.described is None else Level.ERROR,
@@ -114,7 +114,7 @@ def segment_taken_twice(facts: Facts) -> Iterator[Finding]:
 
 
 def _taken_twice(facts: Facts, number: int, bridge: DtHostBridge, other: DtHostBridge) -> Finding:
-    name, other_name = name_of(facts, bridge.path), name_of(facts, other.path)
+    name, other_name = facts.name_of(bridge.path), facts.name_of(other.path)
     on = (bridge.is_on, other.is_on)
     level = Level.ERROR if all(on) else Level.WARNING if any(on) else Level.NOTE
     notes = []
@@ -157,17 +157,17 @@ def segment_by_probe_order(facts: Facts) -> Iterator[Finding]:
     if len(bridges) < 2 or any(bridge.domain is not None for bridge in bridges):
         return
     first, *others = bridges
-    name = name_of(facts, first.path)
+    name = facts.name_of(first.path)
     yield segment_by_probe_order.rule.finding(
         first.place(),
         f"the segment numbers of {len(bridges)} host bridges hang on the order in which they are probed",
         related=[
-            (other.place(), f"'{name_of(facts, other.path)}' has no linux,pci-domain either")
+            (other.place(), f"'{facts.name_of(other.path)}' has no linux,pci-domain either")
             for other in others
         ],
         help="give every host bridge a segment",
         subject=name,
-        about=(name_of(facts, each.path) for each in bridges),
+        about=(facts.name_of(each.path) for each in bridges),
     )
 
 
@@ -205,10 +205,10 @@ def disabled_segment_shifts(facts: Facts) -> Iterator[Finding]:
         ]
         if changed:
             each, now, then = changed[0]
-            name = name_of(facts, each.path)
+            name = facts.name_of(each.path)
             yield disabled_segment_shifts.rule.finding(
                 bridge.place("linux,pci-domain", 0),
-                f"segment {bridge.domain} of '{name_of(facts, bridge.path)}', which is disabled, "
+                f"segment {bridge.domain} of '{facts.name_of(bridge.path)}', which is disabled, "
                 f"makes '{name}' segment {now}",
                 related=[(each.place(), f"without it this one would be segment {then}")],
                 help="give the enabled bridges numbers, too",

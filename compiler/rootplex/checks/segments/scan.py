@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import device_of, enabled_bridges, name_of
+from rootplex.checks.bridges import device_of, enabled_bridges
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.simulated import bridge_place
+from rootplex.checks.simulated import booted, bridge_place, root_of
 from rootplex.model.device import Device
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -26,11 +26,10 @@ def buses_renumbered(facts: Facts) -> Iterator[Finding]:
     drivers/pci/probe.c, pci_scan_bridge_extend.
     """
     # One finding a host bridge, at the first port with another number.
-    assert facts.outcome is not None
-    if facts.outcome.settings.firmware != "dt":
+    if booted(facts).settings.firmware != "dt":
         return
     told: set[int] = set()
-    for function in facts.outcome.dom0.functions:
+    for function in booted(facts).dom0.functions:
         device = device_of(facts, function)
         if device is None or device.bus in (None, (0, 0)) or function.root in told:
             continue
@@ -38,12 +37,12 @@ def buses_renumbered(facts: Facts) -> Iterator[Finding]:
         if function.secondary is None or function.secondary == device.bus[0]:
             continue
         told.add(function.root)
-        root = facts.outcome.dom0.root_bridges[function.root]
+        root = root_of(facts, function)
         yield buses_renumbered.rule.finding(
             device.at("bus"),
             f"{device.name} leads to bus {function.secondary:#x} in {facts.host}, "
             f"firmware had left {device.bus[0]:#x}",
-            notes=[f"a device tree kernel numbers the buses of '{name_of(facts, root.path)}' anew"],
+            notes=[f"a device tree kernel numbers the buses of '{facts.name_of(root.path)}' anew"],
             help="keep the firmware's numbers with preserve_boot_config on every bridge, or drop 'bus'",
             subject=device.name,
         )
@@ -69,8 +68,7 @@ def buses_run_out(facts: Facts) -> Iterator[Finding]:
     drivers/pci/iov.c, pci_iov_bus_range.
     """
     # One finding a host bridge: at the first port, or VF, that has no bus, or where the scan never ends.
-    assert facts.outcome is not None
-    dom0 = facts.outcome.dom0
+    dom0 = booted(facts).dom0
     told: set[int] = set()
     if dom0.died is not None and dom0.died.bridge is not None:
         told.add(dom0.died.bridge.root)
@@ -95,9 +93,8 @@ def _endless(facts: Facts, bridge: Function, number: int) -> Finding:
     if number > 0xFF:
         note = f"Linux takes bus {number:#x} for bus {number & 0xFF:#x} and scans that one without end: "
         return _run_out(facts, bridge, number, note + "its stack overflows and it dies", HELP_FULL)
-    assert facts.outcome is not None
     device = device_of(facts, bridge)
-    root = facts.outcome.dom0.root_bridges[bridge.root]
+    root = root_of(facts, bridge)
     return buses_run_out.rule.finding(
         root.places["node"] if device is None else device.at(),
         f"'{facts.device_name(bridge)}' leads to bus {number:#x}, which is scanned again without end",
@@ -109,9 +106,8 @@ def _endless(facts: Facts, bridge: Function, number: int) -> Finding:
 
 
 def _run_out(facts: Facts, function: Function, needed: int, note: str, help: str) -> Finding:
-    assert facts.outcome is not None
-    root = facts.outcome.dom0.root_bridges[function.root]
-    device, name = device_of(facts, function), name_of(facts, root.path)
+    root = root_of(facts, function)
+    device, name = device_of(facts, function), facts.name_of(root.path)
     at = bridge_place(facts, root, "bus_range")
     mapped = " that is mapped" if root.effective_end < root.last_bus else ""
     return buses_run_out.rule.finding(
@@ -157,7 +153,7 @@ def probe_only_in_node(facts: Facts) -> Iterator[Finding]:
     for bridge in enabled_bridges(facts):
         if PROPERTY not in bridge.node.properties or everywhere:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         if bridge.probe_only is None:
             message, note = f"{PROPERTY} of '{name}' has no value", "it is ignored"
         elif bridge.probe_only:

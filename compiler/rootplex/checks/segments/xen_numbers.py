@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.bridges import enabled_bridges, name_of, xen_bridges
+from rootplex.checks.bridges import enabled_bridges, xen_bridges
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.readers.hostbridge import DtHostBridge
@@ -43,12 +43,12 @@ def xen_segment_mix(facts: Facts) -> Iterator[Finding]:
 
 
 def _mixed(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how: str, when: str) -> Finding:
-    name = name_of(facts, bridge.path)
+    name = facts.name_of(bridge.path)
     property = None if bridge.domain is None else "linux,pci-domain"
     has = "a linux,pci-domain, and an earlier one has none" if property else "no linux,pci-domain"
     related = []
     if other is not None:
-        related.append((other.place(), f"Xen numbers '{name_of(facts, other.path)}' first"))
+        related.append((other.place(), f"Xen numbers '{facts.name_of(other.path)}' first"))
     return xen_segment_mix.rule.finding(
         bridge.place(property),
         f"{how} '{name}' {when}: it has {has}",
@@ -56,7 +56,7 @@ def _mixed(facts: Facts, bridge: DtHostBridge, other: DtHostBridge | None, how: 
         notes=() if other is not None else ["Xen drives no host bridge of this platform"],
         help="give every host bridge a segment",
         subject=name,
-        rests_on=(name_of(facts, each.path) for each in facts.dt_bridges),
+        rests_on=(facts.name_of(each.path) for each in facts.dt_bridges),
     )
 
 
@@ -84,7 +84,7 @@ def xen_segment_order(facts: Facts) -> Iterator[Finding]:
     for bridge in others:
         holder = by_number.get(bridge.domain & 0xFFFF) if bridge.domain is not None else None
         if holder is not None:
-            name, other = name_of(facts, bridge.path), name_of(facts, holder)
+            name, other = facts.name_of(bridge.path), facts.name_of(holder)
             yield xen_segment_order.rule.finding(
                 bridge.place("linux,pci-domain", 0),
                 f"'{name}' has the segment {bridge.domain} that Xen gives to '{other}'",
@@ -95,7 +95,7 @@ def xen_segment_order(facts: Facts) -> Iterator[Finding]:
     natural = [bridge for bridge in enabled_bridges(facts) if bridge.domain is None]
     for number, bridge in enumerate(natural):
         if numbers.get(bridge.path, number) != number:
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield xen_segment_order.rule.finding(
                 bridge.place(),
                 f"'{name}' is segment {numbers[bridge.path]} under Xen and {number} without it",

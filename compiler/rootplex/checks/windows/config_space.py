@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rootplex.checks.acpi_tables import entries
 from rootplex.checks.bridges import (
     config_layout,
     config_space,
     enabled_bridges,
-    name_of,
     windowed_by_description,
     xen_bridges,
 )
@@ -16,6 +16,7 @@ from rootplex.checks.causes import base_of, property_of, with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.platforms import xen_probes
+from rootplex.checks.simulated import booted
 from rootplex.formats.devicetree import GENERIC
 from rootplex.model.bridge import ConfigSpace
 from rootplex.source.finding import Finding, Level
@@ -43,7 +44,7 @@ def config_space_size(facts: Facts) -> Iterator[Finding]:
         reg, unit, buses = config_space(bridge), config_layout(bridge), bridge.buses
         if reg is None or unit is None or buses is None or not reg.size or reg.size == buses.count * unit:
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         if name in other_kind or (reg.size > buses.count * unit and reg.size % unit):
             continue
         count = buses.count
@@ -87,7 +88,7 @@ def config_space_unit(facts: Facts) -> Iterator[Finding]:
         reg, unit = config_space(bridge), config_layout(bridge)
         if reg is None or unit is None or (reg.size and reg.size % unit == 0):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         if name in windowed_by_description(facts):
             continue
         what = "is empty" if not reg.size else f"ends {reg.size % unit:#x} bytes into a bus"
@@ -123,12 +124,11 @@ def config_space_alignment(facts: Facts) -> Iterator[Finding]:
             continue
         special = bridge.controller is not None and bridge.controller.layout == "quirk"
         usual = Level.NOTE if special else Level.WARNING
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         # a range that says more buses than there is room for says nothing of alignment
         count = min(0 if bridge.buses is None else bridge.buses.count, reg.size // unit)
         yield from _misaligned(reg.cpu, unit, count, (name,), reg.place, usual)
-    mcfg = facts.tables.mcfg
-    for entry in () if mcfg is None else mcfg.entries:
+    for entry in entries(facts):
         owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
         count = entry.end_bus - entry.start_bus + 1
         about = (owner, base_of(entry.segment, entry.base))
@@ -170,13 +170,12 @@ def config_space_32_bit(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/ecam.c, pci_ecam_create and pci_ecam_add_bus (CONFIG_64BIT not set).
     """
     # Bridges out of reach, and the sum of what is mapped against the budget.
-    outcome = facts.outcome
-    assert outcome is not None
+    outcome = booted(facts)
     if outcome.settings.bits != 32:
         return
     for root in outcome.dom0.root_bridges:
         if root.fault is not None and root.fault.slug == "config-above-4g":
-            name = name_of(facts, root.path)
+            name = facts.name_of(root.path)
             yield config_space_32_bit.rule.finding(
                 root.fault.at,
                 f"the configuration space of '{name}' is out of a 32-bit {_kernel(facts)}'s reach",
@@ -202,7 +201,7 @@ def config_space_32_bit(facts: Facts) -> Iterator[Finding]:
         level=Level.ERROR if is_full else Level.WARNING,
         notes=[f"{present // MIB} buses are there, the bus ranges allow for {possible // MIB}"],
         help="shorten the bus ranges, or raise vmalloc",
-        about=(name_of(facts, root.path) for root in ecam.values()),
+        about=(facts.name_of(root.path) for root in ecam.values()),
     )
 
 
@@ -224,7 +223,7 @@ def config_space_not_ecam(facts: Facts) -> Iterator[Finding]:
     # Windowed bridges, unless their own description says that they are.
     for bridge in enabled_bridges(facts):
         if bridge.controller is not None and bridge.controller.layout == "windowed":
-            name = name_of(facts, bridge.path)
+            name = facts.name_of(bridge.path)
             yield config_space_not_ecam.rule.finding(
                 bridge.place("compatible"),
                 f"the configuration space of '{name}' is no ECAM: it is reached through registers",
@@ -286,10 +285,9 @@ def driver_32_bit(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/ecam.c, pci_ecam_add_bus; the drivers' pci_ecam_ops in drivers/pci/controller/,
     which lack add_bus.
     """
-    assert facts.outcome is not None
-    for root in facts.outcome.dom0.root_bridges:
+    for root in booted(facts).dom0.root_bridges:
         if root.fault is not None and root.fault.slug == "no-bus-map":
-            name = name_of(facts, root.path)
+            name = facts.name_of(root.path)
             yield driver_32_bit.rule.finding(
                 root.fault.at,
                 f"the driver of '{name}' does not work on a 32-bit kernel",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from rootplex.checks.acpi_tables import entries
 from rootplex.checks.areas import (
     Area,
     acpi_controllers,
@@ -117,10 +118,9 @@ def config_spaces_overlap(facts: Facts) -> Iterator[Finding]:
 
 def _entries(facts: Facts) -> Iterator[Area]:
     """The entries of MCFG, without those that name buses of an earlier one: that is another fault."""
-    mcfg = facts.tables.mcfg
     taken: set[tuple[int, int]] = set()
     repeated = set()
-    for entry in () if mcfg is None else mcfg.entries:
+    for entry in entries(facts):
         buses = {(entry.segment, bus) for bus in range(entry.start_bus, entry.end_bus + 1)}
         if taken & buses:
             repeated.add(entry.place)

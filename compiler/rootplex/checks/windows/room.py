@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.areas import part_of
-from rootplex.checks.bridges import device_of, enabled_bridges, name_of
+from rootplex.checks.bridges import device_of, enabled_bridges
 from rootplex.checks.causes import MCFG_UNUSABLE, WRONG_WINDOW, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
+from rootplex.checks.simulated import booted
 from rootplex.model.device import Device
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
@@ -60,18 +61,18 @@ def no_plain_window(facts: Facts) -> Iterator[Finding]:
             for window in bridge.windows
         )
         if not plain and bridge.windows:
-            told.add(name_of(facts, bridge.path))
-            yield _not_plain(bridge.place("ranges"), name_of(facts, bridge.path))
+            told.add(facts.name_of(bridge.path))
+            yield _not_plain(bridge.place("ranges"), facts.name_of(bridge.path))
     for host in facts.acpi_bridges:
         template = host.crs.known
-        if template is None or not host.is_on or name_of(facts, host.path) in told:
+        if template is None or not host.is_on or facts.name_of(host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
         usable = [each for each in windows if each.span and not each.prefetchable]
         if facts.arch != "x86_64" and not template.windows and facts.described is None:
-            yield _no_window(host.crs.place, name_of(facts, host.path), is_listed=bool(windows))
+            yield _no_window(host.crs.place, facts.name_of(host.path), is_listed=bool(windows))
         elif windows and not any(each.minimum < GIB_4 for each in usable):
-            yield _not_plain(host.crs.place, name_of(facts, host.path))
+            yield _not_plain(host.crs.place, facts.name_of(host.path))
 
 
 def _has_memory(device: Device) -> bool:
@@ -125,7 +126,7 @@ def _bridge(facts: Facts, bridge: DtHostBridge) -> Iterator[Finding]:
         joined = (before.pci + before.size, before.cpu_local + before.size)
         if joined == (window.pci, window.cpu_local):
             continue
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         yield several_io_windows.rule.finding(
             window.place,
             f"'{name}' has more than one I/O window",
@@ -183,7 +184,7 @@ def unusable_window(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         for window in bridge.windows:
             if not window.size:
                 at, why, help = window.at_size, "has size 0", "write its size, or take it out"
@@ -221,7 +222,7 @@ def window_space(facts: Facts) -> Iterator[Finding]:
     """
     # One finding for all windows that are too narrow.
     for bridge in enabled_bridges(facts):
-        name = name_of(facts, bridge.path)
+        name = facts.name_of(bridge.path)
         narrow = [window for window in bridge.windows if _is_too_narrow(window)]
         if narrow:
             window, *more = narrow
@@ -275,8 +276,7 @@ def bar_unplaced(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/setup-bus.c, pci_assign_unassigned_root_bus_resources, and
     drivers/pci/setup-res.c, __pci_assign_resource.
     """
-    assert facts.outcome is not None
-    dom0 = facts.outcome.dom0
+    dom0 = booted(facts).dom0
     for unplaced in dom0.unplaced:
         function, bar = unplaced.function, unplaced.bar
         root = dom0.root_bridges[function.root]

@@ -10,7 +10,6 @@ from rootplex.checks.phantoms import phantom_stride, unknown_ids
 from rootplex.checks.rule import BYTES
 from rootplex.checks.simulated import (
     booted,
-    bridge_name,
     bridge_place,
     called,
     device_place,
@@ -72,12 +71,12 @@ def device_refused(facts: Facts) -> Iterator[Finding]:
             continue
         if function not in guests and not _wants_all(outcome.settings):
             continue
-        if facts.device_name(function) in told or bridge_name(facts, root_of(facts, function)) in told:
+        if facts.device_name(function) in told or facts.name_of(root_of(facts, function).path) in told:
             continue
         refused.setdefault((function.root, event.result), []).append(function)
     for (index, result), functions in refused.items():
         root = outcome.dom0.root_bridges[index]
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         yield device_refused.rule.finding(
             bridge_place(facts, root),
             f"Xen does not take {len(functions)} device{'s' if len(functions) > 1 else ''} of {name}",
@@ -239,7 +238,7 @@ def accesses_forwarded(facts: Facts) -> Iterator[Finding]:
             if each is None or each.kind.trapped or root.index in told:
                 continue
             told.add(root.index)
-            name = bridge_name(facts, root)
+            name = facts.name_of(root.path)
             bridge = facts.described_bridge(name)
             at = bridge_place(facts, root) if bridge is None else bridge.at("config.kind")
             yield accesses_forwarded.rule.finding(

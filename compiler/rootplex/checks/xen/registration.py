@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES
-from rootplex.checks.simulated import booted, bridge_name, bridge_place, root_of, xen_of
+from rootplex.checks.simulated import booted, bridge_place, root_of, xen_of
 from rootplex.checks.xen.devices import listed, refused_by_protocol
 from rootplex.formats.errno import Errno
 from rootplex.simulator.function import Function
@@ -36,7 +36,7 @@ def bridge_not_up(facts: Facts) -> Iterator[Finding]:
         fault = root.fault
         if fault is None:
             continue
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         at = facts.source(fault.at)
         if any(_speaks_of(each, name, at) for each in facts.found):
             continue
@@ -74,7 +74,7 @@ def registration_refused(facts: Facts) -> Iterator[Finding]:
     discovery = xen_of(facts).discovery
     refusals = () if discovery is None else discovery.refusals
     for root in outcome.dom0.root_bridges:
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         if root.registration is None or root.registration in TOLD_ELSEWHERE or name in told:
             continue
         why = [
@@ -108,7 +108,7 @@ def late_registration(facts: Facts) -> Iterator[Finding]:
         root = registered_root(outcome.dom0.root_bridges, made.bridge.segment, made.bridge.root.start)
         if not made.is_late or not made.kind.trapped or root is None:
             continue
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         yield late_registration.rule.finding(
             registers_place(facts) or bridge_place(facts, root),
             f"{made.untrapped} configuration accesses of {name} go untrapped before it is registered",
@@ -139,7 +139,7 @@ def segment_shared(facts: Facts) -> Iterator[Finding]:
     for root in roots:
         if root.registration != -Errno.EEXIST:
             continue
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         owner = next((each for each in roots if each.registration == 0 and _overlap(each, root)), None)
         yield segment_shared.rule.finding(
             bridge_place(facts, root, "bus_range"),
@@ -147,7 +147,7 @@ def segment_shared(facts: Facts) -> Iterator[Finding]:
             "which another host bridge owns",
             related=[]
             if owner is None
-            else [(bridge_place(facts, owner, "bus_range"), f"{bridge_name(facts, owner)} owns them")],
+            else [(bridge_place(facts, owner, "bus_range"), f"{facts.name_of(owner.path)} owns them")],
             notes=[f"devices refused: {listed(facts, shared)}"] if shared else [],
             help="give the bridges segments of their own, or disjoint buses",
             subject=name,
@@ -181,7 +181,7 @@ def segments_differ(facts: Facts) -> Iterator[Finding]:
         known = xen_of(facts).segment_of(root.path)
         if not root.is_up or known is None or root.segment is None or known == root.segment:
             continue
-        name = bridge_name(facts, root)
+        name = facts.name_of(root.path)
         yield segments_differ.rule.finding(
             bridge_place(facts, root, "segment"),
             f"{name} is segment {known} in Xen and {root.segment} in Dom0",
@@ -217,7 +217,7 @@ def device_before_bridge(facts: Facts) -> Iterator[Finding]:
 
 def _too_early(facts: Facts, at: Place | None, functions: list[Function]) -> Finding:
     roots = {each.root: root_of(facts, each) for each in functions}
-    names = [bridge_name(facts, root) for root in roots.values()]
+    names = [facts.name_of(root.path) for root in roots.values()]
     count = len(functions)
     whose = "a device reaches Xen" if count == 1 else f"{count} devices reach Xen"
     bridges = f"the host bridge {names[0]} is" if len(names) == 1 else f"the host bridges {_list(names)} are"
@@ -226,7 +226,7 @@ def _too_early(facts: Facts, at: Place | None, functions: list[Function]) -> Fin
         at or bridge_place(facts, root_of(facts, functions[0])),
         f"{whose} before {bridges} registered",
         related=[
-            (bridge_place(facts, root), f"{bridge_name(facts, root)} is registered {when}")
+            (bridge_place(facts, root), f"{facts.name_of(root.path)} is registered {when}")
             for root in roots.values()
         ],
         notes=[f"refused: {listed(facts, functions)}"],

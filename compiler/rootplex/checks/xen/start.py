@@ -8,7 +8,7 @@ from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.references import cited
 from rootplex.checks.rule import BYTES, EVERYTHING
-from rootplex.checks.simulated import NOWHERE, booted, bridge_name, bridge_place, xen_of
+from rootplex.checks.simulated import NOWHERE, booted, bridge_place, xen_of
 from rootplex.known.xen import DEFAULT, version
 from rootplex.model.controllers import SmmuV3
 from rootplex.simulator.xen.start import Lack, is_whole, lacks
@@ -210,7 +210,7 @@ def dom0_died(facts: Facts) -> Iterator[Finding]:
     if dom0.died is None or dom0.died.kind == "endless-scan":
         return
     root = dom0.root_bridges[-1] if dom0.root_bridges else None
-    subject = None if root is None else bridge_name(facts, root)
+    subject = None if root is None else facts.name_of(root.path)
     where = "" if root is None else f" while it scans {subject}"
     yield dom0_died.rule.finding(
         NOWHERE if root is None else bridge_place(facts, root, "config"),

@@ -14,7 +14,7 @@ from rootplex.checks.passthrough.assignment import MEANINGS, is_host_bridge
 from rootplex.checks.passthrough.groups import CONSOLE_CLASSES
 from rootplex.checks.passthrough.reserved_memory import is_relaxed
 from rootplex.checks.phantoms import ids_beside, phantom_stride
-from rootplex.checks.simulated import booted, bridge_name, lives, root_of
+from rootplex.checks.simulated import booted, lives, root_of
 from rootplex.formats.errno import name_of
 from rootplex.formats.pci import devfn_text
 from rootplex.jobs.guests import named
@@ -277,7 +277,7 @@ def bears_on(facts: Facts, view: GuestView, wished: Guest | None, finding: Findi
         return False
     mine = {view.name, *(() if wished is None else wished.devices)}
     for function in view.functions:
-        mine.add(bridge_name(facts, root_of(facts, function)))
+        mine.add(facts.name_of(root_of(facts, function).path))
         at: Function | None = function
         while at is not None:
             mine |= {at.sbdf, facts.device_name(at)}
