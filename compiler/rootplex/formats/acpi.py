@@ -39,6 +39,7 @@ PROPERTY_UUIDS = (
 )
 """Those of `_DSD` that Linux takes properties from (drivers/acpi/property.c `prp_guids`)."""
 EXTERNAL_FACING = "ExternalFacingPort"
+USB4_HOST = "usb4-host-interface"
 """What a host bridge's `_OSC` and `_DSM` are called with (ACPI 6.5 §6.2.11.3, PCI Firmware 3.3 §4.6)."""
 
 OSC_CONTROLS = {

@@ -104,9 +104,9 @@ class Function(Struct, eq=False):
     `ats_is_off`: this kernel does not use its ATS. `ari`: it has the ARI capability; `ari_forwarding`: ARI
     is switched on in this port. `bars` are sized ones only. `pcie_capability`, `acs_capability`,
     `ari_capability`: their offsets, 0 for none. `hotplug`: a hot-plug slot. `external_facing`: firmware
-    says so of this port; `untrusted`: it is behind such a port, and the kernel does not take it for a part
-    of the machine. `gone`: it answered while buses were numbered, and does no longer at the end. `windows`:
-    those that a bridge has, of `io`, `mem`, `pref32`, `pref64`."""
+    says so of this port; `tunnels`: it is a port of a USB4 host; `untrusted`: it is behind such a port, and
+    the kernel does not take it for a part of the machine. `gone`: it answered while buses were numbered,
+    and does no longer at the end. `windows`: those that a bridge has, of `io`, `mem`, `pref32`, `pref64`."""
 
     root: int
     bus: Bus
@@ -131,6 +131,7 @@ class Function(Struct, eq=False):
     gone: bool = False
     bridge_alias: str | None = None
     external_facing: bool = False
+    tunnels: bool = False
     untrusted: bool = False
     secondary: int | None = None
     subordinate: int | None = None

@@ -204,3 +204,18 @@ def test_ports_that_face_outward() -> None:
         + f'Device (RP6) {{ Name (_HID, "TEST0001") {port("NIC", 0, outward, "1")} }}'
     )
     assert set(found.external_facing) == {(0x0B,), (0x28, 0, 0x10)}
+
+
+def test_ports_of_a_usb4_host() -> None:
+    """By `usb4-host-interface` of a `_DSD`, which refers to the host's own device."""
+    uuid = "daffd814-6eba-4d8c-8a91-bc9bbf4aa301"
+
+    def port(name: str, address: int, value: str) -> str:
+        return f"""Device ({name}) {{ Name (_ADR, {address:#x})
+            Name (_DSD, Package () {{ ToUUID ("{uuid}"), Package () {{
+                Package () {{ "usb4-host-interface", {value} }} }} }}) }}"""
+
+    host = "Device (NHI0) { Name (_ADR, 0x000D0002) }"
+    listed = port("RP2", 0x70001, "Package () { NHI0 }")
+    found = bridge(host + port("RP1", 0x70000, "^NHI0") + listed + port("RP3", 0x70002, "1"))
+    assert (set(found.tunnels), found.external_facing) == ({(0x38,), (0x39,)}, ())

@@ -16,7 +16,13 @@ from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-from rootplex.formats.acpi import EXPRESS_ROOT_BRIDGE, EXTERNAL_FACING, PROPERTY_UUIDS, ROOT_BRIDGE
+from rootplex.formats.acpi import (
+    EXPRESS_ROOT_BRIDGE,
+    EXTERNAL_FACING,
+    PROPERTY_UUIDS,
+    ROOT_BRIDGE,
+    USB4_HOST,
+)
 from rootplex.readers.acpi.acpiexec import LOOP_SECONDS, AmlObject, Evaluation, budget, session
 from rootplex.readers.acpi.aml_facts import (
     AcpiDevice,
@@ -86,7 +92,8 @@ def evaluate(tables: Sequence[Table]) -> Namespace:
 @lru_cache(maxsize=4)
 def _evaluated(aml: tuple[Table, ...]) -> Namespace:
     """The same bytes say the same: a process that stays asks the interpreter once."""
-    ports = _OF_PORTS if any(EXTERNAL_FACING.encode() in table.data for table in aml) else ()
+    properties = (EXTERNAL_FACING.encode(), USB4_HOST.encode())
+    ports = _OF_PORTS if any(name in table.data for table in aml for name in properties) else ()
     everywhere = [f"All {name}" for name in (*_EVERYWHERE, *ports)]
     until = budget()
     with session(aml, until=until) as interpreter:
@@ -198,15 +205,19 @@ class _Reader:
             osc=self.value(path, "_OSC", _as_cells),
             preserve=self.preserve(path),
             place=self.place(path),
-            external_facing=tuple(self.external_facing(path)),
+            external_facing=tuple(self.ports(path, EXTERNAL_FACING, _is_flag)),
+            tunnels=tuple(self.ports(path, USB4_HOST, _is_reference)),
             problems=tuple(problems),
         )
 
-    def external_facing(self, path: str) -> Iterator[tuple[int, ...]]:
-        """The ways to the devices below whose `_DSD` says so (pci-acpi.c:pci_acpi_set_external_facing)."""
-        for name, done in self.evaluations.items():
-            port = name.removesuffix("._DSD")
-            if port == name or not port.startswith(f"{path}.") or not _faces_out(done.value):
+    def ports(self, path: str, name: str, is_set: Callable[[AmlObject], bool]) -> Iterator[tuple[int, ...]]:
+        """The ways to the devices below whose `_DSD` has the property (pci-acpi.c:
+        pci_acpi_set_external_facing; arch/x86/pci/acpi.c:pcie_has_usb4_host_interface)."""
+        for object, done in self.evaluations.items():
+            port = object.removesuffix("._DSD")
+            if port == object or not port.startswith(f"{path}."):
+                continue
+            if not any(map(is_set, _property(done.value, name))):
                 continue
             names = port.removeprefix(f"{path}.").split(".")
             above = (".".join((path, *names[: count + 1])) for count in range(len(names)))
@@ -304,20 +315,25 @@ def _as_cells(value: AmlObject) -> tuple[int, ...] | None:
     return struct.unpack_from(f"<{count}I", value)
 
 
-def _faces_out(value: AmlObject) -> bool:
-    """Whether a `_DSD`, pairs of UUID and properties, has the property; its value is a byte and not 0."""
+def _property(value: AmlObject, name: str) -> Iterator[AmlObject]:
+    """What a `_DSD`, pairs of UUID and properties, says of a property."""
     if not isinstance(value, tuple):
-        return False
-    return any(
-        isinstance(row, tuple)
-        and len(row) == 2
-        and row[0] == EXTERNAL_FACING
-        and isinstance(row[1], int)
-        and 0 < row[1] <= 0xFF
-        for uuid, rows in zip(value[::2], value[1::2], strict=False)
-        if uuid in _PROPERTIES and isinstance(rows, tuple)
-        for row in rows
-    )
+        return
+    for uuid, rows in zip(value[::2], value[1::2], strict=False):
+        if uuid in _PROPERTIES and isinstance(rows, tuple):
+            for row in rows:
+                if isinstance(row, tuple) and len(row) == 2 and row[0] == name:
+                    yield row[1]
+
+
+def _is_flag(value: AmlObject) -> bool:
+    """A byte and not 0."""
+    return isinstance(value, int) and 0 < value <= 0xFF
+
+
+def _is_reference(value: AmlObject) -> bool:
+    """An object, which the interpreter tells by its name; or a list that begins with one."""
+    return isinstance(value[0] if isinstance(value, tuple) and value else value, str)
 
 
 def _as_prt(value: AmlObject) -> tuple[PrtEntry, ...] | None:

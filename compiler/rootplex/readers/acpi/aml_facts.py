@@ -119,7 +119,8 @@ class AcpiHostBridge(Struct, frozen=True):
     Its objects have their names in AML without the underscore; integers are of any width. `osc` is what
     `_OSC` returns (cells of the capabilities buffer) for a query with all of Linux's bits; `preserve` what
     `_DSM` function 5 returns, absent where that is no integer. `external_facing`: the ways, by devfn (of
-    `_ADR`) from the first bus down, to the devices with that property. What they come to are the properties.
+    `_ADR`) from the first bus down, to the devices with that property; `tunnels`: to ports of a USB4 host.
+    What they come to are the properties.
     """
 
     path: str
@@ -139,6 +140,7 @@ class AcpiHostBridge(Struct, frozen=True):
     preserve: Value[int]
     place: TablePlace
     external_facing: tuple[tuple[int, ...], ...] = ()
+    tunnels: tuple[tuple[int, ...], ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

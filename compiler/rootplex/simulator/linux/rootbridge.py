@@ -63,8 +63,8 @@ class RootBridge(Struct, eq=False):
     is mapped (ECAM trimming), `last_bus` the last one Linux numbers. `reassign`: bus numbers are given anew;
     `preserve`: BARs are kept as firmware left them. `registration` is what the hypervisor answered to
     `pci_host_bridge_add`; None: not called. `external_facing`: the ways, by devfn from the first bus down,
-    to ports that the firmware says face outward. `fault` says why the bridge did not come up; None: it is
-    up."""
+    to ports that the firmware says face outward, `tunnels`: to those of a USB4 host. `fault` says why the
+    bridge did not come up; None: it is up."""
 
     index: int
     path: str
@@ -80,6 +80,7 @@ class RootBridge(Struct, eq=False):
     preserve: bool = False
     proximity: int | None = None
     external_facing: frozenset[tuple[int, ...]] = frozenset()
+    tunnels: frozenset[tuple[int, ...]] = frozenset()
     registration: int | None = None
     fault: Remark | None = None
     remarks: list[Remark] = field(default_factory=list)

@@ -71,6 +71,7 @@ def bring_up(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None
     root.preserve = bridge.preserve.known == 0 or probe.is_x86
     root.proximity = bridge.pxm.known
     root.external_facing = frozenset(bridge.external_facing)
+    root.tunnels = frozenset(bridge.tunnels)
     _bus_range(bridge, root)
     if not root.is_up:
         return

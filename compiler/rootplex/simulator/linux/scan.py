@@ -148,6 +148,7 @@ class Scan:
         by_acpi = self.kernel.settings.firmware == "acpi"
         can = function.pcie_type == ROOT_PORT if by_acpi else function.is_bridge
         function.external_facing = can and trust.way_to(function) in root.external_facing
+        function.tunnels = trust.tunnels(function, root.tunnels)
         function.untrusted = self.kernel.settings.arch == "x86_64" and trust.is_untrusted(function)
 
     # Buses (§4.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from rootplex.formats.pci import PcieType
 from rootplex.simulator.function import DOWNSTREAM, ROOT_PORT, UPSTREAM, Function
@@ -15,7 +15,7 @@ _TUNNELS = frozenset(
         *(0x9A2B, 0x9A2D, 0x9A2F, 0x9A31),  # Tiger Lake-H
     )
 )
-"""Root ports of an integrated Thunderbolt host (`pcie_has_usb4_host_interface`)."""
+"""Root ports of an integrated Thunderbolt host before firmware named them."""
 _DIRECTLY_BELOW: dict[int | None, tuple[int, ...]] = {
     UPSTREAM: (),
     DOWNSTREAM: (UPSTREAM,),
@@ -30,6 +30,12 @@ def way_to(function: Function) -> tuple[int, ...]:
     return tuple(reversed([function.devfn, *(bridge.devfn for bridge in _above(function))]))
 
 
+def tunnels(function: Function, named: Container[tuple[int, ...]]) -> bool:
+    """Whether what is below comes through a tunnel: firmware names the port, or its id tells
+    (`pcie_has_usb4_host_interface`)."""
+    return (function.vendor, function.device) in _TUNNELS or way_to(function) in named
+
+
 def is_untrusted(function: Function) -> bool:
     """`set_pcie_untrusted` with x86's `arch_pci_dev_is_removable`: behind a root port that faces outward, but
     for the switch of a discrete Thunderbolt controller and the endpoints directly below that."""
@@ -41,7 +47,7 @@ def is_untrusted(function: Function) -> bool:
     level = next((level for level, each in enumerate(above) if each.pcie_type == ROOT_PORT), None)
     if level is None or not above[level].external_facing:
         return False
-    if (above[0].vendor, above[0].device) in _TUNNELS:
+    if above[0].tunnels:
         return True
     types = tuple(each.pcie_type for each in above[:level])
     return _DIRECTLY_BELOW.get(function.pcie_type) != types
