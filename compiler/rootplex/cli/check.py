@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         work = Work(
             call=partial(_judged, options=options), settings=f"check {options}", strict=arguments.strict
         )
-        boards = tuple(map(many.board_of, arguments.files))
-        return many.run(work, boards, arguments, console)
+        return many.run(work, many.Descriptions(arguments.files), arguments, console)
     texts: dict[str, str] = {}
     failed: list[str] = []
     results = _results(_texts(arguments.files, texts, failed, console), options, failed, arguments, console)

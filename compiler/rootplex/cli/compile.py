@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.backends.qemu import arguments
 from rootplex.cli import many
@@ -53,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Job(Struct, frozen=True):
-    """One file to compile."""
+    """One file to compile; `data` are the bytes of standard input."""
 
     name: str
-    data: bytes
+    data: bytes | None
     output: str
     force: bool
     despite_errors: bool
@@ -65,7 +67,8 @@ class Job(Struct, frozen=True):
 
 class Done(Struct, frozen=True):
     """What became of it: the folder written (None: none) with so many files, or left as it was. `failed`
-    says why it could not be written at all, `left_out` names devices that QEMU's arguments lack."""
+    says why it could not be written at all, `left_out` names devices that QEMU's arguments lack, `text` is
+    what findings are shown in."""
 
     result: Result
     folder: str | None = None
@@ -73,6 +76,7 @@ class Done(Struct, frozen=True):
     skipped: bool = False
     failed: str | None = None
     left_out: tuple[str, ...] = ()
+    text: str | None = None
 
     @property
     def told(self) -> str:
@@ -89,68 +93,70 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Compile every file; one line each on success, the findings as `check` has them."""
     if streams(arguments) and (arguments.resume or arguments.cluster):
         return _streamed(arguments, console)
-    results: list[Result] = []
-    jobs: list[Job] = []
-    given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
-    for name in arguments.files:
-        try:
-            jobs.append(Job(*read_input(name), *given))
-        except (OSError, UsageError) as error:
-            results.append(unreadable(name, ()))
-            console.tell(told(error))
-            if arguments.format == "jsonl":
-                show(tuple(results[-1:]), {}, "jsonl", console)
-    folders: dict[Path, str] = {}
+    total = len(arguments.files)
+    folders: dict[str, str] = {}
+    shown: list[Result] = []
+    texts: dict[str, str] = {}
     kept_back: list[str] = []
-    if arguments.jobs == 1 and jobs:  # progress has a thread, and a process that has one does not fork well
-        console.progress(f"compiling {jobs[0].name}", total=len(jobs))
-    for i, done in enumerate(spread_here(compile_one, jobs, arguments.jobs)):
+    status = 0
+    if arguments.jobs == 1:  # progress has a thread, and a process that has one does not fork well
+        console.progress(f"compiling {arguments.files[0]}", total=total)
+    for i, done in enumerate(spread_here(compile_one, _jobs(arguments), arguments.jobs)):
         result = done.result
-        console.progress(f"compiled {result.file}", done=i + 1, total=len(jobs))
+        console.progress(f"compiled {result.file}", done=i + 1, total=total)
         if done.folder is not None:
             _alone(folders, Path(done.folder), result.file, str(result.platform))
-        results.append(result)
+        status = max(status, exit_status((result,), strict=arguments.strict))
         if done.folder is None and result.verdict == "inconsistent":
             kept_back.append(result.file)
         if arguments.format == "jsonl":
             show((result,), {}, "jsonl", console)
+        elif result.findings or arguments.format != "text":
+            shown.append(result)
+            texts[result.file] = done.text or ""
         if done.failed is not None:
             console.tell(done.failed)
         if arguments.format == "text" and done.folder is not None:
             console.say(done.told)
-    texts = {job.name: job.data.decode("utf-8", "replace") for job in jobs}
+    if arguments.format != "jsonl":
+        show(tuple(shown), texts, arguments.format, console)
     if arguments.format == "text":
-        shown = tuple(result for result in results if result.findings)
-        show(shown, texts, arguments.format, console)
         console.out.flush()  # what is wrong first, then what came of it
         for name in kept_back:
             console.tell(f"{name} has errors and is not written {DESPITE}")
-    elif arguments.format != "jsonl":
-        show(tuple(results), texts, arguments.format, console)
-    return exit_status(results, strict=arguments.strict)
+    return status
+
+
+def _jobs(arguments: argparse.Namespace) -> Iterator[Job]:
+    """The files in their order; standard input is read in its turn."""
+    for name in arguments.files:
+        label, data = read_input(name) if name == "-" else (name, None)
+        yield Job(label, data, arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
 
 
 def compile_one(job: Job) -> Done:
     """One description, read, compiled, checked as far as that goes without a simulation, and written whole;
     with an error that its author does not expect nothing is written."""
     try:
-        return _compile(job)
+        data = read_input(job.name)[1] if job.data is None else job.data
+        done = _compile(job, data)
     except (OSError, UsageError) as error:
         return Done(unreadable(job.name, ()), failed=told(error))
+    return replace(done, text=data.decode("utf-8", "replace")) if done.result.findings else done
 
 
-def _compile(job: Job) -> Done:
+def _compile(job: Job, data: bytes) -> Done:
     try:
-        checked = read_checked(job.data, job.name)
+        checked = read_checked(data, job.name)
     except Unreadable as error:
         return Done(unreadable(job.name, error.findings))
     platform = checked.platform
     if platform is None or not checked.is_sound:
         return Done(unsound(checked, job.name))
     folder = Path(job.output) / platform.name
-    if not job.force and (known := _up_to_date(folder, job, versions_for(platform))):
+    if not job.force and (known := _up_to_date(folder, job, data, versions_for(platform))):
         return Done(judged(job.name, platform, checked.findings), str(folder), known, skipped=True)
-    made = compiled(checked, job.data, job.name, despite_errors=job.despite_errors, xen=job.xen)
+    made = compiled(checked, data, job.name, despite_errors=job.despite_errors, xen=job.xen)
     if made.files is None:
         return Done(made.result)
     write_folder(folder, made.files)
@@ -167,7 +173,7 @@ def _streamed(arguments: argparse.Namespace, console: Console) -> int:
         settings=f"compile {options}",
         strict=arguments.strict,
     )
-    owners: dict[Path, str] = {}
+    owners: dict[str, str] = {}
 
     def write(record: Record) -> None:
         if record.platform is None:
@@ -191,7 +197,7 @@ def _streamed(arguments: argparse.Namespace, console: Console) -> int:
             and tells.tools in (versions, {**versions, "iasl": "none"})
         )
 
-    return many.run(work, tuple(map(many.board_of, arguments.files)), arguments, console, write, stands)
+    return many.run(work, many.Descriptions(arguments.files), arguments, console, write, stands)
 
 
 def _iasl() -> str:
@@ -202,9 +208,9 @@ def _iasl() -> str:
         return "none"
 
 
-def _alone(owners: dict[Path, str], folder: Path, file: str, platform: str) -> None:
+def _alone(owners: dict[str, str], folder: Path, file: str, platform: str) -> None:
     """UsageError where two files of a command describe one platform."""
-    first = owners.setdefault(folder, file)
+    first = owners.setdefault(platform, file)
     if first != file:
         raise UsageError(f"{first} and {file} both describe {platform}, and {folder} holds one of them")
 
@@ -231,14 +237,9 @@ def _left_out(platform: Platform) -> tuple[str, ...]:
     )
 
 
-def _up_to_date(folder: Path, job: Job, versions: dict[str, str]) -> int:
+def _up_to_date(folder: Path, job: Job, data: bytes, versions: dict[str, str]) -> int:
     """The number of files where the folder is what compiling would make, else 0."""
     tells = whole(folder)
-    if (
-        tells is None
-        or tells.despite_errors
-        or not tells.is_of(job.data, xen=job.xen)
-        or tells.tools != versions
-    ):
+    if tells is None or tells.despite_errors or not tells.is_of(data, xen=job.xen) or tells.tools != versions:
         return 0
     return len(tells.files) + 1

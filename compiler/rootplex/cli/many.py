@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import length_hint
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from rootplex.cli.console import Console
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.fleet.results import Results, results_of
 from rootplex.fleet.work import Record, Work
-from rootplex.jobs.boards import Board, Boards, Item
+from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.result import Glance, Tally
 from rootplex.jobs.survey import NotResultsError
 from rootplex.report import text
@@ -53,12 +58,21 @@ def jobs(text: str) -> int:
     return number
 
 
-def board_of(name: str) -> Board:
-    """A description as it is named: a file, or - for standard input, which is read now."""
-    if name != "-":
-        return Board((Item(name, None),))
-    label, data = read_input(name)
-    return Board((Item(label, None, data),))
+class Descriptions(Struct, frozen=True):
+    """Descriptions as they are named: files, or - for standard input, which is read in its turn."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Board]:
+        for name in self.names:
+            if name == "-":
+                label, data = read_input(name)
+                yield Board((Item(label, None, data),))
+            else:
+                yield Board((Item(name, None),))
 
 
 def streams(arguments: argparse.Namespace) -> bool:
@@ -72,7 +86,7 @@ def streams(arguments: argparse.Namespace) -> bool:
 
 def run(
     work: Work,
-    boards: Boards,
+    boards: Iterable[Board],
     arguments: argparse.Namespace,
     console: Console,
     see: Callable[[Record], None] = lambda _: None,
@@ -81,19 +95,40 @@ def run(
     """Do the work and write a line a board, to `--resume`'s file or standard output; of several the worst are
     a table at the end, and a tally. `see` gets each record, also those that the file had and that `stands`
     says still hold. The exit status."""
-    tally = Tally()
+    seen = _Seen(boards, see, console)
     with _results(arguments) as results:
         if results is None:
-            seen = _written(spread_out(work, boards, arguments, console), console)
+            for record in spread_out(work, boards, arguments, console):
+                console.document(record.line)
+                seen.add(record)
         else:
-            seen = _gone_on(work, boards, results, stands, arguments, console)
-        rows = worst(_counted(seen, see, tally, len(boards), console), WORST)
-    if len(boards) > 1:
+            _go_on(work, boards, results, stands, seen.add, arguments, console)
+    if seen.tally.verdicts.total() > 1:
         to = console.out if arguments.resume and arguments.format == "text" else console.err
         console.clear_progress()
-        lines = (*table(rows), "", text.tally(tally, text.Style(console.colour)))
+        lines = (*table(worst(seen.rows, WORST)), "", text.tally(seen.tally, text.Style(console.colour)))
         to.write(printable("\n".join(lines), coloured=console.colour))
-    return tally.status
+    return seen.tally.status
+
+
+class _Seen:
+    """What is kept of records as they come: a tally, and a few rows with the worst among them."""
+
+    def __init__(self, boards: Iterable[Board], see: Callable[[Record], None], console: Console) -> None:
+        self._boards = boards
+        self._see = see
+        self._console = console
+        self.tally = Tally()
+        self.rows: list[Glance] = []
+
+    def add(self, record: Record) -> None:
+        self._see(record)
+        self.tally.add(record.glance)
+        self.rows.append(record.glance)
+        if len(self.rows) > 10 * WORST:
+            self.rows = worst(self.rows, WORST)
+        done = self.tally.verdicts.total()
+        self._console.progress(record.glance.file, done=done, total=max(done, length_hint(self._boards)))
 
 
 def spread_out(
@@ -146,48 +181,43 @@ def _results(arguments: argparse.Namespace) -> Iterator[Results | None]:
         raise UsageError(str(error)) from None
 
 
-def _written(records: Iterable[Record], console: Console) -> Iterator[Record]:
-    for record in records:
-        console.document(record.line)
-        yield record
-
-
-def _gone_on(
+def _go_on(
     work: Work,
-    boards: Boards,
+    boards: Iterable[Board],
     results: Results,
     stands: Callable[[Board, Record], bool],
+    see: Callable[[Record], None],
     arguments: argparse.Namespace,
     console: Console,
-) -> Iterator[Record]:
-    """What the file has, then what it lacks; at the end it holds these boards and nothing else."""
+) -> None:
+    """What the file lacks is done; at the end it holds these boards and nothing else. A board is looked up
+    when its turn comes, and of all there are only their lines' places are kept."""
     if results.torn:
         console.tell(
             f"{arguments.resume}: {counted(results.torn, 'line')} cut off or not ours; "
             f"{counted(len(results), 'whole result')} used"
         )
-    had = len(results)
-    keys = list(map(work.key, boards))
-    there = []
-    for board, key in zip(boards, keys, strict=True):
-        record = results.record(key, strict=arguments.strict) if key in results else None
-        there.append(record is not None and stands(board, record))
-        if record is not None and there[-1]:
-            yield record
-    if (stale := had - len({key for key in keys if key in results})) > 0:
+    stale = len(results)
+    lines = array("Q")
+    missing: deque[int] = deque()
+
+    def undone() -> Iterator[Board]:
+        nonlocal stale
+        for board in boards:
+            key = work.key(board)
+            record = results.record(key, strict=arguments.strict) if key in results else None
+            stale -= record is not None
+            if record is not None and stands(board, record):
+                lines.append(results.place(key))
+                see(record)
+            else:
+                missing.append(len(lines))
+                lines.append(0)
+                yield board
+
+    for record in spread_out(work, undone(), arguments, console):
+        lines[missing.popleft()] = results.add(record.key, record.line)
+        see(record)
+    if stale > 0:
         console.tell(f"{counted(stale, 'result')} of other bytes, options, version or boards: left out")
-    missing = (board for board, is_there in zip(boards, there, strict=True) if not is_there)
-    for record in spread_out(work, missing, arguments, console):
-        results.add(record.key, record.line)
-        yield record
-    results.finish(keys)
-
-
-def _counted(
-    seen: Iterable[Record], see: Callable[[Record], None], tally: Tally, total: int, console: Console
-) -> Iterator[Glance]:
-    for done, each in enumerate(seen, start=1):
-        see(each)
-        tally.add(each.glance)
-        console.progress(each.glance.file, done=done, total=total)
-        yield each.glance
+    results.finish(lines)

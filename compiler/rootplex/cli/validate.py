@@ -13,7 +13,7 @@ from rootplex.cli.frame import UsageError
 from rootplex.cli.many import add_many, spread_here, streams
 from rootplex.cli.trees import add_trees, trees_of
 from rootplex.fleet.work import Work, digest
-from rootplex.jobs.boards import boards_of, with_trees
+from rootplex.jobs.boards import BoardsAt
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.result import glance
 from rootplex.jobs.validate import validate_board
@@ -44,21 +44,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Validate every board; with several, a table first, the worst on top."""
     texts: dict[str, str] = {}
     against = None if arguments.against is None else _description(arguments.against, texts)
-    trees = trees_of(arguments)
+    given = dict(map(read_input, [name for name in arguments.paths if name == "-"]))
+    found = BoardsAt([name for name in arguments.paths if name != "-"], given, trees_of(arguments))
+    validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
     try:
-        given = dict(map(read_input, [name for name in arguments.paths if name == "-"]))
-        boards = with_trees(boards_of([name for name in arguments.paths if name != "-"], given), trees)
+        if streams(arguments):
+            held = None if against is None else digest(texts[arguments.against])
+            work = Work(
+                call=validate,
+                settings=f"validate bare-metal={arguments.bare_metal} against={held}",
+                strict=arguments.strict,
+            )
+            return many.run(work, found, arguments, console)
+        boards = tuple(found)
     except Unreadable as error:
         raise UsageError(str(error)) from None
-    validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
-    if streams(arguments):
-        held = None if against is None else digest(texts[arguments.against])
-        work = Work(
-            call=validate,
-            settings=f"validate bare-metal={arguments.bare_metal} against={held}",
-            strict=arguments.strict,
-        )
-        return many.run(work, boards, arguments, console)
     results = []
     if arguments.jobs == 1 and boards:  # progress has a thread, and a process that has one does not fork well
         console.progress(f"validating {boards[0].name}", total=len(boards))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os.path import samestat
 from pathlib import Path
@@ -46,13 +46,13 @@ class Results:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path = path
         self._file = file
-        self._lines: dict[bytes, tuple[int, int]] = {}
+        self._lines: dict[bytes, int] = {}
         self.torn = 0
         at = 0
         while line := file.readline(LINE_LIMIT):
             read = _read(line)
             if read is not None:
-                self._lines[bytes.fromhex(read.key)] = (at, len(line))
+                self._lines[bytes.fromhex(read.key)] = at
             elif at == 0 and not b'{"key":"'.startswith(line[:8]):
                 raise NotResultsError(f"{path} is no file of results: name another by --resume")
             else:
@@ -65,36 +65,42 @@ class Results:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def add(self, key: str, line: str) -> None:
-        """A result, written out before the next one comes."""
+    def place(self, key: str) -> int:
+        """Where the line of a key that is there begins."""
+        return self._lines[bytes.fromhex(key)]
+
+    def add(self, key: str, line: str) -> int:
+        """A result, written out before the next one comes; its place."""
         end = self._file.seek(0, os.SEEK_END)
         self._file.seek(max(0, end - 1))
         if self._file.read(1) not in (b"", b"\n"):
             end += self._file.write(b"\n")
-        data = line.encode()
-        self._file.write(data)
+        self._file.write(line.encode())
         self._file.flush()
-        self._lines[bytes.fromhex(key)] = (end, len(data))
+        self._lines[bytes.fromhex(key)] = end
+        return end
 
     def record(self, key: str, *, strict: bool = False) -> Record:
         """The result of a key that is there."""
-        data = self._line(key)
+        data = self._line(self.place(key))
         line = _read(data)
         assert line is not None
         return Record(
             key=key, line=data.decode(), glance=_glance(line, strict=strict), platform=line.platform
         )
 
-    def finish(self, keys: Sequence[str]) -> None:
-        """Replace the file by one with the lines of these keys, in their order."""
+    def finish(self, places: Iterable[int]) -> None:
+        """Replace the file by one with the lines at these places, each once, in this order."""
+        taken: set[int] = set()
         with replacing(self._path) as fresh:
-            for key in dict.fromkeys(keys):
-                fresh.write(self._line(key))
+            for place in places:
+                if place not in taken:
+                    taken.add(place)
+                    fresh.write(self._line(place))
 
-    def _line(self, key: str) -> bytes:
-        at, length = self._lines[bytes.fromhex(key)]
-        self._file.seek(at)
-        return self._file.read(length)
+    def _line(self, place: int) -> bytes:
+        self._file.seek(place)
+        return self._file.readline(LINE_LIMIT)
 
 
 @contextmanager

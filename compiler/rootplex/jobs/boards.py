@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,7 +28,12 @@ _DOCUMENTS = (".md", ".rst", ".adoc", ".html", ".py", ".sh", ".c", ".h", ".patch
 
 _NAMED_TABLE = re.compile(r"[A-Z0-9_]{4}[0-9]{0,3}")
 _HEAD = 65536
-FILES_LIMIT = 100_000
+FILES_LIMIT = 1_000_000
+"""Of one folder; their names are held while it is gone through."""
+MACHINE_FILES = 1_024
+"""A folder with more files than that does not hold one machine's tables."""
+_ONE_BOARD = 16
+"""More inputs than that are not what was pasted of one machine."""
 _SEVERAL = {"SSDT", "PSDT"}
 _DT: tuple[Kind, ...] = ("dtb", "dts")
 
@@ -59,31 +64,108 @@ class Board(Struct, frozen=True):
         return " + ".join(item.path for item in self.items)
 
 
-class Boards(Protocol):
-    """Boards that can be counted and gone through more than once: a tuple, or what makes them anew each
-    time."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[Board]: ...
-
-
 def boards_of(paths: Sequence[str], given: Mapping[str, bytes] | None = None) -> tuple[Board, ...]:
     """One device tree, one set of tables and what was pasted of one machine are one board; of more inputs
     those that share a name up to the first dot. A folder of tables is one input, with a device tree in it one
     board; of another folder every file that is a source counts. Unreadable for a folder without any. `given`
     are the bytes of inputs that are no files, such as standard input."""
-    whole: list[Board] = []
-    loose: list[Item] = []
-    of_bytes = (_of_bytes(name, data) for name, data in (given or {}).items())
-    for found in chain(*of_bytes, *map(_found, paths)):
-        if len(found) == 1:
-            loose += found
-        else:
-            whole.append(Board(found))
-    loose = _tables_together(loose)
-    if not whole and _are_one(loose):
-        return (Board(_in_order(loose)),)
-    return (*whole, *_by_name(loose))
+    return tuple(BoardsAt(paths, given))
+
+
+class BoardsAt:
+    """The same boards, with their device trees put together so, each found when it is asked for: of what lies
+    in folders only the names of one folder are held."""
+
+    def __init__(
+        self, paths: Sequence[str], given: Mapping[str, bytes] | None = None, trees: Trees = ALONE
+    ) -> None:
+        self._paths = paths
+        self._given = given or {}
+        self._trees = trees
+        self._named = self._files = 0
+        self._passed = self._sources = self._taken = self._boards = 0
+
+    def __iter__(self) -> Iterator[Board]:
+        found = self._found()
+        if self._trees.overlays:  # they are for one board
+            return iter(with_trees(tuple(found), self._trees))
+        return (_put_together(board, self._trees) for board in found)
+
+    def _found(self) -> Iterator[Board]:
+        folders = [path for path in self._paths if _is_walked(path)]
+        self._files = sum(map(_count, folders))
+        named = [path for path in self._paths if path not in folders]
+        of_bytes = (_of_bytes(name, data) for name, data in self._given.items())
+        found = list(chain(*of_bytes, *map(_found, named)))
+        whole = [Board(items) for items in found if len(items) > 1]
+        loose = _tables_together([items[0] for items in found if len(items) == 1])
+        walked = chain.from_iterable(map(self._walked, folders))
+        ahead = list(islice(walked, _ONE_BOARD + 1))
+        if not whole and _are_one([*loose, *ahead]):
+            yield Board(_in_order([*loose, *ahead]))
+            return
+        self._named = len(whole) + len(loose)
+        yield from whole
+        yield from _by_name(loose)
+        for _, items in groupby(chain(ahead, walked), key=_group):
+            together = tuple(items)
+            self._taken += len(together)
+            for board in _one_name(together):
+                self._boards += 1
+                yield board
+
+    def __length_hint__(self) -> int:
+        """As many boards of the files as there were of those that were looked at."""
+        if not self._taken:
+            return self._named
+        return self._named + round(self._files * self._sources / self._passed * self._boards / self._taken)
+
+    def _walked(self, path: str) -> Iterator[Item]:
+        """The sources in a folder and those below it, each folder's in the order of what `_group` says of
+        them; Unreadable where there is none."""
+        found = False
+        for folder, names in _folders(path):
+            items = self._items(folder, names)
+            for item in _tables_together(list(items)) if len(names) <= MACHINE_FILES else items:
+                found = True
+                self._sources += 1
+                yield item
+        if not found:
+            raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
+
+    def _items(self, folder: str, names: Sequence[str]) -> Iterator[Item]:
+        for name in names:
+            self._passed += 1
+            path = Path(folder, name)
+            if kind := _of_file(path):
+                yield Item(str(path), kind)
+
+
+def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, with the names of their files in order. Links to folders are not followed;
+    a folder below that is closed to us has none."""
+    left = [path]
+    while left:
+        folder = left.pop()
+        names, below = [], []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in islice(entries, FILES_LIMIT + 1):
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(entry.path)
+                    elif entry.is_file():
+                        names.append(entry.name)
+        except PermissionError:
+            if folder == path:
+                raise
+        if len(names) + len(below) > FILES_LIMIT:
+            raise unreadable(folder, f"more than {FILES_LIMIT:,} files in this folder")
+        left += sorted(below, reverse=True)
+        yield folder, sorted(names, key=lambda name: (_stem(name), name))
+
+
+def _count(path: str) -> int:
+    return sum(len(names) for _, names in _folders(path))
 
 
 def _tables_together(loose: Sequence[Item]) -> list[Item]:
@@ -115,10 +197,11 @@ def with_trees(boards: tuple[Board, ...], trees: Trees) -> tuple[Board, ...]:
         raise unreadable(
             trees.overlays[0][0], f"overlays are applied to one device tree, and these are {bases}"
         )
-    return tuple(
-        Board(tuple(replace(item, trees=trees) if _side(item) == "dt" else item for item in board.items))
-        for board in boards
-    )
+    return tuple(_put_together(board, trees) for board in boards)
+
+
+def _put_together(board: Board, trees: Trees) -> Board:
+    return Board(tuple(replace(item, trees=trees) if _side(item) == "dt" else item for item in board.items))
 
 
 def _side(item: Item) -> str:
@@ -148,20 +231,44 @@ def _in_order(items: Sequence[Item]) -> tuple[Item, ...]:
 def _by_name(loose: Sequence[Item]) -> Iterator[Board]:
     groups: dict[str, list[Item]] = {}
     for item in loose:
-        groups.setdefault(str(Path(item.path).with_name(_stem(item))), []).append(item)
+        groups.setdefault(_group(item), []).append(item)
     for items in groups.values():
-        if _are_one(items):
-            yield Board(_in_order(items))
-        else:
-            yield from (Board((item,)) for item in items)
+        yield from _one_name(items)
 
 
-def _stem(item: Item) -> str:
-    return Path(item.path).name.partition(".")[0] or "-"
+def _one_name(items: Sequence[Item]) -> Iterator[Board]:
+    if _are_one(items):
+        yield Board(_in_order(items))
+    else:
+        yield from (Board((item,)) for item in items)
+
+
+def _group(item: Item) -> str:
+    """What inputs of one board share: the folder, and the name up to the first dot."""
+    path = Path(item.path)
+    return str(path.parent / _stem(path.name))
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0] or "-"
+
+
+def _is_walked(path: str) -> bool:
+    """Whether it is a folder of boards: no tables lie in it as files."""
+    return Path(path).is_dir() and not any(map(_is_table_file, _files_in(path)))
+
+
+def _files_in(path: str) -> Iterator[Path]:
+    folder, names = next(_folders(path))
+    return (Path(folder, name) for name in names)
+
+
+def _is_table_file(path: Path) -> bool:
+    return path.suffix in _TABLES or _is_named_table(path)
 
 
 def _found(path: str) -> Iterator[tuple[Item, ...]]:
-    """The inputs at a path, each alone or the two of a folder together."""
+    """The inputs at a path that is no folder of boards, each alone or the two of a folder together."""
     place = Path(path)
     if place.is_file() and not is_archive(beginning_of(place, _HEAD)):
         yield (Item(path, _kind(place)),)
@@ -169,20 +276,9 @@ def _found(path: str) -> Iterator[tuple[Item, ...]]:
     if not place.is_dir():  # a pipe can be read once only
         yield from _of_bytes(path, bytes_of(place, path))
         return
-    files = sorted(each for each in islice(place.iterdir(), FILES_LIMIT) if each.is_file())
-    if any(each.suffix in _TABLES or _is_named_table(each) for each in files):
-        trees = [Item(str(each), "dtb") for each in files if each.suffix == ".dtb"]
-        tables = Item(path, "acpi")
-        yield (*trees, tables) if len(trees) == 1 else (tables,)
-        return
-    below = list(islice(place.rglob("*"), FILES_LIMIT + 1))
-    if len(below) > FILES_LIMIT:
-        raise unreadable(path, f"more than {FILES_LIMIT:,} files in this folder")
-    sources = [Item(str(each), kind) for each in sorted(below) if (kind := _of_file(each))]
-    if not sources:
-        raise unreadable(path, "no device tree, ACPI tables or snapshot in this folder")
-    for source in sources:
-        yield (source,)
+    trees = [Item(str(each), "dtb") for each in _files_in(path) if each.suffix == ".dtb"]
+    tables = Item(path, "acpi")
+    yield (*trees, tables) if len(trees) == 1 else (tables,)
 
 
 def _of_bytes(path: str, data: bytes) -> Iterator[tuple[Item, ...]]:
