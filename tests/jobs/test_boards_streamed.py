@@ -28,7 +28,12 @@ def test_of_a_great_folder_few_files_are_opened_for_the_first_boards(
         (tmp_path / f"{number:04d}.dtb").write_bytes(tree)
     opened: list[Path] = []
     real = boards._of_file
-    monkeypatch.setattr(boards, "_of_file", lambda path: (opened.append(path), real(path))[1])
+
+    def noted(path: Path) -> str | None:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(boards, "_of_file", noted)
     found = BoardsAt([str(tmp_path)])
     names = [board.name for board in islice(found, 40)]
     assert [str(tmp_path / f"{number:04d}.dtb") for number in range(40)] == names
