@@ -214,8 +214,20 @@ def virtual(rng: random.Random, whole: Description) -> None:
                     "stride": rng.choice((1, 2, 0x40, 0x100)),
                     "vf_id": 0x300,
                 }
+        _step_over(bridge["devices"])
         wanted = needed(bridge["devices"])
         bridge["bus_range"] = [0, max(1, min(wanted + 2, 40) - rng.choice((0, 0, 0, 6))) - 1]
+
+
+def _step_over(bus: Devices) -> None:
+    """A VF that would have the number of another function of its bus begins on the next bus."""
+    taken = {device["dev"] << 3 | device.get("fn", 0) for device in bus}
+    for device in bus:
+        _step_over(device.get("devices", []))
+        if sriov := device.get("sriov"):
+            first, stride = (device["dev"] << 3 | device.get("fn", 0)) + sriov["offset"], sriov["stride"]
+            if not taken.isdisjoint(range(first, first + stride * sriov["total"], stride)):
+                sriov["offset"] += 0x100
 
 
 def _add_port(rng: random.Random, bridge: Description, below: Description) -> None:
