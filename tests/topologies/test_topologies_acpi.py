@@ -17,6 +17,9 @@ from rootplex.readers.acpi.resources import Resource, read_resources
 from rootplex.tools.runner import run
 
 BOARDS = with_firmware("acpi")
+TOO_NEW = {"viot.aml"}
+"""What the iasl of Debian 12 knows by its header alone; that of 13 reads ours in
+tests/readers/test_tables_of_qemu.py."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +45,10 @@ def test_iasl_disassembles_every_table(compiled: Path, tmp_path: Path, name: str
         done = run(["iasl", "-d", table.name], cwd=tmp_path)
         assert done.status == 0, done.stderr
         text = (tmp_path / table.with_suffix(".dsl").name).read_text()
-        assert not re.search(r"invalid|unknown|error|incorrect checksum", text + done.stderr, re.IGNORECASE)
+        said = text + done.stderr
+        if table.name in TOO_NEW:
+            said = re.sub(r"Unknown ACPI table signature \[VIOT\]", "", said)
+        assert not re.search(r"invalid|unknown|error|incorrect checksum", said, re.IGNORECASE)
 
 
 @cache

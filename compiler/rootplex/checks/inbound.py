@@ -17,9 +17,9 @@ from rootplex.checks.areas import Area, memory_areas
 from rootplex.checks.bridges import enabled_bridges
 from rootplex.checks.facts import Facts
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
-from rootplex.readers.acpi.iort_facts import Smmu, SmmuV3
+from rootplex.readers.acpi.iort_facts import NamedComponent, RootComplex, Smmu, SmmuV3
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.inbound import BusStretch
+from rootplex.readers.inbound import BusStretch, narrowest
 from rootplex.source.place import Place
 
 BITS = 64
@@ -67,6 +67,21 @@ def inbound_of(facts: Facts) -> Iterator[Inbound]:
 def memory_known(facts: Facts) -> tuple[Area, ...]:
     """The RAM that is described; none where the boot loader or EFI tells of it."""
     return tuple(islice((area for area in memory_areas(facts) if area.size > 0), MANY))
+
+
+def narrowest_reach(facts: Facts) -> int | None:
+    """The last address that the narrowest limit of the whole platform reaches, by which Arm's kernel ends its
+    lowest zone of memory: `dma-ranges`, or IORT's address size limits; None without one. `_DMA` does not
+    count: the zones are made before AML is read (`zone_sizes_init`, `acpi_iort_dma_get_max_cpu_address`)."""
+    if facts.dt is not None:
+        return narrowest(facts.dt.tree)
+    iort = facts.tables.iort if takes_iort(facts) else None
+    limits = (
+        node.data.address_size_limit or 0
+        for node in (() if iort is None else iort.nodes)
+        if isinstance(node.data, NamedComponent) or (isinstance(node.data, RootComplex) and node.revision)
+    )
+    return min(((1 << bits) - 1 for bits in limits if 0 < bits < BITS), default=None)
 
 
 def _of_tree(facts: Facts, bridge: DtHostBridge) -> Inbound:

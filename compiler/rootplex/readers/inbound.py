@@ -97,6 +97,17 @@ def _entries(tree: Tree, node: DtNode) -> Iterator[_Entry]:
             yield _Entry(node, each.child, each.parent, cpu, each.size, place)
 
 
+def narrowest(tree: Tree) -> int | None:
+    """The last address of the CPU that the narrowest `dma-ranges` of the tree reach, of whatever node is on;
+    None where none limits (`of_dma_get_max_cpu_address`)."""
+    ends = []
+    for node in tree.walk():
+        if node.properties.get("dma-ranges") and node.is_enabled and node.ancestors_enabled:
+            reached = [each.cpu + each.size - 1 for each in _entries(tree, node) if each.cpu is not None]
+            ends += [max(reached)] if reached else []
+    return min(ends, default=None)
+
+
 def _limiting(tree: Tree, bridge: DtNode) -> DtNode | None:
     """The node whose `dma-ranges` count. That the bridge has none is no obstacle; that a bus has none is."""
     if bridge.properties.get("dma-ranges"):

@@ -8,6 +8,10 @@ from tests.checks.cases import changed, findings_of, line_of, marked_line, only
 from tests.checks.two_bridges import SOUND
 from tests.checks.windows.test_inbound import BARE, DOORBELL, NO_UNIT, dma
 
+from rootplex.readers.dtb import read_dtb
+from rootplex.readers.dts import compile_dts
+from rootplex.readers.inbound import narrowest
+
 CARD = "      - {name: card, dev: 1, type: integrated-endpoint, pin: A, msix: 2}"
 DISCOVERY = "  discovery: dom0\n"
 GUEST = "  guests: [{name: guest, devices: [card]}]\n"
@@ -79,3 +83,30 @@ def test_the_catalogue_knows_some() -> None:
     (found,) = only(findings_of(text), "RPX0128")
     assert line_of(found.at) == marked_line(text)
     assert "28 bits" in found.message
+
+
+@pytest.mark.parametrize(("firmware", "levels"), [("[dt]", []), ("[acpi]", ["error"])])
+def test_the_lowest_zone_ends_by_dma_ranges_and_not_by_dma_objects(firmware: str, levels: list[str]) -> None:
+    """Seen on 7.2.13 (bench/dma_boots.md): `zone_sizes_init` runs before AML is read."""
+    text = changed(
+        SOUND,
+        ("firmware: [dt]", f"firmware: {firmware}"),
+        bits(30),
+        memory("base: 0, size: 1GiB", "base: 0x1_0000_0000, size: 4GiB"),
+        NO_UNIT,
+        dma("{pci: 0, cpu: 0, size: 1GiB}", DOORBELL, mark=""),
+    )
+    assert [str(each.level) for each in only(findings_of(text), "RPX0128")] == levels
+
+
+def test_a_limit_of_another_device_ends_the_zone() -> None:
+    """`of_dma_get_max_cpu_address` goes over every node that is on."""
+    bus = """
+        / { #address-cells = <2>; #size-cells = <2>;
+            usb { dma-ranges = <0x0 0x0 0x0 0x0 0x0 0x20000000>; #address-cells = <2>; #size-cells = <2>; };
+            off { status = "disabled";
+                dma-ranges = <0x0 0x0 0x0 0x0 0x0 0x1000>; #address-cells = <2>; #size-cells = <2>; };
+            wide { dma-ranges = <0x0 0x0 0x0 0x0 0x1 0x0>; #address-cells = <2>; #size-cells = <2>; }; };
+    """
+    tree = read_dtb(compile_dts(f"/dts-v1/;{bus}", "x.dts"), "x.dtb")
+    assert narrowest(tree) == 0x1FFF_FFFF

@@ -10,7 +10,7 @@ from rootplex.checks.areas import Area
 from rootplex.checks.causes import property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.inbound import Inbound, inbound_of, memory_known
+from rootplex.checks.inbound import Inbound, inbound_of, memory_known, narrowest_reach
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device
 from rootplex.source.finding import Finding, Level
@@ -85,8 +85,8 @@ def _end_of_zone(facts: Facts, memory: Sequence[Area]) -> int:
     if facts.arch != "arm64":
         return min(end, LOWEST_ZONE.get(facts.arch, end))
     start = min(area.base for area in memory)
-    limits = (each.limits for each in inbound_of(facts) if each.limits)
-    zone = min([1 << 32, *(max(way.cpu + way.size for way in ways) for ways in limits)])
+    limit = narrowest_reach(facts)
+    zone = 1 << 32 if limit is None else min(1 << 32, limit + 1)
     if start >= zone:
         zone = 1 << 32 if start < 1 << 32 else end
     return min(end, zone)
