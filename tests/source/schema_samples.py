@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 # The keys of the language's page, copied by hand, in its order. "" is the top level.
-OVERRIDES = "segment bus_range config windows enabled present"
+OVERRIDES = "segment bus_range config windows msi iommu enabled present"
 KEYS = {
     "": "rootplex platform memory interrupt_controllers msi_controllers iommus host_bridges boot xen linux"
     " guests expect suppress",
@@ -173,8 +173,10 @@ host_bridges:
     preserve_boot_config: true
     acpi: {uid: PCI0, hid: PNP0A08, cid: [PNP0A03], osc: [pme], mcfg: [0, 255], cba: true, segment: none,
       bus_range: [0, 1], config: {kind: cam, registers: [{name: config, base: 0, size: 64KiB}]},
-      windows: [], enabled: true, present: false}
-    dt: {label: pcie0, properties: {num-lanes: 4, dma-coherent: true, names: [a, b]}, segment: 3}
+      windows: [], msi: none, iommu: {unit: smmu, map: [{rid: 0, id: 0, count: 1}]}, enabled: true,
+      present: false}
+    dt: {label: pcie0, properties: {num-lanes: 4, dma-coherent: true, names: [a, b]}, segment: 3,
+      msi: {controller: odd}, iommu: none}
   - name: four-lines
     config: {base: 0}
     intx: {controller: gic, irqs: [1, 1, 1, 1], swizzle: false}

@@ -29,7 +29,7 @@ MADE = frozenset(
         "#address-cells", "#size-cells", "#interrupt-cells", "ranges", "dma-ranges", "dma-coherent",
         "interrupt-map", "interrupt-map-mask", "msi-map", "msi-map-mask", "msi-parent", "iommu-map",
         "iommu-map-mask", "ats-supported", "linux,pci-probe-only", "status", "phandle", "linux,phandle",
-        "name", "dma-noncoherent",
+        "name", "dma-noncoherent", "msi-controller",
     }
 )  # fmt: skip
 """Made by us: properties of a host bridge that the language has keys for, and what `dtc` puts there."""

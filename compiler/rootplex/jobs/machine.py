@@ -49,7 +49,7 @@ PORT_KINDS = {
 def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
     """The simulated machine. Names are the description's, where it has them."""
     owners = {page: guest.name for guest in outcome.settings.guests for page in guest.pages}
-    units = unit_names(platform)
+    units = unit_names(platform, facts)
     lines = line_names(platform, facts)
     dma = dma_by_bridge(facts)
     return Machine(
@@ -227,10 +227,10 @@ def _bar(bar: SimulatedBar) -> Bar:
     return Bar(index=bar.index, space=bar.space, base=bar.cpu, pci=bar.pci, size=bar.size)
 
 
-def unit_names(platform: Platform) -> dict[int | str, str]:
-    """What the description calls controllers and IOMMUs, by first register address, and for an ITS by
-    what IORT calls it, which has no address there."""
-    names: dict[int | str, str] = {}
+def unit_names(platform: Platform, facts: Facts) -> dict[int | str, str]:
+    """What the description calls controllers and IOMMUs, by first register address; an ITS by what IORT calls
+    it, which has no address there, and a host bridge by its node's path."""
+    names: dict[int | str, str] = {each.dt.path: each.name for each in facts.bridges if each.dt is not None}
     for each in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
         base = each.distributor.base if isinstance(each, GicV3 | GicV2) else each.base
         if base is not None:
@@ -243,7 +243,7 @@ def unit_names(platform: Platform) -> dict[int | str, str]:
 def line_names(platform: Platform, facts: Facts) -> dict[str | None, str]:
     """What an INTx line's controller is called, by its node's path; by None for a plain GSI of ACPI,
     which goes to the interrupt controller where the platform has one."""
-    units = unit_names(platform)
+    units = unit_names(platform, facts)
     names: dict[str | None, str] = {}
     if facts.dt is not None:
         for controller in facts.dt.platform.controllers:

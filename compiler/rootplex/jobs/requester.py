@@ -55,7 +55,7 @@ class _Units:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._names = {} if facts.described is None else unit_names(facts.described)
+        self._names = {} if facts.described is None else unit_names(facts.described, facts)
 
     def name(self, unit: FirmwareUnit) -> str:
         """The description's name, with what the firmware calls it."""
@@ -83,12 +83,17 @@ def _routes(way: explain.Way, units: _Units) -> Iterator[Route]:
             reason=stream.reason,
         )
     controller = way.msi.controller
-    local = controller is not None and controller.kind == "lapic"
+    # Neither has DeviceIDs.
+    plain = controller is not None and controller.kind in ("lapic", "bridge")
     yield Route(
         what="message",
         rid=way.msi.rid,
-        unit=None if controller is None else "the local APIC" if local else units.name(controller),
-        id=None if local else way.msi.id,
+        unit=None
+        if controller is None
+        else "the local APIC"
+        if controller.kind == "lapic"
+        else units.name(controller),
+        id=None if plain else way.msi.id,
         ends=controller is not None,
         steps=units.steps(way.msi.steps),
         reason=way.msi.reason,

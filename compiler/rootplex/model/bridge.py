@@ -103,7 +103,8 @@ class IdMapEntry(Part, frozen=True, kw_only=True):
 
 
 class MsiMap(Part, frozen=True, kw_only=True):
-    """RID → DeviceID. `entries` are always explicit (the identity is filled in)."""
+    """RID → DeviceID. `entries` are always explicit (the identity is filled in). `controller` may be a host
+    bridge, which then takes the messages itself; that is always by `parent`."""
 
     controller: str
     entries: tuple[IdMapEntry, ...]
@@ -122,13 +123,15 @@ class IommuMap(Part, frozen=True, kw_only=True):
 
 
 class Override(Part, frozen=True, kw_only=True):
-    """What one firmware says differently. None: as the bridge; `segment` "none": not said at all."""
+    """What one firmware says differently. None: as the bridge; "none": not said at all."""
 
     present: bool = True
     segment: int | Literal["none"] | None = None
     bus_range: BusRange | None = None
     config: ConfigSpace | None = None
     windows: tuple[Window, ...] | None = None
+    msi: MsiMap | Literal["none"] | None = None
+    iommu: IommuMap | Literal["none"] | None = None
     enabled: bool | None = None
 
 
@@ -184,13 +187,23 @@ class HostBridge(Part, frozen=True, kw_only=True):
         if not view.present:
             return None
         changes: dict[str, object] = {}
-        for key in ("segment", "bus_range", "config", "windows", "enabled"):
+        for key in ("segment", "bus_range", "config", "windows", "msi", "iommu", "enabled"):
             value = getattr(view, key)
             if value is not None:
                 changes[key] = None if value == "none" else value
         if not changes:
             return self
         return replace(self, places=self.places.replaced(changes, view.places), **changes)
+
+    @property
+    def msi_maps(self) -> tuple[MsiMap, ...]:
+        """Every `msi` that is written of it: its own, and what a firmware says differently."""
+        return tuple(each.msi for each in (self, self.acpi, self.dt) if isinstance(each.msi, MsiMap))
+
+    @property
+    def iommu_maps(self) -> tuple[IommuMap, ...]:
+        """Every `iommu` that is written of it, likewise."""
+        return tuple(each.iommu for each in (self, self.acpi, self.dt) if isinstance(each.iommu, IommuMap))
 
     def walk(self) -> Iterator[Device]:
         """Every function below, parents before children, in the order of the file."""

@@ -159,6 +159,17 @@ class Platform(Part, frozen=True, kw_only=True):
         seen = (bridge.as_seen_by(firmware) for bridge in self.host_bridges)
         return tuple(bridge for bridge in seen if bridge is not None)
 
+    @property
+    def units_named(self) -> frozenset[str]:
+        """The IOMMUs that any host bridge names, by any firmware."""
+        return frozenset(
+            name
+            for bridge in self.host_bridges
+            for ids in bridge.iommu_maps
+            for name in (ids.unit, *(entry.target for entry in ids.entries))
+            if name  # none for the whole, where each entry of a map names its own
+        )
+
     def controller(self, name: str) -> InterruptController | MsiController | Iommu | None:
         """The controller or IOMMU of that name."""
         for each in (*self.interrupt_controllers, *self.msi_controllers, *self.iommus):

@@ -17,6 +17,9 @@ from msgspec import Struct
 from rootplex.formats.devicetree import GENERIC_CAM, GENERIC_ECAM
 
 Layout: TypeAlias = Literal["ecam", "cam", "windowed", "quirk"]
+OwnMessages: TypeAlias = Literal["always", "named", "unnamed"]
+"""When a driver takes the messages of its own bridge: always, where `msi-parent` is the bridge itself, or
+where there is neither `msi-parent` nor `msi-map`."""
 
 
 class Controller(Struct, frozen=True):
@@ -30,6 +33,8 @@ class Controller(Struct, frozen=True):
     """Device numbers that answer on the first bus; None: any."""
     config_block: str | None = None
     """The name in `reg-names` by which the driver looks for configuration space; None: not by name."""
+    own_messages: OwnMessages | None = None
+    """When the bridge is its own MSI controller; None: never."""
 
 
 _ANY: tuple[int, ...] | None = None
@@ -170,6 +175,29 @@ _CONFIG_BLOCKS = {
 }
 
 
+# Who makes an MSI domain of the bridge's own node (`msi_create_parent_irq_domain` there; dw_pcie_host_init,
+# brcm_pcie_probe for the conditions; Linux 7.2).
+_OWN_MESSAGES: dict[str, OwnMessages] = {
+    **dict.fromkeys(("pcie-designware", "pci-keystone", "pci-meson", "pcie-al", "pcie-ultrarisc"), "unnamed"),
+    "pcie-brcmstb": "named",
+    **dict.fromkeys(
+        (
+            "pci-aardvark", "pci-tegra", "pcie-apple", "pcie-aspeed", "pcie-mediatek", "pcie-mediatek-gen3",
+            "pcie-microchip-host", "pcie-mobiveil", "pcie-qcom", "pcie-rcar-host", "pcie-rzg3s-host",
+            "pcie-starfive", "pcie-xilinx", "pcie-xilinx-dma-pl", "pcie-xilinx-nwl",
+        ),
+        "always",
+    ),
+}  # fmt: skip
+_OTHERWISE: dict[str, OwnMessages | None] = {
+    "ti,keystone-pcie": "always",
+    "mediatek,mt2701-pcie": None,
+    "mediatek,mt7623-pcie": None,
+    "fsl,lx2160a-pcie": None,
+}
+"""Those that do it otherwise (ks_pcie_host_ops, MTK_PCIE_NO_MSI, ls_g4_pcie_interrupt_init)."""
+
+
 def known_controller(compatible: Iterable[str]) -> Controller | None:
     """What is known of the first known one of a node's compatible strings."""
     known = _by_compatible()
@@ -192,7 +220,8 @@ def _by_compatible() -> dict[str, Controller]:
         for name in names:
             for compatible in _expanded(name):
                 block = _CONFIG_BLOCKS.get(driver)
-                found[compatible] = Controller(compatible, driver, layout, first_bus_devices, block)
+                own = _OTHERWISE.get(compatible, _OWN_MESSAGES.get(driver))
+                found[compatible] = Controller(compatible, driver, layout, first_bus_devices, block, own)
     return found
 
 

@@ -117,6 +117,17 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
         return next((reg for reg in self.regs if reg.name == name), None)
 
     @property
+    def is_own_msi_controller(self) -> bool:
+        """Whether its driver takes the messages of the bridge itself (drivers/pci/of.c,
+        pci_host_bridge_of_msi_domain: a domain directly attached to the host bridge). Of a driver that is not
+        known the tree is believed."""
+        when = "named" if self.controller is None else self.controller.own_messages
+        if when == "named":
+            return bool(self.msi_parent) and self.msi_parent[0].target == self.path
+        own_map = "msi-map" in self.node.properties
+        return when == "always" or (when == "unnamed" and not self.has_msi_parent and not own_map)
+
+    @property
     def missing_block(self) -> str | None:
         """The name that the controller's driver looks for and `reg-names` does not have; None: none."""
         name = None if self.controller is None else self.controller.config_block

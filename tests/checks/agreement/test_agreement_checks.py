@@ -29,6 +29,28 @@ OVERRIDES = [
     ("configuration space", "RPX0802", "error", "acpi: {config: {base: 0x40_2100_0000}} #<"),
     ("buses", "RPX0803", "error", "acpi: {bus_range: [0x10, 0x17]} #<"),
     ("window", "RPX0804", "error", "acpi: {windows: [{space: mem32, pci: 0x2000_0000, size: 64MiB}]} #<"),
+    (
+        "StreamIDs by ACPI",
+        "RPX0806",
+        "error",
+        "acpi: {iommu: {unit: smmu, map: [{rid: 0x1000, id: 0x9000, count: 0x1000}]}} #<",
+    ),
+    (
+        "StreamIDs by device tree",
+        "RPX0806",
+        "error",
+        "dt: {iommu: {unit: smmu, map: [{rid: 0x1000, id: 0x9000, count: 0x1000}]}} #<",
+    ),
+    ("an IOMMU by device tree alone", "RPX0806", "error", "acpi: {iommu: none} #<"),
+    ("an IOMMU by ACPI alone", "RPX0806", "error", "dt: {iommu: none} #<"),
+    (
+        "DeviceIDs by ACPI",
+        "RPX0807",
+        "error",
+        "acpi: {msi: {controller: its, map: [{rid: 0x1000, id: 0x9000, count: 0x1000}]}} #<",
+    ),
+    ("messages by device tree alone", "RPX0807", "error", "acpi: {msi: none} #<"),
+    ("messages by ACPI alone", "RPX0807", "error", "dt: {msi: none} #<"),
     ("off in ACPI", "RPX0805", "warning", "acpi: {enabled: false} #<"),
     ("off in the tree", "RPX0805", "warning", "dt: {enabled: false} #<"),
     (
@@ -49,6 +71,35 @@ def test_fires_on_an_override(code: str, level: str, line: str) -> None:
     assert [(each.level, each.subject) for each in found] == [(level, "two")]
     assert line_of(found[0].at) == marked_line(text)
     assert found[0].related
+
+
+# A Raspberry Pi's bridge: its driver takes messages (brcm_pcie_probe, where msi-parent is the bridge itself).
+OWN = "config: {kind: windowed, base: 0x40_1100_0000, size: 64KiB, compatible: 'brcm,bcm2711-pcie'}"
+INBOUND = "dma_windows: [{pci: 0, cpu: 0x8000_0000, size: 2GiB}]"
+
+
+def own_messages(acpi: str) -> str:
+    """The second bridge takes its messages itself; `acpi` is what that firmware says."""
+    whole, _, last = changed(SOUND, BOTH, (LABEL, acpi)).rpartition("msi: {controller: its}")
+    return changed(
+        f"{whole}msi: {{controller: two}}{last}", ("config: {base: 0x40_1100_0000}", f"{OWN}\n    {INBOUND}")
+    )
+
+
+def test_a_bridge_that_takes_messages_does_so_by_device_tree_alone() -> None:
+    text = own_messages("acpi: {uid: 7}")
+    found = only(findings_of(text), "RPX0772")
+    assert [(str(each.level), each.subject) for each in found] == [("warning", "two")]
+    assert line_of(found[0].related[0].at) == line_of_text(text, "msi: {controller: two}")
+
+
+@pytest.mark.parametrize("acpi", ["acpi: {msi: {controller: its}}", "acpi: {present: false}"])
+def test_messages_that_acpi_sends_elsewhere_are_told_otherwise(acpi: str) -> None:
+    assert not only(findings_of(own_messages(acpi)), "RPX0772")
+
+
+def line_of_text(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
 
 
 def test_bridge_of_one_firmware_only() -> None:

@@ -18,6 +18,7 @@ ITS = "{name: its, kind: arm-gic-v3-its, base: 0x808_0000}"
 INTX_TWO = "intx: {controller: gic, irqs: [7, 8, 9, 10]}"
 IOMMU_TWO = f"iommu: {{unit: smmu}}\n    {LABEL_TWO}"
 END_TWO = f"msi: {{controller: its}}\n    {IOMMU_TWO}"
+OWN_MESSAGES = f"msi: {{controller: two}} #<\n    {IOMMU_TWO}"
 OFF = (LABEL_TWO, "dt: {properties: {ranges: false}}\n    enabled: false")
 SPARE = "{name: spare, kind: arm-smmu-v3, base: 0x907_0000, enabled: false}"
 SHORT_RANGES = "0x02000000, 0, 0x20000000, 0, 0x20000000, 0x8000000"
@@ -84,6 +85,7 @@ FIRES = [
        "msi: {controller: its, mask: 0xff, map: [{rid: 0x100, id: 0, count: 1}]} #<")]),
     ("a map to nothing", "RPX0610", "error", [properties("iommu-map: [0, 0x999, 0, 0x10000]")]),
     ("an msi-parent that is nothing", "RPX0610", "error", [properties("msi-map: false, msi-parent: 0x999")]),
+    ("a bridge that takes no messages", "RPX0610", "error", [(END_TWO, OWN_MESSAGES)]),
     ("an IOMMU that Xen does not drive", "RPX0611", "error",
      [XEN, ("iommus:\n  - ", f"iommus:\n  - {VENDOR_IOMMU}\n  - "),
       (IOMMU_TWO, "iommu: {unit: other} #<")]),
@@ -146,6 +148,9 @@ SILENT = [
     ("masks fold RIDs without today's Xen", [(IOMMU_TWO,
       "iommu: {unit: smmu, mask: 0, map: [{rid: 0, id: 0, count: 1}]}")]),
     ("streams just within the table", [(SMMU, SMMU.replace("}", ", stream_id_bits: 13}"))]),
+    ("a bridge that takes its messages itself", [
+        (CONFIG_TWO, "config: {base: 0x40_1100_0000, compatible: 'microchip,pcie-host-1.0', kind: quirk}"),
+        (END_TWO, OWN_MESSAGES)]),
     ("msi-parent", [(END_TWO,
                      "msi: {controller: its, parent: true}\n    iommu: {unit: smmu}")]),
     ("no MSI for devices that have none",

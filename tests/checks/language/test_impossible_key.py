@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.checks.cases import findings_of, only
+
 from rootplex.jobs.describe import read_checked
 
 X86 = """\
@@ -20,3 +22,18 @@ def test_a_vtd_unit_of_another_segment_is_told_once_with_both_bridges() -> None:
     assert (found.code, found.subject, len(found.related)) == ("RPX0024", "vtd", 2)
     assert "segment 1, its host bridge 'a' is segment 0" in found.message
     assert not read_checked(X86.replace(", segment: 1", "").encode(), "x").findings
+
+
+OWN = "msi: {controller: main, map: [{rid: 0, id: 0, count: 16}]}"
+
+
+def test_a_map_cannot_name_a_bridge() -> None:
+    """What takes messages itself is named whole; its driver reads no map."""
+    text = (
+        "rootplex: 1\nplatform: {name: a, arch: arm64, firmware: [dt]}\nhost_bridges:\n"
+        "  - {name: main, segment: 0, config: {base: 0x4000_0000, compatible: 'microchip,pcie-host-1.0', "
+        f"kind: quirk}}, {OWN}}}\n"
+    )
+    (found,) = only(findings_of(text), "RPX0024")
+    assert found.subject == "main"
+    assert not only(findings_of(text.replace(OWN, "msi: {controller: main}")), "RPX0024")

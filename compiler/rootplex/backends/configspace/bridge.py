@@ -104,12 +104,12 @@ def _devices(case: Special) -> tuple[int, ...] | range:
 
 
 def _stream_id_bits(platform: Platform, bridge: HostBridge) -> int:
-    unit = None if bridge.iommu is None else platform.controller(bridge.iommu.unit)
+    unit = next((platform.controller(ids.unit) for ids in bridge.iommu_maps), None)
     if isinstance(unit, SmmuV3 | SmmuV2):
         return unit.stream_id_bits
     return RID_BITS if isinstance(unit, RidIommu) else DEFAULT_ID_BITS
 
 
 def _device_id_bits(platform: Platform, bridge: HostBridge) -> int:
-    controller = None if bridge.msi is None else platform.controller(bridge.msi.controller)
+    controller = next((platform.controller(ids.controller) for ids in bridge.msi_maps), None)
     return controller.device_id_bits if isinstance(controller, Its) else DEFAULT_ID_BITS

@@ -40,12 +40,14 @@ _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 class Controllers(Struct, frozen=True):
     """Those of a platform that a device tree can have, by name.
 
-    `shown` are the ones that its tree has; `plain` the MSI controllers that have no #msi-cells;
+    `shown` are the ones that its tree has; `bridges` the host bridges of it that take messages themselves;
+    `plain` the MSI controllers that have no #msi-cells;
     `default` is the interrupt controller that the root names: a GIC (the base machine's before
     others), else the first vendor's.
     """
 
     shown: dict[str, Controller]
+    bridges: frozenset[str]
     plain: frozenset[str]
     default: str | None
 
@@ -76,7 +78,7 @@ class Controllers(Struct, frozen=True):
 
     def msi_parent_cells(self, name: str) -> int:
         """Cells behind an MSI controller in `msi-parent`: its #msi-cells, none where it has no such."""
-        controller = self.shown[name]
+        controller = self.shown.get(name)
         if isinstance(controller, DtNode):
             return controller.cells or 0
         return int(isinstance(controller, Its) and name not in self.plain)
@@ -102,15 +104,16 @@ def controllers(platform: Platform) -> Controllers:
         and (not isinstance(each, DtNode | RiscvIommu) or each.parent in names)
         and not (isinstance(each, SmmuV3 | RiscvIommu) and each.built_in and each.name not in used)
     }
-    parents = (bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
-    plain = frozenset(parents if platform.xen.dom0.kernel == VANILLA_6_1 else ())
+    parents = frozenset(bridge.msi.controller for bridge in bridges if bridge.msi and bridge.msi.parent)
+    plain = parents if platform.xen.dom0.kernel == VANILLA_6_1 else frozenset()
     top = [
         each
         for each in platform.interrupt_controllers
         if each.name in shown and not (isinstance(each, DtNode) and each.parent)
     ]
     top.sort(key=lambda each: (isinstance(each, DtNode), not each.built_in))
-    return Controllers(shown, plain, top[0].name if top else None)
+    own = frozenset(bridge.name for bridge in bridges if bridge.name in parents)
+    return Controllers(shown, own, plain, top[0].name if top else None)
 
 
 def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:

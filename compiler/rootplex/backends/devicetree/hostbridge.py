@@ -66,6 +66,8 @@ def _properties(bridge: HostBridge, known: Controllers, preserve: bool) -> Itera
     yield from _dma(bridge)
     if bridge.intx is not None and bridge.intx.controller in known:
         yield from host_map(bridge.intx, known)
+    if bridge.name in known.bridges:
+        yield flag("msi-controller", source=bridge.at("msi"))
     if bridge.msi is not None:
         yield from _msi(bridge.msi, known)
     if bridge.iommu is not None:
@@ -135,7 +137,7 @@ def _dma(bridge: HostBridge) -> Iterator[Property]:
 
 def _msi(msi: MsiMap, known: Controllers) -> Iterator[Property]:
     if msi.parent:
-        if msi.controller in known:
+        if msi.controller in known or msi.controller in known.bridges:
             yield _msi_parent(msi, known)
     else:
         yield from _id_map("msi-map", msi.entries, msi.mask, known, msi.at(), msi.at("mask"))

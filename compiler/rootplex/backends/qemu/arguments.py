@@ -46,10 +46,7 @@ def _arguments(platform: Platform, abilities: Abilities) -> tuple[Devices | None
             subject=platform.name,
         )
         return None, (reason,)
-    translated = any(
-        bridge.iommu is not None and not _is_function(platform, bridge.iommu.unit)
-        for bridge in platform.host_bridges
-    )
+    translated = any(not _is_function(platform, name) for name in platform.units_named)
     memory = sum(memory.size for memory in platform.memory)
     option = machine.option(iommu=translated, virtualization=platform.virtualization)
     made = Devices(machine, abilities)

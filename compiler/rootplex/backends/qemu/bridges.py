@@ -7,10 +7,11 @@ ECAM, and requester ids go to the IOMMU and the ITS unchanged (real-boot: way 2)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from rootplex.backends.qemu.machines import MIB, Machine
 from rootplex.backends.qemu.refusals import refusal
-from rootplex.model.bridge import HostBridge, IommuMap, MsiMap
+from rootplex.model.bridge import HostBridge, IommuMap, MsiMap, Override
 from rootplex.model.controllers import DtNode, GicV3, Its, RidIommu, RiscvIommu, SmmuV3
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Finding
@@ -48,8 +49,10 @@ def check_platform(platform: Platform, machine: Machine) -> Iterator[Finding]:
                 )
         seen.append(bridge)
         yield from _windows(bridge, machine)
-        yield from _id_map(bridge, bridge.msi, "msi")
-        yield from _id_map(bridge, bridge.iommu, "iommu")
+        for each in (bridge, bridge.acpi, bridge.dt):
+            yield from _id_map(bridge, each, "msi")
+            yield from _id_map(bridge, each, "iommu")
+        yield from _own_messages(platform, bridge, machine)
         yield from _intx(bridge, machine)
 
 
@@ -129,15 +132,31 @@ def _windows(bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
             )
 
 
-def _id_map(bridge: HostBridge, ids: MsiMap | IommuMap | None, key: str) -> Iterator[Finding]:
-    if ids is None:
+def _own_messages(platform: Platform, bridge: HostBridge, machine: Machine) -> Iterator[Finding]:
+    bridges = {each.name for each in platform.host_bridges}
+    for msi in (each for each in bridge.msi_maps if each.controller in bridges):
+        yield refusal(
+            QEMU_MACHINE,
+            msi.at("controller"),
+            f"QEMU's {machine.name} has no host bridge that takes messages itself, as {msi.controller} does",
+            note="its messages go to an MSI controller of their own",
+            subject=bridge.name,
+        )
+
+
+def _id_map(
+    bridge: HostBridge, said: HostBridge | Override, key: Literal["msi", "iommu"]
+) -> Iterator[Finding]:
+    """`said`: the bridge, or what one firmware says of it otherwise."""
+    ids = getattr(said, key)
+    if not isinstance(ids, MsiMap | IommuMap):
         return
     changed = [n for n, entry in enumerate(ids.entries) if entry.rid != entry.id]
     if not changed and ids.mask in (FULL_MASK, 0xFFFF):
         return
     yield refusal(
         QEMU_ID_MAP,
-        bridge.at(f"{key}.map.{changed[0]}" if changed else f"{key}.mask"),
+        said.at(f"{key}.map.{changed[0]}" if changed else f"{key}.mask"),
         f"the {key} map of {bridge.name} is not the identity",
         note="in QEMU the StreamID and the DeviceID of a device are its requester id",
         subject=bridge.name,

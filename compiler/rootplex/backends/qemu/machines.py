@@ -152,8 +152,7 @@ MACHINES = {"qemu-virt": VIRT, "qemu-q35": Q35, "qemu-riscv-virt": RISCV_VIRT}
 def machine_of(platform: Platform) -> Machine | None:
     """QEMU's machine for a platform; None where its base is none of QEMU's."""
     machine = MACHINES.get(platform.base)
-    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
-    amd = any(isinstance(unit, AmdIommu) and unit.name in names for unit in platform.iommus)
+    amd = any(isinstance(platform.controller(name), AmdIommu) for name in platform.units_named)
     if machine is RISCV_VIRT:
         return _riscv(platform)
     return AMD_Q35 if machine is Q35 and amd else machine

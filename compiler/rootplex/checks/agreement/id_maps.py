@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rootplex.checks.acpi_tables import takes_iort
 from rootplex.checks.agreement._sides import (
@@ -27,6 +28,8 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.checks.ids._claims import has_placeholders
 from rootplex.checks.rule import Rule
 from rootplex.formats.idruns import differences
+from rootplex.model.bridge import Override
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
@@ -137,6 +140,49 @@ def device_ids_differ(facts: Facts) -> Iterator[Finding]:
         yield from _differing(facts, device_ids_differ.rule, DEVICE_IDS)
 
 
+@check("RPX0772", Level.WARNING)
+def messages_by_tree_alone(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a host bridge that takes its messages itself by device tree, and whose messages go to
+    nobody by ACPI.
+    Why it matters: ACPI has no words for such a bridge on Arm. A kernel that boots by it finds no MSI domain,
+    and every device falls back to INTx, which a PCI Express device need not have.
+    Example: `msi: {controller: main}` of the bridge `main`, compiled for both firmwares.
+    What to do: say under `acpi` where messages go by it, where the board has an ITS or a GICv2m frame too;
+    else let ACPI be, or be content with INTx there.
+    Source: Linux drivers/pci/probe.c, pci_host_bridge_msi_domain, drivers/pci/of.c,
+    pci_host_bridge_of_msi_domain, and drivers/acpi/arm64/iort.c, iort_get_device_domain.
+    Sources that prove it: device tree and ACPI of one board.
+    """
+    if not takes_iort(facts):
+        return
+    for joined, dt, acpi in both(facts):
+        if dt.is_own_msi_controller and not _reaches_an_its(facts, dt, acpi):
+            yield messages_by_tree_alone.rule.finding(
+                acpi.place,
+                f"messages below '{joined.name}' go to the bridge itself by device tree, "
+                "and to nobody by ACPI",
+                related=[(dt.place("msi-parent" if dt.msi_parent else None), "by device tree")],
+                notes=["no table of ACPI says that a bridge takes messages"],
+                help="say where they go by ACPI, or let the devices have INTx",
+                subject=joined.name,
+                about=(map_of(joined.name, "msi-map"),),
+                rests_on=(map_of(joined.name, "msi-map"),),
+            )
+
+
+def _reaches_an_its(facts: Facts, dt: DtHostBridge, acpi: AcpiHostBridge) -> bool:
+    """Whether any id of the bridge has a way to an ITS, or there is a GICv2m frame; so where it cannot be
+    told."""
+    iort, madt, buses = facts.tables.iort, facts.tables.madt, common_buses(dt, acpi)
+    if acpi.segment is None or buses is None or (madt is not None and madt.msi_frames):
+        return True
+    node = None if iort is None else root_complex(iort, acpi.segment)
+    if iort is None or node is None:
+        return False
+    runs = iort_runs(iort, node, buses, ITS_TYPES)
+    return runs is None or any(run.target is not None for run in runs)
+
+
 def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
     """A finding for each bridge whose maps differ; one for all that differ in one unit's address."""
     by_units: dict[object, list[Difference]] = {}
@@ -170,8 +216,20 @@ def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
             yield Difference(joined, *found[0], table, len(found))
 
 
+def _said_none(facts: Facts, map: IdMap, found: Difference) -> tuple[Way, Way]:
+    """The two sides; one that leads nowhere since the description says so of that firmware stands there."""
+    described = facts.described_bridge(found.joined.name)
+    if described is None:
+        return found.tree, found.acpi
+    return _at_key(found.tree, described.dt, map.key), _at_key(found.acpi, described.acpi, map.key)
+
+
+def _at_key(way: Way, view: Override, key: str) -> Way:
+    return replace(way, at=view.at(key)) if way.target is None and view.wrote(key) else way
+
+
 def _finding(facts: Facts, rule: Rule, map: IdMap, found: Difference, others: list[str]) -> Finding:
-    name, tree, acpi = found.joined.name, found.tree, found.acpi
+    name, tree, acpi = found.joined.name, *_said_none(facts, map, found)
     by_tree, by_acpi = run_text(tree, map.id_name), run_text(acpi, map.id_name)
     at, related = blamed_side(
         facts,

@@ -1,8 +1,9 @@
 """map-target
 
 What it finds: an `iommu-map`, `msi-map` or `msi-parent` of an enabled bridge that names a node that is not
-there or is no such controller (errors), or one that is disabled (a warning: a boot loader may enable it).
-Behind the entry of `msi-parent` that Linux takes such a name is a warning: nothing reads it.
+there or is no such controller (errors), a host bridge whose driver takes no messages among them, or one that
+is disabled (a warning: a boot loader may enable it). Behind the entry of `msi-parent` that Linux takes such a
+name is a warning: nothing reads it.
 Why it matters: a disabled IOMMU translates nothing: the kernel goes on without it, and there are no groups
 and no passthrough behind the bridge. Without an MSI controller all devices fall back to INTx. Xen refuses a
 device whose IOMMU it does not find.
@@ -96,7 +97,14 @@ def _reference(facts: Facts, bridge: DtHostBridge, reference: Reference) -> Iter
     else:
         node = facts.dt.tree.by_path[reference.target]
         related = [(facts.dt.tree.place(node), "it is here")]
-        if marker not in node.properties:
+        bridge_there = next((each for each in facts.dt_bridges if each.path == reference.target), None)
+        if reference.property == "msi-parent" and bridge_there is not None:
+            if bridge_there.is_own_msi_controller:
+                return
+            message = f"msi-parent of '{name}' names {reference.target}, a host bridge that takes no messages"
+            driver = None if bridge_there.controller is None else bridge_there.controller.driver
+            note = "nothing names it as its own" if driver is None else f"its driver, {driver}, does not"
+        elif marker not in node.properties:
             message = f"{reference.property} of '{name}' names {reference.target}, which is no {what}"
             note = f"it has no {marker}"
             level = Level.ERROR if reference.behind is None else Level.WARNING

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import Rule
-from rootplex.model.bridge import HostBridge
+from rootplex.model.bridge import HostBridge, IommuMap
 from rootplex.model.platform import Platform
 from rootplex.simulator.groups.timing import timing
 from rootplex.source.finding import Finding, Level
@@ -38,10 +38,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Entries that end beyond their unit's streams within the buses of an enabled bridge."""
     if facts.described is None:
         return
-    for bridge in facts.described.host_bridges:
-        if not bridge.enabled or bridge.iommu is None:
-            continue
-        for entry in bridge.iommu.entries:
+    for bridge, ids in _enabled_maps(facts.described):
+        for entry in ids.entries:
             bits = getattr(facts.described.controller(entry.target), "stream_id_bits", None)
             rid = min(entry.rid + entry.count - 1, bridge.bus_range.last << 8 | 0xFF)
             last = entry.id + rid - entry.rid
@@ -50,13 +48,20 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield RULE.finding(
                 entry.at("id"),
                 f"'{bridge.name}' maps RIDs to streams up to {last:#x}, '{entry.target}' has {bits} bits",
-                level=Level.ERROR if bridge.iommu.wrote("map") else Level.WARNING,
+                level=Level.ERROR if ids.wrote("map") else Level.WARNING,
                 notes=[f"its streams end at {(1 << bits) - 1:#x}", *_consequence(facts, entry.target)],
                 help="map to streams that the unit has",
                 subject=bridge.name,
                 about=_hurt(facts, facts.described, bridge, entry.target),
                 rests_on=(map_of(bridge.name, "iommu-map"),),
             )
+
+
+def _enabled_maps(platform: Platform) -> Iterator[tuple[HostBridge, IommuMap]]:
+    """Every map of an enabled bridge, by whichever firmware."""
+    for bridge in platform.host_bridges:
+        if bridge.enabled:
+            yield from ((bridge, ids) for ids in bridge.iommu_maps)
 
 
 def _gives_up(facts: Facts) -> bool:
@@ -67,7 +72,7 @@ def _gives_up(facts: Facts) -> bool:
 def _hurt(facts: Facts, platform: Platform, bridge: HostBridge, unit: str) -> Iterator[str]:
     """The bridges without streams then, and their maps."""
     for each in platform.host_bridges:
-        targets = () if each.iommu is None else {entry.target for entry in each.iommu.entries}
+        targets = {entry.target for ids in each.iommu_maps for entry in ids.entries}
         if each is bridge or (_gives_up(facts) and unit in targets):
             yield from (each.name, map_of(each.name, "iommu-map"))
 

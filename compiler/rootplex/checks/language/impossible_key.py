@@ -20,8 +20,8 @@ _BRIDGE_KEYS = ("bus", "slot", "hotplug", "external_facing", "devices")
 def impossible_key(facts: Facts) -> Iterator[Finding]:
     """What it finds: a key that makes no sense with the others: ACPI on 32-bit Arm, a device tree on x86, an
     IOMMU map with VT-d, a VT-d unit of another segment than its bridge's, a list of interrupt lines that has
-    not four, a map beside lines, a bus or slot on an endpoint, a bit of ACS that the type of a device does
-    not have.
+    not four, a map beside lines, a map to a bridge that takes messages itself, a bus or slot on an endpoint,
+    a bit of ACS that the type of a device does not have.
     Why it matters: it would be ignored, though its author counts on it.
     Example: `iommu: {unit: vtd, map: [...]}`.
     What to do: take the key out, or change the one that it contradicts.
@@ -95,23 +95,37 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
                 help="keep one of the two",
                 subject=bridge.name,
             )
-    if bridge.iommu is not None and bridge.iommu.wrote("map"):
-        unit = platform.controller(bridge.iommu.unit)
-        if isinstance(unit, RidIommu):
+    for ids in bridge.iommu_maps:
+        unit = platform.controller(ids.unit)
+        if isinstance(unit, RidIommu) and ids.wrote("map"):
             yield impossible_key.rule.finding(
-                bridge.iommu.at("map"),
+                ids.at("map"),
                 f"'{bridge.name}' has a map to the {unit.called} '{unit.name}', where the stream is the RID",
                 help="take the map out",
                 subject=bridge.name,
             )
-    if bridge.msi is not None and bridge.msi.parent and bridge.msi.wrote("map"):
-        yield impossible_key.rule.finding(
-            bridge.msi.at("map"),
-            f"'{bridge.name}' has an MSI map beside 'parent: true', with which the DeviceID is the RID",
-            related=[(bridge.msi.at("parent"), "the MSI parent")],
-            help="keep one of the two",
-            subject=bridge.name,
-        )
+    yield from _messages(platform, bridge)
+
+
+def _messages(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
+    bridges = {each.name for each in platform.host_bridges}
+    for msi in bridge.msi_maps:
+        if msi.controller in bridges and (msi.wrote("map") or not msi.parent):
+            yield impossible_key.rule.finding(
+                msi.at("map" if msi.wrote("map") else "parent"),
+                f"the messages of '{bridge.name}' go to the host bridge '{msi.controller}', "
+                "which a map cannot name",
+                help="name it with 'controller' alone: it takes requester ids as they are",
+                subject=bridge.name,
+            )
+        elif msi.parent and msi.wrote("map"):
+            yield impossible_key.rule.finding(
+                msi.at("map"),
+                f"'{bridge.name}' has an MSI map beside 'parent: true', with which the DeviceID is the RID",
+                related=[(msi.at("parent"), "the MSI parent")],
+                help="keep one of the two",
+                subject=bridge.name,
+            )
 
 
 def _unit_scopes(platform: Platform, unit: AmdIommu) -> Iterator[Finding]:
@@ -133,7 +147,7 @@ def _unit_segment(platform: Platform, unit: IntelVtd) -> Iterator[Finding]:
     """DMAR takes the segment of a VT-d unit from the bridges that name it."""
     others = [
         bridge
-        for bridge in platform.host_bridges
+        for bridge in platform.bridges_in("acpi")
         if bridge.iommu is not None
         and bridge.iommu.unit == unit.name
         and (bridge.segment or 0) != unit.segment

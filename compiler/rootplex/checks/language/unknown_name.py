@@ -8,7 +8,7 @@ from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.registry import needs_of
 from rootplex.known.reader import model, names
-from rootplex.model.controllers import AmdIommu, DtNode, SmmuV3
+from rootplex.model.controllers import AmdIommu, DtNode, RiscvIommu, SmmuV3
 from rootplex.model.part import Part
 from rootplex.model.platform import Expect, Platform
 from rootplex.model.virtual import physical_of, virtual_name
@@ -127,21 +127,24 @@ def references(platform: Platform) -> Iterator[Reference]:
     for bridge in platform.host_bridges:
         if bridge.intx is not None:
             yield bridge.intx, "controller", bridge.intx.controller, "interrupt controller", interrupt
-        if bridge.msi is not None:
-            yield bridge.msi, "controller", bridge.msi.controller, "MSI controller", msi
-            for entry in bridge.msi.entries:
+        for ids in bridge.msi_maps:
+            # A bridge may take messages itself.
+            yield ids, "controller", ids.controller, "MSI controller", msi | bridges
+            for entry in ids.entries:
                 if entry.wrote("controller"):
                     yield entry, "controller", entry.target, "MSI controller", msi
-        if bridge.iommu is not None:
-            yield bridge.iommu, "unit", bridge.iommu.unit, "IOMMU", iommus
-            for id_entry in bridge.iommu.entries:
-                if id_entry.wrote("unit"):
-                    yield id_entry, "unit", id_entry.target, "IOMMU", iommus
+        for streams in bridge.iommu_maps:
+            yield streams, "unit", streams.unit, "IOMMU", iommus
+            for entry in streams.entries:
+                if entry.wrote("unit"):
+                    yield entry, "unit", entry.target, "IOMMU", iommus
     for controller in (*platform.interrupt_controllers, *platform.msi_controllers, *platform.iommus):
         for n, name in enumerate(controller.scopes if isinstance(controller, AmdIommu) else ()):
             yield controller, f"scopes.{n}", name, "device", devices
-        if isinstance(controller, SmmuV3) and controller.msi_controller is not None:
+        if isinstance(controller, SmmuV3 | RiscvIommu) and controller.msi_controller is not None:
             yield controller, "msi_controller", controller.msi_controller, "MSI controller", msi
+        if isinstance(controller, RiscvIommu) and controller.parent is not None:
+            yield controller, "parent", controller.parent, "host bridge", bridges
         if isinstance(controller, DtNode):
             if controller.controller is not None:
                 yield controller, "controller", controller.controller, "interrupt controller", interrupt

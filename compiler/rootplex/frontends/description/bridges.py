@@ -37,10 +37,11 @@ U32 = (1 << 32) - 1
 
 
 class Surroundings(Struct, frozen=True):
-    """What a bridge refers to: the controllers that decide its defaults."""
+    """What a bridge refers to: the controllers that decide its defaults, and the names of all bridges."""
 
     interrupt_controllers: tuple[InterruptController, ...]
     iommus: tuple[Iommu, ...]
+    bridges: frozenset[str]
 
     def trigger_of(self, controller: str) -> str:
         """level-low on an IO-APIC, level-high on everything else."""
@@ -67,15 +68,15 @@ def build_bridge(fields: Fields, index: int, around: Surroundings) -> HostBridge
         windows=_windows(fields) or (),
         dma_windows=_dma_windows(fields),
         intx=_intx(fields.map("intx"), around),
-        msi=_msi(fields.map("msi"), bus_range),
+        msi=_msi(fields.map("msi"), bus_range, around),
         iommu=_iommu(fields.map("iommu"), bus_range, around),
         dma_coherent=fields.flag("dma_coherent", default=True),
         proximity=fields.number("proximity", 0, U32),
         hot_pluggable=hot_pluggable,
         enabled=fields.flag("enabled", default=True),
         preserve_boot_config=fields.flag("preserve_boot_config", default=False),
-        acpi=_acpi_view(fields, bus_range, hot_pluggable=hot_pluggable),
-        dt=_dt_view(fields, bus_range),
+        acpi=_acpi_view(fields, bus_range, around, hot_pluggable=hot_pluggable),
+        dt=_dt_view(fields, bus_range, around),
         devices=build_devices(fields, ""),
     )
 
@@ -219,7 +220,7 @@ def _id_map(fields: Fields, target_key: str, target: str, buses: BusRange) -> tu
     )
 
 
-def _msi(fields: Fields | None, buses: BusRange) -> MsiMap | None:
+def _msi(fields: Fields | None, buses: BusRange, around: Surroundings) -> MsiMap | None:
     if fields is None:
         return None
     controller = fields.text("controller") or ""
@@ -228,7 +229,7 @@ def _msi(fields: Fields | None, buses: BusRange) -> MsiMap | None:
         controller=controller,
         entries=_id_map(fields, "controller", controller, buses),
         mask=_first(fields.number("mask", 0, U32), U32),
-        parent=fields.flag("parent", default=False),
+        parent=fields.flag("parent", default=controller in around.bridges),
     )
 
 
@@ -246,29 +247,40 @@ def _iommu(fields: Fields | None, buses: BusRange, around: Surroundings) -> Iomm
     )
 
 
-def _override(bridge: Fields, key: Literal["acpi", "dt"], buses: BusRange) -> dict[str, object]:
+def _override(
+    bridge: Fields, key: Literal["acpi", "dt"], buses: BusRange, around: Surroundings
+) -> dict[str, object]:
     """The fields that both views share; each replaces the bridge's whole."""
     view = bridge.map(key)
     if view is None:
         return {}
     segment: int | Literal["none"] | None = None
-    if (node := view.get("segment")) is not None:
-        segment = "none" if node.value == "none" else view.number("segment", 0, 0xFFFF)
+    if view.get("segment") is not None:
+        segment = "none" if _is_none(view, "segment") else view.number("segment", 0, 0xFFFF)
     own_buses = _bus_range(view, "bus_range")
     config = view.get("config")
     enabled = view.get("enabled")
+    there = own_buses or buses
     return {
         "places": view.places(),
         "present": view.flag("present", default=True),
         "segment": segment,
         "bus_range": own_buses,
-        "config": None if config is None else _config(Fields(config, view.faults), own_buses or buses),
+        "config": None if config is None else _config(Fields(config, view.faults), there),
         "windows": _windows(view),
+        "msi": "none" if _is_none(view, "msi") else _msi(view.map("msi"), there, around),
+        "iommu": "none" if _is_none(view, "iommu") else _iommu(view.map("iommu"), there, around),
         "enabled": None if enabled is None else enabled.value is True,
     }
 
 
-def _acpi_view(bridge: Fields, buses: BusRange, *, hot_pluggable: bool) -> AcpiView:
+def _is_none(view: Fields, key: str) -> bool:
+    """Whether this firmware is to say nothing of it."""
+    node = view.get(key)
+    return node is not None and node.value == "none"
+
+
+def _acpi_view(bridge: Fields, buses: BusRange, around: Surroundings, *, hot_pluggable: bool) -> AcpiView:
     view = bridge.map("acpi")
     if view is None:
         return AcpiView(cba=hot_pluggable, mcfg=not hot_pluggable)
@@ -277,7 +289,7 @@ def _acpi_view(bridge: Fields, buses: BusRange, *, hot_pluggable: bool) -> AcpiV
         mcfg = node.value if isinstance(node.value, bool) else _bus_range(view, "mcfg") or mcfg
     uid = view.get("uid")
     return AcpiView(
-        **_override(bridge, "acpi", buses),  # type: ignore[arg-type]
+        **_override(bridge, "acpi", buses, around),  # type: ignore[arg-type]
         uid=None if uid is None else uid.value if isinstance(uid.value, int) else str(uid.value),
         hid=view.text("hid") or AcpiView().hid,
         cid=_texts_or(view, "cid", AcpiView().cid),
@@ -292,12 +304,12 @@ def _texts_or(fields: Fields, key: str, default: tuple[str, ...]) -> tuple[str, 
     return default if texts is None else texts
 
 
-def _dt_view(bridge: Fields, buses: BusRange) -> DtView:
+def _dt_view(bridge: Fields, buses: BusRange, around: Surroundings) -> DtView:
     view = bridge.map("dt")
     if view is None:
         return DtView()
     return DtView(
-        **_override(bridge, "dt", buses),  # type: ignore[arg-type]
+        **_override(bridge, "dt", buses, around),  # type: ignore[arg-type]
         label=view.text("label"),
         properties=properties_of(view),
     )

@@ -45,7 +45,8 @@ def build_platform(top: Fields, file: str) -> Platform:
         top, base, virtualization=virtualization, aia=aia
     )
     iommus = controllers.iommus(top, base, aia=aia)
-    around = Surroundings(interrupt_controllers, iommus)
+    bridges = frozenset(fields.text("name") or "" for fields in top.maps("host_bridges"))
+    around = Surroundings(interrupt_controllers, iommus, bridges)
     oem_id, oem_table_id, oem_revision = _oem(head, base)
     return Platform(
         places=head.places(),

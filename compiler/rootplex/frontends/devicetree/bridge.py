@@ -240,6 +240,8 @@ class _Bridge:
     def dt(self) -> Node | None:
         """Vendor properties; and those of ours that the vendor does not have."""
         bridge, tree_ = self.bridge, self.controllers.tree
+        if not any(each.target == bridge.path for each in bridge.msi_parent):
+            self.kept.append("msi-controller")
         if bridge.dma_coherent is False and "dma-noncoherent" in bridge.node.properties:
             self.kept.append("dma-noncoherent")
         interrupts = self._own_interrupts()

@@ -23,14 +23,13 @@ def msi_of(bridge: DtHostBridge, controllers: DtControllers, name: str) -> Node 
     if first.target is None:
         controllers.missing.append(Missing(where, "no node has its phandle", first.place))
         return None
-    if first.target == bridge.path:
-        why = "the bridge is its own MSI controller, which the language cannot say"
-        controllers.missing.append(Missing(where, why, first.place))
-        return None
+    if first.target in controllers.bridges:
+        fields: dict[str, Node | None] = {"controller": leaf(controllers.bridges[first.target], first.place)}
+        return record(first.place, fields, "msi-parent")
     if len(bridge.msi_parent) > 1:
         why = "it names several controllers, and the language one"
         controllers.missing.append(Missing(where, why, first.place))
-    fields: dict[str, Node | None] = {
+    fields = {
         "controller": leaf(controllers.msi(first.target), first.place),
         "parent": flag(True, first.place),
     }

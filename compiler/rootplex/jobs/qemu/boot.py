@@ -109,7 +109,7 @@ def _has_virtio_iommu(platform: Platform) -> bool:
 
 
 def _used_units(platform: Platform) -> Iterator[Iommu]:
-    names = {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
+    names = platform.units_named
     yield from (unit for unit in platform.iommus if unit.name in names)
 
 

@@ -122,7 +122,7 @@ def refuse_impossible(
     if firmware == "acpi" and platform.arch == "riscv64":
         raise CannotCompile((_no_riscv_acpi(platform),))
     if in_memory:
-        synthetic(platform)
+        synthetic(platform, firmware)
         return
     _, findings = arguments(platform, abilities)
     if findings:
@@ -186,7 +186,7 @@ def _in_memory(
     several_smmus: bool,
     version: tuple[int, int] | None,
 ) -> Preparation:
-    made = synthetic(platform, several_smmus=several_smmus, version=version)
+    made = synthetic(platform, firmware, several_smmus=several_smmus, version=version)
     compiled = compile_platform(made.platform)
     booted = _boot(made.platform, compiled, firmware, kernel, ports_taken=True)
     by_ports = tuple(_by_ports(made.platform, compiled, booted))

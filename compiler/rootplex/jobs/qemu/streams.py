@@ -104,4 +104,4 @@ def _moved(entry: IdMapEntry, bases: Mapping[Stretch, int]) -> int:
 
 def _to_units(ids: IommuMap, entries: Iterable[IdMapEntry], units: Mapping[str, str]) -> IommuMap:
     there = tuple(replace(entry, target=units[entry.target]) for entry in entries)
-    return replace(ids, unit=units[ids.unit], entries=there, ats=False, pri=False)
+    return replace(ids, unit=units.get(ids.unit, ids.unit), entries=there, ats=False, pri=False)

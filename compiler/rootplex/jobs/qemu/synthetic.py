@@ -21,7 +21,7 @@ from rootplex.frontends.description.controllers import (
 from rootplex.jobs.qemu import streams, vtd
 from rootplex.jobs.qemu.memory import SHIFTS
 from rootplex.jobs.qemu.standins import MIB, STAND_INS, StandIn
-from rootplex.model.bridge import ConfigSpace, HostBridge, IommuMap, Window
+from rootplex.model.bridge import ConfigSpace, Firmware, HostBridge, IommuMap, Window
 from rootplex.model.controllers import Iommu, SmmuV3
 from rootplex.model.device import Device
 from rootplex.model.platform import Expect, Memory, Platform
@@ -52,13 +52,21 @@ class Synthetic(Struct, frozen=True):
 
 
 def synthetic(
-    platform: Platform, *, several_smmus: bool = False, version: tuple[int, int] | None = None
+    platform: Platform,
+    firmware: Firmware,
+    *,
+    several_smmus: bool = False,
+    version: tuple[int, int] | None = None,
 ) -> Synthetic:
     """The platform on the machine that stands in for it; CannotCompile where not even that can be.
-    `several_smmus`: this QEMU has as many SMMUs as are wanted (10.2 and later, `arm-smmuv3`). `version`: of
-    the QEMU at hand, None where it does not matter."""
+    `firmware` is what is booted: its id maps are those of both. `several_smmus`: this QEMU has as many SMMUs
+    as are wanted (10.2 and later, `arm-smmuv3`). `version`: of the QEMU at hand, None where it does not
+    matter."""
     machine = STAND_INS[platform.arch]
     changes: list[Change] = list(_platform_changes(platform, machine))
+    changes += [change for bridge in platform.host_bridges for change in _id_changes(bridge, firmware)]
+    seen = (_with_ids_of(bridge, firmware) for bridge in platform.host_bridges)
+    platform = replace(platform, host_bridges=tuple(seen))
     units = _smmus(platform, BUILT_IN_IOMMUS[machine.base][0].name, several=several_smmus)
     maps, more = _vtd_maps(platform) if machine.arch == "x86_64" else _smmu_maps(platform, units)
     if maps and version is not None and version < machine.iommu_since:
@@ -103,13 +111,8 @@ Maps = tuple[Mapping[str, IommuMap], list[Change]]
 def _smmus(platform: Platform, one: str, *, several: bool) -> Mapping[str, str]:
     """QEMU's IOMMU for each described unit that translates something, in the order in which they are
     described: its built-in `one` for all, or an SMMU for each."""
-    targets = {
-        entry.target
-        for bridge in platform.host_bridges
-        if bridge.iommu is not None
-        for entry in bridge.iommu.entries
-    } | {bridge.iommu.unit for bridge in platform.host_bridges if bridge.iommu is not None}
-    used = [unit.name for unit in platform.iommus if unit.name in targets]
+    named = platform.units_named
+    used = [unit.name for unit in platform.iommus if unit.name in named]
     if several and 1 < len(used) <= MOST_SMMUS:
         return {name: f"smmu{index}" for index, name in enumerate(used)}
     return dict.fromkeys(used, one)
@@ -225,6 +228,20 @@ def _platform_changes(platform: Platform, machine: StandIn) -> Iterator[Change]:
             yield Change(each.at(), each.name, text)
     if platform.xen.dom0.probe_order is not None:
         yield Change(platform.xen.dom0.at("probe_order"), name, "bridges are probed in the firmware's order")
+
+
+def _with_ids_of(bridge: HostBridge, firmware: Firmware) -> HostBridge:
+    """The bridge with one firmware's id maps for both."""
+    seen = bridge.as_seen_by(firmware) or bridge
+    acpi, dt = replace(bridge.acpi, msi=None, iommu=None), replace(bridge.dt, msi=None, iommu=None)
+    return replace(bridge, msi=seen.msi, iommu=seen.iommu, acpi=acpi, dt=dt)
+
+
+def _id_changes(bridge: HostBridge, firmware: Firmware) -> Iterator[Change]:
+    view, words = (bridge.dt, "device tree") if firmware == "acpi" else (bridge.acpi, "ACPI")
+    if view.iommu is not None:
+        text = f"{words} has the same StreamIDs as the firmware that is booted"
+        yield Change(view.at("iommu"), bridge.name, text)
 
 
 def _bridge_changes(bridge: HostBridge, machine: StandIn, memory: int, base: int) -> Iterator[Change]:

@@ -40,7 +40,14 @@ def interrupt_map(devices: int = 4) -> str:
     return f"interrupt-map-mask = <0x1800 0 0 7>; interrupt-map = {', '.join(rows)};"
 
 
-def device_tree(bridge: str = "", *, smmu: str = "", below: str = "") -> DtFirmware:
+def device_tree(
+    bridge: str = "",
+    *,
+    smmu: str = "",
+    below: str = "",
+    label: str = "",
+    compatible: str = "pci-host-ecam-generic",
+) -> DtFirmware:
     """A machine with GIC, ITS and SMMUv3 and one host bridge with these properties and children."""
     text = f"""/dts-v1/;
 / {{
@@ -55,8 +62,8 @@ def device_tree(bridge: str = "", *, smmu: str = "", below: str = "") -> DtFirmw
     smmu: smmuv3@9050000 {{
         compatible = "arm,smmu-v3"; reg = <0 0x9050000 0 0x20000>; #iommu-cells = <1>; {smmu}
     }};
-    pcie@4010000000 {{
-        compatible = "pci-host-ecam-generic"; device_type = "pci"; reg = <0x40 0x10000000 0 0x10000000>;
+    {label}pcie@4010000000 {{
+        compatible = "{compatible}"; device_type = "pci"; reg = <0x40 0x10000000 0 0x10000000>;
         #address-cells = <3>; #size-cells = <2>; #interrupt-cells = <1>;
         bus-range = <0 0xff>; linux,pci-domain = <0>;
         ranges = <0x2000000 0 0x10000000 0 0x10000000 0 0x2eff0000>;

@@ -63,6 +63,38 @@ def test_no_controller_leaves_the_id_as_it_is(bridge: str, reason: str) -> None:
     assert reason in found.reason
 
 
+NAMED, OTHERWISE = "msi-parent = <&pcie>;", "msi-map = <0x100 &its 0 1>;"
+# Which driver makes an MSI domain of its bridge's node, when (Linux 7.2, drivers/pci/controller), and who
+# finds it there (drivers/pci/of.c, pci_host_bridge_of_msi_domain).
+OWN = [
+    ("dw_pcie_host_init: neither", "rockchip,rk3568-pcie", "", True),
+    ("dw_pcie_host_init: a map", "rockchip,rk3568-pcie", OTHERWISE, False),
+    ("dw_pcie_host_init: a parent", "rockchip,rk3568-pcie", "msi-parent = <&its 0>;", False),
+    ("brcm_pcie_probe: named", "brcm,bcm2711-pcie", NAMED, True),
+    ("brcm_pcie_probe: not named", "brcm,bcm2711-pcie", "", False),
+    ("nwl_pcie_init_msi_irq_domain", "xlnx,nwl-pcie-2.11", NAMED, True),
+    ("nwl_pcie_init_msi_irq_domain: not named", "xlnx,nwl-pcie-2.11", "", True),
+    ("tegra_allocate_domains", "nvidia,tegra210-pcie", "", True),
+    ("a map that leaves the id out", "nvidia,tegra210-pcie", OTHERWISE, True),
+    ("advk_pcie_init_msi_irq_domain", "marvell,armada-3700-pcie", NAMED, True),
+    ("MTK_PCIE_NO_MSI", "mediatek,mt7623-pcie", "", False),
+    ("ls_g4_pcie_interrupt_init", "fsl,lx2160a-pcie", "", False),
+    ("pci_host_common_init makes none", "pci-host-ecam-generic", NAMED, False),
+    ("a driver that is not known", "example,pcie", NAMED, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("compatible", "bridge", "itself"), [row[1:] for row in OWN], ids=[row[0] for row in OWN]
+)
+def test_a_bridge_that_takes_messages_itself(compatible: str, bridge: str, itself: bool) -> None:
+    firmware = device_tree(f"msi-controller; {bridge}", label="pcie: ", compatible=compatible)
+    found = routed(one(), "A", Firmware.of(firmware), "dt")
+    ends = None if found.controller is None else found.controller.name
+    assert ends == (NODE if itself else ITS if "&its 0>" in bridge else None)
+    assert (found.id, found.reason is None) == (0x08, ends is not None)
+
+
 def test_behind_a_pcie_to_pci_bridge_the_alias_counts() -> None:
     tree = PciTree()
     pci_bridge(tree)

@@ -30,6 +30,10 @@ class DtFacts(Struct, frozen=True, dict=True):
             return by_path
         return self._by_number.get((root.segment, root.first_bus))
 
+    def bridge_at(self, path: str) -> DtHostBridge | None:
+        """The host bridge whose node is at a path."""
+        return self._by_path.get(path)
+
     def controller(self, path: str) -> DtController | None:
         return self._controllers.get(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
+from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.phandles import PhandleRef
 from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.aliases import requester_id
@@ -12,6 +13,7 @@ from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Sour
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
 from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute, Step
 from rootplex.simulator.function import Function, Root, Scan
+from rootplex.source.place import Place
 
 LOCAL_APIC = "lapic"
 
@@ -55,17 +57,27 @@ def _local_apic(root: Root, rid: int) -> Lookup:
 
 
 def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
-    """`msi-map` of the node or the nearest ancestor with one; what that leaves out, and bridges
-    without one, go by `msi-parent`, which keeps the id."""
+    """`msi-map` of the node or the nearest ancestor with one; what that leaves out, and bridges without one,
+    go by `msi-parent`, which keeps the id, and last to the bridge itself where its driver takes messages."""
     bridge = facts.bridge_of(root)
     if bridge is None:
         return Lookup(None, None, (), "the device tree has no node for its host bridge", None)
-    left_out = None
-    if bridge.msi_map is not None:
-        mapped = dt_lookup(facts, bridge.msi_map, rid)
-        if mapped.unit is not None or mapped.refused or not bridge.msi_parent:
-            return mapped
-        left_out = mapped
+    mapped = None if bridge.msi_map is None else dt_lookup(facts, bridge.msi_map, rid)
+    if mapped is not None and (mapped.unit is not None or mapped.refused):
+        return mapped
+    named = _by_msi_parent(facts, bridge, rid)
+    if named.unit is None and bridge.is_own_msi_controller:
+        return _by_bridge(bridge, rid, "no msi-parent: the driver of", bridge.place())
+    return named if mapped is None or named.unit is not None else mapped
+
+
+def _by_bridge(bridge: DtHostBridge, rid: int, how: str, place: Place) -> Lookup:
+    """A host bridge that takes messages itself: by their data, so that the id stays the requester id."""
+    unit = FirmwareUnit("bridge", bridge.path, None, bridge.place())
+    return Lookup(unit, rid, (Step(f"{how} {bridge.path}", rid, rid, place),), None, place)
+
+
+def _by_msi_parent(facts: DtFacts, bridge: DtHostBridge, rid: int) -> Lookup:
     if not bridge.msi_parent:
         reason = "the host bridge has neither msi-map nor msi-parent"
         if bridge.has_msi_parent:
@@ -74,13 +86,16 @@ def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
     reason, place = "", None
     for parent in bridge.msi_parent:
         fault = _fault(facts, parent)
+        taker = None if parent.target is None else facts.bridge_at(parent.target)
+        if fault is None and taker is not None:
+            return _by_bridge(taker, rid, "msi-parent", parent.place)
         if fault is None and parent.target is not None:
             steps = (Step(f"msi-parent {parent.target}", rid, rid, parent.place),)
             return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
         reason, place = (reason, place) if place else (f"msi-parent: {fault}", parent.place)
         if parent.target is None or parent.lacking:
             break
-    return left_out or Lookup(None, None, (), reason, place)
+    return Lookup(None, None, (), reason, place)
 
 
 def _fault(facts: DtFacts, parent: PhandleRef) -> str | None:
@@ -91,6 +106,9 @@ def _fault(facts: DtFacts, parent: PhandleRef) -> str | None:
         return f"{parent.lacking} cells of its specifier are missing"
     if not parent.target_enabled:
         return "its target is disabled"
+    bridge = facts.bridge_at(parent.target)
+    if bridge is not None and not bridge.is_own_msi_controller:
+        return f"{parent.target} is a host bridge whose driver takes no messages"
     lost = facts.lost(parent.target)
     return None if lost is None else f"no driver comes up, {lost}"
 

@@ -26,8 +26,10 @@ UnitKind: TypeAlias = Literal[
     "v2m",
     "msi",
     "lapic",
+    "bridge",
 ]
-"""What translates or takes messages; `iommu` and `msi` are those of no kind known here."""
+"""What translates or takes messages; `iommu` and `msi` are those of no kind known here, `bridge` a host
+bridge that takes messages itself."""
 
 
 class FirmwareUnit(Struct, frozen=True):
