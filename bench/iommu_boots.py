@@ -35,6 +35,7 @@ SETS: tuple[tuple[Unit, Arch, str, range], ...] = (
     ("virtio", "x86_64", "linux-7.2", range(4, 8)),
     ("amd", "x86_64", "linux-6.1", range(11)),
     ("amd", "x86_64", "linux-6.12", range(11, 22)),
+    ("amd", "x86_64", "linux-7.2", range(22, 28)),
 )
 """IOMMU, machine, kernel, numbers. Of arm64's the even numbers boot by device tree, the odd ones by ACPI with
 edk2; a PC boots by ACPI with SeaBIOS. Our tables take the place of QEMU's."""
