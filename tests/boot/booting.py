@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec.structs import asdict
 
@@ -11,8 +12,13 @@ from rootplex.jobs.qemu.boot import comparison, run
 from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation
+from rootplex.model.bridge import Firmware
 from rootplex.report.boot import lines
+from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
+
+InMemory: TypeAlias = Callable[[str, Arch, Firmware, str], Comparison]
+"""A description, and how it boots with its topology in memory (the fixture `in_memory`)."""
 
 
 def boot(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from tests.boot.booting import boot, figures_of
-from tests.boot.test_virtual_boots import ARM64, X86
+from tests.boot.booting import InMemory
+from tests.boot.test_virtual_boots import MACHINES
 
-from rootplex.jobs.describe import read_checked
-from rootplex.jobs.qemu.preparation import prepare
 from rootplex.model.bridge import Firmware
 from rootplex.tools.images import Arch
-from rootplex.tools.kernels import Kernel
 
 pytestmark = pytest.mark.boot
 
@@ -42,22 +36,9 @@ DEVICES = """
     [("arm64", "dt", "linux-7.2"), ("x86_64", "acpi", "linux-6.12"), ("x86_64", "acpi", "linux-7.2")],
 )
 def test_devices_known_by_id_are_grouped_as_simulated(
-    arch: Arch,
-    firmware: Firmware,
-    profile: str,
-    tmp_path: Path,
-    kernel: Callable[[Arch, str], Kernel],
-    machine: Callable[[Arch, str], None],
-    record_property: Callable[[str, object], None],
+    arch: Arch, firmware: Firmware, profile: str, in_memory: InMemory
 ) -> None:
-    machine(arch, firmware)
-    booted = kernel(arch, profile)
-    text = (X86 if arch == "x86_64" else ARM64) + DEVICES
-    checked = read_checked(text.encode(), "known.yaml")
-    assert checked.platform is not None, checked.findings
-    compared, shown = boot(prepare(checked.platform, firmware, profile, in_memory=True), booted, tmp_path)
-    record_property("figures", figures_of(compared))
-    assert compared.agreed, shown
+    compared = in_memory(MACHINES[arch] + DEVICES, arch, firmware, profile)
     groups = {line.booted for line in compared.lines if line.what == "group"}
     apart = {"0000:00:01.0", "0000:00:02.0", "0000:00:02.1"}
     assert apart <= groups  # ACS with dwords, and the chipset's own registers

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.boot.booting import boot, figures_of
+from tests.boot.booting import InMemory, boot
 
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.qemu.boot import abilities
@@ -29,7 +29,8 @@ DEVICES = """
       - {dev: 6, type: root-port, devices: [{name: beyond, dev: 0,
          sriov: {total: 64, offset: 0x400, stride: 0x40, vf_id: 0x203, enabled: 64}}]}
 """
-ARM64 = """
+MACHINES = {
+    "arm64": """
 rootplex: 1
 platform: {name: virtual, arch: arm64, base: qemu-virt, firmware: [dt, acpi]}
 host_bridges:
@@ -39,8 +40,8 @@ host_bridges:
     config: {base: 0x50_0000_0000}
     windows: [{space: mem32, pci: 0x10000000, size: 128MiB}]
     iommu: {unit: smmu}
-"""
-X86 = """
+""",
+    "x86_64": """
 rootplex: 1
 platform: {name: virtual, arch: x86_64}
 iommus: [{name: unit, kind: intel-vtd, base: 0xfec1_0000}]
@@ -51,7 +52,8 @@ host_bridges:
     config: {base: 0x50_0000_0000}
     windows: [{space: mem32, pci: 0xc0000000, size: 128MiB}]
     iommu: {unit: unit}
-"""
+""",
+}
 
 OWN = """
 rootplex: 1
@@ -99,23 +101,9 @@ def test_qemus_own_virtual_functions_have_bars(
 @pytest.mark.parametrize("profile", SUITES)
 @pytest.mark.parametrize(("arch", "firmware"), [("arm64", "dt"), ("x86_64", "acpi")])
 def test_virtual_functions_come_up_as_simulated(
-    arch: Arch,
-    firmware: Firmware,
-    profile: str,
-    tmp_path: Path,
-    kernel: Callable[[Arch, str], Kernel],
-    machine: Callable[[Arch, str], None],
-    record_property: Callable[[str, object], None],
+    arch: Arch, firmware: Firmware, profile: str, in_memory: InMemory
 ) -> None:
-    machine(arch, firmware)
-    booted = kernel(arch, profile)
-    text = (X86 if arch == "x86_64" else ARM64) + DEVICES
-    platform = read_checked(text.encode(), "virtual.yaml").platform
-    assert platform is not None
-    made = prepare(platform, firmware, profile, in_memory=True)
-    compared, shown = boot(made, booted, tmp_path)
-    record_property("figures", figures_of(compared))
-    assert compared.agreed, shown
+    compared = in_memory(MACHINES[arch] + DEVICES, arch, firmware, profile)
     found = [line.subject for line in compared.lines if line.what == "function"]
     virtual = [line for line in compared.lines if line.what == "function" and ":020" in (line.booted or "")]
     # Four apart, six on two buses, three beside their integrated PF; of 64 that reach too far none.
