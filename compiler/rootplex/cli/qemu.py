@@ -26,18 +26,18 @@ from rootplex.jobs.qemu.boot import (
     without_driver,
 )
 from rootplex.jobs.qemu.boot import run as run_boot
+from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
 from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
 from rootplex.jobs.qemu.xen.boot import run as run_xen
+from rootplex.jobs.qemu.xen.comparison import XenComparison
 from rootplex.jobs.qemu.xen.comparison import comparison as xen_comparison
 from rootplex.jobs.result import Result, refused, unreadable
 from rootplex.known.kernels import SUITES
 from rootplex.known.xen import DEBIAN
 from rootplex.model.bridge import Firmware
 from rootplex.project import __version__
-from rootplex.report.boot import as_json, lines
-from rootplex.report.xen_boot import as_json as xen_as_json
-from rootplex.report.xen_boot import lines as xen_lines
+from rootplex.report.boot import as_json, lines, xen_as_json, xen_lines
 from rootplex.source.finding import Unreadable
 from rootplex.tools import hypervisors
 from rootplex.tools.hypervisors import Hypervisor
@@ -125,9 +125,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.print(f"changed     {change.at}: {change.subject}: {change.text}")
         console.say(f"{label} -> {folder} (sh {folder / 'qemu.sh'} KERNEL INITRD)")
         return 0
-    if under is not None:
-        return _boot_xen(made, under, folder, arguments, console)
-    return _boot(made, kernel, folder, arguments, console)
+    return _boot(made, under or kernel, folder, arguments, console)
 
 
 def _kernel(checked: Checked, arguments: argparse.Namespace, console: Console) -> Kernel:
@@ -169,41 +167,34 @@ def _xen(arch: str, arguments: argparse.Namespace, console: Console) -> Hypervis
     return Hypervisor(known, image, dom0)
 
 
-def _boot_xen(
-    made: Preparation, under: Hypervisor, folder: Path, arguments: argparse.Namespace, console: Console
-) -> int:
-    def progress(line: str) -> None:
-        console.progress(f"{made.platform.name} on Xen: {line[:60]}")
-
-    try:
-        found = run_xen(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
-    compared = xen_comparison(made, found)
-    if arguments.format == "json":
-        console.print(json.dumps(xen_as_json(made, found, compared), indent=1))
-    else:
-        for line in xen_lines(made, found, compared):
-            console.print(line)
-        console.say(f"console: {folder / LOG}")
-    return 0 if compared.agreed else 1
-
-
 def _boot(
-    made: Preparation, kernel: Kernel, folder: Path, arguments: argparse.Namespace, console: Console
+    made: Preparation,
+    under: Kernel | Hypervisor,
+    folder: Path,
+    arguments: argparse.Namespace,
+    console: Console,
 ) -> int:
-    def progress(line: str) -> None:
-        console.progress(f"{made.platform.name} on {kernel.release}: {line[:60]}")
+    where = f"{made.platform.name} on {under.release if isinstance(under, Kernel) else 'Xen'}"
 
+    def progress(line: str) -> None:
+        console.progress(f"{where}: {line[:60]}")
+
+    compared: Comparison | XenComparison
     try:
-        found = run_boot(made, kernel, folder.resolve(), seconds=arguments.seconds, progress=progress)
+        if isinstance(under, Kernel):
+            booted = run_boot(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
+            compared = comparison(made, booted)
+            form, told = as_json(made, booted, compared), lines(made, booted, compared)
+        else:
+            on_xen = run_xen(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
+            compared = xen_comparison(made, on_xen)
+            form, told = xen_as_json(made, on_xen, compared), xen_lines(made, on_xen, compared)
     except Unreadable as error:
         raise UsageError(str(error)) from None
-    compared = comparison(made, found)
     if arguments.format == "json":
-        console.print(json.dumps(as_json(made, found, compared), indent=1))
+        console.print(json.dumps(form, indent=1))
     else:
-        for line in lines(made, found, compared):
+        for line in told:
             console.print(line)
         console.say(f"console: {folder / LOG}")
     return 0 if compared.agreed else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from rootplex.editor.document import Document
-from rootplex.report.notes import notes_of
+from rootplex.report.words import notes_of
 from rootplex.source.finding import Finding, Level, Rewrite
 from rootplex.source.place import Span
 from rootplex.source.printable import printable

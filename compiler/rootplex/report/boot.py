@@ -1,14 +1,16 @@
-"""A boot beside the simulation, as lines of text and as JSON."""
+"""A boot beside the simulation, of Linux or of Xen and its Dom0, as lines of text and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import asdict
 
 from rootplex.jobs.qemu.boot import QemuBoot
 from rootplex.jobs.qemu.comparison import Comparison, Figures, Line
 from rootplex.jobs.qemu.preparation import Preparation
+from rootplex.jobs.qemu.xen.boot import XenBoot
+from rootplex.jobs.qemu.xen.comparison import XenComparison
 from rootplex.report.words import FIRMWARE, counted
 
 WORDS = {
@@ -26,10 +28,26 @@ def lines(preparation: Preparation, boot: QemuBoot, found: Comparison) -> Iterat
     by = FIRMWARE[preparation.firmware]
     release = boot.snapshot.release
     yield f"{preparation.platform.name} on Linux {release} by {by}{how}; simulated: {preparation.profile}"
-    yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
-    for line in found.lines:
-        yield from told(line, preparation)
+    yield from _told(preparation, found.lines)
     yield summed(found.figures)
+
+
+def xen_lines(preparation: Preparation, boot: XenBoot, found: XenComparison) -> Iterator[str]:
+    """The same of Xen and its Dom0."""
+    by = FIRMWARE[preparation.firmware]
+    dom0 = boot.hypervisor.dom0.release
+    yield (
+        f"{preparation.platform.name} on Xen {boot.log.release} with Linux {dom0} as Dom0 by {by}; "
+        f"simulated: {found.profile}, {preparation.profile}"
+    )
+    yield from _told(preparation, found.lines)
+    counts = ", ".join(
+        counted(found.counts[what], what) + " to Xen" * (what == "report")
+        for what in ("host bridge", "function", "report", "owner")
+        if found.counts[what]
+    )
+    end = counted(found.differences, "difference") if found.differences else "all that was compared agreed"
+    yield f"{counts or 'nothing of PCI'}: {end}; Dom0's groups and disks are not compared"
 
 
 def summed(figures: Figures) -> str:
@@ -42,6 +60,12 @@ def summed(figures: Figures) -> str:
     if figures.not_shown:
         end += f"; {counted(figures.not_shown, 'line')} of the description cannot be shown by this machine"
     return f"{sum_}: {end}"
+
+
+def _told(preparation: Preparation, lines: Iterable[Line]) -> Iterator[str]:
+    yield from (f"changed     {each.at}: {each.subject}: {each.text}" for each in preparation.changes)
+    for line in lines:
+        yield from told(line, preparation)
 
 
 def told(line: Line, preparation: Preparation) -> Iterator[str]:
@@ -62,15 +86,39 @@ def told(line: Line, preparation: Preparation) -> Iterator[str]:
 
 def as_json(preparation: Preparation, boot: QemuBoot, found: Comparison) -> dict[str, object]:
     """The same for a machine; `agreed` is the answer."""
-    return {
-        "rootplex": 1,
-        "platform": preparation.platform.name,
+    what = {
         "kernel": boot.snapshot.release,
         "profile": preparation.profile,
         "firmware": preparation.firmware,
         "synthetic": preparation.synthetic,
+    }
+    return _json(preparation, what, found, asdict(found.figures))
+
+
+def xen_as_json(preparation: Preparation, boot: XenBoot, found: XenComparison) -> dict[str, object]:
+    """The same of Xen and its Dom0."""
+    what = {
+        "xen": boot.log.release,
+        "xen_profile": found.profile,
+        "kernel": boot.hypervisor.dom0.release,
+        "profile": preparation.profile,
+        "firmware": preparation.firmware,
+    }
+    return _json(preparation, what, found, {**found.counts, "differences": found.differences})
+
+
+def _json(
+    preparation: Preparation,
+    what: Mapping[str, object],
+    found: Comparison | XenComparison,
+    figures: Mapping[str, int],
+) -> dict[str, object]:
+    return {
+        "rootplex": 1,
+        "platform": preparation.platform.name,
+        **what,
         "agreed": found.agreed,
-        "figures": asdict(found.figures),
+        "figures": figures,
         "changes": [
             {"at": each.at.at(), "subject": each.subject, "text": each.text} for each in preparation.changes
         ],

@@ -7,7 +7,7 @@ import json
 import msgspec
 
 from rootplex.jobs.result import Result
-from rootplex.report.notes import notes_of
+from rootplex.report.words import notes_of
 from rootplex.source.finding import Finding
 
 

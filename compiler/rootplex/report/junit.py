@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from rootplex.jobs.result import Result
-from rootplex.report.notes import notes_of
+from rootplex.report.words import notes_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.printable import printable
 

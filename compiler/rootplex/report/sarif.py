@@ -15,7 +15,7 @@ from rootplex.jobs.pages import Help, pages_of
 from rootplex.jobs.regions import Region, regions_of
 from rootplex.jobs.result import Result
 from rootplex.project import ADDRESS, __version__
-from rootplex.report.notes import notes_of
+from rootplex.report.words import notes_of
 from rootplex.source.finding import Finding
 from rootplex.source.place import Place, Span
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rootplex.jobs.result import Result, Tally
 from rootplex.report import closing, words
-from rootplex.report.notes import notes_of
+from rootplex.report.words import notes_of
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place, Span
 from rootplex.source.printable import one_line

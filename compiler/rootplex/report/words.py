@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rootplex.jobs.result import Named
+from rootplex.source.finding import Finding
 
 FIRMWARE = {"dt": "device tree", "acpi": "ACPI"}
 
@@ -40,3 +41,15 @@ def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+FOLLOWING_SHOWN = 4
+
+
+def notes_of(finding: Finding) -> list[str]:
+    """The notes of a finding as every format prints them: its own, then the first few of what follows from
+    it, each with its code for `explain`."""
+    following = list(dict.fromkeys(f"so {each.message} ({each.code})" for each in finding.follows))
+    notes = [*finding.notes, *following[:FOLLOWING_SHOWN]]
+    more = len(following) - FOLLOWING_SHOWN
+    return notes if more <= 0 else [*notes, f"{more} more follow from it"]

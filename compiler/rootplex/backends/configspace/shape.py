@@ -52,31 +52,12 @@ class Shape(NamedTuple):
 def shape_of(device: Device, bus: int, next_function: int) -> Shape:
     """The shape of a device on a bus of that number (as firmware left it; 0: not numbered)."""
     secondary, subordinate = device.bus or (0, 0)
+    own = {name: getattr(device, name) for name in Shape._fields if name in Device.__struct_fields__}
     return Shape(
-        type=device.type,
-        vendor=device.vendor,
-        device=device.device,
-        subsystem=device.subsystem,
-        revision=device.revision,
-        class_code=device.class_code,
-        multifunction=device.multifunction,
-        acs=device.acs,
-        ari=device.ari,
+        **own,
         next_function=next_function,
-        ats=device.ats,
-        flr=device.flr,
-        pm=device.pm,
-        msi=device.msi,
-        msix=device.msix,
-        pin=device.pin,
-        disintx=device.disintx,
-        bars=device.bars,
-        rom=device.rom,
-        sriov=device.sriov,
         # Only the SR-IOV capability names the function; elsewhere it would tell equal pages apart.
         function=device.fn if device.sriov is not None else 0,
-        slot=device.slot,
-        hotplug=device.hotplug,
         buses=(bus if device.bus is not None else 0, secondary, subordinate),
         occupied=any(child.present for child in device.devices),
     )

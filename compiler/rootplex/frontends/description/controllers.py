@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from rootplex.frontends.description.values import Fields
@@ -180,32 +182,35 @@ def _region(fields: Fields | None) -> Region:
     return Region(fields.number("base") or 0, fields.number("size") or 0)
 
 
+def _own(fields: Fields) -> dict[str, Any]:
+    """What every controller has."""
+    return {
+        "places": fields.places(),
+        "name": fields.text("name") or "",
+        "enabled": fields.flag("enabled", default=True),
+    }
+
+
 def _interrupt_controller(fields: Fields) -> InterruptController:
-    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    own = _own(fields)
     match fields.text("kind"):
         case "arm-gic-v3":
             return GicV3(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 distributor=_region(fields.map("distributor")),
                 redistributors=_region(fields.map("redistributors")),
                 maintenance=fields.number("maintenance", 0, 15),
             )
         case "arm-gic-v2":
             return GicV2(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 distributor=_region(fields.map("distributor")),
                 cpu_interface=_region(fields.map("cpu_interface")),
                 maintenance=fields.number("maintenance", 0, 15),
             )
         case "io-apic":
             return IoApic(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=fields.number("base") or 0,
                 gsi_base=fields.number("gsi_base", 0, 0xFFFF_FFFF) or 0,
             )
@@ -214,14 +219,12 @@ def _interrupt_controller(fields: Fields) -> InterruptController:
 
 
 def _msi_controller(fields: Fields, place: int, bits: int) -> MsiController:
-    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    own = _own(fields)
     match fields.text("kind"):
         case "arm-gic-v3-its":
             ident = fields.number("id", 0, 0xFFFF_FFFF)
             return Its(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=fields.number("base") or 0,
                 size=fields.number("size") or _ITS_SIZE,
                 id=place if ident is None else ident,
@@ -229,9 +232,7 @@ def _msi_controller(fields: Fields, place: int, bits: int) -> MsiController:
             )
         case "arm-gic-v2m":
             return GicV2m(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=fields.number("base") or 0,
                 size=fields.number("size") or 0x1000,
                 spi_base=fields.number("spi_base", 32, 1019) or 32,
@@ -242,15 +243,13 @@ def _msi_controller(fields: Fields, place: int, bits: int) -> MsiController:
 
 
 def _iommu(fields: Fields, bits: int) -> Iommu:
-    name, enabled, places = fields.text("name") or "", fields.flag("enabled", default=True), fields.places()
+    own = _own(fields)
     base, size = fields.number("base") or 0, fields.number("size")
     match fields.text("kind"):
         case "arm-smmu-v3":
             lines = fields.map("interrupts")
             return SmmuV3(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=base,
                 size=size or _SMMU_SIZE,
                 eventq=None if lines is None else lines.number("eventq", 0, 987),
@@ -263,9 +262,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
             )
         case "arm-smmu-v2":
             return SmmuV2(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=base,
                 size=size or 0x1_0000,
                 interrupts=fields.numbers("interrupts", 0, 987) or (),
@@ -274,18 +271,14 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
             )
         case "intel-vtd":
             return IntelVtd(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=base,
                 segment=fields.number("segment", 0, 0xFFFF) or 0,
             )
         case "riscv-iommu":
             device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
             return RiscvIommu(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=fields.number("base"),
                 size=size or _RISCV_IOMMU_SIZE,
                 interrupts=fields.numbers("interrupts", 0, 0xFFFF_FFFF) or (),
@@ -297,9 +290,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
             device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
             written = device is not None or function is not None
             return AmdIommu(
-                places=places,
-                name=name,
-                enabled=enabled,
+                **own,
                 base=base,
                 devfn=(device or 0) << 3 | (function or 0) if written else _AMD_DEVFN,
                 capability=fields.number("capability", 0x40, 0xFC) or 0x40,
@@ -312,9 +303,7 @@ def _iommu(fields: Fields, bits: int) -> Iommu:
 def _dt_node(fields: Fields) -> DtNode:
     device, function = fields.number("dev", 0, 31), fields.number("fn", 0, 7)
     return DtNode(
-        places=fields.places(),
-        name=fields.text("name") or "",
-        enabled=fields.flag("enabled", default=True),
+        **_own(fields),
         compatible=fields.texts("compatible") or (),
         base=fields.number("base"),
         size=fields.number("size"),

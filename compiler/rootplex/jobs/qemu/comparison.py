@@ -99,7 +99,8 @@ def compare(
     return Comparison(tuple(lines), figures)
 
 
-def _line(what: What, subject: str, simulated: str | None, booted: str | None) -> Line:
+def line(what: What, subject: str, simulated: str | None, booted: str | None) -> Line:
+    """Two sides of one thing, held against each other."""
     return Line(what, subject, simulated, booted, "agreed" if simulated == booted else "differs")
 
 
@@ -108,9 +109,9 @@ def _bridges(simulated: Mapping[str, SeenBridge], booted: Mapping[str, SeenBridg
         one, other = simulated.get(name), booted.get(name)
         # A log that lost the line says nothing against the simulation.
         told = one if other is not None and other.buses is None else other
-        yield _line("host bridge", name, _buses(one), _buses(told))
+        yield line("host bridge", name, _buses(one), _buses(told))
         if one is not None and other is not None and other.buses is not None:
-            yield _line("windows", name, _listed(one.windows), _listed(other.windows))
+            yield line("windows", name, _listed(one.windows), _listed(other.windows))
 
 
 def _buses(bridge: SeenBridge | None) -> str | None:
@@ -135,17 +136,17 @@ def _functions(
         if sbdf in added:
             yield Line("function", sbdf, None, _function(other), "qemu")
             continue
-        yield _line("function", sbdf, _function(one), _function(other))
+        yield line("function", sbdf, _function(one), _function(other))
         if one is None or other is None:
             continue
         if one.buses is not None or other.buses is not None:
-            yield _line("bus numbers", sbdf, _numbers(one), _numbers(other))
+            yield line("bus numbers", sbdf, _numbers(one), _numbers(other))
         if one.gone and not real_bars:
             yield Line("ACS", sbdf, _bits(one), _bits(other), "not shown", FORGETS_NOT)
         elif one.acs is not None or other.acs is not None:
-            yield _line("ACS", sbdf, _bits(one), _bits(other))
+            yield line("ACS", sbdf, _bits(one), _bits(other))
         if real_bars and (one.bars or other.bars):
-            yield _line("BARs", sbdf, _listed(one.bars), _listed(other.bars))
+            yield line("BARs", sbdf, _listed(one.bars), _listed(other.bars))
 
 
 def _function(function: SeenFunction | None) -> str | None:
@@ -195,7 +196,7 @@ def _members(group: frozenset[str] | None) -> str | None:
 def _disks(disks: Mapping[str, bytes], read: Mapping[str, bytes]) -> Iterator[Line]:
     for sbdf, marker in sorted(disks.items()):
         found = read.get(sbdf, b"")
-        yield _line("disk", sbdf, _text(marker), _text(found) or "nothing was read")
+        yield line("disk", sbdf, _text(marker), _text(found) or "nothing was read")
 
 
 def _text(data: bytes) -> str:

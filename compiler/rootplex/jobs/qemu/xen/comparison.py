@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from rootplex.formats.errno import name_of
 from rootplex.jobs.protocols import AREA, REPORTS
-from rootplex.jobs.qemu.comparison import Line, State, What, compare
+from rootplex.jobs.qemu.comparison import Line, compare, line
 from rootplex.jobs.qemu.preparation import Preparation, under_xen
 from rootplex.jobs.qemu.seen import booted, simulated
 from rootplex.jobs.qemu.xen.boot import XenBoot
@@ -55,7 +55,7 @@ def comparison(preparation: Preparation, found: XenBoot) -> XenComparison:
     outcome = under_xen(preparation, profile, iommu=translates and preparation.platform.xen.iommu)
     xen = outcome.xen
     assert xen is not None
-    lines = [_line("Xen", "Xen", _outcome(xen), _ending(log)), *_translation(preparation, log)]
+    lines = [line("Xen", "Xen", _outcome(xen), _ending(log)), *_translation(preparation, log)]
     if log.panic is None:
         knows_pci = VERSIONS[profile].arm_pci or preparation.platform.arch == "x86_64"
         lines += _areas(xen, log) if knows_pci else ()
@@ -81,11 +81,6 @@ def _profile(preparation: Preparation, log: XenLog) -> str:
     return found if found in without else without[-1]
 
 
-def _line(what: What, subject: str, one: str | None, other: str | None) -> Line:
-    state: State = "agreed" if one == other else "differs"
-    return Line(what, subject, one, other, state)
-
-
 def _outcome(xen: Xen) -> str:
     return "booted" if xen.crash is None else f"went down: {xen.crash}"
 
@@ -103,7 +98,7 @@ def _translation(preparation: Preparation, log: XenLog) -> Iterator[Line]:
     if wanted and not log.iommu and platform.arch == "arm64":
         yield Line("Xen", "IOMMU", words[True], words[False], "not shown", NO_STAGE_2)
     else:
-        yield _line("Xen", "IOMMU", words[wanted], words[log.iommu])
+        yield line("Xen", "IOMMU", words[wanted], words[log.iommu])
 
 
 def _areas(xen: Xen, log: XenLog) -> Iterator[Line]:
@@ -118,7 +113,7 @@ def _areas(xen: Xen, log: XenLog) -> Iterator[Line]:
         there = one or other
         assert there is not None
         where = f"{there.base:#x}" if there.segment is None else f"segment {there.segment:04x}"
-        yield _line("area", where, *(None if each is None else str(each) for each in (one, other)))
+        yield line("area", where, *(None if each is None else str(each) for each in (one, other)))
 
 
 def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
@@ -138,7 +133,7 @@ def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
     taken = tuple(subject for subject, answer in ours.items() if answer == "taken")
     added = tuple(subject for subject in log.added if subject in taken)
     if taken and len(added) == len(taken):
-        yield _line("Xen", "order of reports", *_first_that_differs(taken, added))
+        yield line("Xen", "order of reports", *_first_that_differs(taken, added))
 
 
 def _own(line: Line) -> Line:
@@ -167,4 +162,4 @@ def _owners(xen: Xen, printed: Mapping[str, str]) -> Iterator[Line]:
     }
     theirs = {sbdf: _PRINTED.get(owner, owner) for sbdf, owner in printed.items()}
     for sbdf in sorted({*ours, *theirs}):
-        yield _line("owner", sbdf, ours.get(sbdf), theirs.get(sbdf))
+        yield line("owner", sbdf, ours.get(sbdf), theirs.get(sbdf))
