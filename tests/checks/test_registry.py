@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from tests.checks.text_of_checks import text_of
 
+from rootplex.checks import registry
 from rootplex.checks.registry import checks, every_page
 from rootplex.checks.rule import ANY, BYTES
 
@@ -22,6 +24,12 @@ def test_codes_and_names_are_unique_and_ordered() -> None:
     assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", rule.name) for rule in rules)
     listed = [check.rule.code for check in checks()]
     assert sorted(listed) == listed
+
+
+def test_every_module_of_a_block_has_checks() -> None:
+    folder = Path(registry.__file__).parent
+    families = {f"rootplex.checks.{path.parent.name}.{path.stem}" for path in folder.glob("*/[!_]*.py")}
+    assert families == {check.run.__module__ for check in checks()}
 
 
 def test_prerequisites_exist_and_run_in_no_circle() -> None:

@@ -1,1 +1,1 @@
-"""What is wrong with a platform: a folder a block, a module a check or a family of them (`registry`)."""
+"""What is wrong with a platform: a folder a block, a module a family of checks (`registry`)."""

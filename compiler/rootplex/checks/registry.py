@@ -1,7 +1,7 @@
 """Every check: what is in the folders below this one, and the findings that no check makes (`pages`).
 
-A module whose name has no underscore in front is a check, or a family of them. They are loaded when a check
-is wanted for the first time.
+A module whose name has no underscore in front is a family of checks. They are loaded when a check is wanted
+for the first time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from inspect import getdoc
 from pathlib import Path
 from types import ModuleType
 
@@ -35,12 +34,8 @@ def every_page() -> tuple[Page, ...]:
 
 
 def checks_of(module: ModuleType) -> tuple[Check, ...]:
-    """What a module has: a family, or one check as `RULE` and `check` with its own text for a page."""
-    family = tuple(each for each in vars(module).values() if isinstance(each, Check))
-    if not family:
-        _, text = (getdoc(module) or "").split("\n\n", 1)
-        return (Check(module.RULE, text, module.check),)
-    return family
+    """The checks of a family."""
+    return tuple(each for each in vars(module).values() if isinstance(each, Check))
 
 
 def needs_of(code: str) -> Needs | None:
