@@ -148,7 +148,7 @@ def compare(tally: Tally, player: Player, steps: Sequence[Step], real: Sequence[
                 tally.cut += 1
                 continue
             if answer in ("crash", KNOWN_ALREADY) and any(
-                notice.slug in SPOILS for notice in player.xen.notices
+                notice.kind in SPOILS for notice in player.xen.notices
             ):
                 tally.spoiled += 1
                 return

@@ -55,7 +55,7 @@ class Invariant(Struct, frozen=True):
 def _memory_is_reused(moment: Moment) -> bool:
     """Whether a record was freed while somebody had it (a VF reported again without its PF, §2.3): what a
     real Xen answers from then on is chance."""
-    return any(notice.slug == "freed-while-listed" for notice in moment.stage.xen.notices)
+    return any(notice.kind == "freed-while-listed" for notice in moment.stage.xen.notices)
 
 
 def one_owner(moment: Moment) -> Iterator[str]:
@@ -341,7 +341,7 @@ def refused_changes_nothing(moment: Moment) -> Iterator[str]:
     rows = [row for row in LEFT_BEHIND if op in row.operations and error in row.errors]
     if isinstance(moment.step, Register) or _refused_at_once(moment, moment.step):
         rows = []
-    said = {notice.slug for notice in moment.stage.xen.notices} if rows else set()
+    said = {notice.kind for notice in moment.stage.xen.notices} if rows else set()
     version = moment.stage.xen.core.version
     rows = [row for row in rows if row.notice is None or row.notice in said]
     rows = [row for row in rows if row.lacks is None or not getattr(version, row.lacks)]

@@ -113,7 +113,7 @@ def test_adding_again_and_an_empty_slot() -> None:
     record = xen.core.records.find(0, 5, 0)
     assert record is not None
     assert record.kind is Kind.UNKNOWN
-    assert "unknown-type" in {notice.slug for notice in xen.notices}
+    assert "unknown-type" in {notice.kind for notice in xen.notices}
 
 
 def test_a_vf_needs_its_pf() -> None:
@@ -253,7 +253,7 @@ def test_vf_bars_are_sized() -> None:
     add(xen, 0, 0, 8)
     add(xen, 0, 0, 16)
     assert [record.vf_sizes for record in xen.core.records] == [[0x4000, 0, 0, 0, 0, 0], [0] * 6]
-    slugs = [notice.slug for notice in xen.notices]
+    slugs = [notice.kind for notice in xen.notices]
     assert [slug in slugs for slug in ("vf-io-bar", "vf-bar-last-slot", "vfs-already-enabled")] == [True] * 3
 
 

@@ -53,7 +53,7 @@ def test_n1_no_bridge() -> None:
     xen = arm(case_text("base"))
     assert [add(xen, 3, 0, 0), add(xen, 3, 0, 0)] == [-19, -19]
     assert leftover(xen, 3, 0) == "ownerless record"
-    assert "no-bridge-for" in {notice.slug for notice in xen.notices}
+    assert "no-bridge-for" in {notice.kind for notice in xen.notices}
     assert do(xen, "pci_device_remove", 3, 0, 0) == -22
     assert do(xen, "pci_device_remove", 3, 0, 0) == -19
 

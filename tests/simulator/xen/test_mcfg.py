@@ -40,7 +40,7 @@ def enabled(xen: Xen) -> list[bool]:
 
 
 def slugs(xen: Xen) -> list[str]:
-    return [notice.slug for notice in xen.notices]
+    return [notice.kind for notice in xen.notices]
 
 
 ONE: Entry = (LOW, 0, 0, 0xFF)

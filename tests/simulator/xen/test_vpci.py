@@ -52,7 +52,7 @@ def test_dom0_sizes_a_bar_natively_and_cannot_move_a_mapped_one() -> None:
     assert page.read(4, 2) == MEMORY
     xen.write(AT + 0x10, 4, 0xFFFFFFFF)
     assert page.read(0x10, 4) == BAR
-    assert "mapped-bar-write" in {notice.slug for notice in xen.notices}
+    assert "mapped-bar-write" in {notice.kind for notice in xen.notices}
     xen.write(AT + 4, 2, 0)
     xen.write(AT + 0x10, 4, 0xFFFFFFFF)
     assert xen.read(AT + 0x10, 4) == 0xFFFFC000
@@ -69,7 +69,7 @@ def test_a_bar_outside_every_window_is_not_mapped() -> None:
         xen, vpci = booted(nic(bar=bar))
         add(xen, 0, 0, 8)
         assert bool([*next(iter(vpci.devices.values())).header.mapped()]) == valid
-        assert ("invalid-bar" in {notice.slug for notice in xen.notices}) != valid
+        assert ("invalid-bar" in {notice.kind for notice in xen.notices}) != valid
 
 
 def test_what_was_mapped_is_left_when_the_device_goes() -> None:
@@ -210,7 +210,7 @@ def test_a_guest_bar_must_lie_in_its_page_as_the_hosts_does(guest_bar: int, mapp
     vpci.guest_write(guest, 0, 4, 2, MEMORY)
     assert bool([*next(iter(vpci.devices.values())).header.mapped()]) is mapped
     assert page.read(4, 2) == (MEMORY if mapped else 0)
-    assert ("bar-offset" in {notice.slug for notice in xen.notices}) is not mapped
+    assert ("bar-offset" in {notice.kind for notice in xen.notices}) is not mapped
     assert not xen.core.domains[guest].crashed
 
 
@@ -253,7 +253,7 @@ def test_an_msix_that_does_not_fit_is_hidden(control: int, table: int, pba: int,
     page = nic().put(0x62, 2, control).put(0x64, 4, table).put(0x68, 4, pba)
     xen, at = pvh(page)
     assert (at(0x51, 1) == 0) is hidden
-    assert ("msix-hidden" in {notice.slug for notice in xen.notices}) is hidden
+    assert ("msix-hidden" in {notice.kind for notice in xen.notices}) is hidden
     assert at(0x62, 2, 0xC000) == (control if hidden else control | 0xC000)
 
 
@@ -281,7 +281,7 @@ def test_resizable_bars() -> None:
         if not command:
             page.put(0x10, 4, 0x1000_0000, writable=0xFFFFFFFF & -(1 << 20 + code))
         xen.write(AT + 0x108, 4, code << 8 | 1 << 5)
-        slugs = [notice.slug for notice in xen.notices if notice.slug.startswith("rebar")]
+        slugs = [notice.kind for notice in xen.notices if notice.kind.startswith("rebar")]
         assert bar.size == (1 << 20 if command else 1 << 20 + code)
     assert slugs == ["rebar-mapped", "rebar-size"]
     assert page.read(0x108, 4) == 3 << 8 | 1 << 5
@@ -297,6 +297,6 @@ def test_a_refused_assignment_leaves_dom0_without_the_emulation() -> None:
     assert {record.rid for record in xen.vpci.devices} == {0, 8}
     assert domctl(xen, "assign_device", guest, 0) == -1
     assert {record.rid for record in xen.vpci.devices} == {8}
-    assert "emulation-lost" in {notice.slug for notice in xen.notices}
+    assert "emulation-lost" in {notice.kind for notice in xen.notices}
     xen.vpci.write(0, 0, 0, 0x10, 4, 0xFFFFFFFF)
     assert bridge.read(0x10, 4) == 0xFFFFC000

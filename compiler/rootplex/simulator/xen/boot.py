@@ -22,7 +22,7 @@ from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
 from rootplex.simulator.xen.amd import units_of_ivrs
-from rootplex.simulator.xen.boot_acpi import arm_notice, scan_segments, x86_iommu, x86_windows
+from rootplex.simulator.xen.boot_acpi import scan_segments, x86_iommu, x86_windows
 from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
 from rootplex.simulator.xen.bridges import Routes, XenHostBridge
 from rootplex.simulator.xen.core import Core, Domain, Iommu, Options
@@ -149,7 +149,7 @@ def _boot_arm(made: BootedXen, firmware: Firmware) -> None:
     if core.version.arm_pci and (core.passthrough or core.iommu is not None):
         core.records.segment(0)
         if firmware.tree is None:
-            core.notices.append(arm_notice())
+            core.notices.append(Notice("acpi-pci-unsupported"))
         else:
             made.scan = scan_bridges(firmware.tree, Addresses(firmware.tree, strict=strict))
             core.notices += made.scan.notices

@@ -22,11 +22,6 @@ NOT_A_FUNCTION = -1
 """The rid of an IOMMU that is not a PCI function that anybody named."""
 
 
-def arm_notice() -> Notice:
-    """The one line of an Arm Xen that was booted from ACPI."""
-    return Notice("acpi-pci-unsupported", "ACPI PCI initialisation is not supported")
-
-
 def reserved_check(memory: Areas, reserved: Areas, *, holes: bool) -> ReservedCheck:
     """§3.1.5: the area is reserved in the E820; where `holes` will do, or in none of the memory."""
 

@@ -14,7 +14,7 @@ from rootplex.readers.tree import DtNode, Tree
 from rootplex.simulator.xen.bridges import ConfigWindow, XenHostBridge
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
 from rootplex.simulator.xen.dt_address import Address, Addresses
-from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
+from rootplex.simulator.xen.outcome import Crash, Notice, NoticeKind, Stopped
 from rootplex.simulator.xen.segments import Numbering, number_bridge
 
 PADDR_BITS = 48
@@ -49,14 +49,17 @@ class Probe(Struct):
     child: ConfigWindow | None = None
     fault: Notice | None = None
 
-    def fail(self, slug: str, text: str, property: str, *, printed: bool) -> None:
-        self.fault = Notice(slug, text, self.tree.place(self.node, property), printed)
+    def notice(self, kind: NoticeKind, property: str | None = None) -> Notice:
+        return Notice(kind, self.node.path, self.tree.place(self.node, property))
+
+    def fail(self, kind: NoticeKind, property: str) -> None:
+        self.fault = self.notice(kind, property)
 
     def crash(self, crash: Crash) -> None:
         self.scan.crash = crash
 
-    def say(self, slug: str, text: str, property: str) -> None:
-        self.scan.notices.append(Notice(slug, text, self.tree.place(self.node, property)))
+    def say(self, kind: NoticeKind, property: str) -> None:
+        self.scan.notices.append(self.notice(kind, property))
 
 
 def scan_bridges(tree: Tree, addresses: Addresses) -> Scan:
@@ -75,35 +78,27 @@ def scan_bridges(tree: Tree, addresses: Addresses) -> Scan:
             if scan.crash is not None:
                 return scan
             if probe.fault is not None:
-                scan.notices += [probe.fault, _ended(tree, node)]
+                scan.notices += [probe.fault, probe.notice("scan-ended")]
                 return scan
     return scan
-
-
-def _ended(tree: Tree, node: DtNode) -> Notice:
-    text = f"the scan for host bridges ends at {node.path}, whose probe failed"
-    return Notice("scan-ended", text, tree.place(node), printed=False)
 
 
 def _bus_range(probe: Probe) -> None:
     """Step 1: two cells, each cut to 8 bits; fewer: 0..0xff. A reversed range is taken as it is."""
     cells = probe.node.cells("bus-range")
     if cells is None or len(cells) < 2:
-        probe.say("no-bus-range", "no bus-range, using 0x0-0xff", "bus-range")
+        probe.say("no-bus-range", "bus-range")
         return
     probe.start, probe.end = cells[0] & 0xFF, cells[1] & 0xFF
 
 
 def _window_entry(probe: Probe) -> None:
     """Step 2: which `reg` entry is the window. Step 3: its address, through the buses above."""
-    named = probe.driver.window
-    probe.window = probe.addresses.named(probe.node, named)
+    probe.window = probe.addresses.named(probe.node, probe.driver.window)
     if probe.window is None:
-        which = "first reg entry" if named is None else f"reg entry named {named}"
-        probe.fail("no-window", f"{probe.node.path}: no {which}", "reg", printed=False)
+        probe.fail("no-window", "reg")
     elif probe.window.cpu is None:
-        text = f"{probe.node.path}: the window's address cannot be translated"
-        probe.fail("window-untranslatable", text, "reg", printed=False)
+        probe.fail("window-untranslatable", "reg")
     else:
         probe.base, probe.size = probe.window.cpu, probe.window.size
 
@@ -119,11 +114,7 @@ def _map_window(probe: Probe) -> None:
 
 def _say_window(probe: Probe) -> None:
     """Step 5: the one line that Xen prints of a bridge; there is no segment in it."""
-    probe.say("window", _span("ECAM", probe.base, probe.size, probe.start, probe.end), "reg")
-
-
-def _span(what: str, base: int, size: int, start: int, end: int) -> str:
-    return f"{what} at [mem {base:x}-{base + size - 1:x}] for [bus {start:x}-{end:x}]"
+    probe.say("window", "reg")
 
 
 def _number(probe: Probe) -> None:
@@ -145,12 +136,10 @@ def _child_window(probe: Probe) -> None:
         return
     entry = probe.addresses.named(probe.node, name)
     if entry is None or entry.cpu is None:
-        text = f"{probe.node.path}: no reg entry named {name}"
-        probe.fail("no-child-window", text, "reg-names", printed=True)
+        probe.fail("no-child-window", "reg-names")
         return
     probe.child = ConfigWindow(entry.cpu, entry.size, probe.start + 1, probe.end)
-    text = _span("child ECAM", entry.cpu, entry.size, probe.start + 1, probe.end)
-    probe.say("child-window", text, "reg")
+    probe.say("child-window", "reg")
     probe.end = probe.start
 
 

@@ -13,9 +13,8 @@ from rootplex.simulator.xen.access import ConfigAccess
 from rootplex.simulator.xen.bridges import Routes
 from rootplex.simulator.xen.lists import ListHead
 from rootplex.simulator.xen.mcfg import McfgWindows
-from rootplex.simulator.xen.outcome import Notice
+from rootplex.simulator.xen.outcome import Notice, NoticeKind
 from rootplex.simulator.xen.records import DOM0, DOMID_IO, Record, Records
-from rootplex.source.place import Place
 
 Tracer = Callable[[str, int, int, int], None]
 """Called with what happens, as (kind, address, size, value): `trap-read` and `trap-write` at a CPU
@@ -140,8 +139,8 @@ class Core(Struct):
     def x86(self) -> bool:
         return self.settings.arch == "x86_64"
 
-    def notice(self, slug: str, text: str, at: Place | None = None, *, printed: bool = True) -> None:
-        self.notices.append(Notice(slug, text, at, printed))
+    def notice(self, kind: NoticeKind, about: str) -> None:
+        self.notices.append(Notice(kind, about))
 
     def domain(self, number: int) -> Domain | None:
         return self.domains.get(number)

@@ -102,7 +102,7 @@ def make_record(core: Core, segment: int, bus: int, devfn: int) -> Record:
     elif record.kind is Kind.PCIE_ENDPOINT and record.pcie is not None:
         record.phantom_stride = _phantom_stride(core, function, record, record.pcie)
     elif record.kind is Kind.UNKNOWN:
-        core.notice("unknown-type", f"{record.sbdf}: unknown type of device")
+        core.notice("unknown-type", record.sbdf)
     record.extended = has_extended_space(core, record)
     return record
 

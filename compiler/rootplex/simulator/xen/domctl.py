@@ -58,7 +58,7 @@ def test_assign_device(core: Core, args: AssignDevice) -> int:
         return error
     record = _record(core, args.machine_sbdf)
     if record is None or record.owner not in (DOM0, DOMID_IO):
-        core.notice("test-assign", f"{args.machine_sbdf:08x} already assigned, or non-existent")
+        core.notice("test-assign", f"{args.machine_sbdf:08x}")
         return -Errno.EINVAL
     return 0
 
@@ -97,8 +97,7 @@ def assign(core: Core, record: Record, domain: Domain, relaxed: bool) -> int:
         error = core.vpci.attach(record)
     if error:
         if record.owner == DOM0 and core.vpci is not None and core.version.vpci_follows:
-            text = f"{record.sbdf}: stays with Dom0, but without its emulation"
-            core.notice("emulation-lost", text, printed=False)
+            core.notice("emulation-lost", record.sbdf)
         if reached != record.devfn and deassign(core, record, domain):
             record.broken = True
             domain.crashed |= core.is_guest(domain.number)

@@ -68,7 +68,7 @@ class ArmIommu(Struct):
             return -Errno.EEXIST
         bridge = self.routes.find(record.segment, record.bus)
         if bridge is None:
-            self.notices.append(Notice("no-bridge-for", f"no bridge for {record.sbdf}"))
+            self.notices.append(Notice("no-bridge-for", record.sbdf))
             return -Errno.ENODEV
         error, record.streams = self.translate(bridge, record)
         if error:

@@ -117,10 +117,7 @@ class Xen:
                 self._traps.place(bridge)
             for area in self.core.windows.windows:
                 if self._traps.register_area(area.base, area.segment, area.start, area.end):
-                    text = (
-                        f"the area at {area.base:#x} of segment {area.segment} overlaps another: not trapped"
-                    )
-                    self.core.notice("area-not-trapped", text)
+                    self.core.notices.append(Notice("area-not-trapped", at=area.place))
 
     def _with_vpci(self, core: Core) -> None:
         """Switch vPCI on before any device is known."""

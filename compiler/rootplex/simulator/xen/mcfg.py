@@ -89,17 +89,15 @@ def read_windows(
     """The windows after boot, the segments that the table creates, and what Xen says on the way."""
     if mcfg is None or not mcfg.entries:
         at = None if mcfg is None else mcfg.table.place()
-        return McfgWindows(), (), [Notice("mcfg-empty", "no MCFG entries", at)]
+        return McfgWindows(), (), [Notice("mcfg-empty", at=at)]
     refused = refused_entry(mcfg, bios_year)
     if refused is not None:
         entry = mcfg.entries[refused]
         segments = tuple(dict.fromkeys(earlier.segment for earlier in mcfg.entries[:refused]))
-        text = f"MCFG area at {entry.base:#x} is above 4 GiB: the whole table is ignored"
-        return McfgWindows(), segments, [Notice("mcfg-above-4g", text, entry.place)]
+        return McfgWindows(), segments, [Notice("mcfg-above-4g", at=entry.place)]
     segments = tuple(dict.fromkeys(entry.segment for entry in mcfg.entries))
     if mcfg.entries[0].base == 0:
-        text = "the first MCFG entry has base address 0: MCFG is not used"
-        return McfgWindows(), segments, [Notice("mcfg-base-zero", text, mcfg.entries[0].place)]
+        return McfgWindows(), segments, [Notice("mcfg-base-zero", at=mcfg.entries[0].place)]
     made = McfgWindows(
         [
             McfgWindow(entry.base, entry.segment, entry.start_bus, entry.end_bus, place=entry.place)
@@ -121,15 +119,12 @@ def _bring_up(made: McfgWindows, index: int, is_reserved: ReservedCheck) -> list
         if size < SMALLEST_SHRUNK:
             break
     if size != full and size < SMALLEST_SHRUNK:
-        text = f"MCFG area {base:#x}+{full:#x} is not reserved"
-        return [Notice("mcfg-not-reserved", text, window.place)]
+        return [Notice("mcfg-not-reserved", at=window.place)]
     notices = []
     if size != full:
         window.end = window.start + (size >> 20) - 1
-        notices.append(
-            Notice("mcfg-shrunk", f"MCFG area {base:#x} ends at bus {window.end:#x}", window.place)
-        )
+        notices.append(Notice("mcfg-shrunk", at=window.place))
     if not made.fits(index):
-        return [*notices, Notice("mcfg-no-room", f"no room to map the MCFG area {base:#x}", window.place)]
+        return [*notices, Notice("mcfg-no-room", at=window.place)]
     window.enabled = True
     return notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -50,11 +50,50 @@ def stop(kind: CrashKind, cause: str, clause: str, at: Place | None = None) -> S
     return Stopped(Crash(kind, cause, clause, at))
 
 
-class Notice(Struct, frozen=True):
-    """Something that Xen noticed. `slug` names the kind of thing for checks and tests; `printed`
-    is false for what the real Xen does without a word (a scan that ends early)."""
+NoticeKind: TypeAlias = Literal[
+    "window",  # a bridge's configuration window, and where it has one its child window
+    "child-window",
+    "no-bus-range",  # 0x00-0xff are taken
+    "no-window",  # a bridge whose probe fails for it, without a word, as for the next
+    "window-untranslatable",
+    "no-child-window",
+    "scan-ended",  # after such a bridge, without a word
+    "acpi-pci-unsupported",  # on Arm
+    "mcfg-empty",
+    "mcfg-above-4g",  # the whole table is ignored
+    "mcfg-base-zero",  # likewise
+    "mcfg-not-reserved",
+    "mcfg-shrunk",
+    "mcfg-no-room",  # to map it
+    "area-not-trapped",  # it overlaps another
+    "unknown-type",
+    "no-bridge-for",
+    "added",
+    "added-phantom",
+    "vf-without-pf",
+    "freed-while-listed",  # without a word
+    "pf-linked-as-vf",  # a PF that has VFs, without a word
+    "vf-without-extended",  # configuration space
+    "pf-with-vfs",  # is not removed
+    "vfs-already-enabled",
+    "vf-io-bar",
+    "vf-bar-last-slot",  # a 64-bit one
+    "test-assign",  # assigned already, or not there
+    "emulation-lost",  # of a device that stays with Dom0, without a word
+    "msix-hidden",  # it does not fit its BARs
+    "bar-offset",  # a guest's BAR is not at the host's place in its page
+    "mapping-denied",  # nothing can be mapped there: memory decoding is off
+    "invalid-bar",  # in no window
+    "mapped-bar-write",  # ignored
+    "rebar-mapped",  # not resized
+    "rebar-size",  # not offered
+]
 
-    slug: str
-    text: str
+
+class Notice(Struct, frozen=True):
+    """Something that Xen noticed: of a host bridge (by its node's path) or a function (by its address), or at
+    a place of the firmware."""
+
+    kind: NoticeKind
+    about: str = ""
     at: Place | None = None
-    printed: bool = True

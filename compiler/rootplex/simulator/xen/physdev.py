@@ -139,9 +139,9 @@ def add(core: Core, segment: int, bus: int, devfn: int, info: Info | None) -> in
     if record.owner is None and (error := _own(core, record)):
         return error
     _enable_acs(core, record)
-    core.notice("added", f"add {record.kind} {record.sbdf}")
-    for phantom in record.phantoms():
-        core.notice("added-phantom", f"add phantom function {phantom & 7} of {record.sbdf}")
+    core.notice("added", record.sbdf)
+    for _ in record.phantoms():
+        core.notice("added-phantom", record.sbdf)
     return 0
 
 
@@ -161,19 +161,19 @@ def _link(core: Core, record: Record) -> int:
     taken over; a PF whose own VF BARs were sized looks as if it were linked already."""
     parent = core.records.find(record.segment, record.physfn_rid >> 8, record.physfn_rid & 0xFF)
     if parent is None:
-        core.notice("vf-without-pf", f"{record.sbdf}: VF added without its PF")
+        core.notice("vf-without-pf", record.sbdf)
         if record.owner is not None:
-            core.notice("freed-while-listed", f"{record.sbdf}: freed while its owner lists it", printed=False)
+            core.notice("freed-while-listed", record.sbdf)
         free_record(core, record)
         return -Errno.ENODEV
     if not record.has_first_word:
         record.pf = parent
         record.extfn = parent.extfn
         if not record.vf_list.is_empty and parent is not record:
-            core.notice("pf-linked-as-vf", f"{record.sbdf}: a PF with VFs is linked as a VF", printed=False)
+            core.notice("pf-linked-as-vf", record.sbdf)
         record.vf_list.add(parent.vf_list)
     if core.version.extended_flag and not record.extended:
-        core.notice("vf-without-extended", f"{record.sbdf}: VF without extended configuration space")
+        core.notice("vf-without-extended", record.sbdf)
     return 0
 
 
@@ -204,7 +204,7 @@ def remove(core: Core, segment: int, bus: int, devfn: int) -> int:
     if record is None:
         return -Errno.ENODEV
     if core.version.vf_list and not record.virtfn and not record.vf_list.is_empty:
-        core.notice("pf-with-vfs", f"{record.sbdf}: PF removed while VFs are left")
+        core.notice("pf-with-vfs", record.sbdf)
         for left in record.vf_list.members(x86=core.x86):
             left.broken = True
         record.broken = True
@@ -240,13 +240,13 @@ def _size_vf_bars(core: Core, record: Record) -> None:
         return
     function = function_of(core, record)
     if function.read(offset + SriovRegister.CONTROL, 2) & (VF_ENABLE | VF_MEMORY):
-        core.notice("vfs-already-enabled", f"{record.sbdf}: VFs are enabled already")
+        core.notice("vfs-already-enabled", record.sbdf)
         return
     index = 0
     while index < VF_BARS:
         at = offset + SriovRegister.VF_BARS + 4 * index
         if function.read(at, 4) & 1:
-            core.notice("vf-io-bar", f"{record.sbdf}: VF BAR {index} in I/O space")
+            core.notice("vf-io-bar", record.sbdf)
             if core.version.vf_io_bar_hangs:
                 cause = f"VF BAR {index} of {record.sbdf} is in I/O space, over which the loop does not step"
                 raise stop("endless loop", cause, "§2.3")
@@ -255,7 +255,7 @@ def _size_vf_bars(core: Core, record: Record) -> None:
         last = index == VF_BARS - 1
         size, taken = _bar_size(function, at, last=last)
         if last and size is None:
-            core.notice("vf-bar-last-slot", f"{record.sbdf}: 64-bit VF BAR in the last slot")
+            core.notice("vf-bar-last-slot", record.sbdf)
         record.vf_sizes[index] = size or 0
         index += taken
 

@@ -59,7 +59,7 @@ class Vpci(Struct):
             guest,
             lambda start, end: self.bar_check(record, start, end),
             lambda start, end: not end - 1 >> self.core.options.physical_bits,
-            lambda slug, text: self.core.notice(slug, f"{record.sbdf}: {text}"),
+            lambda kind: self.core.notice(kind, record.sbdf),
         )
         capabilities = Capabilities(registers, function, guest)
         device = self.devices[record] = Device(registers, header, capabilities)
@@ -95,7 +95,7 @@ class Vpci(Struct):
         if record.msix is not None:
             msix = MsiX(header.registers, function, record.msix)
             if msix.set_up(header):
-                self.core.notice("msix-hidden", f"{record.sbdf}: MSI-X does not fit its BARs: hidden")
+                self.core.notice("msix-hidden", record.sbdf)
                 capabilities.hide(record.msix)
             else:
                 header.interrupts.append(msix)

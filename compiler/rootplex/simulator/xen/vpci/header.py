@@ -14,6 +14,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
+from rootplex.simulator.xen.outcome import NoticeKind
 from rootplex.simulator.xen.vpci.registers import Register, Registers, Space
 
 COMMAND, HEADER_TYPE, FIRST_BAR = 0x04, 0x0E, 0x10
@@ -78,7 +79,7 @@ class Header(Struct):
     guest: bool
     valid: Callable[[int, int], bool]
     permitted: Callable[[int, int], bool]
-    say: Callable[[str, str], None]
+    say: Callable[[NoticeKind], None]
     interrupts: list[Interrupts] = field(default_factory=list)
     bars: list[MemoryBar] = field(default_factory=list)
     decodes: bool = False
@@ -198,7 +199,7 @@ class Header(Struct):
         bars = [bar for bar in self.bars if not bar.rom or self.rom_enabled]
         for bar in bars:
             if bar.mapped != on and self._is_valid(bar) and bar.shown % PAGE != bar.address % PAGE:
-                self.say("bar-offset", f"BAR at {bar.offset:#x} is not at the host's place in its page")
+                self.say("bar-offset")
                 return
         new = [bar.pages for bar in bars if bar.mapped != on and self.valid(*bar.pages)]
         if on and not all(self.permitted(*pages) for pages in new):
@@ -217,17 +218,14 @@ class Header(Struct):
 
     def _give_up(self, command: int) -> None:
         """`vpci_process_pending` where a mapping fails: memory is not decoded, and a guest is crashed."""
-        self.say("mapping-denied", "a BAR is where nothing can be mapped: memory decoding is off")
+        self.say("mapping-denied")
         self._decode([bar for bar in self.bars if not bar.rom or self.rom_enabled], command & ~MEMORY)
         self.crashed = self.guest
 
     def _is_valid(self, bar: MemoryBar) -> bool:
-        start, end = bar.pages
-        if valid := self.valid(start, end):
-            return valid
-        text = f"BAR at {bar.offset:#x} [{start:#x}, {end:#x}) is in no window: not mapped"
-        self.say("invalid-bar", text)
-        return False
+        if not (valid := self.valid(*bar.pages)):
+            self.say("invalid-bar")
+        return valid
 
     def _write_bar(self, bar: MemoryBar, half: int, value: int) -> None:
         """`bar_write` and `guest_mem_bar_write`: Dom0's go through to the hardware. A mapped one stays."""
@@ -239,7 +237,7 @@ class Header(Struct):
             shown &= -bar.size
         if bar.mapped:
             if shown != bar.shown:
-                self.say("mapped-bar-write", f"write to BAR at {bar.offset:#x} ignored while it is mapped")
+                self.say("mapped-bar-write")
             return
         bar.shown = shown
         if not self.guest:
@@ -254,7 +252,7 @@ class Header(Struct):
         """`rom_write`: while it is mapped, only a write that takes it out of the memory."""
         on, address = bool(value & ROM_ENABLE), value & ~ROM_FLAGS
         if rom.mapped and on:
-            self.say("mapped-bar-write", f"write to the ROM at {rom.offset:#x} ignored while it is mapped")
+            self.say("mapped-bar-write")
             return
         rom.address = rom.shown = address
         if not self.decodes or rom.mapped == on:

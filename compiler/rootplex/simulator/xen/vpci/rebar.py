@@ -40,10 +40,10 @@ class ResizableBars(Struct):
         code = value >> SIZE_SHIFT & SIZE_BITS
         if bar.mapped:
             if bar.size != 1 << SMALLEST + code:
-                self.header.say("rebar-mapped", f"BAR at {bar.offset:#x} is mapped: not resized")
+                self.header.say("rebar-mapped")
             return
         if not self.space.read(control - 4, 4) >> 4 & 1 << code:
-            self.header.say("rebar-size", f"BAR at {bar.offset:#x}: size code {code} is not offered")
+            self.header.say("rebar-size")
         self.space.write(control, 4, value)
         bar.address, bar.size = self.header.sized(bar.offset, FLAGS, wide=bar.wide)
         bar.shown = bar.address
