@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,16 +20,19 @@ ROOMS = {
     "frontends": {"source", "formats", "known", "model", "readers", "capture", "tools"},
     "backends": {"source", "formats", "known", "model", "tools"},
     "simulator": {"source", "formats", "known", "readers", "tools"},
-    "checks": {"source", "formats", "known", "model", "readers", "simulator", "report.reasons"},
+    "checks": {
+        "source", "formats", "known", "model", "readers", "simulator", "report.reasons", "report.causes",
+    },
     "fuzz": {
         "source", "formats", "known", "tools", "model", "readers", "backends", "simulator", "jobs",
     },
     "campaign": {"source", "known", "tools", "model", "backends", "jobs"},
-    "report": {"source", "jobs", "fuzz", "report.reasons"},
-    "report.reasons": {"source", "simulator"},
+    "report": {"source", "jobs", "fuzz", "report.reasons", "report.causes"},
+    "report.reasons": {"source", "simulator", "report.causes"},
+    "report.causes": {"source", "formats", "simulator"},
     "jobs": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
-        "frontends", "backends", "simulator", "checks", "report.reasons",
+        "frontends", "backends", "simulator", "checks", "report.reasons", "report.causes",
     },
     "library": {
         "source", "formats", "known", "tools", "model", "readers", "capture",
@@ -42,7 +46,7 @@ ROOMS = {
         "campaign",
     },
 }  # fmt: skip
-"""`report.reasons` is a floor of its own: sentences about groups, which findings say too."""
+"""`report.reasons` and `report.causes` are floors of their own: sentences that findings say too."""
 
 
 SIMULATOR = {
@@ -101,6 +105,25 @@ def test_a_floor_of_the_simulator_uses_only_those_below_it(floor: str, checkout:
     parts = [(file, name.split(".")) for file in files for name in imported_names(file)]
     used = {(file.name, part[2]) for file, part in parts if part[:2] == ["rootplex", "simulator"]}
     assert {each for each in used if each[1] not in SIMULATOR[floor] | {floor}} == set()
+
+
+WORDED = {"hardware", "xen"}
+"""Floors that say more than kinds: what is wrong with an image, and how Xen went down or cannot start."""
+
+
+@pytest.mark.parametrize("floor", sorted(SIMULATOR.keys() - WORDED))
+def test_the_simulator_has_facts_and_no_sentences(floor: str, checkout: Path) -> None:
+    """They are made in `report`: here three words after each other stand in docstrings and errors alone."""
+    folder = checkout / "compiler" / "rootplex" / "simulator"
+    for file in list((folder / floor).rglob("*.py")) or [folder / f"{floor}.py"]:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        docstrings = (each for each in ast.walk(tree) if isinstance(each, ast.Expr))
+        apart: list[ast.AST] = [each for each in docstrings if isinstance(each.value, ast.Constant)]
+        apart += [each for each in ast.walk(tree) if isinstance(each, ast.Raise | ast.Assert)]
+        left_out = {id(each) for part in apart for each in ast.walk(part)}
+        texts = [each for each in ast.walk(tree) if isinstance(each, ast.Constant)]
+        told = {str(each.value) for each in texts if id(each) not in left_out}
+        assert {text for text in told if re.search("[a-z]{2,}( [a-z]{2,}){2}", text)} == set(), file.name
 
 
 def test_every_room_is_on_the_map(checkout: Path) -> None:

@@ -9,6 +9,7 @@ from rootplex.checks.simulated import booted, owner_of
 from rootplex.model.bridge import HostBridge
 from rootplex.model.device import Device, Sriov
 from rootplex.model.virtual import physical_of
+from rootplex.report import causes
 from rootplex.source.place import Place
 
 
@@ -44,7 +45,7 @@ def absence(facts: Facts, name: str) -> Absence:
         places: list[tuple[Place, str]] = [(bridge.at("name"), "it is described here")]
         return Absence(f"{facts.host} finds no host bridge {bridge.name}", places, bridge.name)
     if root.fault is not None:
-        reason = f"its host bridge {bridge.name} does not come up: {root.fault.reason}"
+        reason = f"its host bridge {bridge.name} does not come up: {causes.fault(root)}"
         return Absence(reason, [(root.fault.at, "this stops it")], bridge.name)
     virtual = physical_of(name)
     seen_physical = any(each for each in outcome.dom0.functions if facts.devices.get(each.page) is device)

@@ -9,10 +9,11 @@ from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.guests import named
 from rootplex.jobs.machine import unit_names
 from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
+from rootplex.report import causes
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing import explain
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, IntxRoute
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, IntxRoute
 from rootplex.simulator.firmware.routing.routes import Step as Entry
 from rootplex.source.place import FilePlace
 
@@ -34,8 +35,8 @@ def requester_of(facts: Facts, outcome: Outcome, sbdf: str) -> Requester:
         rids=((named(function, facts), function.rid), *_also(explanation, facts)),
         ways=tuple(Way(firmware=way.source, routes=tuple(_routes(way, units))) for way in explanation.ways),
         differences=tuple(
-            Difference(what=each.what, by_dt=each.by_dt, by_acpi=each.by_acpi)
-            for each in explanation.differences
+            Difference(what=what, by_dt=by_dt, by_acpi=by_acpi)
+            for what, by_dt, by_acpi in map(causes.difference, explanation.differences)
         ),
         grouped=group is not None,
         beside=()
@@ -67,7 +68,11 @@ class _Units:
 
     def _step(self, entry: Entry) -> Step:
         source = self._facts.source(entry.place)
-        return Step(text=entry.text, at=None if isinstance(source, FilePlace) else source)
+        return Step(text=causes.step(entry), at=None if isinstance(source, FilePlace) else source)
+
+
+def _words(cause: Cause | None) -> str | None:
+    return None if cause is None else causes.because(cause)
 
 
 def _routes(way: explain.Way, units: _Units) -> Iterator[Route]:
@@ -80,7 +85,7 @@ def _routes(way: explain.Way, units: _Units) -> Iterator[Route]:
             id=stream.id,
             ends=there,
             steps=units.steps(stream.steps),
-            reason=stream.reason,
+            reason=_words(stream.cause),
         )
     controller = way.msi.controller
     # Neither has DeviceIDs.
@@ -96,7 +101,7 @@ def _routes(way: explain.Way, units: _Units) -> Iterator[Route]:
         id=None if plain else way.msi.id,
         ends=controller is not None,
         steps=units.steps(way.msi.steps),
-        reason=way.msi.reason,
+        reason=_words(way.msi.cause),
     )
     yield _pin(way.intx, units)
 
@@ -111,5 +116,5 @@ def _pin(intx: IntxRoute | None, units: _Units) -> Route:
         line=None if intx.line is None else " ".join(map(str, intx.line)),
         ends=intx.is_routed,
         steps=units.steps(intx.steps),
-        reason=intx.reason,
+        reason=_words(intx.cause),
     )

@@ -5,6 +5,7 @@ Findings say them too, so that this module uses nothing but the simulator's fact
 
 from __future__ import annotations
 
+from rootplex.report.causes import because
 from rootplex.simulator.function import (
     DOWNSTREAM,
     EVENT_COLLECTOR,
@@ -65,7 +66,7 @@ SENTENCES = {
     "isolates": "{at} is {type} that isolates: {other} stands alone below it{known}",
     "by-this-kernel": "{at} is {type} that this kernel takes to isolate: "
     "{other} stands alone below it{known}",
-    "no-iommu": "{at} has no IOMMU: {told}",
+    "no-iommu": "{at} has no IOMMU: {lost}",
     "undetermined": "{at} shares StreamID {id:#x} of {unit} with others that are probed at the same time: "
     "which of them gets it, and a group, differs from boot to boot",
     "id-taken": "{at} is refused by {unit}: {other} already has StreamID {id:#x}",
@@ -100,6 +101,7 @@ def sentence(reason: Reason) -> str:
         unit=reason.unit,
         other_unit=reason.other_unit,
         told=reason.told,
+        lost="" if reason.lost is None else because(reason.lost),
         lack="" if lack is None else _lacking(lack),
         known=_known(reason) if reason.known_by_id else "",
         cause="" if reason.cause is None else sentence(reason.cause),

@@ -47,14 +47,15 @@ class Bar(Struct, eq=False):
 class Sriov(Struct, eq=False):
     """A PF's SR-IOV capability as Dom0 read it: where it is, and how many VFs a driver will enable
     (what firmware left enabled). `reserve` is the last bus number that its VFs may need, in 8 bits.
-    `refused` says why enabling them failed, None where it did not."""
+    `refused` says why enabling them failed, None where it did not: no place for their BARs, or the bus that
+    they reach and the last that they may."""
 
     capability: int
     total: int
     vf_device: int
     wanted: int
     reserve: int
-    refused: str | None = None
+    refused: Literal["no-place"] | tuple[int, int] | None = None
 
 
 class Bus(Struct, eq=False):

@@ -8,6 +8,7 @@ from tests.simulator.groups.pci_trees import FULL, PciTree
 
 from rootplex.simulator.firmware.routing.intx import shared_lines
 from rootplex.simulator.firmware.routing.routes import (
+    Cause,
     FirmwareUnit,
     IntxRoute,
     MsiRoute,
@@ -20,6 +21,7 @@ from rootplex.simulator.inputs import GuestWish
 from rootplex.source.place import FilePlace
 
 HERE = FilePlace("x.dtb")
+UNMAPPED = Cause("not-mapped", "iommu-map", told="no entry covers it")
 SMMU = FirmwareUnit("smmu-v2", "/smmu", 0x9050000, HERE)
 GIC_ITS = FirmwareUnit("its", "/its", 0x8080000, HERE)
 
@@ -29,7 +31,7 @@ def messages(function: Function) -> MsiRoute:
 
 
 def no_messages(function: Function) -> MsiRoute:
-    return MsiRoute(function, function.rid, None, function.rid, (), "no entry covers it", HERE)
+    return MsiRoute(function, function.rid, None, function.rid, (), UNMAPPED, HERE)
 
 
 def platform(
@@ -167,4 +169,4 @@ def test_messages_that_reach_no_controller() -> None:
     (missing,) = view(platform(lined(msi=4), reach=False), "B").without_messages
     assert missing.has_capability
     assert missing.route is not None
-    assert "no entry covers it" == missing.route.reason
+    assert UNMAPPED == missing.route.cause

@@ -11,7 +11,13 @@ from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pc
 
 from rootplex.report.reasons import sentence
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
+from rootplex.simulator.firmware.routing.routes import (
+    Cause,
+    DeviceStreams,
+    FirmwareUnit,
+    StreamRoute,
+    UnitKind,
+)
 from rootplex.simulator.function import PCIE_TO_PCI, Function
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.groups.grouping import Grouping
@@ -24,6 +30,7 @@ from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.place import FilePlace
 
 HERE = FilePlace("x.dtb")
+UNMAPPED = Cause("not-mapped", "iommu-map", told="no entry covers it")
 
 
 @dataclass
@@ -39,11 +46,11 @@ class Streams:
         for owner, rid in dma_aliases(function):
             id = self.ids.get(rid, rid)
             there = None if id is None else unit
-            reason = "no entry covers it" if id is None else None
-            routes.append(StreamRoute(function, owner, rid, there, id, (), reason, HERE))
+            cause = UNMAPPED if id is None else None
+            routes.append(StreamRoute(function, owner, rid, there, id, (), cause, HERE))
         bad = next((route for route in routes if route.unit is None), None)
-        reason = None if bad is None else bad.reason
-        return DeviceStreams(function, tuple(routes), None if bad else unit, reason, HERE)
+        cause = None if bad is None else bad.cause
+        return DeviceStreams(function, tuple(routes), None if bad else unit, cause, HERE)
 
 
 @dataclass

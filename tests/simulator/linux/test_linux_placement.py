@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.dom0_boots import ECAM, Node, dt_boot
 from tests.hardware_images import Image, Page, Tree, endpoint, root_port
 
+from rootplex.report.causes import unplaced
 from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.linux.state import Dom0State
@@ -91,8 +92,8 @@ def test_windows_that_are_too_small_are_reported_by_bar() -> None:
         ("rp2", 8, root_port(), [("ok", 0, endpoint().bar(0, 4096))]),
     ]
     state, _ = place(tree, (0x02000000, 0x1000_0000, 0x1000_0000, 0x20_0000))
-    assert [unplaced.function.page for unplaced in state.unplaced] == ["big"]
-    assert "0x10000000 bytes of memory below 4 GiB" in state.unplaced[0].reason
+    assert [each.function.page for each in state.unplaced] == ["big"]
+    assert "0x10000000 bytes of memory below 4 GiB" in unplaced(state.unplaced[0])
     assert bar(state, "ok").pci is not None
 
 

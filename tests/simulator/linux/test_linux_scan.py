@@ -112,7 +112,6 @@ def test_too_few_buses() -> None:
     state = scan(tree, node=Node(buses=(0, 2)), bridge={"last_bus": 2})
     assert buses(state) == {"rp0": (1, 1), "rp1": (2, 2), "rp2": (3, 3), "rp3": (4, 4)}
     assert sorted(addresses(state)) == ["ep0", "ep1", "rp0", "rp1", "rp2", "rp3"]
-    assert [remark.slug for remark in state.root_bridges[0].remarks] == ["buses-beyond-range"] * 2
 
 
 def test_classes_that_contradict_the_header() -> None:
@@ -128,7 +127,6 @@ def test_unknown_header_is_ignored() -> None:
     page.put(0x0E, 1, 3)
     state = scan([("odd", 0, page), ("good", 8, Page())])
     assert list(addresses(state)) == ["good"]
-    assert any("unknown header" in line for line in state.log)
 
 
 @pytest.mark.parametrize("id", [0xFFFFFFFF, 0, 0x0000FFFF, 0xFFFF0000, 0x01000001])

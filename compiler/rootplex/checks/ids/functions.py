@@ -14,6 +14,7 @@ from rootplex.model.controllers import Its
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.iort_facts import ItsGroup
 from rootplex.readers.ridmap import map_rid
+from rootplex.report.causes import because
 from rootplex.simulator.firmware.facts import DtFirmware
 from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute
 from rootplex.simulator.function import Function
@@ -51,7 +52,7 @@ def function_without_stream(facts: Facts) -> Iterator[Finding]:
         yield function_without_stream.rule.finding(
             route.place or root_of(facts, function).places["node"],
             f"no map covers requester {route.rid:#06x}{alias} of '{name}'",
-            notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
+            notes=(f"it is {function.sbdf}", *([because(route.cause)] if route.cause else [])),
             help="let the map cover this id",
             subject=name,
             rests_on=(name, map_above(facts, function, "iommu-map")),
@@ -81,7 +82,7 @@ def function_without_messages(facts: Facts) -> Iterator[Finding]:
         yield function_without_messages.rule.finding(
             route.place or root_of(facts, function).places["node"],
             f"no map gives the messages of '{name}', requester {route.rid:#06x}, a controller",
-            notes=(f"it is {function.sbdf}", *([route.reason] if route.reason else [])),
+            notes=(f"it is {function.sbdf}", *([because(route.cause)] if route.cause else [])),
             help="let the map cover this id",
             subject=name,
             rests_on=(name, map_above(facts, function, "msi-map")),

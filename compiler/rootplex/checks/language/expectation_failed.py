@@ -18,6 +18,7 @@ from rootplex.checks.simulated import (
     reason_places,
 )
 from rootplex.model.platform import Expect
+from rootplex.report import causes
 from rootplex.report.reasons import sentence
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group
@@ -100,12 +101,15 @@ def _segments(facts: Facts, expect: Expect) -> Iterator[Finding]:
         at = expect.at(f"segments.{name}")
         root = roots.get(name)
         if root is None or not root.is_up or root.segment is None:
-            fault = None if root is None else root.fault
+            related, note = [], f"{facts.host} does not find it"
+            if root is not None and root.fault is not None:
+                note = causes.fault(root)
+                related = [(root.fault.at, note)]
             yield expectation_failed.rule.finding(
                 at,
                 f"{name} is expected to have segment {number} and has none: it does not come up",
-                related=[] if fault is None else [(fault.at, fault.reason)],
-                notes=[f"{facts.host} does not find it" if fault is None else fault.reason],
+                related=related,
+                notes=[note],
                 help="take away what keeps the bridge down, or correct what is expected",
                 subject=name,
             )

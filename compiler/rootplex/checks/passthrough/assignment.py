@@ -23,6 +23,7 @@ from rootplex.checks.simulated import (
 from rootplex.checks.unseen import unseen_slots
 from rootplex.formats.errno import Errno, name_of
 from rootplex.model.platform import Guest
+from rootplex.report.causes import not_enabled
 from rootplex.report.reasons import type_name
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
@@ -111,7 +112,7 @@ def vfs_not_enabled(facts: Facts) -> Iterator[Finding]:
         root = root_of(facts, function)
         yield vfs_not_enabled.rule.finding(
             device_place(facts, function, "sriov.enabled"),
-            f"{sriov.wanted} VFs of {called(facts, function)} cannot be enabled: {sriov.refused}",
+            f"{sriov.wanted} VFs of {called(facts, function)} cannot be enabled: {not_enabled(sriov)}",
             related=[(bridge_place(facts, root, "bus_range"), "the bus range of its host bridge")],
             help="widen the bus range or the windows, or enable fewer VFs",
             subject=name,

@@ -8,6 +8,7 @@ from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.simulated import booted, called, device_place, map_above, wish_place, wishes
+from rootplex.report.causes import because
 from rootplex.simulator.function import Bar, Function
 from rootplex.simulator.groups.guests import SharedLine
 from rootplex.source.finding import Finding, Level
@@ -175,15 +176,15 @@ def no_messages(facts: Facts) -> Iterator[Finding]:
             if each.has_capability and each.route is not None:
                 what = "its messages reach no controller"
                 help_ = "map its requester id to an MSI controller"
-                notes += [] if each.route.reason is None else [each.route.reason]
+                notes += [] if each.route.cause is None else [because(each.route.cause)]
                 if each.route.place is not None:
                     related.append((each.route.place, "this decides it"))
             else:
                 what = "it has neither MSI nor MSI-X"
                 help_ = "describe its 'msi' or 'msix', or use a device with messages"
             pin = routed.get(function)
-            if pin is not None and not pin.is_routed:
-                notes.append(f"its pin goes nowhere: {pin.reason}")
+            if pin is not None and pin.cause is not None:
+                notes.append(f"its pin goes nowhere: {because(pin.cause)}")
             yield no_messages.rule.finding(
                 wish_place(facts, guest, function),
                 f"{name}, which guest {guest.name} is to have, cannot send messages: {what}",

@@ -96,7 +96,7 @@ def bus_owned_twice(facts: Facts) -> Iterator[Finding]:
         return
     seen: list[RootBridge] = []
     for root in booted(facts).dom0.root_bridges:
-        clash = root.fault is not None and root.fault.slug == "bus-exists"
+        clash = root.fault is not None and root.fault.kind == "bus-exists"
         if root.segment is None or not (root.is_up or clash):
             continue
         other = next((each for each in seen if _share(root, each)), None)

@@ -19,6 +19,7 @@ from rootplex.checks.platforms import xen_probes
 from rootplex.checks.simulated import booted
 from rootplex.formats.devicetree import GENERIC
 from rootplex.model.bridge import ConfigSpace
+from rootplex.report import causes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 
@@ -174,12 +175,12 @@ def config_space_32_bit(facts: Facts) -> Iterator[Finding]:
     if outcome.settings.bits != 32:
         return
     for root in outcome.dom0.root_bridges:
-        if root.fault is not None and root.fault.slug == "config-above-4g":
+        if root.fault is not None and root.fault.kind == "config-above-4g":
             name = facts.name_of(root.path)
             yield config_space_32_bit.rule.finding(
                 root.fault.at,
                 f"the configuration space of '{name}' is out of a 32-bit {_kernel(facts)}'s reach",
-                notes=[root.fault.reason],
+                notes=[causes.fault(root)],
                 help=f"move it below 4 GiB, or give {facts.host} LPAE",
                 subject=name,
             )
@@ -286,12 +287,12 @@ def driver_32_bit(facts: Facts) -> Iterator[Finding]:
     which lack add_bus.
     """
     for root in booted(facts).dom0.root_bridges:
-        if root.fault is not None and root.fault.slug == "no-bus-map":
+        if root.fault is not None and root.fault.kind == "no-bus-map":
             name = facts.name_of(root.path)
             yield driver_32_bit.rule.finding(
                 root.fault.at,
                 f"the driver of '{name}' does not work on a 32-bit kernel",
-                notes=[root.fault.reason, f"it binds to {', '.join(root.compatible)}"],
+                notes=[causes.fault(root), f"it binds to {', '.join(root.compatible)}"],
                 help="run a 64-bit kernel" if facts.hypervisor is None else "run a 64-bit Dom0",
                 subject=name,
             )

@@ -13,6 +13,7 @@ from rootplex.checks.simulated import booted
 from rootplex.model.device import Device
 from rootplex.readers.address import DtWindow
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.report import causes
 from rootplex.simulator.function import Function
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -287,7 +288,7 @@ def bar_unplaced(facts: Facts) -> Iterator[Finding]:
             _bar_place(facts, function, bar.index) or at,
             f"BAR {bar.index} of '{name}' has no place: {bar.size:#x} bytes of {bar.space}",
             level=Level.NOTE if no_io else Level.ERROR,
-            notes=[unplaced.reason],
+            notes=[causes.unplaced(unplaced)],
             help="widen a window of that kind",
             subject=name,
         )

@@ -10,6 +10,7 @@ from rootplex.checks.rule import BYTES
 from rootplex.checks.simulated import booted, bridge_place, root_of, xen_of
 from rootplex.checks.xen.devices import listed, refused_by_protocol
 from rootplex.formats.errno import Errno
+from rootplex.report import causes
 from rootplex.simulator.function import Function
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.source.finding import Finding, Level
@@ -42,7 +43,7 @@ def bridge_not_up(facts: Facts) -> Iterator[Finding]:
             continue
         yield bridge_not_up.rule.finding(
             at,
-            f"host bridge {name} does not come up: {fault.reason}",
+            f"host bridge {name} does not come up: {causes.fault(root)}",
             related=[] if fault.other is None else [(facts.source(fault.other), "this is in the way")],
             notes=[f"the kernel gives up with {fault.errno}"],
             help="correct what the place shows",
@@ -78,7 +79,7 @@ def registration_refused(facts: Facts) -> Iterator[Finding]:
         if root.registration is None or root.registration in TOLD_ELSEWHERE or name in told:
             continue
         why = [
-            each.text
+            causes.refusal(each)
             for each in refusals
             if each.what == "bridge" and (each.segment, each.bus) == (root.segment, root.first_bus)
         ]

@@ -11,6 +11,7 @@ from rootplex.checks.rule import BYTES, EVERYTHING
 from rootplex.checks.simulated import NOWHERE, booted, bridge_place, xen_of
 from rootplex.known.xen import DEFAULT, version
 from rootplex.model.controllers import SmmuV3
+from rootplex.report import causes
 from rootplex.simulator.xen.start import Lack, is_whole, lacks
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import DtPlace, Place
@@ -214,7 +215,7 @@ def dom0_died(facts: Facts) -> Iterator[Finding]:
     where = "" if root is None else f" while it scans {subject}"
     yield dom0_died.rule.finding(
         NOWHERE if root is None else bridge_place(facts, root, "config"),
-        f"{facts.host} dies{where}: {dom0.died.reason}",
+        f"{facts.host} dies{where}: {causes.death(dom0.died)}",
         help="let the firmware give the address at which the host bridge answers",
         subject=subject,
         about=(EVERYTHING, *(() if subject is None else (subject,))),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rootplex.capture.pasted.facts import PastedGroup, called
 from rootplex.frontends.pasted.machine import PastedMachine
 from rootplex.jobs.pasted.bounds import SHOWN, Bounds, listed, told_groups
+from rootplex.report.causes import because
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
@@ -50,7 +51,7 @@ def grouped_by_the_kernel_alone(
     told = {called(where): each for where, each in told_groups(machine).items()}
     by_place: dict[object, list[tuple[str, DeviceStreams]]] = {}
     for function, streams in outcome.streams.items():
-        if function.sbdf in told and streams.reason is not None:
+        if function.sbdf in told and streams.cause is not None:
             grouped = function.sbdf in bounds.most or function.sbdf in bounds.least
             if not grouped:
                 by_place.setdefault(streams.place, []).append((function.sbdf, streams))
@@ -62,7 +63,7 @@ def grouped_by_the_kernel_alone(
             f"{sbdf}{others} in a group of the kernel's ({told[sbdf].number}); by the firmware no IOMMU "
             "translates it",
             related=((told[sbdf].place, "the kernel says so here"),),
-            notes=(f"{sbdf}: {streams.reason}",) if streams.reason else (),
+            notes=(f"{sbdf}: {because(streams.cause)}",) if streams.cause else (),
             help="the texts and the firmware must be of one board and one boot",
             subject=sbdf,
         )

@@ -21,6 +21,7 @@ from rootplex.jobs.guests import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
 from rootplex.model.platform import Guest
+from rootplex.report import causes
 from rootplex.report.reasons import sentence, type_name
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group
@@ -87,7 +88,7 @@ def _machine(facts: Facts) -> Iterator[Obstacle]:
     reason = None
     if not lives(facts):
         died = outcome.dom0.died
-        reason = died.reason if died is not None else "Xen goes down"
+        reason = causes.death(died) if died is not None else "Xen goes down"
     elif settings.hypervisor is None and settings.arch == "arm":
         reason = "Linux has no KVM on 32-bit Arm (since 5.7)"
     elif settings.hypervisor == "xen" and settings.arch in ("arm", "riscv64"):
@@ -232,10 +233,11 @@ def _interrupts(facts: Facts, view: GuestView) -> Iterator[Obstacle]:
             others = tuple(Other(function=named(f, facts), owner=owner) for f, owner in shared.others)
             yield Obstacle(kind="line", function=named(function, facts), others=others, code=PAGES["line"])
         elif not each.intx:
-            reason = None if each.route is None else each.route.reason
+            cause = None if each.route is None else each.route.cause
+            why = [] if cause is None else [causes.because(cause)]
             if not each.has_capability:
-                reason = "it has neither MSI nor MSI-X"
-            yield _obstacle("no-messages", facts, function, *([] if reason is None else [reason]))
+                why = ["it has neither MSI nor MSI-X"]
+            yield _obstacle("no-messages", facts, function, *why)
 
 
 def _refused_by_xen(facts: Facts, view: GuestView) -> Iterator[Obstacle]:

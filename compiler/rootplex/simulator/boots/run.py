@@ -171,7 +171,7 @@ def _kernel(
     if xen is None:
         return boot(firmware, settings, hardware, None, state)
     if xen.crash is not None:
-        state.died = Death("hypervisor", "Xen is down")
+        state.died = Death("hypervisor")
         return state
     tree = xen.dom0_tree
     if isinstance(firmware, DtFirmware) and tree is not None and tree is not firmware.tree:
@@ -180,7 +180,7 @@ def _kernel(
     try:
         boot(firmware, settings, hardware, xen, state)
     except Stopped as stopped:
-        state.died = Death("hypervisor", f"Xen went down: {stopped.crash}")
+        state.died = Death("hypervisor", str(stopped.crash))
     return state
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from rootplex.known.kernels import profile
 from rootplex.simulator.firmware.routing.firmware import Firmware
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit
+from rootplex.simulator.firmware.routing.routes import Cause, DeviceStreams, FirmwareUnit
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan
 from rootplex.simulator.groups.grouping import Grouping
@@ -36,8 +36,8 @@ def _driven(streams: Callable[[Function], DeviceStreams], kernel: str) -> Callab
         found = streams(function)
         if found.unit is None or found.unit.kind != "riscv-iommu":
             return found
-        reason = f"{kernel} has no driver for RISC-V's IOMMU"
-        return replace(found, unit=None, reason=reason, place=found.unit.place)
+        cause = Cause("kernel-without-driver", name=kernel)
+        return replace(found, unit=None, cause=cause, place=found.unit.place)
 
     return driven
 

@@ -44,7 +44,7 @@ class SharedLine(Struct, frozen=True):
 
 class NoMessages(Struct, frozen=True):
     """A guest's function that cannot use MSI or MSI-X: it has neither capability, or its messages
-    reach no controller (`route.reason`). `intx` says whether a pin could do instead: unshared or
+    reach no controller (`route.cause`). `intx` says whether a pin could do instead: unshared or
     maskable, and routed."""
 
     function: Function

@@ -136,7 +136,7 @@ class _Arrivals:
         device = self._streams(function)
         unit = device.unit
         if unit is None:
-            self._leave(Reason(function, "no-iommu", told=str(device.reason)))
+            self._leave(Reason(function, "no-iommu", lost=device.cause))
             return
         self._units[function] = unit
         keys = _keys(device, unit)

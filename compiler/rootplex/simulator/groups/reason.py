@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from rootplex.simulator.firmware.routing.routes import Cause
 from rootplex.simulator.function import Function
 
 ReasonKind: TypeAlias = Literal[
@@ -44,8 +45,8 @@ class Lack(Struct, frozen=True):
 class Reason(Struct, frozen=True):
     """A fact about `function`. `fact` tells which one of several of a kind. The rest as far as it is part of
     the fact: another function, a requester id or StreamID, a number of something, the names of units (its
-    own and the other's), what it lacks to isolate; that Linux knows it by its id; what else was told; and the
-    reason behind this one. Its sentence is made in `report.reasons`."""
+    own and the other's), what it lacks to isolate; that Linux knows it by its id; what else was told; why
+    firmware leads to no IOMMU; and the reason behind this one. Its sentence is made in `report.reasons`."""
 
     function: Function
     kind: ReasonKind
@@ -58,6 +59,7 @@ class Reason(Struct, frozen=True):
     lack: Lack | None = None
     known_by_id: bool = False
     told: str = ""
+    lost: Cause | None = None
     cause: Reason | None = None
 
     @property

@@ -27,7 +27,7 @@ from rootplex.simulator.linux.kernel import Kernel
 from rootplex.simulator.linux.placement import Placement
 from rootplex.simulator.linux.registration import Registration
 from rootplex.simulator.linux.resources import AddressMap, PortMap
-from rootplex.simulator.linux.rootbridge import RootBridge
+from rootplex.simulator.linux.rootbridge import Fault, RootBridge
 from rootplex.simulator.linux.scan import EndlessScanError, Scan, binds_driver
 from rootplex.simulator.linux.state import Death, Dom0State, Event
 
@@ -98,9 +98,9 @@ def boot(
         _enable_virtual(run)
         _read_acs_again(run)
     except BusError as error:
-        _die(state, Death("abort", f"external abort: {error}"))
+        state.died = Death("abort", str(error))
     except EndlessScanError as endless:
-        _die(state, Death("endless-scan", str(endless), endless.bridge, endless.number))
+        state.died = Death("endless-scan", bridge=endless.bridge, number=endless.number)
     return state
 
 
@@ -141,8 +141,6 @@ def _by_acpi(run: LinuxBoot, firmware: AcpiFirmware) -> Iterator[Candidate]:
             run.kernel.registration.regions = list(probe.regions.regions)
     for bridge, root in rootbridges_acpi.find_bridges(probe):
         root.reassign = run.state.options.assign_buses
-        if probe.is_x86 and root.index == 0:
-            root.remarks += probe.regions.remarks
         yield Candidate(
             root,
             partial(rootbridges_acpi.bring_up, bridge, root, probe),
@@ -168,7 +166,6 @@ def _probe(run: LinuxBoot, candidate: Candidate) -> None:
         return
     if root.fault is not None:
         candidate.take_down()
-        state.log.append(f"{root.path}: {root.fault.reason} ({root.fault.errno})")
         state.events.append(Event("bridge-failed", root.index, result=root.fault.errno))
         return
     state.events.append(Event("bridge-up", root.index))
@@ -185,22 +182,11 @@ def _register_bus(run: LinuxBoot, root: RootBridge) -> bool:
     at = root.places.get("segment", root.places["node"])
     if taken is not None:
         other = run.state.root_bridges[taken.root]
-        reason = f"bus {root.segment:04x}:{root.first_bus:02x} already belongs to {other.path}"
         where = other.places.get("segment", other.places["node"])
         if run.settings.arch == "x86_64":
-            root.remark("bus-already-scanned", reason, at, where)
             return False
-        root.fail(-Errno.EEXIST, "bus-exists", reason, at, where)
+        root.fail(Fault("bus-exists", -Errno.EEXIST, at, where, other.path))
         return True
-    for other_bus in run.root_buses.values():
-        same = other_bus.segment == root.segment
-        if same and other_bus.number <= root.last_bus and root.first_bus <= other_bus.last:
-            other = run.state.root_bridges[other_bus.root]
-            reason = f"buses {root.first_bus:#x}-{root.last_bus:#x} overlap those of {other.path}"
-            here = root.places.get("bus_range", root.places["node"])
-            root.remark(
-                "bus-range-overlap", reason, here, other.places.get("bus_range", other.places["node"])
-            )
     run.root_buses[key] = Bus(root.index, root.segment, root.first_bus, root.last_bus)
     return True
 
@@ -260,11 +246,6 @@ def _asks_for_acs(firmware: DtFirmware | AcpiFirmware, settings: Settings, versi
 def _command_line(firmware: DtFirmware | AcpiFirmware, settings: Settings) -> str | None:
     """A device tree has it in /chosen; with ACPI the boot loader gives it."""
     return firmware.platform.chosen.bootargs if isinstance(firmware, DtFirmware) else settings.bootargs
-
-
-def _die(state: Dom0State, death: Death) -> None:
-    state.died = death
-    state.log.append(death.reason)
 
 
 def _read_acs_again(run: LinuxBoot) -> None:

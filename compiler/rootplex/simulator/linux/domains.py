@@ -19,11 +19,11 @@ WIDTH = 0xFFFF
 
 
 class Refused(Struct, frozen=True):
-    """No number: a negative errno, a slug for checks, and the reason."""
+    """No number: why, with a negative errno, and the one that was asked for."""
 
+    kind: Literal["domain-taken", "domain-inconsistent"]
     errno: int
-    slug: str
-    reason: str
+    number: int = 0
 
 
 class DomainNumbers(Protocol):
@@ -48,9 +48,7 @@ class NewScheme:
         if domain is not None:
             number = domain & WIDTH
             if number in self._static:
-                return Refused(
-                    -Errno.ENOSPC, "domain-taken", f"domain {number:#x} already belongs to another bridge"
-                )
+                return Refused("domain-taken", -Errno.ENOSPC, number)
             self._static.add(number)
             return number
         number = next(number for number in range(len(self._dynamic) + 1) if number not in self._dynamic)
@@ -73,8 +71,7 @@ class OldScheme:
         if self._mode is None:
             self._mode = wanted
         if self._mode != wanted:
-            reason = "linux,pci-domain is on some bridges only, and this kernel takes all or none"
-            return Refused(-Errno.EINVAL, "domain-inconsistent", reason)
+            return Refused("domain-inconsistent", -Errno.EINVAL)
         if domain is not None:
             return domain & WIDTH
         self._counter += 1

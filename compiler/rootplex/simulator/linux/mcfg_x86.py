@@ -6,11 +6,10 @@ artifacts, so a region counts as reserved only by a motherboard device's `_CRS`;
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from rootplex.readers.acpi.aml_facts import AcpiDevice, Namespace
+from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.mcfg import Mcfg, McfgEntry
-from rootplex.simulator.linux.rootbridge import Remark
 from rootplex.source.place import Place
 
 BIOS_YEAR = 2020
@@ -35,10 +34,9 @@ class Region(Struct, frozen=True):
 
 
 class McfgX86(Struct):
-    """The kernel's list of regions, sorted by (segment, start bus), and why it is not longer."""
+    """The kernel's list of regions, sorted by (segment, start bus)."""
 
-    regions: list[Region]
-    remarks: list[Remark]
+    regions: list[Region] = field(default_factory=list)
     reserved: tuple[tuple[int, int], ...] = ()
 
     def find(self, segment: int, bus: int) -> Region | None:
@@ -70,30 +68,18 @@ def usable_regions(
     """What is left of MCFG after the kernel's early and late checks; `by_memory_map` are (base, end) that the
     firmware's memory map reserves, as far as it is known."""
     reserved = (*motherboard_ranges(namespace), *by_memory_map)
-    result = McfgX86([], [], reserved)
+    result = McfgX86(reserved=reserved)
     if mcfg is None:
         return result
     for entry in mcfg.entries:
-        if entry.base == 0:
-            reason = "an entry with base 0 makes the kernel drop the whole table"
-            result.remarks.append(Remark("mcfg-base-zero", reason, entry.place))
-            return result
-        if entry.base >= ADDRESS_32 and not _may_be_high(mcfg):
-            reason = "an entry beyond 4 GiB in a table of revision 0 makes the kernel drop the whole table"
-            result.remarks.append(Remark("mcfg-above-4g", reason, entry.place))
+        if entry.base == 0 or (entry.base >= ADDRESS_32 and not _may_be_high(mcfg)):
             return result
     # Of two for the same first bus the later one comes first (`list_add_sorted`).
     later_first = mcfg.entries[::-1]
     for entry in sorted(later_first, key=lambda entry: (entry.segment, entry.start_bus)):
         region = fitted(_region(entry), reserved)
         if region is None:
-            reason = "not reserved by a motherboard resource: the kernel uses no ECAM at all"
-            result.remarks.append(Remark("mcfg-unreserved", reason, entry.place))
-            result.regions.clear()
-            return result
-        if region.end_bus < entry.end_bus:
-            reason = f"reserved only up to bus {region.end_bus:#x}"
-            result.remarks.append(Remark("mcfg-partly-reserved", reason, entry.place))
+            return McfgX86(reserved=reserved)
         result.regions.append(region)
     return result
 
@@ -124,13 +110,10 @@ def fitted(region: Region, reserved: tuple[tuple[int, int], ...]) -> Region | No
 
 
 def motherboard_ranges(namespace: Namespace) -> tuple[tuple[int, int], ...]:
-    """(base, end) of the memory that PNP0C01 and PNP0C02 devices consume."""
-    return memory_ranges(namespace.motherboard)
-
-
-def memory_ranges(devices: tuple[AcpiDevice, ...]) -> tuple[tuple[int, int], ...]:
-    """(base, end) of the memory that devices consume by their `_CRS`."""
-    present = (device for device in devices if device.sta.known is None or device.sta.known & 0x9)
+    """(base, end) of the memory that PNP0C01 and PNP0C02 devices consume by their `_CRS`."""
+    present = (
+        device for device in namespace.motherboard if device.sta.known is None or device.sta.known & 0x9
+    )
     templates = (device.crs.value for device in present)
     return tuple(
         (resource.minimum, resource.minimum + resource.length)

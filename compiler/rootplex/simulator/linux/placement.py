@@ -179,7 +179,7 @@ class Placement:
         bar = need.bar
         if need.place is None:
             bar.pci = bar.cpu = None
-            self.unplaced.append(Unplaced(need.function, bar, self._reason(need)))
+            self.unplaced.append(Unplaced(need.function, bar))
             return
         pool, address = need.place
         bar.pci, bar.cpu = address, address + pool.cpu_offset
@@ -189,13 +189,6 @@ class Placement:
         self._access.write(number, devfn, register, 4, address & 0xFFFFFFFF)
         if bar.space == "mem64":
             self._access.write(number, devfn, register + 4, 4, address >> 32)
-
-    def _reason(self, need: Need) -> str:
-        space = "I/O" if need.io else "prefetchable memory" if need.prefetchable else "memory"
-        reach = "" if need.wide or need.io else " below 4 GiB"
-        bridge = need.function.bus.bridge
-        where = "the host bridge's windows" if bridge is None else f"the windows of {bridge.sbdf}"
-        return f"no room for {need.size:#x} bytes of {space}{reach} in {where}"
 
 
 def place_virtual(function: Function, index: int) -> None:

@@ -50,9 +50,6 @@ class Registration:
             self._told_regions = True
             self._tell_regions(self._hypervisor, root)
         result = self._add(self._hypervisor, _device(function, root))
-        if result:
-            text = f"{function.sbdf}: Failed to add - passthrough or MSI/MSI-X might fail! ({result})"
-            self._state.log.append(text)
         if self._when == "after-first-device":
             self._register(root, access)
         return result
@@ -77,8 +74,6 @@ class Registration:
                 )
             )
             self._state.events.append(Event("mmcfg-reserved", root.index, result=result))
-            if result not in (0, -Errno.ENOSYS):
-                self._state.log.append(f"Failed to report MMCONFIG reservation state ({result})")
 
     def _register(self, root: RootBridge, access: Accessor) -> None:
         if root.index in self._registered or root.config is None or root.segment is None:

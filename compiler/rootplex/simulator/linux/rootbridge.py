@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from rootplex.simulator.linux.resources import Claim
 from rootplex.source.place import Place
 
 ConfigKind = Literal["ecam", "cam", "windowed", "ports"]
 
 
-class Remark(Struct, frozen=True):
-    """Something the kernel notices about a bridge. `slug` names the kind of fault for checks,
-    `reason` says it (lower case, no full stop), `errno` is 0 where the bridge lives on."""
+FaultKind: TypeAlias = Literal[
+    "not-matched",  # no id of a PCI host bridge
+    "no-driver",
+    "block-missing",  # the register block `name`, by which the driver looks for configuration space
+    "config-missing",
+    "config-empty",
+    "config-clash",  # configuration space overlaps `clash`
+    "config-above-4g",
+    "no-bus-map",
+    "window-clash",  # the window from `first` to `last` overlaps `clash`
+    "segment-failed",  # `_SEG` cannot be evaluated, as `name` tells
+    "domain-taken",  # the number `first`
+    "domain-inconsistent",
+    "bus-range-reversed",
+    "ecam-not-found",
+    "ports-not-reaching",  # no ECAM, and a segment that x86's ports do not reach
+    "bus-exists",  # its first bus is that of the bridge `name`
+]
 
-    slug: str
-    reason: str
+
+class Fault(Struct, frozen=True):
+    """Why a bridge does not come up, with a negative errno, and what belongs to it. Its sentence is made in
+    `report.causes`."""
+
+    kind: FaultKind
+    errno: int
     at: Place
     other: Place | None = None
-    errno: int = 0
+    name: str = ""
+    first: int = 0
+    last: int = 0
+    clash: Claim | None = None
 
 
 class ConfigRegion(Struct, frozen=True):
@@ -34,6 +58,10 @@ class ConfigRegion(Struct, frozen=True):
     base: int
     size: int
     accessor: str = "generic"
+
+    @property
+    def last(self) -> int:
+        return self.base + self.size - 1
 
 
 class HostWindow(Struct, frozen=True):
@@ -82,17 +110,13 @@ class RootBridge(Struct, eq=False):
     external_facing: frozenset[tuple[int, ...]] = frozenset()
     tunnels: frozenset[tuple[int, ...]] = frozenset()
     registration: int | None = None
-    fault: Remark | None = None
-    remarks: list[Remark] = field(default_factory=list)
+    fault: Fault | None = None
 
     @property
     def is_up(self) -> bool:
         return self.fault is None
 
-    def fail(self, errno: int, slug: str, reason: str, at: Place, other: Place | None = None) -> None:
-        """Take the bridge down, with a negative errno; the first fault stays."""
+    def fail(self, fault: Fault) -> None:
+        """Take the bridge down; the first fault stays."""
         if self.fault is None:
-            self.fault = Remark(slug, reason, at, other, errno)
-
-    def remark(self, slug: str, reason: str, at: Place, other: Place | None = None) -> None:
-        self.remarks.append(Remark(slug, reason, at, other))
+            self.fault = fault

@@ -14,15 +14,15 @@ from msgspec.structs import replace
 
 from rootplex.formats.acpi import ADDRESS_SPACES, ROOT_BRIDGE
 from rootplex.formats.errno import Errno
-from rootplex.readers.acpi.aml_facts import AcpiHostBridge, Namespace
+from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.resources import Resource
 from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.mcfg_quirks import quirk
-from rootplex.simulator.linux.mcfg_x86 import McfgX86, memory_ranges, motherboard_ranges
+from rootplex.simulator.linux.mcfg_x86 import McfgX86
 from rootplex.simulator.linux.resources import AddressMap, PortMap
-from rootplex.simulator.linux.rootbridge import ConfigRegion, HostWindow, RootBridge
+from rootplex.simulator.linux.rootbridge import ConfigRegion, Fault, HostWindow, RootBridge
 from rootplex.source.place import Place
 
 CF8, CFF = 0xCF8, 0xCFF
@@ -35,7 +35,7 @@ class AcpiProbe(Struct):
     firmware: AcpiFirmware
     addresses: AddressMap
     ports: PortMap
-    regions: McfgX86 = field(default_factory=lambda: McfgX86([], []))
+    regions: McfgX86 = field(default_factory=McfgX86)
 
     @property
     def is_x86(self) -> bool:
@@ -56,15 +56,15 @@ def find_bridges(probe: AcpiProbe) -> Iterator[tuple[AcpiHostBridge, RootBridge]
             places |= {"windows": bridge.crs.place, "bus_range": bridge.crs.place}
         root = RootBridge(index, bridge.path, places, reassign=False)
         if ROOT_BRIDGE not in (bridge.hid, *bridge.cids):
-            root.fail(-Errno.ENODEV, "not-matched", f"neither _HID nor _CID is {ROOT_BRIDGE}", bridge.place)
+            root.fail(Fault("not-matched", -Errno.ENODEV, bridge.place))
         yield bridge, root
 
 
 def bring_up(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None:
     """Fill the bridge up to the point where its bus would be registered, or fail it."""
     if bridge.seg.state == "failed":
-        reason = f"_SEG cannot be evaluated: {bridge.seg.reason}"
-        root.fail(-Errno.ENODEV, "segment-failed", reason, bridge.seg.place)
+        told = str(bridge.seg.reason)
+        root.fail(Fault("segment-failed", -Errno.ENODEV, bridge.seg.place, name=told))
         return
     segment = (bridge.seg.value or 0) & 0xFFFF
     root.segment = segment
@@ -96,13 +96,10 @@ def _bus_range(bridge: AcpiHostBridge, root: RootBridge) -> None:
         first, last = item.minimum, item.minimum + item.length - 1
     else:
         first, last = bridge.bbn.value or 0, 0xFF
-        place = bridge.bbn.place if bridge.bbn.state != "absent" else bridge.place
-        root.places["bus_range"] = place
-        root.remark("no-bus-range", f"_CRS has no bus range: {first:#x}-0xff is assumed", bridge.place)
+        root.places["bus_range"] = bridge.bbn.place if bridge.bbn.state != "absent" else bridge.place
     root.first_bus, root.last_bus, root.effective_end = first, last, last
     if not 0 <= first <= last:
-        reason = f"bus range {first:#x}-{last:#x} runs backwards"
-        root.fail(-Errno.EINVAL, "bus-range-reversed", reason, root.places["bus_range"])
+        root.fail(Fault("bus-range-reversed", -Errno.EINVAL, root.places["bus_range"]))
 
 
 def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
@@ -127,12 +124,9 @@ def _config_generic(bridge: AcpiHostBridge, root: RootBridge, segment: int, prob
         return
     root.places["config"] = at
     root.config = ConfigRegion("ecam", start, size, "generic" if row is None else row.accessor)
-    if not _is_consumed(start, size, probe.firmware.namespace):
-        root.remark("ecam-not-reserved", f"no device consumes {start:#x}-{start + size - 1:#x}", at)
     clash = probe.addresses.claim(start, size, "configuration space", root.path, at)
     if clash is not None:
-        overlap = f"overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
-        root.fail(-Errno.EBUSY, "config-clash", f"{start:#x}-{start + size - 1:#x} {overlap}", at, clash.at)
+        root.fail(Fault("config-clash", -Errno.EBUSY, at, clash.at, clash=clash))
 
 
 def _first_entry(probe: AcpiProbe, segment: int, first: int, last: int) -> McfgEntry | None:
@@ -148,13 +142,7 @@ def _no_ecam(root: RootBridge, segment: int, probe: AcpiProbe) -> None:
     mcfg = probe.firmware.mcfg
     near = next((entry for entry in mcfg.entries if entry.segment == segment), None) if mcfg else None
     at = root.places.get("segment", root.places["node"])
-    reason = f"no ECAM region for segment {segment:#x}, buses {root.first_bus:#x}-{root.last_bus:#x}"
-    root.fail(-Errno.ENODEV, "ecam-not-found", reason, at if near is None else near.place, at)
-
-
-def _is_consumed(start: int, size: int, namespace: Namespace) -> bool:
-    ranges = motherboard_ranges(namespace) + memory_ranges(namespace.consumers)
-    return any(base <= start and start + size <= end for base, end in ranges)
+    root.fail(Fault("ecam-not-found", -Errno.ENODEV, at if near is None else near.place, at))
 
 
 def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: AcpiProbe) -> None:
@@ -162,24 +150,15 @@ def _config_x86(bridge: AcpiHostBridge, root: RootBridge, segment: int, probe: A
     region = probe.regions.find(segment, root.first_bus)
     base = bridge.cba.value or 0
     if region is None and base:
-        at = bridge.cba.place
-        region = probe.regions.insert(segment, root.first_bus, root.last_bus, base, at)
-        if region is None:
-            root.remark("ecam-not-reserved", "the space of _CBA is not reserved: not used", at)
+        region = probe.regions.insert(segment, root.first_bus, root.last_bus, base, bridge.cba.place)
+    if region is None and segment:
+        at = root.places.get("segment", root.places["node"])
+        root.fail(Fault("ports-not-reaching", -Errno.EIO, at))
+        return
     if region is None:
-        where = root.places.get("segment", root.places["node"])
-        if segment:
-            reason = f"no ECAM for segment {segment:#x}, which the ports do not reach"
-            root.fail(-Errno.EIO, "ecam-not-found", reason, where)
-            return
-        root.remark("ports-only", "no ECAM: 256 bytes of configuration space through the ports", where)
         root.config = ConfigRegion("ports", 0, 0, "x86")
         return
-    end_bus = probe.regions.reach(region)
-    if end_bus < root.last_bus:
-        reason = f"ECAM ends at bus {end_bus:#x}, the bridge at {root.last_bus:#x}"
-        root.remark("ecam-partial", reason, region.at)
-    root.effective_end = min(root.last_bus, end_bus)
+    root.effective_end = min(root.last_bus, probe.regions.reach(region))
     root.places["config"] = region.at
     size = root.effective_end - root.first_bus + 1 << 20
     root.config = ConfigRegion("ecam", region.address(root.first_bus), size, "x86")
@@ -210,17 +189,10 @@ def _windows(bridge: AcpiHostBridge, root: RootBridge, probe: AcpiProbe) -> None
     for window in found:
         if window.space == "io":
             port = window.cpu if probe.is_x86 else probe.ports.register(window.cpu, window.size)
-            if port is None:
-                root.remark("io-window-dropped", "the I/O window overlaps another one's", at)
-            else:
+            if port is not None:
                 kept.append(replace(window, port=port))
-            continue
-        clash = probe.addresses.claim(window.cpu, window.size, "window", root.path, at)
-        if clash is None:
+        elif probe.addresses.claim(window.cpu, window.size, "window", root.path, at) is None:
             kept.append(window)
-            continue
-        overlap = f"overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
-        root.remark("window-clash", f"{window.cpu:#x}-{window.cpu_end:#x} {overlap}: left out", at, clash.at)
     root.windows = tuple(kept)
 
 

@@ -21,8 +21,8 @@ from rootplex.simulator.firmware.facts import DtFirmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.domains import DomainNumbers, Refused
-from rootplex.simulator.linux.resources import AddressMap, Claim, PortMap
-from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, HostWindow, RootBridge
+from rootplex.simulator.linux.resources import AddressMap, PortMap
+from rootplex.simulator.linux.rootbridge import ConfigKind, ConfigRegion, Fault, HostWindow, RootBridge
 from rootplex.source.place import Place
 
 GIB_4 = 1 << 32
@@ -97,17 +97,11 @@ def bring_up(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     if root.is_up and config is None:
         at = root.places.get("config", node.place())
         if node.missing_block is not None:
-            reason = f"its driver finds no register block named {node.missing_block}"
-            root.fail(-Errno.ENODEV, "config-missing", reason, at)
+            root.fail(Fault("block-missing", -Errno.ENODEV, at, name=node.missing_block))
         elif not node.regs or node.regs[0].cpu is None:
-            root.fail(-Errno.EINVAL, "config-missing", "reg gives no configuration space", at)
+            root.fail(Fault("config-missing", -Errno.EINVAL, at))
         else:
-            root.fail(
-                -Errno.ENODEV,
-                "no-driver",
-                f"no driver for {', '.join(node.compatible)}",
-                node.place("compatible"),
-            )
+            root.fail(Fault("no-driver", -Errno.ENODEV, node.place("compatible")))
     if root.is_up and config is not None and reg is not None:
         root.config = config
         root.places["config"] = reg.place
@@ -116,7 +110,7 @@ def bring_up(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
         number = probe.domains.number(node.domain)
         if isinstance(number, Refused):
             at = root.places.get("segment", node.place())
-            root.fail(number.errno, number.slug, number.reason, at)
+            root.fail(Fault(number.kind, number.errno, at, first=number.number))
         else:
             root.segment = number
     if not root.is_up:
@@ -136,10 +130,7 @@ def _bus_range(node: DtHostBridge, root: RootBridge, profile: Profile) -> None:
     else:
         first, last = node.bus_range[:2]
     limit = 0xFF if profile.bus_range == "byte" else first + 0xFF
-    if last > limit:
-        at = root.places["bus_range"]
-        root.remark("bus-range-clamped", f"the last bus {last:#x} is cut to {limit:#x}", at)
-        last = limit
+    last = min(last, limit)
     root.first_bus, root.last_bus, root.effective_end = first, last, last
 
 
@@ -196,52 +187,35 @@ def _config_window(root: RootBridge, reg: DtReg, probe: DtProbe) -> None:
     assert config is not None
     at = root.places.get("bus_range", reg.place)
     if root.first_bus > root.last_bus:
-        reason = f"bus range {root.first_bus:#x}-{root.last_bus:#x} runs backwards"
-        root.fail(-Errno.EINVAL, "bus-range-reversed", reason, at)
+        root.fail(Fault("bus-range-reversed", -Errno.EINVAL, at))
         return
     if config.kind in SHIFT:
         capacity = config.size >> SHIFT[config.kind]
-        if root.last_bus - root.first_bus + 1 > capacity:
-            root.effective_end = root.first_bus + capacity - 1
-            text = f"{config.size:#x} bytes hold {capacity} of {root.last_bus - root.first_bus + 1} buses"
-            root.remark("ecam-reduced", text, reg.place, at)
+        root.effective_end = min(root.last_bus, root.first_bus + capacity - 1)
     clash = probe.addresses.claim(config.base, config.size, "configuration space", root.path, reg.place)
     if clash is not None:
         if config.size == 0:
-            root.fail(-Errno.EBUSY, "config-empty", "the configuration space has size 0", reg.place)
+            root.fail(Fault("config-empty", -Errno.EBUSY, reg.place))
         else:
-            root.fail(
-                -Errno.EBUSY, "config-clash", _clash(config.base, config.size, clash), reg.place, clash.at
-            )
+            root.fail(Fault("config-clash", -Errno.EBUSY, reg.place, clash.at, clash=clash))
         return
     if probe.settings.bits == 32:
         if not probe.settings.lpae and config.base + config.size > GIB_4:
-            reason = f"configuration space at {config.base:#x} lies beyond 4 GiB and this kernel has no LPAE"
-            root.fail(-Errno.EINVAL, "config-above-4g", reason, reg.place)
+            root.fail(Fault("config-above-4g", -Errno.EINVAL, reg.place))
         elif config.accessor == "dw-ecam" or config.accessor in NO_BUS_MAP_DRIVERS:
-            reason = "the driver maps no bus by itself, which a 32-bit kernel needs"
-            root.fail(-Errno.EINVAL, "no-bus-map", reason, root.places["node"])
-
-
-def _clash(base: int, size: int, clash: Claim) -> str:
-    return f"{base:#x}-{base + size - 1:#x} overlaps {clash.what} at {clash.base:#x}-{clash.end:#x}"
+            root.fail(Fault("no-bus-map", -Errno.EINVAL, root.places["node"]))
 
 
 def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
     """Host windows (§1.4): merged, I/O laid out as ports, memory claimed."""
-    if not node.windows:
-        return
     if not is_pci_bus(node.node):
-        reason = "without device_type ranges are not read as PCI windows"
-        root.remark("windows-unreadable", reason, node.place("ranges"))
         return
     windows: list[HostWindow] = []
     for window in _merged(node.windows):
         assert window.cpu is not None
         is_io = window.space == "io"
         port = probe.ports.register(window.cpu, window.size) if is_io else 0
-        if port is None:
-            root.remark("io-window-dropped", "the I/O window overlaps another one's", window.place)
+        if port is None:  # it overlaps another one's
             continue
         windows.append(
             HostWindow(
@@ -260,11 +234,9 @@ def _windows(node: DtHostBridge, root: RootBridge, probe: DtProbe) -> None:
             continue
         clash = probe.addresses.claim(host.cpu, host.size, "window", root.path, host.at)
         if clash is not None:
-            root.fail(-Errno.EBUSY, "window-clash", _clash(host.cpu, host.size, clash), host.at, clash.at)
+            area = host.cpu, host.cpu_end
+            root.fail(Fault("window-clash", -Errno.EBUSY, host.at, clash.at, "", *area, clash))
             return
-    if not any(host.space == "mem" and not host.prefetchable for host in windows):
-        reason = "no window that is not prefetchable: 32-bit BARs have no place"
-        root.remark("no-plain-window", reason, node.place("ranges"))
 
 
 def _merged(windows: tuple[DtWindow, ...]) -> Iterator[DtWindow]:

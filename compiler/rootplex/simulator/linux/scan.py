@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability, sbdf_text
+from rootplex.formats.pci import CAM_BUS, ECAM_BUS, Capability
 from rootplex.simulator.function import ROOT_PORT, Bus, Function
 from rootplex.simulator.linux import capabilities, known_by_id, probe, trust
 from rootplex.simulator.linux.access import Accessor, MappedAccess, WideAccess
@@ -40,9 +40,7 @@ class EndlessScanError(Exception):
     for ever, `number` is what it is called there (beyond 0xff: it went around)."""
 
     def __init__(self, bridge: Function, number: int) -> None:
-        bus = f"bus {number & 0xFF:#04x}"
-        around = f"bus {number:#x} is {bus} again: " if number > 0xFF else ""
-        super().__init__(f"stack overflow: {around}{bus} is scanned without end")
+        super().__init__(bridge, number)
         self.bridge = bridge
         self.number = number
 
@@ -114,11 +112,8 @@ class Scan:
             return None
         page = access.page(bus.number, devfn) or ""
         function = probe.set_up(access, bus, devfn, id, bus.root, page)
-        if function is None:
-            place = sbdf_text(self.segment, bus.number, devfn)
-            self.kernel.state.log.append(f"{place}: unknown header type, ignoring device")
-            return None
-        self.add(function, "device-added")
+        if function is not None:
+            self.add(function, "device-added")
         return function
 
     def _access(self, bus: Bus) -> Accessor:
@@ -170,9 +165,6 @@ class Scan:
             return
         if not self.kernel.map_bus(ECAM_BUS if mapped.extended else CAM_BUS):
             mapped.leave_unmapped(bus.number)
-            reason = f"no address space left to map bus {bus.number:#04x}: nothing answers there"
-            at = self.root.places.get("config", self.root.places["node"])
-            self.root.remark("bus-not-mapped", reason, at)
 
     def _bus_below(self, bridge: Function, start: int, last: int, primary: int) -> Bus:
         """The bus of a number, made below a bridge if there is none yet in the segment."""
@@ -244,8 +236,6 @@ class Scan:
         numbers = child.primary | (child.start & 0xFF) << 8 | (child.last & 0xFF) << 16
         access.write(number, devfn, BUS_NUMBERS, 4, value & 0xFF000000 | numbers)
         bridge.secondary, bridge.subordinate = child.start & 0xFF, child.last & 0xFF
-        if first > self.root.last_bus:
-            self._beyond(bridge, first)
         if cardbus:
             last = first + CARDBUS_RESERVE
         else:
@@ -255,8 +245,6 @@ class Scan:
         _end_at(child, last)
         bridge.subordinate = last & 0xFF
         access.write(number, devfn, SUBORDINATE, 1, last & 0xFF)
-        if first <= self.root.last_bus < last:
-            self._beyond(bridge, last)
         return last
 
     def _scan_below(self, bridge: Function, bus: Bus, number: int, available: int) -> int:
@@ -278,12 +266,6 @@ class Scan:
         buses = access.read(number, devfn, offset + 4, 4)
         secondary, subordinate = buses & 0xFF, buses >> 8 & 0xFF
         return (secondary, subordinate) if 0 < secondary <= subordinate else None
-
-    def _beyond(self, bridge: Function, number: int) -> None:
-        reason = f"devices behind bridge {bridge.sbdf} are unusable: its buses reach {number:#04x}"
-        at = self.root.places.get("bus_range", self.root.places["node"])
-        self.root.remark("buses-beyond-range", reason, at)
-        self.kernel.state.log.append(reason)
 
 
 def _beyond_one(highest: int, before: int) -> int:

@@ -58,22 +58,24 @@ def layout(access: Accessor, function: Function, capability: int) -> tuple[int, 
     return offset, access.read(bus, devfn, capability + SriovRegister.VF_STRIDE, 2)
 
 
-def enable(access: Accessor, function: Function, last_bus: int) -> list[int] | str:
-    """Enable the wanted VFs of a PF (`sriov_enable`): their RIDs in order, or why it fails. `last_bus`
-    is the last one of the host bridge: a bus below keeps within it, whatever its bridge says."""
+def enable(access: Accessor, function: Function, last_bus: int) -> list[int]:
+    """Enable the wanted VFs of a PF (`sriov_enable`): their RIDs in order, none where it fails (`refused`).
+    `last_bus` is the last one of the host bridge: a bus below keeps within it, whatever its bridge says."""
     sriov = function.sriov
     assert sriov is not None
     bus, devfn, at = function.bus.number, function.devfn, sriov.capability
     missing = [bar.index for bar in function.bars if bar.index >= FIRST_VF_INDEX and bar.pci is None]
     if missing:
-        return "not enough address space for the VF BARs"
+        sriov.refused = "no-place"
+        return []
     access.write(bus, devfn, at + SriovRegister.NUM_VFS, 2, sriov.wanted)
     offset, stride = layout(access, function, at)
     rids = [function.rid + offset + index * stride for index in range(sriov.wanted)]
     limit = min(function.bus.last, last_bus)
     if rids and rids[-1] >> 8 > limit:
         access.write(bus, devfn, at + SriovRegister.NUM_VFS, 2, 0)
-        return f"VFs reach bus {rids[-1] >> 8:#04x}, beyond {limit:#04x}"
+        sriov.refused = rids[-1] >> 8, limit
+        return []
     control = access.read(bus, devfn, at + SriovRegister.CONTROL, 2)
     access.write(bus, devfn, at + SriovRegister.CONTROL, 2, control | VF_ENABLE | VF_MEMORY)
     return rids

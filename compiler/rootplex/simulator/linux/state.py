@@ -32,19 +32,19 @@ class Event(Struct, frozen=True):
 
 
 class Unplaced(Struct, frozen=True):
-    """A BAR that found no room; `reason` says in which windows it was tried."""
+    """A BAR that found no room."""
 
     function: Function
     bar: Bar
-    reason: str
 
 
 class Death(Struct, frozen=True):
     """What killed the kernel: an access that aborted, a scan that does not end at the bus that `bridge` leads
-    to (`number`: what it is called there, beyond 0xff where bus numbers went around), or the hypervisor."""
+    to (`number`: what it is called there, beyond 0xff where bus numbers went around), or the hypervisor.
+    `told`: what the machine or Xen says of it. Its sentence is made in `report.causes`."""
 
     kind: Literal["abort", "endless-scan", "hypervisor"]
-    reason: str
+    told: str = ""
     bridge: Function | None = None
     number: int = 0
 
@@ -53,8 +53,7 @@ class Dom0State(Struct):
     """A booted (or dead) Dom0.
 
     `functions` are in the order of discovery, VFs last. `died` says what killed the kernel, None
-    while it lives. `unplaced` lists BARs without an address, `log` the kernel's own complaints. `options` are
-    those of its command line.
+    while it lives. `unplaced` lists BARs without an address. `options` are those of its command line.
     """
 
     root_bridges: list[RootBridge] = field(default_factory=list)
@@ -62,6 +61,5 @@ class Dom0State(Struct):
     buses: list[Bus] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
     died: Death | None = None
     options: PciOptions = PciOptions()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rootplex.formats.pci import sbdf_text
 from rootplex.simulator.function import Bus, Function
 from rootplex.simulator.linux import probe, sriov
 from rootplex.simulator.linux.placement import place_virtual
@@ -10,15 +9,9 @@ from rootplex.simulator.linux.scan import Scan
 
 
 def enable(scan: Scan, physical: Function) -> None:
-    """Enable the wanted VFs of a PF and add them; what goes wrong is logged and the PF stays
-    without."""
+    """Enable the wanted VFs of a PF and add them; where that fails the PF stays without."""
     assert physical.sriov is not None
-    rids = sriov.enable(scan.access, physical, scan.root.last_bus)
-    if isinstance(rids, str):
-        physical.sriov.refused = rids
-        scan.kernel.state.log.append(f"{physical.sbdf}: can't enable {physical.sriov.wanted} VFs: {rids}")
-        return
-    for index, rid in enumerate(rids):
+    for index, rid in enumerate(sriov.enable(scan.access, physical, scan.root.last_bus)):
         _add(scan, physical, index, rid)
 
 
@@ -29,8 +22,6 @@ def _add(scan: Scan, physical: Function, index: int, rid: int) -> None:
     id = physical.vendor | physical.sriov.vf_device << 16
     function = probe.set_up(scan.access, bus, rid & 0xFF, id, physical.root, page)
     if function is None:
-        place = sbdf_text(bus.segment, rid >> 8, rid & 0xFF)
-        scan.kernel.state.log.append(f"{place}: VF {index} of {physical.sbdf} does not answer")
         return
     function.physfn = physical
     function.multifunction = False

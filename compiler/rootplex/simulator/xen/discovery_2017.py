@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
-from rootplex.formats.pci import sbdf_text
 from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd
 from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, Routes, XenHostBridge
@@ -51,17 +50,25 @@ SWITCHES_PER_FORWARD = 2
 """World switches of an access of Xen's own that Dom0 makes for it: Xen to Dom0 and back."""
 
 
+Unowned: TypeAlias = Literal["unowned-bus", "shared-bus"]
+RefusedWhy: TypeAlias = (
+    Unowned | Literal["wide-segment", "no-buses", "unknown-kind", "wrong-size", "in-memory", "in-window"]
+)
+
+
 class Refusal(Struct, frozen=True):
-    """What the protocol did not let in. `why`: the device came before its bridge (a bridge of its
-    segment and bus was registered later, or never), or two bridges claim its bus."""
+    """What the protocol did not let in. `why` a device: it came before its bridge (a bridge of its
+    segment and bus was registered later, or never), or two bridges claim its bus; why a bridge (of this
+    `call`): what its numbers are, or that another has the bus, or something the address, `at`."""
 
     what: Literal["device", "bridge"]
-    why: Literal["unowned-bus", "shared-bus", "invalid", "overlap"]
+    why: RefusedWhy
     result: int
     segment: int
     bus: int
-    devfn: int | None
-    text: str
+    devfn: int | None = None
+    call: HostBridgeAdd | None = None
+    at: int = 0
 
 
 class Registration(Struct, eq=False):
@@ -106,19 +113,13 @@ class Discovery(Struct):
         is not its buses'); -EEXIST (a bus of that segment is owned); -EBUSY (overlaps RAM or
         another window)."""
         kind = KINDS.get(call.kind)
-        result, why = self._judge(call, kind)
-        if result or kind is None:
-            span = f"{call.segment:04x}:[{call.start_bus:02x}-{call.end_bus:02x}]"
-            text = f"host bridge {span} at {call.base:#x} refused: {why}"
-            reason: Literal["shared-bus", "overlap", "invalid"] = "invalid"
-            if result == -Errno.EEXIST:
-                reason = "shared-bus"
+        refusal = self._judge(call, kind)
+        if refusal is not None:
+            if refusal.why == "shared-bus":
                 self.contested.append((call.segment, call.start_bus, call.end_bus))
-            elif result == -Errno.EBUSY:
-                reason = "overlap"
-            refusal = Refusal("bridge", reason, result, call.segment, call.start_bus, None, text)
             self.refusals.append(refusal)
-            return result
+            return refusal.result
+        assert kind is not None
         path, at = self.place_of(call.base)
         window = ConfigWindow(call.base, call.size, call.start_bus, call.end_bus)
         bridge = XenHostBridge(path, call.segment, window, kind=call.kind, at=at)
@@ -128,26 +129,30 @@ class Discovery(Struct):
         self.routes.append(bridge)
         return 0
 
-    def _judge(self, call: HostBridgeAdd, kind: BridgeKind | None) -> tuple[int, str]:
+    def _judge(self, call: HostBridgeAdd, kind: BridgeKind | None) -> Refusal | None:
+        """Why a bridge is not taken; None where it is."""
+
+        def refused(why: RefusedWhy, error: Errno, at: int = 0) -> Refusal:
+            return Refusal("bridge", why, -error, call.segment, call.start_bus, call=call, at=at)
+
         if not 0 <= call.segment <= 0xFFFF:
-            return -Errno.EINVAL, "the segment is wider than 16 bits"
+            return refused("wide-segment", Errno.EINVAL)
         if not 0 <= call.start_bus <= call.end_bus <= 0xFF:
-            return -Errno.EINVAL, "the bus range is none"
+            return refused("no-buses", Errno.EINVAL)
         if kind is None:
-            return -Errno.EINVAL, f"unknown kind {call.kind}"
+            return refused("unknown-kind", Errno.EINVAL)
         buses = call.end_bus - call.start_bus + 1
         if kind.bytes_per_bus is not None and call.size != buses * kind.bytes_per_bus:
-            return -Errno.EINVAL, f"{call.size:#x} bytes are not {buses} buses of 1 MiB"
+            return refused("wrong-size", Errno.EINVAL)
         for bridge in self.routes.bridges:
             own = bridge.root
             if bridge.segment == call.segment and own.start <= call.end_bus and call.start_bus <= own.end:
-                return -Errno.EEXIST, f"bus {max(own.start, call.start_bus):#x} is already owned"
+                return refused("shared-bus", Errno.EEXIST, max(own.start, call.start_bus))
         taken = [(bridge.root.base, bridge.root.size) for bridge in self.routes.bridges]
         for base, size in (*self.memory, *taken):
             if base < call.base + call.size and call.base < base + size:
-                what = "RAM" if (base, size) in self.memory else "another window"
-                return -Errno.EBUSY, f"it overlaps {what} at {base:#x}"
-        return 0, ""
+                return refused("in-memory" if (base, size) in self.memory else "in-window", Errno.EBUSY, base)
+        return None
 
     def admit(self, segment: int, bus: int, devfn: int) -> int:
         """Whether a device may be added: 0, or -ENODEV for a bus that no bridge owns yet, and for one
@@ -156,11 +161,8 @@ class Discovery(Struct):
         owned = self.routes.find(segment, bus) is not None
         if owned and not contested:
             return 0
-        why: Literal["shared-bus", "unowned-bus"] = "shared-bus" if contested else "unowned-bus"
-        reason = "two host bridges claim its bus" if contested else "no host bridge of its bus is registered"
-        sbdf = sbdf_text(segment, bus, devfn)
-        text = f"device {sbdf} refused: {reason}"
-        self.refusals.append(Refusal("device", why, -Errno.ENODEV, segment, bus, devfn, text))
+        why: Unowned = "shared-bus" if contested else "unowned-bus"
+        self.refusals.append(Refusal("device", why, -Errno.ENODEV, segment, bus, devfn))
         return -Errno.ENODEV
 
     def passing(self, address: int) -> Registration | None:

@@ -16,6 +16,7 @@ from tests.simulator.firmware.routing.routing_firmware import (
 from tests.simulator.groups.pci_trees import PciTree
 
 from rootplex.readers.acpi.aml import evaluate
+from rootplex.report.causes import because, difference
 from rootplex.simulator.firmware.routing.explain import Explainer
 from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
@@ -99,7 +100,8 @@ def test_a_map_that_does_not_cover_the_device() -> None:
         route = found.route(tree[name])
         assert route is not None
         assert not route.is_routed
-        assert f"no entry of interrupt-map matches {key}" == route.reason
+        assert route.cause is not None
+        assert f"no entry of interrupt-map matches {key}" == because(route.cause)
 
 
 def test_a_child_node_with_a_map_of_its_own() -> None:
@@ -160,7 +162,8 @@ def test_prt() -> None:
     assert y is not None
     assert (None, (36,), 4) == (y.controller, y.line, y.irq)
     assert n is not None
-    assert "_PRT has no entry for device 0x3, pin A" == n.reason
+    assert n.cause is not None
+    assert "_PRT has no entry for device 0x3, pin A" == because(n.cause)
 
 
 @needs_acpiexec
@@ -172,8 +175,8 @@ def test_without_cca_there_is_no_iommu() -> None:
     assert StreamRouter(scan, firmware(), "acpi").streams(tree["A"]).unit is not None
     found = StreamRouter(scan, firmware(more=""), "acpi").streams(tree["A"])
     assert found.unit is None
-    assert found.reason is not None
-    assert "_CCA" in found.reason
+    assert found.cause is not None
+    assert "_CCA" in because(found.cause)
 
 
 @needs_acpiexec
@@ -185,6 +188,8 @@ def test_one_requester_by_both_firmwares() -> None:
     assert ["dt", "acpi"] == [way.source for way in told.ways]
     assert [0x08, 0x108] == [way.streams.own.id for way in told.ways]
     assert [0x108, 0x108] == [way.msi.id for way in told.ways]
-    assert ["stream of requester id 0x0008"] == [difference.what for difference in told.differences]
+    assert [difference(each) for each in told.differences] == [
+        ("stream of requester id 0x0008", "0x8 at /smmuv3@9050000", "0x108 at SMMUv3 at 0x9050000")
+    ]
     same = Explainer(scan, firmware(map="iommu-map = <0 &smmu 0x100 0x10000>;")).explain(tree["A"])
     assert () == same.differences

@@ -16,6 +16,7 @@ from tests.simulator.firmware.routing.routing_firmware import (
 )
 from tests.simulator.groups.pci_trees import PciTree, pci_bridge
 
+from rootplex.report.causes import because
 from rootplex.simulator.firmware.routing.firmware import Firmware, Source
 from rootplex.simulator.firmware.routing.msi import MsiRouter
 from rootplex.simulator.firmware.routing.routes import MsiRoute
@@ -59,8 +60,8 @@ def test_msi_parent_keeps_the_id() -> None:
 def test_no_controller_leaves_the_id_as_it_is(bridge: str, reason: str) -> None:
     found = by_dt(one(), "A", bridge)
     assert (None, 0x08) == (found.controller, found.id)
-    assert found.reason is not None
-    assert reason in found.reason
+    assert found.cause is not None
+    assert reason in because(found.cause)
 
 
 NAMED, OTHERWISE = "msi-parent = <&pcie>;", "msi-map = <0x100 &its 0 1>;"
@@ -92,7 +93,7 @@ def test_a_bridge_that_takes_messages_itself(compatible: str, bridge: str, itsel
     found = routed(one(), "A", Firmware.of(firmware), "dt")
     ends = None if found.controller is None else found.controller.name
     assert ends == (NODE if itself else ITS if "&its 0>" in bridge else None)
-    assert (found.id, found.reason is None) == (0x08, ends is not None)
+    assert (found.id, found.cause is None) == (0x08, ends is not None)
 
 
 def test_behind_a_pcie_to_pci_bridge_the_alias_counts() -> None:
@@ -121,8 +122,8 @@ def test_an_its_that_madt_does_not_have() -> None:
     tables = acpi(iort([(0, 0xFFFF, 0, ITS_AT, 0)]), madt(its=[3]))
     found = routed(one(), "A", Firmware.of(acpi=tables), "acpi")
     assert found.controller is None
-    assert found.reason is not None
-    assert "MADT has no ITS with the id 0" in found.reason
+    assert found.cause is not None
+    assert "MADT has no ITS with the id 0" in because(found.cause)
 
 
 def test_the_local_apic_takes_messages_on_x86() -> None:

@@ -18,6 +18,7 @@ from tests.simulator.firmware.routing.routing_firmware import (
 )
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
+from rootplex.report.causes import because
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
 from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
@@ -69,8 +70,8 @@ def test_the_mask_is_applied_first() -> None:
 def test_why_there_is_no_iommu(bridge: str, smmu: str, reason: str) -> None:
     found = by_dt(one(), bridge, "A", smmu=smmu)
     assert (None, None) == (found.unit, found.own.unit)
-    assert found.reason is not None
-    assert reason in found.reason
+    assert found.cause is not None
+    assert reason in because(found.cause)
     assert found.place is not None
 
 
@@ -82,8 +83,8 @@ def test_all_aliases_must_be_mapped() -> None:
     found = by_dt(tree, bridge, "P1")
     assert found.own.id == tree["P1"].rid
     assert found.unit is None
-    assert found.reason is not None
-    assert "alias 0x0200" in found.reason
+    assert found.cause is not None
+    assert "alias 0x0200" in because(found.cause)
     assert by_dt(tree, bridge, "BR").unit is not None
 
 
@@ -128,7 +129,7 @@ def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) 
     function = tree.add("A", tree.root, rid >> 3 & 0x1F, rid & 7)
     firmware = Firmware.of(acpi=acpi(iort(mappings)))
     found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(function)
-    assert (stream, stream is None) == (found.own.id, found.reason is not None)
+    assert (stream, stream is None) == (found.own.id, found.cause is not None)
     if stream is not None:
         assert (("smmu-v3", 0x9050000)) == (found.unit and found.unit.kind, found.unit and found.unit.base)
         assert found.place == found.own.steps[-1].place
@@ -138,8 +139,8 @@ def test_iort_goes_by_segment_only() -> None:
     firmware = Firmware.of(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1)))
     tree = one()
     found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
-    assert found.reason is not None
-    assert "no root complex node for segment 0x0000" in found.reason
+    assert found.cause is not None
+    assert "no root complex node for segment 0x0000" in because(found.cause)
 
 
 def test_an_older_smmu_by_iort() -> None:
@@ -181,8 +182,8 @@ def test_dmar_without_a_unit_for_the_rest() -> None:
     table = dmar(drhd(0x9000, all=True, segment=1))
     found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
     assert found.unit is None
-    assert found.reason is not None
-    assert "segment 0x0000" in found.reason
+    assert found.cause is not None
+    assert "segment 0x0000" in because(found.cause)
 
 
 def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
@@ -191,8 +192,8 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
     table = dmar(drhd(0x9000, all=True), drhd(0x9000, all=True, segment=1))
     found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
     assert found.unit is None
-    assert found.reason is not None
-    assert "0x9000" in found.reason
+    assert found.cause is not None
+    assert "0x9000" in because(found.cause)
 
 
 def functions_in(tree: PciTree, names: str) -> list[Function | None]:

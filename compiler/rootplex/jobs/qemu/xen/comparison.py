@@ -16,7 +16,7 @@ from rootplex.jobs.qemu.comparison import Line, compare, line
 from rootplex.jobs.qemu.preparation import Preparation, under_xen
 from rootplex.jobs.qemu.seen import booted, simulated
 from rootplex.jobs.qemu.xen.boot import XenBoot
-from rootplex.jobs.qemu.xen.console import REFUSED, Area, XenLog
+from rootplex.jobs.qemu.xen.console import Area, XenLog
 from rootplex.known.xen import VERSIONS, profile_of
 from rootplex.model.numbers import Sbdf
 from rootplex.simulator.boots.outcome import Outcome
@@ -122,9 +122,8 @@ def _reports(outcome: Outcome, xen: Xen, log: XenLog) -> Iterator[Line]:
     ours = {call.buses: _refused(call.result) for call in xen.calls if call.op == AREA and call.result}
     reports = (call for call in xen.calls if call.op in REPORTS)
     ours |= {str(Sbdf(*call.function)): "taken" for call in reports if call.result == 0}
-    for text in outcome.dom0.log:
-        if found := REFUSED.search(text):
-            ours[found[1]] = _refused(int(text.rpartition("(")[2].rstrip(")")))
+    told = (each for each in outcome.dom0.events if each.kind in ("device-added", "virtual-added"))
+    ours |= {each.function.sbdf: _refused(each.result) for each in told if each.function and each.result}
     theirs = dict.fromkeys(log.added, "taken") | dict.fromkeys(log.refused | log.areas_refused, "refused")
     for subject in sorted({*ours, *theirs}):
         one, other = ours.get(subject), theirs.get(subject)

@@ -94,7 +94,7 @@ _ENTRY = re.compile(
 _USED = re.compile(r"PCI: Using MCFG for segment ([0-9a-f]+) bus ([0-9a-f]+)-([0-9a-f]+)")
 _SBDF = r"([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
 _ADDED = re.compile(rf"PCI add (?:virtual function|extended function|device|extended device) {_SBDF}")
-REFUSED = re.compile(rf"\b{_SBDF}: Failed to add\b")
+_REFUSED = re.compile(rf"\b{_SBDF}: Failed to add\b")
 """Linux's word (drivers/xen/pci.c: xen_pci_notifier)."""
 _AREA_REFUSED = re.compile(
     r"Failed to report MMCONFIG reservation state for PCI MMCONFIG "
@@ -117,7 +117,7 @@ def xen_log(text: str, talk: Talk) -> XenLog:
         iommu=any(line.startswith("I/O virtualisation enabled") for line in xen),
         areas=(*_ecam(xen), *_mcfg(xen)),
         added=tuple(dict.fromkeys(found[1] for line in xen if (found := _ADDED.search(line)))),
-        refused=frozenset(found[1] for line in lines if (found := REFUSED.search(line))),
+        refused=frozenset(found[1] for line in lines if (found := _REFUSED.search(line))),
         areas_refused=frozenset(found[1] for line in lines if (found := _AREA_REFUSED.search(line))),
         owners={m[1]: m[2] for line in listed if (m := _OWNER.match(line))} if talk.asked else None,
         panic=_panic(xen),

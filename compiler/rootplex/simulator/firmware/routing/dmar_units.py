@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from rootplex.readers.acpi.dmar import DeviceScope, Dmar, Drhd
 from rootplex.simulator.firmware.facts import AcpiFirmware
-from rootplex.simulator.firmware.routing.lookup import Lookup
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
+from rootplex.simulator.firmware.routing.lookup import Lookup, nowhere
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step
 from rootplex.simulator.function import Function
 
 
@@ -49,15 +49,13 @@ class DmarUnits:
 
     def lookup(self, function: Function, rid: int) -> Lookup:
         if self._clash is not None:
-            reason = f"two units of DMAR have the registers at {self._clash.base:#x}: Linux uses none of it"
-            return Lookup(None, None, (), reason, self._clash.place)
+            return nowhere(Cause("registers-taken", "DMAR", id=self._clash.base), self._clash.place)
         claim = self._claim(function.physfn or function) or self._rest.get(function.segment)
         if claim is None:
-            reason = f"DMAR has no unit for it in segment {function.segment:#06x}"
-            return Lookup(None, None, (), reason, self._dmar.table.place(0))
+            return nowhere(Cause("no-unit", "DMAR", function.segment), self._dmar.table.place(0))
         place = claim.drhd.place if claim.scope is None else claim.scope.place
-        text = "DMAR: the unit that takes all the rest" if claim.scope is None else "DMAR device scope"
-        return Lookup(vtd_unit(claim.drhd), rid, (Step(text, rid, rid, place),), None, place)
+        step = Step("dmar-rest" if claim.scope is None else "dmar-scope", rid, rid, place)
+        return Lookup(vtd_unit(claim.drhd), rid, (step,), None, place)
 
     def _claim(self, function: Function) -> _Claim | None:
         """The first unit that names the function or a bridge above it."""

@@ -11,7 +11,13 @@ from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.firmware import Firmware, Source
 from rootplex.simulator.firmware.routing.intx import IntxRouter
 from rootplex.simulator.firmware.routing.msi import MsiRouter
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, IntxRoute, MsiRoute
+from rootplex.simulator.firmware.routing.routes import (
+    DeviceStreams,
+    FirmwareUnit,
+    IntxRoute,
+    MsiRoute,
+    StreamRoute,
+)
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan
 
@@ -26,11 +32,10 @@ class Way(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """Something that the two firmwares say differently: what, and by which places."""
+    """A route that the two firmwares say differently; its words are in `report.causes`."""
 
-    what: str
-    by_dt: str
-    by_acpi: str
+    by_dt: StreamRoute | MsiRoute | IntxRoute
+    by_acpi: StreamRoute | MsiRoute | IntxRoute
 
 
 class Explanation(Struct, frozen=True):
@@ -76,17 +81,12 @@ def _differences(ways: Iterable[Way]) -> Iterator[Difference]:
     if dt is None or acpi is None:
         return
     for one, other in zip(dt.streams.routes, acpi.streams.routes, strict=True):
-        what = f"stream of requester id {one.rid:#06x}"
         if not _same((one.unit, one.id), (other.unit, other.id)):
-            yield Difference(
-                what, _said(one.unit, one.id, one.reason), _said(other.unit, other.id, other.reason)
-            )
-    messages = dt.msi, acpi.msi
-    if not _same(*((m.controller, None if m.controller is None else m.id) for m in messages)):
-        yield Difference("device id", *(_said(m.controller, m.id, m.reason) for m in messages))
+            yield Difference(one, other)
+    if not _same(*((m.controller, None if m.controller is None else m.id) for m in (dt.msi, acpi.msi))):
+        yield Difference(dt.msi, acpi.msi)
     if dt.intx is not None and acpi.intx is not None and dt.intx.irq != acpi.intx.irq:
-        lines = [f"interrupt {r.irq}" if r.is_routed else f"none: {r.reason}" for r in (dt.intx, acpi.intx)]
-        yield Difference("interrupt line", *lines)
+        yield Difference(dt.intx, acpi.intx)
 
 
 End: TypeAlias = tuple[FirmwareUnit | None, int | None]
@@ -101,7 +101,3 @@ def _same(one: End, other: End) -> bool:
         return unit is other_unit
     bases = {unit.base, other_unit.base} - {None}
     return id == other_id and unit.kind == other_unit.kind and len(bases) < 2
-
-
-def _said(unit: FirmwareUnit | None, id: int | None, reason: str | None) -> str:
-    return f"none: {reason}" if unit is None or id is None else f"{id:#x} at {unit.name}"

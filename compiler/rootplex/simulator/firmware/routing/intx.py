@@ -10,7 +10,7 @@ from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swiz
 from rootplex.readers.intx import IntxRoute as DtRoute
 from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
-from rootplex.simulator.firmware.routing.routes import IntxLine, IntxRoute, Step
+from rootplex.simulator.firmware.routing.routes import Cause, IntxLine, IntxRoute, Step
 from rootplex.simulator.function import Function, Scan
 from rootplex.source.place import Place
 
@@ -37,7 +37,7 @@ class IntxRouter:
             return self._dt.route(function, self._dt.facts.bridge_of(root), hops, pin)
         if self._acpi is not None:
             return self._acpi.route(function, self._acpi.facts.bridge_of(root), hops, pin)
-        return _unrouted(function, pin, "there is no such firmware", None)
+        return _unrouted(function, pin, Cause("no-firmware"))
 
 
 def way_down(function: Function) -> list[Hop]:
@@ -87,7 +87,7 @@ class _DtPins:
 
     def route(self, function: Function, bridge: DtHostBridge | None, hops: list[Hop], pin: int) -> IntxRoute:
         if bridge is None:
-            return _unrouted(function, pin, "the device tree has no node for its host bridge", None)
+            return _unrouted(function, pin, Cause("no-node"))
         depth = _nodes_down(bridge, hops)
         if depth < len(hops):
             for hop in hops[:depth:-1]:
@@ -95,16 +95,14 @@ class _DtPins:
             hops = hops[: depth + 1]
         found = self._ask(bridge, hops, pin, at_bridge=depth == 0)
         steps = tuple(
-            Step(f"interrupt-map entry to {entry.parent}", pin, None, entry.place) for entry in found.entries
+            Step("interrupt-map", pin, None, entry.place, name=str(entry.parent)) for entry in found.entries
         )
         if found.specifier is None:
-            return IntxRoute(
-                function, function.pin, found.pin, None, None, None, steps, found.reason, found.place
-            )
+            cause = Cause("pin-not-mapped", told=str(found.reason))
+            return _unrouted(function, found.pin, cause, found.place, steps)
         lost = None if found.controller is None else self.facts.lost(found.controller)
         if lost is not None:
-            reason = f"no driver comes up for its controller, {lost}"
-            return IntxRoute(function, function.pin, found.pin, None, None, None, steps, reason, found.place)
+            return _unrouted(function, found.pin, Cause("pin-without-driver", told=lost), found.place, steps)
         irq = self._number(found.controller, found.specifier)
         return IntxRoute(
             function, function.pin, pin, found.controller, found.specifier, irq, steps, None, found.place
@@ -162,12 +160,12 @@ class _AcpiPins:
         self, function: Function, bridge: AcpiHostBridge | None, hops: list[Hop], pin: int
     ) -> IntxRoute:
         if bridge is None:
-            return _unrouted(function, pin, "the namespace has no device for its host bridge", None)
+            return _unrouted(function, pin, Cause("no-device"))
         for hop in hops[:0:-1]:
             pin = swizzle(pin, hop)
         place = bridge.prt.place
         if bridge.prt.known is None:
-            return _unrouted(function, pin, f"{bridge.path} has no usable _PRT", place)
+            return _unrouted(function, pin, Cause("no-prt", name=bridge.path), place)
         table = self._tables.get(bridge.path)
         if table is None:
             table = {}
@@ -177,10 +175,9 @@ class _AcpiPins:
         device = 0 if hops[0].ari else hops[0].devfn >> 3
         entry = table.get((device, pin - 1))
         if entry is None:
-            reason = f"_PRT has no entry for device {device:#x}, pin {'ABCD'[pin - 1]}"
-            return _unrouted(function, pin, reason, place)
+            return _unrouted(function, pin, Cause("no-prt-entry", id=device, name="ABCD"[pin - 1]), place)
         target = f"GSI {entry.index}" if entry.source is None else f"{entry.source} index {entry.index}"
-        steps = (Step(f"_PRT device {device:#x} to {target}", pin, entry.index, place),)
+        steps = (Step("prt-entry", pin, entry.index, place, number=device, name=target),)
         irq = self._number(entry)
         return IntxRoute(function, function.pin, pin, entry.source, (entry.index,), irq, steps, None, place)
 
@@ -193,5 +190,7 @@ class _AcpiPins:
         return entry.index - FIRST_SPI if is_gic and entry.index >= FIRST_SPI else entry.index
 
 
-def _unrouted(function: Function, root_pin: int, reason: str, place: Place | None) -> IntxRoute:
-    return IntxRoute(function, function.pin, root_pin, None, None, None, (), reason, place)
+def _unrouted(
+    function: Function, root_pin: int, cause: Cause, place: Place | None = None, steps: tuple[Step, ...] = ()
+) -> IntxRoute:
+    return IntxRoute(function, function.pin, root_pin, None, None, None, steps, cause, place)

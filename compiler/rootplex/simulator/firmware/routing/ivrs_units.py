@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Self, TypeAlias
 
-from msgspec import Struct
-
 from rootplex.formats.pci import sbdf_text
 from rootplex.readers.acpi.ivrs import LAST_ID, Ivhd, IvhdIds, Ivrs
 from rootplex.simulator.firmware.facts import AcpiFirmware
-from rootplex.simulator.firmware.routing.lookup import Lookup
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
+from rootplex.simulator.firmware.routing.lookup import Lookup, nowhere
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step
 from rootplex.simulator.function import Function
-from rootplex.source.place import Place
-
-
-class _Loss(Struct, frozen=True):
-    """Why Linux gives AMD-Vi up as a whole, and where that stands."""
-
-    reason: str
-    place: Place
 
 
 class IvrsUnits:
@@ -42,19 +32,18 @@ class IvrsUnits:
 
     def lookup(self, function: Function, rid: int) -> Lookup:
         if self._loss is not None:
-            return Lookup(None, None, (), self._loss.reason, self._loss.place)
+            return self._loss
         own = function.rid
         if (function.segment, own) in self._own:
-            return Lookup(None, None, (), "it is an IOMMU itself", self._ivrs.table.place(0))
+            return nowhere(Cause("itself"), self._ivrs.table.place(0))
         claims = self._claims.get(function.segment)
         claim = None if claims is None else claims[own]
         if claim is None:
-            reason = f"IVRS has no unit for it in segment {function.segment:#06x}"
-            return Lookup(None, None, (), reason, self._ivrs.table.place(0))
+            return nowhere(Cause("no-unit", "IVRS", function.segment), self._ivrs.table.place(0))
         ivhd, ids = claim
         used = ids.alias if ids.alias is not None and rid == own else rid
-        text = "IVRS device entry" if ids.alias is None else "IVRS alias entry"
-        return Lookup(amd_unit(ivhd), used, (Step(text, rid, used, ids.place),), None, ids.place)
+        step = Step("ivrs-entry" if ids.alias is None else "ivrs-alias", rid, used, ids.place)
+        return Lookup(amd_unit(ivhd), used, (step,), None, ids.place)
 
 
 Claim: TypeAlias = tuple[Ivhd, IvhdIds]
@@ -109,20 +98,16 @@ def add_aliases(ivrs: Ivrs, functions: Iterable[Function]) -> None:
             function.aliases = (*function.aliases, alias & 0xFF)
 
 
-def _loss(ivrs: Ivrs, present: set[tuple[int, int]]) -> _Loss | None:
-    """The first unit that Linux cannot bring up, which ends it all: its registers are taken
-    (`iommu_map_mmio_space`), or its own function is not there (`iommu_init_pci`)."""
+def _loss(ivrs: Ivrs, present: set[tuple[int, int]]) -> Lookup | None:
+    """Where Linux cannot bring up a unit, which ends it all: the first whose registers are taken
+    (`iommu_map_mmio_space`), or whose own function is not there (`iommu_init_pci`)."""
     bases: set[int] = set()
     for ivhd in ivrs.used:
         if ivhd.base in bases:
-            reason = f"two units of IVRS have the registers at {ivhd.base:#x}: Linux uses none of it"
-            return _Loss(reason, ivhd.place)
+            return nowhere(Cause("registers-taken", "IVRS", id=ivhd.base), ivhd.place)
         bases.add(ivhd.base)
     for ivhd in ivrs.used:
         if (ivhd.segment, ivhd.device_id) not in present:
             sbdf = sbdf_text(ivhd.segment, ivhd.device_id >> 8, ivhd.device_id & 0xFF)
-            reason = (
-                f"there is no {sbdf}, the function of the unit at {ivhd.base:#x}: Linux uses none of IVRS"
-            )
-            return _Loss(reason, ivhd.place)
+            return nowhere(Cause("no-own-function", id=ivhd.base, name=sbdf), ivhd.place)
     return None

@@ -15,8 +15,8 @@ from rootplex.readers.acpi.rimt import Rimt
 from rootplex.readers.acpi.structures import Unit
 from rootplex.readers.acpi.viot import Viot
 from rootplex.simulator.firmware.facts import AcpiFirmware
-from rootplex.simulator.firmware.routing.lookup import Lookup
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step, UnitKind
+from rootplex.simulator.firmware.routing.lookup import Lookup, nowhere
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step, UnitKind
 from rootplex.simulator.function import Function
 
 
@@ -44,14 +44,12 @@ class ViotUnits:
                 lost = lost or unit
                 continue
             if (unit.segment, unit.rid) == (function.segment, function.rid):
-                return Lookup(None, None, (), "it is an IOMMU itself", each.place)
-            step = Step("VIOT range", rid, endpoint, each.place)
+                return nowhere(Cause("itself"), each.place)
+            step = Step("viot-range", rid, endpoint, each.place)
             return Lookup(_virtio(unit), endpoint, (step,), None, each.place)
         if lost is not None:
-            reason = f"there is no {_virtio(lost).name}, to which VIOT leads"
-            return Lookup(None, None, (), reason, lost.place)
-        reason = f"VIOT has no range for {rid:#06x} of segment {function.segment:#06x}"
-        return Lookup(None, None, (), reason, self._viot.table.place(0))
+            return nowhere(Cause("viot-unit-not-there", name=_virtio(lost).name), lost.place)
+        return nowhere(Cause("no-range", segment=function.segment, id=rid), self._viot.table.place(0))
 
 
 def _leads_to_smmu(iort: Iort | None) -> bool:
@@ -79,20 +77,18 @@ class RimtUnits:
     def lookup(self, function: Function, rid: int) -> Lookup:
         root = self._rimt.root_of(function.segment)
         if root is None:
-            reason = f"RIMT has no root complex of segment {function.segment:#06x}"
-            return Lookup(None, None, (), reason, self._rimt.table.place(0))
+            return nowhere(Cause("no-root-complex", segment=function.segment), self._rimt.table.place(0))
         # Linux takes the id behind the last one too (`rimt_id_map`).
         each = next((each for each in root.mappings if each.first <= rid <= each.first + each.count), None)
         if each is None:
-            reason = f"RIMT has no mapping for {rid:#06x} of segment {function.segment:#06x}"
-            return Lookup(None, None, (), reason, root.place)
+            return nowhere(Cause("no-mapping", segment=function.segment, id=rid), root.place)
         unit = self._known.get(each.unit)
         if unit is None:
-            return Lookup(None, None, (), "RIMT's mapping leads to no IOMMU", each.place, refused=True)
+            return nowhere(Cause("mapping-nowhere"), each.place, refused=True)
         if unit.offset not in self._up:
-            return Lookup(None, None, (), f"there is no {_riscv(unit).name}", unit.place)
+            return nowhere(Cause("unit-not-there", name=_riscv(unit).name), unit.place)
         id = each.id + rid - each.first
-        return Lookup(_riscv(unit), id, (Step("RIMT mapping", rid, id, each.place),), None, each.place)
+        return Lookup(_riscv(unit), id, (Step("rimt-mapping", rid, id, each.place),), None, each.place)
 
 
 def _up(units: Iterable[Unit], functions: Iterable[Function]) -> dict[int, Unit]:

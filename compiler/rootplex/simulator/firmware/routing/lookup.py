@@ -10,20 +10,27 @@ from rootplex.readers.acpi.iort_facts import IdResult, Iort
 from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
 from rootplex.simulator.firmware.routing.firmware import DtFacts
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, Step
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step
 from rootplex.source.place import Place
 
 
 class Lookup(Struct, frozen=True):
-    """Where an id ends: `unit` and `id`, or the `reason`; `refused` tells that the map itself is at
+    """Where an id ends: `unit` and `id`, or the `cause`; `refused` tells that the map itself is at
     fault, not that it leaves the id out. `place` decided it."""
 
     unit: FirmwareUnit | None
     id: int | None
     steps: tuple[Step, ...]
-    reason: str | None
+    cause: Cause | None
     place: Place | None
     refused: bool = False
+
+
+def nowhere(
+    cause: Cause, place: Place | None = None, steps: tuple[Step, ...] = (), *, refused: bool = False
+) -> Lookup:
+    """An id that ends nowhere."""
+    return Lookup(None, None, steps, cause, place, refused)
 
 
 def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
@@ -32,16 +39,24 @@ def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
     result = map_rid(map, rid)
     entry = result.entry
     if entry is None or result.id is None or entry.target is None:
-        reason = f"{map.property}: {result.reason}"
-        return Lookup(None, None, (), reason, result.place, refused=result.error is not None)
-    text = f"{map.property} entry {entry.rid_base:#06x}, {entry.length} ids, to {entry.target}"
-    steps = (Step(text, result.masked, result.id, entry.place),)
+        cause = Cause("not-mapped", map.property, told=str(result.reason))
+        return nowhere(cause, result.place, refused=result.error is not None)
+    step = Step(
+        "map-entry",
+        result.masked,
+        result.id,
+        entry.place,
+        of=map.property,
+        number=entry.rid_base,
+        count=entry.length,
+        name=entry.target,
+    )
+    steps = (step,)
     if not entry.target_enabled:
-        reason = f"{map.property}: {entry.target} is disabled"
-        return Lookup(None, None, steps, reason, entry.place)
+        return nowhere(Cause("disabled", map.property, name=entry.target), entry.place, steps)
     lost = facts.lost(entry.target)
     if lost is not None:
-        return Lookup(None, None, steps, f"{map.property}: no driver comes up, {lost}", entry.place)
+        return nowhere(Cause("no-driver", map.property, told=lost), entry.place, steps)
     return Lookup(facts.unit(entry.target), result.id, steps, None, entry.place)
 
 
@@ -50,20 +65,21 @@ def iort_lookup(iort: Iort, segment: int, rid: int, wanted: Sequence[int]) -> tu
     caller, who knows what the node stands for; the result is None without a root complex node."""
     node = root_complex(iort, segment)
     if node is None:
-        reason = f"IORT has no root complex node for segment {segment:#06x}"
-        return None, Lookup(None, None, (), reason, iort.place(iort.nodes[0]) if iort.nodes else None)
+        at = iort.nodes[0].place if iort.nodes else None
+        return None, nowhere(Cause("no-root-complex-node", segment=segment), at)
     result = map_id(iort, node, rid, wanted)
     steps = tuple(
         Step(
-            f"IORT mapping {step.mapping.index} of the node at {step.node:#x}"
-            + (" (its last id, taken since no range starts there)" if step.provisional else ""),
+            "iort-last-id" if step.provisional else "iort-mapping",
             step.id_in,
             step.id_out,
             step.mapping.place,
+            number=step.node,
+            count=step.mapping.index,
         )
         for step in result.steps
     )
-    place = steps[-1].place if steps else node.place
+    place: Place = steps[-1].place if steps else node.place
     if result.node is None:
-        return result, Lookup(None, None, steps, f"IORT: {result.reason}", place)
+        return result, nowhere(Cause("not-mapped", "IORT", told=str(result.reason)), place, steps)
     return result, Lookup(None, result.id, steps, None, place)

@@ -10,8 +10,8 @@ from rootplex.readers.phandles import PhandleRef
 from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.simulator.firmware.routing.aliases import requester_id
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
-from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.firmware.routing.routes import FirmwareUnit, MsiRoute, Step
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup, nowhere
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, MsiRoute, Step, StepKind
 from rootplex.simulator.function import Function, Root, Scan
 from rootplex.source.place import Place
 
@@ -36,7 +36,7 @@ class MsiRouter:
             self._found[key] = self._lookup(function, rid)
         found = self._found[key]
         id = rid if found.id is None else found.id
-        return MsiRoute(function, rid, found.unit, id, found.steps, found.reason, found.place)
+        return MsiRoute(function, rid, found.unit, id, found.steps, found.cause, found.place)
 
     def _lookup(self, function: Function, rid: int) -> Lookup:
         root = self._roots[function.root]
@@ -45,7 +45,7 @@ class MsiRouter:
         if self._acpi is not None:
             found = _by_acpi(self._acpi, function.segment, rid)
             return _local_apic(root, rid) if found.unit is None and self._has_apic else found
-        return Lookup(None, None, (), "there is no such firmware", None)
+        return nowhere(Cause("no-firmware"))
 
 
 def _local_apic(root: Root, rid: int) -> Lookup:
@@ -53,7 +53,7 @@ def _local_apic(root: Root, rid: int) -> Lookup:
     has (Intel SDM 3 §11.11); whose it is no table says."""
     place = root.places["node"]
     unit = FirmwareUnit("lapic", LOCAL_APIC, None, place)
-    return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
+    return Lookup(unit, rid, (Step("local-apic", rid, rid, place),), None, place)
 
 
 def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
@@ -61,75 +61,71 @@ def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
     go by `msi-parent`, which keeps the id, and last to the bridge itself where its driver takes messages."""
     bridge = facts.bridge_of(root)
     if bridge is None:
-        return Lookup(None, None, (), "the device tree has no node for its host bridge", None)
+        return nowhere(Cause("no-node"))
     mapped = None if bridge.msi_map is None else dt_lookup(facts, bridge.msi_map, rid)
     if mapped is not None and (mapped.unit is not None or mapped.refused):
         return mapped
     named = _by_msi_parent(facts, bridge, rid)
     if named.unit is None and bridge.is_own_msi_controller:
-        return _by_bridge(bridge, rid, "no msi-parent: the driver of", bridge.place())
+        return _by_bridge(bridge, rid, "own-messages", bridge.place())
     return named if mapped is None or named.unit is not None else mapped
 
 
-def _by_bridge(bridge: DtHostBridge, rid: int, how: str, place: Place) -> Lookup:
+def _by_bridge(bridge: DtHostBridge, rid: int, how: StepKind, place: Place) -> Lookup:
     """A host bridge that takes messages itself: by their data, so that the id stays the requester id."""
     unit = FirmwareUnit("bridge", bridge.path, None, bridge.place())
-    return Lookup(unit, rid, (Step(f"{how} {bridge.path}", rid, rid, place),), None, place)
+    return Lookup(unit, rid, (Step(how, rid, rid, place, name=bridge.path),), None, place)
 
 
 def _by_msi_parent(facts: DtFacts, bridge: DtHostBridge, rid: int) -> Lookup:
+    first: Lookup | None = None
     if not bridge.msi_parent:
-        reason = "the host bridge has neither msi-map nor msi-parent"
-        if bridge.has_msi_parent:
-            reason = "msi-parent of the host bridge is empty"
-        return Lookup(None, None, (), reason, bridge.place())
-    reason, place = "", None
+        cause = Cause("no-parent" if bridge.has_msi_parent else "no-msi")
+        return nowhere(cause, bridge.place())
     for parent in bridge.msi_parent:
         fault = _fault(facts, parent)
         taker = None if parent.target is None else facts.bridge_at(parent.target)
         if fault is None and taker is not None:
             return _by_bridge(taker, rid, "msi-parent", parent.place)
         if fault is None and parent.target is not None:
-            steps = (Step(f"msi-parent {parent.target}", rid, rid, parent.place),)
+            steps = (Step("msi-parent", rid, rid, parent.place, name=parent.target),)
             return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
-        reason, place = (reason, place) if place else (f"msi-parent: {fault}", parent.place)
+        first = first or (None if fault is None else nowhere(fault, parent.place))
         if parent.target is None or parent.lacking:
             break
-    return Lookup(None, None, (), reason, place)
+    return first or nowhere(Cause("no-parent"), bridge.place())
 
 
-def _fault(facts: DtFacts, parent: PhandleRef) -> str | None:
+def _fault(facts: DtFacts, parent: PhandleRef) -> Cause | None:
     """Why Linux finds no MSI domain behind an entry of `msi-parent` (`of_phandle_iterator_next`)."""
     if parent.target is None:
-        return f"no node has phandle {parent.phandle:#x}"
+        return Cause("parent-missing", id=parent.phandle)
     if parent.lacking:
-        return f"{parent.lacking} cells of its specifier are missing"
+        return Cause("parent-lacking", id=parent.lacking)
     if not parent.target_enabled:
-        return "its target is disabled"
+        return Cause("parent-disabled")
     bridge = facts.bridge_at(parent.target)
     if bridge is not None and not bridge.is_own_msi_controller:
-        return f"{parent.target} is a host bridge whose driver takes no messages"
+        return Cause("parent-takes-none", name=parent.target)
     lost = facts.lost(parent.target)
-    return None if lost is None else f"no driver comes up, {lost}"
+    return None if lost is None else Cause("no-driver", "msi-parent", told=lost)
 
 
 def _by_acpi(facts: AcpiFirmware, segment: int, rid: int) -> Lookup:
     """IORT down to an ITS group, of which Linux takes the first ITS; without a way there, or without any
     ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC."""
     iort, madt = facts.iort, facts.madt
-    found = Lookup(None, None, (), "there is no IORT", None)
+    found = nowhere(Cause("no-iort"))
     if iort is not None:
         result, found = iort_lookup(iort, segment, rid, ITS_TYPES)
         if result is not None and result.node is not None:
             data = result.node.data
             ids = data.ids if isinstance(data, ItsGroup) else ()
             if not ids:
-                reason = "IORT: the ITS group names no ITS"
-                return Lookup(None, None, found.steps, reason, result.node.place)
+                return nowhere(Cause("group-empty"), result.node.place, found.steps)
             its = next((its for its in madt.its if its.id == ids[0]), None) if madt is not None else None
             if madt is not None and its is None and not _has_frames_alone(madt):
-                reason = f"IORT: MADT has no ITS with the id {ids[0]}"
-                return Lookup(None, None, found.steps, reason, result.node.place)
+                return nowhere(Cause("its-unknown", id=ids[0]), result.node.place, found.steps)
             if madt is None or its is not None:
                 base, place = (None, result.node.place) if its is None else (its.base, its.place)
                 unit = FirmwareUnit("its", f"ITS {ids[0]}", base, place)
@@ -137,11 +133,11 @@ def _by_acpi(facts: AcpiFirmware, segment: int, rid: int) -> Lookup:
     if madt is not None and _has_frames_alone(madt):
         frame = madt.msi_frames[0]
         unit = FirmwareUnit("v2m", f"GICv2m frame {frame.id}", frame.base, frame.place)
-        return Lookup(unit, rid, (Step("MADT: GIC MSI frame", rid, rid, frame.place),), None, frame.place)
+        return Lookup(unit, rid, (Step("msi-frame", rid, rid, frame.place),), None, frame.place)
     if iort is None and madt is not None and madt.ioapics:
         place = madt.table.place(36, 4)
         unit = FirmwareUnit("lapic", LOCAL_APIC, madt.local_apic, place)
-        return Lookup(unit, rid, (Step("local APIC", rid, rid, place),), None, place)
+        return Lookup(unit, rid, (Step("local-apic", rid, rid, place),), None, place)
     return found
 
 

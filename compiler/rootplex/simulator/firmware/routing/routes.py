@@ -1,8 +1,7 @@
 """What routing finds: where an id or a pin ends, and which bytes of the firmware decided it.
 
-A result always says one of two things: where it ends, or the `reason` why it ends nowhere (lower
-case, no full stop). `steps` are the firmware entries on the way, in order; `place` is that of the
-last of them, or of what is missing.
+A result always says one of two things: where it ends, or the `cause` why it ends nowhere. `steps` are the
+firmware entries on the way, in order; `place` is that of the last of them, or of what is missing.
 """
 
 from __future__ import annotations
@@ -42,14 +41,91 @@ class FirmwareUnit(Struct, frozen=True):
     place: Place
 
 
-class Step(Struct, frozen=True):
-    """One firmware entry on the way: the id that came in, the id that went out (None: dropped),
-    and what the entry is, in words."""
+CauseKind: TypeAlias = Literal[
+    "no-firmware",
+    "no-node",  # of the host bridge in the device tree
+    "no-device",  # of the host bridge in the namespace
+    "no-map",  # a host bridge without `iommu-map`
+    "no-msi",  # a host bridge with neither `msi-map` nor `msi-parent`
+    "no-parent",  # an empty `msi-parent`
+    "no-iort",
+    "no-table",  # neither IORT nor one that says which unit translates a function
+    "no-cca",
+    "not-mapped",  # by the map `of`, as its reader tells
+    "disabled",  # where the map `of` leads
+    "no-driver",  # likewise; `told` by the device tree's reader
+    "parent-missing",  # `msi-parent` with a phandle, `id`, of no node
+    "parent-lacking",  # `msi-parent` without `id` cells of its specifier
+    "parent-disabled",
+    "parent-takes-none",  # the host bridge `name`, whose driver takes no messages
+    "group-empty",  # an ITS group of IORT without an ITS
+    "its-unknown",  # an ITS that MADT does not have
+    "registers-taken",  # two units of a table have them at `id`
+    "no-unit",  # a table has none for the function in its segment
+    "itself",  # it is an IOMMU
+    "no-own-function",  # the one called `name`, of the unit at `id`
+    "unit-not-there",  # a unit that is the function `name`
+    "viot-unit-not-there",
+    "no-root-complex",
+    "no-root-complex-node",
+    "no-mapping",
+    "no-range",
+    "mapping-nowhere",
+    "alias-lost",  # the requester id `id` that goes with its own, for another cause
+    "alias-elsewhere",  # it goes to another IOMMU
+    "kernel-without-driver",
+    "pin-not-mapped",  # as the reader of `interrupt-map` tells
+    "pin-without-driver",  # of the interrupt controller
+    "no-prt",
+    "no-prt-entry",  # for the device `id` and the pin `name`
+]
 
-    text: str
+
+class Cause(Struct, frozen=True):
+    """Why something ends nowhere, with what belongs to it: the table or property that says so, a segment, an
+    id or another number, a name; what a reader tells; and the cause behind it. Its sentence is made in
+    `report.causes`."""
+
+    kind: CauseKind
+    of: str = ""
+    segment: int = 0
+    id: int = 0
+    name: str = ""
+    told: str = ""
+    behind: Cause | None = None
+
+
+StepKind: TypeAlias = Literal[
+    "map-entry",  # of the property `of`: `count` ids from `number` on, to `name`
+    "msi-parent",
+    "own-messages",  # no `msi-parent`: the driver of the bridge `name` takes them
+    "interrupt-map",
+    "iort-mapping",  # `count` of the node at `number`
+    "iort-last-id",  # likewise; its last id, taken since no range starts there
+    "dmar-scope",
+    "dmar-rest",  # the unit that takes all the rest
+    "ivrs-entry",
+    "ivrs-alias",
+    "viot-range",
+    "rimt-mapping",
+    "msi-frame",
+    "local-apic",
+    "prt-entry",  # of the device `number`, to `name`
+]
+
+
+class Step(Struct, frozen=True):
+    """One firmware entry on the way: what it is, the id that came in, and the id that went out (None:
+    dropped). Its words are in `report.causes`."""
+
+    kind: StepKind
     id_in: int
     id_out: int | None
     place: Place
+    of: str = ""
+    number: int = 0
+    count: int = 0
+    name: str = ""
 
 
 class StreamRoute(Struct, frozen=True):
@@ -63,19 +139,19 @@ class StreamRoute(Struct, frozen=True):
     unit: FirmwareUnit | None
     id: int | None
     steps: tuple[Step, ...]
-    reason: str | None
+    cause: Cause | None
     place: Place | None
 
 
 class DeviceStreams(Struct, frozen=True):
     """All requester ids of a function, its own first. `unit` is set where every one of them
-    reaches one and the same IOMMU; else Linux leaves the device without an IOMMU, `reason` says
+    reaches one and the same IOMMU; else Linux leaves the device without an IOMMU, `cause` says
     why and `place` what decided it."""
 
     function: Function
     routes: tuple[StreamRoute, ...]
     unit: FirmwareUnit | None
-    reason: str | None
+    cause: Cause | None
     place: Place | None
 
     @property
@@ -93,7 +169,7 @@ class MsiRoute(Struct, frozen=True):
     controller: FirmwareUnit | None
     id: int
     steps: tuple[Step, ...]
-    reason: str | None
+    cause: Cause | None
     place: Place | None
 
 
@@ -113,7 +189,7 @@ class IntxRoute(Struct, frozen=True):
     line: tuple[int, ...] | None
     irq: int | None
     steps: tuple[Step, ...]
-    reason: str | None
+    cause: Cause | None
     place: Place | None
 
     @property

@@ -15,8 +15,14 @@ from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
 from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.listed_units import RimtUnits, ViotUnits
-from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup
-from rootplex.simulator.firmware.routing.routes import DeviceStreams, FirmwareUnit, StreamRoute, UnitKind
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup, nowhere
+from rootplex.simulator.firmware.routing.routes import (
+    Cause,
+    DeviceStreams,
+    FirmwareUnit,
+    StreamRoute,
+    UnitKind,
+)
 from rootplex.simulator.function import Function, Root, Scan
 
 
@@ -36,8 +42,6 @@ class FunctionUnits(Protocol):
 
 BY_FUNCTION: tuple[type[FunctionUnits], ...] = (DmarUnits, IvrsUnits, ViotUnits, RimtUnits)
 """Of several tables the first is what a machine has."""
-
-NO_FIRMWARE = "there is no such firmware"
 
 
 class StreamRouter:
@@ -64,21 +68,19 @@ class StreamRouter:
         for owner, rid in dma_aliases(function):
             found = self._lookup(function, rid)
             routes.append(
-                StreamRoute(
-                    function, owner, rid, found.unit, found.id, found.steps, found.reason, found.place
-                )
+                StreamRoute(function, owner, rid, found.unit, found.id, found.steps, found.cause, found.place)
             )
         own = routes[0]
         failed = next((route for route in routes if route.unit is None), None)
         if failed is not None:
-            reason = failed.reason
+            cause = failed.cause
             if failed is not own:
-                reason = f"its alias {failed.rid:#06x} has none: {reason}"
-            return DeviceStreams(function, tuple(routes), None, reason, failed.place)
+                cause = Cause("alias-lost", id=failed.rid, behind=cause)
+            return DeviceStreams(function, tuple(routes), None, cause, failed.place)
         odd = next((route for route in routes if route.unit != own.unit), None)
         if odd is not None:
-            reason = f"its alias {odd.rid:#06x} goes to another IOMMU"
-            return DeviceStreams(function, tuple(routes), None, reason, odd.place)
+            cause = Cause("alias-elsewhere", id=odd.rid)
+            return DeviceStreams(function, tuple(routes), None, cause, odd.place)
         return DeviceStreams(function, tuple(routes), own.unit, None, own.place)
 
     def _lookup(self, function: Function, rid: int) -> Lookup:
@@ -127,25 +129,24 @@ def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
 
 
 def _nowhere(function: Function, rid: int) -> Lookup:
-    return Lookup(None, None, (), NO_FIRMWARE, None)
+    return nowhere(Cause("no-firmware"))
 
 
 def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
     bridge = facts.bridge_of(root)
     if bridge is None:
-        return Lookup(None, None, (), "the device tree has no node for its host bridge", None)
+        return nowhere(Cause("no-node"))
     if bridge.iommu_map is None:
-        return Lookup(None, None, (), "the host bridge has no iommu-map", bridge.place())
+        return nowhere(Cause("no-map"), bridge.place())
     return dt_lookup(facts, bridge.iommu_map, rid)
 
 
 def _by_iort(facts: AcpiFirmware, root: Root, segment: int, rid: int) -> Lookup:
     if facts.iort is None:
-        return Lookup(None, None, (), "there is no IORT, DMAR or IVRS", None)
+        return nowhere(Cause("no-table"))
     bridge = facts.bridge_of(root)
     if bridge is not None and bridge.cca.state == "absent":
-        reason = "its host bridge has no _CCA, so Linux sets up no DMA"
-        return Lookup(None, None, (), reason, bridge.place)
+        return nowhere(Cause("no-cca"), bridge.place)
     result, found = iort_lookup(facts.iort, segment, rid, SMMU_TYPES)
     if result is None or result.node is None:
         return found
