@@ -296,6 +296,19 @@ PAGES = (
         """,
     ),
     _entry(
+        rules.TEXTS_DISAGREE,
+        """What it finds: texts that were given as one machine's, pasted or a snapshot's, with two devices at
+        one address.
+        Why it matters: what they tell of functions is joined by address; groups that come of two machines are
+        those of neither.
+        Example: `01:00.0 ... [10de:1c82]` in lspci's text, `pci 0000:01:00.0: [8086:1533]` in the log.
+        What to do: give texts of one machine and one boot. Where a device was changed between them, print
+        them again.
+        Source: Linux drivers/pci/probe.c, `pci_setup_device`; lspci shows the same registers.
+        Sources that prove it: two texts, or a text and a snapshot.
+        """,
+    ),
+    _entry(
         rules.DESCRIPTION_DIFFERS,
         """What it finds: a host bridge that a board's firmware and a description (`validate --against`) do
         not say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled

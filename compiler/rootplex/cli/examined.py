@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,16 +12,20 @@ from rootplex.backends.refusal import CannotCompile
 from rootplex.capture.pasted.facts import Paste
 from rootplex.checks.facts import Facts
 from rootplex.cli.console import Console
-from rootplex.cli.files import read_input
+from rootplex.cli.files import read_input, read_inputs
 from rootplex.cli.frame import UsageError
+from rootplex.jobs.boards import read_together
 from rootplex.jobs.check import Unjudged, examine, result_of, unsound
 from rootplex.jobs.describe import read_checked
-from rootplex.jobs.pasted.simulation import pastes_of, simulate_pastes
+from rootplex.jobs.groups import groups_of
+from rootplex.jobs.pasted.beside import beside_snapshot
+from rootplex.jobs.pasted.simulation import PastedOutcome, differing, pastes_of, simulate_pastes
 from rootplex.jobs.result import Groups, Machine, exit_status, refused
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, kind_of, source_of_bytes
-from rootplex.jobs.validate import simulated_snapshot
+from rootplex.jobs.validate import simulated_snapshot, simulated_together
 from rootplex.model.platform import Platform
+from rootplex.readers.files import bytes_of
 from rootplex.report import short
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.source.finding import Finding, Unreadable
@@ -81,25 +86,36 @@ def examined(name: str, options: RunOptions, console: Console) -> Examined | int
 
 
 def examined_together(names: Sequence[str], options: RunOptions, console: Console) -> Examined | int:
-    """Several files of one machine: what was pasted of it. UsageError for anything else."""
-    if len(names) == 1:
+    """Several files of one machine: what was pasted of it, with or without its firmware or a snapshot.
+    UsageError for anything else."""
+    if len(names) == 1 and not _holds_several(names[0]):
         return examined(names[0], options, console)
     try:
-        sources = [
-            source_of_bytes(data, label, trees=options.trees) for label, data in map(read_input, names)
-        ]
-        return _of_sources(sources, names[0], options)
+        return _of_sources(read_together(*read_inputs(names), options.trees), names[0], options)
     except (Unreadable, Unjudged) as error:
         raise UsageError(str(error)) from None
+
+
+def _holds_several(name: str) -> bool:
+    """Whether it is a folder, or an archive."""
+    return Path(name).is_dir() or (Path(name).is_file() and kind_of(bytes_of(Path(name), name)) == "archive")
 
 
 def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> Examined:
     pastes = pastes_of(sources)
     if pastes and len(pastes) == len(sources):
         return _of_pastes(pastes, label, options)
-    if len(sources) > 1:
-        raise UsageError("several files are taken together where they are what was pasted of one machine")
-    source = sources[0]
+    firmware = [source for source in sources if source.paste is None]
+    if len(firmware) > 1 and not pastes:
+        raise UsageError(
+            "several files are taken together where they are of one machine, and some of them pasted"
+        )
+    source = firmware[0]
+    if pastes and source.snapshot is None:
+        together = simulated_together(sources, options.kernel)
+        if together is None:
+            raise UsageError(f"{label}: no text tells of a function below a host bridge of the firmware")
+        return _told(together, label)
     found = simulated_snapshot(source, options.guests or ())
     if found is None:
         raise UsageError(
@@ -108,7 +124,12 @@ def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> E
         )
     if found.facts is None or found.facts.outcome is None or found.machine is None:
         raise UsageError("; ".join(finding.message for finding in found.findings))
-    return Examined(found.facts, found.facts.outcome, found.machine, label, found.findings)
+    findings = found.findings
+    told = None
+    if pastes and source.snapshot is not None:
+        findings += tuple(beside_snapshot(pastes, source.snapshot, found.facts.outcome, findings))
+        told = replace(groups_of(found.facts, found.facts.outcome), differing=differing(findings))
+    return Examined(found.facts, found.facts.outcome, found.machine, label, findings, told)
 
 
 def _of_pastes(pastes: Sequence[Paste], label: str, options: RunOptions) -> Examined:
@@ -119,5 +140,9 @@ def _of_pastes(pastes: Sequence[Paste], label: str, options: RunOptions) -> Exam
             f" -nnvvv` "
             "(as root), `lspci -xxxx` or the kernel's log"
         )
+    return _told(found, label)
+
+
+def _told(found: PastedOutcome, label: str) -> Examined:
     run = found.worst
     return Examined(run.facts, run.outcome, found.result, label, found.findings, found.groups)

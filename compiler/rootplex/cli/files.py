@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,12 @@ def read_input(name: str) -> tuple[str, bytes]:
     if len(data) > LIMIT:
         raise UsageError(f"{label} is larger than {LIMIT >> 20} MiB")
     return label, data
+
+
+def read_inputs(names: Sequence[str]) -> tuple[list[str], dict[str, bytes]]:
+    """The names for messages, and the bytes of those that can be read once only (`-`)."""
+    given = dict(read_input(name) for name in dict.fromkeys(names) if name == "-")
+    return [next(iter(given)) if name == "-" else name for name in names], given
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="PATH",
         help="a platform description, a snapshot, or what was pasted of one machine (lspci text, a list of "
-        "IOMMU groups, a kernel's log); - for standard input",
+        "IOMMU groups, a kernel's log), with or without its firmware or a snapshot; - for standard input",
     )
     add_boot(parser)
     add_trees(parser)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from rootplex.cli.console import Console
-from rootplex.cli.files import read_input, refuse_loss, write_file
+from rootplex.cli.files import read_inputs, refuse_loss, write_file
 from rootplex.cli.formats import add_format, report
 from rootplex.cli.frame import UsageError
 from rootplex.cli.trees import add_trees, trees_of
 from rootplex.frontends.document import MARK
-from rootplex.jobs.boards import boards_of
+from rootplex.jobs.boards import read_together
 from rootplex.jobs.importing import description_text, import_sources
 from rootplex.jobs.result import unreadable
-from rootplex.jobs.sources import Source, Trees, read_source, source_of_bytes
 from rootplex.report.words import counted
 from rootplex.source.finding import Unreadable
 
@@ -28,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a device tree (blob or source), acpidump text, a folder or archive of ACPI tables, a snapshot; "
         "or several files of one machine: its single tables, in bytes or disassembled, or what was pasted of "
-        "it (lspci text, a list of IOMMU groups, a kernel's log); - for standard input",
+        "it (lspci text, a list of IOMMU groups, a kernel's log), with its firmware or a snapshot; - for "
+        "standard input",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write the description there (default: standard output)"
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     named = ", ".join(arguments.paths)
     console.progress(f"reading {named}")
     try:
-        sources = _sources(arguments.paths, trees)
+        sources = read_together(*read_inputs(arguments.paths), trees)
         description = import_sources(sources)
     except Unreadable as error:
         return report((unreadable(arguments.paths[0], error.findings),), {}, arguments, console)
@@ -65,19 +64,3 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         for each in description.missing:
             console.say(f"  not known: {each}")
     return 0
-
-
-def _sources(paths: Sequence[str], trees: Trees) -> list[Source]:
-    """A source for each path, but one for the single tables of a machine."""
-    if len(paths) > 1 and "-" not in paths:
-        items = [item for board in boards_of(paths) for item in board.items]
-        if len(items) == 1 and items[0].data is not None:
-            return [source_of_bytes(items[0].data, items[0].path, items[0].kind, trees)]
-    return [_source(path, trees) for path in paths]
-
-
-def _source(path: str, trees: Trees) -> Source:
-    if path != "-":
-        return read_source(Path(path), path, trees)
-    label, data = read_input(path)
-    return source_of_bytes(data, label, trees=trees)

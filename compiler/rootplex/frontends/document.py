@@ -47,13 +47,14 @@ Ways: TypeAlias = tuple[tuple[int, ...], ...]
 class Imported(Struct, frozen=True):
     """A description made of a source. `bridges` tells which node or object of the source each entry of
     `host_bridges` was made of (a DT path, an AML path, `ssss:bb`), and `external_facing` which ports below
-    it firmware says to face outward."""
+    it firmware says to face outward; `source` is the source in words."""
 
     file: str
     document: Node
     bridges: tuple[str, ...]
     missing: tuple[Missing, ...]
     external_facing: tuple[Ways, ...] = ()
+    source: str = ""
 
 
 def imported(
@@ -72,7 +73,7 @@ def imported(
         lines += ["Not known from there, or not to be said in this language:"]
         lines += [line for each in listed for line in _wrapped(f"- {each}")]
     heading = Node(document.value, document.place, document.keys, "\n".join(lines))
-    return Imported(file, heading, tuple(bridges), listed, tuple(external_facing))
+    return Imported(file, heading, tuple(bridges), listed, tuple(external_facing), source)
 
 
 def _wrapped(text: str) -> list[str]:

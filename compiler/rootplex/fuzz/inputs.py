@@ -14,14 +14,14 @@ from typing import TypeAlias
 from rootplex.backends.compilation import compile_platform
 from rootplex.fuzz.machines import machines
 from rootplex.fuzz.wrapping import PACKINGS, behind_tree, files_in, in_files, with_overlay
-from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.boards import Board, Item, read_item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.importing import description_text, import_source
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import Source, Trees, kind_of, source_of_bytes
-from rootplex.jobs.validate import read_item, validate_board
+from rootplex.jobs.validate import validate_board
 from rootplex.source.finding import Unreadable
 from rootplex.tools.runner import private_folder
 

@@ -14,7 +14,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rootplex.capture.pasted.facts import Form
-from rootplex.jobs.sources import ALONE, Kind, Trees, forms_in, kind_of, parts_of
+from rootplex.jobs.sources import (
+    ALONE,
+    Kind,
+    Source,
+    Trees,
+    forms_in,
+    kind_of,
+    parts_of,
+    read_source,
+    source_of_bytes,
+)
 from rootplex.readers.acpi.acpidump import signature_of
 from rootplex.readers.archives import archive_of, is_archive
 from rootplex.readers.files import beginning_of, bytes_of
@@ -36,6 +46,8 @@ _ONE_BOARD = 16
 """More inputs than that are not what was pasted of one machine."""
 _SEVERAL = {"SSDT", "PSDT"}
 _DT: tuple[Kind, ...] = ("dtb", "dts")
+_ORDER: tuple[str, ...] = ("dt", "acpi", "snapshot", "paste")
+"""What a board is made of: firmware or a snapshot, and then what was pasted."""
 
 
 class Item(Struct, frozen=True):
@@ -205,14 +217,17 @@ def _put_together(board: Board, trees: Trees) -> Board:
 
 
 def _side(item: Item) -> str:
-    return "dt" if item.kind in _DT else item.kind if item.kind in ("acpi", "paste") else "other"
+    return "dt" if item.kind in _DT else item.kind if item.kind in _ORDER else "other"
 
 
 def _are_one(items: Sequence[Item]) -> bool:
-    """Whether several inputs are of one board: at most one of each firmware, and of each form of what is
-    pasted. Lists of names stand in other forms, too."""
+    """Whether several inputs are of one board: at most one of each firmware, or one snapshot, which holds
+    firmware, and one of each form of what is pasted. Lists of names stand in other forms, too."""
     sides = Counter(map(_side, items))
+    firmware = sides["dt"] + sides["acpi"]
     if len(items) < 2 or sides["other"] or sides["dt"] > 1 or sides["acpi"] > 1:
+        return False
+    if sides["snapshot"] > (0 if firmware else 1):
         return False
     pasted = [item for item in items if item.kind == "paste"]
     told = Counter(form for item in pasted for form in _forms(item) if form != "names")
@@ -224,8 +239,7 @@ def _forms(item: Item) -> frozenset[Form]:
 
 
 def _in_order(items: Sequence[Item]) -> tuple[Item, ...]:
-    """The device tree, the tables, and then what was pasted."""
-    return tuple(sorted(items, key=lambda item: ("dt", "acpi", "paste").index(_side(item))))
+    return tuple(sorted(items, key=lambda item: _ORDER.index(_side(item))))
 
 
 def _by_name(loose: Sequence[Item]) -> Iterator[Board]:
@@ -278,7 +292,10 @@ def _found(path: str) -> Iterator[tuple[Item, ...]]:
         return
     trees = [Item(str(each), "dtb") for each in _files_in(path) if each.suffix == ".dtb"]
     tables = Item(path, "acpi")
-    yield (*trees, tables) if len(trees) == 1 else (tables,)
+    board = (*trees, tables) if len(trees) == 1 else (tables,)
+    files = islice(_files_in(path), MACHINE_FILES)
+    pasted = [Item(str(each), "paste") for each in files if _of_file(each) == "paste"]
+    yield (*board, *pasted) if _are_one((*board, *pasted)) else board
 
 
 def _of_bytes(path: str, data: bytes) -> Iterator[tuple[Item, ...]]:
@@ -313,3 +330,25 @@ def _of_file(path: Path) -> Kind | None:
 def _kind(path: Path) -> Kind | None:
     """By the file's first bytes; what cannot be opened is found out when it is read."""
     return kind_of(beginning_of(path, _HEAD), whole=False)
+
+
+def read_together(paths: Sequence[str], given: Mapping[str, bytes], trees: Trees) -> list[Source]:
+    """The inputs at paths, or `given` in bytes, where they are one machine's; else one for each path, as it
+    is."""
+    with suppress(Unreadable):  # reading each says it at its place
+        boards = with_trees(boards_of([path for path in paths if path not in given], given), trees)
+        if len(boards) == 1 and (len(boards[0].items) > 1 or boards[0].items[0].data is not None):
+            return [read_item(item) for item in boards[0].items]
+    return [
+        source_of_bytes(given[path], path, trees=trees)
+        if path in given
+        else read_source(Path(path), path, trees)
+        for path in paths
+    ]
+
+
+def read_item(item: Item) -> Source:
+    """An input read. Errors as of `read_source`."""
+    if item.data is not None:
+        return source_of_bytes(item.data, item.path, item.kind, item.trees)
+    return read_source(Path(item.path), item.path, item.trees)

@@ -30,19 +30,25 @@ def import_source(source: Source) -> Imported:
 
 
 def import_sources(sources: Sequence[Source]) -> Imported:
-    """The same of several, which must be what was pasted of one machine."""
+    """The same of several, which must be one machine's: what was pasted of it, and its firmware or a snapshot
+    where there is one."""
     if len(sources) == 1:
         return import_source(sources[0])
-    other = next((source for source in sources if source.paste is None), None)
-    if other is not None:
-        raise unreadable(
-            other.file,
-            f"{other.what}: of several files only what was pasted of one machine is imported together",
-            help="import it alone; `rootplex validate` takes a board's firmware and pastes together",
-        )
+    from rootplex.jobs.pasted.beside import with_pasted_devices
     from rootplex.jobs.pasted.simulation import import_pasted, pastes_of
 
-    return import_pasted(pastes_of(sources))
+    pastes = pastes_of(sources)
+    firmware = [source for source in sources if source.paste is None]
+    if not firmware:
+        return import_pasted(pastes)
+    if len(firmware) > 1 or not pastes:
+        raise unreadable(
+            firmware[1].file,
+            f"{firmware[1].what}: a description is made of one firmware, or one snapshot, and of what was "
+            "pasted of that machine",
+            help="import it alone; `rootplex validate` holds two firmwares of one board against each other",
+        )
+    return with_pasted_devices(import_source(firmware[0]), pastes)
 
 
 def heading_of(source: Source) -> Node:

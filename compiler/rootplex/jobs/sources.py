@@ -289,7 +289,7 @@ def refuse_firmware(data: bytes, name: str) -> None:
 
 def _is_table(data: bytes, *, whole: bool) -> bool:
     length = int.from_bytes(data[4:8], "little")
-    fits = length <= len(data) or not whole
+    fits = length <= (len(data) if whole else LIMIT)  # words such as `IOMMU Group` are longer by far
     return _TABLE.match(data) is not None and len(data) >= _HEADER and length >= _HEADER and fits
 
 

@@ -7,7 +7,6 @@ devices is unknown, and so is the verdict unless the bytes prove an error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -17,12 +16,13 @@ from rootplex.checks.facts import Facts, Joined
 from rootplex.frontends.document import Imported
 from rootplex.jobs.acceptance import verdict_of
 from rootplex.jobs.against import board_side, compiled_side, differences
-from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.boards import Board, read_item
 from rootplex.jobs.dma import dma_by_bridge
 from rootplex.jobs.entries import Entries, acpi_entries, dt_entries
 from rootplex.jobs.importing import heading_of, import_source
 from rootplex.jobs.joining import join_boards
-from rootplex.jobs.pasted.simulation import join_pastes, pasted_result, pastes_of
+from rootplex.jobs.pasted.beside import beside_snapshot, join_pastes, simulate_beside
+from rootplex.jobs.pasted.simulation import PastedOutcome, pasted_result, pastes_of
 from rootplex.jobs.result import (
     BridgeResult,
     Dma,
@@ -35,8 +35,8 @@ from rootplex.jobs.result import (
     WindowResult,
     unreadable,
 )
-from rootplex.jobs.simulated_snapshot import SimulatedSnapshot, simulate_snapshot
-from rootplex.jobs.sources import Source, read_source, source_of_bytes
+from rootplex.jobs.simulated_snapshot import SimulatedSnapshot, kernel_of, simulate_snapshot
+from rootplex.jobs.sources import Source
 from rootplex.known.kernels import DEFAULT, profile
 from rootplex.model.platform import Platform
 from rootplex.readers.address import DtWindow
@@ -68,13 +68,6 @@ def entries_of(board: Board) -> Entries:
     return found
 
 
-def read_item(item: Item) -> Source:
-    """An input read. Errors as of `read_source`."""
-    if item.data is not None:
-        return source_of_bytes(item.data, item.path, item.kind, item.trees)
-    return read_source(Path(item.path), item.path, item.trees)
-
-
 def simulated_snapshot(source: Source, guests: tuple[GuestWish, ...] = ()) -> SimulatedSnapshot | None:
     """The machine of a snapshot, simulated; None for what is no snapshot and holds no functions."""
     if source.snapshot is None:
@@ -82,6 +75,17 @@ def simulated_snapshot(source: Source, guests: tuple[GuestWish, ...] = ()) -> Si
     imported = import_source(source)
     facts = _facts([source], imported.document.get("platform"), bare_metal=source.snapshot.hypervisor is None)
     return simulate_snapshot(source.snapshot, imported, facts, (), guests)
+
+
+def simulated_together(sources: Sequence[Source], kernel: str | None = None) -> PastedOutcome | None:
+    """The machine of a board's firmware and what was pasted of it; None where no text tells of a function
+    below one of its host bridges."""
+    firmware = [source for source in sources if source.paste is None]
+    imports = [import_source(source) for source in firmware if not source.stands_alone]
+    if not imports:
+        return None
+    facts = _facts(firmware, imports[0].document.get("platform"), bare_metal=True)
+    return simulate_beside(pastes_of(sources), imports, facts, kernel)
 
 
 def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Facts:
@@ -124,9 +128,11 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         found = simulated.findings
         machine = simulated.machine or machine
         known = simulated.machine is not None
+        if pastes and simulated.facts is not None and simulated.facts.outcome is not None:
+            found += tuple(beside_snapshot(pastes, snapshot, simulated.facts.outcome, found))
     missing: tuple[str, ...] = () if known else ("devices",) if imports else ("host bridges", "devices")
-    kernel = DEFAULT
-    if pastes and imports:
+    kernel = DEFAULT if snapshot is None else kernel_of(snapshot.release)
+    if pastes and imports and not known:
         joined = join_pastes(pastes, imports, facts, found)
         found, machine, missing = joined.findings, joined.machine or machine, joined.not_known
         known, kernel = joined.machine is not None, joined.kernel

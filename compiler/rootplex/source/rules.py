@@ -42,6 +42,7 @@ IDLE_SUPPRESSION = Rule(code="RPX0041", name="idle-suppression", level=Level.WAR
 GROUPS_DIFFER = Rule(code="RPX0036", name="groups-differ", level=Level.WARNING)
 KERNEL_WINDOW_DIFFERS = Rule(code="RPX0037", name="kernel-window-differs", level=Level.WARNING)
 RESOURCE_WITHOUT_PLACE = Rule(code="RPX0038", name="resource-without-place", level=Level.ERROR)
+TEXTS_DISAGREE = Rule(code="RPX0039", name="texts-disagree", level=Level.WARNING)
 
 # A board against a description, and against its kernel.
 DESCRIPTION_DIFFERS = Rule(code="RPX0890", name="description-differs", level=Level.ERROR)
