@@ -6,55 +6,41 @@ from inspect import cleandoc
 
 from rootplex.checks.check import Page
 from rootplex.source import rules
-from rootplex.source.finding import UNREADABLE, Rule
+from rootplex.source.finding import UNREADABLE
 
-
-def _entry(rule: Rule, text: str) -> Page:
-    return Page(rule, cleandoc(text))
-
-
-PAGES = (
-    _entry(
-        UNREADABLE,
-        """What it finds: input that cannot be read at all: text that is no YAML 1.2, a key twice in one map,
+_TEXTS = {
+    UNREADABLE: """
+        What it finds: input that cannot be read at all: text that is no YAML 1.2, a key twice in one map,
         a tag, a second document, a blob that is no device tree or no ACPI table.
         Why it matters: nothing can be said about the platform; the exit status is 2.
         Example: `platform: {name: x, name: y}`.
         What to do: mend the text at the place given; for a blob, check that the file is whole.
         Source: YAML 1.2.2 §3.2.1.3 (unique keys), Devicetree Specification 0.4 §5, ACPI 6.5 §5.2.6.
         """,
-    ),
-    _entry(
-        rules.UNKNOWN_KEY,
-        """What it finds: a key that the language does not have at this place.
+    rules.UNKNOWN_KEY: """
+        What it finds: a key that the language does not have at this place.
         Why it matters: a misspelt key would be ignored, and a default taken without a word.
         Example: `host_bridges: [{name: main, segmnt: 1}]`.
         What to do: take the key that the help names, or `rootplex schema` for all of them.
         Source: the platform language, version 1 (`rootplex schema`).
         """,
-    ),
-    _entry(
-        rules.MISSING_KEY,
-        """What it finds: a required key that is not there.
+    rules.MISSING_KEY: """
+        What it finds: a required key that is not there.
         Why it matters: there is no default that would be right for it.
         Example: `host_bridges: [{segment: 1}]` (no name).
         What to do: add the key.
         Source: the platform language, version 1 (`rootplex schema`).
         """,
-    ),
-    _entry(
-        rules.WRONG_TYPE,
-        """What it finds: a value of the wrong kind: text for a list, a list for a number.
+    rules.WRONG_TYPE: """
+        What it finds: a value of the wrong kind: text for a list, a list for a number.
         Why it matters: the value cannot be used.
         Example: `bus_range: 0-63`.
         What to do: write what the message expects; numbers are integers or text such as `0x40_1000_0000`,
         `256MiB`.
         Source: the platform language, version 1 (`rootplex schema`).
         """,
-    ),
-    _entry(
-        rules.INVALID_VALUE,
-        """What it finds: a value of the right kind that cannot be: out of range, not one of those allowed,
+    rules.INVALID_VALUE: """
+        What it finds: a value of the right kind that cannot be: out of range, not one of those allowed,
         malformed.
         Why it matters: the hardware or the firmware has no room for it.
         Example: `segment: 0x10000` (a segment has 16 bits).
@@ -62,10 +48,8 @@ PAGES = (
         Source: the platform language, version 1 (`rootplex schema`); PCI Firmware 3.3 §4.1.2 for segments
         and buses.
         """,
-    ),
-    _entry(
-        rules.QEMU_MACHINE,
-        """What it finds: a base, memory, a controller or an IOMMU that the QEMU machine does not have where
+    rules.QEMU_MACHINE: """
+        What it finds: a base, memory, a controller or an IOMMU that the QEMU machine does not have where
         it is described.
         Why it matters: QEMU's machine is built in: the guest would see other hardware than the description
         says.
@@ -73,10 +57,8 @@ PAGES = (
         What to do: describe what QEMU has, or run it with `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/arm/virt.c, hw/i386/pc_q35.c.
         """,
-    ),
-    _entry(
-        rules.QEMU_CONFIG_SPACE,
-        """What it finds: configuration space that QEMU's one ECAM window does not have: another base, kind or
+    rules.QEMU_CONFIG_SPACE: """
+        What it finds: configuration space that QEMU's one ECAM window does not have: another base, kind or
         access sizes, no bus 0, or buses that two bridges share.
         Why it matters: all root buses of QEMU share one ECAM of 256 buses; anything else would be answered
         by nobody.
@@ -85,48 +67,38 @@ PAGES = (
         `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/arm/virt.c, hw/pci-bridge/pci_expander_bridge.c.
         """,
-    ),
-    _entry(
-        rules.QEMU_WINDOW,
-        """What it finds: a window that QEMU does not pass down to its PCI buses.
+    rules.QEMU_WINDOW: """
+        What it finds: a window that QEMU does not pass down to its PCI buses.
         Why it matters: BARs placed there would not answer.
         Example: a mem32 window at 0x6000_0000 with `base: qemu-virt`.
         What to do: keep windows inside QEMU's own, or run it with `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/arm/virt.c, base_memmap and extended_memmap.
         """,
-    ),
-    _entry(
-        rules.QEMU_ID_MAP,
-        """What it finds: an `iommu` or `msi` map that is not the identity.
+    rules.QEMU_ID_MAP: """
+        What it finds: an `iommu` or `msi` map that is not the identity.
         Why it matters: in QEMU the StreamID and the DeviceID of a device are its requester id; a driver
         would program another.
         Example: `msi: {controller: its, map: [{rid: 0, id: 0x1000, count: 0x10000}]}`.
         What to do: leave the map out, or run it with `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/arm/smmu-common.c, hw/intc/arm_gicv3_its.c.
         """,
-    ),
-    _entry(
-        rules.QEMU_INTX,
-        """What it finds: INTx lines other than those that QEMU wires.
+    rules.QEMU_INTX: """
+        What it finds: INTx lines other than those that QEMU wires.
         Why it matters: the interrupt would arrive on a line that no driver listens on.
         Example: `intx: {controller: gic, irqs: [7, 8, 9, 10]}` with `base: qemu-virt`.
         What to do: write the lines that the note gives, or run it with `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/pci-host/gpex.c, hw/pci-bridge/pci_expander_bridge.c.
         """,
-    ),
-    _entry(
-        rules.QEMU_MODEL,
-        """What it finds: a device that this QEMU does not have, or a function without a model.
+    rules.QEMU_MODEL: """
+        What it finds: a device that this QEMU does not have, or a function without a model.
         Why it matters: QEMU makes whole devices, not configuration space; what it has no model for cannot
         be there.
         Example: `{dev: 1, id: "8086:1533"}` without `model`.
         What to do: name a `qemu:` model of the catalogue, or run it with `rootplex qemu --synthetic`.
         Source: `qemu-system-aarch64 -device help` (or the machine's own architecture).
         """,
-    ),
-    _entry(
-        rules.QEMU_REGISTER,
-        """What it finds: a register of a function that QEMU's model has with another value and that no option
+    rules.QEMU_REGISTER: """
+        What it finds: a register of a function that QEMU's model has with another value and that no option
         changes.
         Why it matters: the real boot would show another device than the description.
         Example: `{model: "qemu:nvme", msix: 3}`.
@@ -134,56 +106,44 @@ PAGES = (
         --synthetic`.
         Source: the model's registers as QEMU 7.2 shows them to a guest.
         """,
-    ),
-    _entry(
-        rules.QEMU_SLOT,
-        """What it finds: a function where QEMU plugs none, or has another of its own.
+    rules.QEMU_SLOT: """
+        What it finds: a function where QEMU plugs none, or has another of its own.
         Why it matters: QEMU refuses to start, or the function appears elsewhere.
         Example: a `pxb-pcie` missing on bus 0 for a second root bus.
         What to do: follow the note, or run it with `rootplex qemu --synthetic`.
         Source: QEMU 7.2 hw/pci/pci.c, hw/pci/pcie_port.c.
         """,
-    ),
-    _entry(
-        rules.EXPECTED_FINDING_ABSENT,
-        """What it finds: a code in `expect.findings` that no finding has.
+    rules.EXPECTED_FINDING_ABSENT: """
+        What it finds: a code in `expect.findings` that no finding has.
         Why it matters: a fault that the author knows of is gone, or hidden; both are worth knowing.
         Example: `expect: {findings: [RPX0801]}` after the segment was corrected.
         What to do: take the code out where the fault was mended; else find out what hides it.
         Source: the platform language, version 1 (`rootplex schema`), key `expect`.
         """,
-    ),
-    _entry(
-        rules.IDLE_SUPPRESSION,
-        """What it finds: an entry of `suppress` that takes out no finding.
+    rules.IDLE_SUPPRESSION: """
+        What it finds: an entry of `suppress` that takes out no finding.
         Why it matters: it would silence a later fault that nobody meant.
         Example: `suppress: [{code: RPX0505, at: nic, reason: …}]` where `nic` has no such finding.
         What to do: take the entry out. What would bring Xen down cannot be suppressed at all.
         Source: the platform language, version 1 (`rootplex schema`), key `suppress`.
         """,
-    ),
-    _entry(
-        rules.ECAM_BASE_BELOW_ZERO,
-        """What it finds: a configuration space so low that that of bus 0 would lie below address 0.
+    rules.ECAM_BASE_BELOW_ZERO: """
+        What it finds: a configuration space so low that that of bus 0 would lie below address 0.
         Why it matters: MCFG and `_CBA` hold the base of bus 0, also where the bus range starts higher; a
         device tree holds that of the first bus.
         Example: `bus_range: [0x80, 0xff]` with `config: {base: 0x0400_0000}`.
         What to do: put the configuration space higher, or begin the bus range lower.
         Source: PCI Firmware 3.3 §4.1.2; Linux drivers/acpi/pci_mcfg.c, pci_mcfg_lookup.
         """,
-    ),
-    _entry(
-        rules.WINDOW_BEYOND_64_BITS,
-        """What it finds: a window, or configuration space, that ends beyond the 64-bit address space.
+    rules.WINDOW_BEYOND_64_BITS: """
+        What it finds: a window, or configuration space, that ends beyond the 64-bit address space.
         Why it matters: a resource descriptor has 64 bits for its maximum.
         Example: `{space: mem64, pci: 0xffff_ffff_0000_0000, size: 8GiB}`.
         What to do: make the window smaller, or put it lower.
         Source: ACPI 6.5 §6.4.3.5.1.
         """,
-    ),
-    _entry(
-        rules.INTERRUPT_TRIGGER,
-        """What it finds: INTx lines with a trigger that `_PRT` cannot say.
+    rules.INTERRUPT_TRIGGER: """
+        What it finds: INTx lines with a trigger that `_PRT` cannot say.
         Why it matters: a `_PRT` entry with a plain interrupt number is level, active high on a GIC and
         active low on an I/O APIC.
         Example: `intx: {controller: gic, irqs: [3, 4, 5, 6], trigger: edge-rising}` on a platform with
@@ -191,28 +151,22 @@ PAGES = (
         What to do: write the trigger that the note gives, or leave acpi out of `firmware`.
         Source: ACPI 6.5 §6.2.13; Linux drivers/acpi/pci_irq.c, acpi_pci_irq_enable.
         """,
-    ),
-    _entry(
-        rules.COHERENCE_DIFFERS,
-        """What it finds: two bridges of one segment of which one is coherent and the other is not.
+    rules.COHERENCE_DIFFERS: """
+        What it finds: two bridges of one segment of which one is coherent and the other is not.
         Why it matters: IORT has one root complex node for a segment, with one memory attribute.
         Example: `dma_coherent: false` on one of two bridges of segment 0.
         What to do: say the same for both, or give them segments of their own.
         Source: Arm DEN0049 E.f §3.1.1; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
         """,
-    ),
-    _entry(
-        rules.ATS_DIFFERS,
-        """What it finds: two bridges of one segment that disagree about ATS or PRI.
+    rules.ATS_DIFFERS: """
+        What it finds: two bridges of one segment that disagree about ATS or PRI.
         Why it matters: IORT has one root complex node for a segment, with one ATS attribute.
         Example: `iommu: {unit: smmu, ats: true}` on one of two bridges of segment 0.
         What to do: say the same for both, or give them segments of their own.
         Source: Arm DEN0049 E.f §3.1.1; Linux drivers/acpi/arm64/iort.c, iort_match_node_callback.
         """,
-    ),
-    _entry(
-        rules.DEVICE_ID_NOT_A_FUNCTION,
-        """What it finds: requester ids that share a StreamID and have different DeviceIDs.
+    rules.DEVICE_ID_NOT_A_FUNCTION: """
+        What it finds: requester ids that share a StreamID and have different DeviceIDs.
         Why it matters: behind an SMMU, IORT makes the DeviceID from the StreamID; it cannot tell such
         requesters apart.
         Example: `iommu: {unit: smmu, mask: 0}` beside an identity `msi` map.
@@ -220,38 +174,30 @@ PAGES = (
         StreamIDs.
         Source: Arm DEN0049 E.f §3.1.1.5; Linux drivers/acpi/arm64/iort.c, iort_node_map_id.
         """,
-    ),
-    _entry(
-        rules.MAP_TOO_LONG,
-        """What it finds: a map that would take thousands of IORT mappings.
+    rules.MAP_TOO_LONG: """
+        What it finds: a map that would take thousands of IORT mappings.
         Why it matters: IORT has no mask: each run of ids is a mapping of its own, and all of them are
         searched for each device.
         Example: `iommu: {unit: smmu, mask: 0x5555}`.
         What to do: keep the low bits in the mask, or describe fewer buses.
         Source: Arm DEN0049 E.f §3.1.1.5.
         """,
-    ),
-    _entry(
-        rules.ID_BEYOND_32_BITS,
-        """What it finds: a StreamID or DeviceID of more than 32 bits.
+    rules.ID_BEYOND_32_BITS: """
+        What it finds: a StreamID or DeviceID of more than 32 bits.
         Why it matters: the output base of an IORT mapping has 32 bits, and so have the ids of SMMU and ITS.
         Example: `map: [{rid: 0, id: 0xffff_ff00, count: 0x1000}]`.
         What to do: begin the ids lower, or map fewer requester ids.
         Source: Arm DEN0049 E.f §3.1.1.5.
         """,
-    ),
-    _entry(
-        rules.NO_STUB_DSDT,
-        """What it finds: ACPI for a QEMU machine of an architecture without a stub DSDT.
+    rules.NO_STUB_DSDT: """
+        What it finds: ACPI for a QEMU machine of an architecture without a stub DSDT.
         Why it matters: without a DSDT no kernel boots by ACPI.
         Example: `arch: riscv64` with `firmware: [acpi]` and a QEMU base.
         What to do: leave acpi out of `firmware`, or write `base: none`.
         Source: ACPI 6.5 §5.2.11.1.
         """,
-    ),
-    _entry(
-        rules.GROUPS_DIFFER,
-        """What it finds: functions that a running kernel has in other IOMMU groups (by a list of them, by
+    rules.GROUPS_DIFFER: """
+        What it finds: functions that a running kernel has in other IOMMU groups (by a list of them, by
         lspci or by its log) than those that are computed of the same machine's functions.
         Why it matters: either the texts are not of one boot of one machine, or something decided that they do
         not show: an argument of the kernel (`pcie_acs_override=` claims an isolation that is not there), ACS
@@ -263,10 +209,8 @@ PAGES = (
         Source: the texts; Linux drivers/iommu/iommu.c, `pci_device_group`.
         Sources that prove it: a list of groups and what tells of the functions.
         """,
-    ),
-    _entry(
-        rules.KERNEL_WINDOW_DIFFERS,
-        """What it finds: a window of a host bridge that the kernel's log has otherwise than the board's
+    rules.KERNEL_WINDOW_DIFFERS: """
+        What it finds: a window of a host bridge that the kernel's log has otherwise than the board's
         firmware comes to, or that only one of the two has. Windows that touch count as one, as for the
         kernel.
         Why it matters: what the firmware says is then not what the kernel works with; BARs are placed by the
@@ -278,10 +222,8 @@ PAGES = (
         Source: Linux drivers/pci/probe.c, `pci_register_host_bridge`; drivers/acpi/pci_root.c.
         Sources that prove it: a kernel's log, and a device tree or ACPI tables.
         """,
-    ),
-    _entry(
-        rules.RESOURCE_WITHOUT_PLACE,
-        """What it finds: a line of the kernel's log that says that a BAR, or a bridge's window, got no
+    rules.RESOURCE_WITHOUT_PLACE: """
+        What it finds: a line of the kernel's log that says that a BAR, or a bridge's window, got no
         address ("no space for", "can't assign", "failed to assign", "can't claim"), unless a later line
         places it. All that failed below one host bridge for want of one kind of window is one finding, at the
         firmware's window where its size is to blame, else at the line.
@@ -294,10 +236,8 @@ PAGES = (
         Source: Linux drivers/pci/setup-res.c, `pci_assign_resource`, `pci_claim_resource`.
         Sources that prove it: a kernel's log; for the window, a device tree or ACPI tables beside it.
         """,
-    ),
-    _entry(
-        rules.TEXTS_DISAGREE,
-        """What it finds: texts that were given as one machine's, pasted or a snapshot's, with two devices at
+    rules.TEXTS_DISAGREE: """
+        What it finds: texts that were given as one machine's, pasted or a snapshot's, with two devices at
         one address.
         Why it matters: what they tell of functions is joined by address; groups that come of two machines are
         those of neither.
@@ -307,10 +247,8 @@ PAGES = (
         Source: Linux drivers/pci/probe.c, `pci_setup_device`; lspci shows the same registers.
         Sources that prove it: two texts, or a text and a snapshot.
         """,
-    ),
-    _entry(
-        rules.DESCRIPTION_DIFFERS,
-        """What it finds: a host bridge that a board's firmware and a description (`validate --against`) do
+    rules.DESCRIPTION_DIFFERS: """
+        What it finds: a host bridge that a board's firmware and a description (`validate --against`) do
         not say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled
         or there at all.
         Why it matters: what is compiled from the description is then not what the board has.
@@ -320,10 +258,8 @@ PAGES = (
         Source: the two inputs.
         Sources that prove it: a device tree or ACPI tables, and a description.
         """,
-    ),
-    _entry(
-        rules.KERNEL_SAW_OTHERWISE,
-        """What it finds: a function, its parent or a group that a running kernel showed, and that the
+    rules.KERNEL_SAW_OTHERWISE: """
+        What it finds: a function, its parent or a group that a running kernel showed, and that the
         simulation of the same firmware and configuration space does not come to; or the other way round.
         Why it matters: either the simulator is wrong about this machine, or something that firmware and
         configuration space do not tell (a driver, a boot argument, hot plug) decided it; what else is said
@@ -333,6 +269,6 @@ PAGES = (
         Source: the snapshot.
         Sources that prove it: a snapshot.
         """,
-    ),
-)
-"""In order of their codes."""
+}
+
+PAGES = tuple(Page(rule, cleandoc(text)) for rule, text in _TEXTS.items())

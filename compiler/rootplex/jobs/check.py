@@ -221,24 +221,19 @@ def result_of(examination: Examination, file: str) -> Result:
     """The examination as a result to report."""
     platform, outcome, facts = examination.platform, examination.outcome, examination.facts
     settings, findings = examination.settings, examination.findings
-    if outcome is None:
-        return Result(
-            file=file,
-            platform=platform.name,
-            dom0=settings.kernel,
-            firmware=settings.firmware,
-            hypervisor=settings.hypervisor,
-            verdict=verdict_of(findings, judged=False),
-            findings=findings,
-        )
-    return Result(
+    result = Result(
         file=file,
         platform=platform.name,
         dom0=settings.kernel,
         firmware=settings.firmware,
         hypervisor=settings.hypervisor,
-        verdict=verdict_of(findings),
+        verdict=verdict_of(findings, judged=outcome is not None),
         findings=findings,
+    )
+    if outcome is None:
+        return result
+    return replace(
+        result,
         machine=machine_of(platform, facts, outcome),
         guests=guests_of(facts, outcome),
         memory=tuple(Stretch(base=each.base, size=each.size) for each in platform.memory),

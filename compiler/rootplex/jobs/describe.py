@@ -41,10 +41,10 @@ def read_checked(data: bytes, file: str) -> Checked:
     try:
         description = read_description(data, file)
     except Unreadable:
-        _refuse_firmware(data, file)
+        refuse_firmware(data, file)
         raise
     if description.platform is None:
-        _refuse_firmware(data, file)
+        refuse_firmware(data, file)
     findings = description.findings
     if description.platform is not None:
         facts = Facts(described=description.platform, names=description.names)
@@ -56,8 +56,3 @@ def read_checked(data: bytes, file: str) -> Checked:
         description.node,
         is_language=not errors_in(description.findings),
     )
-
-
-def _refuse_firmware(data: bytes, file: str) -> None:
-    # Loaded where reading has failed: a sound description pays nothing for it.
-    refuse_firmware(data, file)

@@ -170,7 +170,6 @@ def pastes_of(sources: Iterable[Source]) -> tuple[Paste, ...]:
 def pasted_result(file: str, pastes: Sequence[Paste], *, bare_metal: bool = False) -> Result:
     """The result for a machine of which there is only what was pasted."""
     outcome = simulate_pastes(pastes, RunOptions(bare_metal=bare_metal))
-    machine_of_pastes(pastes)
     name = file.rpartition("/")[2]
     if outcome is None:
         return Result(
