@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rootplex.backends.devicetree.tree import Node, Property, Ref, Word, cells, flag, rows, text
+from rootplex.backends.devicetree.qemu_virt import flash, one_cpu, platform_bus
+from rootplex.backends.devicetree.tree import Node, Property, Ref, Word, cells, flag, registers, rows, text
 from rootplex.model.platform import Aia, Platform
 
 MODEL = "riscv-virtio,qemu"
@@ -65,27 +66,11 @@ def nodes(platform: Platform) -> tuple[Node, ...]:
                 rows("riscv,event-to-mhpmcounters", *(tuple(Word(each) for each in row) for row in _EVENTS)),
             ),
         ),
-        _registers("fw-cfg", 0x1010_0000, 0x18, text("compatible", "qemu,fw-cfg-mmio"), flag("dma-coherent")),
-        Node(
-            name="flash@20000000",
-            properties=(
-                text("compatible", "cfi-flash"),
-                rows("reg", *(_region(base, 0x200_0000) for base in (0x2000_0000, 0x2200_0000))),
-                cells("bank-width", 4),
-            ),
-        ),
+        registers("fw-cfg", 0x1010_0000, 0x18, text("compatible", "qemu,fw-cfg-mmio"), flag("dma-coherent")),
+        flash(0x2000_0000, 0x2200_0000, size=0x200_0000),
         _switch("poweroff", 0x5555),
         _switch("reboot", 0x7777),
-        Node(
-            name="platform-bus@4000000",
-            properties=(
-                text("compatible", "qemu,platform", "simple-bus"),
-                cells("#address-cells", 1),
-                cells("#size-cells", 1),
-                cells("ranges", 0, 0, 0x400_0000, 0x200_0000),
-                cells("interrupt-parent", Ref(parent)),
-            ),
-        ),
+        platform_bus(0x400_0000, parent),
         Node(
             name="soc",
             properties=(
@@ -95,7 +80,7 @@ def nodes(platform: Platform) -> tuple[Node, ...]:
                 flag("ranges"),
             ),
             children=(
-                _registers(
+                registers(
                     "test",
                     0x10_0000,
                     0x1000,
@@ -105,7 +90,7 @@ def nodes(platform: Platform) -> tuple[Node, ...]:
                 _device(
                     "rtc", 0x10_1000, 0x1000, 11, platform.aia, text("compatible", "google,goldfish-rtc")
                 ),
-                _registers(
+                registers(
                     "clint",
                     0x200_0000,
                     0x1_0000,
@@ -166,7 +151,6 @@ def _cpus(aia: Aia) -> Node:
         ),
         children=(hart,),
     )
-    core = Node(name="core0", properties=(cells("cpu", Ref(_CPU)),))
     return Node(
         name="cpus",
         properties=(
@@ -174,13 +158,13 @@ def _cpus(aia: Aia) -> Node:
             cells("#size-cells", 0),
             cells("timebase-frequency", 10_000_000),
         ),
-        children=(cpu, Node(name="cpu-map", children=(Node(name="cluster0", children=(core,)),))),
+        children=(cpu, one_cpu(_CPU, "cluster0")),
     )
 
 
 def _interrupt_controllers(aia: Aia) -> tuple[Node, ...]:
     if aia == "none":
-        plic = _registers(
+        plic = registers(
             "interrupt-controller",
             0xC00_0000,
             0x60_0000,
@@ -203,7 +187,7 @@ def _interrupt_controllers(aia: Aia) -> tuple[Node, ...]:
 
 
 def _aplic(level: _Level, aia: Aia, *more: Property) -> Node:
-    return _registers(
+    return registers(
         "interrupt-controller",
         level.aplic_base,
         0x8000,
@@ -219,7 +203,7 @@ def _aplic(level: _Level, aia: Aia, *more: Property) -> Node:
 
 
 def _imsic(level: _Level) -> Node:
-    return _registers(
+    return registers(
         "interrupt-controller",
         level.imsic_base,
         0x1000,
@@ -243,7 +227,7 @@ def _hart(*interrupts: int) -> Property:
 def _device(name: str, base: int, size: int, line: int, aia: Aia, *properties: Property) -> Node:
     """A device with a line of its own."""
     plic = aia == "none"
-    return _registers(
+    return registers(
         name,
         base,
         size,
@@ -263,17 +247,3 @@ def _switch(name: str, value: int) -> Node:
             cells("value", value),
         ),
     )
-
-
-def _registers(name: str, base: int, size: int, *properties: Property, key: str | None = None) -> Node:
-    label = None if key is None else key.strip("/").replace("-", "_")
-    return Node(
-        name=f"{name}@{base:x}",
-        key=key,
-        label=label,
-        properties=(properties[0], rows("reg", _region(base, size)), *properties[1:]),
-    )
-
-
-def _region(base: int, size: int) -> tuple[Word, ...]:
-    return tuple(Word(cell) for cell in (base >> 32, base & 0xFFFF_FFFF, size >> 32, size & 0xFFFF_FFFF))

@@ -7,7 +7,7 @@ Interrupts: <type number flags>, type 0 an SPI, 1 a PPI; flags 1 edge-rising, 4 
 
 from __future__ import annotations
 
-from rootplex.backends.devicetree.tree import Node, Ref, cells, flag, rows, text, word
+from rootplex.backends.devicetree.tree import Node, Ref, cells, flag, registers, rows, text, wide, word
 from rootplex.model.platform import Platform
 
 MODEL = "linux,dummy-virt"
@@ -17,6 +17,41 @@ BUS, BRIDGE = None, "pcie"
 
 _GIC, _CLOCK, _CPU, _GPIO = "gic", "/apb-pclk", "/cpu0", "/gpio"
 _VIRTIO_BASE, _VIRTIO_STEP, _VIRTIO_SPI, _VIRTIO_COUNT = 0xA00_0000, 0x200, 16, 32
+
+
+def one_cpu(key: str, *around: str) -> Node:
+    """`cpu-map` of one core, in what is around it from the inside out."""
+    node = Node(name="core0", properties=(cells("cpu", Ref(key)),))
+    for name in (*around, "cpu-map"):
+        node = Node(name=name, children=(node,))
+    return node
+
+
+def flash(*bases: int, size: int) -> Node:
+    """Two banks of flash."""
+    return Node(
+        name=f"flash@{bases[0]:x}",
+        properties=(
+            text("compatible", "cfi-flash"),
+            rows("reg", *((*wide(base), *wide(size)) for base in bases)),
+            cells("bank-width", 4),
+        ),
+    )
+
+
+def platform_bus(base: int, parent: str) -> Node:
+    """Where QEMU puts devices that are asked for."""
+    return Node(
+        name=f"platform-bus@{base:x}",
+        properties=(
+            text("compatible", "qemu,platform", "simple-bus"),
+            cells("#address-cells", 1),
+            cells("#size-cells", 1),
+            cells("ranges", 0, 0, base, 0x200_0000),
+            cells("interrupt-parent", Ref(parent)),
+        ),
+    )
+
 
 _CPUS = Node(
     name="cpus",
@@ -28,20 +63,7 @@ _CPUS = Node(
             label="cpu0",
             properties=(text("device_type", "cpu"), text("compatible", "arm,cortex-a57"), cells("reg", 0)),
         ),
-        Node(
-            name="cpu-map",
-            children=(
-                Node(
-                    name="socket0",
-                    children=(
-                        Node(
-                            name="cluster0",
-                            children=(Node(name="core0", properties=(cells("cpu", Ref(_CPU)),)),),
-                        ),
-                    ),
-                ),
-            ),
-        ),
+        one_cpu(_CPU, "cluster0", "socket0"),
     ),
 )
 
@@ -86,50 +108,45 @@ _APB_CLOCK = Node(
     ),
 )
 
-_UART = Node(
-    name="pl011@9000000",
-    properties=(
-        text("compatible", "arm,pl011", "arm,primecell"),
-        cells("reg", 0, 0x900_0000, 0, 0x1000),
-        cells("interrupts", 0, 1, 4),
-        cells("clocks", Ref(_CLOCK), Ref(_CLOCK)),
-        text("clock-names", "uartclk", "apb_pclk"),
-    ),
+_UART = registers(
+    "pl011",
+    0x900_0000,
+    0x1000,
+    text("compatible", "arm,pl011", "arm,primecell"),
+    cells("interrupts", 0, 1, 4),
+    cells("clocks", Ref(_CLOCK), Ref(_CLOCK)),
+    text("clock-names", "uartclk", "apb_pclk"),
 )
 
-_RTC = Node(
-    name="pl031@9010000",
-    properties=(
-        text("compatible", "arm,pl031", "arm,primecell"),
-        cells("reg", 0, 0x901_0000, 0, 0x1000),
-        cells("interrupts", 0, 2, 4),
-        cells("clocks", Ref(_CLOCK)),
-        text("clock-names", "apb_pclk"),
-    ),
+_RTC = registers(
+    "pl031",
+    0x901_0000,
+    0x1000,
+    text("compatible", "arm,pl031", "arm,primecell"),
+    cells("interrupts", 0, 2, 4),
+    cells("clocks", Ref(_CLOCK)),
+    text("clock-names", "apb_pclk"),
 )
 
-_FW_CFG = Node(
-    name="fw-cfg@9020000",
-    properties=(
-        text("compatible", "qemu,fw-cfg-mmio"),
-        cells("reg", 0, 0x902_0000, 0, 0x18),
-        flag("dma-coherent"),
-    ),
+_FW_CFG = registers(
+    "fw-cfg",
+    0x902_0000,
+    0x18,
+    text("compatible", "qemu,fw-cfg-mmio"),
+    flag("dma-coherent"),
 )
 
-_GPIO_PINS = Node(
-    name="pl061@9030000",
+_GPIO_PINS = registers(
+    "pl061",
+    0x903_0000,
+    0x1000,
+    text("compatible", "arm,pl061", "arm,primecell"),
+    cells("interrupts", 0, 7, 4),
+    flag("gpio-controller"),
+    cells("#gpio-cells", 2),
+    cells("clocks", Ref(_CLOCK)),
+    text("clock-names", "apb_pclk"),
     key=_GPIO,
-    label="gpio",
-    properties=(
-        text("compatible", "arm,pl061", "arm,primecell"),
-        cells("reg", 0, 0x903_0000, 0, 0x1000),
-        cells("interrupts", 0, 7, 4),
-        flag("gpio-controller"),
-        cells("#gpio-cells", 2),
-        cells("clocks", Ref(_CLOCK)),
-        text("clock-names", "apb_pclk"),
-    ),
 )
 
 _KEYS = Node(
@@ -147,40 +164,16 @@ _KEYS = Node(
     ),
 )
 
-_FLASH = Node(
-    name="flash@0",
-    properties=(
-        text("compatible", "cfi-flash"),
-        rows(
-            "reg",
-            *(tuple(word(cell) for cell in (0, base, 0, 0x400_0000)) for base in (0, 0x400_0000)),
-        ),
-        cells("bank-width", 4),
-    ),
-)
-
-_PLATFORM_BUS = Node(
-    name="platform-bus@c000000",
-    properties=(
-        text("compatible", "qemu,platform", "simple-bus"),
-        cells("#address-cells", 1),
-        cells("#size-cells", 1),
-        cells("ranges", 0, 0, 0xC00_0000, 0x200_0000),
-        cells("interrupt-parent", Ref(_GIC)),
-    ),
-)
-
 
 def _virtio(slot: int) -> Node:
     base = _VIRTIO_BASE + slot * _VIRTIO_STEP
-    return Node(
-        name=f"virtio_mmio@{base:x}",
-        properties=(
-            text("compatible", "virtio,mmio"),
-            cells("reg", 0, base, 0, _VIRTIO_STEP),
-            cells("interrupts", 0, _VIRTIO_SPI + slot, 1),
-            flag("dma-coherent"),
-        ),
+    return registers(
+        "virtio_mmio",
+        base,
+        _VIRTIO_STEP,
+        text("compatible", "virtio,mmio"),
+        cells("interrupts", 0, _VIRTIO_SPI + slot, 1),
+        flag("dma-coherent"),
     )
 
 
@@ -192,12 +185,12 @@ def nodes(platform: Platform) -> tuple[Node, ...]:
         _TIMER,
         _PMU,
         _APB_CLOCK,
-        _FLASH,
+        flash(0, 0x400_0000, size=0x400_0000),
         _UART,
         _RTC,
         _FW_CFG,
         _GPIO_PINS,
         _KEYS,
         *(_virtio(slot) for slot in range(_VIRTIO_COUNT)),
-        _PLATFORM_BUS,
+        platform_bus(0xC00_0000, _GIC),
     )

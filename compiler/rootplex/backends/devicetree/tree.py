@@ -101,6 +101,16 @@ def rows(name: str, *rows: Row, source: Place | None = None) -> Property:
     return Property(name, rows, source)
 
 
+def registers(name: str, base: int, size: int, *properties: Property, key: str | None = None) -> Node:
+    """A node that is called by its address and labelled by its key, with `reg` behind the first property."""
+    return Node(
+        name=f"{name}@{base:x}",
+        key=key,
+        label=None if key is None else key.strip("/").replace("-", "_"),
+        properties=(properties[0], rows("reg", (*wide(base), *wide(size))), *properties[1:]),
+    )
+
+
 def tree(root: Node) -> Tree:
     """The tree of a root node. ValueError where a reference names a key that no node has.
 
