@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -11,9 +12,15 @@ from tests.checks.cases import findings_of
 
 from rootplex.backends.acpi.rimt import rimt
 from rootplex.backends.artifact import Compiled
+from rootplex.backends.compilation import compile_platform
+from rootplex.frontends.writer import to_yaml
 from rootplex.jobs.check import examine
 from rootplex.jobs.describe import read_checked
+from rootplex.jobs.importing import import_source
 from rootplex.jobs.settings import RunOptions
+from rootplex.jobs.sources import read_source
+from rootplex.model.controllers import RiscvIommu
+from rootplex.model.platform import Platform
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.rimt import Rimt, read_rimt
 from rootplex.simulator.boots.outcome import Outcome
@@ -180,6 +187,11 @@ def test_what_does_not_fit_is_told_with_its_offset(nodes: tuple[bytes, ...], off
 
 def planted(at: int, value: int, size: int) -> tuple[Finding, ...]:
     """The findings of RIMT's checks with other bytes in the table that is compiled."""
+    return tuple(each for each in altered(at, value, size) if each.code in ("RPX0770", "RPX0771"))
+
+
+def altered(at: int, value: int, size: int) -> tuple[Finding, ...]:
+    """All findings with these bytes."""
 
     def alter(compiled: Compiled) -> Compiled:
         data = bytearray(compiled.files["rimt.aml"])
@@ -188,8 +200,7 @@ def planted(at: int, value: int, size: int) -> tuple[Finding, ...]:
         data[9] = -sum(data) & 0xFF
         return replace(compiled, files={**compiled.files, "rimt.aml": bytes(data)})
 
-    found = findings_of(TEXT, options=RunOptions(firmware="acpi"), alter=alter)
-    return tuple(each for each in found if each.code in ("RPX0770", "RPX0771"))
+    return findings_of(TEXT, options=RunOptions(firmware="acpi"), alter=alter)
 
 
 def test_a_mapping_to_no_iommu_is_an_error() -> None:
@@ -211,6 +222,69 @@ def test_a_root_complex_that_nobody_asks_is_told(segment: int, words: str) -> No
     (finding,) = planted(0xC6, segment, 2)
     assert "RPX0771" == finding.code
     assert words == finding.message
+
+
+OWN = "map: [{rid: 0x4009, id: 0x4009, count: 0x3ff7}]"
+ITSELF = [
+    ("in the map", "map: [{rid: 0x4000, id: 0, count: 0x4000}]", {"iommu-map"}, "leave 0x4008 out"),
+    # rimt_id_map: `rid_in > map->source_id_base + map->num_ids`
+    ("behind it", "map: [{rid: 0x4000, id: 0, count: 8}]", {"RIMT"}, "end the mapping one id earlier"),
+    ("one before", OWN.replace("[", "[{rid: 0x4000, id: 0, count: 7}, "), set(), ""),
+]
+
+
+@pytest.mark.parametrize(("map", "told", "help"), [row[1:] for row in ITSELF], ids=[row[0] for row in ITSELF])
+def test_a_unit_that_is_mapped_to_itself(map: str, told: set[str], help: str) -> None:
+    text = TEXT.replace(OWN, map)
+    found = [each for each in findings_of(text) if each.code == "RPX0773"]
+    assert {each.message.partition(" of ")[0] for each in found} == told
+    assert all(each.help is not None and help in each.help for each in found)
+    units = {each.unit and each.unit.name for each in of(text).streams.values() if each.function.segment == 1}
+    assert units == ({None} if told else {None, "RISC-V IOMMU 0001:40:01.0"})
+
+
+def imported(folder: Path, suffix: str) -> Platform:
+    """What is compiled of the description, imported by one firmware alone."""
+    platform = read_checked(TEXT.encode(), "x.yaml").platform
+    assert platform is not None
+    for name, data in compile_platform(platform).files.items():
+        if name.endswith(suffix):
+            (folder / name).write_bytes(data)
+    source = read_source(folder if suffix == ".aml" else folder / "rimt.dtb", "given")
+    again = read_checked(to_yaml(import_source(source).document).encode(), "again.yaml").platform
+    assert again is not None
+    return again
+
+
+@pytest.mark.parametrize("suffix", [".aml", ".dtb"])
+def test_what_is_compiled_is_imported_as_what_it_is(suffix: str, tmp_path: Path) -> None:
+    found = imported(tmp_path, suffix)
+    assert found.arch == "riscv64"
+    first, second = found.host_bridges
+    own, function = found.iommus
+    assert isinstance(own, RiscvIommu)
+    assert isinstance(function, RiscvIommu)
+    assert (own.base, own.parent, function.base) == (0x301_0000, None, None)
+    assert (function.parent, function.devfn) == (second.name, 8)
+    maps = [each.iommu for each in (first, second)]
+    assert [None if each is None else (each.unit, each.ats) for each in maps] == [
+        (own.name, True),
+        (function.name, False),
+    ]
+    assert [[(e.rid, e.id, e.count) for e in each.entries] for each in maps if each is not None] == [
+        [(0, 0x1_0000, 0x4000)],
+        [(0x4009, 0x4009, 0x3FF7)],
+    ]
+
+
+def test_tree_and_rimt_are_held_against_each_other() -> None:
+    """The device id of the first mapping is at ACh."""
+    assert not [each for each in findings_of(TEXT) if each.code == "RPX0806"]
+    (finding,) = [each for each in altered(0xAC, 0x2_0000, 4) if each.code == "RPX0806"]
+    assert finding.message == (
+        "requesters 0x0000-0x3fff of main have StreamID 0x10000 of the RISC-V IOMMU at 0x3010000 by device "
+        "tree and StreamID 0x20000 of the RISC-V IOMMU at 0x3010000 by RIMT"
+    )
 
 
 def test_sound_tables_have_no_findings() -> None:

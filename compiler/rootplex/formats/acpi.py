@@ -99,13 +99,16 @@ MADT_ENTRY: Layout = (("type", 1), ("length", 1))
 
 
 class MadtType(IntEnum):
-    """Types of MADT's entries (ACPI 6.5 §5.2.12)."""
+    """Types of MADT's entries (ACPI 6.6 §5.2.12)."""
 
     IO_APIC = 1
     GICD = 12
     GIC_MSI_FRAME = 13
     GICR = 14
     GIC_ITS = 15
+    RINTC = 24
+    APLIC = 26
+    PLIC = 27
 
 
 MADT_LAYOUTS: dict[int, Layout] = {
@@ -122,6 +125,41 @@ MADT_LAYOUTS: dict[int, Layout] = {
     ),
     MadtType.GICR: (*MADT_ENTRY, ("reserved", 2), ("base", 8), ("size", 4)),
     MadtType.GIC_ITS: (*MADT_ENTRY, ("reserved", 2), ("id", 4), ("base", 8)),
+    MadtType.RINTC: (
+        *MADT_ENTRY,
+        ("version", 1),
+        ("reserved", 1),
+        ("flags", 4),
+        ("hart", 8),
+        ("uid", 4),
+        ("external", 4),
+        ("imsic", 8),
+        ("imsic_size", 4),
+    ),
+    MadtType.APLIC: (
+        *MADT_ENTRY,
+        ("version", 1),
+        ("id", 1),
+        ("flags", 4),
+        ("hardware_id", 8),
+        ("idcs", 2),
+        ("sources", 2),
+        ("gsi_base", 4),
+        ("base", 8),
+        ("size", 4),
+    ),
+    MadtType.PLIC: (
+        *MADT_ENTRY,
+        ("version", 1),
+        ("id", 1),
+        ("hardware_id", 8),
+        ("sources", 2),
+        ("priorities", 2),
+        ("flags", 4),
+        ("size", 4),
+        ("base", 8),
+        ("gsi_base", 4),
+    ),
 }
 
 MCFG_HEAD: Layout = (("reserved", 8),)

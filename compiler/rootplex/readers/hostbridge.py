@@ -32,7 +32,7 @@ from rootplex.readers.phandles import PhandleRef, phandle_refs
 from rootplex.readers.platform_dt import foreign_processor
 from rootplex.readers.problem import Problem
 from rootplex.readers.reach import without_compatible
-from rootplex.readers.ridmap import RidMap, rid_map
+from rootplex.readers.ridmap import RidMap, RidMapEntry, map_rid, rid_map
 from rootplex.readers.tree import DtNode, Tree
 from rootplex.source.place import DtPlace
 
@@ -126,6 +126,24 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
             return bool(self.msi_parent) and self.msi_parent[0].target == self.path
         own_map = "msi-map" in self.node.properties
         return when == "always" or (when == "unnamed" and not self.has_msi_parent and not own_map)
+
+    @property
+    def own_iommus(self) -> dict[str, int]:
+        """The IOMMUs that are functions of its first bus, and to which its map leads: path and requester id.
+        The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux.md §1.9)."""
+        map = self.iommu_map
+        led_to = set() if map is None else {entry.target for entry in map.entries}
+        first = (self.buses or ALL_BUSES).first
+        return {node.path: first << 8 | devfn for devfn, node in self.children.items() if node.path in led_to}
+
+    def behind_itself(self, path: str) -> RidMapEntry | None:
+        """The entry that maps an IOMMU of its own to itself: its driver waits for the IOMMU that it is to
+        make (`driver_deferred_probe_check_state`). None where the map leaves it out."""
+        rid = self.own_iommus.get(path)
+        if rid is None or self.iommu_map is None:
+            return None
+        entry = map_rid(self.iommu_map, rid).entry
+        return entry if entry is not None and entry.target == path else None
 
     @property
     def missing_block(self) -> str | None:

@@ -1,8 +1,9 @@
-"""Requester-id maps as functions: runs of RIDs with what becomes of them, by device tree, IORT and VIOT.
+"""Requester-id maps as functions: runs of RIDs with what becomes of them, by tree, IORT, VIOT and RIMT.
 
-A device tree masks the RID and takes the first entry that holds it; IORT goes from node to node and
-has no mask, VIOT has ranges of which the last that holds the RID counts. All are asked at one RID of a run
-only: within a run the way through the firmware is the same, so ids rise with the RID or stay.
+A device tree masks the RID and takes the first entry that holds it; IORT goes from node to node and has no
+mask, VIOT has ranges of which the last that holds the RID counts, RIMT mappings of which the first does. All
+are asked at one RID of a run only: within a run the way through the firmware is the same, so ids rise with
+the RID or stay.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TypeAlias
 from rootplex.formats.idruns import RIDS, RUNS_LIMIT, Run, joined
 from rootplex.readers.acpi.iort_facts import IdStep, Iort, IortNode
 from rootplex.readers.acpi.iort_ids import map_id
+from rootplex.readers.acpi.rimt import Rimt
 from rootplex.readers.acpi.viot import Viot
 from rootplex.readers.buses import Buses
 from rootplex.readers.ridmap import RidMap, map_rid
@@ -141,6 +143,32 @@ def viot_runs(viot: Viot, segment: int, buses: Buses) -> tuple[Way, ...] | None:
             endpoint = found[0].endpoint_of(segment, first)
             assert endpoint is not None
             runs.append(Run(first, end - first, found[1].offset, endpoint, False, found[0].place))
+    return tuple(joined(runs))
+
+
+def rimt_runs(rimt: Rimt, segment: int, buses: Buses) -> tuple[Way, ...] | None:
+    """The way of the RIDs of a bus range of a segment by RIMT, a mapping being as long as it says; None where
+    it has too many runs. Targets are the unit's offset in the table; what no mapping has goes nowhere."""
+    low, high = buses.rids
+    root = rimt.root_of(segment)
+    if root is None:
+        return (identity(buses, None, rimt.table.place(0)),)
+    mappings = [each for each in root.mappings if each.first <= high and low < each.first + each.count]
+    if len(mappings) > RUNS_LIMIT:
+        return None
+    known = {unit.offset for unit in rimt.units}
+    edges = {low, high + 1}
+    for each in mappings:
+        edges |= {edge for edge in (each.first, each.first + each.count) if low < edge <= high}
+    runs: list[Way] = []
+    for first, end in pairwise(sorted(edges)):
+        found = next((each for each in mappings if each.first <= first < each.first + each.count), None)
+        if found is None or found.unit not in known:
+            at = root.place if found is None else found.place
+            runs.append(Run(first, end - first, None, 0, False, at))
+        else:
+            id = found.id + first - found.first
+            runs.append(Run(first, end - first, found.unit, id, False, found.place))
     return tuple(joined(runs))
 
 

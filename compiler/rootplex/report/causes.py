@@ -45,6 +45,7 @@ CAUSES: dict[CauseKind, str] = {
     "no-unit": "{of} has no unit for it in segment {segment:#06x}",
     "itself": "it is an IOMMU itself",
     "no-own-function": "there is no {name}, the function of the unit at {id:#x}: Linux uses none of IVRS",
+    "behind-itself": "{name} is mapped to itself, and waits for itself",
     "unit-not-there": "there is no {name}",
     "viot-unit-not-there": "there is no {name}, to which VIOT leads",
     "no-root-complex": "RIMT has no root complex of segment {segment:#06x}",
@@ -77,6 +78,7 @@ STEPS: dict[StepKind, str] = {
     "rimt-mapping": "RIMT mapping",
     "msi-frame": "MADT: GIC MSI frame",
     "local-apic": "local APIC",
+    "imsic": "MADT: IMSIC",
     "prt-entry": "_PRT device {0.number:#x} to {0.name}",
 }
 

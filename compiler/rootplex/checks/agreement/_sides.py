@@ -9,12 +9,12 @@ from typing import Literal, TypeAlias
 from msgspec.structs import replace
 
 from rootplex.checks.facts import Facts, Joined
-from rootplex.formats.devicetree import VIRTIO_IOMMU
+from rootplex.formats.devicetree import RISCV_IOMMU, VIRTIO_IOMMU
 from rootplex.formats.pci import sbdf_text
 from rootplex.model.controllers import Its
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort_facts import ItsGroup, Smmu, SmmuV3
-from rootplex.readers.acpi.viot import Viot
+from rootplex.readers.acpi.structures import Unit
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way
@@ -48,24 +48,29 @@ def blamed_side(
 
 
 def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tuple[Way, ...]:
-    """Runs of a device tree with units by address; what IORT has no word for goes nowhere."""
+    """Runs of a device tree with units by address or function; what ACPI has no word for goes nowhere."""
     known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
-    virtio: dict[object, str] = dict(_virtio_iommus(facts)) if "iommu" in kinds else {}
+    functions: dict[object, UnitName] = dict(_functions(facts)) if "iommu" in kinds else {}
     found = []
     for run in runs:
-        if run.target in virtio:
-            found.append(replace(run, target=("virtio-iommu", virtio[run.target])))
+        if run.target in functions:
+            found.append(replace(run, target=functions[run.target]))
             continue
         unit = known.get(str(run.target))
         if unit is None or unit.kind not in kinds or unit.kind == "iommu" or not unit.enabled:
             found.append(replace(run, target=None))
             continue
         base = unit.regs[0].cpu if unit.regs else None
-        its = unit.kind == "its"
-        found.append(
-            replace(run, target=("its", base if its_bases(facts) else None) if its else ("smmu", base))
-        )
+        name = _CALLED.get(unit.kind, "smmu")
+        found.append(replace(run, target=(name, base if name != "its" or its_bases(facts) else None)))
     return tuple(found)
+
+
+_CALLED = {"its": "its", "riscv-iommu": "RISC-V IOMMU"}
+"""What both firmwares' units are compared under; SMMUs of every kind are one."""
+
+UnitName: TypeAlias = tuple[str, object]
+"""What a unit is, and its address or its function."""
 
 
 def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
@@ -86,26 +91,29 @@ def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
     return tuple(found)
 
 
-def _virtio_iommus(facts: Facts) -> Iterator[tuple[str, str]]:
-    """The virtio-iommus of the device tree: path, and the function that ACPI knows each by."""
+_FUNCTIONS = (("virtio-iommu", VIRTIO_IOMMU), ("RISC-V IOMMU", RISCV_IOMMU))
+
+
+def _functions(facts: Facts) -> Iterator[tuple[str, UnitName]]:
+    """The IOMMUs of the device tree that are functions: path, and what ACPI knows each by."""
     for _, dt, acpi in both(facts):
         for child in dt.node.children:
             reg = cells_of(child.properties.get("reg", b""))
-            if VIRTIO_IOMMU.intersection(child.compatible) and reg and dt.buses is not None:
-                yield child.path, sbdf_text(acpi.segment or 0, dt.buses.first, reg[0] >> 8 & 0xFF)
+            kind = next((name for name, known in _FUNCTIONS if known.intersection(child.compatible)), None)
+            if kind is not None and reg and dt.buses is not None:
+                yield child.path, (kind, sbdf_text(acpi.segment or 0, dt.buses.first, reg[0] >> 8 & 0xFF))
 
 
-def viot_targets(viot: Viot, runs: Iterable[Way]) -> tuple[Way, ...]:
-    """Runs of VIOT with units by their function."""
-    names = {
-        unit.offset: None
+def unit_targets(units: Iterable[Unit], name: str, runs: Iterable[Way]) -> tuple[Way, ...]:
+    """Runs of VIOT or RIMT with units by their function, or by address."""
+    known: dict[object, object] = {
+        unit.offset: unit.base
         if unit.segment is None or unit.rid is None
         else sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)
-        for unit in viot.units
+        for unit in units
     }
     return tuple(
-        replace(run, target=("virtio-iommu", names[run.target])) if isinstance(run.target, int) else run
-        for run in runs
+        run if run.target is None else replace(run, target=(name, known[run.target])) for run in runs
     )
 
 
@@ -127,7 +135,6 @@ def run_text(run: Way, word: IdName) -> str:
     if run.target is None:
         return f"no {word}"
     name, which = run.target if isinstance(run.target, tuple) else ("?", None)
-    if name == "virtio-iommu":
-        return f"{word} {run.id:#x} of the virtio-iommu {which or ''}".rstrip()
-    where = "" if which is None else f" at {which:#x}"
-    return f"{word} {run.id:#x} of the {str(name).upper()}{where}"
+    called = str(name).upper() if name in ("smmu", "its") else name
+    where = "" if which is None else f" at {which:#x}" if isinstance(which, int) else f" {which}"
+    return f"{word} {run.id:#x} of the {called}{where}"

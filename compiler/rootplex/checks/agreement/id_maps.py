@@ -1,7 +1,7 @@
 """RID maps of both firmwares as functions over the buses that both give a bridge, and where they differ.
 
 StreamIDs and DeviceIDs are compared alike: after masks, and through both steps of IORT. What IORT sends to no
-SMMU is VIOT's.
+SMMU is VIOT's; on RISC-V there is RIMT alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rootplex.checks.agreement._sides import (
     dt_targets,
     iort_targets,
     run_text,
-    viot_targets,
+    unit_targets,
 )
 from rootplex.checks.causes import WRONG_MAP, map_of
 from rootplex.checks.check import check
@@ -33,9 +33,10 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
-from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, viot_runs
+from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, rimt_runs, viot_runs
 from rootplex.source.finding import Finding, Level
 
+IdTable: TypeAlias = Literal["IORT", "VIOT", "RIMT"]
 TreeRuns: TypeAlias = Callable[[DtHostBridge, Buses], tuple[Way, ...] | None]
 
 
@@ -58,7 +59,7 @@ class Difference(Struct, frozen=True):
     joined: Joined
     tree: Way
     acpi: Way
-    table: Literal["IORT", "VIOT"]
+    table: IdTable
     count: int
 
     @property
@@ -87,17 +88,17 @@ STREAMS = IdMap(
 @check("RPX0806", Level.ERROR, requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803"), covers=("LNX-47",))
 def streams_differ(facts: Facts) -> Iterator[Finding]:
     """What it finds: requester ids with another StreamID, or another IOMMU, by `iommu-map` than by IORT, or
-    by VIOT where IORT leads to no SMMU.
+    by VIOT where IORT leads to no SMMU; on RISC-V, than by RIMT.
     Why it matters: one of the two programs an id that the hardware does not send: faults, or messages that
     go astray. Both are compared as functions over the bus range, after masks and through both steps of
     IORT.
     Example: `iommu-map` adds 0x10000, the IORT mapping does not.
     What to do: write the same map.
     Source: Linux drivers/of/base.c, of_map_id, drivers/acpi/arm64/iort.c, iort_node_map_id, and
-    drivers/acpi/viot.c, viot_pci_dev_iommu_init. Sources that prove it: device tree and ACPI of one board. A
-    map that a boot loader fills in is not compared.
+    drivers/acpi/viot.c, viot_pci_dev_iommu_init, drivers/acpi/riscv/rimt.c, rimt_node_map_id. Sources that
+    prove it: device tree and ACPI of one board. A map that a boot loader fills in is not compared.
     """
-    if takes_iort(facts) and not has_placeholders(facts):
+    if (takes_iort(facts) or facts.arch == "riscv64") and not has_placeholders(facts):
         yield from _differing(facts, streams_differ.rule, STREAMS)
 
 
@@ -193,27 +194,45 @@ def _differing(facts: Facts, rule: Rule, map: IdMap) -> Iterator[Finding]:
 
 
 def _differences(facts: Facts, map: IdMap) -> Iterator[Difference]:
-    iort, viot = facts.tables.iort, facts.tables.viot
+    by_acpi = _by_rimt if facts.arch == "riscv64" else _by_iort_or_viot
     for joined, dt, acpi in both(facts):
-        segment = acpi.segment
         common = common_buses(dt, acpi)
-        if segment is None or common is None:
+        if acpi.segment is None or common is None:
             continue
-        node = None if iort is None else root_complex(iort, segment)
         ours = map.tree_runs(dt, common)
-        theirs: tuple[Way, ...] | None = (identity(common, None, acpi.place),)
-        if iort is not None and node is not None:
-            theirs = iort_runs(iort, node, common, map.iort_types)
-            theirs = None if theirs is None else iort_targets(facts, theirs)
-        table: Literal["IORT", "VIOT"] = "IORT"
-        if map.key == "iommu" and viot is not None and not any(run.target for run in theirs or ()):
-            theirs, table = viot_runs(viot, segment, common), "VIOT"
-            theirs = None if theirs is None else viot_targets(viot, theirs)
+        theirs, table = by_acpi(facts, map, acpi.segment, common)
+        if theirs == ():
+            theirs = (identity(common, None, acpi.place),)
         if ours is None or theirs is None:
             continue
         found = list(differences(dt_targets(facts, ours, map.tree_kinds), theirs))
         if found:
             yield Difference(joined, *found[0], table, len(found))
+
+
+Found: TypeAlias = tuple[tuple[Way, ...] | None, IdTable]
+"""The ways of a bridge's buses, empty where no table has the bridge, and the table."""
+
+
+def _by_iort_or_viot(facts: Facts, map: IdMap, segment: int, buses: Buses) -> Found:
+    iort, viot = facts.tables.iort, facts.tables.viot
+    node = None if iort is None else root_complex(iort, segment)
+    runs: tuple[Way, ...] | None = ()
+    if iort is not None and node is not None:
+        runs = iort_runs(iort, node, buses, map.iort_types)
+        runs = None if runs is None else iort_targets(facts, runs)
+    if map.key == "iommu" and viot is not None and not any(run.target for run in runs or ()):
+        runs = viot_runs(viot, segment, buses)
+        return None if runs is None else unit_targets(viot.units, "virtio-iommu", runs), "VIOT"
+    return runs, "IORT"
+
+
+def _by_rimt(facts: Facts, map: IdMap, segment: int, buses: Buses) -> Found:
+    rimt = facts.tables.rimt
+    runs = () if rimt is None else rimt_runs(rimt, segment, buses)
+    if rimt is not None and runs is not None:
+        runs = unit_targets(rimt.units, "RISC-V IOMMU", runs)
+    return runs, "RIMT"
 
 
 def _said_none(facts: Facts, map: IdMap, found: Difference) -> tuple[Way, Way]:

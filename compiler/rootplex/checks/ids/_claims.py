@@ -18,7 +18,6 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, is_placeholder
 from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
-from rootplex.readers.tree import cells_of
 from rootplex.source.place import Place
 
 Kind: TypeAlias = Literal["iommu", "msi"]
@@ -88,16 +87,6 @@ def filled_by_loader(facts: Facts) -> frozenset[str]:
         for bridge in enabled_bridges(facts)
         if everywhere or any(LOADER_FILLS.fullmatch(each) for each in bridge.compatible)
     )
-
-
-def units_own(bridge: DtHostBridge, map: RidMap) -> frozenset[int]:
-    """The requester ids of IOMMUs that are themselves functions of the bridge to which the map leads
-    (virtio-iommu). The kernel finds child nodes by devfn, bits 15:8 of `reg` (linux.md §1.9)."""
-    first, units = (bridge.buses or ALL_BUSES).first, {entry.target for entry in map.entries}
-    found = (
-        cells_of(child.properties.get("reg", b"")) for child in bridge.node.children if child.path in units
-    )
-    return frozenset(first << 8 | cells[0] >> 8 & 0xFF for cells in found if cells)
 
 
 def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:

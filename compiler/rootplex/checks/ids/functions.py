@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import WRONG_MAP
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._claims import Kind, acpi_claims, units_own
+from rootplex.checks.ids._claims import Kind, acpi_claims
 from rootplex.checks.ids._own_messages import by_device_tree, by_iort
 from rootplex.checks.simulated import booted, map_above, root_of
 from rootplex.model.controllers import Its
@@ -102,7 +102,7 @@ def _is_hole(facts: Facts, function: Function, rid: int, kind: Kind, claimed: fr
         return joined is not None and joined.name in claimed
     bridge = None if joined is None else joined.dt
     map = None if bridge is None else bridge.iommu_map if kind == "iommu" else bridge.msi_map
-    if bridge is None or map is None or (kind == "iommu" and rid in units_own(bridge, map)):
+    if bridge is None or map is None or (kind == "iommu" and rid in bridge.own_iommus.values()):
         return False
     found = map_rid(map, rid)
     return found.entry is None and found.error is None

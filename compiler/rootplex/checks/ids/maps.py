@@ -8,12 +8,13 @@ from rootplex.checks.bridges import enabled_bridges, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._claims import enabled_maps, has_placeholders, possible, runs_of, units_own
+from rootplex.checks.ids._claims import enabled_maps, has_placeholders, possible, runs_of
 from rootplex.formats.idruns import holes
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way
 from rootplex.readers.ridmap import RidMap
 from rootplex.source.finding import Finding, Level
+from rootplex.source.place import Place
 
 
 @check("RPX0404", Level.ERROR, only="xen-probes", covers=("XP-29",))
@@ -109,7 +110,8 @@ def requesters_left_out(facts: Facts) -> Iterator[Finding]:
         if any(entry.rid_base & ~map.mask for entry in map.entries):
             continue
         left = _left(possible(bridge, runs_of(bridge, map)))
-        left = tuple(run for run in left if not _is_own(run, units_own(bridge, map)))
+        own = bridge.own_iommus.values() if map.property == "iommu-map" else ()
+        left = tuple(run for run in left if run.count > 1 or run.first not in own)
         if not left:
             continue
         name = facts.name_of(bridge.path)
@@ -141,5 +143,48 @@ def _left(runs: Iterable[Way]) -> tuple[Way, ...]:
     return holes(runs)
 
 
-def _is_own(run: Way, own: frozenset[int]) -> bool:
-    return run.count == 1 and run.first in own
+@check("RPX0773", Level.ERROR, requires=("RPX0608", "RPX0609", "RPX0610", "RPX0770"))
+def iommu_behind_itself(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an IOMMU that is a PCI function, and whose own requester id its bridge's `iommu-map`, or
+    RIMT, gives to itself.
+    Why it matters: Linux sets up a function's IOMMU before it looks for its driver, and so the IOMMU's driver
+    waits for the IOMMU that it is to make. So do all functions behind it, until Linux gives up waiting, ten
+    seconds after it has started (`deferred_probe_timeout`). VIOT may name the unit: there Linux leaves it
+    out. Linux takes the id behind a mapping of RIMT for one of it.
+    Example: `iommu-map = <0 &viommu 0 0x10000>`, where the virtio-iommu is the function 00:02.0.
+    What to do: leave the unit out: two entries, up to its id and from the next one on.
+    Source: Linux drivers/iommu/iommu.c, iommu_fwspec_init, drivers/base/dd.c,
+    driver_deferred_probe_check_state, and drivers/acpi/riscv/rimt.c, rimt_id_map and rimt_iommu_xlate;
+    devicetree binding virtio/pci-iommu.yaml.
+    Sources that prove it: device tree, or RIMT.
+    """
+    for bridge in enabled_bridges(facts):
+        for path, rid in bridge.own_iommus.items():
+            entry = bridge.behind_itself(path)
+            if entry is not None:
+                yield _behind_itself(facts.name_of(bridge.path), rid, "iommu-map", entry.place)
+    rimt = facts.tables.rimt
+    names = {each.acpi.segment: each.name for each in facts.bridges if each.acpi is not None}
+    for unit in () if rimt is None else rimt.units:
+        mapping = None if rimt is None else rimt.behind_itself(unit)
+        if mapping is None or unit.rid is None:
+            continue
+        end = mapping.first + mapping.count
+        name = names.get(unit.segment) or f"segment {unit.segment}"
+        yield _behind_itself(name, unit.rid, "RIMT", mapping.place, end - 1 if unit.rid == end else None)
+
+
+def _behind_itself(bridge: str, rid: int, map: str, at: Place, last: int | None = None) -> Finding:
+    """`last`: where the mapping ends before the id, and Linux takes the id all the same."""
+    return iommu_behind_itself.rule.finding(
+        at,
+        f"{map} of {bridge} sends requester {rid:#06x} to an IOMMU that is this function itself",
+        notes=[
+            *([] if last is None else [f"the mapping ends at {last:#06x}, and Linux takes one id more"]),
+            "its driver waits for the IOMMU that it is to make, and all functions behind it with it",
+        ],
+        help=f"leave {rid:#06x} out of the map" if last is None else "end the mapping one id earlier",
+        subject=bridge,
+        about=(bridge, map_of(bridge, "iommu-map")),
+        rests_on=(map_of(bridge, "iommu-map"),),
+    )

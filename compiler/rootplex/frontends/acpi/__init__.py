@@ -2,11 +2,11 @@
 
 | module | what it makes |
 |---|---|
-| `source` | the tables read: namespace, MCFGs, IORT, MADT, DMAR, IVRS, VIOT |
+| `source` | the tables read: namespace, MCFGs, IORT, MADT, DMAR, IVRS, VIOT, RIMT |
 | `platform` | the whole document |
 | `controllers` | GICs, ITSs, I/O APICs, and IOMMUs of every kind |
 | `bridge` | a host bridge: `_SEG`, `_CRS`, its ECAM |
-| `ids` | RID maps composed out of IORT, or of VIOT's ranges |
+| `ids` | RID maps composed out of IORT, of VIOT's ranges, or of RIMT's mappings |
 | `intx` | `_PRT` |
 """
 

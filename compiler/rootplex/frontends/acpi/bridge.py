@@ -116,7 +116,7 @@ class _Bridge:
             self.covered(entry, buses)
             return self.ecam(entry.base, first, entry.place, told(entry.place))
         self.acpi["mcfg"] = flag(False, bridge.place) if bridge.hid or bridge.cids else None
-        if not self.controllers.source.is_arm and self.segment == 0:
+        if self.controllers.source.arch == "x86_64" and self.segment == 0:
             del self.acpi["mcfg"]
             place, length = _PORTS
             fields: dict[str, Node | None] = {
@@ -212,7 +212,7 @@ class _Bridge:
     def coherent(self) -> Node | None:
         value = self.bridge.cca
         if value.state == "absent":
-            if self.controllers.source.is_arm:
+            if self.controllers.source.arch != "x86_64":
                 self.missing("dma_coherent", "there is no _CCA", value.place)
             return None
         if value.known is None:

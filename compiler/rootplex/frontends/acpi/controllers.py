@@ -1,8 +1,8 @@
-"""The controllers that MADT, IORT, DMAR, IVRS and VIOT name, each with the name that bridges refer to."""
+"""The controllers that the tables name (MADT, IORT, DMAR, IVRS, VIOT, RIMT), each with a name of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -25,7 +25,7 @@ from rootplex.readers.acpi.aml_facts import AcpiHostBridge
 from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import own_messages
-from rootplex.readers.acpi.madt import IoApic
+from rootplex.readers.acpi.madt import IoApic, Madt, RiscvLines
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
@@ -53,7 +53,7 @@ class AcpiControllers:
         missing: list[Missing],
         bridges: Sequence[tuple[AcpiHostBridge, str]],
     ) -> None:
-        """`bridges` with their names: a virtio-iommu is a function of one."""
+        """`bridges` with their names: an IOMMU may be a function of one."""
         self.source = source
         self.names = names
         self.missing = missing
@@ -67,11 +67,15 @@ class AcpiControllers:
         """Segment, first and last bus of what a unit of IVRS names, and the unit."""
         self.virtio: dict[object, str] = {}
         """Offset of a virtio-iommu's node in VIOT → name."""
+        self.riscv: dict[object, str] = {}
+        """Offset of an IOMMU's node in RIMT → name."""
+        self.lines: list[tuple[RiscvLines, str]] = []
+        """RISC-V's PLICs or APLICs with their names."""
         self.entries_of: dict[int, str] = {}
         """Index of an MCFG entry → the first bridge that it covers."""
         self.gic: str | None = None
         self.frame: tuple[str, Place] | None = None
-        """The first GICv2m frame, where there is no ITS."""
+        """The first GICv2m frame, where there is no ITS; on RISC-V the IMSICs."""
         self.ioapics: list[tuple[IoApic, str]] = []
         self._interrupt: list[Node] = []
         self._msi: list[Node] = []
@@ -81,7 +85,13 @@ class AcpiControllers:
             self._read_iort(source.iort)
         self._read_dmar()
         self._read_ivrs()
-        self._read_viot(bridges)
+        first = {
+            (bridge.segment or 0, bridge.buses.first): name
+            for bridge, name in bridges
+            if bridge.buses is not None
+        }
+        self._read_viot(first)
+        self._read_rimt(first)
 
     def entries(self) -> dict[str, Node | None]:
         """The three lists, as far as they have entries."""
@@ -96,6 +106,10 @@ class AcpiControllers:
         """(name, the language's number) of a global system interrupt; None: nobody known has it."""
         if self.source.is_arm:
             return None if self.gic is None or gsi < _SPI else (self.gic, gsi - _SPI)
+        on_riscv = [(each.gsi_base, name) for each, name in self.lines if each.gsi_base <= gsi]
+        if on_riscv:
+            base, name = max(on_riscv)
+            return name, gsi - base
         below = [(apic.gsi_base, name) for apic, name in self.ioapics if apic.gsi_base <= gsi]
         return (max(below)[1], gsi) if below else None
 
@@ -126,6 +140,7 @@ class AcpiControllers:
             self.ioapics.append((apic, name))
             self._add(self._interrupt, name, "io-apic", apic.place, base=apic.address, gsi_base=apic.gsi_base)
         self._read_gic()
+        self._read_riscv(madt)
         for its in madt.its:
             name = self.names.take("its" if len(madt.its) == 1 else f"its{its.id}", "its")
             self.its[its.id] = name
@@ -148,6 +163,42 @@ class AcpiControllers:
                 spi_base=frame.spi_base,
                 spi_count=frame.spi_count,
             )
+
+    def _read_riscv(self, madt: Madt) -> None:
+        """APLICs or PLICs, and the IMSICs, as a device tree calls them."""
+        for kind, compatible, cells, each in (
+            *(("aplic", "riscv,aplic", 2, each) for each in madt.aplics),
+            *(("plic", "riscv,plic0", 1, each) for each in madt.plics),
+        ):
+            alone = len(madt.aplics) + len(madt.plics) == 1
+            name = self.names.take(kind if alone else f"{kind}{each.id}", kind)
+            self.lines.append((each, name))
+            self._add_node(self._interrupt, name, compatible, each.place, each.base, each.size, cells)
+        imsic = madt.imsic
+        if imsic is not None:
+            name = self.names.take("imsic", "imsic")
+            self.frame = name, imsic.place
+            self._add_node(self._msi, name, "riscv,imsics", imsic.place, imsic.imsic, imsic.imsic_size, 0)
+
+    def _add_node(
+        self,
+        entries: list[Node],
+        name: str,
+        compatible: str,
+        place: Place,
+        base: int,
+        length: int,
+        cells: int,
+    ) -> None:
+        fields: dict[str, Node | None] = {
+            "name": leaf(name, place),
+            "kind": leaf("dt-node", place),
+            "compatible": tree([compatible], place),
+            "base": leaf(address(base), place),
+            "size": leaf(size(length), place),
+            "cells": leaf(cells, place),
+        }
+        entries.append(record(place, fields, told(place)))
 
     def _read_gic(self) -> None:
         madt = self.source.madt
@@ -254,14 +305,10 @@ class AcpiControllers:
             named = [each for each in unit.ids if each.special is None and each.name is None]
             self._ids += [(unit.segment, each.first >> 8, each.last >> 8, found) for each in named]
 
-    def _read_viot(self, bridges: Sequence[tuple[AcpiHostBridge, str]]) -> None:
-        """Each unit as what a device tree calls it: a child node of its bridge."""
+    def _read_viot(self, first: Mapping[tuple[int, int], str]) -> None:
+        """Each unit as what a device tree calls it: a child node of its bridge. `first`: the bridges by
+        segment and first bus."""
         viot = self.source.viot
-        first = {
-            (bridge.segment or 0, bridge.buses.first): name
-            for bridge, name in bridges
-            if bridge.buses is not None
-        }
         for unit in () if viot is None else viot.units:
             if unit.segment is None or unit.rid is None:
                 why = "it is no PCI function, and the language has no words for that"
@@ -283,6 +330,39 @@ class AcpiControllers:
                 "fn": leaf(unit.rid & 7, unit.place) if unit.rid & 7 else None,
                 "cells": leaf(1, unit.place),
             }
+            self._iommus.append(record(unit.place, fields, told(unit.place)))
+
+    def _read_rimt(self, first: Mapping[tuple[int, int], str]) -> None:
+        """Each unit, with registers of its own or as a function of its bridge."""
+        rimt = self.source.rimt
+        if rimt is None:
+            return
+        for unit in rimt.units:
+            own: dict[str, Node | None]
+            if unit.segment is None or unit.rid is None:
+                wires = rimt.wires.get(unit.offset, ())
+                lines = [each[1] for gsi in wires if (each := self.controller_of(gsi)) is not None]
+                if len(lines) < len(wires):
+                    why = "no PLIC and no APLIC of MADT has them"
+                    self.missing.append(
+                        Missing(f"interrupts of the IOMMU at {unit.base:#x}", why, unit.place)
+                    )
+                own = {"base": leaf(address(unit.base or 0), unit.place)}
+                own["interrupts"] = tree(lines, unit.place) if lines else None
+            else:
+                parent = first.get((unit.segment, unit.rid >> 8))
+                if parent is None:
+                    what = f"the RISC-V IOMMU {sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)}"
+                    why = "it is not on the first bus of a host bridge, and the language has it nowhere else"
+                    self.missing.append(Missing(what, why, unit.place))
+                    continue
+                own = {
+                    "parent": leaf(parent, unit.place),
+                    "dev": leaf(unit.rid >> 3 & 31, unit.place),
+                    "fn": leaf(unit.rid & 7, unit.place) if unit.rid & 7 else None,
+                }
+            name = self.riscv[unit.offset] = self.names.take("riommu", "riommu")
+            fields = {"name": leaf(name, unit.place), "kind": leaf("riscv-iommu", unit.place), **own}
             self._iommus.append(record(unit.place, fields, told(unit.place)))
 
     def _buses_named(self, unit: Drhd) -> tuple[list[int], bool]:

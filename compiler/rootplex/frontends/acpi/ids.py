@@ -1,5 +1,5 @@
 """A bridge's requester ids through IORT: RID → StreamID, and RID → (StreamID →) DeviceID, composed; through
-VIOT: RID → endpoint id.
+VIOT: RID → endpoint id; through RIMT: RID → device id of the IOMMU.
 
 A piece is what goes one way from the root complex's mapping on, or by a range, to one controller of the
 description.
@@ -7,7 +7,7 @@ description.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from rootplex.formats.idruns import RUNS_LIMIT, Run, joined
@@ -16,13 +16,14 @@ from rootplex.frontends.document import Hex, Missing, flag, leaf, listing, recor
 from rootplex.readers.acpi.iort_facts import Iort, IortNode, ItsGroup
 from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import Buses
-from rootplex.readers.idruns import iort_ways, viot_runs
+from rootplex.readers.idruns import Way, iort_ways, rimt_runs, viot_runs
 from rootplex.source.node import Node
 from rootplex.source.place import Place
 
 
 def msi_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
-    """The `msi` key: the ITS that IORT leads to, or the GICv2m frame of a machine without any; else None."""
+    """The `msi` key: the ITS that IORT leads to, the GICv2m frame of a machine without any, or RISC-V's
+    IMSICs; else None."""
     if controllers.frame is not None:
         frame, place = controllers.frame
         fields: dict[str, Node | None] = {"controller": leaf(frame, place), "parent": flag(True, place)}
@@ -36,7 +37,8 @@ def msi_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], n
 
 
 def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
-    """The `iommu` key: the unit of VT-d or AMD's, the SMMU that IORT leads to, or VIOT's virtio-iommu."""
+    """The `iommu` key: the unit of VT-d or AMD's, the SMMU that IORT leads to, VIOT's virtio-iommu, or
+    RIMT's unit."""
     unit = controllers.unit_of(segment, buses[0])
     if unit is not None:
         ats = controllers.ats_of(segment, buses[0])
@@ -48,18 +50,44 @@ def iommu_of(controllers: AcpiControllers, segment: int, buses: tuple[int, int],
     by_iort = _key(
         controllers, segment, buses, SMMU_TYPES, lambda node: controllers.units.get(node.offset), "unit", name
     )
-    return by_iort or _by_viot(controllers, segment, buses, name)
+    return (
+        by_iort or _by_viot(controllers, segment, buses, name) or _by_rimt(controllers, segment, buses, name)
+    )
 
 
 def _by_viot(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
     viot = controllers.source.viot
     runs = () if viot is None else viot_runs(viot, segment, Buses(*buses)) or ()
+    return _of_runs(controllers, runs, controllers.virtio, name, {})
+
+
+def _by_rimt(controllers: AcpiControllers, segment: int, buses: tuple[int, int], name: str) -> Node | None:
+    rimt = controllers.source.rimt
+    root = None if rimt is None else rimt.root_of(segment)
+    if rimt is None or root is None:
+        return None
+    runs = rimt_runs(rimt, segment, Buses(*buses)) or ()
+    more = {
+        "ats": leaf(True, root.place) if root.ats else None,
+        "pri": leaf(True, root.place) if root.pri else None,
+    }
+    return _of_runs(controllers, runs, controllers.riscv, name, more)
+
+
+def _of_runs(
+    controllers: AcpiControllers,
+    runs: Iterable[Way],
+    names: Mapping[object, str],
+    name: str,
+    more: Mapping[str, Node | None],
+) -> Node | None:
+    """The `iommu` key of runs to units of these names; None where none leads to one."""
     pieces = [
-        Run(run.first, run.count, controllers.virtio[run.target], run.id, run.constant, run.at)
+        Run(run.first, run.count, names[run.target], run.id, run.constant, run.at)
         for run in runs
-        if run.target in controllers.virtio
+        if run.target in names
     ]
-    return _of_pieces(controllers, pieces, "unit", name, {}) if pieces else None
+    return _of_pieces(controllers, pieces, "unit", name, more) if pieces else None
 
 
 def _key(

@@ -52,12 +52,13 @@ def heading(source: AcpiSource) -> Node:
     table = next((each for each in aml if each.signature == "DSDT"), (aml or list(source.tables))[0])
     place = table.place()
     oem = _text(table.oem_id), _text(table.oem_table_id)
-    told = source.namespace.has_aml or source.has_table("APIC", "IORT", "GTDT", "DMAR", "IVRS", "FACP")
+    tables = ("APIC", "IORT", "GTDT", "DMAR", "IVRS", "FACP", "RHCT", "RIMT")
+    told = source.namespace.has_aml or source.has_table(*tables)
     return record(
         place,
         {
             "name": leaf(Names().take("-".join(part for part in oem if part), "machine"), place),
-            "arch": leaf("arm64" if source.is_arm else "x86_64", place) if told else None,
+            "arch": leaf(source.arch, place) if told else None,
             "firmware": tree(["acpi"], place),
             "oem": _oem(table),
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.readers.acpi.aml_facts import Namespace
@@ -24,6 +24,14 @@ class AcpiSource(AcpiTables, frozen=True, dict=True, kw_only=True):
     file: str
     namespace: Namespace
     present: frozenset[RootFunction] = frozenset()
+
+    @property
+    def arch(self) -> Literal["arm64", "riscv64", "x86_64"]:
+        """The architecture: RISC-V by what only it has, Arm likewise, else x86."""
+        harts = self.madt is not None and bool(self.madt.harts)
+        if harts or self.has_table("RHCT", "RIMT"):
+            return "riscv64"
+        return "arm64" if self.is_arm else "x86_64"
 
     @property
     def is_arm(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rootplex.formats.acpi import SMMU_MODELS
+from rootplex.formats.devicetree import RISCV_IOMMU
 from rootplex.frontends.document import (
     Missing,
     Names,
@@ -164,6 +165,11 @@ class DtControllers:
         return self._vendor(node, name, "msi_controllers")
 
     def _iommu(self, node: DtNode, name: str) -> Node:
+        bridge = None if node.parent is None else self.bridges.get(node.parent.path)
+        if RISCV_IOMMU.intersection(node.compatible) and bridge is not None and node.cells("reg"):
+            fields = self._fields(node, name, "riscv-iommu")
+            self._function(fields, node, bridge)
+            return self._record(node, fields)
         blocks = self._blocks(node)
         if blocks and node.u32("#iommu-cells") == 1:
             if "arm,smmu-v3" in node.compatible:
@@ -184,6 +190,7 @@ class DtControllers:
                 fields = self._fields(node, name, "riscv-iommu")
                 self._base(fields, blocks[0])
                 fields["interrupts"] = self._numbered_lines(node)
+                self._own_messages(fields, node)
                 return self._record(node, fields)
         return self._vendor(node, name, "iommus")
 
@@ -212,12 +219,7 @@ class DtControllers:
         blocks = self._blocks(node)
         bridge = None if node.parent is None else self.bridges.get(node.parent.path)
         if bridge is not None:
-            fields["parent"] = leaf(bridge, place)
-            reg = node.cells("reg")
-            if reg:
-                place = self.tree.place(node, "reg")
-                fields["dev"] = leaf(reg[0] >> 11 & 31, place)
-                fields["fn"] = leaf(reg[0] >> 8 & 7, place) if reg[0] >> 8 & 7 else None
+            self._function(fields, node, bridge)
         elif blocks:
             self._base(fields, blocks[0])
         cells = node.u32(_CELLS[kind])
@@ -234,6 +236,15 @@ class DtControllers:
                 fields["interrupts"] = tree(list(numbers), place)
                 fields["controller"] = leaf(self.interrupt(controller.path), place)
         return self._record(node, fields)
+
+    def _function(self, fields: dict[str, Node | None], node: DtNode, bridge: str) -> None:
+        """Which function of a bridge's first bus the node is, where it says so."""
+        fields["parent"] = leaf(bridge, self.tree.place(node))
+        reg = node.cells("reg")
+        if reg:
+            place = self.tree.place(node, "reg")
+            fields["dev"] = leaf(reg[0] >> 11 & 31, place)
+            fields["fn"] = leaf(reg[0] >> 8 & 7, place) if reg[0] >> 8 & 7 else None
 
     def _own_lines(self, node: DtNode) -> tuple[DtNode, tuple[int, ...]] | None:
         """A node's own interrupts and their controller, where the language can say all of them."""

@@ -92,13 +92,15 @@ def _platform(tree_: Tree, platform: DtPlatform, missing: list[Missing]) -> Node
 
 
 def _arch(tree_: Tree, missing: list[Missing]) -> str:
-    """By the processors' compatible; arm64 where they tell nothing, or one that the language lacks."""
+    """By the processors' compatible, without any by what else only RISC-V has; arm64 where they tell nothing,
+    or one that the language lacks."""
     cpus = tree_.by_path.get("/cpus")
     nodes = cpus.children if cpus else ()
     names = [name for cpu in nodes for name in cpu.compatible]
     sets = [cpu.properties["riscv,isa"] for cpu in nodes if "riscv,isa" in cpu.properties]
     found, odd = "arm64", foreign_processor(tree_)
-    if sets or any("riscv" in name for name in names):
+    others = () if names else (name for node in tree_.walk() for name in node.compatible)
+    if sets or any("riscv" in name for name in (*names, *others)):
         found, odd = "riscv64", "rv32" if any(each.startswith(b"rv32") for each in sets) else None
     elif names and all(_ARM_32.fullmatch(name) for name in names):
         found = "arm"

@@ -56,6 +56,24 @@ class GicIts(Struct, frozen=True):
     place: TablePlace
 
 
+class Hart(Struct, frozen=True):
+    """A RISC-V processor's own interrupt controller, and where its IMSIC is: 0 where it has none."""
+
+    imsic: int
+    imsic_size: int
+    place: TablePlace
+
+
+class RiscvLines(Struct, frozen=True):
+    """A PLIC or an APLIC, which take lines on RISC-V, and the first global system interrupt of its own."""
+
+    id: int
+    base: int
+    size: int
+    gsi_base: int
+    place: TablePlace
+
+
 class Madt(Struct, frozen=True):
     """The whole table. `cpus` counts enabled local APICs, x2APICs and GIC CPU interfaces."""
 
@@ -68,7 +86,15 @@ class Madt(Struct, frozen=True):
     redistributors: tuple[Gicr, ...]
     its: tuple[GicIts, ...]
     cpus: int
+    harts: tuple[Hart, ...] = ()
+    aplics: tuple[RiscvLines, ...] = ()
+    plics: tuple[RiscvLines, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def imsic(self) -> Hart | None:
+        """The first processor with an IMSIC: messages go there (drivers/irqchip/irq-riscv-imsic-early.c)."""
+        return next((hart for hart in self.harts if hart.imsic), None)
 
 
 # Where the flags (bit 0: enabled) of each kind of processor entry stand.
@@ -92,5 +118,8 @@ def read_madt(table: Table) -> Madt:
         redistributors=tuple(made(Gicr, each) for each in by_type[MadtType.GICR]),
         its=tuple(made(GicIts, each) for each in by_type[MadtType.GIC_ITS]),
         cpus=sum(table.data[each.offset + at] & 1 for each, at in processors if at < each.length),
+        harts=tuple(made(Hart, each) for each in by_type[MadtType.RINTC]),
+        aplics=tuple(made(RiscvLines, each) for each in by_type[MadtType.APLIC]),
+        plics=tuple(made(RiscvLines, each) for each in by_type[MadtType.PLIC]),
         problems=tuple(problems),
     )

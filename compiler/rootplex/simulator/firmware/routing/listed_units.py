@@ -71,20 +71,23 @@ class RimtUnits:
     def __init__(self, rimt: Rimt, functions: Sequence[Function]) -> None:
         self._rimt = rimt
         self._known = {unit.offset: unit for unit in rimt.units}
-        self._up = _up(rimt.units, functions)
+        self._waiting = {unit.offset for unit in rimt.units if rimt.behind_itself(unit) is not None}
+        up = _up(rimt.units, functions)
+        self._up = {offset: unit for offset, unit in up.items() if offset not in self._waiting}
         self.units = tuple(map(_riscv, self._up.values()))
 
     def lookup(self, function: Function, rid: int) -> Lookup:
         root = self._rimt.root_of(function.segment)
         if root is None:
             return nowhere(Cause("no-root-complex", segment=function.segment), self._rimt.table.place(0))
-        # Linux takes the id behind the last one too (`rimt_id_map`).
-        each = next((each for each in root.mappings if each.first <= rid <= each.first + each.count), None)
+        each = self._rimt.mapping_of(function.segment, rid)
         if each is None:
             return nowhere(Cause("no-mapping", segment=function.segment, id=rid), root.place)
         unit = self._known.get(each.unit)
         if unit is None:
             return nowhere(Cause("mapping-nowhere"), each.place, refused=True)
+        if unit.offset in self._waiting:
+            return nowhere(Cause("behind-itself", name=_riscv(unit).name), each.place)
         if unit.offset not in self._up:
             return nowhere(Cause("unit-not-there", name=_riscv(unit).name), unit.place)
         id = each.id + rid - each.first

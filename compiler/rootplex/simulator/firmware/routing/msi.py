@@ -113,8 +113,13 @@ def _fault(facts: DtFacts, parent: PhandleRef) -> Cause | None:
 
 def _by_acpi(facts: AcpiFirmware, segment: int, rid: int) -> Lookup:
     """IORT down to an ITS group, of which Linux takes the first ITS; without a way there, or without any
-    ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC."""
+    ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC, on RISC-V the
+    IMSICs of its processors (`imsic_acpi_get_fwnode`)."""
     iort, madt = facts.iort, facts.madt
+    imsic = None if madt is None else madt.imsic
+    if imsic is not None:
+        unit = FirmwareUnit("msi", f"IMSIC at {imsic.imsic:#x}", imsic.imsic, imsic.place)
+        return Lookup(unit, rid, (Step("imsic", rid, rid, imsic.place),), None, imsic.place)
     found = nowhere(Cause("no-iort"))
     if iort is not None:
         result, found = iort_lookup(iort, segment, rid, ITS_TYPES)

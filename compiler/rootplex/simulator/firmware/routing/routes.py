@@ -64,6 +64,7 @@ CauseKind: TypeAlias = Literal[
     "no-unit",  # a table has none for the function in its segment
     "itself",  # it is an IOMMU
     "no-own-function",  # the one called `name`, of the unit at `id`
+    "behind-itself",  # the unit `name` is a function that is mapped to it, and whose driver waits for it
     "unit-not-there",  # a unit that is the function `name`
     "viot-unit-not-there",
     "no-root-complex",
@@ -110,6 +111,7 @@ StepKind: TypeAlias = Literal[
     "rimt-mapping",
     "msi-frame",
     "local-apic",
+    "imsic",
     "prt-entry",  # of the device `number`, to `name`
 ]
 

@@ -138,7 +138,11 @@ def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
         return nowhere(Cause("no-node"))
     if bridge.iommu_map is None:
         return nowhere(Cause("no-map"), bridge.place())
-    return dt_lookup(facts, bridge.iommu_map, rid)
+    found = dt_lookup(facts, bridge.iommu_map, rid)
+    waiting = None if found.unit is None else bridge.behind_itself(found.unit.name)
+    if found.unit is None or waiting is None:
+        return found
+    return nowhere(Cause("behind-itself", name=found.unit.name), waiting.place, found.steps)
 
 
 def _by_iort(facts: AcpiFirmware, root: Root, segment: int, rid: int) -> Lookup:
