@@ -200,3 +200,28 @@ def a_worker(cluster: str) -> int:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
+
+
+def test_what_workers_compile_is_written_here(cluster: str, tmp_path: Path) -> None:
+    """A second time nothing travels: the folders are what the results say."""
+    topologies = shipped_folder("topologies")
+    names = [str(topologies / f"{name}.yaml") for name in ("juno-r2", "q35", "qemu-virt", "zynqmp-zcu102")]
+    wrong = tmp_path / "wrong.yaml"
+    text = (topologies / "qemu-virt.yaml").read_text().replace("name: qemu-virt", "name: wrong")
+    wrong.write_text(text.replace("segment: 0", "segment: 70000"))
+    boards = [*names, str(wrong)]
+
+    def made(folder: str, *words: str) -> tuple[int, str, dict[str, bytes], bytes]:
+        out, results = tmp_path / folder, tmp_path / f"{folder}.jsonl"
+        process = rootplex("compile", *boards, "-o", str(out), "--resume", str(results), *words)
+        told = "".join(process.communicate(timeout=120))
+        files = {str(each.relative_to(out)): each.read_bytes() for each in out.rglob("*") if each.is_file()}
+        return process.returncode, told, files, results.read_bytes()
+
+    alone = made("alone")
+    assert 2 == alone[0]
+    assert sorted({Path(name).parts[0] for name in alone[2]}) == sorted(Path(name).stem for name in names)
+    assert alone == made("spread", "--cluster", cluster)
+    before = {each: each.stat().st_mtime_ns for each in (tmp_path / "spread").rglob("*")}
+    assert alone == made("spread", "--cluster", cluster)
+    assert before == {each: each.stat().st_mtime_ns for each in (tmp_path / "spread").rglob("*")}
