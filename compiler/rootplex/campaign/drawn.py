@@ -8,9 +8,10 @@ import yaml
 from msgspec import Struct
 
 from rootplex.campaign.machines import Unit, machine
-from rootplex.campaign.themes import PC_THEMES, THEMES, Firmware, themed, themed_pc
+from rootplex.campaign.themes import PC_THEMES, THEMES, themed, themed_pc
 from rootplex.campaign.topologies import Description, description, on_riscv, x86_description
 from rootplex.jobs.boards import Board, Item
+from rootplex.model.bridge import Firmware
 from rootplex.tools.images import Arch
 
 SEED = 20170711

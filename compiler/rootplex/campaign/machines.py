@@ -13,8 +13,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from rootplex.campaign.themes import Firmware
 from rootplex.campaign.topologies import BRIDGES, MIB, Description, Devices
+from rootplex.model.bridge import Firmware
 from rootplex.tools.images import Arch
 
 Unit: TypeAlias = Literal["virtio", "amd"]

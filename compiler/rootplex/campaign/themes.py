@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from rootplex.campaign.topologies import (
     ACS_BITS,
@@ -21,11 +21,12 @@ from rootplex.campaign.topologies import (
     Tree,
     needed,
     number_buses,
+    on_arm64,
     walk,
 )
 from rootplex.known.devices import Row, rows
+from rootplex.model.bridge import Firmware
 
-Firmware = Literal["dt", "acpi"]
 MASKS = (0xFFFF, 0xFFFF, 0xFFF8, 0xFF07, 0x7FFF, 0xFEFF)
 SMMUS = 3
 
@@ -35,16 +36,7 @@ def themed(seed: int, number: int, firmware: Firmware) -> Description:
     name, theme = THEMES[number % len(THEMES)]
     rng = random.Random(f"{seed}/{name}/{number}")
     bridges = [_bridge(rng, index, segment) for index, segment in enumerate(_segments(rng))]
-    whole: Description = {
-        "rootplex": 1,
-        "platform": {
-            "name": f"random-{name}-{number}",
-            "arch": "arm64",
-            "base": "qemu-virt",
-            "firmware": [firmware],
-        },
-        "host_bridges": bridges,
-    }
+    whole = on_arm64(f"random-{name}-{number}", firmware, bridges)
     theme(rng, whole)
     _translate(rng, whole)
     return whole

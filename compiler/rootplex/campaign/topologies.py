@@ -11,7 +11,9 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
+
+from rootplex.model.bridge import Firmware
 
 Description = dict[str, Any]
 Devices = list[dict[str, Any]]
@@ -29,7 +31,7 @@ BRIDGES = frozenset(
 )  # fmt: skip
 
 
-def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Description:
+def description(seed: int, number: int, firmware: Firmware) -> Description:
     """The arm64 description `number` of a seed, for one firmware."""
     rng = random.Random(f"{seed}/{number}")
     count = rng.choice((1, 1, 2, 2, 3, 4))
@@ -45,16 +47,13 @@ def description(seed: int, number: int, firmware: Literal["dt", "acpi"]) -> Desc
         ids = {"rid": first + skipped << 8, "id": stream, "count": buses - skipped << 8}
         bridges.append({**found, "iommu": {"unit": "smmu", "map": [ids]}})
         stream += buses << 8
-    return {
-        "rootplex": 1,
-        "platform": {
-            "name": f"random-{number}",
-            "arch": "arm64",
-            "base": "qemu-virt",
-            "firmware": [firmware],
-        },
-        "host_bridges": bridges,
-    }
+    return on_arm64(f"random-{number}", firmware, bridges)
+
+
+def on_arm64(name: str, firmware: Firmware, bridges: Devices) -> Description:
+    """Host bridges of QEMU's arm64 machine."""
+    platform = {"name": name, "arch": "arm64", "base": "qemu-virt", "firmware": [firmware]}
+    return {"rootplex": 1, "platform": platform, "host_bridges": bridges}
 
 
 def _to_one(iommu: Description) -> Description:

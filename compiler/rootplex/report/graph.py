@@ -70,14 +70,8 @@ def _node(row: Row) -> str:
 
 def _lines(row: Row) -> Iterator[str]:
     yield row.label
-    yield row.type if row.buses is None else f"{row.type} to {row.buses}"
-    yield "no group" if row.group is None else f"group {row.group}"
-    if row.guest is not None:
-        yield f"guest {row.guest}"
-    if row.is_boot:
-        yield "boot"
-    if row.missing:
-        yield "does not isolate"
+    yield row.type_and_buses
+    yield from (text for _, text in row.facts)
 
 
 def _hex(hsl: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -15,6 +16,8 @@ from rootplex.jobs.result import BridgeResult, Device, Machine
 
 COLOURS = 12
 """How many colours groups have before they repeat; a number tells them apart all the same."""
+
+Fact: TypeAlias = Literal["group", "guest", "boot", "leak"]
 
 _ACS = ("acs-absent", "acs-off", "acs-not-offered", "functions", "switch")
 """Kinds of reasons that are said at the hop where requests get through."""
@@ -47,6 +50,22 @@ class Row(Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """`0000:01:00.0 disk`."""
         return f"{self.sbdf} {self.name}" if self.name else self.sbdf
+
+    @property
+    def facts(self) -> Iterator[tuple[Fact, str]]:
+        """What is said behind its name and type, each of its kind."""
+        yield "group", "no group" if self.group is None else f"group {self.group}"
+        if self.guest is not None:
+            yield "guest", f"guest {self.guest}"
+        if self.is_boot:
+            yield "boot", "boot"
+        if self.missing:
+            yield "leak", "does not isolate"
+
+    @property
+    def type_and_buses(self) -> str:
+        """`root-port to 01-03`."""
+        return self.type if self.buses is None else f"{self.type} to {self.buses}"
 
 
 class Tree(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from rootplex.jobs.result import Result
-from rootplex.report.picture import COLOURS, Row, Segment, Tree, picture_of
+from rootplex.report.picture import COLOURS, Fact, Row, Segment, Tree, picture_of
 
 LINE, INDENT, CHARACTER, PAD = 26, 24, 7.3, 16
 """Height of a line, indent of a level, width of a character at 12 px, space around: in pixels."""
@@ -19,6 +19,8 @@ STYLE = (
     ".q{fill:#526070}.p{fill:#fff;stroke:#c6ccd6}.b{fill:#f2f4f8;stroke:#8793a6}.w{stroke:#9aa5b5;fill:none}"
     ".a{fill:#b3261e;font-weight:600}.u{fill:#0a5c2f;font-weight:600}"
 )
+
+_STYLES: dict[Fact, str] = {"group": "t", "guest": "u", "boot": "u", "leak": "a"}
 
 
 def colour(index: int | None) -> tuple[str, str]:
@@ -68,14 +70,8 @@ def _length(row: Row) -> float:
 def _texts(row: Row) -> Iterator[tuple[str, str]]:
     """What stands in a function's line, and how."""
     yield row.label, "t"
-    yield row.type if row.buses is None else f"{row.type} to {row.buses}", "q"
-    yield "no group" if row.group is None else f"group {row.group}", "t"
-    if row.guest is not None:
-        yield f"guest {row.guest}", "u"
-    if row.is_boot:
-        yield "boot", "u"
-    if row.missing:
-        yield "does not isolate", "a"
+    yield row.type_and_buses, "q"
+    yield from ((text, _STYLES[fact]) for fact, text in row.facts)
 
 
 def _segment(segment: Segment, y: float, width: float, height: float) -> list[str]:

@@ -25,14 +25,5 @@ def _rows(rows: Sequence[Row], indent: str) -> Iterator[str]:
 
 
 def _text(row: Row) -> str:
-    parts = [row.label, row.type]
-    if row.buses is not None:
-        parts.append(f"to {row.buses}")
-    parts.append("no group" if row.group is None else f"group {row.group}")
-    if row.guest is not None:
-        parts.append(f"guest {row.guest}")
-    if row.is_boot:
-        parts.append("boot")
-    if row.missing:
-        parts.append("does not isolate")
-    return ", ".join(parts)
+    to = () if row.buses is None else (f"to {row.buses}",)
+    return ", ".join((row.label, row.type, *to, *(text for _, text in row.facts)))
