@@ -175,6 +175,37 @@ def test_findings_and_the_text_about_them(line: str) -> None:
     grows_evenly(made, 240)
 
 
+@pytest.mark.skipif(
+    shutil.which("iasl") is None or shutil.which("acpiexec") is None, reason="needs acpica-tools"
+)
+@pytest.mark.parametrize(
+    ("segment", "base"),
+    [("{n}", "{own:#x}"), ("0", "0x4000000000")],
+    ids=["apart", "on each other"],
+)
+def test_many_host_bridges(segment: str, base: str) -> None:
+    """Each registered with Xen, found by device tree and ACPI, and compared."""
+    bridge = (
+        "  - {name: b{n}, segment: {segment}, bus_range: [0, 1], config: {base: {base}},"
+        " windows: [{space: mem64, pci: {window:#x}, size: 16MiB}],"
+        " devices: [{name: d{n}, dev: 1, type: root-port}]}\n"
+    )
+
+    def made(size: int) -> Callable[[], object]:
+        whole = "rootplex: 1\nplatform: {name: x, arch: arm64, firmware: [dt, acpi]}\nhost_bridges:\n"
+        for n in range(size):
+            own = f"{0x4000000000 + n * 0x200000:#x}"
+            line = bridge.replace("{segment}", segment).replace("{base}", base).replace("{own:#x}", own)
+            whole += line.replace("{window:#x}", f"{0x8000000000 + (n << 24):#x}").replace("{n}", str(n))
+
+        def call() -> None:
+            assert not check_text(whole.encode(), "x.yaml", RunOptions()).unreadable
+
+        return call
+
+    grows_evenly(made, 50)
+
+
 BOARD = """rootplex: 1
 platform: {name: x, arch: arm64}
 host_bridges:

@@ -6,7 +6,8 @@ description that a person can change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
@@ -21,8 +22,13 @@ class PlaceMap(Struct):
     """
 
     nodes: dict[tuple[str, str | None, int | None], Place] = field(default_factory=dict)
-    fields: dict[tuple[str, str | None], list[tuple[int, int, Place]]] = field(default_factory=dict)
+    fields: dict[tuple[str, str | None], dict[int, list[tuple[int, int, Place]]]] = field(
+        default_factory=dict
+    )
+    """By length the (offset, number of the note, source) of a table or object, ascending."""
     objects: dict[tuple[str, str], Place] = field(default_factory=dict)
+    notes: int = 0
+    """How many stretches of bytes have been noted; of several that hold a byte the first counts."""
 
     def node(self, source: Place, node: str, property: str | None = None, cell: int | None = None) -> None:
         """Note that a node, property or cell was made from `source`."""
@@ -30,7 +36,8 @@ class PlaceMap(Struct):
 
     def table(self, source: Place, table: str, offset: int, length: int, path: str | None = None) -> None:
         """Note that `length` bytes at `offset` of a table (or of the buffer at an AML path) were."""
-        self.fields.setdefault((table, path), []).append((offset, length, source))
+        insort(self.fields.setdefault((table, path), {}).setdefault(length, []), (offset, self.notes, source))
+        self.notes += 1
 
     def object(self, source: Place, table: str, path: str) -> None:
         """Note that an AML object was made from `source`."""
@@ -69,9 +76,9 @@ class PlaceMap(Struct):
 
     def _table_source(self, place: TablePlace) -> Place | None:
         if place.offset is not None:
-            for start, length, source in self.fields.get((place.table, place.path), ()):
-                if start <= place.offset < start + length:
-                    return source
+            found = min(self._noted_at(place.table, place.path, place.offset), default=None)
+            if found is not None:
+                return found[1]
         path = place.path
         while path:
             if (place.table, path) in self.objects:
@@ -79,12 +86,26 @@ class PlaceMap(Struct):
             path = path.rpartition(".")[0]
         return None
 
+    def _noted_at(self, table: str, path: str | None, offset: int) -> Iterator[tuple[int, Place]]:
+        """The stretches that hold a byte: the numbers of their notes, and where they came from."""
+        for length, noted in self.fields.get((table, path), {}).items():
+            at = bisect_left(noted, (offset + 1,))
+            while at and noted[at - 1][0] + length > offset:
+                at -= 1
+                yield noted[at][1:]
+
     def merge(self, other: PlaceMap) -> None:
         """Take over the other map's entries."""
         self.nodes.update(other.nodes)
         self.objects.update(other.objects)
-        for key, entries in other.fields.items():
-            self.fields.setdefault(key, []).extend(entries)
+        notes = (
+            (number, source, table, offset, length, path)
+            for (table, path), by_length in other.fields.items()
+            for length, noted in by_length.items()
+            for offset, number, source in noted
+        )
+        for note in sorted(notes, key=lambda each: each[0]):
+            self.table(*note[1:])
 
 
 class Artifact(Struct, frozen=True):

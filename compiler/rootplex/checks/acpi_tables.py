@@ -55,10 +55,10 @@ def entry_text(entry: McfgEntry) -> str:
 
 def entry_for(facts: Facts, segment: int, first: int, last: int) -> McfgEntry | None:
     """The entry that Linux on arm64 takes: the first of the segment that holds the whole range."""
-    for entry in entries(facts):
-        if entry.segment == segment and entry.start_bus <= first and last <= entry.end_bus:
-            return entry
-    return None
+    mcfg = facts.tables.mcfg
+    of_segment = () if mcfg is None else mcfg.by_segment.get(segment, ())
+    held = (entry for entry in of_segment if entry.start_bus <= first and last <= entry.end_bus)
+    return next(held, None)
 
 
 def entry_at(facts: Facts, segment: int, bus: int) -> McfgEntry | None:
@@ -68,9 +68,7 @@ def entry_at(facts: Facts, segment: int, bus: int) -> McfgEntry | None:
 
 def owners_of(facts: Facts, *entries: McfgEntry) -> Iterator[str]:
     """The names of the bridges that MCFG entries mean."""
-    for joined in facts.bridges:
-        if any(entry in joined.mcfg for entry in entries):
-            yield joined.name
+    yield from dict.fromkeys(filter(None, map(facts.owner_of, entries)))
 
 
 def bridges_of(facts: Facts, node: IortNode) -> Iterator[str]:

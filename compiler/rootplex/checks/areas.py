@@ -207,7 +207,7 @@ def mcfg_areas(facts: Facts) -> Iterator[Area]:
     for entry in () if mcfg is None else mcfg.entries:
         if entry.start_bus > entry.end_bus or not entry.base:
             continue
-        owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
+        owner = facts.owner_of(entry) or f"segment {entry.segment}"
         base, last = entry.base + (entry.start_bus << 20), entry.base + (entry.end_bus + 1 << 20) - 1
         what = f"the configuration space that MCFG gives segment {entry.segment}"
         yield Area("config", base, last, owner, what, entry.place)

@@ -8,6 +8,7 @@ with a device says nothing of its bridge. A note is no cause of anything worse.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import merge
 from itertools import accumulate
 
 from msgspec.structs import replace
@@ -81,23 +82,23 @@ def by_cause(
             i = root_of[i]
         return i
 
-    # of a rule once: a rule may have thousands of findings
-    candidates: dict[str, list[int]] = {}
+    # of a rule once, by what they bear on: a rule may have thousands of findings
+    candidates: dict[str, dict[str, list[int]]] = {}
     for i in range(first_new, len(every)):
         finding, rule = every[i]
         assert rule is not None
         if rule.code not in candidates:
             every_one = {ANY, BYTES} & set(rule.requires)
-            candidates[rule.code] = [
-                j for j, (other, _) in enumerate(every) if every_one or other.code in rule.requires
-            ]
+            candidates[rule.code] = {}
+            for j, (other, _) in enumerate(every):
+                for part in other.bears_on if every_one or other.code in rule.requires else ():
+                    candidates[rule.code].setdefault(part, []).append(j)
+        of_part = candidates[rule.code]
         cause = next(
             (
                 j
-                for j in candidates[rule.code]
-                if top(j) != i
-                and _is_required(finding, rule, every[j][0], every[j][1], early=j < first_new)
-                and _meet(every[j][0], finding, bridge_of)
+                for j in merge(*(of_part.get(part, ()) for part in _rests_on(finding, bridge_of)))
+                if top(j) != i and _is_required(finding, rule, every[j][0], every[j][1], early=j < first_new)
             ),
             None,
         )
@@ -120,8 +121,8 @@ def _is_required(finding: Finding, rule: Rule, other: Finding, its: Rule | None,
     return ANY in rule.requires and (its is None or ANY not in its.requires)
 
 
-def _meet(cause: Finding, finding: Finding, bridge_of: Callable[[str], str | None]) -> bool:
-    """Whether a finding rests on what the other one calls into question."""
-    broken, own = cause.bears_on, finding.bears_on
+def _rests_on(finding: Finding, bridge_of: Callable[[str], str | None]) -> frozenset[str]:
+    """What a finding that calls it into question explains."""
+    own = finding.bears_on
     rests_on = finding.rests_on or own | {bridge for name in own if (bridge := bridge_of(name))}
-    return EVERYTHING in broken or not broken.isdisjoint(rests_on)
+    return rests_on | {EVERYTHING}

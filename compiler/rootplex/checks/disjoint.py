@@ -46,8 +46,9 @@ def buses_apart(facts: Facts, name: str, firmware: Firmware) -> tuple[BusRange, 
 
 
 def _described(facts: Facts, firmware: Firmware) -> tuple[HostBridge, ...]:
-    return () if facts.described is None else facts.described.bridges_in(firmware)
+    return facts.described_in[firmware]
 
 
 def _bridge(facts: Facts, name: str, firmware: Firmware) -> HostBridge | None:
-    return next((each for each in _described(facts, firmware) if each.name == name), None)
+    bridge = facts.described_bridge(name)
+    return None if bridge is None else bridge.as_seen_by(firmware)

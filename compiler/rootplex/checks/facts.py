@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from rootplex.model.bridge import HostBridge
+from rootplex.model.bridge import Firmware, HostBridge
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
@@ -98,9 +98,19 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         """The description's host bridges; none without one."""
         return () if self.described is None else self.described.host_bridges
 
+    @cached_property
+    def described_in(self) -> dict[Firmware, tuple[HostBridge, ...]]:
+        """The description's host bridges as each firmware has them; none without one."""
+        described = self.described
+        return {each: () if described is None else described.bridges_in(each) for each in ("dt", "acpi")}
+
     def described_bridge(self, name: str) -> HostBridge | None:
         """The description's host bridge of a name."""
-        return next((bridge for bridge in self.described_bridges if bridge.name == name), None)
+        return self._described_by_name.get(name)
+
+    @cached_property
+    def _described_by_name(self) -> dict[str, HostBridge]:
+        return {bridge.name: bridge for bridge in reversed(self.described_bridges)}
 
     @property
     def dt_bridges(self) -> tuple[DtHostBridge, ...]:
@@ -135,6 +145,14 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         joined = self.joined(path)
         return path if joined is None else joined.name
 
+    def named(self, name: str) -> Joined | None:
+        """The bridge of a name."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Joined]:
+        return {each.name: each for each in reversed(self.bridges)}
+
     @cached_property
     def _by_path(self) -> dict[str, Joined]:
         sides = ((side.path, each) for each in self.bridges for side in (each.dt, each.acpi) if side)
@@ -142,6 +160,14 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
         for path, each in sides:
             found.setdefault(path, each)
         return found
+
+    def owner_of(self, entry: McfgEntry) -> str | None:
+        """The name of the bridge that an MCFG entry means."""
+        return self._owners.get(entry.offset)
+
+    @cached_property
+    def _owners(self) -> dict[int, str]:
+        return {entry.offset: each.name for each in reversed(self.bridges) for entry in each.mcfg}
 
     def pairs(self) -> Iterator[tuple[Joined, DtHostBridge, AcpiHostBridge]]:
         """The bridges that both firmwares have and enable."""

@@ -30,7 +30,6 @@ from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import GicV2, GicV3, Its
 from rootplex.model.platform import Platform
 from rootplex.model.virtual import device_of
-from rootplex.readers.acpi.iort_facts import RootComplex
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.routing.routes import IntxRoute
@@ -52,9 +51,11 @@ def machine_of(platform: Platform, facts: Facts, outcome: Outcome) -> Machine:
     units = unit_names(platform, facts)
     lines = line_names(platform, facts)
     dma = dma_by_bridge(facts)
+    roots = _roots(facts, outcome)
     return Machine(
         bridges=tuple(
-            _bridge(bridge, facts, outcome, dma.get(bridge.name)) for bridge in platform.host_bridges
+            _bridge(each, facts, outcome, roots.get(each.name), dma.get(each.name))
+            for each in platform.host_bridges
         ),
         devices=tuple(
             _device(each, outcome, facts.pages, owners, units, lines) for each in outcome.dom0.functions
@@ -79,25 +80,23 @@ def _xen(outcome: Outcome) -> XenResult | None:
     )
 
 
-def root_of(name: str, facts: Facts, outcome: Outcome) -> RootBridge | None:
-    """Dom0's root bridge for a host bridge of the description; None where it found none."""
+def _roots(facts: Facts, outcome: Outcome) -> dict[str, RootBridge]:
+    """Dom0's root bridges by the names of the description's host bridges, the first of each."""
+    found: dict[str, RootBridge] = {}
     for root in outcome.dom0.root_bridges:
         joined = facts.joined(root.path)
-        if joined is not None and joined.name == name:
-            return root
-    return None
+        if joined is not None:
+            found.setdefault(joined.name, root)
+    return found
 
 
-def joined_of(name: str, facts: Facts) -> Joined | None:
-    return next((each for each in facts.bridges if each.name == name), None)
-
-
-def _bridge(described: HostBridge, facts: Facts, outcome: Outcome, dma: Dma | None) -> BridgeResult:
+def _bridge(
+    described: HostBridge, facts: Facts, outcome: Outcome, root: RootBridge | None, dma: Dma | None
+) -> BridgeResult:
     firmware = outcome.settings.firmware
     bridge = described.as_seen_by(firmware) or described
     seen = described.as_seen_by(firmware) is not None
-    joined = joined_of(described.name, facts)
-    root = root_of(described.name, facts, outcome)
+    joined = facts.named(described.name)
     up = root is not None and root.is_up
     config = bridge.config
     return BridgeResult(
@@ -129,8 +128,7 @@ def _numbers(joined: Joined | None, root: RootBridge | None, facts: Facts, outco
     mcfg = joined.mcfg[0].segment if joined is not None and joined.mcfg else None
     iort = None
     if seg is not None and facts.acpi is not None and facts.acpi.iort is not None:
-        complexes = [node.data for node in facts.acpi.iort.nodes if isinstance(node.data, RootComplex)]
-        iort = next((each.segment for each in complexes if each.segment == seg), None)
+        iort = seg if seg in facts.acpi.iort.root_complexes else None
     return Numbers(
         dt=dt,
         mcfg=mcfg,
@@ -294,7 +292,7 @@ def find_named(functions: Iterable[Function], names: Mapping[str, str], name: st
 
 def reachable_by(bridge: str, platform: Platform, facts: Facts) -> Sequence[str]:
     """The ways to the configuration space of a bridge: `mcfg`, `cba`, `dt`, `ports`."""
-    joined = joined_of(bridge, facts)
+    joined = facts.named(bridge)
     ways = []
     if joined is not None:
         if joined.mcfg:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from msgspec import Struct
 
@@ -74,10 +75,17 @@ def with_entries(pairs: Sequence[Pair], entries: Sequence[McfgEntry]) -> tuple[J
     """
     owned: list[list[McfgEntry]] = [[] for _ in pairs]
     said = [_said(dt, acpi) for _, dt, acpi in pairs] if entries else []
+    # of those that agree with an entry in the same way the first is enough; None: in any segment, at any base
+    near: dict[tuple[int | None, int | None], dict[frozenset[Buses], int]] = {}
+    for index, each in enumerate(said):
+        for key in product((None, *each.segments), (None, *each.bases)):
+            near.setdefault(key, {}).setdefault(each.buses, index)
     for entry in entries:
-        scores = [_agreement(entry, each) for each in said]
-        if scores and max(scores) >= 2:
-            owned[scores.index(max(scores))].append(entry)
+        keys = product((None, entry.segment), (None, entry.base))
+        close = {index for key in keys for index in near.get(key, {}).values()}
+        score, index = max(((_agreement(entry, said[index]), -index) for index in close), default=(0, 0))
+        if score >= 2:
+            owned[-index].append(entry)
     return tuple(
         Joined(name, dt, acpi, tuple(mine)) for (name, dt, acpi), mine in zip(pairs, owned, strict=True)
     )

@@ -77,31 +77,26 @@ def iort_runs(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -
 def iort_ways(iort: Iort, node: IortNode, buses: Buses, wanted: Sequence[int]) -> Iterator[tuple[Way, Place]]:
     """The same, cut wherever a mapping on the way begins or ends: said at the last one, and the first."""
     rid, high = buses.rids
-    edges = {each.offset: _edges(each) for each in iort.nodes}
     while rid <= high:
         result = map_id(iort, node, rid, wanted)
         length = high + 1 - rid
         for step in result.steps:
-            length = min(length, _same_for(edges[step.node], step.id_in))
+            length = min(length, _same_for(_edges(iort, step.node), step.id_in))
             if step.mapping.single:
                 break
         constant = any(step.mapping.single for step in result.steps)
         if result.node is None and not constant:
             stuck, id = _where_stuck(node, rid, result.steps)
-            length = min(length, _same_for(edges.get(stuck, ()), id))
+            length = min(length, _same_for(_edges(iort, stuck), id))
         places = [step.mapping.place for step in result.steps] or [node.place]
         target = None if result.node is None else result.node.offset
         yield Run(rid, length, target, result.id if target else 0, constant, places[-1]), places[0]
         rid += length
 
 
-def _edges(node: IortNode) -> tuple[int, ...]:
-    """The input ids at which another mapping may begin to hold; the last id of one stands alone."""
-    found: set[int] = set()
-    for each in node.mappings:
-        last = each.input_base + each.id_count
-        found |= {each.input_base, last, last + 1}
-    return tuple(sorted(found))
+def _edges(iort: Iort, offset: int) -> tuple[int, ...]:
+    node = iort.at(offset)
+    return () if node is None else node.edges
 
 
 def _same_for(edges: Sequence[int], id: int) -> int:

@@ -139,7 +139,19 @@ def _components(types: tuple[type, ...]) -> Json:
     _, components = msgspec.json.schema_components(
         types, schema_hook=lambda _type: {"description": "Of any type."}, ref_template="#/$defs/{name}"
     )
-    return components
+    return {name: _null_last(each) for name, each in components.items()}
+
+
+def _null_last(part: Any) -> Any:
+    """A schema whose alternatives stand in one order, whichever version of msgspec has made it."""
+    if isinstance(part, list):
+        return [_null_last(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: _null_last(value) for key, value in part.items()}
+    if "anyOf" in found:
+        found["anyOf"].sort(key=lambda each: each == {"type": "null"})
+    return found
 
 
 def _and(object: Json, **more: Json) -> None:

@@ -8,10 +8,12 @@ the device.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from rootplex.backends.devicetree.tree import Node, Property, Ref, Row, cells, flag, rows, text, wide, word
+from rootplex.model.bridge import HostBridge
 from rootplex.model.controllers import (
     Controller,
     DtNode,
@@ -37,19 +39,26 @@ _SPI, _PPI = 0, 1
 _ADDRESS = (cells("#address-cells", 2), cells("#size-cells", 2), flag("ranges"))
 
 
+Vendor: TypeAlias = tuple[DtNode, str, str]
+"""A vendor's own controller, its node's name, and the property that has its cells."""
+
+
 class Controllers(Struct, frozen=True):
     """Those of a platform that a device tree can have, by name.
 
     `shown` are the ones that its tree has; `bridges` the host bridges of it that take messages themselves;
     `plain` the MSI controllers that have no #msi-cells;
     `default` is the interrupt controller that the root names: a GIC (the base machine's before
-    others), else the first vendor's.
+    others), else the first vendor's. `vendors` are the vendors' own by the bridge that they are below (None:
+    none), `by_name` all its host bridges.
     """
 
     shown: dict[str, Controller]
     bridges: frozenset[str]
     plain: frozenset[str]
     default: str | None
+    vendors: dict[str | None, list[Vendor]]
+    by_name: dict[str, HostBridge]
 
     def __contains__(self, name: str) -> bool:
         return name in self.shown
@@ -113,7 +122,13 @@ def controllers(platform: Platform) -> Controllers:
     ]
     top.sort(key=lambda each: (isinstance(each, DtNode), not each.built_in))
     own = frozenset(bridge.name for bridge in bridges if bridge.name in parents)
-    return Controllers(shown, own, plain, top[0].name if top else None)
+    vendors: dict[str | None, list[Vendor]] = {}
+    for attribute, kind, width in _VENDOR:
+        for each in getattr(platform, attribute):
+            if isinstance(each, DtNode) and not each.built_in:
+                vendors.setdefault(each.parent, []).append((each, kind, width))
+    by_name = {bridge.name: bridge for bridge in bridges}
+    return Controllers(shown, own, plain, top[0].name if top else None, vendors, by_name)
 
 
 def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
@@ -127,17 +142,17 @@ def root_nodes(platform: Platform, known: Controllers) -> tuple[Node, ...]:
     out += [
         _riscv_iommu(unit, known) for unit in units if isinstance(unit, RiscvIommu) and unit.parent is None
     ]
-    return (*out, *_vendor_nodes(platform, known, parent=None))
+    return (*out, *_vendor_nodes(known, None))
 
 
 def child_nodes(platform: Platform, known: Controllers, bridge: str) -> tuple[Node, ...]:
     """The controllers that are child nodes of this bridge."""
     functions = [
-        _riscv_function(unit, platform)
+        _riscv_function(unit, known.by_name[bridge])
         for unit in platform.iommus
         if isinstance(unit, RiscvIommu) and unit.parent == bridge
     ]
-    return (*functions, *_vendor_nodes(platform, known, parent=bridge))
+    return (*functions, *_vendor_nodes(known, bridge))
 
 
 def region(base: int, size: int, base_at: Place, size_at: Place) -> Row:
@@ -287,9 +302,8 @@ def _riscv_iommu(unit: RiscvIommu, known: Controllers) -> Node:
     return _node(unit, f"iommu@{base:x}", properties)
 
 
-def _riscv_function(unit: RiscvIommu, platform: Platform) -> Node:
+def _riscv_function(unit: RiscvIommu, parent: HostBridge) -> Node:
     """One that is a PCI function: its node is known by `reg`, and names vendor and device before the rest."""
-    parent = next(bridge for bridge in platform.bridges_in("dt") if bridge.name == unit.parent)
     devfn = unit.devfn or 0
     here = (each for each in parent.devices if each.dev << 3 | each.fn == devfn)
     own = next((f"pci{each.vendor:x},{each.device:x}" for each in here), None)
@@ -322,14 +336,10 @@ _VENDOR = (
 """The list a vendor's controller stands in, its node's name, and the property that has its cells."""
 
 
-def _vendor_nodes(platform: Platform, known: Controllers, parent: str | None) -> tuple[Node, ...]:
-    buses = (bridge.bus_range.first for bridge in platform.bridges_in("dt") if bridge.name == parent)
-    bus = next(buses, 0)
+def _vendor_nodes(known: Controllers, parent: str | None) -> tuple[Node, ...]:
+    bus = 0 if parent is None else known.by_name[parent].bus_range.first
     return tuple(
-        _vendor(each, known, kind, width, bus)
-        for attribute, kind, width in _VENDOR
-        for each in getattr(platform, attribute)
-        if isinstance(each, DtNode) and each.parent == parent and not each.built_in
+        _vendor(each, known, kind, width, bus) for each, kind, width in known.vendors.get(parent, ())
     )
 
 

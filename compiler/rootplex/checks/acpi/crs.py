@@ -84,14 +84,15 @@ def acpi_buses_overlap(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/probe.c, pci_register_host_bridge, and arch/x86/pci/acpi.c, pci_acpi_scan_root.
     Sources that prove it: AML, where the value does not depend on memory.
     """
-    seen: list[tuple[int, Buses, AcpiHostBridge]] = []
+    seen: dict[int, list[tuple[Buses, AcpiHostBridge]]] = {}
     for bridge in bridges(facts):
         segment, buses = bridge.segment, bridge.buses
         if segment is None or buses is None:
             continue
-        for other_segment, theirs, other in seen:
+        earlier = seen.setdefault(segment, [])
+        for theirs, other in earlier:
             low, high = max(buses.first, theirs.first), min(buses.last, theirs.last)
-            if segment != other_segment or low > high:
+            if low > high:
                 continue
             name, first = facts.name_of(bridge.path), facts.name_of(other.path)
             apart = buses_apart(facts, name, "acpi")
@@ -109,7 +110,7 @@ def acpi_buses_overlap(facts: Facts) -> Iterator[Finding]:
                 about=(name, first),
             )
             break
-        seen.append((segment, buses, bridge))
+        earlier.append((buses, bridge))
 
 
 def _segments(facts: Facts, *of: AcpiHostBridge) -> Iterator[tuple[Place, str]]:

@@ -11,6 +11,7 @@ from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.formats.pci import ECAM_BUS
 from rootplex.readers.acpi.mcfg import McfgEntry
+from rootplex.readers.first import First
 from rootplex.source.finding import Finding, Level
 
 
@@ -97,15 +98,18 @@ def ecam_in_crs_window(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: MCFG with AML; windows that depend on memory are left alone.
     """
     # The first entry that a window meets.
+    listed = entries(facts)
+    first = First([_covered(entry) for entry in listed])
     for bridge in bridges(facts):
         template = bridge.crs.value
         for item in () if template is None else template.certain:
             if item.type != "memory" or not item.span:
                 continue
             low, high = item.cpu_minimum, item.cpu_minimum + item.span
-            entry = next((each for each in entries(facts) if _meets(each, low, high)), None)
-            if entry is None:
+            index = first.within(low, high - 1)
+            if index is None:
                 continue
+            entry = listed[index]
             name = facts.name_of(bridge.path)
             held = facts.arch == "x86_64" and _is_held(facts, entry)
             yield ecam_in_crs_window.rule.finding(
@@ -136,6 +140,7 @@ def _is_held(facts: Facts, entry: McfgEntry) -> bool:
     return any(base <= low and end <= last for base, last in ranges)
 
 
-def _meets(entry: McfgEntry, low: int, high: int) -> bool:
-    first, end = entry.base + entry.start_bus * ECAM_BUS, entry.base + (entry.end_bus + 1) * ECAM_BUS
-    return low < end and first < high
+def _covered(entry: McfgEntry) -> tuple[int, int]:
+    """Where its configuration space begins, and how many bytes it has."""
+    buses = max(entry.end_bus + 1 - entry.start_bus, 0)
+    return entry.base + entry.start_bus * ECAM_BUS, buses * ECAM_BUS

@@ -50,11 +50,12 @@ def blamed_side(
 def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tuple[Way, ...]:
     """Runs of a device tree with units by address or function; what ACPI has no word for goes nowhere."""
     known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
-    functions: dict[object, UnitName] = dict(_functions(facts)) if "iommu" in kinds else {}
+    has_ids = bool(its_bases(facts))
     found = []
     for run in runs:
-        if run.target in functions:
-            found.append(replace(run, target=functions[run.target]))
+        function = _function(facts, str(run.target)) if "iommu" in kinds else None
+        if function is not None:
+            found.append(replace(run, target=function))
             continue
         unit = known.get(str(run.target))
         if unit is None or unit.kind not in kinds or unit.kind == "iommu" or not unit.enabled:
@@ -62,7 +63,7 @@ def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tup
             continue
         base = unit.regs[0].cpu if unit.regs else None
         name = _CALLED.get(unit.kind, "smmu")
-        found.append(replace(run, target=(name, base if name != "its" or its_bases(facts) else None)))
+        found.append(replace(run, target=(name, base if name != "its" or has_ids else None)))
     return tuple(found)
 
 
@@ -94,14 +95,19 @@ def iort_targets(facts: Facts, runs: Iterable[Way]) -> tuple[Way, ...]:
 _FUNCTIONS = (("virtio-iommu", VIRTIO_IOMMU), ("RISC-V IOMMU", RISCV_IOMMU))
 
 
-def _functions(facts: Facts) -> Iterator[tuple[str, UnitName]]:
-    """The IOMMUs of the device tree that are functions: path, and what ACPI knows each by."""
-    for _, dt, acpi in both(facts):
-        for child in dt.node.children:
-            reg = cells_of(child.properties.get("reg", b""))
-            kind = next((name for name, known in _FUNCTIONS if known.intersection(child.compatible)), None)
-            if kind is not None and reg and dt.buses is not None:
-                yield child.path, (kind, sbdf_text(acpi.segment or 0, dt.buses.first, reg[0] >> 8 & 0xFF))
+def _function(facts: Facts, path: str) -> UnitName | None:
+    """What ACPI knows a node of the device tree by that is an IOMMU and a function below a bridge that both
+    have and switch on; None for any other."""
+    joined = facts.joined(path.rpartition("/")[0])
+    dt, acpi = (None, None) if joined is None else (joined.dt, joined.acpi)
+    if dt is None or acpi is None or not (dt.is_on and acpi.is_on) or dt.buses is None:
+        return None
+    for child in dt.node.children:
+        reg = cells_of(child.properties.get("reg", b""))
+        kind = next((name for name, known in _FUNCTIONS if known.intersection(child.compatible)), None)
+        if child.path == path and kind is not None and reg:
+            return kind, sbdf_text(acpi.segment or 0, dt.buses.first, reg[0] >> 8 & 0xFF)
+    return None
 
 
 def unit_targets(units: Iterable[Unit], name: str, runs: Iterable[Way]) -> tuple[Way, ...]:

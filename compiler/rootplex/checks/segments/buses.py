@@ -94,12 +94,13 @@ def bus_owned_twice(facts: Facts) -> Iterator[Finding]:
     # Only on device tree boots.
     if booted(facts).settings.firmware != "dt":
         return
-    seen: list[RootBridge] = []
+    seen: dict[int, list[RootBridge]] = {}
     for root in booted(facts).dom0.root_bridges:
         clash = root.fault is not None and root.fault.kind == "bus-exists"
         if root.segment is None or not (root.is_up or clash):
             continue
-        other = next((each for each in seen if _share(root, each)), None)
+        earlier = seen.setdefault(root.segment, [])
+        other = next((each for each in earlier if _share(root, each)), None)
         if other is not None:
             name, other_name = facts.name_of(root.path), facts.name_of(other.path)
             first, last = max(root.first_bus, other.first_bus), min(root.last_bus, other.last_bus)
@@ -114,7 +115,7 @@ def bus_owned_twice(facts: Facts) -> Iterator[Finding]:
                 rewrite=None if apart is None else apart[1],
                 subject=name,
             )
-        seen.append(root)
+        earlier.append(root)
 
 
 def _share(root: RootBridge, other: RootBridge) -> bool:

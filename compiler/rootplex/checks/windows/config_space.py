@@ -130,7 +130,7 @@ def config_space_alignment(facts: Facts) -> Iterator[Finding]:
         count = min(0 if bridge.buses is None else bridge.buses.count, reg.size // unit)
         yield from _misaligned(reg.cpu, unit, count, (name,), reg.place, usual)
     for entry in entries(facts):
-        owner = next((each.name for each in facts.bridges if entry in each.mcfg), f"segment {entry.segment}")
+        owner = facts.owner_of(entry) or f"segment {entry.segment}"
         count = entry.end_bus - entry.start_bus + 1
         about = (owner, base_of(entry.segment, entry.base))
         yield from _misaligned(entry.base, BUS, count, about, entry.place, Level.WARNING)

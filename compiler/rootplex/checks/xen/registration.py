@@ -33,13 +33,15 @@ def bridge_not_up(facts: Facts) -> Iterator[Finding]:
     pci_host_common_probe; drivers/acpi/pci_root.c, acpi_pci_root_add.
     """
     # Only those of which no finding tells, by its subject or by its places.
+    subjects = {each.subject for each in facts.found}
+    places = {at for each in facts.found for at in (each.at, *(other.at for other in each.related))}
     for root in booted(facts).dom0.root_bridges:
         fault = root.fault
         if fault is None:
             continue
         name = facts.name_of(root.path)
         at = facts.source(fault.at)
-        if any(_speaks_of(each, name, at) for each in facts.found):
+        if name in subjects or at in places:
             continue
         yield bridge_not_up.rule.finding(
             at,
@@ -49,11 +51,6 @@ def bridge_not_up(facts: Facts) -> Iterator[Finding]:
             help="correct what the place shows",
             subject=name,
         )
-
-
-def _speaks_of(finding: Finding, name: str, at: Place) -> bool:
-    """Whether a finding tells of the bridge, or of the place of its fault."""
-    return finding.subject == name or at in (finding.at, *(other.at for other in finding.related))
 
 
 TOLD_ELSEWHERE = {0, -17, -38}

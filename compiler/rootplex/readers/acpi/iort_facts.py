@@ -164,6 +164,15 @@ class IortNode(Struct, frozen=True, dict=True):
         return First([(each.input_base, 0 if each.single else each.length) for each in self.mappings])
 
     @cached_property
+    def edges(self) -> tuple[int, ...]:
+        """The input ids at which another mapping may begin to hold; the last id of one stands alone."""
+        found: set[int] = set()
+        for each in self.mappings:
+            last = each.input_base + each.id_count
+            found |= {each.input_base, last, last + 1}
+        return tuple(sorted(found))
+
+    @cached_property
     def singles(self) -> tuple[IdMapping, ...]:
         """The mappings that take any id."""
         return tuple(each for each in self.mappings if each.single)
@@ -185,6 +194,15 @@ class Iort(Struct, frozen=True, dict=True):
     @cached_property
     def _by_offset(self) -> dict[int, IortNode]:
         return {node.offset: node for node in self.nodes}
+
+    @cached_property
+    def root_complexes(self) -> dict[int, IortNode]:
+        """By its segment the first of each."""
+        found: dict[int, IortNode] = {}
+        for node in self.nodes:
+            if isinstance(node.data, RootComplex):
+                found.setdefault(node.data.segment, node)
+        return found
 
     def place(self, node: IortNode, field: str | None = None) -> TablePlace:
         """The place of a node, or of one field of it (a name in `node.fields`)."""

@@ -15,7 +15,6 @@ from rootplex.readers.acpi.iort_facts import (
     IortNode,
     ItsGroup,
     Pmcg,
-    RootComplex,
     SmmuV3,
 )
 
@@ -29,10 +28,7 @@ _DEPTH = 64
 
 def root_complex(iort: Iort, segment: int) -> IortNode | None:
     """The node that Linux takes for a segment: the first root complex of that number."""
-    for node in iort.nodes:
-        if isinstance(node.data, RootComplex) and node.data.segment == segment:
-            return node
-    return None
+    return iort.root_complexes.get(segment)
 
 
 def special_index(node: IortNode) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from msgspec import Struct
 
 from rootplex.formats.acpi import HEADER, MCFG_ENTRY, MCFG_HEAD, size_of
@@ -24,13 +26,21 @@ class McfgEntry(Struct, frozen=True):
     place: TablePlace
 
 
-class Mcfg(Struct, frozen=True):
+class Mcfg(Struct, frozen=True, dict=True):
     """The whole table; `remainder` is how many bytes after the last whole entry are ignored."""
 
     table: Table
     entries: tuple[McfgEntry, ...]
     remainder: int
     problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def by_segment(self) -> dict[int, list[McfgEntry]]:
+        """The entries of each segment, in their order."""
+        found: dict[int, list[McfgEntry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.segment, []).append(entry)
+        return found
 
 
 ENTRIES_AT = size_of(HEADER, MCFG_HEAD)

@@ -56,6 +56,11 @@ class Hardware:
             for name, space in bridge.image.views
             if name == firmware
         ]
+        self._beginning: dict[int, HardwareBridge] = {}
+        for bridge in (*self._views, *self.bridges.values()):
+            for base in (bridge.image.base, *(block.base for block in bridge.image.registers)):
+                if base is not None:
+                    self._beginning.setdefault(base, bridge)
         stretches = [
             stretch for bridge in (*self._views, *self.bridges.values()) for stretch in decoders(bridge)
         ]
@@ -199,10 +204,7 @@ class Hardware:
 
     def bridge_at(self, address: int) -> HardwareBridge | None:
         """The bridge whose own space, or one of whose register blocks, begins at an address."""
-        for bridge in (*self._views, *self.bridges.values()):
-            if bridge.image.base == address or any(block.base == address for block in bridge.image.registers):
-                return bridge
-        return None
+        return self._beginning.get(address)
 
 
 def _devfn(entry: FunctionImage) -> int:

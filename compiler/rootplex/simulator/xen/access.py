@@ -86,6 +86,8 @@ class EcamAccess:
         beyond it comes the next bridge's, or nothing, which is Xen's data abort."""
         address = window.address(bus, devfn, register)
         pages = address // PAGE - window.base // PAGE
+        if 0 <= pages < pages_of(window):
+            return address
         windows = [one for each in self.routes.bridges for one in each.windows]
         here = next(index for index, one in enumerate(windows) if one is window)
         for one in windows[here:]:

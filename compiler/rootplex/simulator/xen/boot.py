@@ -15,6 +15,7 @@ from rootplex.readers.acpi.iort_facts import Iort, Smmu, SmmuV3
 from rootplex.readers.acpi.ivrs import Ivrs
 from rootplex.readers.acpi.mcfg import Mcfg
 from rootplex.readers.address import regs
+from rootplex.readers.first import First
 from rootplex.readers.hostbridge import host_bridge_nodes
 from rootplex.readers.platform_dt import DtArea
 from rootplex.readers.tree import Tree
@@ -237,10 +238,12 @@ def _places(firmware: Firmware) -> Callable[[int], tuple[str, Place | None]]:
             for entry in firmware.mcfg.entries
         ]
 
+    exact = {one[0]: one for one in reversed(known)}
+    inside = First([one[:2] for one in known])
+
     def find(base: int) -> tuple[str, Place | None]:
-        exact = [one for one in known if one[0] == base]
-        inside = [one for one in known if one[0] <= base < one[0] + one[1]]
-        found = exact or inside
-        return found[0][2:] if found else ("", None)
+        index = inside.of(base)
+        found = exact.get(base) or (None if index is None else known[index])
+        return ("", None) if found is None else found[2:]
 
     return find

@@ -7,8 +7,9 @@ device must sit on a bus that exactly one registration owns.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -103,10 +104,14 @@ class Discovery(Struct):
     routes: Routes
     registrations: list[Registration] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    contested: list[tuple[int, int, int]] = field(default_factory=list)
+    contested: set[tuple[int, int]] = field(default_factory=set)
+    """Segments' buses that a second bridge claimed."""
     tracer: Tracer | None = None
     pages: Counter[int] = field(default_factory=Counter)
-    _traps: dict[int, Registration] = field(default_factory=dict)
+    _owners: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Of a segment's bus the index of its registration."""
+    _windows: list[tuple[int, int, int]] = field(default_factory=list)
+    """(base, end, index) of the registrations' windows, ascending: none overlaps another."""
 
     def add_bridge(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         """0; -EINVAL (segment or bus out of range, start above end, unknown kind, ECAM whose size
@@ -116,7 +121,8 @@ class Discovery(Struct):
         refusal = self._judge(call, kind)
         if refusal is not None:
             if refusal.why == "shared-bus":
-                self.contested.append((call.segment, call.start_bus, call.end_bus))
+                buses = range(call.start_bus, call.end_bus + 1)
+                self.contested.update((call.segment, bus) for bus in buses)
             self.refusals.append(refusal)
             return refusal.result
         assert kind is not None
@@ -125,6 +131,10 @@ class Discovery(Struct):
         bridge = XenHostBridge(path, call.segment, window, kind=call.kind, at=at)
         handler = handler_of(bridge, bridge.root)
         made = Registration(bridge, kind, config, handler, self._touched(call.base, call.size))
+        place = (call.base, call.base + call.size, len(self.registrations))
+        self._windows.insert(bisect_left(self._windows, place), place)
+        for bus in range(call.start_bus, call.end_bus + 1):
+            self._owners[call.segment, bus] = len(self.registrations)
         self.registrations.append(made)
         self.routes.append(bridge)
         return 0
@@ -144,20 +154,24 @@ class Discovery(Struct):
         buses = call.end_bus - call.start_bus + 1
         if kind.bytes_per_bus is not None and call.size != buses * kind.bytes_per_bus:
             return refused("wrong-size", Errno.EINVAL)
-        for bridge in self.routes.bridges:
-            own = bridge.root
-            if bridge.segment == call.segment and own.start <= call.end_bus and call.start_bus <= own.end:
-                return refused("shared-bus", Errno.EEXIST, max(own.start, call.start_bus))
-        taken = [(bridge.root.base, bridge.root.size) for bridge in self.routes.bridges]
-        for base, size in (*self.memory, *taken):
-            if base < call.base + call.size and call.base < base + size:
-                return refused("in-memory" if (base, size) in self.memory else "in-window", Errno.EBUSY, base)
+        asked = range(call.start_bus, call.end_bus + 1)
+        owners = [self._owners[call.segment, bus] for bus in asked if (call.segment, bus) in self._owners]
+        if owners:
+            own = self.registrations[min(owners)].bridge.root
+            return refused("shared-bus", Errno.EEXIST, max(own.start, call.start_bus))
+        end = call.base + call.size
+        ram = next((base for base, size in self.memory if base < end and call.base < base + size), None)
+        if ram is not None:
+            return refused("in-memory", Errno.EBUSY, ram)
+        taken = min(self._overlapping(call.base, end), default=None)
+        if taken is not None:
+            return refused("in-window", Errno.EBUSY, self.registrations[taken].bridge.root.base)
         return None
 
     def admit(self, segment: int, bus: int, devfn: int) -> int:
         """Whether a device may be added: 0, or -ENODEV for a bus that no bridge owns yet, and for one
         that a second bridge claimed in vain, since Xen cannot tell whose the device is."""
-        contested = any(seg == segment and start <= bus <= end for seg, start, end in self.contested)
+        contested = (segment, bus) in self.contested
         owned = self.routes.find(segment, bus) is not None
         if owned and not contested:
             return 0
@@ -167,29 +181,30 @@ class Discovery(Struct):
 
     def passing(self, address: int) -> Registration | None:
         """Count an access of Dom0's: the registration whose trap it hits, None where it goes by."""
-        page = address >> TRAP_PAGE
-        made = self._traps.get(page)
-        if made is None:
-            made = next((one for one in self.registrations if _traps(one, address)), None)
-            if made is None:
-                self.pages[page] += 1
-                return None
-            self._traps[page] = made
+        at = bisect_right(self._windows, address, key=lambda each: each[0]) - 1
+        made = self.registrations[self._windows[at][2]] if at >= 0 else None
+        if made is None or not (made.kind.trapped and made.bridge.root.holds_address(address)):
+            self.pages[address >> TRAP_PAGE] += 1
+            return None
         made.trapped += 1
         return made
+
+    def _overlapping(self, base: int, end: int) -> Iterator[int]:
+        """The indexes of the registrations whose windows have an address of `base` up to `end`."""
+        at = bisect_left(self._windows, end, key=lambda each: each[0])
+        while at and self._windows[at - 1][1] > base:
+            at -= 1
+            yield self._windows[at][2]
 
     def _touched(self, base: int, size: int) -> int:
         """The accesses so far to the pages of a window."""
         first, last = base >> TRAP_PAGE, base + size - 1 >> TRAP_PAGE
         return sum(count for page, count in self.pages.items() if first <= page <= last)
 
-    def of(self, bridge: XenHostBridge) -> Registration:
-        """The registration of one of this protocol's bridges."""
-        return next(made for made in self.registrations if made.bridge is bridge)
-
-
-def _traps(made: Registration, address: int) -> bool:
-    return made.kind.trapped and made.bridge.root.holds_address(address)
+    def owner(self, segment: int, bus: int) -> Registration | None:
+        """The registration of one of a segment's buses."""
+        index = self._owners.get((segment, bus))
+        return None if index is None else self.registrations[index]
 
 
 class RegisteredAccess:
@@ -226,8 +241,7 @@ class RegisteredAccess:
 
     def _made(self, segment: int, bus: int) -> Registration | None:
         """The registration by which Xen reaches a bus; None where it needs none."""
-        bridge = self._discovery.routes.find(segment, bus)
-        made = None if bridge is None else self._discovery.of(bridge)
+        made = self._discovery.owner(segment, bus)
         return None if made is None or made.kind.own else made
 
     def _trace(
