@@ -61,6 +61,19 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "all buses at a part of the space": (BUSES, "bus_range: [0, 0xff]"),
         "the address of bus 0": (CONFIG, "{base: 0x40_1000_0000}"),
         "an address with a digit moved": (CONFIG, "{base: 0x40_1400_1000}"),
+        "below zero": (SEGMENT, "segment: -1\n"),
+        "nothing behind the colon": (SEGMENT, "segment:\n"),
+        "a list of one": (SEGMENT, "segment: [1]\n"),
+        "an address for a segment": (SEGMENT, "segment: 0x40_1400_0000\n"),
+        "one bus too many": (BUSES, "bus_range: [0x40, 0x100]"),
+        "the first bus alone": (BUSES, "bus_range: [0x40]"),
+        "a dash for an underscore": (BUSES, "bus-range: [0x40, 0x7f]"),
+        "first and last by name": (BUSES, "bus_range: {first: 0x40, last: 0x7f}"),
+        "the next bridge's space": (CONFIG, "{base: 0x40_1800_0000}"),
+        "a size without its unit": (CONFIG, "{base: 0x40_1400_0000, size: 64}"),
+        "one bus for a port": ("slot: 2\n", "slot: 2\n        bus: 0x41\n"),
+        "one name for two bridges": ("name: second", "name: main"),
+        "an MCFG of one bus": (SEGMENT, "segment: 1\n    acpi: {mcfg: [0x40, 0x40]}\n"),
     },
     "windows": {
         "a unit of ten": window("space: mem32, pci: 0x2000_0000, size: 256MB"),
@@ -82,6 +95,22 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "one window, no list": (WINDOWS, f"windows: {WINDOW}\n"),
         "yes": window("space: mem32, pci: 0x2000_0000, size: 256MiB, prefetchable: yes"),
         "no windows": (f"    {WINDOWS}", ""),
+        "no size": window("space: mem32, pci: 0x2000_0000"),
+        "base for pci": window("space: mem32, base: 0x2000_0000, size: 256MiB"),
+        "the binding's word for all": (f"windows:\n      - {WINDOW}", f"ranges:\n      - {WINDOW}"),
+        "a space before the unit": window("space: mem32, pci: 0x2000_0000, size: 256 MiB"),
+        "all of 32 bits": window("space: mem32, pci: 0x2000_0000, size: 4GiB"),
+        "less than a port passes on": window("space: mem32, pci: 0x2000_0000, size: 4KiB"),
+        "off a page": window("space: mem32, pci: 0x2000_0010, size: 128MiB"),
+        "over the SMMU": window("space: mem32, pci: 0x0900_0000, size: 1MiB"),
+        "one twice": (WINDOW, f"{WINDOW}\n      - {WINDOW}"),
+        "beyond the address bits": window(
+            "space: mem32, pci: 0x2000_0000, cpu: 0x20_0000_0000_0000, size: 1MiB"
+        ),
+        "prefetchable for all": window("space: mem32, pci: 0x2000_0000, size: 256MiB, prefetchable: true"),
+        "over another's configuration space": window(
+            "space: mem32, pci: 0x2000_0000, cpu: 0x40_1000_0000, size: 16MiB"
+        ),
     },
     "maps": {
         "a name for a map": (f"msi: {MSI}", "msi: its"),
@@ -104,6 +133,28 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
             "msi: {controller: its, parent: true, map: [{rid: 0x4000, id: 0x4000, count: 0x4000}]}",
         ),
         "no MSIs": (f"msi: {MSI}\n", "proximity: 0\n"),
+        "no count": iommu("map: [{rid: 0x4000, id: 0x4000}]"),
+        "the segment in the requester": iommu("map: [{rid: 0x14000, id: 0x4000, count: 0x4000}]"),
+        "another name for a stream": iommu("map: [{rid: 0x4000, sid: 0x4000, count: 0x4000}]"),
+        "a mask of the upper half": iommu("mask: 0xffff0000"),
+        "one id for all": iommu("map: [{rid: 0x4000, id: 0x4000, count: 1}]"),
+        "a list for the unit": (IOMMU, "{unit: [smmu]}"),
+        "a controller that is none": (
+            MSI,
+            "{controller: its, map: [{rid: 0x4000, id: 0x4000, count: 0x4000, controller: its2}]}",
+        ),
+        "the interrupt controller": (MSI, "{controller: gic}"),
+        "DeviceIDs beyond the ITS": (
+            MSI,
+            "{controller: its, map: [{rid: 0x4000, id: 0x1_0000, count: 0x4000}]}",
+        ),
+        "the other bridge's DeviceIDs": (
+            MSI,
+            "{controller: its, map: [{rid: 0x4000, id: 0, count: 0x4000}]}",
+        ),
+        "lines of the SMMU": (INTX, "{controller: gic, irqs: [74, 75, 76, 77]}"),
+        "lines of the ITS": (INTX, "{controller: its, irqs: [3, 4, 5, 6]}"),
+        "device 40": (INTX, "{controller: gic, map: [{dev: 40, pin: A, irq: 3}]}"),
     },
     "the device tree of a bridge": {
         "a kind in capitals": config("kind: ECAM, base: 0x40_1400_0000"),
@@ -123,6 +174,25 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "a mask of three cells": node("interrupt-map-mask: [0, 0, 7]"),
         "a property misspelt": node("dma-coherant: true"),
         "another domain": node('"linux,pci-domain": 0'),
+        "a string of another layout": config("base: 0x40_1400_0000, compatible: pci-host-cam-generic"),
+        "a string of registers": config('base: 0x40_1400_0000, compatible: "brcm,bcm2711-pcie"'),
+        "a quirk without one": config("kind: quirk, base: 0x40_1400_0000"),
+        "bits for bytes": config("base: 0x40_1400_0000, sizes: 32"),
+        "a property beside properties": (
+            f"intx: {INTX}\n",
+            f'intx: {INTX}\n    dt: {{"linux,pci-domain": 5}}\n',
+        ),
+        "a label of two words": (f"intx: {INTX}\n", f"intx: {INTX}\n    dt: {{label: pcie 1}}\n"),
+        "a comma in a name": node("linux,pci-domain: 1"),
+        "a type that is none": node("device_type: pcie"),
+        "buses of nine bits": node("bus-range: [0x40, 0x140]"),
+        "half a bus range": node("bus-range: [0x40]"),
+        "numbers in a text": node('reg: "0x40 0x14000000 0x0 0x4000000"'),
+        "a phandle by number": node("iommu-map: [0x4000, 1, 0x4000, 0x4000]"),
+        "a line without a controller": node("interrupt-map: [0, 0, 0, 1, 3]"),
+        "a mask of messages": node("msi-map-mask: 0xff"),
+        "one cell of size": node('"#size-cells": 1'),
+        "three cells of a pin": node('"#interrupt-cells": 3'),
     },
 }
 
@@ -153,8 +223,8 @@ def reported(data: bytes) -> tuple[Finding, ...]:
         return (*checked.findings, *refusal.findings)
 
 
-def test_ten_of_each() -> None:
-    assert all(len(mistakes) >= 10 for mistakes in MISTAKES.values())
+def test_twenty_of_each() -> None:
+    assert all(len(mistakes) >= 20 for mistakes in MISTAKES.values())
 
 
 @pytest.mark.parametrize(("part", "what"), CASES)

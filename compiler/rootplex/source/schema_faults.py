@@ -101,7 +101,9 @@ def _faulty_value(
     """`example`: of the value of the key, which is told where its whole form is another."""
     rule = schema[keyword]
     allowed: tuple[str, ...] = ()
-    is_form = keyword in ("minItems", "maxItems") or (keyword == "type" and rule in ("array", "object"))
+    is_form = keyword in ("minItems", "maxItems") or (
+        keyword == "type" and (rule in ("array", "object") or value is None or isinstance(value, list | dict))
+    )
     kind: Kind = "out-of-range"
     match keyword:
         case "type":
@@ -165,7 +167,7 @@ _BRIEF = 80
 
 def _example_at(steps: list[str | int], schema: Schema) -> str | None:
     """An example of the value of the key that `steps` lead to, or into whose list."""
-    while steps and steps[-1] == "items":
+    while steps and (steps[-1] in ("items", "allOf") or steps[-2:-1] == ["allOf"]):
         steps = steps[:-1]
     if steps[-2:-1] != ["properties"]:
         return None

@@ -15,6 +15,7 @@ MEANT: dict[str, tuple[str, ...]] = {
     "addr": ("base", "pci"),
     "address": ("base", "pci"),
     "amd64": ("x86_64",),
+    "base": ("pci",),
     "buses": ("bus_range",),
     "controller": ("unit",),
     "device": ("id",),

@@ -224,7 +224,12 @@ def config_kind_differs(facts: Facts) -> Iterator[Finding]:
         )
 
 
-@check("RPX0802", Level.ERROR, requires=("RPX0030", "RPX0717", "RPX0801", "RPX0803"), covers=("LNX-08",))
+@check(
+    "RPX0802",
+    Level.ERROR,
+    requires=("RPX0030", "RPX0601", "RPX0717", "RPX0801", "RPX0803"),
+    covers=("LNX-08",),
+)
 def config_base_differs(facts: Facts) -> Iterator[Finding]:
     """What it finds: configuration space that lies elsewhere by device tree than by MCFG or `_CBA`.
     Why it matters: one of the two reads other registers than those of the bridge. `reg` is the space of the

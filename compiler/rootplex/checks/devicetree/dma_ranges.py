@@ -114,7 +114,7 @@ SEVERAL_VIEWS = {"brcm,bcm2712-pcie", "brcm,bcm7712-pcie"}
 GIB_2, GIB_4 = 1 << 31, 1 << 32
 
 
-@check("RPX0631", Level.ERROR, requires=("RPX0601", "RPX0630"))
+@check("RPX0631", Level.ERROR, requires=("RPX0118", "RPX0601", "RPX0630"))
 def inbound_view_refused(facts: Facts) -> Iterator[Finding]:
     """What it finds: a Broadcom STB bridge (Raspberry Pi 4 and 5 among them) whose driver does not come up
     with its `dma-ranges`: it has none of its own, or, but for the newer kind of BCM7712 and BCM2712, they do
@@ -143,7 +143,7 @@ def inbound_view_refused(facts: Facts) -> Iterator[Finding]:
                 help="name the memory that comes in, from a multiple of its size on the PCI side",
                 subject=name,
                 about=(name, property),
-                rests_on=(property,),
+                rests_on=(name, property),
             )
 
 

@@ -28,21 +28,24 @@ NEEDS_CELLS = {
 """What cannot be read where the number of cells is wrong."""
 
 SIZE_CELLS = 2
+PIN_CELLS = 1
 
 
 @check("RPX0601", Level.ERROR, covers=("LNX-19",))
 def malformed_property(facts: Facts) -> Iterator[Finding]:
     """What it finds: a property of a host bridge, or of a bus above it, that is not a whole number of entries
-    or has the wrong length, and cell counts that a PCI bus cannot have (`#address-cells` must be 3,
-    `#size-cells` 2). Also a `reg` of any node that was written for a bus of other cell counts: by those its
-    first address is the one in the node's name. Nothing is read from it.
+    or has the wrong length, and cell counts that a PCI bus cannot have (`#address-cells` must be 3, `#size-
+    cells` 2, beside an interrupt-map `#interrupt-cells` 1). Also a `reg` of any node that was written for a
+    bus of other cell counts: by those its first address is the one in the node's name. Nothing is read from
+    it.
     Why it matters: what cannot be cut into entries is not read: no windows, no configuration space, no
     number. Of a cell count of several cells the first is taken; `dma-ranges` without a whole entry leave DMA
     unlimited.
     Example: `dt: {properties: {ranges: [0x02000000, 0, 0x10000000]}}`.
     What to do: count the cells: PCI address 3, CPU address as the parent says, size 2.
     Source: Devicetree Specification 0.4 §2.3; Linux drivers/of/address.c, of_pci_range_parser_init and
-    of_dma_get_range; dtc's checks address_cells_is_cell, ranges_format and dma_ranges_format.
+    of_dma_get_range; drivers/of/irq.c, of_irq_parse_raw; dtc's checks address_cells_is_cell, ranges_format
+    and dma_ranges_format.
     Sources that prove it: device tree.
     """
     # Also of the buses above enabled bridges.
@@ -70,6 +73,16 @@ def malformed_property(facts: Facts) -> Iterator[Finding]:
                 help=f"write #size-cells = <{SIZE_CELLS}>",
                 subject=name,
                 about=_unread(name, "#size-cells"),
+            )
+        pins = bridge.node.u32("#interrupt-cells")
+        if "interrupt-map" in bridge.node.properties and pins not in (None, PIN_CELLS):
+            yield malformed_property.rule.finding(
+                bridge.place("#interrupt-cells"),
+                f"#interrupt-cells of '{name}' is {pins}, a PCI bus has {PIN_CELLS}",
+                notes=["the kernel looks up one cell, the pin: no line of interrupt-map is found"],
+                help=f"write #interrupt-cells = <{PIN_CELLS}>",
+                subject=name,
+                about=(property_of(name, "interrupt-map"),),
             )
         for bus in bridge.node.ancestors():
             if bus not in told and facts.dt is not None:

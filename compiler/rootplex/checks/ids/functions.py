@@ -26,7 +26,7 @@ from rootplex.source.place import Place
     "RPX0402",
     Level.ERROR,
     needs="simulation",
-    requires=(*WRONG_MAP, "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
+    requires=(*WRONG_MAP, "RPX0210", "RPX0404", "RPX0611", "RPX0731", "RPX0806"),
     covers=("LNX-20", "LNX-44", "XP-30"),
 )
 def function_without_stream(facts: Facts) -> Iterator[Finding]:
@@ -60,7 +60,11 @@ def function_without_stream(facts: Facts) -> Iterator[Finding]:
 
 
 @check(
-    "RPX0403", Level.ERROR, needs="simulation", requires=(*WRONG_MAP, "RPX0807"), covers=("LNX-44", "XP-36")
+    "RPX0403",
+    Level.ERROR,
+    needs="simulation",
+    requires=(*WRONG_MAP, "RPX0210", "RPX0807"),
+    covers=("LNX-44", "XP-36"),
 )
 def function_without_messages(facts: Facts) -> Iterator[Finding]:
     """What it finds: a present function with MSI or MSI-X whose requester id its bridge's `msi-map`, or IORT,

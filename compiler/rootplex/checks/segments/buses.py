@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.bridges import enabled_bridges
-from rootplex.checks.causes import property_of
+from rootplex.checks.causes import property_of, with_maps
 from rootplex.checks.check import check
 from rootplex.checks.disjoint import segment_apart
 from rootplex.checks.facts import Facts
@@ -54,6 +54,7 @@ def bus_range_cells(facts: Facts) -> Iterator[Finding]:
             notes=notes,
             help="write the first and the last bus, from 0 to 0xff",
             subject=name,
+            about=with_maps(name),  # ids of other buses
         )
 
 

@@ -19,6 +19,7 @@ from rootplex.checks.platforms import xen_probes
 from rootplex.checks.simulated import booted
 from rootplex.formats.devicetree import GENERIC
 from rootplex.model.bridge import ConfigSpace
+from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.report import causes
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
@@ -30,9 +31,9 @@ def config_space_size(facts: Facts) -> Iterator[Finding]:
     KiB for CAM. Only bridges whose compatible says that they are laid out so are looked at; DesignWare and
     other windowed bridges have no such rule.
     Why it matters: too small, and the kernel trims: the buses behind the end can be given to bridges, but
-    nothing answers there. Today's Arm port of Xen does not trim: the first device beyond faults Xen itself
-    (then an error). Too large is harmless for the kernel (a note); today's port routes the surplus nowhere (a
-    warning).
+    nothing answers there; with no room for one bus the bridge fails (an error). Today's Arm port of Xen does
+    not trim: the first device beyond faults Xen itself (then an error, too). Too large is harmless for the
+    kernel (a note); today's port routes the surplus nowhere (a warning).
     Example: `bus_range: [0, 0xff]` with a configuration space of 16 MiB.
     What to do: write the size of the bus range, or the bus range of the size.
     Source: Linux drivers/pci/ecam.c, pci_ecam_create; Xen xen/arch/arm/pci/ecam.c, pci_ecam_map_bus (no check
@@ -52,8 +53,8 @@ def config_space_size(facts: Facts) -> Iterator[Finding]:
         held = reg.size // unit
         in_xen = bridge.path in driven
         if held < count:
-            level = Level.ERROR if in_xen else Level.WARNING
-            answering = f"only {buses.first:#x}-{buses.first + held - 1:#x}" if held else "none of them"
+            level = Level.ERROR if in_xen or not held else Level.WARNING
+            answering = f"only {buses.first:#x}-{buses.first + held - 1:#x}" if held else "none"
             notes = [f"of buses {buses.first:#x}-{buses.last:#x} {answering} can answer"]
         else:
             level = Level.WARNING if in_xen else Level.NOTE
@@ -73,7 +74,7 @@ def config_space_size(facts: Facts) -> Iterator[Finding]:
         )
 
 
-@check("RPX0109", Level.ERROR, requires=("RPX0108",), covers=("XP-15",))
+@check("RPX0109", Level.ERROR, requires=("RPX0108", "RPX0601"), covers=("XP-15",))
 def config_space_unit(facts: Facts) -> Iterator[Finding]:
     """What it finds: an ECAM of size 0 (an error), or of a size that is not a whole number of buses, 1 MiB
     each.
@@ -106,7 +107,7 @@ def config_space_unit(facts: Facts) -> Iterator[Finding]:
 PAGE, BUS, ALL_BUSES = 1 << 12, 1 << 20, 256
 
 
-@check("RPX0110", Level.ERROR, covers=("LNX-12", "XP-16"))
+@check("RPX0110", Level.ERROR, requires=("RPX0601",), covers=("LNX-12", "XP-16"))
 def config_space_alignment(facts: Facts) -> Iterator[Finding]:
     """What it finds: ECAM that does not start on a bus, that is, on 1 MiB (off a 4 KiB page it is an error),
     or ECAM of all 256 buses that is not aligned to 256 MiB. In MCFG the base of bus 0 counts. With a
@@ -240,19 +241,34 @@ ALL_SIZES = {1, 2, 4}
 @check("RPX0118", Level.ERROR, covers=("LNX-57", "XP-61"))
 def not_ecam_as_ecam(facts: Facts) -> Iterator[Finding]:
     """What it finds: a bridge that is described as windowed, with special cases, or with restricted access
-    sizes, and whose compatible string says that it is plain ECAM (or CAM).
-    Why it matters: the kernel's generic driver and Xen believe the string, map the window and access it
-    freely; they have no way to learn of the quirk. A register window is then read as if it were devices.
+    sizes, and whose compatible string says that it is plain ECAM (or CAM); and one that is described as ECAM
+    or CAM, and whose compatible string is of a driver that takes it for the other of the two, or reaches it
+    through registers.
+    Why it matters: the driver and Xen believe the string. The generic ones map the window and access it
+    freely; they have no way to learn of the quirk. What is laid out otherwise is read as if it were devices.
     Example: `config: {kind: windowed, base: 0xfd50_0000, size: 64KiB, compatible: pci-host-ecam-generic}`.
-    What to do: write the vendor's own compatible string, for which the kernel has a driver.
-    Source: Linux drivers/pci/controller/pci-host-generic.c, gen_pci_of_match; Xen
+    What to do: write the vendor's own compatible string, for which the kernel has a driver; or the kind that
+    the string is of.
+    Source: Linux drivers/pci/controller/pci-host-generic.c, gen_pci_of_match; the other drivers there; Xen
     xen/arch/arm/pci/pci-host-generic.c.
     """
     described = facts.described_bridges
     nodes = {each.name: each.dt for each in facts.bridges if each.dt is not None}
     for bridge in described:
         node, quirk = nodes.get(bridge.name), _quirk(bridge.config)
-        if node is None or quirk is None or not node.enabled or not PLAIN.intersection(node.compatible):
+        if node is None or not node.enabled:
+            continue
+        seen = bridge.as_seen_by("dt")
+        taken_for = None if seen is None else _taken_for(node, seen.config.kind)
+        if taken_for is not None and seen is not None:
+            yield not_ecam_as_ecam.rule.finding(
+                node.place("compatible"),
+                f"the driver of {node.compatible[0]} {taken_for}, and '{bridge.name}' is {seen.config.kind}",
+                related=[(seen.config.at("kind"), f"it is {seen.config.kind} here")],
+                help=f"write the kind that it is of, or {GENERIC[seen.config.kind]}",
+                subject=bridge.name,
+            )
+        if quirk is None or not PLAIN.intersection(node.compatible):
             continue
         yield not_ecam_as_ecam.rule.finding(
             node.place("compatible"),
@@ -261,6 +277,15 @@ def not_ecam_as_ecam(facts: Facts) -> Iterator[Finding]:
             help="write the compatible string of the vendor's own driver",
             subject=bridge.name,
         )
+
+
+def _taken_for(node: DtHostBridge, kind: str) -> str | None:
+    """How the driver of a bridge's compatible string reaches what is described as ECAM or CAM, where that is
+    otherwise."""
+    layout = None if node.controller is None else node.controller.layout
+    if kind not in ("ecam", "cam") or layout in (None, kind, "quirk"):
+        return None
+    return "reaches its buses through registers" if layout == "windowed" else f"takes it for {layout}"
 
 
 def _quirk(config: ConfigSpace) -> str | None:

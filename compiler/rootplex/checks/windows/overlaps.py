@@ -293,7 +293,7 @@ def area_over_device(facts: Facts) -> Iterator[Finding]:
 ARCHITECTURE_BITS, XEN_BITS = 52, 48
 
 
-@check("RPX0111", Level.ERROR, covers=("XP-20", "XP-22"))
+@check("RPX0111", Level.ERROR, requires=("RPX0601",), covers=("XP-20", "XP-22"))
 def beyond_physical_addresses(facts: Facts) -> Iterator[Finding]:
     """What it finds: configuration space or a window beyond what the CPU can address: 52 bits, the most that
     the architecture has; with today's Arm port of Xen 48 bits, which it is built for.

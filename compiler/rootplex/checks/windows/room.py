@@ -205,6 +205,44 @@ def unusable_window(facts: Facts) -> Iterator[Finding]:
             )
 
 
+PAGE = 1 << 12
+
+
+@check("RPX0130", Level.WARNING, requires=("RPX0601", "RPX0113", "RPX0115", "RPX0804"))
+def window_off_page(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a window that begins or ends within a page of 4 KiB.
+    Why it matters: no bridge decodes parts of a page: what the kernel places at the edge does not answer, or
+    another device has it. It is a slip of a digit, or a last address in place of a size.
+    Example: `{space: mem32, pci: 0x2000_0010, size: 256MiB}`.
+    What to do: correct the address or the size.
+    Source: PCI-to-PCI Bridge 1.2 §3.2.5 (I/O in 4 KiB, memory in 1 MiB). Sources that prove it: device tree.
+    """
+    for bridge in enabled_bridges(facts):
+        name = facts.name_of(bridge.path)
+        for window in bridge.windows:
+            if window.space == "config":
+                continue
+            begin, end = window.pci % PAGE or window.cpu_local % PAGE, window.size % PAGE
+            if not begin and not end:
+                continue
+            how = f"begins {begin:#x}" if begin else f"ends {end:#x}"
+            yield window_off_page.rule.finding(
+                window.at_address if begin else window.at_size,
+                f"the {window.space} window of '{name}' at {window.cpu_local:#x} {how} bytes into a page",
+                notes=() if begin else [f"its size is {window.size:#x}"],
+                help="write an address that ends in 000" if begin else _whole(window.size),
+                subject=name,
+                rests_on=(property_of(name, "ranges"),),
+            )
+
+
+def _whole(size: int) -> str:
+    """A size that was probably meant."""
+    if size % PAGE == PAGE - 1:
+        return f"write a number of bytes, {size + 1:#x}, and no last one"
+    return "write a size that ends in 000"
+
+
 NARROW = {"io": "an I/O window", "mem32": "a 32-bit memory window"}
 
 

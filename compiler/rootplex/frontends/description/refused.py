@@ -70,14 +70,26 @@ def finding_of(violation: Violation, document: Node) -> Finding:
         key = next((f"{step}: " for step in reversed(violation.path) if isinstance(step, str)), "")
         help_ = f"write it as in '{key}{violation.example}'"
     elif violation.allowed:
-        help_ = advice(str(node.value), violation.allowed, "value")
-        meant = nearest(str(node.value), violation.allowed)
+        word = node.value if isinstance(node.value, str) else ""
+        help_ = advice(word, violation.allowed, "value")
+        meant = nearest(word, violation.allowed)
+    elif node.value is None and (parted := _parted(document, violation.path)) is not None:
+        help_ = f'write "{parted}" in quotes: a comma parts the entries of a map'
     elif isinstance(node.value, str):
         meant = _meant(node.value, violation)
         help_ = None if meant is None else f"did you mean '{meant}'?"
     if meant is not None:
         rewrite = Rewrite(at, meant)
     return _RULES[violation.kind].finding(at, violation.message, help=help_, rewrite=rewrite)
+
+
+def _parted(document: Node, path: Path) -> str | None:
+    """The name that a comma has parted, where one of a device tree's properties has no value."""
+    if path[-2:-1] != ("properties",):
+        return None
+    names = list(document.find(path[:-1]).keys)
+    behind = names[names.index(str(path[-1])) + 1 :]
+    return f"{path[-1]},{behind[0]}" if behind else None
 
 
 def _meant(text: str, violation: Violation) -> str | None:
