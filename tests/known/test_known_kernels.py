@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from rootplex.known.kernels import DEFAULT, PROFILES, SUITES, TO_BOOT, profile_of
+from rootplex.known.kernels import DEFAULT, FIRST, PROFILES, SUITES, TO_BOOT, offered, profile_of
 from rootplex.source.schema import platform_schema
 
 
@@ -24,6 +24,14 @@ def test_a_release_has_one_profile() -> None:
 
 def test_what_is_booted_where_none_is_asked_for_can_be_fetched() -> None:
     assert TO_BOOT in SUITES
+    assert set(FIRST.values()) <= set(SUITES)
+
+
+def test_only_what_debian_has_is_asked_for() -> None:
+    """riscv64 became a port of Debian's with Debian 13 (https://wiki.debian.org/RISC-V)."""
+    assert offered("arm64") == tuple(SUITES)
+    assert offered("riscv64") == ("linux-6.12", "linux-7.2")
+    assert not set(SUITES["linux-6.1"]) & {"trixie", "sid"}
 
 
 @pytest.mark.parametrize(

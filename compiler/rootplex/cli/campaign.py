@@ -22,7 +22,7 @@ from rootplex.cli.many import add_many, spread_here, streams
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board
 from rootplex.jobs.result import Booted, Result, exit_status
-from rootplex.known.kernels import SUITES, TO_BOOT, TO_BOOT_RISCV
+from rootplex.known.kernels import FIRST, SUITES
 from rootplex.report.campaign import sentence, told
 from rootplex.tools import kernels
 from rootplex.tools.images import Arch
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dom0",
         choices=tuple(SUITES),
-        help=f"the kernel (default: {TO_BOOT}, of riscv64 {TO_BOOT_RISCV})",
+        help=f"the kernel (default: {FIRST['arm64']}, of riscv64 {FIRST['riscv64']})",
     )
     add_many(parser, "boot")
     add_format(parser)
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         arch: kernels.newest(
             cache,
             arch,
-            arguments.dom0 or (OLDEST_OF.get(arguments.iommu) or _oldest(arch)),
+            arguments.dom0 or (OLDEST_OF.get(arguments.iommu) or FIRST[arch]),
             full=arguments.iommu == "amd",
         ).release
         for arch in boards.numbers
@@ -105,10 +105,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.print(sentence(sums))
         return status
     return report(results, {}, arguments, console)
-
-
-def _oldest(arch: Arch) -> str:
-    return TO_BOOT_RISCV if arch == "riscv64" else TO_BOOT
 
 
 def _booted(board: Board, releases: Mapping[Arch, str]) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rootplex.cli.console import Console
 from rootplex.cli.frame import UsageError
-from rootplex.known.kernels import DEFAULT, SUITES
+from rootplex.known.kernels import DEFAULT, SUITES, offered
 from rootplex.known.xen import DEBIAN
 from rootplex.tools import hypervisors
 from rootplex.tools.images import Arch
@@ -59,10 +59,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     newest_first = (DEFAULT, *(name for name in reversed(SUITES) if name != DEFAULT))
     refusals = []
     if arguments.all:
-        wanted = [(arch, profile) for arch in ARCHES for profile in SUITES]
+        wanted = [(arch, profile) for arch in ARCHES for profile in offered(arch)]
     else:
         profiles = newest_first if arguments.profile is None else (arguments.profile,)
-        wanted = [(arch, profile) for arch in ARCHES if arch == arguments.arch for profile in profiles]
+        has = offered(arguments.arch)
+        if arguments.profile is not None and arguments.profile not in has:
+            raise UsageError(
+                f"Debian has no {arguments.profile} for {arguments.arch} (it has {', '.join(has)})"
+            )
+        wanted = [
+            (arch, name) for arch in ARCHES if arch == arguments.arch for name in profiles if name in has
+        ]
     for arch, profile in wanted:
         have = [
             kernel

@@ -28,7 +28,7 @@ from rootplex.jobs.qemu.boot import (
 from rootplex.jobs.qemu.boot import run as run_boot
 from rootplex.jobs.qemu.comparison import Comparison
 from rootplex.jobs.qemu.files import files
-from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_impossible
+from rootplex.jobs.qemu.preparation import Preparation, on_qemu, prepare, refuse_boot, refuse_impossible
 from rootplex.jobs.qemu.xen.boot import run as run_xen
 from rootplex.jobs.qemu.xen.comparison import XenComparison
 from rootplex.jobs.qemu.xen.comparison import comparison as xen_comparison
@@ -98,6 +98,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         able = abilities(platform.arch)
         refuse_impossible(platform, firmware, in_memory=arguments.synthetic, abilities=able)
+        if arguments.boot and not arguments.synthetic:
+            refuse_boot(platform, able)
         under = _xen(platform.arch, arguments, console)
         kernel = None
         if arguments.boot:

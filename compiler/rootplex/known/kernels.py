@@ -100,8 +100,17 @@ TO_BOOT = _6_1.name
 TO_BOOT_RISCV = _6_12.name
 """The oldest of riscv64, which became a port of Debian's with Debian 13."""
 
+FIRST = {"arm64": TO_BOOT, "x86_64": TO_BOOT, "riscv64": TO_BOOT_RISCV}
+"""The oldest kernel that Debian has for an architecture."""
+
 SUITES = {name: profile.suites for name, profile in reversed(PROFILES.items()) if profile.suites}
 """Where Debian holds the kernel of a profile."""
+
+
+def offered(arch: str) -> tuple[str, ...]:
+    """The kernels that Debian has for an architecture, oldest first."""
+    names = tuple(SUITES)
+    return names[names.index(FIRST[arch]) :]
 
 
 def profile(name: str) -> Profile:

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.backends.platforms import device, host_bridge, iommu
+from tests.checks.cases import line_of
 
 from rootplex.backends.qemu import Abilities
+from rootplex.backends.refusal import CannotCompile
 from rootplex.capture.snapshot import _WINDOW
 from rootplex.cli import main
+from rootplex.jobs.describe import read_checked
 from rootplex.jobs.qemu.comparison import compare
+from rootplex.jobs.qemu.preparation import refuse_boot
 from rootplex.jobs.qemu.seen import Seen, SeenBridge, SeenFunction, SeenWindow, joined
 from rootplex.jobs.qemu.streams import translated
 from rootplex.model.bridge import IdMapEntry
@@ -89,6 +93,20 @@ def test_qemus_own_function_is_no_difference_and_another_is() -> None:
     stranger = replace(OWN, device=0x10D3)
     more = seen({**BOTH, "0000:00:00.0": stranger}, *[{sbdf} for sbdf in BOTH])
     assert [what for what, _, _ in differing(ALONE, more)] == ["function"]
+
+
+def test_an_imsic_that_hangs_is_refused() -> None:
+    """QEMU 7.2's: the kernel's console ends at `legacy console [ttyS0] enabled`. 10.0's and 11.1's boot."""
+    text = "platform: {name: x, arch: riscv64, base: qemu-riscv-virt, aia: aplic-imsic}\n"
+    bridge = "host_bridges: [{name: pcie, config: {base: 0x3000_0000}}]\n"
+    platform = read_checked(f"rootplex: 1\n{text}{bridge}".encode(), "x.yaml").platform
+    assert platform is not None
+    refuse_boot(platform, Abilities((10, 0)))
+    refuse_boot(replace(platform, aia="aplic"), Abilities((7, 2)))
+    with pytest.raises(CannotCompile) as refused:
+        refuse_boot(platform, Abilities((7, 2)))
+    (finding,) = refused.value.findings
+    assert (finding.message, line_of(finding.at)) == ("Linux hangs on the IMSIC of QEMU 7.2", 2)
 
 
 def test_bus_numbers_are_compared() -> None:

@@ -129,6 +129,25 @@ def refuse_impossible(
         raise CannotCompile(findings)
 
 
+def refuse_boot(platform: Platform, abilities: Abilities) -> None:
+    """CannotCompile where the kernel would not come to its end on the QEMU at hand."""
+    if platform.aia != "aplic-imsic" or abilities.has(IMSIC_SINCE):
+        return
+    version = ".".join(map(str, abilities.version))
+    finding = QEMU_MACHINE.finding(
+        platform.at("aia"),
+        f"Linux hangs on the IMSIC of QEMU {version}",
+        notes=(f"with 7.2 no interrupt comes to the console; {IMSIC_SINCE} is known to work",),
+        help=f"use QEMU {IMSIC_SINCE} or later, or write 'aia: none'",
+        subject=platform.name,
+    )
+    raise CannotCompile((finding,))
+
+
+IMSIC_SINCE = "10.0"
+"""The oldest QEMU whose IMSIC is known to work."""
+
+
 def _no_firmware(platform: Platform, firmware: Firmware) -> Finding:
     return QEMU_MACHINE.finding(
         platform.at("platform.firmware"),
