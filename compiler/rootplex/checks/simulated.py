@@ -76,8 +76,8 @@ def called(facts: Facts, function: Function) -> str:
 
 def function_named(facts: Facts, name: str) -> Function | None:
     """The function that Dom0 sees of the description's device of a name."""
-    pages = {page for page, known in facts.pages.items() if known == name}
-    return next((each for each in booted(facts).dom0.functions if each.page in pages), None)
+    functions = booted(facts).dom0.functions
+    return next((each for each in functions if facts.pages.get(each.page) == name), None)
 
 
 def owner_of(facts: Facts, name: str) -> tuple[HostBridge, Device] | None:

@@ -14,7 +14,7 @@ from rootplex.checks.driver import run_checks
 from rootplex.checks.facts import Facts
 from rootplex.jobs.acceptance import accept, verdict_of
 from rootplex.jobs.describe import Checked, read_checked
-from rootplex.jobs.guests import guests_of
+from rootplex.jobs.groups import guests_of
 from rootplex.jobs.machine import machine_of
 from rootplex.jobs.protocols import protocols
 from rootplex.jobs.readback import artifacts_of, join_named, read_acpi, read_dt

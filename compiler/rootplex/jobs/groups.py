@@ -1,16 +1,17 @@
-"""`groups`: the partitions of a simulated platform, Linux's and those that differ from it."""
+"""`groups`: the partitions of a simulated platform, Linux's and those that differ from it; and what each
+guest's wish comes to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from rootplex.checks.facts import Facts
-from rootplex.jobs.guests import guests_of, named
-from rootplex.jobs.result import Groups, Together
+from rootplex.jobs.result import Groups, Guest, Named, Together, Wish
 from rootplex.report.reasons import sentence
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Group, Grouping
+from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.groups.reason import Reason
 from rootplex.simulator.groups.timing import timing
 
@@ -53,3 +54,32 @@ def _differing(other: Grouping, linux: Grouping, facts: Facts) -> tuple[Together
     return tuple(
         _together(group, facts, {}) for group in other.groups if frozenset(group.members) not in known
     )
+
+
+def guests_of(facts: Facts, outcome: Outcome) -> tuple[Guest, ...]:
+    """The guests of the description, in its order."""
+    return tuple(
+        Guest(
+            name=view.name,
+            comes_to=_comes_to(view, facts),
+            devices=tuple(named(function, facts) for function in view.functions),
+        )
+        for view in outcome.guests
+    )
+
+
+def named(function: Function, facts: Facts) -> Named:
+    """A function with the description's name for it."""
+    return Named(sbdf=function.sbdf, name=facts.pages.get(function.page))
+
+
+def _comes_to(view: GuestView, facts: Facts) -> Wish:
+    described = () if facts.described is None else facts.described.xen.guests
+    wished = next((len(guest.devices) for guest in described if guest.name == view.name), 0)
+    if len(view.functions) < wished:
+        return "devices-missing"
+    if view.ungrouped:
+        return "untranslated"
+    if not view.whole:
+        return "groups-not-whole"
+    return "groups-whole" if view.safe else "groups-whole-not-apart"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rootplex.checks.facts import Facts, Joined
 from rootplex.formats.pci import devfn_text
@@ -276,18 +276,14 @@ def boot_of(platform: Platform, facts: Facts, outcome: Outcome) -> BootResult | 
     if platform.boot is None:
         return None
     device = platform.boot.device
-    function = find_named(outcome.dom0.functions, facts.pages, device)
+    functions = outcome.dom0.functions
+    function = next((each for each in functions if facts.pages.get(each.page) == device), None)
     owner = next((bridge for bridge, each in platform.walk() if each.name == device_of(device)), None)
     return BootResult(
         device=device,
         sbdf=None if function is None else function.sbdf,
         reachable_by=() if owner is None else tuple(reachable_by(owner.name, platform, facts)),
     )
-
-
-def find_named(functions: Iterable[Function], names: Mapping[str, str], name: str) -> Function | None:
-    """The function that is the description's device of this name."""
-    return next((each for each in functions if names.get(each.page) == name), None)
 
 
 def reachable_by(bridge: str, platform: Platform, facts: Facts) -> Sequence[str]:

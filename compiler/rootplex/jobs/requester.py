@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rootplex.checks.facts import Facts
 from rootplex.jobs.dma import dma_by_bridge
-from rootplex.jobs.guests import named
+from rootplex.jobs.groups import named
 from rootplex.jobs.machine import unit_names
 from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
 from rootplex.report import causes

@@ -142,7 +142,7 @@ def boot_placement(facts: Facts) -> Iterator[Finding]:
     if found is None:
         return
     bridge, device = found
-    joined = next((each for each in facts.bridges if each.name == bridge.name), None)
+    joined = facts.named(bridge.name)
     if described.boot.placement == "segment-zero":
         fault = _not_on_zero(facts, bridge)
     elif "acpi" in described.firmware:

@@ -8,7 +8,7 @@ from rootplex.checks.facts import Facts
 from rootplex.checks.passthrough.reserved_memory import reserved as reserved_memory
 from rootplex.checks.phantoms import phantom_stride
 from rootplex.checks.simulated import booted
-from rootplex.jobs.guests import named
+from rootplex.jobs.groups import named
 from rootplex.jobs.plan.obstacles import bears_on, chain_of, needed_for, obstacles_of
 from rootplex.jobs.plan.result import GuestPlan, Handed, Plan
 from rootplex.jobs.result import Named, Together

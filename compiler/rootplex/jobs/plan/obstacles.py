@@ -17,7 +17,7 @@ from rootplex.checks.phantoms import ids_beside, phantom_stride
 from rootplex.checks.simulated import booted, lives, root_of
 from rootplex.formats.errno import name_of
 from rootplex.formats.pci import devfn_text
-from rootplex.jobs.guests import named
+from rootplex.jobs.groups import named
 from rootplex.jobs.plan.result import Obstacle, ObstacleKind, Other
 from rootplex.known.xen import version
 from rootplex.model.platform import Guest
