@@ -238,7 +238,6 @@ class Image:
                 "aliases": [],
                 "w1c": page.w1c,
                 "vf_of": None,
-                "present": True,
                 **fields,
             }
         )

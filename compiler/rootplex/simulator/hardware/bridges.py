@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from rootplex.simulator.hardware.fabric import Fabric
 from rootplex.simulator.hardware.function import SIZE_MASK, HardwareFunction
@@ -66,7 +66,8 @@ class HardwareBridge:
 
     def view(self, space: ConfigSpaceImage) -> HardwareBridge:
         """The same bridge with another configuration space: one fabric, one count of accesses."""
-        view = HardwareBridge(replace(self.image, **asdict(space)), self.fabric, self.counters)
+        own = {name: getattr(space, name) for name in ConfigSpaceImage.__struct_fields__}
+        view = HardwareBridge(replace(self.image, **own), self.fabric, self.counters)
         view.unanswered = self.unanswered
         return view
 
@@ -112,58 +113,44 @@ class HardwareBridge:
         function.write(register, size, value)
 
 
-class EcamDecoder:
-    """ECAM: offset = bus from the first << 20 | devfn << 12 | register (PCIe 6.0 §7.2.2).
+class MappedDecoder:
+    """Offset = bus from the first, devfn, register: `register_bits` are 12 for ECAM (PCIe 6.0 §7.2.2), 8
+    for CAM, with 256 bytes a function.
 
     A bridge without special cases takes a short way to functions that answered before: this is
     where nearly all accesses of a scan go.
     """
 
-    __slots__ = ("_counters", "_first_rid", "_routes", "bridge", "first_bus")
+    __slots__ = ("_bits", "_counters", "_first_rid", "_registers", "_routes", "bridge")
 
-    def __init__(self, bridge: HardwareBridge) -> None:
+    def __init__(self, bridge: HardwareBridge, register_bits: int) -> None:
         self.bridge = bridge
-        self.first_bus = bridge.image.first_bus
-        self._first_rid = self.first_bus << 8
+        self._bits = register_bits
+        self._registers = (1 << register_bits) - 1
+        self._first_rid = bridge.image.first_bus << 8
         self._counters = bridge.counters
         self._routes = bridge.fabric.routes if bridge.is_plain else {}
 
     def read(self, offset: int, size: int) -> int:
-        function = self._routes.get(self._first_rid + (offset >> 12))
+        rid = self._first_rid + (offset >> self._bits)
+        function = self._routes.get(rid)
         if function is not None:
             self._counters.reads += 1
-            return function.read(offset & 0xFFF, size)
-        return self.bridge.read(self.first_bus + (offset >> 20), offset >> 12 & 0xFF, offset & 0xFFF, size)
+            return function.read(offset & self._registers, size)
+        return self.bridge.read(rid >> 8, rid & 0xFF, offset & self._registers, size)
 
     def write(self, offset: int, size: int, value: int) -> None:
-        function = self._routes.get(self._first_rid + (offset >> 12))
+        rid = self._first_rid + (offset >> self._bits)
+        function = self._routes.get(rid)
         if function is not None:
             self._counters.writes += 1
-            function.write(offset & 0xFFF, size, value)
+            function.write(offset & self._registers, size, value)
             return
-        self.bridge.write(self.first_bus + (offset >> 20), offset >> 12 & 0xFF, offset & 0xFFF, size, value)
+        self.bridge.write(rid >> 8, rid & 0xFF, offset & self._registers, size, value)
 
     def page(self, offset: int) -> HardwareFunction | None:
-        return self.bridge.answering(self.first_bus + (offset >> 20), offset >> 12 & 0xFF)
-
-
-class CamDecoder:
-    """CAM: offset = bus from the first << 16 | devfn << 8 | register; 256 bytes a function."""
-
-    __slots__ = ("bridge", "first_bus")
-
-    def __init__(self, bridge: HardwareBridge) -> None:
-        self.bridge = bridge
-        self.first_bus = bridge.image.first_bus
-
-    def read(self, offset: int, size: int) -> int:
-        return self.bridge.read(self.first_bus + (offset >> 16), offset >> 8 & 0xFF, offset & 0xFF, size)
-
-    def write(self, offset: int, size: int, value: int) -> None:
-        self.bridge.write(self.first_bus + (offset >> 16), offset >> 8 & 0xFF, offset & 0xFF, size, value)
-
-    def page(self, offset: int) -> HardwareFunction | None:
-        return self.bridge.answering(self.first_bus + (offset >> 16), offset >> 8 & 0xFF)
+        rid = self._first_rid + (offset >> self._bits)
+        return self.bridge.answering(rid >> 8, rid & 0xFF)
 
 
 class WindowDecoder:
@@ -245,9 +232,9 @@ def decoders(bridge: HardwareBridge) -> list[tuple[int, int, Decoder]]:
     own: Decoder
     match image.kind:
         case "ecam" | "quirk":
-            own = EcamDecoder(bridge)
+            own = MappedDecoder(bridge, register_bits=12)
         case "cam":
-            own = CamDecoder(bridge)
+            own = MappedDecoder(bridge, register_bits=8)
         case "windowed":
             own = WindowDecoder(bridge)
     found: list[tuple[int, int, Decoder]] = [(image.base, image.size, own)]

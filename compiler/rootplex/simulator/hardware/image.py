@@ -1,18 +1,19 @@
 """Reads the hardware image: config.json (what there is) and config.bin (its registers).
 
 Every field is checked before it is used, so that any bytes give an image or `Unreadable`. The
-values are facts of hardware: opaque ids, no bus numbers of devices.
+values are facts of hardware: opaque ids, no bus numbers of devices. The classes are config.json's own
+objects, as `rootplex schema config` has them.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from array import array
-from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, cast
+from itertools import chain
+from typing import Annotated, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from rootplex.simulator.inputs import Blob
 from rootplex.source.finding import unreadable
@@ -23,140 +24,119 @@ MASK_CELLS = 1024
 """Registers of a page in 32-bit cells: the mask page follows the reset page at this distance."""
 
 MAX_JSON = 256 << 20
-MAX_FUNCTIONS = 1 << 20
-MAX_BRIDGES = 1 << 12
-MAX_LIST = 1 << 12
-MAX_BLOCKS = 64
 
 BridgeKind = Literal["ecam", "cam", "windowed", "quirk"]
 Behaviour = Literal["hidden", "single-device", "all-ones", "elsewhere"]
 FirmwareName = Literal["dt", "acpi"]
-NO_ALIASES = "none"
+NO_ALIASES: Literal["none"] = "none"
 """Of a function's aliases: it has none, whatever is known by its id. An empty list says nothing."""
 
-KINDS = ("ecam", "cam", "windowed", "quirk")
-BEHAVIOURS = ("hidden", "single-device", "all-ones", "elsewhere")
-FIRMWARES = ("dt", "acpi")
+Address = Annotated[int, Meta(ge=0)]
+Byte = Annotated[int, Meta(ge=0, le=0xFF)]
+Bits = Annotated[int, Meta(ge=0, le=64)]
+Sizes = Annotated[tuple[Literal[1, 2, 4], ...], Meta(max_length=1 << 12)]
+RegisterBits = tuple[int, Literal[1, 2, 4], int]
 
 
-class SpecialCase(Struct, frozen=True):
+class SpecialCase(Struct, frozen=True, kw_only=True):
     """One slot of one bus where the bridge departs from ECAM; `register` names a block."""
 
-    bus: int
-    dev: int
+    bus: Byte
+    dev: Annotated[int, Meta(ge=0, le=31)]
     behaviour: Behaviour
-    register: str | None
+    register: str | None = None
 
 
-class RegisterBlock(Struct, frozen=True):
+class RegisterBlock(Struct, frozen=True, kw_only=True):
     """A named block of the bridge's registers, in bytes of CPU addresses."""
 
     name: str
-    base: int
-    size: int
+    base: Address
+    size: Address
 
 
-class ConfigSpaceImage(Struct, frozen=True):
+class ConfigSpaceImage(Struct, frozen=True, kw_only=True):
     """Configuration space: where it lies (`windowed`: the register block), for which buses, which
     access sizes it takes (`sizes_root_bus`: on its first bus, None: as elsewhere)."""
 
     kind: BridgeKind
-    base: int
-    size: int
-    first_bus: int
-    last_bus: int
-    sizes: tuple[int, ...]
-    sizes_root_bus: tuple[int, ...] | None
-    special: tuple[SpecialCase, ...]
+    base: Address
+    size: Address
+    first_bus: Byte
+    last_bus: Byte
+    sizes: Sizes = (1, 2, 4)
+    sizes_root_bus: Sizes | None = None
+    special: Annotated[tuple[SpecialCase, ...], Meta(max_length=1 << 12)] = ()
 
 
-class BridgeImage(ConfigSpaceImage, frozen=True):
-    """One host bridge. `views` are other configuration spaces of it, (firmware that sets it up, space)."""
+class ViewImage(ConfigSpaceImage, frozen=True, kw_only=True):
+    """Another configuration space of a bridge, there where this firmware has set it up."""
+
+    firmware: FirmwareName
+
+
+class BridgeImage(ConfigSpaceImage, frozen=True, kw_only=True):
+    """One host bridge."""
 
     id: str
-    views: tuple[tuple[FirmwareName, ConfigSpaceImage], ...]
-    registers: tuple[RegisterBlock, ...]
-    stream_id_bits: int
-    device_id_bits: int
+    views: Annotated[tuple[ViewImage, ...], Meta(max_length=2)] = ()
+    registers: Annotated[tuple[RegisterBlock, ...], Meta(max_length=64)] = ()
+    stream_id_bits: Bits = 32
+    device_id_bits: Bits = 32
+
+    def __post_init__(self) -> None:
+        blocks = {block.name for block in self.registers}
+        for case in chain(self.special, *(view.special for view in self.views)):
+            if case.behaviour == "elsewhere" and case.register not in blocks:
+                raise ValueError(f"no register block {case.register!r} for a device that is elsewhere")
 
 
-class FunctionImage(Struct, frozen=True):
+class FunctionImage(Struct, frozen=True, kw_only=True):
     """One function. `page` is its index into config.bin, `parent` the id of the bridge above (None:
-    first bus), `aliases` None where nothing is said of them, `w1c` (offset, bytes, mask). A VF has `vf_of`
-    and its 0-based `vf_index`."""
+    first bus), `w1c` (offset, bytes, mask). A VF has `vf_of` and its 0-based `vf_index`."""
 
     id: str
-    page: int
+    page: Address
     bridge: str
-    parent: str | None
-    devfn: int
-    acs_quirk: str | None
-    aliases: tuple[int, ...] | None
-    w1c: tuple[tuple[int, int, int], ...]
-    vf_of: str | None
-    vf_index: int
+    parent: str | None = None
+    devfn: Byte
+    acs_quirk: str | None = None
+    aliases: Annotated[tuple[Byte, ...], Meta(max_length=256)] | Literal["none"] = ()
+    w1c: Annotated[tuple[RegisterBits, ...], Meta(max_length=1 << 12)] = ()
+    vf_of: str | None = None
+    vf_index: Annotated[int, Meta(ge=0, le=0xFFFF)] | None = None
+
+    def __post_init__(self) -> None:
+        for offset, width, mask in self.w1c:
+            if not 0 <= offset <= 4096 - width or offset % width or not 0 <= mask < 1 << width * 8:
+                raise ValueError("w1c names bits outside a register")
+        if self.vf_of is not None and self.vf_index is None:
+            raise ValueError("a VF without its vf_index")
+
+    @property
+    def told_aliases(self) -> tuple[int, ...] | None:
+        """The devfns it is known to use as well; None where nothing is said of them."""
+        return () if self.aliases == NO_ALIASES else self.aliases or None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """config.json. Ids are unique and known, no two functions share a place, every parent comes to a root."""
+
+    rootplex_config: Literal[1]
+    bridges: Annotated[tuple[BridgeImage, ...], Meta(max_length=1 << 12)] = ()
+    functions: Annotated[tuple[FunctionImage, ...], Meta(max_length=1 << 20)] = ()
+
+    def __post_init__(self) -> None:
+        _check_tree(self.bridges, self.functions)
 
 
 class Image(Struct, frozen=True):
     """The whole image. `cells` are config.bin's 32-bit words: function page n has its reset
     values at `n * CELLS_PER_PAIR` and its write mask `MASK_CELLS` further."""
 
-    file: str
     bridges: tuple[BridgeImage, ...]
     functions: tuple[FunctionImage, ...]
     cells: memoryview
-
-
-class _Reader:
-    """Takes typed fields out of a JSON object, or says what is wrong with it."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def refuse(self, where: str, what: str) -> NoReturn:
-        raise unreadable(self.file, f"{where}: {what}")
-
-    def object(self, value: Any, where: str) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            self.refuse(where, "not an object")
-        return cast("Mapping[str, Any]", value)
-
-    def items(self, source: Mapping[str, Any], key: str, where: str, limit: int = MAX_LIST) -> list[Any]:
-        value = source.get(key, [])
-        if not isinstance(value, list):
-            self.refuse(where, f"{key} is not a list")
-        if len(value) > limit:
-            self.refuse(where, f"{key} has {len(value)} entries, more than {limit}")
-        return value
-
-    def number(self, source: Mapping[str, Any], key: str, where: str, limit: int, default: int = -1) -> int:
-        value = source.get(key, default)
-        if type(value) is not int or not 0 <= value <= limit:
-            self.refuse(where, f"{key} is not a number from 0 to {limit:#x}")
-        return value
-
-    def text(self, source: Mapping[str, Any], key: str, where: str) -> str:
-        value = source.get(key)
-        if not isinstance(value, str):
-            self.refuse(where, f"{key} is not a string")
-        return value
-
-    def text_or_none(self, source: Mapping[str, Any], key: str, where: str) -> str | None:
-        return None if source.get(key) is None else self.text(source, key, where)
-
-    def word(self, source: Mapping[str, Any], key: str, where: str, words: tuple[str, ...]) -> str:
-        value = self.text(source, key, where)
-        if value not in words:
-            self.refuse(where, f"{key} is none of {', '.join(words)}")
-        return value
-
-    def sizes(self, value: Any, where: str) -> tuple[int, ...]:
-        if not isinstance(value, list) or not all(type(size) is int and size in (1, 2, 4) for size in value):
-            self.refuse(where, "access sizes are not a list of 1, 2 and 4")
-        return tuple(value)
-
-
-ADDRESS = (1 << 64) - 1
 
 
 def read_image(config: Blob, pages: Blob) -> Image:
@@ -164,29 +144,24 @@ def read_image(config: Blob, pages: Blob) -> Image:
     if len(config.data) > MAX_JSON:
         raise unreadable(config.file, f"{len(config.data)} bytes, more than {MAX_JSON}")
     try:
-        top = json.loads(config.data)
-    except (ValueError, RecursionError) as error:
-        raise unreadable(config.file, f"not JSON: {error}") from None
-    reader = _Reader(config.file)
-    root = reader.object(top, "the file")
-    if root.get("rootplex_config") != 1:
-        reader.refuse("rootplex_config", "not a hardware image of version 1")
-    if len(pages.data) % PAGE_PAIR:
+        read = msgspec.json.decode(config.data, type=Config)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise unreadable(config.file, _said(error)) from None
+    page_count, rest = divmod(len(pages.data), PAGE_PAIR)
+    if rest:
         raise unreadable(pages.file, f"{len(pages.data)} bytes, not a multiple of {PAGE_PAIR}")
-    bridges = tuple(
-        _bridge(reader, entry, f"bridges[{index}]")
-        for index, entry in enumerate(reader.items(root, "bridges", "the file", MAX_BRIDGES))
-    )
-    page_count = len(pages.data) // PAGE_PAIR
-    functions = tuple(
-        function
-        for index, entry in enumerate(reader.items(root, "functions", "the file", MAX_FUNCTIONS))
-        if (function := _function(reader, entry, f"functions[{index}]", page_count)) is not None
-    )
-    if len({bridge.id for bridge in bridges}) != len(bridges):
-        reader.refuse("bridges", "two bridges have one id")
-    _check_tree(reader, bridges, functions)
-    return Image(config.file, bridges, functions, _cells(pages.data))
+    for function in read.functions:
+        if function.page >= page_count:
+            what = f"page {function.page} lies past the end of the pages ({page_count})"
+            raise unreadable(config.file, f"function {function.id}: {what}")
+    return Image(read.bridges, read.functions, _cells(pages.data))
+
+
+def _said(error: Exception) -> str:
+    """What msgspec has against a value, behind its place."""
+    what, _, path = str(error).partition(" - at `$")
+    what = what[:1].lower() + what[1:]
+    return f"{path.strip('.`')}: {what}" if path.strip("`") else what
 
 
 def _cells(data: bytes) -> memoryview:
@@ -197,135 +172,37 @@ def _cells(data: bytes) -> memoryview:
     return memoryview(words)
 
 
-def _bridge(reader: _Reader, value: Any, where: str) -> BridgeImage:
-    source = reader.object(value, where)
-    registers = []
-    for entry in reader.items(source, "registers", where, MAX_BLOCKS):
-        block = reader.object(entry, f"{where}.registers")
-        registers.append(
-            RegisterBlock(
-                reader.text(block, "name", where),
-                reader.number(block, "base", where, ADDRESS),
-                reader.number(block, "size", where, ADDRESS),
-            )
-        )
-    named = {block.name for block in registers}
-    views = []
-    for index, entry in enumerate(reader.items(source, "views", where, len(FIRMWARES))):
-        view = reader.object(entry, f"{where}.views[{index}]")
-        firmware = cast("FirmwareName", reader.word(view, "firmware", where, FIRMWARES))
-        views.append((firmware, ConfigSpaceImage(**_space(reader, view, f"{where}.views[{index}]", named))))
-    return BridgeImage(
-        id=reader.text(source, "id", where),
-        views=tuple(views),
-        registers=tuple(registers),
-        stream_id_bits=reader.number(source, "stream_id_bits", where, 64, 32),
-        device_id_bits=reader.number(source, "device_id_bits", where, 64, 32),
-        **_space(reader, source, where, named),
-    )
-
-
-def _space(reader: _Reader, source: Mapping[str, Any], where: str, blocks: set[str]) -> dict[str, Any]:
-    """The fields of a ConfigSpaceImage; `blocks` are the names of the bridge's register blocks."""
-    root_sizes = source.get("sizes_root_bus")
-    special = []
-    for entry in reader.items(source, "special", where):
-        case = reader.object(entry, f"{where}.special")
-        behaviour = cast("Behaviour", reader.word(case, "behaviour", where, BEHAVIOURS))
-        register = reader.text_or_none(case, "register", where)
-        if behaviour == "elsewhere" and register not in blocks:
-            reader.refuse(where, f"no register block {register!r} for a device that is elsewhere")
-        special.append(
-            SpecialCase(
-                reader.number(case, "bus", where, 255),
-                reader.number(case, "dev", where, 31),
-                behaviour,
-                register,
-            )
-        )
-    return {
-        "kind": reader.word(source, "kind", where, KINDS),
-        "base": reader.number(source, "base", where, ADDRESS),
-        "size": reader.number(source, "size", where, ADDRESS),
-        "first_bus": reader.number(source, "first_bus", where, 255),
-        "last_bus": reader.number(source, "last_bus", where, 255),
-        "sizes": reader.sizes(source.get("sizes", [1, 2, 4]), where),
-        "sizes_root_bus": None if root_sizes is None else reader.sizes(root_sizes, where),
-        "special": tuple(special),
-    }
-
-
-def _function(reader: _Reader, value: Any, where: str, page_count: int) -> FunctionImage | None:
-    source = reader.object(value, where)
-    if source.get("present", True) is False:
-        return None
-    page = reader.number(source, "page", where, ADDRESS)
-    if page >= page_count:
-        reader.refuse(where, f"page {page} lies past the end of the pages ({page_count})")
-    w1c = []
-    for entry in reader.items(source, "w1c", where):
-        if not (isinstance(entry, list) and len(entry) == 3 and all(type(part) is int for part in entry)):
-            reader.refuse(where, "w1c is not a list of [offset, bytes, mask]")
-        offset, width, mask = entry
-        if (
-            width not in (1, 2, 4)
-            or not 0 <= offset <= 4096 - width
-            or offset % width
-            or not 0 <= mask < 1 << width * 8
-        ):
-            reader.refuse(where, "w1c names bits outside a register")
-        w1c.append((offset, width, mask))
-    told = source.get("aliases") != NO_ALIASES
-    aliases = reader.items(source, "aliases", where) if told else []
-    if not all(type(alias) is int and 0 <= alias <= 255 for alias in aliases):
-        reader.refuse(where, "aliases is not a list of devfns")
-    vf_of = reader.text_or_none(source, "vf_of", where)
-    return FunctionImage(
-        id=reader.text(source, "id", where),
-        page=page,
-        bridge=reader.text(source, "bridge", where),
-        parent=reader.text_or_none(source, "parent", where),
-        devfn=0 if vf_of is not None else reader.number(source, "devfn", where, 255),
-        acs_quirk=reader.text_or_none(source, "acs_quirk", where),
-        aliases=tuple(aliases) if aliases or not told else None,
-        w1c=tuple(w1c),
-        vf_of=vf_of,
-        vf_index=0 if vf_of is None else reader.number(source, "vf_index", where, 0xFFFF),
-    )
-
-
-def _check_tree(
-    reader: _Reader, bridges: tuple[BridgeImage, ...], functions: tuple[FunctionImage, ...]
-) -> None:
-    """Ids are unique and known, no two functions share a place, and every parent comes to a root."""
+def _check_tree(bridges: tuple[BridgeImage, ...], functions: tuple[FunctionImage, ...]) -> None:
     known = {bridge.id for bridge in bridges}
+    if len(known) != len(bridges):
+        raise ValueError("two bridges have one id")
     by_id = {function.id: function for function in functions}
     if len(by_id) != len(functions):
-        reader.refuse("functions", "two functions have one id")
+        raise ValueError("two functions have one id")
     taken: set[tuple[str, str | None, int]] = set()
     rooted: set[str] = set()
     for function in functions:
         if function.bridge not in known:
-            reader.refuse(f"function {function.id}", f"unknown bridge {function.bridge!r}")
+            raise ValueError(f"function {function.id}: unknown bridge {function.bridge!r}")
         if function.vf_of is not None:
             physical = by_id.get(function.vf_of)
             if physical is None or physical.vf_of is not None:
-                reader.refuse(f"function {function.id}", f"vf_of {function.vf_of!r} is no physical function")
+                raise ValueError(f"function {function.id}: vf_of {function.vf_of!r} is no physical function")
             continue
         place = (function.bridge, function.parent, function.devfn)
         if place in taken:
-            reader.refuse(f"function {function.id}", "another function has this place")
+            raise ValueError(f"function {function.id}: another function has this place")
         taken.add(place)
         path: list[str] = []
         step: FunctionImage | None = function
         while step is not None and step.id not in rooted:
             path.append(step.id)
             if len(path) > 256:
-                reader.refuse(f"function {function.id}", "more than 256 bridges deep, or in a ring")
+                raise ValueError(f"function {function.id}: more than 256 bridges deep, or in a ring")
             above = None if step.parent is None else by_id.get(step.parent)
             if step.parent is not None and (above is None or above.vf_of is not None):
-                reader.refuse(f"function {step.id}", f"unknown parent {step.parent!r}")
+                raise ValueError(f"function {step.id}: unknown parent {step.parent!r}")
             if above is not None and above.bridge != step.bridge:
-                reader.refuse(f"function {step.id}", "its parent is behind another host bridge")
+                raise ValueError(f"function {step.id}: its parent is behind another host bridge")
             step = above
         rooted.update(path)

@@ -53,8 +53,8 @@ class Hardware:
         self._views = [
             bridge.view(space)
             for bridge in self.bridges.values()
-            for name, space in bridge.image.views
-            if name == firmware
+            for space in bridge.image.views
+            if space.firmware == firmware
         ]
         self._beginning: dict[int, HardwareBridge] = {}
         for bridge in (*self._views, *self.bridges.values()):
@@ -89,7 +89,7 @@ class Hardware:
             )
         for entry in sorted(image.functions, key=_devfn):
             function = made[entry.id]
-            if entry.vf_of is not None:
+            if entry.vf_of is not None and entry.vf_index is not None:
                 made[entry.vf_of].virtual.append((entry.vf_index, function))
                 continue
             if entry.parent is None:

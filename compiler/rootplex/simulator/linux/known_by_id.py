@@ -28,8 +28,9 @@ def apply(kernel: Kernel, access: Accessor, function: Function) -> None:
     for row in rows:
         _correct(row, access, function)
     by_id = set()
-    if image is not None and image.aliases is not None:
-        function.aliases = image.aliases
+    told = image.told_aliases if image is not None else None
+    if told is not None:
+        function.aliases = told
     else:
         found = (alias for row in rows if row.kind == "alias" for alias in row.aliases(function.devfn))
         function.aliases = tuple(dict.fromkeys(found))
