@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rootplex.formats.hypercalls import Structure
 from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
@@ -17,11 +18,9 @@ from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import (
     ConfigAccesses,
-    DeviceAdd,
     HostBridgeAdd,
     Hypervisor,
     Machine,
-    MmcfgReserved,
 )
 from rootplex.simulator.linux.state import Dom0State
 from rootplex.simulator.xen.machine import Xen
@@ -38,16 +37,10 @@ class Willing:
         self.port_read = machine.port_read
         self.port_write = machine.port_write
 
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
+    def hypercall(self, op: str, args: Structure) -> int:
         return 0
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
-        return 0
-
-    def pci_device_add(self, call: DeviceAdd) -> int:
-        return 0
-
-    def manage_pci_add(self, call: DeviceAdd) -> int:
         return 0
 
 

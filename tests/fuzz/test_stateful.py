@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from rootplex.formats.hypercalls import widths
 from rootplex.fuzz.ground import ground_of
 from rootplex.fuzz.invariants import Moment, broken
 from rootplex.fuzz.stage import Stage
 from rootplex.fuzz.state import State, state_of
 from rootplex.fuzz.steps import Access, Guest, Hypercall, Register, Step, Switches
-from rootplex.simulator.xen.calls import widths
 from rootplex.simulator.xen.hypercalls import OPERATIONS
 
 BOARDS = ("qemu-switches", "qemu-virt-three-segments", "juno-r2")

@@ -6,13 +6,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
+from rootplex.formats.hypercalls import widths
 from rootplex.formats.pci import BUS_SIZE
 from rootplex.fuzz.ground import Ground, ground_of
 from rootplex.fuzz.machines import machines
 from rootplex.fuzz.stage import CONFIG_ADDRESS, CONFIG_DATA
 from rootplex.fuzz.steps import Access, Guest, Hypercall, Play, Port, Register, Step, Switches
 from rootplex.known.xen import DEFAULT, VERSIONS
-from rootplex.simulator.xen.calls import widths
 from rootplex.simulator.xen.discovery_2017 import KINDS
 from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
 from rootplex.simulator.xen.machine import GUEST_ECAM

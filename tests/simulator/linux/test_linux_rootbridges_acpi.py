@@ -10,15 +10,14 @@ from tests.acpica import compiled, header, needs_acpiexec
 from tests.dom0_boots import Willing
 from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 
+from rootplex.formats.hypercalls import PciDeviceAdd, PciMmcfgReserved, Structure
 from rootplex.simulator.firmware.facts import AcpiFirmware, acpi_firmware
 from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import (
     ConfigAccesses,
-    DeviceAdd,
     HostBridgeAdd,
-    MmcfgReserved,
 )
 from rootplex.simulator.linux.state import Dom0State
 
@@ -277,6 +276,9 @@ def test_firmware_bus_numbers_are_kept() -> None:
     assert state.functions[0].acs == (ACS_FULL, 0), "no IORT mapping asks for ACS"
 
 
+ADD = "pci_device_add"
+
+
 class Recorder(Willing):
     """Notes hypercalls; `results` answers them by name."""
 
@@ -289,17 +291,11 @@ class Recorder(Willing):
         self.calls.append((name, call))
         return self.results.get(name, 0)
 
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
-        return self.note("mmcfg", call)
+    def hypercall(self, op: str, args: Structure) -> int:
+        return self.note(op, args)
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         return self.note("bridge", call)
-
-    def pci_device_add(self, call: DeviceAdd) -> int:
-        return self.note("add", call)
-
-    def manage_pci_add(self, call: DeviceAdd) -> int:
-        return self.note("manage", call)
 
 
 def test_x86_confirms_ecam_before_the_first_device() -> None:
@@ -321,11 +317,11 @@ def test_x86_confirms_ecam_before_the_first_device() -> None:
     state = start(machine, hardware, "x86_64", hypervisor=recorder, discovery="xen")
     assert len(state.functions) == 3
     assert recorder.calls == [
-        ("mmcfg", MmcfgReserved(address=ECAM, segment=0, start_bus=0, end_bus=255)),
-        ("mmcfg", MmcfgReserved(address=far, segment=1, start_bus=0, end_bus=255)),
-        ("add", DeviceAdd(segment=0, bus=0, devfn=0, pxm=3)),
-        ("add", DeviceAdd(segment=1, bus=0, devfn=0)),
-        ("add", DeviceAdd(segment=2, bus=0, devfn=0)),
+        ("pci_mmcfg_reserved", PciMmcfgReserved(address=ECAM, segment=0, start_bus=0, end_bus=255, flags=1)),
+        ("pci_mmcfg_reserved", PciMmcfgReserved(address=far, segment=1, start_bus=0, end_bus=255, flags=1)),
+        ("pci_device_add", PciDeviceAdd(seg=0, bus=0, devfn=0, flags=4, pxm=3)),
+        ("pci_device_add", PciDeviceAdd(seg=1, bus=0, devfn=0)),
+        ("pci_device_add", PciDeviceAdd(seg=2, bus=0, devfn=0)),
     ]
 
 
@@ -339,18 +335,18 @@ def test_legacy_calls_know_segment_0_only() -> None:
             f"f{index}", endpoint(), bridge=f"h{index}"
         )
     hardware = image.hardware()
-    recorder = Recorder(hardware, add=-38)
+    recorder = Recorder(hardware, pci_device_add=-38)
     state = start(machine, hardware, hypervisor=recorder, discovery="xen")
-    assert [name for name, _ in recorder.calls] == ["add", "manage"]
+    assert [name for name, _ in recorder.calls] == ["pci_device_add", "manage_pci_add"]
     assert [event.result for event in state.events if event.kind == "device-added"] == [0, -38]
 
 
 @pytest.mark.parametrize(
     ("when", "order"),
     [
-        ("before-scan", ["bridge", "add", "add"]),
-        ("after-scan", ["add", "add", "bridge"]),
-        ("after-first-device", ["add", "bridge", "add"]),
+        ("before-scan", ["bridge", ADD, ADD]),
+        ("after-scan", [ADD, ADD, "bridge"]),
+        ("after-first-device", [ADD, "bridge", ADD]),
     ],
 )
 def test_when_bridges_are_registered(when: str, order: list[str]) -> None:

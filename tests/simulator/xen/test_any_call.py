@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.simulator.xen.test_hypercalls import SMMU_V2, VIRT, x86
 from tests.simulator.xen.xen_machines import FakeMachine, arm, virt_pages
 
-from rootplex.simulator.xen.calls import widths
+from rootplex.formats.hypercalls import widths
 from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
 
 NUMBERS = st.one_of(

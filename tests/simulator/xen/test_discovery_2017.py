@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, FakeMachine, Page, tree_of, virt_pages
 
+from rootplex.formats.hypercalls import PciDeviceAdd
 from rootplex.simulator.hardware import BusError
-from rootplex.simulator.linux.hypervisor import DeviceAdd, HostBridgeAdd
+from rootplex.simulator.linux.hypervisor import HostBridgeAdd
 from rootplex.simulator.xen.boot import Firmware
 from rootplex.simulator.xen.machine import Xen
 
@@ -85,12 +86,12 @@ def test_the_log_has_the_protocols_fields() -> None:
 
 def test_a_device_before_its_bridge_is_refused_and_reported() -> None:
     xen = booted()
-    device = DeviceAdd(segment=0, bus=0, devfn=8)
-    assert xen.pci_device_add(device) == -19
+    device = PciDeviceAdd(seg=0, bus=0, devfn=8)
+    assert xen.hypercall("pci_device_add", device) == -19
     assert list(xen.core.records) == []
     xen.pci_host_bridge_add(bridge(), Windowed())
-    assert xen.pci_device_add(device) == 0
-    assert xen.pci_device_add(DeviceAdd(segment=0, bus=0x40, devfn=8)) == -19
+    assert xen.hypercall("pci_device_add", device) == 0
+    assert xen.hypercall("pci_device_add", PciDeviceAdd(seg=0, bus=0x40, devfn=8)) == -19
     assert xen.discovery is not None
     assert [(one.what, one.why, one.bus) for one in xen.discovery.refusals] == [
         ("device", "unowned-bus", 0),
@@ -102,7 +103,9 @@ def test_a_bus_that_two_bridges_claim_is_nobodys() -> None:
     xen = booted()
     assert xen.pci_host_bridge_add(bridge(), Windowed()) == 0
     assert xen.pci_host_bridge_add(bridge(0, 0x20, 0x5F, base=0x50_0000_0000), Windowed()) == -17
-    results = [xen.pci_device_add(DeviceAdd(segment=0, bus=bus, devfn=8)) for bus in (0, 0x20, 0x50)]
+    results = [
+        xen.hypercall("pci_device_add", PciDeviceAdd(seg=0, bus=bus, devfn=8)) for bus in (0, 0x20, 0x50)
+    ]
     assert results == [0, -19, -19]
     assert xen.discovery is not None
     assert [one.why for one in xen.discovery.refusals] == ["shared-bus"] * 3
@@ -129,7 +132,7 @@ def test_what_is_not_ecam_is_forwarded_to_dom0() -> None:
     config = Windowed()
     call = bridge(3, 0, 0xFF, kind="windowed", base=0x60_0000_0000, size=0x1000)
     assert xen.pci_host_bridge_add(call, config) == 0
-    assert xen.pci_device_add(DeviceAdd(segment=3, bus=0, devfn=8)) == 0
+    assert xen.hypercall("pci_device_add", PciDeviceAdd(seg=3, bus=0, devfn=8)) == 0
     assert xen.discovery is not None
     made = xen.discovery.registrations[0]
     assert (made.trapped, made.is_late) == (0, False)
@@ -144,7 +147,7 @@ def test_streams_of_registered_bridges() -> None:
     text = VIRT.replace("iommu-map =", "iommu-map-mask = <0xf8>; iommu-map =")
     xen = Xen(ARM_2017, machine, Firmware(tree=tree_of(text)))
     xen.pci_host_bridge_add(bridge(0, 0, 0xFF), Windowed())
-    assert xen.pci_device_add(DeviceAdd(segment=0, bus=0, devfn=8)) == 0
+    assert xen.hypercall("pci_device_add", PciDeviceAdd(seg=0, bus=0, devfn=8)) == 0
     call = xen.call("pci_device_add", {"seg": 0, "bus": 1, "devfn": 8})
     assert call.crash is not None
     assert call.crash.kind == "BUG"
@@ -159,7 +162,7 @@ def test_every_architecture_speaks_it() -> None:
     for arch in ("arm", "arm64", "riscv64", "x86_64"):
         xen = booted(arch=arch)
         assert xen.pci_host_bridge_add(bridge(), Windowed()) == 0
-        assert xen.pci_device_add(DeviceAdd(segment=0, bus=0, devfn=8)) == 0
+        assert xen.hypercall("pci_device_add", PciDeviceAdd(seg=0, bus=0, devfn=8)) == 0
         assert xen.read(ECAM + 0x8000, 4) == 0x10001AF4
 
 
@@ -170,7 +173,7 @@ def test_the_trace_has_traps_forwards_and_hypercalls_in_order() -> None:
     xen.pci_host_bridge_add(bridge(), Windowed())
     xen.read(ECAM + 0x8000, 4)
     xen.pci_host_bridge_add(bridge(3, kind="cam", base=0x60_0000_0000, size=1 << 22), Windowed())
-    xen.pci_device_add(DeviceAdd(segment=3, bus=0, devfn=8))
+    xen.hypercall("pci_device_add", PciDeviceAdd(seg=3, bus=0, devfn=8))
     assert events[0] == ("hypercall", 0, 0, 0)
     assert events[1] == ("trap-read", ECAM + 0x8000, 4, 0x10001AF4)
     assert events[2][:2] == ("hypercall", 1)

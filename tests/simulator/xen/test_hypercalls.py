@@ -21,9 +21,9 @@ from tests.simulator.xen.xen_machines import (
 )
 
 from rootplex.formats.errno import name_of
+from rootplex.formats.hypercalls import widths
 from rootplex.simulator.xen.amd import AmdIommu, Ivrs
 from rootplex.simulator.xen.boot import Firmware
-from rootplex.simulator.xen.calls import widths
 from rootplex.simulator.xen.core import Options, PhantomOption
 from rootplex.simulator.xen.hypercalls import BY_NAME, OPERATIONS
 from rootplex.simulator.xen.iommu import ArmIommu

@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 from tests.simulator.xen.xen_machines import ARM, FakeMachine, Page, add
 
+from rootplex.formats.hypercalls import PciDeviceAdd, PciMmcfgReserved
 from rootplex.readers.acpi.header import read_table
 from rootplex.readers.acpi.mcfg import Mcfg, read_mcfg
-from rootplex.simulator.linux.hypervisor import DeviceAdd, MmcfgReserved
 from rootplex.simulator.xen.boot import Firmware
 from rootplex.simulator.xen.core import Options
 from rootplex.simulator.xen.machine import Xen
@@ -122,8 +122,9 @@ def test_pci_mmcfg_reserved() -> None:
     xen = booted(mcfg(ONE))
 
     def say(address: int, segment: int, start: int, end: int, flags: int = 1) -> int:
-        return xen.pci_mmcfg_reserved(
-            MmcfgReserved(address=address, segment=segment, start_bus=start, end_bus=end, flags=flags)
+        return xen.hypercall(
+            "pci_mmcfg_reserved",
+            PciMmcfgReserved(address=address, segment=segment, start_bus=start, end_bus=end, flags=flags),
         )
 
     assert say(LOW, 0, 0, 0xFF, flags=2) == -22
@@ -142,8 +143,8 @@ def test_dom0_is_the_judge_of_an_area_that_boot_refused() -> None:
     record = xen.core.records.find(0, 0, 0)
     assert record is not None
     assert not record.extended
-    call = MmcfgReserved(address=LOW, segment=0, start_bus=0, end_bus=0xFF)
-    assert xen.pci_mmcfg_reserved(call) == 0
+    call = PciMmcfgReserved(address=LOW, segment=0, start_bus=0, end_bus=0xFF, flags=1)
+    assert xen.hypercall("pci_mmcfg_reserved", call) == 0
     assert record.extended
     assert page.read(0x100, 4) == 0
 
@@ -153,8 +154,9 @@ def test_pvh_areas_are_trapped() -> None:
     xen = booted(mcfg((LOW, 0, 4, 2), (LOW, 1, 0, 0xFF), (LOW, 2, 0, 0x7F)), vpci=True)
 
     def say(segment: int, start: int, end: int) -> int:
-        return xen.pci_mmcfg_reserved(
-            MmcfgReserved(address=LOW, segment=segment, start_bus=start, end_bus=end)
+        return xen.hypercall(
+            "pci_mmcfg_reserved",
+            PciMmcfgReserved(address=LOW, segment=segment, start_bus=start, end_bus=end, flags=1),
         )
 
     xen.core.windows.windows[0].enabled = True
@@ -176,6 +178,12 @@ def test_configuration_accesses() -> None:
 def test_acpi_on_arm_knows_nothing_and_accepts_everything() -> None:
     xen = Xen(replace(ARM, firmware="acpi"), FakeMachine(), Firmware(mcfg=mcfg((HIGH, 0, 0, 0xFF))))
     assert slugs(xen) == ["acpi-pci-unsupported"]
-    assert xen.pci_device_add(DeviceAdd(segment=0, bus=0, devfn=0)) == 0
-    assert xen.pci_mmcfg_reserved(MmcfgReserved(address=HIGH, segment=0, start_bus=0, end_bus=0xFF)) == -38
+    assert xen.hypercall("pci_device_add", PciDeviceAdd(seg=0, bus=0, devfn=0)) == 0
+    assert (
+        xen.hypercall(
+            "pci_mmcfg_reserved",
+            PciMmcfgReserved(address=HIGH, segment=0, start_bus=0, end_bus=0xFF, flags=1),
+        )
+        == -38
+    )
     assert xen.core.routes.bridges == []

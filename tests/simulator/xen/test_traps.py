@@ -8,8 +8,8 @@ from tests.simulator.xen.test_hypercalls import VIRT, x86
 from tests.simulator.xen.test_mcfg import LOW, booted, mcfg
 from tests.simulator.xen.xen_machines import ECAM, FakeMachine, add, arm, case_text, leftover, virt_pages
 
+from rootplex.formats.hypercalls import PciMmcfgReserved
 from rootplex.simulator.hardware import BusError
-from rootplex.simulator.linux.hypervisor import MmcfgReserved
 from rootplex.simulator.xen.bridges import ConfigWindow, Routes, XenHostBridge
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
@@ -126,8 +126,8 @@ def test_pvh_ecam() -> None:
     xen = booted(mcfg((LOW, 0, 0, 0xFF)), vpci=True)
     assert xen.trapped == 0
     assert (xen.read(LOW, 4), xen.trapped) == (IDS, 1)
-    area = MmcfgReserved(address=LOW, segment=0, start_bus=0, end_bus=0xFF)
-    assert xen.pci_mmcfg_reserved(area) == 0
+    area = PciMmcfgReserved(address=LOW, segment=0, start_bus=0, end_bus=0xFF, flags=1)
+    assert xen.hypercall("pci_mmcfg_reserved", area) == 0
     assert [xen.read(LOW, 4), xen.read(LOW + 1, 2), xen.read(LOW + (9 << 20), 1)] == [IDS, 0xFFFF, 0xFF]
     xen.write(LOW + 1, 2, 0)
     assert xen.trapped == 5

@@ -12,27 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-
-class MmcfgReserved(Struct, frozen=True, kw_only=True):
-    """`PHYSDEVOP_pci_mmcfg_reserved`; `address` is the configuration space of bus 0."""
-
-    address: int
-    segment: int
-    start_bus: int
-    end_bus: int
-    flags: int = 1
-
-
-class DeviceAdd(Struct, frozen=True, kw_only=True):
-    """`PHYSDEVOP_pci_device_add`. `physfn` is the (bus, devfn) of a VF's PF, `pxm` `_PXM`."""
-
-    segment: int
-    bus: int
-    devfn: int
-    extfn: bool = False
-    virtfn: bool = False
-    physfn: tuple[int, int] = (0, 0)
-    pxm: int | None = None
+from rootplex.formats.hypercalls import Structure
 
 
 class HostBridgeAdd(Struct, frozen=True, kw_only=True):
@@ -75,13 +55,6 @@ class Hypervisor(Machine, Protocol):
     (`simulator.hardware`) for what aborts in Dom0. `port_*` are x86 I/O ports.
     """
 
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int: ...
+    def hypercall(self, op: str, args: Structure) -> int: ...
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int: ...
-
-    def pci_device_add(self, call: DeviceAdd) -> int: ...
-
-    def manage_pci_add(self, call: DeviceAdd) -> int:
-        """`manage_pci_add` (plain) or `_ext` (VF or extended function): segment 0 only, used
-        for good after `pci_device_add` once answered -ENOSYS."""
-        ...

@@ -8,15 +8,26 @@ added. Under the 2017 design each host bridge is registered too, at the moment t
 from __future__ import annotations
 
 from rootplex.formats.errno import Errno
+from rootplex.formats.hypercalls import (
+    FLAG_EXTFN,
+    FLAG_PXM,
+    FLAG_VIRTFN,
+    ManagePci,
+    ManagePciExt,
+    PciDeviceAdd,
+    PciMmcfgReserved,
+)
 from rootplex.simulator.function import Function
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.access import Accessor
-from rootplex.simulator.linux.hypervisor import DeviceAdd, HostBridgeAdd, Hypervisor, MmcfgReserved
+from rootplex.simulator.linux.hypervisor import HostBridgeAdd, Hypervisor
 from rootplex.simulator.linux.mcfg_x86 import Region
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.linux.state import Dom0State, Event
 
 ECAM_SHIFT = 20
+MMCFG_RESERVED = 1
+"""`XEN_PCI_MMCFG_RESERVED`."""
 
 
 class Registration:
@@ -49,30 +60,49 @@ class Registration:
         if not self._told_regions:
             self._told_regions = True
             self._tell_regions(self._hypervisor, root)
-        result = self._add(self._hypervisor, _device(function, root))
+        result = self._add(self._hypervisor, function, root)
         if self._when == "after-first-device":
             self._register(root, access)
         return result
 
-    def _add(self, hypervisor: Hypervisor, call: DeviceAdd) -> int:
+    def _add(self, hypervisor: Hypervisor, function: Function, root: RootBridge) -> int:
+        bus, devfn, physical = function.bus.number, function.devfn, function.physfn
+        extended = physical is None and function.under_ari and devfn >= 8
+        of = (0, 0) if physical is None else (physical.bus.number, physical.devfn)
         if not self._legacy:
-            result = hypervisor.pci_device_add(call)
+            flags = FLAG_EXTFN * extended | FLAG_VIRTFN * (physical is not None)
+            flags |= FLAG_PXM * (root.proximity is not None)
+            args = PciDeviceAdd(
+                seg=function.segment,
+                bus=bus,
+                devfn=devfn,
+                flags=flags,
+                physfn_bus=of[0],
+                physfn_devfn=of[1],
+                pxm=root.proximity,
+            )
+            result = hypervisor.hypercall("pci_device_add", args)
             if result != -Errno.ENOSYS:
                 return result
             self._legacy = True
-        # The older calls know no segment.
-        return -Errno.ENOSYS if call.segment else hypervisor.manage_pci_add(call)
+        if function.segment:
+            return -Errno.ENOSYS  # The older calls know no segment.
+        if physical is None and not extended:
+            return hypervisor.hypercall("manage_pci_add", ManagePci(bus=bus, devfn=devfn))
+        kind = {"is_extfn": int(extended), "is_virtfn": int(physical is not None)}
+        told = ManagePciExt(bus=bus, devfn=devfn, **kind, physfn_bus=of[0], physfn_devfn=of[1])
+        return hypervisor.hypercall("manage_pci_add_ext", told)
 
     def _tell_regions(self, hypervisor: Hypervisor, root: RootBridge) -> None:
         for region in self.regions:
-            result = hypervisor.pci_mmcfg_reserved(
-                MmcfgReserved(
-                    address=region.base,
-                    segment=region.segment,
-                    start_bus=region.start_bus,
-                    end_bus=region.end_bus,
-                )
+            area = PciMmcfgReserved(
+                address=region.base,
+                segment=region.segment,
+                start_bus=region.start_bus,
+                end_bus=region.end_bus,
+                flags=MMCFG_RESERVED,
             )
+            result = hypervisor.hypercall("pci_mmcfg_reserved", area)
             self._state.events.append(Event("mmcfg-reserved", root.index, result=result))
 
     def _register(self, root: RootBridge, access: Accessor) -> None:
@@ -94,16 +124,3 @@ class Registration:
         result = self._hypervisor.pci_host_bridge_add(call, access)
         root.registration = result
         self._state.events.append(Event("bridge-registered", root.index, result=result))
-
-
-def _device(function: Function, root: RootBridge) -> DeviceAdd:
-    physical = function.physfn
-    return DeviceAdd(
-        segment=function.segment,
-        bus=function.bus.number,
-        devfn=function.devfn,
-        virtfn=physical is not None,
-        extfn=physical is None and function.under_ari and function.devfn >= 8,
-        physfn=(0, 0) if physical is None else (physical.bus.number, physical.devfn),
-        pxm=root.proximity,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootplex.formats.errno import Errno
-from rootplex.simulator.xen.calls import AssignDevice, GetDeviceGroup
+from rootplex.formats.hypercalls import AssignDevice, GetDeviceGroup
 from rootplex.simulator.xen.core import Core, Domain
 from rootplex.simulator.xen.msix import is_masked
 from rootplex.simulator.xen.outcome import stop

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from rootplex.formats.errno import Errno
-from rootplex.simulator.xen import domctl, msix, physdev
-from rootplex.simulator.xen.calls import (
+from rootplex.formats.hypercalls import (
     AssignDevice,
     GetDeviceGroup,
     ManagePci,
@@ -24,6 +23,7 @@ from rootplex.simulator.xen.calls import (
     Structure,
     filled,
 )
+from rootplex.simulator.xen import domctl, msix, physdev
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.records import DOM0
 

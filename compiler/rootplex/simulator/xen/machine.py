@@ -1,6 +1,6 @@
 """A running Xen, as Dom0 and the toolstack meet it: memory accesses, ports, and hypercalls.
 
-`Xen` is the `Hypervisor` of `simulator.linux`. What it is asked is in `calls`; how it went is
+`Xen` is the `Hypervisor` of `simulator.linux`. What it is asked is in `formats.hypercalls`; how it went is
 `outcome`: `booted`, or `panic: ` and the cause. Once Xen is down every call raises `Stopped`.
 """
 
@@ -11,34 +11,20 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from rootplex.formats.errno import Errno
+from rootplex.formats.hypercalls import Structure, given
 from rootplex.readers.address import windows
 from rootplex.readers.tree import Tree
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.linux.hypervisor import (
-    ConfigAccesses,
-    DeviceAdd,
-    HostBridgeAdd,
-    Machine,
-    MmcfgReserved,
-)
+from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd, Machine
 from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
 from rootplex.simulator.xen.boot import BootedXen, Firmware, Wiring, boot
 from rootplex.simulator.xen.bridges import BUS_SHIFT
-from rootplex.simulator.xen.calls import (
-    ManagePci,
-    ManagePciExt,
-    PciDeviceAdd,
-    PciMmcfgReserved,
-    Structure,
-    given,
-)
 from rootplex.simulator.xen.core import Core, Domain, Options, PhantomOption, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
 from rootplex.simulator.xen.groups import xen_groups
 from rootplex.simulator.xen.hypercalls import dispatch
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
-from rootplex.simulator.xen.physdev import FLAG_EXTFN, FLAG_PXM, FLAG_VIRTFN
 from rootplex.simulator.xen.records import DOM0, Record
 from rootplex.simulator.xen.traps import (
     ConfigPath,
@@ -204,48 +190,12 @@ class Xen:
         self._trace("hypercall", len(self.calls) - 1, 0, call.result or 0)
         return call
 
-    def _do(self, op: str, args: Structure) -> int:
+    def hypercall(self, op: str, args: Structure) -> int:
         """A hypercall of Dom0's: its result, or `Stopped`."""
         call = self.call(op, args)
         if call.crash is not None or call.result is None:
             raise Stopped(call.crash or Crash("panic", f"{op} did not return", "§2"))
         return call.result
-
-    def pci_device_add(self, call: DeviceAdd) -> int:
-        flags = FLAG_EXTFN * call.extfn | FLAG_VIRTFN * call.virtfn | FLAG_PXM * (call.pxm is not None)
-        args = PciDeviceAdd(
-            seg=call.segment,
-            bus=call.bus,
-            devfn=call.devfn,
-            flags=flags,
-            physfn_bus=call.physfn[0],
-            physfn_devfn=call.physfn[1],
-            pxm=call.pxm,
-        )
-        return self._do("pci_device_add", args)
-
-    def manage_pci_add(self, call: DeviceAdd) -> int:
-        if not call.extfn and not call.virtfn:
-            return self._do("manage_pci_add", ManagePci(bus=call.bus, devfn=call.devfn))
-        args = ManagePciExt(
-            bus=call.bus,
-            devfn=call.devfn,
-            is_extfn=int(call.extfn),
-            is_virtfn=int(call.virtfn),
-            physfn_bus=call.physfn[0],
-            physfn_devfn=call.physfn[1],
-        )
-        return self._do("manage_pci_add_ext", args)
-
-    def pci_mmcfg_reserved(self, call: MmcfgReserved) -> int:
-        args = PciMmcfgReserved(
-            address=call.address,
-            segment=call.segment,
-            start_bus=call.start_bus,
-            end_bus=call.end_bus,
-            flags=call.flags,
-        )
-        return self._do("pci_mmcfg_reserved", args)
 
     def pci_host_bridge_add(self, call: HostBridgeAdd, config: ConfigAccesses) -> int:
         """The 2017 protocol's registration; -ENOSYS where Xen does not speak it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rootplex.formats.errno import Errno
+from rootplex.formats.hypercalls import ManagePci, PciDevice
 from rootplex.formats.pci import VF_ENABLE, VF_MEMORY, ExtendedCapability, SriovRegister
-from rootplex.simulator.xen.calls import ManagePci, PciDevice
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import Function, extended_capability, function_of
 from rootplex.simulator.xen.outcome import stop

@@ -9,8 +9,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rootplex.formats.errno import Errno
-from rootplex.formats.pci import ACS_BITS, VF_ENABLE, VF_MEMORY, ExtendedCapability, SriovRegister
-from rootplex.simulator.xen.calls import (
+from rootplex.formats.hypercalls import (
+    FLAG_EXTFN,
+    FLAG_VIRTFN,
     ManagePci,
     ManagePciExt,
     PciDevice,
@@ -18,6 +19,7 @@ from rootplex.simulator.xen.calls import (
     PciDeviceReset,
     PciMmcfgReserved,
 )
+from rootplex.formats.pci import ACS_BITS, VF_ENABLE, VF_MEMORY, ExtendedCapability, SriovRegister
 from rootplex.simulator.xen.core import Core
 from rootplex.simulator.xen.create import (
     Function,
@@ -30,7 +32,6 @@ from rootplex.simulator.xen.create import (
 from rootplex.simulator.xen.outcome import stop
 from rootplex.simulator.xen.records import DOM0, VF_BARS, Record
 
-FLAG_EXTFN, FLAG_VIRTFN, FLAG_PXM = 1, 2, 4
 RESET_FLAGS = 0x3
 ACS_ENABLED = sum(ACS_BITS[bit] for bit in ("sv", "rr", "cr", "uf"))
 """Source Validation, P2P Request and Completion Redirect, Upstream Forwarding (§4.2)."""

@@ -1,5 +1,5 @@
-"""What the hypercalls are given, as the structures of `public/physdev.h` and `public/domctl.h` carry
-it (§2.1): a class for each structure, with the width of every field."""
+"""What the hypercalls are given, as the structures of Xen's `public/physdev.h` and `public/domctl.h`
+carry it: a class for each structure, with the width of every field."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ class PciDevice(Structure, frozen=True, kw_only=True):
     seg: U16 = 0
     bus: U8 = 0
     devfn: U8 = 0
+
+
+FLAG_EXTFN, FLAG_VIRTFN, FLAG_PXM = 1, 2, 4
 
 
 class PciDeviceAdd(Structure, frozen=True, kw_only=True):
