@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from rootplex.known.kernels import profile
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.trace import Trace
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, dt_firmware
-from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, dt_firmware
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.firmware.routing.ivrs_units import add_aliases
 from rootplex.simulator.firmware.routing.msi import MsiRouter
@@ -84,7 +83,7 @@ def simulate(
     state = _kernel(xen, settings, hardware, firmware)
     if isinstance(firmware, AcpiFirmware) and firmware.ivrs is not None:
         add_aliases(firmware.ivrs, state.functions)
-    routes = Firmware.of(dt, acpi)
+    routes = Firmware(dt, acpi)
     streams = StreamRouter(state, routes, settings.firmware)
     messages = MsiRouter(state, routes, settings.firmware, settings.arch)
     pins = IntxRouter(state, routes, settings.firmware)

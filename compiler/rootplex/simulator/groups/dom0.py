@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from rootplex.known.kernels import profile
-from rootplex.simulator.firmware.routing.firmware import Firmware
+from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.routes import Cause, DeviceStreams, FirmwareUnit
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan

@@ -17,8 +17,8 @@ from tests.simulator.groups.pci_trees import PciTree
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.report.causes import because, difference
+from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.explain import Explainer
-from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.firmware.routing.routes import IntxRoute
 from rootplex.simulator.firmware.routing.stream import StreamRouter
@@ -30,7 +30,7 @@ A, B, C, D = 1, 2, 3, 4
 
 
 def router(tree: PciTree, bridge: str, below: str = "") -> IntxRouter:
-    return IntxRouter(Scanned(tree.functions), Firmware.of(device_tree(bridge, below=below)), "dt")
+    return IntxRouter(Scanned(tree.functions), Firmware(device_tree(bridge, below=below)), "dt")
 
 
 def routed(tree: PciTree, name: str, bridge: str | None = None, below: str = "") -> IntxRoute:
@@ -146,7 +146,7 @@ ROOT = RootBridge(0, "\\_SB.PCI0", {}, segment=0)
 def firmware(more: str = "Name (_CCA, 1)", map: str = "iommu-map = <0 &smmu 0 0x10000>;") -> Firmware:
     namespace = evaluate([compiled(DSDT.format(more=more), "dsdt.aml")])
     tables = acpi(iort([(0, 0xFFFF, 0x100, SMMU_AT, 0)]), madt(its=[0]), namespace=namespace)
-    return Firmware.of(device_tree(interrupt_map() + map + "msi-map = <0 &its 0x100 0x10000>;"), tables)
+    return Firmware(device_tree(interrupt_map() + map + "msi-map = <0 &its 0x100 0x10000>;"), tables)
 
 
 @needs_acpiexec

@@ -19,8 +19,8 @@ from tests.simulator.firmware.routing.routing_firmware import (
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
 from rootplex.report.causes import because
+from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
-from rootplex.simulator.firmware.routing.firmware import Firmware
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import PCI_TO_PCIE, Function
@@ -30,7 +30,7 @@ from rootplex.source.place import DtPlace
 
 
 def by_dt(tree: PciTree, bridge: str, name: str, *, smmu: str = "") -> DeviceStreams:
-    firmware = Firmware.of(device_tree(bridge, smmu=smmu))
+    firmware = Firmware(device_tree(bridge, smmu=smmu))
     return StreamRouter(Scanned(tree.functions), firmware, "dt").streams(tree[name])
 
 
@@ -127,7 +127,7 @@ def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) 
     tree = PciTree()
     tree.root.number = rid >> 8
     function = tree.add("A", tree.root, rid >> 3 & 0x1F, rid & 7)
-    firmware = Firmware.of(acpi=acpi(iort(mappings)))
+    firmware = Firmware(acpi=acpi(iort(mappings)))
     found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(function)
     assert (stream, stream is None) == (found.own.id, found.cause is not None)
     if stream is not None:
@@ -136,7 +136,7 @@ def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) 
 
 
 def test_iort_goes_by_segment_only() -> None:
-    firmware = Firmware.of(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1)))
+    firmware = Firmware(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1)))
     tree = one()
     found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
     assert found.cause is not None
@@ -144,7 +144,7 @@ def test_iort_goes_by_segment_only() -> None:
 
 
 def test_an_older_smmu_by_iort() -> None:
-    firmware = Firmware.of(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], type=3)))
+    firmware = Firmware(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], type=3)))
     tree = one()
     found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
     assert "smmu-v2" == (found.unit and found.unit.kind)
@@ -170,7 +170,7 @@ def test_dmar_scopes() -> None:
         drhd(0x2000, scope(1, 0, (2, 0)), scope(1, 0, (5, 0), (3, 0))),
         drhd(0x9000, all=True),
     )
-    router = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi")
+    router = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi")
     bases = {f.page: unit_base(router.streams(f)) for f in tree.functions}
     expected = dict.fromkeys(("RP", "EP"), 0x1000) | dict.fromkeys(("PF", "VF", "N"), 0x2000)
     assert bases == expected | dict.fromkeys(("X", "RP2", "M"), 0x9000)
@@ -180,7 +180,7 @@ def test_dmar_scopes() -> None:
 def test_dmar_without_a_unit_for_the_rest() -> None:
     tree = one()
     table = dmar(drhd(0x9000, all=True, segment=1))
-    found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi").streams(tree["A"])
     assert found.unit is None
     assert found.cause is not None
     assert "segment 0x0000" in because(found.cause)
@@ -190,7 +190,7 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
     """A boot of 6.1: "DMAR: Can't reserve memory", "Parse DMAR table failure", and no groups at all."""
     tree = one()
     table = dmar(drhd(0x9000, all=True), drhd(0x9000, all=True, segment=1))
-    found = StreamRouter(Scanned(tree.functions), Firmware.of(acpi=acpi(table)), "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi").streams(tree["A"])
     assert found.unit is None
     assert found.cause is not None
     assert "0x9000" in because(found.cause)
@@ -207,9 +207,9 @@ def test_from_bytes_to_groups() -> None:
     tree.add("A", below, 0)
     tree.add("B", below, 0, 1)
     settings = Settings(arch="arm64", firmware="dt")
-    whole = Firmware.of(device_tree("iommu-map = <0 &smmu 0 0x10000>;"))
+    whole = Firmware(device_tree("iommu-map = <0 &smmu 0 0x10000>;"))
     assert partition("{RP,A,B}") == pages(group(Scanned(tree.functions), whole, settings))
-    partial = Firmware.of(device_tree("iommu-map = <0x100 &smmu 0x100 0xff00>;"))
+    partial = Firmware(device_tree("iommu-map = <0x100 &smmu 0x100 0xff00>;"))
     grouping = group(Scanned(tree.functions), partial, settings)
     assert partition("{A} {B}") == pages(grouping)
     assert functions_in(tree, "RP") == [reason.function for reason in grouping.ungrouped]
@@ -221,8 +221,8 @@ def test_units_in_the_order_in_which_linux_registers_them() -> None:
     (`dmar_register_drhd_unit`), and the one of all the rest last."""
     later = """}; smmuv3@1000 { compatible = "arm,smmu-v3"; reg = <0 0x1000 0 0x20000>; #iommu-cells = <1>; };
         iommu@5000 { compatible = "arm,mmu-500"; reg = <0 0x5000 0 0x1000>; #iommu-cells = <1>; """
-    by_tree = StreamRouter(Scanned([]), Firmware.of(device_tree(smmu=later)), "dt")
+    by_tree = StreamRouter(Scanned([]), Firmware(device_tree(smmu=later)), "dt")
     assert [unit.name for unit in by_tree.units] == ["/iommu@5000", "/smmuv3@9050000", "/smmuv3@1000"]
     tables = acpi(dmar(drhd(0x1000, all=True), drhd(0x2000, scope(1, 0, (1, 0))), drhd(0x3000)))
-    by_table = StreamRouter(Scanned([]), Firmware.of(acpi=tables), "acpi")
+    by_table = StreamRouter(Scanned([]), Firmware(acpi=tables), "acpi")
     assert [unit.base for unit in by_table.units] == [0x3000, 0x2000, 0x1000]

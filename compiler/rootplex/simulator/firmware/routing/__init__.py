@@ -3,7 +3,6 @@
 | module | gives |
 |---|---|
 | `routes` | the results: `StreamRoute`, `DeviceStreams`, `MsiRoute`, `IntxRoute`, `IntxLine` |
-| `firmware` | `Firmware`: the facts of a device tree, of ACPI, or both, that routing reads |
 | `aliases` | `dma_aliases(function)`: the requester ids a function uses |
 | `lookup` | one id through `iommu-map`, `msi-map`, or IORT |
 | `stream` | `StreamRouter`: requester id to (IOMMU, StreamID) |

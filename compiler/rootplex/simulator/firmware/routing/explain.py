@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from rootplex.simulator.firmware.facts import Firmware, Source
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
-from rootplex.simulator.firmware.routing.firmware import Firmware, Source
 from rootplex.simulator.firmware.routing.intx import IntxRouter
 from rootplex.simulator.firmware.routing.msi import MsiRouter
 from rootplex.simulator.firmware.routing.routes import (

@@ -8,8 +8,7 @@ from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swizzle
 from rootplex.readers.intx import IntxRoute as DtRoute
-from rootplex.simulator.firmware.facts import AcpiFirmware
-from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
 from rootplex.simulator.firmware.routing.routes import Cause, IntxLine, IntxRoute, Step
 from rootplex.simulator.function import Function, Scan
 from rootplex.source.place import Place
@@ -76,13 +75,13 @@ class _DtPins:
     """Through `interrupt-map`. What is below the last node on the way is swizzled up here, so that
     the tree is asked once for each key."""
 
-    facts: DtFacts
+    facts: DtFirmware
     _maps: InterruptMaps
     _found: dict[tuple[object, ...], DtRoute]
 
-    def __init__(self, facts: DtFacts) -> None:
+    def __init__(self, facts: DtFirmware) -> None:
         self.facts = facts
-        self._maps = InterruptMaps(facts.firmware.tree)
+        self._maps = InterruptMaps(facts.tree)
         self._found = {}
 
     def route(self, function: Function, bridge: DtHostBridge | None, hops: list[Hop], pin: int) -> IntxRoute:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rootplex.formats.devicetree import RISCV_IOMMU, VIRTIO_IOMMU
 from rootplex.readers.acpi.iort_facts import IdResult, Iort
 from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
-from rootplex.simulator.firmware.routing.firmware import DtFacts
-from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step
+from rootplex.simulator.firmware.facts import DtFirmware
+from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step, UnitKind
 from rootplex.source.place import Place
 
 
@@ -33,7 +34,7 @@ def nowhere(
     return Lookup(None, None, steps, cause, place, refused)
 
 
-def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
+def dt_lookup(facts: DtFirmware, map: RidMap, rid: int) -> Lookup:
     """A requester id through a map property of a device tree (Linux `of_map_id`). A map whose
     target is disabled, or has no driver, leads nowhere."""
     result = map_rid(map, rid)
@@ -57,7 +58,22 @@ def dt_lookup(facts: DtFacts, map: RidMap, rid: int) -> Lookup:
     lost = facts.lost(entry.target)
     if lost is not None:
         return nowhere(Cause("no-driver", map.property, told=lost), entry.place, steps)
-    return Lookup(facts.unit(entry.target), result.id, steps, None, entry.place)
+    return Lookup(dt_unit(facts, entry.target), result.id, steps, None, entry.place)
+
+
+def dt_unit(facts: DtFirmware, path: str) -> FirmwareUnit:
+    """An IOMMU or MSI controller by its node path."""
+    found = facts.controller(path)
+    if found is None:
+        node = facts.tree.by_path[path]
+        other: UnitKind = "msi" if "msi-controller" in node.properties else "iommu"
+        if VIRTIO_IOMMU.intersection(node.compatible):
+            other = "virtio-iommu"
+        if RISCV_IOMMU.intersection(node.compatible):
+            other = "riscv-iommu"
+        return FirmwareUnit(other, path, None, facts.tree.place(node))
+    kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
+    return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
 
 
 def iort_lookup(iort: Iort, segment: int, rid: int, wanted: Sequence[int]) -> tuple[IdResult | None, Lookup]:

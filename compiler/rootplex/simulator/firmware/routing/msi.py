@@ -7,10 +7,9 @@ from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.phandles import PhandleRef
-from rootplex.simulator.firmware.facts import AcpiFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
 from rootplex.simulator.firmware.routing.aliases import requester_id
-from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
-from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup, nowhere
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, dt_unit, iort_lookup, nowhere
 from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, MsiRoute, Step, StepKind
 from rootplex.simulator.function import Function, Root, Scan
 from rootplex.source.place import Place
@@ -56,7 +55,7 @@ def _local_apic(root: Root, rid: int) -> Lookup:
     return Lookup(unit, rid, (Step("local-apic", rid, rid, place),), None, place)
 
 
-def _by_device_tree(facts: DtFacts, root: Root, rid: int) -> Lookup:
+def _by_device_tree(facts: DtFirmware, root: Root, rid: int) -> Lookup:
     """`msi-map` of the node or the nearest ancestor with one; what that leaves out, and bridges without one,
     go by `msi-parent`, which keeps the id, and last to the bridge itself where its driver takes messages."""
     bridge = facts.bridge_of(root)
@@ -77,7 +76,7 @@ def _by_bridge(bridge: DtHostBridge, rid: int, how: StepKind, place: Place) -> L
     return Lookup(unit, rid, (Step(how, rid, rid, place, name=bridge.path),), None, place)
 
 
-def _by_msi_parent(facts: DtFacts, bridge: DtHostBridge, rid: int) -> Lookup:
+def _by_msi_parent(facts: DtFirmware, bridge: DtHostBridge, rid: int) -> Lookup:
     first: Lookup | None = None
     if not bridge.msi_parent:
         cause = Cause("no-parent" if bridge.has_msi_parent else "no-msi")
@@ -89,14 +88,14 @@ def _by_msi_parent(facts: DtFacts, bridge: DtHostBridge, rid: int) -> Lookup:
             return _by_bridge(taker, rid, "msi-parent", parent.place)
         if fault is None and parent.target is not None:
             steps = (Step("msi-parent", rid, rid, parent.place, name=parent.target),)
-            return Lookup(facts.unit(parent.target), rid, steps, None, parent.place)
+            return Lookup(dt_unit(facts, parent.target), rid, steps, None, parent.place)
         first = first or (None if fault is None else nowhere(fault, parent.place))
         if parent.target is None or parent.lacking:
             break
     return first or nowhere(Cause("no-parent"), bridge.place())
 
 
-def _fault(facts: DtFacts, parent: PhandleRef) -> Cause | None:
+def _fault(facts: DtFirmware, parent: PhandleRef) -> Cause | None:
     """Why Linux finds no MSI domain behind an entry of `msi-parent` (`of_phandle_iterator_next`)."""
     if parent.target is None:
         return Cause("parent-missing", id=parent.phandle)

@@ -9,13 +9,12 @@ from typing import Protocol, Self
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
-from rootplex.simulator.firmware.facts import AcpiFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
-from rootplex.simulator.firmware.routing.firmware import DtFacts, Firmware, Source
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.listed_units import RimtUnits, ViotUnits
-from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, iort_lookup, nowhere
+from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, dt_unit, iort_lookup, nowhere
 from rootplex.simulator.firmware.routing.routes import (
     Cause,
     DeviceStreams,
@@ -119,8 +118,8 @@ def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
     table's."""
     found: list[FirmwareUnit] = []
     if source == "dt" and firmware.dt is not None:
-        controllers = firmware.dt.firmware.platform.controllers
-        found = [firmware.dt.unit(each.path) for each in controllers if each.kind in IOMMU_KINDS]
+        controllers = firmware.dt.platform.controllers
+        found = [dt_unit(firmware.dt, each.path) for each in controllers if each.kind in IOMMU_KINDS]
     elif source == "acpi" and firmware.acpi is not None:
         iort = firmware.acpi.iort
         if iort is not None:
@@ -132,7 +131,7 @@ def _nowhere(function: Function, rid: int) -> Lookup:
     return nowhere(Cause("no-firmware"))
 
 
-def _by_iommu_map(facts: DtFacts, root: Root, rid: int) -> Lookup:
+def _by_iommu_map(facts: DtFirmware, root: Root, rid: int) -> Lookup:
     bridge = facts.bridge_of(root)
     if bridge is None:
         return nowhere(Cause("no-node"))
