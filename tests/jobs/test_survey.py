@@ -91,3 +91,29 @@ def test_a_last_line_that_is_cut_off_is_left_out() -> None:
 def test_a_line_that_is_no_result_is_named(text: bytes) -> None:
     with pytest.raises(NotResultsError, match="now: line 2 is no result of"):
         of(line("a"), text)
+
+
+def test_platforms_are_all_told_and_reasons_where_nothing_could_be_read() -> None:
+    unread = (
+        line(name, "RPX0001", platform=None, verdict="unknown").replace(
+            b'"of-it"', f'"of-it", "message": "the file has {size} bytes"'.encode()
+        )
+        for name, size in (("a", "0x10"), ("b", "1,024"))
+    )
+    found = of(*unread, *(line(f"c{n}", "RPX0300", platform=f"p{n}") for n in range(9)))
+    assert [((), (("the file has … bytes", 2),)), (tuple((f"p{n}", 1) for n in range(9)), ())] == [
+        (each.platforms, each.reasons) for each in found.findings
+    ]
+
+
+def test_surveys_of_two_folders_are_compared_by_the_ends_of_paths() -> None:
+    found = of(
+        line("/june/x/a.txt", "RPX0300"),
+        line("/june/y/a.txt"),
+        line("/june/y/b.txt"),
+        earlier=(line("/may/x/a.txt"), line("/may/y/a.txt", "RPX0300"), line("/may/z/a.txt")),
+    )
+    assert found.since is not None
+    assert (1, 1, 2) == (found.since.came, found.since.gone, found.since.both)
+    assert (("RPX0300", 1, 1),) == found.since.codes
+    assert ({"RPX0300": ("x/a.txt",)}, {"RPX0300": ("y/a.txt",)}) == (found.since.on, found.since.off)

@@ -18,9 +18,9 @@ BOARDS = ("qemu-virt", "q35", "juno-r2")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of three bundled boards and of one with an error, in a folder."""
     folder = tmp_path_factory.mktemp("results")
-    (folder / "broken<b>.yaml").write_text("rootplex: [")
+    (folder / "broken.yaml").write_text("rootplex: [")
     boards = [str(shipped_folder("topologies") / f"{name}.yaml") for name in BOARDS]
-    main(["check", *boards, str(folder / "broken<b>.yaml"), "--resume", str(folder / "all.jsonl")])
+    main(["check", *boards, str(folder / "broken.yaml"), "--resume", str(folder / "all.jsonl")])
     return folder
 
 
@@ -28,11 +28,13 @@ def test_text(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == main(["survey", str(results), "--since", str(results / "all.jsonl")])
     printed = capsys.readouterr().out.splitlines()
     assert "4 boards: 3 consistent, 1 unknown" == printed[0]
-    assert ["finding", "level", "boards", "times", "most", "on"] == printed[2].split()
-    assert re.fullmatch(r"RPX00\d\d [a-z-]+ +error +1 +1 +.*broken<b>\.yaml \(1\)", printed[3])
-    assert ["since the earlier results: 0 boards came, 0 went", "  no verdict and no finding changed"] == (
-        printed[-2:]
-    )
+    assert ["finding", "level", "boards", "times", "most", "on,", "or", "why"] == printed[2].split()
+    why = "the YAML does not parse: did not find expected node content while parsing a flow node"
+    assert re.fullmatch(rf"RPX0001 unreadable-input +error +1 +1 +{why} \(1\)", printed[3])
+    assert [
+        "since the earlier results: 0 boards came, 0 went, 4 stayed",
+        "  no verdict and no finding changed",
+    ] == (printed[-2:])
 
 
 def test_json_has_all(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,9 +47,11 @@ def test_json_has_all(results: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_the_page_is_whole_escaped_and_replaced_only_where_it_is_ours(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = tmp_path / "s.html"
+    page, odd = tmp_path / "s.html", tmp_path / "odd.jsonl"
+    lines = (results / "all.jsonl").read_text()
+    odd.write_text(lines.replace('"platform":null', '"platform":"broken<b>.yaml"'))
     for _ in range(2):
-        assert 0 == main(["survey", str(results), "--format", "html", "-o", str(page)])
+        assert 0 == main(["survey", str(results), str(odd), "--format", "html", "-o", str(page)])
     text = page.read_text()
     assert "broken&lt;b&gt;.yaml" in text
     assert "<b>" not in text

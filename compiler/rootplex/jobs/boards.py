@@ -173,7 +173,8 @@ def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
         if len(names) + len(below) > FILES_LIMIT:
             raise unreadable(folder, f"more than {FILES_LIMIT:,} files in this folder")
         left += sorted(below, reverse=True)
-        yield folder, sorted(names, key=lambda name: (_stem(name), name))
+        names.sort(key=lambda name: name.replace(".", "\0"))  # what shares a stem stands together
+        yield folder, names
 
 
 def _count(path: str) -> int:

@@ -6,17 +6,20 @@ Lines of results come as a stream; what is kept of each is a few words.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from rootplex.jobs.result import Verdict
-from rootplex.source.finding import Level
+from rootplex.source.finding import UNREADABLE, Level
 
 LINE_LIMIT = 64 << 20
 """Bytes of one line; a whole segment takes 40 MiB."""
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d[\d,]*")
 NAMED = 5
 """How many boards or platforms stand by name for all."""
 
@@ -33,6 +36,7 @@ class LineFinding(Struct, frozen=True):
     level: Level
     expected: bool
     subject: str | None = None
+    message: str = ""
 
 
 class LineGroup(Struct, frozen=True):
@@ -61,7 +65,8 @@ class ResultLine(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A finding over all boards: on how many, of which platforms; `boards` names some."""
+    """A finding over all boards: on how many, of which platforms, the most frequent first; `boards` names
+    some. `reasons` are there where boards could not be read: what was said, numbers left out, on how many."""
 
     code: str
     name: str
@@ -70,6 +75,7 @@ class Found(Struct, frozen=True, kw_only=True):
     on: int
     platforms: tuple[tuple[str, int], ...]
     boards: tuple[str, ...]
+    reasons: tuple[tuple[str, int], ...] = ()
 
 
 class Partition(Struct, frozen=True, kw_only=True):
@@ -89,13 +95,19 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class Since(Struct, frozen=True, kw_only=True):
-    """Against an earlier survey: boards that came and went; of the others verdicts that changed (before,
-    after, on how many, some by name) and codes found on more or fewer boards (code, before, after)."""
+    """Against an earlier survey: boards that came and went, and `both` that were there already; of these
+    verdicts that changed (before, after, on how many, some by name) and codes found on others (code, on how
+    many before, after), with their `names`. `on` tells by code some boards that have it now and had not,
+    `off` the other way."""
 
     came: int
     gone: int
     verdicts: tuple[tuple[str, str, int, tuple[str, ...]], ...]
     codes: tuple[tuple[str, int, int], ...]
+    both: int = 0
+    on: dict[str, tuple[str, ...]] = {}
+    off: dict[str, tuple[str, ...]] = {}
+    names: dict[str, str] = {}
 
 
 class Survey(Struct, frozen=True, kw_only=True):
@@ -124,6 +136,10 @@ def lines_of(chunks: Iterable[bytes], name: str) -> Iterator[ResultLine]:
             raise NotResultsError(f"{name}: line {number} is {reason}") from None
 
 
+_Boards: TypeAlias = Mapping[str, tuple[str, frozenset[str]]]
+"""Of each file the verdict and the codes."""
+
+
 class _Sum:
     """What is kept while results go by."""
 
@@ -135,6 +151,7 @@ class _Sum:
         self.on: Counter[str] = Counter()
         self.platforms: dict[str, Counter[str]] = {}
         self.named: dict[str, list[str]] = {}
+        self.reasons: Counter[str] = Counter()
         self.models: dict[tuple[str, int], dict[frozenset[tuple[str, ...]], list[str]]] = {}
 
     def add(self, line: ResultLine) -> None:
@@ -145,9 +162,12 @@ class _Sum:
         for each in found:
             self.rules.setdefault(each.code, each)
             self.count[each.code] += 1
+            if each.code == UNREADABLE.code:
+                self.reasons[_NUMBER.sub("…", each.message)] += 1
         for code in codes:
             self.on[code] += 1
-            self.platforms.setdefault(code, Counter())[line.platform or line.file] += 1
+            if line.platform or code != UNREADABLE.code:
+                self.platforms.setdefault(code, Counter())[line.platform or line.file] += 1
             named = self.named.setdefault(code, [])
             if len(named) < NAMED:
                 named.append(line.file)
@@ -164,8 +184,9 @@ class _Sum:
                 level=self.rules[code].level,
                 count=self.count[code],
                 on=self.on[code],
-                platforms=tuple(self.platforms[code].most_common(NAMED)),
+                platforms=tuple(self.platforms.get(code, Counter()).most_common()),
                 boards=tuple(self.named[code]),
+                reasons=tuple(self.reasons.most_common()) if code == UNREADABLE.code else (),
             )
             for code in sorted(self.on, key=lambda code: (*self._rank(code), code))
         )
@@ -196,7 +217,7 @@ def survey(results: Iterable[ResultLine], earlier: Iterable[ResultLine] | None =
         verdicts=dict(sorted(now.verdicts.items())),
         findings=now.found(),
         models=tuple(now.differing()),
-        since=None if earlier is None else _since(_summed(earlier).by_file, now.by_file),
+        since=None if earlier is None else _since(_summed(earlier), now),
     )
 
 
@@ -207,26 +228,48 @@ def _summed(results: Iterable[ResultLine]) -> _Sum:
     return summed
 
 
-def _since(
-    before: Mapping[str, tuple[str, frozenset[str]]], now: Mapping[str, tuple[str, frozenset[str]]]
-) -> Since:
+def _since(earlier: _Sum, later: _Sum) -> Since:
+    """Boards are known by their files, and where none of these is in both surveys by the ends of their paths:
+    each survey may be of a folder of its own."""
+    before: _Boards = earlier.by_file
+    now: _Boards = later.by_file
+    if before and before.keys().isdisjoint(now):
+        before, now = _by_last_parts(before, now)
     both = sorted(before.keys() & now.keys())
     verdicts: dict[tuple[str, str], list[str]] = {}
     codes: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    came: dict[str, list[str]] = {}
+    went: dict[str, list[str]] = {}
     for file in both:
-        if before[file][0] != now[file][0]:
-            verdicts.setdefault((before[file][0], now[file][0]), []).append(file)
-        codes[0].update(before[file][1])
-        codes[1].update(now[file][1])
+        (old_verdict, old), (verdict, new) = before[file], now[file]
+        if old_verdict != verdict:
+            verdicts.setdefault((old_verdict, verdict), []).append(file)
+        codes[0].update(old)
+        codes[1].update(new)
+        for named, only in ((came, new - old), (went, old - new)):
+            for code in only:
+                named.setdefault(code, []).append(file)
     return Since(
-        came=len(now.keys() - before.keys()),
-        gone=len(before.keys() - now.keys()),
+        came=len(now) - len(both),
+        gone=len(before) - len(both),
+        both=len(both),
         verdicts=tuple(
             (old, new, len(files), tuple(files[:NAMED])) for (old, new), files in sorted(verdicts.items())
         ),
-        codes=tuple(
-            (code, codes[0][code], codes[1][code])
-            for code in sorted(codes[0].keys() | codes[1].keys())
-            if codes[0][code] != codes[1][code]
-        ),
+        codes=tuple((code, codes[0][code], codes[1][code]) for code in sorted(came.keys() | went)),
+        on={code: tuple(files[:NAMED]) for code, files in sorted(came.items())},
+        off={code: tuple(files[:NAMED]) for code, files in sorted(went.items())},
+        names={code: (later.rules | earlier.rules)[code].name for code in sorted(came.keys() | went)},
     )
+
+
+def _by_last_parts(before: _Boards, now: _Boards) -> tuple[_Boards, _Boards]:
+    """Boards by as few last parts of their paths as tell those of each survey apart."""
+    for count in range(1, 1 + max(file.count("/") for file in (*before, *now))):
+        shorter = [
+            {"/".join(file.split("/")[-count:]): held for file, held in each.items()}
+            for each in (before, now)
+        ]
+        if list(map(len, shorter)) == [len(before), len(now)]:
+            return shorter[0], shorter[1]
+    return before, now

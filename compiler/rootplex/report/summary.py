@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import nsmallest
 
 from rootplex.jobs.result import Glance
 
@@ -18,8 +17,13 @@ def by_worst(seen: Glance) -> tuple[object, ...]:
 
 
 def worst(seen: Iterable[Glance], count: int) -> list[Glance]:
-    """So many of them, the worst first, of any number."""
-    return nsmallest(count, seen, key=by_worst)
+    """So many of them, the worst first, of any number. Those that cannot be read are at most half of them
+    where there are others: trees without PCI do not hide what is wrong with one that has it."""
+    rows = sorted(seen, key=by_worst)
+    unread = [each for each in rows if each.unreadable]
+    others = [each for each in rows if not each.unreadable]
+    shown = unread[: max(count // 2, count - len(others))]
+    return [*shown, *others[: count - len(shown)]]
 
 
 def table(rows_of: Sequence[Glance]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from rootplex.jobs.survey import Model, Since, Survey
+from rootplex.jobs.survey import Found, Model, Since, Survey
 from rootplex.project import __version__
 from rootplex.report.page import environment
 from rootplex.report.words import columns, counted
@@ -18,6 +19,8 @@ JSON_MARK = '{\n "rootplex": 1,\n "boards"'
 
 _MOST = 40
 """Rows of a list in text; JSON has all."""
+_COLUMNS = 12
+"""Platforms that stand beside each other on the page."""
 
 
 def as_json(found: Survey) -> str:
@@ -31,9 +34,9 @@ def text(found: Survey) -> Iterator[str]:
     yield f"{counted(found.boards, 'board')}: {verdicts}"
     if found.findings:
         yield ""
-        rows = [("finding", "level", "boards", "times", "most on")]
+        rows = [("finding", "level", "boards", "times", "most on, or why")]
         for each in found.findings[:_MOST]:
-            most = ", ".join(f"{platform} ({count})" for platform, count in each.platforms[:2])
+            most = ", ".join(f"{what} ({count})" for what, count in (each.reasons or each.platforms)[:2])
             rows.append((f"{each.code} {each.name}", each.level, str(each.on), str(each.count), most))
         yield from columns(rows)
         yield from _more(len(found.findings))
@@ -60,20 +63,54 @@ def _model(model: Model) -> Iterator[str]:
 
 
 def _since(since: Since) -> Iterator[str]:
-    yield f"since the earlier results: {counted(since.came, 'board')} came, {since.gone} went"
+    there = f"{counted(since.came, 'board')} came, {since.gone} went, {since.both} stayed"
+    yield f"since the earlier results: {there}"
     for before, after, count, boards in since.verdicts:
-        yield f"  {counted(count, 'board')} {before} -> {after}: {', '.join(boards)}"
+        yield f"  {counted(count, 'board')} {before} -> {after}: {_some(boards, count)}"
     for code, old, new in since.codes:
-        yield f"  {code} on {new}, was on {old}"
-    if not since.verdicts and not since.codes:
+        yield f"  {code} {since.names[code]} on {new}, was on {old}"
+        for sign, boards in (("+", since.on.get(code, ())), ("-", since.off.get(code, ()))):
+            if boards:
+                yield f"    {sign} {', '.join(boards)}"
+    if since.both and not since.verdicts and not since.codes:
         yield "  no verdict and no finding changed"
+    if not since.both:
+        yield "  no board is in both: they are known by their files' names"
+
+
+def _some(boards: Sequence[str], count: int) -> str:
+    return ", ".join((*boards, "…") if count > len(boards) else boards)
+
+
+def _matrix(found: Survey) -> tuple[list[str], list[tuple[Found, list[int]]]]:
+    """The platforms with the most findings, and for each finding on how many boards of them it is."""
+    total: Counter[str] = Counter()
+    for each in found.findings:
+        total.update(dict(each.platforms))
+    platforms = [platform for platform, _ in total.most_common(_COLUMNS)]
+    rows = []
+    for each in found.findings:
+        held = dict(each.platforms)
+        if any(platform in held for platform in platforms):
+            rows.append((each, [held.get(platform, 0) for platform in platforms]))
+    return platforms, rows
 
 
 def page(found: Survey) -> str:
     """One page by itself: no network, no script."""
     most = max((each.on for each in found.findings), default=1)
+    platforms, matrix = _matrix(found)
     return (
         environment()
         .get_template("survey.html.j2")
-        .render(mark=MARK, version=__version__, survey=found, most=most, counted=counted)
+        .render(
+            mark=MARK,
+            version=__version__,
+            survey=found,
+            most=most,
+            counted=counted,
+            platforms=platforms,
+            matrix=matrix,
+            densest=max((count for _, row in matrix for count in row), default=1),
+        )
     )
