@@ -13,6 +13,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootplex.tools.runner import Talk, ToolError, talking
 
 _DIRECTORY = 0x19
@@ -21,14 +23,29 @@ _MOST = 4096
 """Files of a directory that are read; QEMU has some forty."""
 _REQUEST, _BUFFER = 0x10000, 0x100000
 _READ = 0x2 | 0x8  # FW_CFG_DMA_CTL_READ and _SELECT
-_DMA = 0x514
 _PIECE = 0x4000
 _MARK = b"the end"
 
 
-def files(argv: Sequence[str], registers: Iterable[tuple[int, int, int]], *, cwd: Path) -> dict[str, bytes]:
+class Reach(Struct, frozen=True):
+    """How a processor gets at `fw_cfg`: its DMA address register, an I/O port or (`mapped`) memory, and where
+    RAM begins."""
+
+    dma: int
+    mapped: bool = False
+    ram: int = 0
+
+
+PC = Reach(0x514)
+ARM_VIRT = Reach(0x0902_0010, mapped=True, ram=0x4000_0000)
+RISCV_VIRT = Reach(0x1010_0010, mapped=True, ram=0x8000_0000)
+
+
+def files(
+    argv: Sequence[str], registers: Iterable[tuple[int, int, int]], *, cwd: Path, reach: Reach = PC
+) -> dict[str, bytes]:
     """The files below `etc/acpi`, by name, of the machine that `argv` starts, after PCI configuration
-    `registers` (devfn on bus 0, register, value) are written.
+    `registers` (devfn on bus 0, register, value) of a PC are written.
 
     ToolError where QEMU is missing, does not come up, or answers otherwise.
     """
@@ -37,25 +54,27 @@ def files(argv: Sequence[str], registers: Iterable[tuple[int, int, int]], *, cwd
         for devfn, register, value in registers:
             address = 1 << 31 | devfn << 8 | register
             _ask(talk, f"outl 0xcf8 {address:#x}", f"outl 0xcfc {value:#x}")
-        (count,) = struct.unpack(">I", _read(talk, _DIRECTORY, 4))
-        directory = _read(talk, _DIRECTORY, 4 + _ENTRY.size * min(count, _MOST))[4:]
+        (count,) = struct.unpack(">I", _read(talk, reach, _DIRECTORY, 4))
+        directory = _read(talk, reach, _DIRECTORY, 4 + _ENTRY.size * min(count, _MOST))[4:]
         entries = (_ENTRY.unpack_from(directory, at) for at in range(0, len(directory), _ENTRY.size))
         named = ((name.rstrip(b"\0").decode("latin-1"), key, size) for size, key, _, name in entries)
-        return {name: _read(talk, key, size) for name, key, size in named if name.startswith("etc/acpi/")}
+        return {
+            name: _read(talk, reach, key, size) for name, key, size in named if name.startswith("etc/acpi/")
+        }
 
 
-def _read(talk: Talk, key: int, size: int) -> bytes:
-    request = struct.pack(">IIQ", key << 16 | _READ, size, _BUFFER)
-    where = int.from_bytes(struct.pack(">I", _REQUEST), "little")
-    _ask(
-        talk,
-        f"write {_REQUEST:#x} {len(request):#x} 0x{request.hex()}",
-        f"outl {_DMA:#x} 0",
-        f"outl {_DMA + 4:#x} {where:#x}",
-    )
+def _read(talk: Talk, reach: Reach, key: int, size: int) -> bytes:
+    place, buffer = reach.ram + _REQUEST, reach.ram + _BUFFER
+    request = struct.pack(">IIQ", key << 16 | _READ, size, buffer)
+    address = struct.pack(">Q", place)
+    started = [f"write {reach.dma:#x} 0x8 0x{address.hex()}"]
+    if not reach.mapped:
+        high, low = struct.unpack("<II", address)
+        started = [f"outl {reach.dma:#x} {high:#x}", f"outl {reach.dma + 4:#x} {low:#x}"]
+    _ask(talk, f"write {place:#x} {len(request):#x} 0x{request.hex()}", *started)
     made = b""
     for start in range(0, size, _PIECE):
-        (answer,) = _ask(talk, f"read {_BUFFER + start:#x} {min(_PIECE, size - start):#x}")
+        (answer,) = _ask(talk, f"read {buffer + start:#x} {min(_PIECE, size - start):#x}")
         made += bytes.fromhex(answer.removeprefix("0x"))
     return made
 
