@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
-from tests.boot.booting import InMemory
+from msgspec.structs import replace
+from tests.boot.booting import InMemory, boot
 from tests.boot.test_virtual_boots import MACHINES
 
+from rootplex.backends.compilation import compile_platform
+from rootplex.jobs.describe import read_checked
+from rootplex.jobs.qemu.preparation import prepare
 from rootplex.model.bridge import Firmware
 from rootplex.tools.images import Arch
+from rootplex.tools.kernels import Kernel
 
 pytestmark = pytest.mark.boot
 
@@ -43,3 +51,24 @@ def test_devices_known_by_id_are_grouped_as_simulated(
     apart = {"0000:00:01.0", "0000:00:02.0", "0000:00:02.1"}
     assert apart <= groups  # ACS with dwords, and the chipset's own registers
     assert "0000:00:03.0 0000:00:03.1" in groups  # a southbridge without an IVRS
+
+
+def test_southbridges_isolate_where_there_is_an_ivrs(
+    tmp_path: Path, kernel: Callable[[Arch, str], Kernel], machine: Callable[[Arch, str], None]
+) -> None:
+    """The table is enough, a unit that translates is not asked for: VT-d's makes the groups here."""
+    machine("x86_64", "acpi")
+    booted = kernel("x86_64", "linux-7.2")
+    amd = "iommus: [{name: amd, kind: amd-iommu, base: 0xfed8_0000}, "
+    text = MACHINES["x86_64"].replace("iommus: [", amd) + (
+        "    devices:\n"
+        '      - {dev: 3, fn: 0, type: pci, id: "1002:4385"}\n'
+        '      - {dev: 3, fn: 1, type: pci, id: "1002:439c"}\n'
+    )
+    platform = read_checked(text.encode(), "southbridge.yaml").platform
+    assert platform is not None
+    made = prepare(platform, "acpi", "linux-7.2", in_memory=True)
+    ivrs = compile_platform(platform).files["ivrs.aml"]
+    compared, shown = boot(replace(made, files={**made.files, "ivrs.aml": ivrs}), booted, tmp_path)
+    groups = {line.booted for line in compared.lines if line.what == "group" and line.booted}
+    assert groups == {"0000:00:03.0", "0000:00:03.1"} == {" ".join(group) for group in made.described}, shown
