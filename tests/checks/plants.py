@@ -107,6 +107,22 @@ def xen(keys: str) -> tuple[str, str]:
     return "xen:\n", f"xen:\n  {keys}\n"
 
 
+OWN_LEFT_OUT = "map: [{rid: 0x0, id: 0x0, count: 0x10}, {rid: 0x11, id: 0x11, count: 0xffef}]"
+NO_OWN_FUNCTION = (
+    ('      - {name: own, dev: 2, model: "qemu:virtio-iommu-pci"}\n', ""),
+    ('own: "0000:00:02.0", ', ""),
+)
+VIRTIO_DISK = '          - {name: disk, dev: 0, model: "qemu:nvme"}\n'
+CARD_BEHIND_BRIDGE = """\
+      - name: bridge
+        dev: 5
+        model: "qemu:pcie-pci-bridge"
+        devices: [{dev: 2, model: "qemu:pci-testdev"}]
+"""
+VIOT_UNIT, VIOT_RANGE = 48, 64
+"""The first nodes of VIOT."""
+IVRS_RANGE_END = 0x98
+"""The second entry of the block that Linux takes, of type 11h."""
 TODAY = xen("discovery: xen")
 
 
@@ -602,9 +618,63 @@ PLANTS = (
         what="QEMU's machine without EL2",
         changes=(("base: qemu-virt", "base: qemu-virt\n  virtualization: false"),),
     ),
+    Plant(
+        code="RPX0773",
+        what="a virtio-iommu that is mapped to itself",
+        board="qemu-virtio-iommu",
+        changes=((OWN_LEFT_OUT, "map: [{rid: 0x0, id: 0x0, count: 0x10000}]"),),
+    ),
+    Plant(
+        code="RPX0520",
+        what="a virtio-iommu of the device tree where no function is",
+        board="qemu-virtio-iommu",
+        changes=NO_OWN_FUNCTION,
+    ),
+    Plant(
+        code="RPX0766",
+        what="a virtio-iommu of VIOT where no function is",
+        board="qemu-virtio-iommu",
+        changes=NO_OWN_FUNCTION,
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0764",
+        what="a node of VIOT that leads nowhere",
+        board="qemu-virtio-iommu",
+        alter=table("viot.aml", VIOT_RANGE + 16, b"\x31\x00"),
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0765",
+        what="a virtio-iommu of VIOT in a segment that is not there",
+        board="qemu-virtio-iommu",
+        alter=table("viot.aml", VIOT_UNIT + 4, b"\x05\x00"),
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0768",
+        what="a card behind a PCI bridge, on a virtio-iommu",
+        board="qemu-virtio-iommu",
+        changes=((VIRTIO_DISK, VIRTIO_DISK + CARD_BEHIND_BRIDGE),),
+    ),
+    Plant(
+        code="RPX0758",
+        what="an entry of IVRS that no entry ends",
+        board="q35-amd",
+        alter=table("ivrs.aml", IVRS_RANGE_END, b"\x00"),
+        acpi=True,
+    ),
+    Plant(
+        code="RPX0762",
+        what="an AMD IOMMU where no function is",
+        board="q35-amd",
+        changes=(("base: 0xfed8_0000, dev: 1}", "base: 0xfed8_0000, dev: 6}"),),
+        acpi=True,
+    ),
 )
 
 NOT_PLANTED = {
+    "RPX0759": "no description has one unit in two blocks: tables made by hand have",
     "RPX0001": "nothing is read, so nothing else is said",
     "RPX0005": "a kind of YAML node in another's place: the rest of the file goes unread with it",
     **dict.fromkeys(
@@ -646,13 +716,6 @@ NOT_PLANTED = {
     "RPX0754": "of the faults of single bytes",
     "RPX0517": "no table of ours reserves memory",
     "RPX0755": "no bundled board has a unit of two segments",
-    "RPX0758": "no bundled board has an AMD IOMMU",
-    "RPX0759": "no bundled board has an AMD IOMMU",
-    "RPX0762": "no bundled board has an AMD IOMMU",
-    "RPX0764": "no bundled board has a virtio-iommu",
-    "RPX0765": "no bundled board has a virtio-iommu",
-    "RPX0766": "no bundled board has a virtio-iommu",
-    "RPX0768": "no bundled board has a virtio-iommu",
     "RPX0038": "a kernel's log alone tells it: tests of pasted texts have it",
     "RPX0770": "no bundled board has RISC-V's IOMMU by ACPI",
     "RPX0756": "no description has a bus beyond 0xff: the vendors' dumps have",

@@ -117,6 +117,7 @@ def test_every_kind_of_entry() -> None:
     [
         (ivhd(0x10, short(4, 0x1FF)), "the end of a range that has no beginning"),
         (ivhd(0x10, short(3, 0x100)), "a range that has no end"),
+        (ivhd(0x10, short(3, 0x100) + short(3, 0x200) + short(4, 0x2FF)), "a range that has no end"),
         (ivhd(0x10, b"\x42\x00\x01\x00"), "entry of type 0x42, 4 bytes are left"),
         (ivhd(0x11, b"")[:-4], "block of 40 bytes, 36 are left"),
         (struct.pack("<BBHH", 0x10, 0, 6, 2), "block of type 0x10 has 6 bytes, not 24"),

@@ -48,6 +48,7 @@ CAUSES: dict[CauseKind, str] = {
     "behind-itself": "{name} is mapped to itself, and waits for itself",
     "unit-not-there": "there is no {name}",
     "viot-unit-not-there": "there is no {name}, to which VIOT leads",
+    "unit-without-function": "there is no function where {name} is",
     "no-root-complex": "RIMT has no root complex of segment {segment:#06x}",
     "no-root-complex-node": "IORT has no root complex node for segment {segment:#06x}",
     "no-mapping": "RIMT has no mapping for {id:#06x} of segment {segment:#06x}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import own_problems
+from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.simulated import booted
@@ -25,8 +26,11 @@ def ivrs_malformed(facts: Facts) -> Iterator[Finding]:
     init_iommu_from_acpi.
     Sources that prove it: IVRS.
     """
+    bears_on = with_maps(*(each.name for each in facts.bridges))
     for problem in own_problems(_ivrs(facts)):
-        yield ivrs_malformed.rule.finding(problem.place, f"IVRS: {problem.text}", help="correct the field")
+        yield ivrs_malformed.rule.finding(
+            problem.place, f"IVRS: {problem.text}", help="correct the field", about=bears_on
+        )
 
 
 @check("RPX0759", Level.ERROR, only="x86")
@@ -53,6 +57,7 @@ def ivrs_unit_twice(facts: Facts) -> Iterator[Finding]:
             related=((_field(facts, other, "segment"), "the other block"),),
             notes=("Linux uses none of IVRS then: no function has a group",),
             help="describe a unit for each segment",
+            about=with_maps(*(each.name for each in facts.bridges)),
         )
 
 
@@ -136,6 +141,7 @@ def ivrs_function_missing(facts: Facts) -> Iterator[Finding]:
                 f"the AMD IOMMU at {unit.base:#x} is to be {sbdf}, where no function is",
                 notes=("Linux uses none of IVRS then: no function has a group",),
                 help="describe its function (type: pci, class: 0x080600), or correct the unit's 'dev', 'fn'",
+                about=with_maps(*(each.name for each in facts.bridges)),
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootplex.checks.acpi_tables import bridges, own_problems
-from rootplex.checks.causes import map_of, with_maps
+from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.ids._claims import BESIDE
@@ -105,7 +105,7 @@ def viot_iommu_missing(facts: Facts) -> Iterator[Finding]:
             notes=("Linux drops the ranges that lead to it: their functions have no IOMMU",),
             help="describe its function, or correct the unit's 'dev' and 'fn'",
             subject="VIOT",
-            about=tuple(map_of(each.name, "iommu-map") for each in facts.bridges),
+            about=with_maps(*(each.name for each in facts.bridges)),
         )
 
 

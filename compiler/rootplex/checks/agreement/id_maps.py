@@ -85,7 +85,12 @@ STREAMS = IdMap(
 )
 
 
-@check("RPX0806", Level.ERROR, requires=(*WRONG_MAP, "RPX0202", "RPX0801", "RPX0803"), covers=("LNX-47",))
+@check(
+    "RPX0806",
+    Level.ERROR,
+    requires=(*WRONG_MAP, "RPX0202", "RPX0764", "RPX0765", "RPX0773", "RPX0801", "RPX0803"),
+    covers=("LNX-47",),
+)
 def streams_differ(facts: Facts) -> Iterator[Finding]:
     """What it finds: requester ids with another StreamID, or another IOMMU, by `iommu-map` than by IORT, or
     by VIOT where IORT leads to no SMMU; on RISC-V, than by RIMT.

@@ -186,7 +186,7 @@ def append(preparation: Preparation) -> str:
         # On a busy machine the timer's first ticks come late, and with interrupts remapped the kernel panics
         # then, before anything of PCI (arch/x86/kernel/apic/io_apic.c, check_timer).
         words.append("no_timer_check")
-    if _has_virtio_iommu(preparation.platform):
+    if _has_virtio_iommu(preparation.platform) and preparation.expected.groups:
         # Its driver is a module, for which functions wait no longer than this (drivers/base/dd.c,
         # driver_deferred_probe_check_state): ten seconds are too few on a busy machine.
         words.append("deferred_probe_timeout=600")

@@ -141,6 +141,8 @@ def _entries(table: Table, start: int, end: int, problems: list[Problem]) -> Ite
         device, flags, place = it["device_id"], it["flags"], table.place(at, size)
         alias = it["data"] >> 8 & LAST_ID if type in _ALIASES else None
         if type in _RANGES:
+            if begun is not None:  # its beginning is forgotten (`init_iommu_from_acpi`, devid_start)
+                problems.append(Problem("count", table.place(begun[2]), "a range that has no end"))
             begun = device, flags, at, alias
         elif type == IvhdEntry.RANGE_END:
             if begun is None:

@@ -67,6 +67,7 @@ CauseKind: TypeAlias = Literal[
     "behind-itself",  # the unit `name` is a function that is mapped to it, and whose driver waits for it
     "unit-not-there",  # a unit that is the function `name`
     "viot-unit-not-there",
+    "unit-without-function",  # a unit, the node `name`, where no function is
     "no-root-complex",
     "no-root-complex-node",
     "no-mapping",

@@ -3,7 +3,7 @@ RIMT."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self
 
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
@@ -15,6 +15,7 @@ from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
 from rootplex.simulator.firmware.routing.listed_units import RimtUnits, ViotUnits
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, dt_unit, iort_lookup, nowhere
+from rootplex.simulator.firmware.routing.own_function import Lost, lost_units
 from rootplex.simulator.firmware.routing.routes import (
     Cause,
     DeviceStreams,
@@ -101,7 +102,8 @@ def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Functio
         dt = firmware.dt
         if dt is None:
             return _nowhere
-        return lambda function, rid: _by_iommu_map(dt, roots[function.root], rid)
+        lost = lost_units(scan, dt)
+        return lambda function, rid: _by_iommu_map(dt, roots[function.root], rid, lost)
     acpi = firmware.acpi
     if acpi is None:
         return _nowhere
@@ -131,17 +133,15 @@ def _nowhere(function: Function, rid: int) -> Lookup:
     return nowhere(Cause("no-firmware"))
 
 
-def _by_iommu_map(facts: DtFirmware, root: Root, rid: int) -> Lookup:
+def _by_iommu_map(facts: DtFirmware, root: Root, rid: int, lost: Mapping[str, Lost]) -> Lookup:
     bridge = facts.bridge_of(root)
     if bridge is None:
         return nowhere(Cause("no-node"))
     if bridge.iommu_map is None:
         return nowhere(Cause("no-map"), bridge.place())
     found = dt_lookup(facts, bridge.iommu_map, rid)
-    waiting = None if found.unit is None else bridge.behind_itself(found.unit.name)
-    if found.unit is None or waiting is None:
-        return found
-    return nowhere(Cause("behind-itself", name=found.unit.name), waiting.place, found.steps)
+    why = None if found.unit is None else lost.get(found.unit.name)
+    return found if why is None else nowhere(why.cause, why.place or found.place, found.steps)
 
 
 def _by_iort(facts: AcpiFirmware, root: Root, segment: int, rid: int) -> Lookup:
