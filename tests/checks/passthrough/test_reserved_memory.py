@@ -74,3 +74,47 @@ def test_a_device_with_reserved_memory(changes: tuple[tuple[str, str], ...], lev
     if found:
         assert "0x7d000000 to 0x7d0fffff" in found[0].message
     assert not only(findings_of(changed(PC, *changes)), "RPX0517")
+
+
+BELOW = """\
+      - name: rp
+        dev: 5
+        type: root-port
+        acs: true
+        bus: [1, 1]
+        devices: [{name: below, dev: 0, class: ethernet, msi: 1}]
+"""
+# Type of the scope (1 endpoint, 2 bridge), its first bus, and the path: all of them name 01:00.0, or what it
+# is below (VT-d 4.1 §8.3.1; drivers/iommu/intel/iommu.c, intel_iommu_get_resv_regions).
+SCOPES = [
+    ("by the way to it", 1, 0, [(5, 0), (0, 0)], True),
+    ("by the port above", 2, 0, [(5, 0)], True),
+    ("by its bus", 1, 1, [(0, 0)], True),
+    ("another device's", 1, 0, [(3, 0)], False),
+    ("one that is not there", 1, 1, [(1, 0)], False),
+]
+
+
+@pytest.mark.parametrize("xen", [False, True])
+@pytest.mark.parametrize(
+    ("type", "bus", "path", "named"), [row[1:] for row in SCOPES], ids=[row[0] for row in SCOPES]
+)
+def test_however_reserved_memory_names_a_device(
+    type: int, bus: int, path: list[tuple[int, int]], named: bool, xen: bool
+) -> None:
+    hops = bytes(each for hop in path for each in hop)
+    scope = bytes((type, 6 + len(hops), 0, 0, 0, bus)) + hops
+    block = struct.pack("<HHHHQQ", 1, 24 + len(scope), 0, 0, 0x7E00_0000, 0x7E00_FFFF) + scope
+
+    def alter(compiled: Compiled) -> Compiled:
+        blob = bytearray(compiled.files["dmar.aml"] + block)
+        blob[4:8] = len(blob).to_bytes(4, "little")
+        blob[9] = -(sum(blob) - blob[9]) & 0xFF
+        return replace(compiled, files={**compiled.files, "dmar.aml": bytes(blob)})
+
+    text = changed(PC, ("xen: false\n", f"{BELOW}xen: false\n"))
+    text = changed(changed(text, XEN) if xen else text, ("devices: [card]", "devices: [below]"))
+    found = only(findings_of(text, alter=alter), "RPX0517")
+    assert [str(each.level) for each in found] == ([] if not named else ["warning" if xen else "error"])
+    assert all("0x7e000000 to 0x7e00ffff mapped for below (0000:01:00.0)" in each.message for each in found)
+    assert all(("policy=relaxed" in (each.help or "")) is xen for each in found)
