@@ -109,6 +109,7 @@ _FORMS: dict[Form, str] = {
     "bytes": "lspci text",
     "tree": "lspci text",
     "groups": "list of IOMMU groups",
+    "managed": "a list of Proxmox's or libvirt's",
     "log": "kernel log",
 }
 

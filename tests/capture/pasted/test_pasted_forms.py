@@ -224,3 +224,60 @@ def test_lists_that_these_machines_did_not_print(text: str) -> None:
 )
 def test_what_is_no_paste(text: str) -> None:
     assert frozenset() == forms_of(text) or text.startswith("rootplex:")
+
+
+FUNCTIONS = (
+    "00:01.0 PCI bridge [0604]: A [8086:0c01]",
+    "01:00.0 VGA compatible controller [0300]: B [10de:1c82]",
+)
+HEADINGS = (
+    "[IOMMU Group {}]",
+    "==== Group {} ====",
+    "**IOMMU Group {}:**",
+    "# IOMMU group {}",
+    "IOMMU_GROUP={}",
+)
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_headings_that_people_make(heading: str) -> None:
+    text = "".join(f"{heading.format(n)}\n{each}\n\n" for n, each in enumerate(FUNCTIONS, 1))
+    assert {frozenset({"0000:00:01.0"}), frozenset({"0000:01:00.0"})} == partition(read_paste(text, "x"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| {0} | {1} | {2} |",
+        "{0},0000:{1},{2}",
+        "{0}\t{1}\t{2}",
+        "* `{1}` {2} IOMMU group {0}",
+        "{1} {2} (IOMMU group: {0})",
+        "IOMMU Group   {0}: {1} {2}",
+        "0000:{1} | {0} |",
+    ],
+)
+def test_rows_that_people_make(row: str) -> None:
+    parts = [each.split(" ", 1) for each in FUNCTIONS]
+    text = "".join(f"{row.format(n, *each)}\n" for n, each in enumerate(parts, 1))
+    read = read_paste(text, "x")
+    assert {frozenset({"0000:00:01.0"}), frozenset({"0000:01:00.0"})} == partition(read)
+    if "{2}" in row:
+        assert {"8086:0c01", "10de:1c82"} == {str(each.keys["id"]) for each in read.functions if each.keys}
+
+
+def test_the_way_to_a_function_tells_the_bridges_above_it() -> None:
+    """`lspci -PP`."""
+    last = "02:03.0 USB controller [0c03]: C [1b21:1242]"
+    text = f"{FUNCTIONS[0]}\n00:01.0/{FUNCTIONS[1]}\n00:01.0/01:00.0/{last}\n"
+    read = read_paste(text, "x")
+    assert {(0, 1): "0000:00:01.0", (0, 2): "0000:01:00.0"} == {
+        bus: called(where) for bus, where in read.parents.items()
+    }
+
+
+def test_a_log_of_the_iommus_lines_alone() -> None:
+    """`dmesg | grep -e DMAR -e IOMMU`."""
+    text = "root@pve:~# dmesg | grep -e DMAR -e IOMMU\n[    0.062000] DMAR: IOMMU enabled\n"
+    assert frozenset({"log"}) == forms_of(text)
+    assert "intel-vtd" == read_paste(text, "x").log.iommu

@@ -7,6 +7,7 @@
 | `lspci` | functions by `lspci` in each of its forms, and the tree of `lspci -t` |
 | `groups` | lists of `/sys/kernel/iommu_groups` in each of their forms |
 | `resources` | BARs, ROMs and bridges' windows, by lspci and by the log |
+| `managers` | what Proxmox's pvesh and libvirt's virsh show |
 | `log` | the kernel's messages |
 | `reading` | `read_paste(text, file)`: the facts; `forms_of(head)`: what a text is |
 """

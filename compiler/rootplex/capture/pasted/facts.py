@@ -17,8 +17,9 @@ from rootplex.formats.pci import sbdf_text
 from rootplex.model.numbers import BusRange
 from rootplex.source.place import Span
 
-Form: TypeAlias = Literal["names", "verbose", "records", "bytes", "tree", "groups", "log"]
-"""Of lspci the list, `-v`, `-vmm` (`-mm`), `-x` and `-t`; a list of groups; a kernel's log."""
+Form: TypeAlias = Literal["names", "verbose", "records", "bytes", "tree", "groups", "managed", "log"]
+"""Of lspci the list, `-v`, `-vmm` (`-mm`), `-x` and `-t`; a list of groups; what Proxmox or libvirt shows; a
+kernel's log."""
 
 Shown: TypeAlias = Literal["nothing", "denied", "cut", "type", "whole"]
 """How much of a function's capabilities a text shows: none at all; none, as the reader was not root; perhaps

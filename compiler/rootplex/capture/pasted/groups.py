@@ -22,14 +22,17 @@ _LINK = re.compile(rf"(?<![0-9a-fA-F.:]){ADDRESS}/iommu_group\S* -> \S*iommu_gro
 _DEVICE = re.compile(
     r"/pci([0-9a-fA-F]{4,8}):([0-9a-fA-F]{2})((?:/[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])+)"
 )
-_LOOP = re.compile(r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*(\d{1,9})\b[\s:,-]*(.*)", re.IGNORECASE)
-_BARE = re.compile(rf"\s*{ADDRESS}[\s:,;=]+(\d{{1,5}})\s*")
+_LOOP = re.compile(r"[\s*#>=\[_-]*(?:iommu[ _-]?)?group[ :#=]*(\d{1,9})\b[\s:,\]*#=_-]*(.*)", re.IGNORECASE)
+_BARE = re.compile(rf"[\s|]*{ADDRESS}[\s:,;=|]+(\d{{1,5}})[\s|]*")
+_CELLS = re.compile(rf"\|?\s*(\d{{1,9}})\s*[|,;\t]\s*{ADDRESS}\s*(?:[|,;\t](.*))?")
+"""A row of a table that somebody made: the group's number and then a member."""
 _BRANCH = re.compile(r"[│├└─|`+\\\s-]*(?:──|--)\s*(.*)")
 _LOOKED_AT = 200  # characters of a line in which a member's address stands
 _MEMBER = re.compile(r"[\s*•·-]*(?:\[[^\]]{0,12}\]\s*){0,4}")
 BEGINS = re.compile(
-    r"[\s*#>-]*(?:iommu[ _-]?)?group[ :#=]*\d|\S*iommu_groups/|l[rwx-]{9}[.+@]?\s|total \d|\s*[│├└|`](?:\s"
-    r"|--|─)|\W{0,40}(?:\[[^\]]{0,12}\]\s*){0,4}" + SBDF,
+    r"[\s*#>=\[_-]*(?:iommu[ _-]?)?group[ :#=]*\d|\S*iommu_groups/|l[rwx-]{9}[.+@]?\s|total \d"
+    r"|\|?\s*\d{1,9}\s*[|,;\t]\s*[0-9a-f:]{2,8}:[0-9a-f]{2}\.|\s*[│├└|`](?:\s|--|─)"
+    r"|\W{0,40}(?:\[[^\]]{0,12}\]\s*){0,4}" + SBDF,
     re.IGNORECASE,
 )
 
@@ -73,6 +76,11 @@ class GroupReader:
         if found := _BARE.fullmatch(text):
             self._put(where_of(found), int(found[5]), row)
             return True
+        if found := _CELLS.fullmatch(text):
+            self._put(where_of(found, 2), int(found[1]), row)
+            name = (found[6] or "").strip(" |,;\t")
+            address = text[found.start(2) if found[2] else found.start(3) : found.end(5)]
+            return Row(row.number, f"{address} {name}") if name else True
         if found := _BRANCH.fullmatch(text):
             return self._branch(found[1], row)
         if blank and not self._fresh and not (text[0].isspace() or text[0] in "l["):

@@ -6,6 +6,7 @@ Source: pciutils, lspci.c (`show_terse`, `show_machine`, `show_hex_dump`), ls-ca
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -18,7 +19,9 @@ from rootplex.source.place import Span
 
 SBDF = r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([01][0-9a-fA-F])\.([0-7])"
 ADDRESS = rf"{SBDF}(?![0-9a-fA-F.:])"
-HEAD = re.compile(rf"\s*{ADDRESS}(?: +(.*))?")
+_WAY = r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]/){0,32}"
+HEAD = re.compile(rf"\s*{_WAY}{ADDRESS}(?: +(.*))?")
+"""A function; by `lspci -PP` behind the bridges on the way to it."""
 HEX = re.compile(r"\s*([0-9a-fA-F]{2,3}): ((?:[0-9a-fA-F]{2} ?){1,16})\s*")
 RECORD = re.compile(
     r"\s*(Slot|Class|Vendor|Device|SVendor|SDevice|Rev|ProgIf|IOMMUGroup|[A-Z]\w{1,11}):\s+(.*)"
@@ -62,6 +65,8 @@ _SUBSYSTEM = re.compile(
     r"Subsystem:\s(?:[^\n]{0,200}\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]|([0-9a-fA-F]{4}):([0-9a-fA-F]{4}))"
 )
 _GROUP = re.compile(r"IOMMU ?group:?\s+(\d{1,9})\b", re.IGNORECASE)
+_GROUP_BEHIND = re.compile(r"\bIOMMU ?group:?\s+(\d{1,9})\W{0,3}$", re.IGNORECASE)
+_SBDF = re.compile(SBDF)
 _ACS = re.compile(r"ACSCap:\s*((?:[A-Za-z]+[+-]\s*){1,8})")
 _ACS_CONTROL = re.compile(r"ACSCtl:\s*((?:[A-Za-z]+[+-]\s*){1,8})")
 _MSI = re.compile(r"MSI: Enable[+-]\s+Count=\d+/(\d{1,2})\b")
@@ -86,6 +91,7 @@ class LspciReader:
         self._file = file
         self.functions: list[PastedFunction] = []
         self.groups: list[PastedGroup] = []
+        self.parents: dict[tuple[int, int], Where] = {}
         self._head: PastedFunction | None = None
         self._lines: list[str] = []
         self._data = bytearray()
@@ -117,6 +123,9 @@ class LspciReader:
         if (match := HEAD.fullmatch(text)) and (found := self._of_head(match, row)) is not None:
             self.close(whole=True)
             self._head = found
+            self._way(text)
+            if group := _GROUP_BEHIND.search(text):
+                self.groups.append(PastedGroup(found.where, int(group[1]), "groups", found.place))
             return True
         if self._head is None:
             return False
@@ -131,6 +140,12 @@ class LspciReader:
             return False  # prose behind an empty line
         self._lines.append(text)
         return True
+
+    def _way(self, text: str) -> None:
+        """The bridges that stand before a function's address."""
+        way = [_SBDF.fullmatch(each) for each in text.split(maxsplit=1)[0].split("/")]
+        for above, below in itertools.pairwise(each for each in way if each is not None):
+            self.parents.setdefault(where_of(below)[:2], where_of(above))
 
     def close(self, *, whole: bool) -> None:
         """The function that was begun is at its end; `whole`: something follows it, so that it is not cut. An

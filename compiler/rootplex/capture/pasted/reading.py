@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.capture.pasted import groups, log, lspci
+from rootplex.capture.pasted import groups, log, lspci, managers
 from rootplex.capture.pasted.facts import Form, Paste, PastedFunction, PastedGroup, PastedRoot
 from rootplex.capture.pasted.groups import GroupReader
 from rootplex.capture.pasted.log import LogReader
 from rootplex.capture.pasted.lspci import LspciReader, TreeReader
-from rootplex.capture.pasted.text import rows
+from rootplex.capture.pasted.managers import ManagerReader
+from rootplex.capture.pasted.text import LIMIT, rows
 from rootplex.source.finding import unreadable
 from rootplex.source.place import Span
 
@@ -20,7 +21,8 @@ def read_paste(text: str, file: str) -> Paste:
     if not found.forms:
         raise unreadable(
             file,
-            "no function of lspci's, no list of IOMMU groups, no line of the kernel's log about PCI",
+            "no function that lspci, pvesh or virsh shows, no list of IOMMU groups, no line of the kernel's "
+            "log about PCI",
             help="take it with `lspci -nnvvv` as root",
         )
     return found
@@ -33,12 +35,13 @@ def forms_of(head: str) -> frozenset[Form]:
 
 def begins(text: str) -> bool:
     """Whether a line begins something that is read here."""
-    return lspci.begins(text) or bool(groups.BEGINS.match(text)) or log.begins(text)
+    return lspci.begins(text) or bool(groups.BEGINS.match(text)) or log.begins(text) or managers.begins(text)
 
 
 def _read(text: str, file: str) -> Paste:
     functions, tree = LspciReader(file), TreeReader()
-    listed, said = GroupReader(file), LogReader(file)
+    listed, said, managed = GroupReader(file), LogReader(file), ManagerReader(file)
+    managed.read(text[:LIMIT])
     for row in rows(text, file, begins):
         if not row.text or functions.holds(row.text):
             listed.take(row, inside=True)
@@ -47,7 +50,7 @@ def _read(text: str, file: str) -> Paste:
         if log.begins(row.text) and said.take(row):
             functions.close(whole=True)
             continue
-        if tree.take(row):
+        if tree.take(row) or managed.take(row):
             continue
         left = listed.take(row, inside=functions.is_inside)
         if left is True:
@@ -57,29 +60,40 @@ def _read(text: str, file: str) -> Paste:
     functions.close(whole=False)
     return Paste(
         file=file,
-        forms=frozenset(_forms(functions, tree, listed, said)),
+        forms=frozenset(_forms(functions, tree, listed, managed, said)),
         functions=(
             *functions.functions,
             *said.functions.values(),
             *_of_tree(tree, file),
-            *_members(
-                (*listed.groups, *(each for at, each in said.groups.items() if at not in said.functions))
-            ),
+            *managed.functions,
+            *_members(listed.groups),
+            *_members(managed.groups),
+            *_members(each for at, each in said.groups.items() if at not in said.functions),
         ),
-        groups=(*functions.groups, *listed.groups, *said.groups.values()),
-        roots=(*said.roots, *_roots(tree.roots, "tree", file), *_roots(listed.roots, "groups", file)),
-        parents=listed.parents | tree.parents,
+        groups=(*functions.groups, *listed.groups, *managed.groups, *said.groups.values()),
+        roots=(
+            *said.roots,
+            *_roots(tree.roots, "tree", file),
+            *_roots(listed.roots, "groups", file),
+            *_roots(managed.roots, "managed", file),
+        ),
+        parents=listed.parents | managed.parents | functions.parents | tree.parents,
         log=said.log,
     )
 
 
-def _forms(functions: LspciReader, tree: TreeReader, listed: GroupReader, said: LogReader) -> Iterator[Form]:
+def _forms(
+    functions: LspciReader, tree: TreeReader, listed: GroupReader, managed: ManagerReader, said: LogReader
+) -> Iterator[Form]:
     yield from (each.form for each in functions.functions)
     if tree.members:
         yield "tree"
     if listed.groups:
         yield "groups"
-    if said.functions or said.groups or said.roots or said.log.failures or said.log.release:
+    if managed.functions or managed.groups:
+        yield "managed"
+    log = said.log
+    if said.functions or said.groups or said.roots or log.failures or log.release or log.iommu:
         yield "log"
 
 

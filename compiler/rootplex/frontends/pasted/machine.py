@@ -265,7 +265,7 @@ def _roots(
     roots = {bus for bus in buses if bus in named or bus[1] == 0}
     silent = {
         each.where[0] for each in functions.values() if each.bridge is not False and each.buses is None
-    } - {root.segment for root in told if root.by in ("tree", "groups")}
+    } - {root.segment for root in told if root.by in ("tree", "groups", "managed")}
     roots |= {
         where[:2]
         for where, each in functions.items()

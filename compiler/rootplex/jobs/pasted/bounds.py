@@ -13,7 +13,7 @@ from rootplex.simulator.groups.grouping import Group
 
 SHOWN = 6
 """Names of a list."""
-_TRUSTED = {"log": 0, "records": 1, "verbose": 1, "groups": 2}
+_TRUSTED = {"log": 0, "records": 1, "verbose": 1, "groups": 2, "managed": 2}
 
 
 def _sets(groups: Iterable[Group]) -> dict[str, frozenset[str]]:
