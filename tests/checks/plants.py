@@ -208,6 +208,11 @@ PLANTS = (
     ),
     Plant(code="RPX0106", what="ECAM over the GIC", changes=((CONFIG, "0x700_0000"),)),
     Plant(
+        code="RPX0131",
+        what="the GIC in memory",
+        changes=(("  base: qemu-virt\n", "  base: qemu-virt\nmemory: [{base: 0x800_0000, size: 64KiB}]\n"),),
+    ),
+    Plant(
         code="RPX0106",
         what="ECAM over an I/O APIC",
         board="q35",

@@ -20,8 +20,9 @@ DTS = """\
 
 def test_a_windowed_bridge_is_advised_to_leave_acpi_out(checkout: Path) -> None:
     text = (checkout / "tests/cases/reports/yaml/windowed-and-acpi.yaml").read_text(encoding="utf-8")
-    (found,) = findings_of(text)
+    found, *behind = findings_of(text)
     assert (found.code, str(found.level), line_of(found.at)) == ("RPX0720", "warning", 10)
+    assert behind == list(found.follows)
     assert found.help is not None
     assert "firmware be [dt]" in found.help
     assert findings_of(changed(text, ("arch: arm64}", "arch: arm64, firmware: [dt]}"))) == ()

@@ -24,6 +24,7 @@ FAULTS: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("RPX0101", "error", "/cp1/pcie@f4600000", "reg"),
         ("RPX0102", "error", "/cp0/pcie@f2600000", "ranges"),
         ("RPX0102", "error", "/cp1/pcie@f4600000", "ranges"),
+        ("RPX0131", "error", "/ap807/config-space@f0000000/interrupt-controller@210000", "reg"),
         ("RPX0205", "warning", "/cp0/pcie@f2600000", None),
     ],
     "amd-overdrive-rev-b1": [],

@@ -48,6 +48,15 @@ def frame(base: int, count: int) -> tuple[str, str]:
     return f"{BASE} = <160>; {COUNT} = <64>", f"{BASE} = <{base}>; {COUNT} = <{count}>"
 
 
+LINES = [(1, 10), (2, 11), (3, 12), (4, 13)]
+
+
+def lines(entries: list[tuple[int, int]], mask: str = "0 0 0 7", trigger: int = 4) -> tuple[str, str]:
+    """An interrupt-map of pins and SPIs."""
+    map = ", ".join(f"<0 0 0 {pin} &gic 0 0 0 {spi} {trigger}>" for pin, spi in entries)
+    return MAP, f"{MAP} #interrupt-cells = <1>; interrupt-map-mask = <{mask}>; interrupt-map = {map};"
+
+
 def mask(value: str, before: tuple[str, str] = ("", "")) -> tuple[str, str]:
     return MAP, f"{MAP.replace(*before)} iommu-map-mask = <{value}>;"
 
@@ -76,7 +85,7 @@ CASES: list[tuple[str, list[tuple[str, str]], list[Told]]] = [
     ("messages for platform devices alone", [("arm,gic-v2m-frame", "marvell,ap806-gicp")],
      [("RPX0633", "note", V2M, "compatible")]),
     ("an IOMMU that is a function of the bridge, found by its ids",
-     [(MAP, "iommu-map = <0 &own 0 0x1000>;"), ("0 0x10000000>; };",
+     [(MAP, "iommu-map = <0 &own 0 8>, <9 &own 9 0xff7>;"), ("0 0x10000000>; };",
        """0 0x10000000>;
   own: iommu@1 { compatible = "example,iommu"; #iommu-cells = <1>; reg = <0x800 0 0 0 0>; }; };""")], []),
     ("that is a generic one, too", [('"pci-host-ecam-generic"', '"example,pcie", "pci-host-ecam-generic"')],
@@ -88,6 +97,23 @@ CASES: list[tuple[str, list[tuple[str, str]], list[Told]]] = [
      [("RPX0633", "warning", V2M, "compatible")]),
     ("an SMMU that nobody leads to", [('late: iommu@7300000 { compatible = "arm,smmu-v3"',
                                        'late: iommu@7300000 { compatible = "arm,smmu3"')], []),
+    ("a line for each pin", [lines(LINES)], []),
+    ("a pin twice", [lines([(1, 10), (1, 11), (3, 12)])], [("RPX0635", "warning", PCIE, "interrupt-map")]),
+    ("a fifth pin", [lines([*LINES, (5, 14)])], [("RPX0635", "warning", PCIE, "interrupt-map")]),
+    ("a mask without pins", [lines(LINES, "0 0 0 0")], [("RPX0635", "warning", PCIE, "interrupt-map")]),
+    ("one line for all pins", [lines(LINES[:1], "0 0 0 0")], []),
+    ("level-low", [lines(LINES, trigger=8)], [("RPX0618", "error", PCIE, "interrupt-map")]),
+    ("a falling edge", [lines(LINES, trigger=2)], [("RPX0618", "error", PCIE, "interrupt-map")]),
+    ("a rising edge", [lines(LINES, trigger=1)], []),
+    ("three cells of a pin", [lines(LINES), ("#interrupt-cells = <1>;", "#interrupt-cells = <3>;")],
+     [("RPX0601", "error", PCIE, "#interrupt-cells")]),
+    ("the GIC in memory", [("reg = <0 0x80000000 0 0x40000000>;", "reg = <0 0x6000000 0 0x100000>;")],
+     [("RPX0131", "error", "/interrupt-controller@6000000", "reg")]),
+    ("which is reserved", [("reg = <0 0x80000000 0 0x40000000>;", "reg = <0 0x6000000 0 0x100000>;"),
+     ("smmu: iommu@72", """reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;
+       gic@6000000 { reg = <0 0x6000000 0 0x100000>; no-map; }; };\nsmmu: iommu@72""")], []),
+    ("probe-only without a value", [("smmu: iommu@72", "chosen { linux,pci-probe-only; };\nsmmu: iommu@72")],
+     [("RPX0214", "warning", "/chosen", "linux,pci-probe-only")]),
     ("one stream for all", [mask("0")], [("RPX0634", "warning", PCIE, "iommu-map-mask")]),
     ("one for each bus", [mask("0xff00")], [("RPX0634", "warning", PCIE, "iommu-map-mask")]),
     ("a mask that takes nothing", [mask("0xfff")], []),

@@ -146,7 +146,7 @@ def device_ids_differ(facts: Facts) -> Iterator[Finding]:
         yield from _differing(facts, device_ids_differ.rule, DEVICE_IDS)
 
 
-@check("RPX0772", Level.WARNING)
+@check("RPX0772", Level.WARNING, requires=("RPX0720",))
 def messages_by_tree_alone(facts: Facts) -> Iterator[Finding]:
     """What it finds: a host bridge that takes its messages itself by device tree, and whose messages go to
     nobody by ACPI.
@@ -172,7 +172,7 @@ def messages_by_tree_alone(facts: Facts) -> Iterator[Finding]:
                 help="say where they go by ACPI, or let the devices have INTx",
                 subject=joined.name,
                 about=(map_of(joined.name, "msi-map"),),
-                rests_on=(map_of(joined.name, "msi-map"),),
+                rests_on=(joined.name, map_of(joined.name, "msi-map")),
             )
 
 

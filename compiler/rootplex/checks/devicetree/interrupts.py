@@ -183,20 +183,23 @@ GIC_CELLS = (3, 4)
 SPI, ESPI = 0, 2
 LAST_SPI = {SPI: 1019 - 32, ESPI: 1023}
 """The number of the last interrupt of a kind (Arm IHI 0069 §2.2.1)."""
+TRIGGER, TRIGGERS = 0xF, (0, 1, 4)
+"""The bits of the third cell, and what they may hold: as the hardware has it, a rising edge, level-high."""
 KINDS = {0: "SPI", 1: "PPI", 2: "extended SPI", 3: "extended PPI"}
 
 
 @check("RPX0618", Level.ERROR, requires=("RPX0615",), covers=("XP-37",))
 def interrupt_not_spi(facts: Facts) -> Iterator[Finding]:
     """What it finds: an entry of the `interrupt-map` of an enabled bridge that names an interrupt of a GIC
-    that no device of PCI can have: a processor's own one (a PPI), or a number that no GIC has. With today's
-    Arm port of Xen also one of the extended range, and disabled bridges too.
+    that no device of PCI can have: a processor's own one (a PPI), a number that no GIC has, or a trigger
+    that its SPIs do not have (low, or an edge that falls). With today's Arm port of Xen also one of the
+    extended range, and disabled bridges too.
     Why it matters: the pin has no interrupt. Today's port routes every interrupt of the map to Dom0, and
     panics while it builds Dom0 where one is no SPI (-EINVAL).
     Example: `interrupt-map` cells `1 9 4` (a PPI) for `0 9 4`.
     What to do: name an SPI: first cell 0, second its number, which is 32 less than the interrupt ID.
     Source: devicetree binding interrupt-controller/arm,gic-v3.yaml; Linux drivers/irqchip/irq-gic-v3.c,
-    gic_irq_domain_translate; Xen xen/arch/arm/device.c, map_dt_irq_to_domain.
+    gic_irq_domain_translate and gic_set_type; Xen xen/arch/arm/device.c, map_dt_irq_to_domain.
     Sources that prove it: device tree.
     """
     # The first such entry of each bridge.
@@ -210,18 +213,26 @@ def interrupt_not_spi(facts: Facts) -> Iterator[Finding]:
         for entry in () if bridge.interrupt_map is None else bridge.interrupt_map.entries:
             if entry.parent not in gics or len(entry.specifier) not in GIC_CELLS:
                 continue
-            what = _no_spi(*entry.specifier[:2], only_spis=port)
+            kind, number, trigger = entry.specifier[:3]
+            what = _no_spi(kind, number, only_spis=port)
+            odd = what is None and trigger & TRIGGER not in TRIGGERS
+            if odd:
+                what = f"{KINDS[kind]} {number} with trigger {trigger & TRIGGER}, which a GIC's has not"
             if what is None:
                 continue
             name = facts.name_of(bridge.path)
             notes = [f"its cells are {' '.join(map(str, entry.specifier))}"]
-            if port and entry.specifier[0] != SPI:
+            if odd:
+                notes.append("the kernel cannot set it (-EINVAL): no driver gets the interrupt")
+            if port and kind != SPI:
                 notes.append("Xen panics over it while it builds Dom0")
             yield interrupt_not_spi.rule.finding(
                 entry.place,
                 f"interrupt-map of '{name}' names {what}",
                 notes=notes,
-                help="name an SPI: first cell 0, then its number"
+                help="write 4 in the third cell: level-high"
+                if odd
+                else "name an SPI: first cell 0, then its number"
                 if facts.described is None
                 else "name an SPI's number, which is its interrupt ID less 32",
                 subject=name,
@@ -238,6 +249,46 @@ def _no_spi(kind: int, number: int, *, only_spis: bool) -> str | None:
     if number > LAST_SPI[kind]:
         return f"{KINDS[kind]} {number}, and the last that a GIC has is {LAST_SPI[kind]}"
     return None
+
+
+PIN_BITS, INTX = 7, (1, 2, 3, 4)
+
+
+@check("RPX0635", Level.WARNING, requires=("RPX0601", "RPX0615"))
+def interrupt_map_unreached(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an entry of the `interrupt-map` of an enabled bridge that no pin of a function comes
+    to: an earlier one has the same key under the mask, or its pin is none of 1 to 4.
+    Why it matters: the first that fits is taken. A pin that was to have the entry has another line, or none.
+    Example: two entries for pin 1 and none for pin 2; `interrupt-map-mask = <0 0 0 0>` with four entries.
+    What to do: give each entry a device and pin of its own, and let the mask keep them.
+    Source: Devicetree Specification 0.4 §2.4.3; Linux drivers/of/irq.c, of_irq_parse_raw.
+    Sources that prove it: device tree.
+    """
+    # The first such entry of each bridge.
+    for bridge in enabled_bridges(facts):
+        map = bridge.interrupt_map
+        if map is None or map.interrupt_cells != 1:
+            continue
+        name = facts.name_of(bridge.path)
+        seen: dict[tuple[int, ...], InterruptMapEntry] = {}
+        for entry in map.entries:
+            key = tuple(each & bits for each, bits in zip(entry.key, map.mask, strict=False))
+            earlier = seen.setdefault(key, entry)
+            is_pin = map.mask[-1] & PIN_BITS != PIN_BITS or key[-1] in INTX
+            if earlier is entry and is_pin:
+                continue
+            cells = " ".join(f"{each:#x}" for each in entry.key)
+            yield interrupt_map_unreached.rule.finding(
+                entry.place,
+                f"no function comes to the entry {cells} of the interrupt-map of '{name}'",
+                related=() if earlier is entry else [(earlier.place, "this one fits first")],
+                notes=() if is_pin else [f"its pin is {key[-1]}, and pins are 1 to 4"],
+                help="give each entry a device and pin of its own, and let the mask keep them",
+                subject=name,
+                about=(property_of(name, "interrupt-map"),),
+                rests_on=(property_of(name, "interrupt-map"),),
+            )
+            break
 
 
 ASKED_FOR = {"eventq", "priq", "gerror"}

@@ -141,7 +141,7 @@ PROPERTY = "linux,pci-probe-only"
 @check("RPX0214", Level.WARNING, covers=("LNX-59",))
 def probe_only_in_node(facts: Facts) -> Iterator[Finding]:
     """What it finds: `linux,pci-probe-only` in a host bridge's node where `/chosen` does not have it, and one
-    that is empty or short.
+    that is empty or short, there or in `/chosen`.
     Why it matters: in the node it keeps the BARs of that bridge, but bus numbers are given anew all the same,
     and kernels up to 6.1 do not read it there at all. An empty one counts for nothing.
     Example: `preserve_boot_config: true` on one of two bridges.
@@ -149,6 +149,7 @@ def probe_only_in_node(facts: Facts) -> Iterator[Finding]:
     Source: Linux drivers/pci/of.c, of_pci_preserve_config and of_pci_check_probe_only.
     Sources that prove it: device tree.
     """
+    yield from _probe_only_of_chosen(facts)
     everywhere = facts.dt is not None and bool(facts.dt.platform.chosen.probe_only)
     for bridge in enabled_bridges(facts):
         if PROPERTY not in bridge.node.properties or everywhere:
@@ -167,4 +168,19 @@ def probe_only_in_node(facts: Facts) -> Iterator[Finding]:
             notes=[note],
             help="ask for it on every bridge, so that it stands in /chosen",
             subject=name,
+        )
+
+
+def _probe_only_of_chosen(facts: Facts) -> Iterator[Finding]:
+    """The property for all bridges, where it has no value."""
+    chosen = None if facts.dt is None else facts.dt.tree.by_path.get("/chosen")
+    if facts.dt is None or chosen is None or PROPERTY not in chosen.properties:
+        return
+    if chosen.u32(PROPERTY) is None:
+        yield probe_only_in_node.rule.finding(
+            facts.dt.tree.place(chosen, PROPERTY),
+            f"{PROPERTY} of /chosen has no value",
+            notes=["it is ignored: buses and BARs are given anew"],
+            help=f"write {PROPERTY} = <1>, or leave it out",
+            subject="/chosen",
         )

@@ -242,6 +242,32 @@ def area_over_controller(facts: Facts) -> Iterator[Finding]:
                 yield _area_over_controller_finding(facts, area, covered, level)
 
 
+@check("RPX0131", Level.ERROR, requires=("RPX0101", "RPX0601", "RPX0619"))
+def controller_in_memory(facts: Facts) -> Iterator[Finding]:
+    """What it finds: registers of an interrupt controller, an MSI controller or an IOMMU that lie in memory.
+    Why it matters: the kernel does not map memory as registers: the driver fails, and the bridges that lead
+    to it have no messages or no groups.
+    Example: `memory: [{base: 0, size: 4GiB}]` on a machine whose GIC is at 0x8000000.
+    What to do: correct the address of one of the two, or cut the hole out of the memory.
+    Source: Linux arch/arm64/mm/ioremap.c, ioremap_prot. Sources that prove it: device tree; a memory node
+    that the boot loader rewrites proves it only as shipped.
+    """
+    reserved = tuple(dt_reserved(facts))
+    areas = [each for each in dt_controllers(facts) if not any(each.overlaps(other) for other in reserved)]
+    pairs = overlapping(areas, tuple(memory_areas(facts)))
+    for memory, group in groupby(pairs, key=lambda pair: pair[1]):
+        (area, _), *more = group
+        yield controller_in_memory.rule.finding(
+            area.at,
+            f"{area} lies in {memory}",
+            related=[(memory.at, "the memory is here")],
+            notes=[f"so does {each}" for each, _ in more],
+            help="correct the base of one of the two, or leave the hole out of the memory",
+            subject=area.owner,
+            about=(area.owner, memory.part),
+        )
+
+
 def _area_over_controller_finding(facts: Facts, area: Area, covered: Sequence[Area], level: Level) -> Finding:
     return area_over_controller.rule.finding(
         area.at,
