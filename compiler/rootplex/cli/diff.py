@@ -14,7 +14,7 @@ from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.cli.trees import add_trees
 from rootplex.jobs.boards import boards_of, with_trees
-from rootplex.jobs.check import Unjudged, check_text
+from rootplex.jobs.check import check_text
 from rootplex.jobs.diff import diff
 from rootplex.jobs.entries import Entries
 from rootplex.jobs.result import Result
@@ -22,7 +22,6 @@ from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
 from rootplex.jobs.validate import entries_of, validate_board
 from rootplex.report import diff as report
-from rootplex.source.finding import Unreadable
 from rootplex.tools.git import revision
 
 
@@ -80,17 +79,11 @@ def _side(name: str, options: RunOptions) -> Side:
 def _of_bytes(data: bytes, label: str, options: RunOptions) -> Side:
     if kind_of(data) is not None:
         return _one_board(label, {label: data}, options)
-    try:
-        return Side(check_text(data, label, options))
-    except Unjudged as error:
-        raise UsageError(str(error)) from None
+    return Side(check_text(data, label, options))
 
 
 def _one_board(name: str, given: dict[str, bytes], options: RunOptions) -> Side:
-    try:
-        boards = with_trees(boards_of([] if given else [name], given), options.trees)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
+    boards = with_trees(boards_of([] if given else [name], given), options.trees)
     if len(boards) != 1:
         raise UsageError(f"{name} holds {len(boards)} boards: name one")
     result = validate_board(boards[0])

@@ -15,7 +15,7 @@ from rootplex.cli.console import Console
 from rootplex.cli.files import read_input, read_inputs
 from rootplex.cli.frame import UsageError
 from rootplex.jobs.boards import read_together
-from rootplex.jobs.check import Unjudged, examine, result_of, unsound
+from rootplex.jobs.check import examine, result_of, unsound
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.groups import groups_of
 from rootplex.jobs.pasted.beside import beside_snapshot
@@ -28,7 +28,7 @@ from rootplex.model.platform import Platform
 from rootplex.readers.files import bytes_of
 from rootplex.report import short
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.source.finding import Finding, Unreadable
+from rootplex.source.finding import Finding
 from rootplex.source.printable import printable
 
 
@@ -72,8 +72,6 @@ def examined_bytes(
                 examination.findings,
             )
         faulty = unsound(checked, label)
-    except (Unreadable, Unjudged) as error:
-        raise UsageError(str(error)) from None
     except CannotCompile as refusal:
         faulty = refused(label, refusal.findings)
     console.err.write(printable(short.render((faulty,))))
@@ -90,10 +88,7 @@ def examined_together(names: Sequence[str], options: RunOptions, console: Consol
     UsageError for anything else."""
     if len(names) == 1 and not _holds_several(names[0]):
         return examined(names[0], options, console)
-    try:
-        return _of_sources(read_together(*read_inputs(names), options.trees), names[0], options)
-    except (Unreadable, Unjudged) as error:
-        raise UsageError(str(error)) from None
+    return _of_sources(read_together(*read_inputs(names), options.trees), names[0], options)
 
 
 def _holds_several(name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rootplex.cli.console import Console
 from rootplex.cli.status import HANDLED, INTERRUPTED
 from rootplex.project import __version__
+from rootplex.source.finding import CannotDo
 from rootplex.source.printable import one_line, plain, printable
 from rootplex.source.suggest import advice
 from rootplex.tools.runner import ToolError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 codecs.register_error("rootplex.plain", plain)
 
 
-class UsageError(Exception):
+class UsageError(CannotDo):
     """The command cannot do what it was asked; one clear line."""
 
 
@@ -168,7 +169,7 @@ def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Consol
         return _stopped(console, str(error))
     except BrokenPipeError as error:
         return _unwritten(error)
-    except (OSError, UsageError) as error:
+    except (OSError, CannotDo) as error:
         return _stopped(console, told(error))
     except KeyboardInterrupt:
         return _stopped(console, "interrupted", INTERRUPTED)
@@ -176,9 +177,9 @@ def _guarded(command: ModuleType, arguments: argparse.Namespace, console: Consol
     return status
 
 
-def told(error: OSError | UsageError) -> str:
+def told(error: OSError | CannotDo) -> str:
     """An error in one line, with the file that it is about."""
-    if isinstance(error, UsageError):
+    if not isinstance(error, OSError):
         return one_line(str(error))
     name = f"{error.filename}: " if error.filename else ""
     return one_line(f"{name}{error.strerror or error}")

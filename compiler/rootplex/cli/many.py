@@ -20,7 +20,6 @@ from rootplex.fleet.results import Results, results_of
 from rootplex.fleet.work import Record, Work
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.result import Glance, Tally
-from rootplex.jobs.survey import NotResultsError
 from rootplex.report import text
 from rootplex.report.summary import table, worst
 from rootplex.report.words import counted
@@ -142,10 +141,7 @@ def spread_out(
         from rootplex.fleet import cluster
     except ImportError:
         raise UsageError("--cluster wants Dask: pip install 'rootplex[cluster]'") from None
-    try:
-        yield from cluster.spread(work, boards, arguments.cluster, console.tell)
-    except cluster.NoClusterError as error:
-        raise UsageError(str(error)) from None
+    yield from cluster.spread(work, boards, arguments.cluster, console.tell)
 
 
 def spread_here(call: Callable[[T], R], work: Iterable[T], workers: int) -> Iterator[R]:
@@ -174,11 +170,8 @@ def _results(arguments: argparse.Namespace) -> Iterator[Results | None]:
     if arguments.resume is None:
         yield None
         return
-    try:
-        with results_of(Path(arguments.resume)) as results:
-            yield results
-    except NotResultsError as error:
-        raise UsageError(str(error)) from None
+    with results_of(Path(arguments.resume)) as results:
+        yield results
 
 
 def _go_on(

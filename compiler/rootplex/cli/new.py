@@ -14,7 +14,6 @@ from rootplex.jobs.bundled import MODELINE, boards
 from rootplex.jobs.first import MACHINES, MAX_BRIDGES, first_description
 from rootplex.jobs.importing import description_text, import_source
 from rootplex.jobs.sources import read_source
-from rootplex.source.finding import Unreadable
 from rootplex.source.suggest import advice
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -60,10 +59,7 @@ def _from(source: str, name: str) -> str:
         return re.sub(rf"(\bname: ){re.escape(source)}\b", rf"\g<1>{name}", text, count=1)
     if not Path(source).exists():
         raise UsageError(f"there is no board and no file '{source}'; {advice(source, known, 'board')}")
-    try:
-        return description_text(import_source(read_source(Path(source), source)))
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
+    return description_text(import_source(read_source(Path(source), source)))
 
 
 def _asked(name: str, console: Console) -> str:

@@ -12,7 +12,7 @@ from rootplex.cli.examined import Examined, examined_bytes
 from rootplex.cli.files import read_input
 from rootplex.cli.frame import UsageError
 from rootplex.cli.trees import add_trees
-from rootplex.jobs.plan.job import Unknown, example, plan_of, wishes_of
+from rootplex.jobs.plan.job import example, plan_of, wishes_of
 from rootplex.model.platform import Expect, Platform
 from rootplex.report import plan as report
 
@@ -52,10 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     label, data = read_input(arguments.file)
     examination = examined_bytes(label, data, options, console, alter)
     if isinstance(examination, Examined) and arguments.guests:
-        try:
-            guests = wishes_of(examination.facts, arguments.guests)
-        except Unknown as error:
-            raise UsageError(str(error)) from None
+        guests = wishes_of(examination.facts, arguments.guests)
         examination = examined_bytes(label, data, replace(options, guests=guests), console, alter)
     if isinstance(examination, int):
         return examination

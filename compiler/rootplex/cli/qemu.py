@@ -182,17 +182,14 @@ def _boot(
         console.progress(f"{where}: {line[:60]}")
 
     compared: Comparison | XenComparison
-    try:
-        if isinstance(under, Kernel):
-            booted = run_boot(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
-            compared = comparison(made, booted)
-            form, told = as_json(made, booted, compared), lines(made, booted, compared)
-        else:
-            on_xen = run_xen(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
-            compared = xen_comparison(made, on_xen)
-            form, told = xen_as_json(made, on_xen, compared), xen_lines(made, on_xen, compared)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
+    if isinstance(under, Kernel):
+        booted = run_boot(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
+        compared = comparison(made, booted)
+        form, told = as_json(made, booted, compared), lines(made, booted, compared)
+    else:
+        on_xen = run_xen(made, under, folder.resolve(), seconds=arguments.seconds, progress=progress)
+        compared = xen_comparison(made, on_xen)
+        form, told = xen_as_json(made, on_xen, compared), xen_lines(made, on_xen, compared)
     if arguments.format == "json":
         console.print(json.dumps(form, indent=1))
     else:

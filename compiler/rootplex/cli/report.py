@@ -11,12 +11,10 @@ from rootplex.cli.files import refuse_loss, write_file
 from rootplex.cli.frame import UsageError
 from rootplex.cli.results import results_of
 from rootplex.cli.trees import add_trees, trees_of
-from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result, exit_status
 from rootplex.jobs.settings import RunOptions
 from rootplex.known.kernels import PROFILES
 from rootplex.report import graph, page, svg
-from rootplex.source.finding import Unreadable
 
 PICTURES: dict[str, Callable[[Result], str]] = {"svg": svg.render, "dot": graph.dot, "mermaid": graph.mermaid}
 MARKS = {"html": page.MARK, "svg": "<svg xmlns=", "dot": "digraph ", "mermaid": "flowchart "}
@@ -52,10 +50,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         firmware=arguments.firmware, kernel=arguments.dom0, trace=arguments.trace, trees=trees_of(arguments)
     )
     texts: dict[str, str] = {}
-    try:
-        results = list(results_of(arguments.paths, options, texts, console))
-    except (Unreadable, Unjudged) as error:
-        raise UsageError(str(error)) from None
+    results = list(results_of(arguments.paths, options, texts, console))
     if arguments.format != "html" and len(results) != 1:
         raise UsageError(f"a picture is of one board, and these are {len(results)}: name one, or make a page")
     text = (

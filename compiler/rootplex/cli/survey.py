@@ -11,7 +11,7 @@ from pathlib import Path
 from rootplex.cli.console import Console
 from rootplex.cli.files import refuse_loss, write_file
 from rootplex.cli.frame import UsageError
-from rootplex.jobs.survey import LINE_LIMIT, NotResultsError, ResultLine, lines_of, survey
+from rootplex.jobs.survey import LINE_LIMIT, ResultLine, lines_of, survey
 from rootplex.report import survey as report
 
 
@@ -35,11 +35,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         mark = {"html": report.MARK, "json": report.JSON_MARK, "text": ""}[arguments.format]
         refuse_loss(Path(arguments.output), mark.encode() or b"\0", force=arguments.force)
     console.progress(f"reading {', '.join(arguments.results)}")
-    try:
-        since = None if arguments.since is None else _lines(arguments.since)
-        found = survey(chain.from_iterable(map(_lines, arguments.results)), since)
-    except NotResultsError as error:
-        raise UsageError(str(error)) from None
+    since = None if arguments.since is None else _lines(arguments.since)
+    found = survey(chain.from_iterable(map(_lines, arguments.results)), since)
     if not found.boards:
         raise UsageError(f"{', '.join(arguments.results)}: no result in it")
     if arguments.format == "html":

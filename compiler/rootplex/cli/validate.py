@@ -19,7 +19,6 @@ from rootplex.jobs.result import glance
 from rootplex.jobs.validate import validate_board
 from rootplex.model.platform import Platform
 from rootplex.report.summary import by_worst, table
-from rootplex.source.finding import Unreadable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,18 +46,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     given = dict(map(read_input, [name for name in arguments.paths if name == "-"]))
     found = BoardsAt([name for name in arguments.paths if name != "-"], given, trees_of(arguments))
     validate = partial(validate_board, against=against, bare_metal=arguments.bare_metal)
-    try:
-        if streams(arguments):
-            held = None if against is None else digest(texts[arguments.against])
-            work = Work(
-                call=validate,
-                settings=f"validate bare-metal={arguments.bare_metal} against={held}",
-                strict=arguments.strict,
-            )
-            return many.run(work, found, arguments, console)
-        boards = tuple(found)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
+    if streams(arguments):
+        held = None if against is None else digest(texts[arguments.against])
+        work = Work(
+            call=validate,
+            settings=f"validate bare-metal={arguments.bare_metal} against={held}",
+            strict=arguments.strict,
+        )
+        return many.run(work, found, arguments, console)
+    boards = tuple(found)
     results = []
     if arguments.jobs == 1 and boards:  # progress has a thread, and a process that has one does not fork well
         console.progress(f"validating {boards[0].name}", total=len(boards))
@@ -76,10 +72,7 @@ def _description(name: str, texts: dict[str, str]) -> Platform:
     """The description to compare with; UsageError where it has errors of its own."""
     label, data = read_input(name)
     texts[label] = data.decode("utf-8", "replace")
-    try:
-        checked = read_checked(data, label)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
+    checked = read_checked(data, label)
     if checked.platform is None or not checked.is_sound:
         raise UsageError(f"{label} has errors; see `rootplex check {label}`")
     return checked.platform

@@ -26,13 +26,12 @@ from rootplex.cli.files import read_input, refuse_loss, write_file
 from rootplex.cli.frame import UsageError, told
 from rootplex.cli.results import results_of
 from rootplex.cli.trees import add_trees, with_overlays
-from rootplex.jobs.check import Unjudged
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import files_of, kind_of
 from rootplex.report import page, short, text
 from rootplex.report import watch as report
-from rootplex.source.finding import Unreadable
+from rootplex.source.finding import CannotDo
 from rootplex.tools import leaving
 from rootplex.tools.runner import ToolError
 
@@ -176,9 +175,9 @@ def _checked(board: Board, options: RunOptions, console: Console) -> list[Result
         board.parts = tuple(part for path in board.paths for part in files_of(path, options.trees))
         board.stamp = _stamp((*board.paths, *board.parts))
         results = list(results_of(board.paths, options, texts, console))
-    except (Unreadable, Unjudged, ToolError) as error:
+    except ToolError as error:
         return str(error)
-    except (OSError, UsageError) as error:
+    except (OSError, CannotDo) as error:
         return told(error)
     if any(result.unreadable for result in results):
         return short.render(tuple(results)).splitlines()[0]

@@ -21,7 +21,7 @@ from distributed.client import FutureCancelledError
 from rootplex.fleet.work import ENDED, Record, Work, with_bytes
 from rootplex.jobs.boards import Board
 from rootplex.project import __version__
-from rootplex.source.finding import Unreadable
+from rootplex.source.finding import CannotDo, Unreadable
 from rootplex.tools import leaving
 
 AHEAD = 8
@@ -33,8 +33,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at which workers there are."""
 
 
-class NoClusterError(Exception):
-    """There is no cluster to work on; the text is the sentence for the user."""
+class NoClusterError(CannotDo):
+    """There is no cluster to work on."""
 
 
 def spread(

@@ -26,7 +26,7 @@ from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.boots.run import simulate
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.inputs import Artifacts, Settings
-from rootplex.source.finding import Finding, Unreadable
+from rootplex.source.finding import CannotDo, Finding, Unreadable
 from rootplex.source.place import FilePlace, Place
 from rootplex.tools.beside import beside
 
@@ -43,8 +43,8 @@ class Examination(Struct, frozen=True, kw_only=True):
     protocols: Protocols | None = None
 
 
-class Unjudged(Exception):  # noqa: N818 - it says what became of the question
-    """What was asked does not fit the description; the text is the sentence for the user."""
+class Unjudged(CannotDo):
+    """What was asked does not fit the description."""
 
 
 def check_text(data: bytes, file: str, options: RunOptions) -> Result:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from rootplex.jobs.result import Verdict
-from rootplex.source.finding import UNREADABLE, Level
+from rootplex.source.finding import UNREADABLE, CannotDo, Level
 
 LINE_LIMIT = 64 << 20
 """Bytes of one line; a whole segment takes 40 MiB."""
@@ -24,8 +24,8 @@ NAMED = 5
 """How many boards or platforms stand by name for all."""
 
 
-class NotResultsError(Exception):
-    """A file or a line holds no results; the text is the sentence for the user."""
+class NotResultsError(CannotDo):
+    """A file or a line holds no results."""
 
 
 class LineFinding(Struct, frozen=True):

@@ -149,7 +149,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 UNREADABLE = Rule(code="RPX0001", name="unreadable-input", level=Level.ERROR)
 
 
-class Unreadable(Exception):  # noqa: N818 - it says what the input is
+class CannotDo(Exception):  # noqa: N818 - it says what became of the question
+    """What was asked for cannot be done; the text is the sentence for the user."""
+
+
+class Unreadable(CannotDo):
     """Input that cannot be read at all. Carries one finding for each reason; exit status 2."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:

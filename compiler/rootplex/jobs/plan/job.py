@@ -17,16 +17,12 @@ from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.guests import GuestView
 from rootplex.simulator.inputs import GuestWish
-from rootplex.source.finding import Finding, Level
+from rootplex.source.finding import CannotDo, Finding, Level
 from rootplex.source.suggest import advice
 
 
-class Unknown(Exception):  # noqa: N818 - it says what the name is
-    """A device that nobody has; the text is the sentence for the user."""
-
-
 def wishes_of(facts: Facts, named: Iterable[tuple[str, Sequence[str]]]) -> tuple[GuestWish, ...]:
-    """Guests and their devices, by name or SBDF, as a boot takes them. Unknown where the host sees no such
+    """Guests and their devices, by name or SBDF, as a boot takes them. CannotDo where the host sees no such
     device."""
     outcome = booted(facts)
     pages: dict[str, str] = {}
@@ -37,7 +33,7 @@ def wishes_of(facts: Facts, named: Iterable[tuple[str, Sequence[str]]]) -> tuple
         for device in devices:
             if device not in pages:
                 near = advice(device, pages, "function")
-                raise Unknown(f"{facts.host} sees no function '{device}'; {near}")
+                raise CannotDo(f"{facts.host} sees no function '{device}'; {near}")
         made.append(GuestWish(name, tuple(pages[device] for device in devices)))
     return tuple(made)
 
