@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import os
 import platform
@@ -26,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rootplex.capture.snapshot import parse_snapshot
+from rootplex.cli import COLLECT_EVERY
 from rootplex.cli import main as rootplex
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
@@ -156,6 +158,7 @@ def main() -> int:
     parser.add_argument("--dumps", type=Path)
     parser.add_argument("--functions", type=int, default=10_000, help="at most")
     arguments = parser.parse_args()
+    gc.set_threshold(COLLECT_EVERY)
     now = datetime.now(tz=UTC).date()
     print(f"{now}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print("| what | items | ours, each | beside | ratio |\n|---|---|---|---|---|")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from typing import NamedTuple
 
 from bench.fleet import description, seconds
 
+from rootplex.cli import COLLECT_EVERY
 from rootplex.cli import main as rootplex
 from rootplex.readers.dts import compile_dts
 
@@ -35,8 +37,9 @@ SNAPSHOT = Path(__file__).resolve().parents[1] / "tests" / "capture" / "recorded
 TREE = """/dts-v1/; / {{ #address-cells = <2>; #size-cells = <2>; compatible = "a,b"; model = "x";
 memory@0 {{ device_type = "memory"; reg = <0 0 0 0x40000000>; }};
 its: its@8080000 {{ compatible = "arm,gic-v3-its"; reg = <0 0x8080000 0 0x20000>;
-    msi-controller; #msi-cells = <1>; }};
-smmu: iommu@9050000 {{ compatible = "arm,smmu-v3"; reg = <0 0x9050000 0 0x20000>; #iommu-cells = <1>; }};
+    msi-controller; #msi-cells = <1>; phandle = <1>; }};
+smmu: iommu@9050000 {{ compatible = "arm,smmu-v3"; reg = <0 0x9050000 0 0x20000>; #iommu-cells = <1>;
+    phandle = <2>; }};
 pcie@4010000000 {{ compatible = "pci-host-ecam-generic"; device_type = "pci";
     #address-cells = <3>; #size-cells = <2>; reg = <0x40 0x10000000 0 0x10000000>; bus-range = <0 255>;
     linux,pci-domain = <0>; dma-coherent; {more} }}; }};"""
@@ -82,8 +85,7 @@ def faults(count: int) -> bytes:
 def tree_of_entries(count: int) -> bytes:
     """A tree with two such maps."""
     rows, streams = (
-        " ".join(f"{at:#x} &{unit} {3 * at & 0xFFFF:#x} 1" for at in range(count // 2))
-        for unit in ("its", "smmu")
+        "\n".join(f"{at:#x} {unit} {3 * at & 0xFFFF:#x} 1" for at in range(count // 2)) for unit in (1, 2)
     )
     ranges = "ranges = <0x02000000 0 0x50000000 0x80 0 0 0x08000000>;"
     return compile_dts(TREE.format(more=f"{ranges} msi-map = <{rows}>; iommu-map = <{streams}>;"), "x.dts")
@@ -91,13 +93,13 @@ def tree_of_entries(count: int) -> bytes:
 
 def tree_of_windows(count: int) -> bytes:
     """A tree with such windows."""
-    rows = " ".join(f"0x3000000 0x80 {at << 17:#x} 0x80 {at << 17:#x} 0 0x10000" for at in range(count))
+    rows = "\n".join(f"0x3000000 0x80 {at << 17:#x} 0x80 {at << 17:#x} 0 0x10000" for at in range(count))
     return compile_dts(TREE.format(more=f"msi-parent = <&its>; ranges = <{rows}>;"), "x.dts")
 
 
 def tree_of_faults(count: int) -> bytes:
     """A tree with windows that are none: a finding each."""
-    rows = " ".join(f"0x3000000 0x80 {at << 17:#x} 0x80 {at << 17:#x} 0 0" for at in range(count))
+    rows = "\n".join(f"0x3000000 0x80 {at << 17:#x} 0x80 {at << 17:#x} 0 0" for at in range(count))
     return compile_dts(TREE.format(more=f"msi-parent = <&its>; ranges = <{rows}>;"), "x.dts")
 
 
@@ -200,6 +202,7 @@ def once(command: str, small: str, large: str, folder: str) -> tuple[float, int]
         if status == 2 and "validate" not in command:
             raise SystemExit(told.getvalue()[-2000:])
 
+    gc.set_threshold(COLLECT_EVERY)
     run(small)
     least = seconds(lambda: run(small))
     took = seconds(lambda: run(large)) - least
