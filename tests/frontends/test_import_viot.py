@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tests.checks.acpi.test_acpi_checks import E0, bridge, entry, mcfg
 from tests.checks.acpi.test_viot_checks import ALL, ALONE, viot
+from tests.checks.altered import with_bytes
 from tests.readers.test_viot import REGISTERS, TEXT, UNIT, ranged
 
 from rootplex.backends.compilation import compile_platform
@@ -20,6 +21,7 @@ from rootplex.model.controllers import DtNode
 from rootplex.model.platform import Platform
 from rootplex.readers.acpi.aml_facts import Namespace
 from rootplex.readers.acpi.header import Table
+from rootplex.source.shipped import shipped_folder
 
 
 def imported(*tables: Table) -> Imported:
@@ -83,3 +85,35 @@ def test_what_we_write_comes_back(tmp_path: Path) -> None:
     again = read(import_source(read_source(tmp_path, "viot")))
     assert list(maps(again).values()) == list(maps(ours).values())
     assert virtio(again).devfn == 0x10
+
+
+def test_a_unit_of_a_tree_behind_a_port_is_listed(tmp_path: Path) -> None:
+    """Linux finds it there (`of_pci_find_child_device`); the language has it on the first bus alone."""
+    ours = read_checked(TEXT.encode(), "viot.yaml").platform
+    assert ours is not None
+    dts = compile_platform(ours).files["viot.dts"].decode()
+    start = dts.index("\t\tviommu: iommu@2 {")
+    end = dts.index("\n\t\t};\n", start) + len("\n\t\t};\n")
+    port = "#address-cells = <3>; #size-cells = <2>; ranges; reg = <0x1800 0 0 0 0>;"
+    below = dts[start:end].replace("iommu@2", "iommu@0").replace("0x1000 ", "0x10000 ")
+    (tmp_path / "viot.dts").write_text(f"{dts[:start]}pci@3,0 {{ {port} {below} }};{dts[end:]}")
+    found = import_source(read_source(tmp_path / "viot.dts", "viot.dts"))
+    nowhere = "it is not on the first bus of a host bridge, and the language has it nowhere else"
+    assert f"iommu: which function it is: {nowhere}" in [str(each) for each in found.missing]
+
+
+def test_an_amd_iommu_on_another_bus_is_listed(tmp_path: Path) -> None:
+    text = (shipped_folder("topologies") / "q35-amd.yaml").read_bytes()
+    ours = read_checked(text, "q35-amd.yaml").platform
+    assert ours is not None
+    compiled = compile_platform(ours)
+    for block in (0x30, 0x6C):  # of both types: the unit's own id
+        compiled = with_bytes(compiled, "ivrs.aml", block + 4, b"\x00\x03")
+    for name, data in compiled.files.items():
+        if name.endswith(".aml"):
+            (tmp_path / name).write_bytes(data)
+    found = import_source(read_source(tmp_path, "amd"))
+    assert [str(each).partition(":")[0] for each in found.missing if "AMD" in str(each)] == [
+        "the AMD IOMMU at 0xfed80000, 0000"
+    ]
+    assert "amd-iommu" not in to_yaml(found.document)

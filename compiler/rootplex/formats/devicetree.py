@@ -16,6 +16,9 @@ GENERIC_ECAM, GENERIC_CAM = "pci-host-ecam-generic", "pci-host-cam-generic"
 VIRTIO_IOMMU = frozenset({"virtio,pci-iommu", "pci1af4,1057"})
 """Compatibles of a virtio-iommu that is a PCI function (devicetree binding virtio/pci-iommu.yaml)."""
 
+VIRTIO_MMIO = "virtio,mmio"
+"""Of a virtio device with registers: where a map of ids leads, a virtio-iommu (binding virtio/mmio.yaml)."""
+
 RISCV_IOMMU = frozenset({"riscv,iommu", "riscv,pci-iommu"})
 """Of RISC-V's IOMMU, with registers of its own and as a PCI function (binding iommu/riscv,iommu.yaml)."""
 

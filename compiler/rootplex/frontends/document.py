@@ -40,6 +40,9 @@ class Missing(Struct, frozen=True):
         return f"{self.what}: {self.why}"
 
 
+NOT_ON_FIRST_BUS = "it is not on the first bus of a host bridge, and the language has it nowhere else"
+"""Why an IOMMU that is a function is left out."""
+
 Ways: TypeAlias = tuple[tuple[int, ...], ...]
 """Ways to functions, each by devfn from a host bridge's first bus down."""
 

@@ -10,6 +10,7 @@ from rootplex.formats.acpi import SMMU_MODELS
 from rootplex.formats.pci import sbdf_text
 from rootplex.frontends.acpi.source import AcpiSource
 from rootplex.frontends.document import (
+    NOT_ON_FIRST_BUS,
     Missing,
     Names,
     address,
@@ -84,12 +85,12 @@ class AcpiControllers:
         if source.iort is not None:
             self._read_iort(source.iort)
         self._read_dmar()
-        self._read_ivrs()
         first = {
             (bridge.segment or 0, bridge.buses.first): name
             for bridge, name in bridges
             if bridge.buses is not None
         }
+        self._read_ivrs(first)
         self._read_viot(first)
         self._read_rimt(first)
 
@@ -286,9 +287,16 @@ class AcpiControllers:
                 self._named.setdefault((unit.segment, bus), found)
             self._add(self._iommus, name, "intel-vtd", unit.place, base=unit.base, segment=unit.segment)
 
-    def _read_ivrs(self) -> None:
+    def _read_ivrs(self, first: Mapping[tuple[int, int], str]) -> None:
+        """`first`: the bridges by segment and first bus."""
         ivrs = self.source.ivrs
         for unit in () if ivrs is None else ivrs.used:
+            if (unit.segment, unit.device_id >> 8) not in first:
+                what = sbdf_text(unit.segment, unit.device_id >> 8, unit.device_id & 0xFF)
+                self.missing.append(
+                    Missing(f"the AMD IOMMU at {unit.base:#x}, {what}", NOT_ON_FIRST_BUS, unit.place)
+                )
+                continue
             name = self.names.take("amd" if unit.segment == 0 else f"amd{unit.segment}", "amd")
             found = X86Unit(name, unit.place)
             own = unit.device_id & 0xFF
@@ -317,8 +325,7 @@ class AcpiControllers:
             parent = first.get((unit.segment, unit.rid >> 8))
             if parent is None:
                 what = f"the virtio-iommu {sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)}"
-                why = "it is not on the first bus of a host bridge, and the language has it nowhere else"
-                self.missing.append(Missing(what, why, unit.place))
+                self.missing.append(Missing(what, NOT_ON_FIRST_BUS, unit.place))
                 continue
             name = self.virtio[unit.offset] = self.names.take("viommu", "viommu")
             fields: dict[str, Node | None] = {
@@ -353,8 +360,7 @@ class AcpiControllers:
                 parent = first.get((unit.segment, unit.rid >> 8))
                 if parent is None:
                     what = f"the RISC-V IOMMU {sbdf_text(unit.segment, unit.rid >> 8, unit.rid & 0xFF)}"
-                    why = "it is not on the first bus of a host bridge, and the language has it nowhere else"
-                    self.missing.append(Missing(what, why, unit.place))
+                    self.missing.append(Missing(what, NOT_ON_FIRST_BUS, unit.place))
                     continue
                 own = {
                     "parent": leaf(parent, unit.place),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rootplex.formats.acpi import SMMU_MODELS
 from rootplex.formats.devicetree import RISCV_IOMMU
 from rootplex.frontends.document import (
+    NOT_ON_FIRST_BUS,
     Missing,
     Names,
     address,
@@ -220,6 +221,8 @@ class DtControllers:
         bridge = None if node.parent is None else self.bridges.get(node.parent.path)
         if bridge is not None:
             self._function(fields, node, bridge)
+        elif any(above.path in self.bridges for above in node.ancestors()):
+            self.missing.append(Missing(f"{name}: which function it is", NOT_ON_FIRST_BUS, place))
         elif blocks:
             self._base(fields, blocks[0])
         cells = node.u32(_CELLS[kind])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rootplex.formats.devicetree import RISCV_IOMMU, VIRTIO_IOMMU
+from rootplex.formats.devicetree import RISCV_IOMMU, VIRTIO_IOMMU, VIRTIO_MMIO
 from rootplex.readers.acpi.iort_facts import IdResult, Iort
 from rootplex.readers.acpi.iort_ids import map_id, root_complex
 from rootplex.readers.ridmap import RidMap, map_rid
@@ -73,6 +73,8 @@ def dt_unit(facts: DtFirmware, path: str) -> FirmwareUnit:
             other = "riscv-iommu"
         return FirmwareUnit(other, path, None, facts.tree.place(node))
     kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
+    if kind == "iommu" and VIRTIO_MMIO in facts.tree.by_path[path].compatible:
+        kind = "virtio-iommu"
     return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
 
 
