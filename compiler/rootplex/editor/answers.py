@@ -210,14 +210,9 @@ def _sort(name: Name, document: Document) -> str:
         return f"{device.sbdf} {device.type}"
     return (
         {"host_bridges": "host bridge", "devices": "device"}.get(name.list)
-        or _text(name.entry, "kind")
+        or name.entry.text("kind")
         or "guest"
     )
-
-
-def _text(node: Node, key: str) -> str:
-    below = node.get(key)
-    return "" if below is None else str(below.value)
 
 
 def _named_at(document: Document, position: types.Position) -> str | None:
@@ -267,9 +262,9 @@ def _symbols(entries: Node, list_: str, document: Document) -> Iterator[types.Do
         name = entry.get("name")
         label = str(name.value) if name is not None and name.value else _slot(entry)
         device = document.devices.get(label)
-        detail = device.sbdf if device is not None else _text(entry, "type") or _text(entry, "model")
+        detail = device.sbdf if device is not None else entry.text("type") or entry.text("model")
         if list_ == "host_bridges":
-            segment = _text(entry, "segment")
+            segment = entry.text("segment")
             detail = f"segment {segment}" if segment else ""
         below = entry.get("devices")
         whole = document.range(entry.place)
@@ -284,7 +279,7 @@ def _symbols(entries: Node, list_: str, document: Document) -> Iterator[types.Do
 
 
 def _slot(entry: Node) -> str:
-    return f"device {_text(entry, 'dev') or '?'}.{_text(entry, 'fn') or '0'}"
+    return f"device {entry.text('dev') or '?'}.{entry.text('fn') or '0'}"
 
 
 def lenses(document: Document) -> list[types.CodeLens]:

@@ -30,9 +30,4 @@ def boards() -> tuple[Board, ...]:
 def _board(path: Path) -> Board:
     platform = load_yaml(path.read_bytes(), path.name).get("platform")
     assert platform is not None
-
-    def text(key: str) -> str:
-        node = platform.get(key)
-        return "" if node is None else str(node.value)
-
-    return Board(name=path.stem, arch=text("arch"), title=text("title"), path=path)
+    return Board(name=path.stem, arch=platform.text("arch"), title=platform.text("title"), path=path)

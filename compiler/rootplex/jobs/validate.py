@@ -44,6 +44,7 @@ from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.simulator.firmware.facts import DtFirmware, acpi_firmware, dt_firmware
 from rootplex.simulator.inputs import GuestWish
 from rootplex.source.finding import Finding, Unreadable, in_order
+from rootplex.source.node import Node
 
 
 def validate_board(board: Board, against: Platform | None = None, bare_metal: bool = False) -> Result:
@@ -88,13 +89,13 @@ def simulated_together(sources: Sequence[Source], kernel: str | None = None) -> 
     return simulate_beside(pastes_of(sources), imports, facts, kernel)
 
 
-def _facts(sources: Sequence[Source], head: object, *, bare_metal: bool) -> Facts:
+def _facts(sources: Sequence[Source], head: Node | None, *, bare_metal: bool) -> Facts:
     """What the firmware of one board says, joined."""
     dt = next((dt_of(source) for source in sources if source.tree is not None), None)
     acpi = next((acpi_firmware(source.tables) for source in sources if source.tables), None)
     snapshots = (source.snapshot for source in sources if source.snapshot is not None)
     return Facts(
-        arch=_text(head, "arch") or "unknown",
+        arch=(head and head.text("arch")) or "unknown",
         reserved=tuple(each for snapshot in snapshots for each in snapshot.reserved),
         hypervisor=None if bare_metal else "xen",
         dt=dt,
@@ -140,7 +141,7 @@ def _validated(board: Board, sources: list[Source], against: Platform | None, *,
         found = tuple(each.moved(source.told) for each in found)
     return Result(
         file=board.items[0].path,
-        platform=_text(head, "name"),
+        platform=(head and head.text("name")) or None,
         dom0=kernel if firmware is not None else None,
         firmware=firmware,
         hypervisor=facts.hypervisor,
@@ -179,12 +180,6 @@ def _compared(imports: list[Imported], against: Platform) -> tuple[Finding, ...]
             return refusal.findings
         found += differences(side, described)
     return tuple(found)
-
-
-def _text(node: object, key: str) -> str | None:
-    get = getattr(node, "get", None)
-    below = None if get is None else get(key)
-    return None if below is None else str(below.value)
 
 
 def bridge_of(joined: Joined, dma: Dma | None = None) -> BridgeResult:

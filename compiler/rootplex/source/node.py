@@ -30,6 +30,11 @@ class Node(Struct, frozen=True):
         """The node at a key of a map; None where there is no such key or this is no map."""
         return self.value.get(key) if isinstance(self.value, Mapping) else None
 
+    def text(self, key: str) -> str:
+        """The value at a key of a map as text; empty where there is none."""
+        below = self.get(key)
+        return "" if below is None else str(below.value)
+
     @property
     def items(self) -> tuple[Node, ...]:
         """The nodes of a list; empty for anything else."""

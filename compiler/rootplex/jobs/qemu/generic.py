@@ -69,7 +69,7 @@ def _device(node: Node, changes: list[Change]) -> Node:
     absent = present is not None and present.value is False
     if node.get("model") is not None or absent or not isinstance(node.value, Mapping):
         return node
-    name = stand_in(_text(node, "type") or "endpoint", _class_of(node))
+    name = stand_in(node.text("type") or "endpoint", _class_of(node))
     if name is None:
         return node
     kept = {key: value for key, value in node.value.items() if key in KEPT}
@@ -77,7 +77,7 @@ def _device(node: Node, changes: list[Change]) -> Node:
     acs = node.get("acs")
     if "acs" in model(name) and (acs is None or acs.value is False):
         kept["acs"] = Node(False, node.place if acs is None else acs.place)
-    label = _text(node, "name") or "a device without a name"
+    label = node.text("name") or "a device without a name"
     changes.append(Change(node.place, label, "; ".join((f"as {name}", *_differences(node, name)))))
     return Node(kept, node.place, node.keys, node.comment)
 
@@ -115,8 +115,3 @@ def _class_of(node: Node) -> int:
         return class_code(str(written.value)) if number is None else number
     except KeyError:
         return DEFAULT_CLASS
-
-
-def _text(node: Node, key: str) -> str | None:
-    found = node.get(key)
-    return None if found is None else str(found.value)
