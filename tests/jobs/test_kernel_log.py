@@ -201,3 +201,45 @@ def test_a_group_that_the_tree_gives_nothing_for_is_found_at_the_tree(tmp_path: 
     assert 1 == len(found)
     assert isinstance(found[0].at, DtPlace)
     assert "by the firmware no IOMMU translates" in found[0].message
+
+
+DEVICE = "pci-host-generic 4010000000.pcie: "
+COMPLAINTS = {
+    "No bus range found for /pcie@10000000, using [bus 00-ff]": ("bus-range", Level.NOTE),
+    "ECAM area [mem 0x4010000000-0x40101fffff] can only accommodate [bus 00-01]": ("reg", Level.WARNING),
+    "error -EINVAL: non-prefetchable memory resource required": ("ranges", Level.WARNING),
+    "resource collision: [mem 0x10000000-0x3efeffff] conflicts with a [mem 0x20000000-0x2fffffff]": (
+        "ranges",
+        Level.WARNING,
+    ),
+    'missing or malformed "reg" property': ("reg", Level.WARNING),
+    "bad DT ranges": ("ranges", Level.WARNING),
+}
+
+
+@pytest.mark.parametrize("line", COMPLAINTS)
+def test_what_a_bridges_driver_complains_of_is_joined_to_the_property(tmp_path: Path, line: str) -> None:
+    text = f"{sections('arm-7.2')['dmesg']}\n[   19.5] {DEVICE}{line}\n"
+    result = validated(tmp_path, board_dts=(FOLDER / "arm-7.2.dts").read_text(), dmesg_txt=text)
+    hold(of(result, "RPX0043"))
+    (found,) = result.findings
+    assert isinstance(found.at, DtPlace)
+    assert ("RPX0043", *COMPLAINTS[line]) == (found.code, found.at.property, found.level)
+    (alone,) = validated(tmp_path, dmesg_txt=text).findings
+    assert ("RPX0043", "dmesg.txt") == (alone.code, Path(alone.at.file).name)
+
+
+def test_nothing_is_said_twice_of_one_property(tmp_path: Path) -> None:
+    tree = (FOLDER / "arm-7.2.dts").read_text().replace("\t\tbus-range = <0x00 0xff>;\n", "")
+    line = f"[   19.5] {DEVICE}No bus range found for /pcie@10000000, using [bus 00-ff]\n"
+    result = validated(tmp_path, board_dts=tree, dmesg_txt=sections("arm-7.2")["dmesg"] + "\n" + line)
+    assert ["RPX0211"] == [each.code for each in result.findings]
+
+
+def test_by_acpi_a_complaint_is_of_the_root_bridge_before_it(tmp_path: Path) -> None:
+    text = (
+        "[    0.1] ACPI: PCI Root Bridge [PCI0] (domain 0000 [bus 00-ff])\n"
+        "[    0.2] acpi PNP0A08:00: ECAM area [mem 0xe0000000-0xefffffff] not reserved in ACPI namespace\n"
+    )
+    (found,) = validated(tmp_path, dmesg_txt=text).findings
+    assert ("RPX0043", "PNP0A08:00") == (found.code, found.subject)

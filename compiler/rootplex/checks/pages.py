@@ -247,6 +247,18 @@ _TEXTS = {
         Source: Linux drivers/pci/probe.c, `pci_setup_device`; lspci shows the same registers.
         Sources that prove it: two texts, or a text and a snapshot.
         """,
+    rules.KERNEL_COMPLAINS: """
+        What it finds: a line of the kernel's log in which a host bridge's driver says that firmware is at
+        fault: no bus range, configuration space that is not reserved or too small, windows that it leaves
+        out. With the firmware beside, it is at the property, descriptor or table that the line is about,
+        unless a finding stands there already.
+        Why it matters: the kernel goes on without what is wrong, or gives the bridge up.
+        Example: `pci-host-generic 4010000000.pcie: No bus range found for /pcie@10000000, using [bus 00-ff]`.
+        What to do: mend what the line is about.
+        Source: Linux drivers/pci/of.c, `devm_of_pci_get_host_bridge_resources`; drivers/pci/ecam.c,
+        `pci_ecam_create`; arch/arm64/kernel/pci.c, `pci_acpi_setup_ecam_mapping`; drivers/acpi/pci_root.c.
+        Sources that prove it: a kernel's log; for the place, a device tree or ACPI tables beside it.
+        """,
     rules.DESCRIPTION_DIFFERS: """
         What it finds: a host bridge that a board's firmware and a description (`validate --against`) do
         not say alike: segment, buses, configuration space, windows, requester-id maps, whether it is enabled

@@ -7,7 +7,7 @@ setup-bus.c and setup-res.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -19,8 +19,8 @@ from rootplex.frontends.document import size
 from rootplex.frontends.pasted.machine import PastedMachine, root_bus
 from rootplex.simulator.linux.rootbridge import HostWindow, RootBridge
 from rootplex.source.finding import Finding, Level
-from rootplex.source.place import Place
-from rootplex.source.rules import KERNEL_WINDOW_DIFFERS, RESOURCE_WITHOUT_PLACE
+from rootplex.source.place import DtPlace, Place
+from rootplex.source.rules import KERNEL_COMPLAINS, KERNEL_WINDOW_DIFFERS, RESOURCE_WITHOUT_PLACE
 
 _SHOWN = 6
 _ROM, _FOUR_GIB = 6, 1 << 32
@@ -42,15 +42,55 @@ class Stretch(Struct, frozen=True):
         return f"[{self.space} {self.start:#x}-{self.end:#x}{pref}]"
 
 
-def log_findings(machine: PastedMachine, roots: Sequence[RootBridge]) -> Iterator[Finding]:
+def log_findings(
+    machine: PastedMachine, roots: Sequence[RootBridge], found: Sequence[Finding] = ()
+) -> Iterator[Finding]:
     """The findings of a log; `roots` are the host bridges that a simulated kernel makes of the firmware, none
-    where there is no firmware."""
+    where there is no firmware; `found` is what the firmware has shown by itself."""
     told = [root for root in machine.told_roots if root.by == "log" and root.windows]
     for root in told:
         bridge = root_for(root, roots)
         if bridge is not None and bridge.is_up:
             yield from _windows(root, bridge)
     yield from _failures(machine, roots)
+    yield from _complaints(machine, roots, {_part_of(each.at) for each in found})
+
+
+_PARTS = {"bus_range": "bus range", "config": "configuration space", "windows": "windows"}
+
+
+def _complaints(
+    machine: PastedMachine, roots: Sequence[RootBridge], told: Collection[object]
+) -> Iterator[Finding]:
+    """What the kernel says of firmware, at the firmware's line; not where that has a finding, which tells
+    more."""
+    seen = set()
+    for each in machine.log.complaints:
+        bridge = next((one for one in roots if each.node is not None and one.path == each.node), None)
+        if bridge is None and each.root is not None:
+            bridge = next((one for one in roots if (one.segment or 0, one.first_bus) == each.root), None)
+        at: Place = each.place
+        name = each.node or each.device
+        if bridge is not None:
+            at, name = bridge.places.get(each.part) or bridge.places["node"], bridge.path
+        if (name, each.part) in seen or (bridge is not None and _part_of(at) in told):
+            continue
+        seen.add((name, each.part))
+        yield KERNEL_COMPLAINS.finding(
+            at,
+            f"the kernel complains of the {_PARTS[each.part]} of '{name}': {each.text}",
+            related=() if bridge is None else ((each.place, "the kernel says so here"),),
+            help="mend the firmware there"
+            if bridge is not None
+            else "give the board's device tree or ACPI tables, too: then the line that is to blame is shown",
+            subject=name,
+            level=Level.WARNING if each.bad else Level.NOTE,
+        )
+
+
+def _part_of(at: Place) -> object:
+    """A place without the cell: what a property or an entry says is one thing."""
+    return (at.file, at.node, at.property) if isinstance(at, DtPlace) else at
 
 
 def root_for(told: PastedRoot, roots: Sequence[RootBridge]) -> RootBridge | None:

@@ -43,6 +43,7 @@ GROUPS_DIFFER = Rule(code="RPX0036", name="groups-differ", level=Level.WARNING)
 KERNEL_WINDOW_DIFFERS = Rule(code="RPX0037", name="kernel-window-differs", level=Level.WARNING)
 RESOURCE_WITHOUT_PLACE = Rule(code="RPX0038", name="resource-without-place", level=Level.ERROR)
 TEXTS_DISAGREE = Rule(code="RPX0039", name="texts-disagree", level=Level.WARNING)
+KERNEL_COMPLAINS = Rule(code="RPX0043", name="kernel-complains", level=Level.WARNING)
 
 # A board against a description, and against its kernel.
 DESCRIPTION_DIFFERS = Rule(code="RPX0890", name="description-differs", level=Level.ERROR)

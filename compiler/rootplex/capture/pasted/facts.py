@@ -123,11 +123,24 @@ class Failure(Struct, frozen=True, kw_only=True):
     place: Span
 
 
+class Complaint(Struct, frozen=True, kw_only=True):
+    """What the kernel says is wrong with a host bridge's firmware: of which part, its words; the bridge by
+    its root bus, node, device (`PNP0A08:00`), as far as the log tells. `bad`: something is lost by it."""
+
+    part: Literal["bus_range", "config", "windows"]
+    text: str
+    device: str
+    root: tuple[int, int] | None
+    node: str | None
+    bad: bool
+    place: Span
+
+
 class Log(Struct, frozen=True, kw_only=True):
     """The kernel's log: its release, by which firmware it booted, the words of its command line that bear on
     PCI, which kind of IOMMU it has (`intel-vtd`, `amd-iommu`, `arm-smmu-v3`, `virtio`), configuration space
-    (segment, first bus, last bus, address of bus 0), and lines about resources without a place. `whole`: it
-    begins where the kernel does."""
+    (segment, first bus, last bus, address of bus 0), lines about resources without a place, and about faults
+    of firmware. `whole`: it begins where the kernel does."""
 
     release: str | None = None
     arch: str | None = None
@@ -138,6 +151,7 @@ class Log(Struct, frozen=True, kw_only=True):
     whole: bool = False
     ecam: tuple[tuple[int, int, int, int], ...] = ()
     failures: tuple[Failure, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
 
 
 class Paste(Struct, frozen=True, kw_only=True):

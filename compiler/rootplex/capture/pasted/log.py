@@ -9,10 +9,20 @@ changed in 6.11), drivers/acpi/pci_root.c, drivers/iommu/iommu.c, arch/x86/pci/m
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from msgspec.structs import replace
 
-from rootplex.capture.pasted.facts import Failure, Log, PastedFunction, PastedGroup, PastedRoot, Shown, Where
+from rootplex.capture.pasted.facts import (
+    Complaint,
+    Failure,
+    Log,
+    PastedFunction,
+    PastedGroup,
+    PastedRoot,
+    Shown,
+    Where,
+)
 from rootplex.capture.pasted.lspci import SBDF, where_of
 from rootplex.capture.pasted.resources import kernels_bar, kernels_window
 from rootplex.capture.pasted.text import Row
@@ -87,6 +97,8 @@ _OLD = re.compile(
 _NO_WINDOW = re.compile(rf"no compatible bridge window for {_RESOURCE}")
 _ASSIGNED = re.compile(rf"{_NAME}:? (?:{_RESOURCE}: )?assigned")
 _ROM, _VF, _WINDOWS = 6, 7, 13
+_A_NODE = re.compile(r"(?<=\s)/[\w,.+@/-]*[\w@]")
+_MOST_COMPLAINTS = 256
 
 _KINDS: dict[str, str] = {
     "PCIe Endpoint": PcieType.ENDPOINT.word,
@@ -100,6 +112,32 @@ _KINDS: dict[str, str] = {
     "PCIe Root Complex Event Collector": PcieType.EVENT_COLLECTOR.word,
 }
 """What `pci_type_str` says since 6.10."""
+
+_SAYS = re.compile(r"(\S{1,40} (\S{1,60})): (\[Firmware (?:Bug|Info|Warn)\]: )? *(?:error -?\w{1,16}: )?(.*)")
+_COMPLAINTS: tuple[tuple[Literal["bus_range", "config", "windows"], bool, re.Pattern[str]], ...] = (
+    ("bus_range", False, re.compile(r"No bus range found for ")),
+    ("bus_range", True, re.compile(r"no secondary bus range in _CRS|can't evaluate _BBN")),
+    ("config", False, re.compile(r"(?:MMCONFIG|ECAM) .* only partially covers this bridge")),
+    (
+        "config",
+        True,
+        re.compile(
+            r"ECAM area \[.*\] (?:not reserved|can only accommodate)|can't claim ECAM area"
+            r"|.* ECAM region not found"
+            r"|fail to add MMCONFIG|[Mm]issing (?:or malformed )?\"?\*?(?:reg|config)\b"
+        ),
+    ),
+    (
+        "windows",
+        True,
+        re.compile(
+            r"non-prefetchable memory resource required|[Ii]gnoring host bridge window|resource collision: "
+            r"|[Mm]ore than one I/O resource|(?:[Mm]issing|[Bb]ad|[Ii]nvalid)\b.{0,24}\branges\b"
+        ),
+    ),
+)
+"""What drivers of host bridges say of firmware, of which part, and whether something is lost by it (pci/of.c,
+pci/ecam.c, pci/controller/pci-host-common.c, acpi/pci_root.c, arch/arm64/kernel/pci.c)."""
 
 _UNITS = (
     (
@@ -124,6 +162,8 @@ class LogReader:
         self._roots: dict[tuple[int, int], PastedRoot] = {}
         self._nodes: dict[str, str] = {}
         self._ports: dict[str, int] = {}
+        self._devices: dict[str, tuple[int, int]] = {}
+        self._complaints: list[Complaint] = []
         self._areas: dict[str, tuple[int, int, int]] = {}
         self._acpi: dict[tuple[int, int], str] = {}
         self._failures: dict[tuple[Where, int | None, str, bool], Failure] = {}
@@ -135,7 +175,18 @@ class LogReader:
 
     @property
     def log(self) -> Log:
-        return replace(self._log, failures=tuple(self._failures.values()))
+        return replace(
+            self._log,
+            failures=tuple(self._failures.values()),
+            complaints=tuple(
+                replace(
+                    each,
+                    root=each.root or self._devices.get(each.device),
+                    node=each.node or self._nodes.get(each.device),
+                )
+                for each in self._complaints
+            ),
+        )
 
     def take(self, row: Row) -> bool:
         prefix = PREFIX.match(row.text)
@@ -155,6 +206,7 @@ class LogReader:
             self._group(where_of(match), int(match[5]), place)
         else:
             self._machine(text, place)
+            self._complaint(text, place)
         for kind, pattern in _UNITS:
             if pattern.match(text):
                 self._log = replace(self._log, iommu=kind)
@@ -180,6 +232,7 @@ class LogReader:
         elif match := _HOST.fullmatch(text):
             key = int(match[2], 16), int(match[3], 16)
             device = match[1] or ""
+            self._devices.setdefault(device, key)
             root = PastedRoot(
                 segment=key[0],
                 bus=key[1],
@@ -206,6 +259,28 @@ class LogReader:
                 self._configuration(*(int(match[each], 16) for each in (2, 3, 4, 1)))
             else:
                 self._configuration(*(int(match[each], 16) for each in (5, 6, 7, 8)))
+
+    def _complaint(self, text: str, place: Span) -> None:
+        match = _SAYS.fullmatch(text)
+        if match is None or len(self._complaints) >= _MOST_COMPLAINTS:
+            return
+        for part, bad, pattern in _COMPLAINTS:
+            if pattern.match(match[4]):
+                # By ACPI the line is behind the one of its root bridge.
+                last = next(reversed(self._acpi)) if match[1].startswith("acpi ") and self._acpi else None
+                node = _A_NODE.search(match[4])
+                self._complaints.append(
+                    Complaint(
+                        part=part,
+                        text=match[4],
+                        device=match[2],
+                        root=last,
+                        node=None if node is None else node[0],
+                        bad=bad,
+                        place=place,
+                    )
+                )
+                return
 
     def _configuration(self, segment: int, first: int, last: int, base: int) -> None:
         """Configuration space that the kernel uses; the base is that of bus 0."""

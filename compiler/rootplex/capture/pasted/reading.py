@@ -93,7 +93,8 @@ def _forms(
     if managed.functions or managed.groups:
         yield "managed"
     log = said.log
-    if said.functions or said.groups or said.roots or log.failures or log.release or log.iommu:
+    about_pci = said.functions or said.groups or said.roots or log.failures or log.complaints
+    if about_pci or log.release or log.iommu:
         yield "log"
 
 

@@ -62,13 +62,13 @@ def join_pastes(
     if outcome is None:
         settings = Settings(arch=_arch(facts), firmware=beside.firmware, hypervisor=None)
         empty = simulate(Artifacts(), settings, facts.dt, facts.acpi)
-        log = tuple(log_findings(machine, empty.dom0.root_bridges))
+        log = tuple(log_findings(machine, empty.dom0.root_bridges, found))
         return JoinedPastes(
             findings=(*found, *contradicting, *log), machine=None, not_known=("devices",), kernel=kernel
         )
     worst = outcome.worst
     simulated = _in_both(worst, outcome.best, found)
-    log = tuple(log_findings(machine, worst.outcome.dom0.root_bridges))
+    log = tuple(log_findings(machine, worst.outcome.dom0.root_bridges, simulated))
     placed = bool(worst.outcome.dom0.functions)
     made = machine_of(worst.platform, worst.facts, worst.outcome)
     return JoinedPastes(
@@ -103,7 +103,7 @@ def beside_snapshot(
     for finding in differences(machine, Bounds(machine, outcome, outcome), outcome):
         if finding.subject not in told:
             yield finding
-    yield from log_findings(machine, outcome.dom0.root_bridges)
+    yield from log_findings(machine, outcome.dom0.root_bridges, found)
 
 
 def with_pasted_devices(base: Imported, pastes: Sequence[Paste]) -> Imported:

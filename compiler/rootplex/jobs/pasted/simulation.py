@@ -172,12 +172,13 @@ def pasted_result(file: str, pastes: Sequence[Paste], *, bare_metal: bool = Fals
     outcome = simulate_pastes(pastes, RunOptions(bare_metal=bare_metal))
     name = file.rpartition("/")[2]
     if outcome is None:
+        found = (*contradictions(pastes), *log_findings(machine_of_pastes(pastes), ()))
         return Result(
             file=file,
             platform=name,
             hypervisor=None,
-            verdict="consistent",
-            findings=(),
+            verdict=verdict_of(found),
+            findings=in_order(found),
             not_known=("firmware", "host bridges", "devices"),
         )
     settings = outcome.worst.outcome.settings
