@@ -36,7 +36,7 @@ PROFILES = ["linux-6.1", "linux-6.12", "linux-7.2"]
 
 def start(folder: Path, kernel: Kernel, machine: str, append: str, acpi: list[tuple[str, bytes]]) -> str:
     """Boot the kernel with the capture script, and return what the console showed."""
-    image = initrd.image(kernel.busybox.read_bytes(), script.text(), acpi)
+    image = initrd.image(kernel.busybox.read_bytes(), script(), acpi)
     (folder / "initrd").write_bytes(image)
     argv = [
         *machine.split(),

@@ -110,7 +110,7 @@ def test_the_script_of_compile_starts_xen_and_dom0(
     found = hypervisors.newest(cache_folder(), "arm64", "xen-4.17")
     assert found is not None
     image = tmp_path / "initrd, small"
-    image.write_bytes(initrd.image(found.dom0.busybox.read_bytes(), script.text(), []))
+    image.write_bytes(initrd.image(found.dom0.busybox.read_bytes(), script(), []))
     files = (str(each) for each in (tmp_path / "qemu-virt" / SCRIPT, found.image, found.dom0.image, image))
     text = run(["sh", *files], log=tmp_path / "log", until=initrd.MARK, seconds=float(SECONDS))
     assert "(XEN) Loading d0 initrd from 000000004d000000" in text

@@ -145,7 +145,7 @@ def board(tmp_path: Path, program: Callable[[str], str]) -> Path:
 def folder(tmp_path: Path) -> Path:
     """The script, and a `dmesg` that says what is in `DMESG`."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "snapshot.sh").write_text(script.text())
+    (tmp_path / "snapshot.sh").write_text(script())
     (tmp_path / "dmesg.txt").write_text(DMESG)
     (tmp_path / "bin/dmesg").write_text(f"#!/bin/sh\ncat {tmp_path}/dmesg.txt\n")
     (tmp_path / "bin/dmesg").chmod(0o755)

@@ -16,7 +16,7 @@ from tests.topologies.bundled import CHECKOUT, contents
 from rootplex.cli import files, main
 from rootplex.cli.files import write_folder
 from rootplex.jobs.manifest import MANIFEST
-from rootplex.tools.exchange import exchange
+from rootplex.tools.replacing import exchange
 
 OLD = {"x.dtb": b"old", "old.aml": b"old", MANIFEST: b"{old}"}
 NEW = {"x.dtb": b"new", "new.aml": b"new", MANIFEST: b"{new}"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from rootplex.simulator.function import Function
 from rootplex.simulator.xen.core import Core
-from rootplex.simulator.xen.groups import group_of
 from rootplex.simulator.xen.records import Record
 
 STRIDES = (4, 2, 1)
@@ -36,7 +35,7 @@ def unknown_ids(core: Core, record: Record, function: Function) -> list[int]:
     """The devfns on its bus that a function also uses and that Xen does not take for its owner's. An id that
     IVRS has for its requests is known: that one's entry is the device's (`get_dma_requestor_id`)."""
     known = set(record.functions())
-    used = group_of(core, record)
+    used = core.group_of(record)
     if used is not None and used >> 8 == record.bus:
         known.add(used & 0xFF)
     for devfn in function.aliases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rootplex.capture.script import text
+from rootplex.capture import script
 from rootplex.cli.console import Console
 
 
@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the script: `rootplex capture > snapshot.sh`, then run it as root on the target."""
     del arguments
-    console.document(text())
+    console.document(script())
     return 0

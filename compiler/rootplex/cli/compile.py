@@ -29,8 +29,7 @@ from rootplex.project import __version__
 from rootplex.report.words import counted
 from rootplex.source.finding import Level, Unreadable
 from rootplex.source.rules import QEMU_MODEL
-from rootplex.tools.runner import ToolError
-from rootplex.tools.versions import iasl_version
+from rootplex.tools.runner import ToolError, iasl_version
 
 DESPITE = "(--despite-errors writes it all the same)"
 

@@ -13,9 +13,7 @@ from rootplex.cli.frame import UsageError
 from rootplex.jobs.manifest import MANIFEST
 from rootplex.readers.files import LIMIT, beginning_of
 from rootplex.tools import leaving, orphans
-from rootplex.tools.exchange import exchange
-from rootplex.tools.locking import lock
-from rootplex.tools.replacing import beside, replacing
+from rootplex.tools.replacing import beside, exchange, lock, replacing
 
 
 def read_input(name: str) -> tuple[str, bytes]:

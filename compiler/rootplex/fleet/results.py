@@ -21,8 +21,7 @@ from rootplex.fleet.work import KEY_BYTES, Record
 from rootplex.jobs.result import Glance, Verdict
 from rootplex.jobs.survey import LINE_LIMIT, LineFinding, NotResultsError
 from rootplex.source.finding import UNREADABLE, Level
-from rootplex.tools.locking import lock
-from rootplex.tools.replacing import replacing
+from rootplex.tools.replacing import lock, replacing
 
 
 class _Line(Struct):

@@ -13,12 +13,11 @@ from rootplex.simulator.boots.run import xen_of
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd
 from rootplex.simulator.xen.access import ones
-from rootplex.simulator.xen.boot import Wiring
+from rootplex.simulator.xen.boot import Silence, Wiring, wiring_of
 from rootplex.simulator.xen.core import Options
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.records import DOM0, Record
-from rootplex.simulator.xen.wiring import Silence, wiring_of
 
 MOST_GUESTS = 6
 """Domains that are made in one play; further wishes are passed over."""

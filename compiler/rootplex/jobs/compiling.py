@@ -13,7 +13,7 @@ from rootplex.jobs.result import Made, Result, refused
 from rootplex.model.platform import Platform
 from rootplex.project import __version__
 from rootplex.source.finding import Finding, Level
-from rootplex.tools.versions import iasl_version
+from rootplex.tools.runner import iasl_version
 
 
 def versions_for(platform: Platform) -> dict[str, str]:

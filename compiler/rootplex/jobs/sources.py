@@ -16,8 +16,7 @@ from rootplex.formats.acpi import TABLES
 from rootplex.readers.acpi.asl import is_asl
 from rootplex.readers.acpi.header import Table
 from rootplex.readers.archives import beginning_unpacked, is_archive, is_packed, members, unpacked
-from rootplex.readers.encoding import as_utf8
-from rootplex.readers.files import LIMIT, bytes_of
+from rootplex.readers.files import LIMIT, as_utf8, bytes_of
 from rootplex.readers.overlays import Origins
 from rootplex.readers.tree import Tree
 from rootplex.source.finding import unreadable

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rootplex.readers.encoding import as_utf8
-from rootplex.readers.files import bytes_of
+from rootplex.readers.files import as_utf8, bytes_of
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import Span
 

@@ -96,7 +96,7 @@ class Function(Struct, eq=False):
 
     `root` indexes the list of Dom0's root bridges. `page` is the hardware page that answered. `pcie_type` is
     None for conventional functions. `acs` is (capability bits, control bits) or None. `multifunction` is
-    what the kernel believes, `header_multifunction` header bit 7. `aliases` are devfns the function also
+    what the kernel believes. `aliases` are devfns the function also
     uses on its bus, `acs_quirk` what the kernel answers of its isolation whatever its capability says:
     `known_by_id` holds `acs` and `alias` where that comes of its id, and not of the hardware image.
     `bridge_alias`: what a bridge known by id puts on requests from behind it (`known/linux.yaml`).
@@ -118,7 +118,6 @@ class Function(Struct, eq=False):
     class_code: int
     revision: int
     header: int
-    header_multifunction: bool
     multifunction: bool
     subsystem: tuple[int, int] | None = None
     pcie_type: int | None = None

@@ -10,14 +10,22 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 JsonAt: TypeAlias = dict[str, object]
 
 
-class Span(Struct, frozen=True, order=True):
+class _InFile(Struct, frozen=True, order=True):
+    file: str
+
+    def at(self) -> JsonAt:
+        """All fields, as the JSON output has them."""
+        return asdict(self)
+
+
+class Span(_InFile, frozen=True, order=True):
     """A stretch of a text file; lines and columns count from 1, the end column is exclusive."""
 
-    file: str
     line: int
     column: int
     end_line: int
@@ -35,20 +43,10 @@ class Span(Struct, frozen=True, order=True):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
-    def at(self) -> JsonAt:
-        return {
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
-            "end_line": self.end_line,
-            "end_column": self.end_column,
-        }
 
-
-class DtPlace(Struct, frozen=True, order=True):
+class DtPlace(_InFile, frozen=True, order=True):
     """A node of a device tree, one of its properties, or one 32-bit cell of that (from 0)."""
 
-    file: str
     node: str
     property: str | None = None
     cell: int | None = None
@@ -61,14 +59,10 @@ class DtPlace(Struct, frozen=True, order=True):
             text += f"[{self.cell}]"
         return text
 
-    def at(self) -> JsonAt:
-        return {"file": self.file, "node": self.node, "property": self.property, "cell": self.cell}
 
-
-class TablePlace(Struct, frozen=True, order=True):
+class TablePlace(_InFile, frozen=True, order=True):
     """Bytes of an ACPI table (offset from its header) or an object of its AML, or both."""
 
-    file: str
     table: str
     offset: int | None = None
     length: int | None = None
@@ -82,26 +76,12 @@ class TablePlace(Struct, frozen=True, order=True):
             text += f"+{self.offset:#x}"
         return text
 
-    def at(self) -> JsonAt:
-        return {
-            "file": self.file,
-            "table": self.table,
-            "offset": self.offset,
-            "length": self.length,
-            "path": self.path,
-        }
 
-
-class FilePlace(Struct, frozen=True, order=True):
+class FilePlace(_InFile, frozen=True, order=True):
     """A whole file: for what is wrong with the file and not with a part of it."""
-
-    file: str
 
     def __str__(self) -> str:
         return self.file
-
-    def at(self) -> JsonAt:
-        return {"file": self.file}
 
 
 Place: TypeAlias = Span | DtPlace | TablePlace | FilePlace

@@ -10,15 +10,14 @@ from rootplex.tools.runner import ToolError, private_folder, run
 SECONDS = 20.0
 
 
-def revision(spec: str, checkout: Path | None = None) -> bytes:
+def revision(spec: str) -> bytes:
     """The bytes of `REV:FILE` (gitrevisions(7); FILE from the checkout's root, or `./FILE` from here).
     ToolError, in git's words, where there is no such revision or file, or no checkout."""
     if spec.startswith("-"):
         raise ToolError(f"{spec} is no revision of a file: it is written as in HEAD~1:board.yaml")
-    here = str(Path.cwd() if checkout is None else checkout)
     with private_folder() as folder:
         # Through a file: what a program prints is taken for text.
-        command = ["sh", "-c", 'exec git -C "$1" cat-file blob "$0" >blob', spec, here]
+        command = ["sh", "-c", 'exec git -C "$1" cat-file blob "$0" >blob', spec, str(Path.cwd())]
         outcome = run(command, cwd=folder, seconds=SECONDS)
         if outcome.status:
             said = outcome.stderr.strip().splitlines()

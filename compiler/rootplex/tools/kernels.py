@@ -21,8 +21,8 @@ from rootplex.known.kernels import SUITES, profile_of
 from rootplex.tools import apt, images, leaving
 from rootplex.tools.apt import Progress, silent
 from rootplex.tools.images import Arch
-from rootplex.tools.locking import lock
 from rootplex.tools.modules import wanted
+from rootplex.tools.replacing import lock
 from rootplex.tools.runner import ToolError
 
 _DEBIAN_ARCH: dict[Arch, str] = {"arm64": "arm64", "x86_64": "amd64", "riscv64": "riscv64"}

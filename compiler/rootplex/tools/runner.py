@@ -9,13 +9,16 @@ on: a shell sets the limits (`ulimit`, getrlimit(2)) and becomes the program.
 from __future__ import annotations
 
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import get_ident
 from typing import IO, NamedTuple
@@ -38,6 +41,8 @@ PACKAGES = {
 
 OUTPUT_LIMIT = 32 << 20
 MEMORY_LIMIT = 1 << 30
+
+_IASL_VERSION = re.compile(r"version (\d{8})")
 
 _RUNNING: dict[int, subprocess.Popen[bytes]] = {}
 """What each thread is running."""
@@ -84,19 +89,11 @@ class Outcome(NamedTuple):
 
 def path_of(program: str) -> str:
     """The program's path on this machine; ToolError naming the package where it is missing."""
-    found = _found(program)
+    found = shutil.which(program)
     if found is None:
         package = PACKAGES.get(program, program)
         raise ToolError(f"{program} is not installed (on Debian: apt-get install {package})")
     return found
-
-
-def _found(program: str) -> str | None:
-    """As `shutil.which`, whose module brings four archive formats along."""
-    folders = ["."] if os.sep in program else os.get_exec_path()
-    paths = (Path(folder, program) for folder in folders)
-    # `access` first: it says no where `is_file` raises, as in a folder of PATH that is closed to us.
-    return next((str(path) for path in paths if os.access(path, os.X_OK) and path.is_file()), None)
 
 
 def limited(argv: Sequence[str], seconds: float, limits: Limits | None = None) -> list[str]:
@@ -310,3 +307,12 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
         os.close(descriptor)
     process.wait()
     return True
+
+
+@cache
+def iasl_version() -> str:
+    """ACPICA's release, such as `20200925`; "unknown" where iasl does not say it."""
+    with private_folder() as folder:
+        outcome = run(["iasl", "-v"], cwd=folder, seconds=20)
+    match = _IASL_VERSION.search(outcome.stdout + outcome.stderr)
+    return match[1] if match else "unknown"

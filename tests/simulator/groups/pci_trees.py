@@ -46,7 +46,6 @@ class PciTree:
         type: int | None = ENDPOINT,
         acs: tuple[int, int] | None = None,
         mf: bool = False,
-        header_mf: bool | None = None,
         class_code: int = 0x020000,
         **facts: object,
     ) -> Function:
@@ -61,7 +60,6 @@ class PciTree:
             class_code=class_code,
             revision=0,
             header=0,
-            header_multifunction=mf if header_mf is None else header_mf,
             multifunction=mf,
             pcie_type=type,
             acs=acs,

@@ -241,13 +241,3 @@ def test_who_isolates(
     tree = PciTree()
     function = tree.add("X", tree.root, 0, type=type, mf=mf, acs=acs, acs_quirk=quirk)
     assert isolates == Acs().isolates(function)
-
-
-def test_a_function_above_zero_counts_as_one_of_several_only_once_the_scan_is_over() -> None:
-    """§5.3: header bit 7 alone counts where groups are computed as devices are added."""
-    tree = PciTree()
-    below = tree.bridge("RP", tree.root, 0, acs=FULL)
-    tree.add("F0", below, 0, 0, mf=True)
-    tree.add("F1", below, 0, 1, mf=True, header_mf=False)
-    assert partition("{F0,F1} {RP}") == pages(linux_groups(tree.functions))
-    assert partition("{F0} {F1} {RP}") == pages(linux_groups(tree.functions, by_header=True))

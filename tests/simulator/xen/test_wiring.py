@@ -6,10 +6,9 @@ from tests.hardware_images import Image, endpoint, root_port
 from tests.simulator.xen.test_hypercalls import VIRT
 from tests.simulator.xen.xen_machines import ARM, ECAM, add, case_text, tree_of
 
-from rootplex.simulator.xen.boot import Firmware
+from rootplex.simulator.xen.boot import Firmware, wiring_of
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.records import Kind
-from rootplex.simulator.xen.wiring import wiring_of
 
 
 def booted(text: str, image: Image) -> Xen:

@@ -215,7 +215,7 @@ def run(
     image.write_bytes(
         initrd.image(
             kernel.busybox.read_bytes(),
-            script.text(),
+            script(),
             preparation.tables,
             modules=[(each.name, each.read_bytes()) for each in kernel.modules],
             virtual=preparation.virtual,

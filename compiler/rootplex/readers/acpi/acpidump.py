@@ -17,8 +17,7 @@ from msgspec import Struct
 from rootplex.readers.acpi.asl import asl_signature, compile_asl, is_asl
 from rootplex.readers.acpi.header import HEADER_SIZE, TABLES_LIMIT, Table, read_table, split_tables
 from rootplex.readers.archives import FILES_LIMIT, each_unpacked, is_archive, members
-from rootplex.readers.encoding import as_utf8
-from rootplex.readers.files import LIMIT, bytes_of
+from rootplex.readers.files import LIMIT, as_utf8, bytes_of
 from rootplex.readers.problem import Problem
 from rootplex.source.finding import Unreadable, unreadable
 from rootplex.source.place import FilePlace

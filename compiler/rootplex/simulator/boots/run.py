@@ -27,13 +27,12 @@ from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
 from rootplex.simulator.linux.state import Death, Dom0State
 from rootplex.simulator.xen.boot import Firmware as XenFirmware
-from rootplex.simulator.xen.boot import Wiring
+from rootplex.simulator.xen.boot import Wiring, wiring_of
 from rootplex.simulator.xen.core import Options
 from rootplex.simulator.xen.domctl import RELAXED
 from rootplex.simulator.xen.machine import Xen
 from rootplex.simulator.xen.outcome import Stopped
 from rootplex.simulator.xen.records import DOMID_IO
-from rootplex.simulator.xen.wiring import wiring_of
 
 ANY_STREAM = 32
 """The width of a stream table that nothing limits."""

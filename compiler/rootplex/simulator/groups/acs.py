@@ -42,18 +42,15 @@ class Acs:
     """Answers for one set of functions, remembered per function.
 
     A function counts as one of several where the kernel takes it so (header bit 7, or a function number
-    above 0 found in its slot); `by_header`: by header bit 7 alone (§5.3).
+    above 0 found in its slot).
     """
 
-    def __init__(self, *, by_header: bool = False) -> None:
-        self._by_header = by_header
+    def __init__(self) -> None:
         self._lacks: dict[Function, Lack | None] = {}
         self._open: dict[Function, Function | None] = {}
 
     def is_multifunction(self, function: Function) -> bool:
-        if function.physfn is not None:
-            return False
-        return function.header_multifunction if self._by_header else function.multifunction
+        return function.physfn is None and function.multifunction
 
     def lack(self, function: Function) -> Lack | None:
         """What the function lacks to isolate; None: it isolates (`acs_ok`)."""

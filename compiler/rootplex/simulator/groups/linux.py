@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 from rootplex.simulator.firmware.routing.aliases import bridge_aliases
 from rootplex.simulator.function import Bus, Function
-from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason
-from rootplex.simulator.groups.builder import GroupBuilder
-from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.acs import Acs, function_reason, port_reason
+from rootplex.simulator.groups.grouping import Grouping, ProbedGroups
 from rootplex.simulator.groups.iommu_probe import EINVAL, IommuProbe, Refusal, StreamKey
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
 from rootplex.simulator.groups.reason import Reason
@@ -24,33 +23,30 @@ def linux_groups(
     probe: IommuProbe | None = None,
     *,
     order: Sequence[Function] | None = None,
-    by_header: bool = False,
 ) -> Grouping:
     """The groups of functions given in discovery order.
 
     `probe`: who has an IOMMU (None: everyone); the others get no group. `order`: the order in
-    which functions are grouped (None: of discovery). `by_header`: see `Acs`.
+    which functions are grouped (None: of discovery).
     """
     probe = probe or IommuProbe.all_of(discovery)
-    pass_ = _Pass(discovery, probe, Acs(by_header=by_header))
+    pass_ = _Pass(discovery, probe)
     for function in discovery if order is None else order:
         if function in probe.probed:
             pass_.take(function)
-    return pass_.finish(discovery)
+    return pass_.made.finished("linux", discovery, pass_.acs, pass_.hazards.values())
 
 
 class _Pass:
     """One run over the functions."""
 
-    def __init__(self, functions: Sequence[Function], probe: IommuProbe, acs: Acs) -> None:
+    def __init__(self, functions: Sequence[Function], probe: IommuProbe) -> None:
         self._near = Neighbours(functions)
         self._probe = probe
-        self._acs = acs
-        self._made = GroupBuilder()
-        self._hazards: dict[Function, Reason] = {}
+        self.acs = Acs()
+        self.made = ProbedGroups(probe)
+        self.hazards: dict[Function, Reason] = {}
         self._stream_groups: dict[StreamKey, tuple[int, Function]] = {}
-        self._refused: list[Reason] = []
-        self._refusals: list[Refusal] = []
         self._port_reasons: dict[Function, Reason] = {}
         self._bridge_aliases: dict[Bus, tuple[tuple[Function, int], ...]] = {}
 
@@ -61,7 +57,7 @@ class _Pass:
         if len(shared) > 1:
             # arm_smmu_device_group answers -EINVAL: the device stays without a group.
             reason = Reason(function, "refused", "several-groups", number=len(shared))
-            self._refuse(Refusal(function, self._probe.units[function], EINVAL, reason))
+            self.made.refuse(Refusal(function, self._probe.units[function], EINVAL, reason))
             return
         reasons: list[Reason] = []
         if shared:
@@ -69,31 +65,16 @@ class _Pass:
             reasons.append(_stream_reason(function, self._stream_groups[key][1], key))
         else:
             found = self._find(function, reasons)
-            group = self._made.new() if found is None else found
-        first = self._made.first(group)
-        crossing = None if first is None else self._probe.crossing(function, first)
-        if crossing is not None:
-            self._refuse(crossing)
+            group = self.made.new() if found is None else found
+        if not self.made.take(function, group):
             return
-        self._made.put(function, group)
-        self._made.because(group, reasons)
+        self.made.because(group, reasons)
         for key in keys:
             self._stream_groups.setdefault(key, (group, function))
 
-    def finish(self, discovery: Sequence[Function]) -> Grouping:
-        for group, function in self._made.singles():
-            self._made.because(group, [alone_reason(function, self._acs)])
-        ungrouped = (*self._probe.unprobed, *self._refused)
-        refusals = (*self._probe.refusals, *self._refusals)
-        return self._made.grouping("linux", discovery, ungrouped, self._hazards.values(), refusals)
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self._refused.append(refusal.reason)
-        self._refusals.append(refusal)
-
     def _find(self, function: Function, reasons: list[Reason]) -> int | None:
         """The group a function joins, None for a new one; why, into `reasons`."""
-        number = self._made.number
+        number = self.made.number
         top = function
         for owner, rid in self._above(function.bus):
             top = owner
@@ -106,7 +87,7 @@ class _Pass:
             bridge, bus = bus.bridge, bus.parent
             if bridge is None:  # the virtual bus of SR-IOV
                 continue
-            if self._acs.open_bridge(bridge) is None:
+            if self.acs.open_bridge(bridge) is None:
                 break
             top = bridge
             if top in number:
@@ -126,8 +107,8 @@ class _Pass:
         if function.devfn in seen:
             return None
         seen.add(function.devfn)
-        if function in self._made.number:
-            return self._made.number[function]
+        if function in self.made.number:
+            return self.made.number[function]
         for other in self._near.aliased(function):
             group = self._by_alias(other, seen, reasons)
             if group is None:
@@ -138,11 +119,11 @@ class _Pass:
         return None
 
     def _by_function(self, function: Function, seen: set[int], reasons: list[Reason]) -> int | None:
-        lack = self._acs.lack(function)
-        if lack is None or not self._acs.is_multifunction(function):
+        lack = self.acs.lack(function)
+        if lack is None or not self.acs.is_multifunction(function):
             return None
         for other in self._near.in_slot(function):
-            other_lack = self._acs.lack(other)
+            other_lack = self.acs.lack(other)
             if other is function or other_lack is None:
                 continue
             group = self._by_alias(other, seen, reasons)
@@ -160,17 +141,17 @@ class _Pass:
         """The bridges that let the function reach its group: the one nearest the root bus, and
         the one right above it."""
         above = function.parent
-        for bridge in (self._acs.open_bridge(above), above):
-            lack = None if bridge is None else self._acs.lack(bridge)
+        for bridge in (self.acs.open_bridge(above), above):
+            lack = None if bridge is None else self.acs.lack(bridge)
             if bridge is not None and lack is not None:
                 if bridge not in self._port_reasons:
                     self._port_reasons[bridge] = port_reason(bridge, lack)
                 reasons.append(self._port_reasons[bridge])
 
     def _hazard(self, bridge: Function) -> Reason:
-        if bridge not in self._hazards:
-            self._hazards[bridge] = Reason(bridge, "order")
-        return self._hazards[bridge]
+        if bridge not in self.hazards:
+            self.hazards[bridge] = Reason(bridge, "order")
+        return self.hazards[bridge]
 
 
 def _stream_reason(function: Function, first: Function, key: StreamKey) -> Reason:

@@ -28,8 +28,7 @@ from rootplex.simulator.groups.acs import (
     function_reason,
     port_reason,
 )
-from rootplex.simulator.groups.builder import GroupBuilder
-from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.grouping import GroupBuilder, Grouping
 from rootplex.simulator.groups.reason import Lack, Reason
 
 PAGE_BITS = 12

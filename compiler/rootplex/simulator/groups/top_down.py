@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import DOWNSTREAM, PCIE_TO_PCI, ROOT_PORT, UPSTREAM, Bus, Function
-from rootplex.simulator.groups.acs import Acs, alone_reason, function_reason, port_reason
-from rootplex.simulator.groups.builder import GroupBuilder
-from rootplex.simulator.groups.grouping import Grouping
-from rootplex.simulator.groups.iommu_probe import IommuProbe, Refusal
+from rootplex.simulator.groups.acs import Acs, function_reason, port_reason
+from rootplex.simulator.groups.grouping import Grouping, ProbedGroups
+from rootplex.simulator.groups.iommu_probe import IommuProbe
 from rootplex.simulator.groups.neighbours import Neighbours, fixed_alias_reason
 from rootplex.simulator.groups.reason import Reason
 
@@ -24,7 +23,7 @@ def top_down_groups(discovery: Sequence[Function], probe: IommuProbe | None = No
     pass_ = _Pass(discovery, probe)
     for bus, functions in _by_bus(discovery).items():
         pass_.take(bus, functions)
-    return pass_.finish(discovery)
+    return pass_.made.finished("jgg-v3", discovery, pass_.acs)
 
 
 def _by_bus(functions: Iterable[Function]) -> dict[Bus, list[Function]]:
@@ -46,13 +45,11 @@ class _Pass:
     """One run over the buses."""
 
     def __init__(self, functions: Sequence[Function], probe: IommuProbe) -> None:
-        self._acs = Acs()
+        self.acs = Acs()
         self._near = Neighbours(functions)
         self._probe = probe
-        self._made = GroupBuilder()
+        self.made = ProbedGroups(probe)
         self._shared: set[int] = set()
-        self._deferred: list[Reason] = []
-        self._refusals: list[Refusal] = []
         self._buses = _by_bus(functions)
         self._bus_groups: dict[Bus, int | None] = {}
 
@@ -61,9 +58,9 @@ class _Pass:
         physical = _physical(bus)
         bridge = physical.bridge
         taken = [function for function in functions if function in self._probe.probed]
-        if bridge is not None and bridge not in self._made.number:
+        if bridge is not None and bridge not in self.made.number:
             for function in taken:
-                self._deferred.append(Reason(function, "deferred", other=bridge))
+                self.made.left.append(Reason(function, "deferred", other=bridge))
             return
         if physical not in self._bus_groups:
             self._bus_groups[physical] = None if bridge is None else self._bus_group(physical, bridge)
@@ -72,30 +69,14 @@ class _Pass:
             self._take_isolated(taken)
             return
         for function in taken:
-            self._put(function, group)
-
-    def _put(self, function: Function, group: int) -> None:
-        first = self._made.first(group)
-        crossing = None if first is None else self._probe.crossing(function, first)
-        if crossing is None:
-            self._made.put(function, group)
-        else:
-            self._deferred.append(crossing.reason)
-            self._refusals.append(crossing)
-
-    def finish(self, discovery: Sequence[Function]) -> Grouping:
-        for group, function in self._made.singles():
-            self._made.because(group, [alone_reason(function, self._acs)])
-        ungrouped = (*self._probe.unprobed, *self._deferred)
-        refusals = (*self._probe.refusals, *self._refusals)
-        return self._made.grouping("jgg-v3", discovery, ungrouped, refusals=refusals)
+            self.made.take(function, group)
 
     def _bus_group(self, bus: Bus, bridge: Function) -> int | None:
         """The one group of all functions on a bus; None: the bus is isolated."""
-        above = self._made.number[bridge]
+        above = self.made.number[bridge]
         if above in self._shared:
             return self._share(above, [Reason(bridge, "bridge-group")])
-        lack = self._acs.lack(bridge)
+        lack = self.acs.lack(bridge)
         match bridge.pcie_type:
             case kind if kind == ROOT_PORT:
                 # A port without the capability is trusted; one that has it must have it on.
@@ -107,7 +88,7 @@ class _Pass:
             case kind if kind == UPSTREAM:
                 return self._switch_group(self._buses[bus], bridge, above)
             case kind if kind == PCIE_TO_PCI and not _has_memory(bridge):
-                return self._share(self._made.new(), [Reason(bridge, "conventional", "one-bus")])
+                return self._share(self.made.new(), [Reason(bridge, "conventional", "one-bus")])
         return self._share(above, [Reason(bridge, "conventional")])
 
     def _switch_group(self, functions: Sequence[Function], bridge: Function, above: int) -> int | None:
@@ -117,15 +98,15 @@ class _Pass:
             return self._share(above, [_odd_reason(function, bridge) for function in odd])
         reasons = []
         for port in functions:
-            lack = self._acs.lack(port)
+            lack = self.acs.lack(port)
             if lack is not None:
                 reasons.append(Reason(port, "switch", "all-ports", lack=lack))
-        return self._share(self._made.new(), reasons) if reasons else None
+        return self._share(self.made.new(), reasons) if reasons else None
 
     def _share(self, group: int, reasons: Iterable[Reason]) -> int:
         """Flag a group as one that does not isolate."""
         self._shared.add(group)
-        self._made.because(group, reasons)
+        self.made.because(group, reasons)
         return group
 
     def _take_isolated(self, functions: Sequence[Function]) -> None:
@@ -144,9 +125,9 @@ class _Pass:
                         component.append(other)
                     if other in self._probe.probed:
                         reasons[reason] = None
-            group = self._made.new()
+            group = self.made.new()
             for member in component:
-                self._put(member, group)
+                self.made.take(member, group)
             if len(component) > 1:
                 self._share(group, reasons)
 
@@ -160,7 +141,7 @@ class _Pass:
             if other is function or other.physfn is not None:
                 continue
             for one in (function, other):
-                lack = self._acs.lack(one)
+                lack = self.acs.lack(one)
                 if lack is not None and lack.kind == "acs-off":
                     yield other, function_reason(one, lack)
             if function.multifunction != other.multifunction:

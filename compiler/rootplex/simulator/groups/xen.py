@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rootplex.simulator.function import PCI_TO_PCIE, PCIE_TO_PCI, Function
-from rootplex.simulator.groups.builder import GroupBuilder
-from rootplex.simulator.groups.grouping import Grouping
+from rootplex.simulator.groups.grouping import GroupBuilder, Grouping
 from rootplex.simulator.groups.reason import Reason
 
 

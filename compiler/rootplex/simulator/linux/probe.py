@@ -39,7 +39,6 @@ def set_up(access: Accessor, bus: Bus, devfn: int, id: int, root: int, page: str
     if header > 2:
         return None
     class_revision = access.read(number, devfn, CLASS, 4)
-    multifunction = bool(header_type & 0x80)
     function = Function(
         root=root,
         bus=bus,
@@ -50,8 +49,7 @@ def set_up(access: Accessor, bus: Bus, devfn: int, id: int, root: int, page: str
         class_code=class_revision >> 8,
         revision=class_revision & 0xFF,
         header=header,
-        header_multifunction=multifunction,
-        multifunction=multifunction,
+        multifunction=bool(header_type & 0x80),
     )
     caps = capabilities.standard(access, number, devfn, header)
     function.config_size = capabilities.config_size(

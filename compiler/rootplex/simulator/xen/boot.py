@@ -19,9 +19,10 @@ from rootplex.readers.first import First
 from rootplex.readers.hostbridge import host_bridge_nodes
 from rootplex.readers.platform_dt import DtArea
 from rootplex.readers.tree import Tree
+from rootplex.simulator.hardware import Hardware
 from rootplex.simulator.inputs import Settings
-from rootplex.simulator.linux.hypervisor import Machine
-from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess
+from rootplex.simulator.linux.hypervisor import ConfigAccesses, Machine
+from rootplex.simulator.xen.access import ConfigAccess, EcamAccess, OutboundWindow, PortAccess, ones
 from rootplex.simulator.xen.amd import units_of_ivrs
 from rootplex.simulator.xen.boot_acpi import scan_segments, x86_iommu, x86_windows
 from rootplex.simulator.xen.boot_dt import Scan, scan_bridges
@@ -63,6 +64,31 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
     stream_bits: Callable[[XenHostBridge], int] = _any_stream
     outbound: OutboundWindow | None = None
+
+
+class Silence:
+    """Configuration space behind a window where the hardware has no host bridge."""
+
+    def read(self, bus: int, devfn: int, register: int, size: int) -> int:
+        return ones(size)
+
+    def write(self, bus: int, devfn: int, register: int, size: int, value: int) -> None:
+        return
+
+
+def wiring_of(hardware: Hardware) -> Wiring:
+    """Stream table widths and outbound windows of the hardware's bridges, found by the base of a
+    configuration window (or of one of the bridge's register blocks)."""
+
+    def stream_bits(bridge: XenHostBridge) -> int:
+        found = hardware.bridge_at(bridge.root.base)
+        return Wiring().stream_bits(bridge) if found is None else found.image.stream_id_bits
+
+    def outbound(base: int) -> ConfigAccesses:
+        found = hardware.bridge_at(base)
+        return Silence() if found is None else found
+
+    return Wiring(stream_bits=stream_bits, outbound=outbound)
 
 
 class BootedXen(Struct):

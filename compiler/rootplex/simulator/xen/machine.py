@@ -17,17 +17,15 @@ from rootplex.readers.tree import Tree
 from rootplex.simulator.hardware import BusError
 from rootplex.simulator.inputs import Settings
 from rootplex.simulator.linux.hypervisor import ConfigAccesses, HostBridgeAdd, Machine
-from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ones
+from rootplex.simulator.xen.access import CONFIG_ADDRESS, CONFIG_DATA, ConfigAccess, ones
 from rootplex.simulator.xen.boot import BootedXen, Firmware, Wiring, boot
 from rootplex.simulator.xen.bridges import BUS_SHIFT
 from rootplex.simulator.xen.core import Core, Domain, Options, PhantomOption, Tracer
 from rootplex.simulator.xen.discovery_2017 import OPERATION, Discovery
-from rootplex.simulator.xen.groups import xen_groups
 from rootplex.simulator.xen.hypercalls import dispatch
 from rootplex.simulator.xen.outcome import Crash, Notice, Stopped
 from rootplex.simulator.xen.records import DOM0, Record
 from rootplex.simulator.xen.traps import (
-    ConfigPath,
     Handler,
     Target,
     Traps,
@@ -153,8 +151,14 @@ class Xen:
         return next(found, None)
 
     def groups(self) -> list[list[Record]]:
-        """The partition of the known devices that Xen would give (§10): see `groups`."""
-        return xen_groups(self.core)
+        """The devices that Xen knows by its group query (§10), in the order they became known. Where the
+        IOMMU has no group hook (all of Arm) or is off, each is alone; ACS plays no part anywhere."""
+        groups: dict[tuple[int, int], list[Record]] = {}
+        for record in self.core.records:
+            found = self.core.group_of(record)
+            key = record.rid if found is None or found < 0 else found
+            groups.setdefault((record.segment, key), []).append(record)
+        return list(groups.values())
 
     def create_domain(self, name: str, *, iommu: bool = True) -> int:
         """A new guest's domain id."""
@@ -264,7 +268,7 @@ class Xen:
             raise BusError(offset, size)
         return GUEST_ECAM.decode(offset)
 
-    def _path(self, domain: int) -> ConfigPath:
+    def _path(self, domain: int) -> ConfigAccess:
         if self.vpci is None:
             return self.core.access
         return self.vpci if domain == DOM0 else GuestPath(self.vpci, domain)

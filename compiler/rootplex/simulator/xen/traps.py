@@ -11,25 +11,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Protocol
 
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
 from rootplex.simulator.hardware import BusError
-from rootplex.simulator.xen.access import ones
+from rootplex.simulator.xen.access import ConfigAccess, ones
 from rootplex.simulator.xen.bridges import BUS_SHIFT, ConfigWindow, XenHostBridge
 
 SIZES = (1, 2, 4, 8)
 CONFIG_SPACE = 4096
-
-
-class ConfigPath(Protocol):
-    """Where a decoded access goes: by (segment, bus, devfn), sizes 1, 2, 4."""
-
-    def read(self, segment: int, bus: int, devfn: int, register: int, size: int) -> int: ...
-
-    def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None: ...
 
 
 class Target(Struct, frozen=True):
@@ -103,7 +94,7 @@ def handler_of(bridge: XenHostBridge, window: ConfigWindow) -> Handler:
     return Handler(window.base, window.size, bridge.segment, window.start)
 
 
-def trapped_read(path: ConfigPath, target: Target, size: int) -> int | None:
+def trapped_read(path: ConfigAccess, target: Target, size: int) -> int | None:
     """The value of a trapped read; None: not allowed, which the mode turns into its abort or ones.
     Eight bytes are two reads, the low half first."""
     if not is_allowed(target.register, size):
@@ -115,7 +106,7 @@ def trapped_read(path: ConfigPath, target: Target, size: int) -> int | None:
     return low | path.read(*at, target.register + 4, 4) << 32
 
 
-def trapped_write(path: ConfigPath, target: Target, size: int, value: int) -> bool:
+def trapped_write(path: ConfigAccess, target: Target, size: int, value: int) -> bool:
     """Whether a trapped write was allowed, and done."""
     if not is_allowed(target.register, size):
         return False

@@ -77,7 +77,7 @@ def run(
     xen.write_bytes(hypervisors.read(hypervisor.image, hypervisor.arch))
     kernel = hypervisor.dom0
     busybox = kernel.busybox.read_bytes()
-    image.write_bytes(initrd.image(busybox, script.text(), [], stays=True))
+    image.write_bytes(initrd.image(busybox, script(), [], stays=True))
     words = " ".join(("console=hvc0", "panic=-1", *preparation.append))
     argv = machine(preparation, folder)
     platform = preparation.platform
