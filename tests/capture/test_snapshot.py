@@ -170,14 +170,16 @@ def test_the_device_tree_is_whole_and_masked(program: Callable[[str], str], tmp_
     assert dtb.masked > 0
 
 
+TABLES = {"aarch64": "IORT", "x86_64": "DMAR", "riscv64": "RIMT"}
+UNITS = {"aarch64": "smmu3.", "x86_64": "dmar", "riscv64": "riscv-iommu@RSCV0004:"}
+
+
 def test_tables_are_whole(snapshot: Snapshot) -> None:
-    wanted = {"arm64": {"APIC", "DSDT", "IORT", "MCFG"}, "x86": {"APIC", "DSDT", "DMAR", "MCFG"}}
     names = {table.name for table in snapshot.tables}
-    assert (
-        names == set()
-        if snapshot.firmware == "dt"
-        else names >= wanted["x86" if "86" in snapshot.machine else "arm64"]
-    )
+    if snapshot.firmware == "dt":
+        assert names == set()
+    else:
+        assert names >= {"APIC", "DSDT", "MCFG", TABLES[snapshot.machine]}
     for table in snapshot.tables:
         assert table.data[:4].decode() == table.name[:4]
         assert int.from_bytes(table.data[4:8], "little") == len(table.data)
@@ -201,7 +203,7 @@ def test_interrupt_and_driver_facts(snapshot: Snapshot) -> None:
     assert disk.msi is not None
     assert disk.msi[0] == "msix"
     assert disk.unit == snapshot.units[0]
-    assert snapshot.units[0].startswith("dmar" if snapshot.machine == "x86_64" else "smmu3.")
+    assert snapshot.units[0].startswith(UNITS[snapshot.machine])
 
 
 def test_a_nested_range_is_deeper(snapshot: Snapshot) -> None:

@@ -18,6 +18,7 @@ from rootplex.frontends.pasted.machine import machine_of_pastes
 from rootplex.frontends.snapshot import import_snapshot
 from rootplex.frontends.writer import to_yaml
 from rootplex.jobs.describe import read_checked
+from rootplex.model.controllers import DtNode, RiscvIommu
 from rootplex.model.device import Device
 from rootplex.model.platform import Platform
 from rootplex.source.finding import Unreadable
@@ -68,6 +69,24 @@ def test_the_tree_and_the_kinds_are_the_machines(name: str) -> None:
     assert all(port.acs is not None and "sv" in port.acs and port.hotplug for port in ports)
     (disk, _) = (each for each in bridge.walk() if ids(each) == "1b36:0010")
     assert (65, "mem64", 16 << 10) == (disk.msix, disk.bars[0].space, disk.bars[0].size)
+
+
+def test_a_riscv_machine_by_acpi_is_its_firmwares() -> None:
+    """QEMU's own RIMT and MADT (hw/riscv/virt-acpi-build.c), the kernel's `riscv-imsic` lines and units."""
+    platform = described("riscv64-acpi-7.2")
+    assert (platform.arch, platform.firmware) == ("riscv64", ("acpi",))
+    (unit,), (lines,), (messages,) = (
+        platform.iommus, platform.interrupt_controllers, platform.msi_controllers
+    )  # fmt: skip
+    assert isinstance(unit, RiscvIommu)
+    assert isinstance(lines, DtNode)
+    assert isinstance(messages, DtNode)
+    assert (unit.base, lines.base, messages.base) == (0x301_0000, 0xD00_0000, 0x2800_0000)
+    (bridge,) = platform.host_bridges
+    assert bridge.iommu is not None
+    assert bridge.msi is not None
+    assert [(each.rid, each.id, each.count) for each in bridge.iommu.entries] == [(0, 0, 0x1_0000)]
+    assert (bridge.iommu.unit, bridge.msi.controller) == (unit.name, messages.name)
 
 
 def test_memory_is_the_kernels_where_acpi_does_not_say_it() -> None:

@@ -221,7 +221,7 @@ messages() {
 firmware() {
     echo "section firmware"
     data dtb fdt "$sys/firmware/fdt"
-    for name in APIC DMAR DSDT FACP GTDT IORT IVRS MCFG SLIT SPCR SRAT SSDT VIOT dynamic/SSDT; do
+    for name in APIC DMAR DSDT FACP GTDT IORT IVRS MCFG RHCT RIMT SLIT SPCR SRAT SSDT VIOT dynamic/SSDT; do
         for table in "$sys/firmware/acpi/tables/$name"*; do
             [ -r "$table" ] || continue
             kind=table

@@ -22,7 +22,7 @@ class MsiRouter:
 
     def __init__(self, scan: Scan, firmware: Firmware, source: Source, arch: str = "arm64") -> None:
         self._roots = scan.root_bridges
-        self._has_apic = arch == "x86_64"
+        self._arch = arch
         self._dt = firmware.dt if source == "dt" else None
         self._acpi = firmware.acpi if source == "acpi" else None
         self._found: dict[tuple[int, int], Lookup] = {}
@@ -42,8 +42,10 @@ class MsiRouter:
         if self._dt is not None:
             return _by_device_tree(self._dt, root, rid)
         if self._acpi is not None:
+            if self._arch == "riscv64":
+                return _by_imsic(self._acpi, rid)
             found = _by_acpi(self._acpi, function.segment, rid)
-            return _local_apic(root, rid) if found.unit is None and self._has_apic else found
+            return _local_apic(root, rid) if found.unit is None and self._arch == "x86_64" else found
         return nowhere(Cause("no-firmware"))
 
 
@@ -53,6 +55,15 @@ def _local_apic(root: Root, rid: int) -> Lookup:
     place = root.places["node"]
     unit = FirmwareUnit("lapic", LOCAL_APIC, None, place)
     return Lookup(unit, rid, (Step("local-apic", rid, rid, place),), None, place)
+
+
+def _by_imsic(facts: AcpiFirmware, rid: int) -> Lookup:
+    """RISC-V has the IMSICs of its processors, or nothing (`imsic_acpi_get_fwnode`)."""
+    imsic = None if facts.madt is None else facts.madt.imsic
+    if imsic is None:
+        return nowhere(Cause("no-imsic"))
+    unit = FirmwareUnit("msi", f"IMSIC at {imsic.imsic:#x}", imsic.imsic, imsic.place)
+    return Lookup(unit, rid, (Step("imsic", rid, rid, imsic.place),), None, imsic.place)
 
 
 def _by_device_tree(facts: DtFirmware, root: Root, rid: int) -> Lookup:
@@ -112,13 +123,8 @@ def _fault(facts: DtFirmware, parent: PhandleRef) -> Cause | None:
 
 def _by_acpi(facts: AcpiFirmware, segment: int, rid: int) -> Lookup:
     """IORT down to an ITS group, of which Linux takes the first ITS; without a way there, or without any
-    ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC, on RISC-V the
-    IMSICs of its processors (`imsic_acpi_get_fwnode`)."""
+    ITS in MADT (`iort_get_device_domain` finds none), a GICv2m frame; on x86 the local APIC."""
     iort, madt = facts.iort, facts.madt
-    imsic = None if madt is None else madt.imsic
-    if imsic is not None:
-        unit = FirmwareUnit("msi", f"IMSIC at {imsic.imsic:#x}", imsic.imsic, imsic.place)
-        return Lookup(unit, rid, (Step("imsic", rid, rid, imsic.place),), None, imsic.place)
     found = nowhere(Cause("no-iort"))
     if iort is not None:
         result, found = iort_lookup(iort, segment, rid, ITS_TYPES)

@@ -49,6 +49,7 @@ CauseKind: TypeAlias = Literal[
     "no-msi",  # a host bridge with neither `msi-map` nor `msi-parent`
     "no-parent",  # an empty `msi-parent`
     "no-iort",
+    "no-imsic",  # on RISC-V: there is no MADT, or none of its processors has one
     "no-table",  # neither IORT nor one that says which unit translates a function
     "no-cca",
     "not-mapped",  # by the map `of`, as its reader tells
