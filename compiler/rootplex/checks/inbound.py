@@ -24,7 +24,7 @@ from rootplex.source.place import Place
 
 BITS = 64
 MANY = 1024
-"""How many ranges of a bridge, and stretches of memory, are looked at: no board has as many."""
+"""How many ranges of a bridge, and stretches of memory, are looked at: no board has as many (RPX0521)."""
 
 
 class Inbound(Struct, frozen=True, kw_only=True):

@@ -121,8 +121,8 @@ def _limiting(tree: Tree, bridge: DtNode) -> DtNode | None:
     return None
 
 
-MANY = 64
-"""How many entries of a node are held against the buses above: no board has as many."""
+MANY = 1024
+"""How many entries of a node are held against the buses above: no board has as many (RPX0521)."""
 
 
 class Unpassed(Struct, frozen=True):

@@ -173,3 +173,28 @@ def test_given_trees(
             assert isinstance(each.at, DtPlace)
             found.append((each.code, str(each.level), each.at.node, each.at.property))
     assert sorted(found, key=str) == sorted(told, key=str)
+
+
+def test_a_window_behind_many_others_is_looked_at() -> None:
+    many = "".join(
+        f"      - {{space: mem32, pci: {0x2000_0000 + (index << 20):#x}, size: 1MiB}}\n"
+        for index in range(99)
+    )
+    clash = "      - {space: mem32, pci: 0x9000_0000, cpu: 0x30_0000_0000, size: 1MiB} #<"
+    text = changed(SOUND, ("firmware: [dt]", "firmware: [dt, acpi]"), (WINDOW_TWO, many + clash))
+    (found,) = [each for each in findings_of(text) if each.code == "RPX0125"]
+    assert line_of(found.at) == marked_line(text)
+
+
+def test_what_is_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    three = dma(RAM, DOORBELL, "{pci: 0x1_0000_0000, size: 1GiB}")
+    memory = ("  - {base: 0x8000_0000, size: 2GiB}\n", "".join(
+        f"  - {{base: {0x8000_0000 + (index << 29):#x}, size: 512MiB}}\n" for index in range(4)))  # fmt: skip
+    text = changed(SOUND, three, memory)
+    assert not [each for each in findings_of(text) if each.code == "RPX0521"]
+    monkeypatch.setattr("rootplex.checks.windows.inbound.MANY", 2)
+    found = [each for each in findings_of(text) if each.code == "RPX0521"]
+    assert [(each.level, each.message) for each in found] == [
+        ("note", "there are 4 stretches of memory, of which the first 2 are looked at"),
+        ("note", "'two' has 3 inbound ranges, of which the first 2 are looked at"),
+    ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 
-from rootplex.checks.areas import Area, part_of
+from rootplex.checks.areas import Area, memory_areas, part_of
 from rootplex.checks.causes import WRONG_WINDOW, property_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.inbound import Inbound, inbound_of, memory_known
+from rootplex.checks.inbound import MANY, Inbound, inbound_of, memory_known
 from rootplex.readers.inbound import BusStretch
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Place
@@ -39,32 +40,43 @@ def memory_behind_window(facts: Facts) -> Iterator[Finding]:
     for bridge in inbound_of(facts):
         if bridge.translated:
             continue
-        for window in bridge.windows[:MANY]:
-            found = _memory_in(bridge, window, memory) if memory else _ranges_on(bridge, window)
+        seen = _Seen(_memory(bridge, memory) if memory else _ranges(bridge))
+        for window in bridge.windows:
+            found = seen.behind(window)
             if found:
                 yield _behind_window(facts, bridge, window, found)
 
 
 Clash = tuple[int, int, BusStretch, Area | None]
-"""First and last shared address on the bus, by what requests come in, and the memory there."""
+"""First and last address on the bus, by what requests come in, and the memory there."""
 
 
-def _memory_in(bridge: Inbound, window: BusStretch, memory: Sequence[Area]) -> list[Clash]:
-    """What memory is in a window on the bus, unless the CPU has it there, too: a fault of its own."""
-    return [
-        (*common, way, area)
-        for area in memory
-        for first, last, way in bridge.seen(area)
-        if way.offset != window.offset and (common := window.common(first, last)) is not None
-    ]
+def _memory(bridge: Inbound, memory: Sequence[Area]) -> list[Clash]:
+    return [(first, last, way, area) for area in memory for first, last, way in bridge.seen(area)]
 
 
-def _ranges_on(bridge: Inbound, window: BusStretch) -> list[Clash]:
-    return [
-        (*common, way, None)
-        for way in (() if bridge.limits is None else bridge.ways)
-        if way.offset != window.offset and (common := window.common(way.bus, way.last)) is not None
-    ]
+def _ranges(bridge: Inbound) -> list[Clash]:
+    return [(way.bus, way.last, way, None) for way in (() if bridge.limits is None else bridge.ways)]
+
+
+class _Seen:
+    """What requests come to, by its addresses on the bus."""
+
+    def __init__(self, stretches: Sequence[Clash]) -> None:
+        self._in_order = sorted(enumerate(stretches), key=lambda each: each[1][0])
+        self._firsts = [first for _, (first, *_) in self._in_order]
+        self._reach = list(accumulate((last for _, (_, last, *_) in self._in_order), max))
+
+    def behind(self, window: BusStretch) -> list[Clash]:
+        """What is in a window, unless the CPU has it there, too: a fault of its own."""
+        start = bisect_left(self._reach, window.bus)
+        end = bisect_right(self._firsts, window.last)
+        found = [
+            (index, (*common, way, area))
+            for index, (first, last, way, area) in self._in_order[start:end]
+            if way.offset != window.offset and (common := window.common(first, last)) is not None
+        ]
+        return [clash for _, clash in sorted(found, key=lambda each: each[0])]
 
 
 def _behind_window(facts: Facts, bridge: Inbound, window: BusStretch, found: Sequence[Clash]) -> Finding:
@@ -169,5 +181,30 @@ def inbound_ranges_overlap(facts: Facts) -> Iterator[Finding]:
         )
 
 
-MANY = 64
-"""How many windows or ranges of a bridge are looked at."""
+@check("RPX0521", Level.NOTE, requires=UNREADABLE)
+def inbound_not_all_looked_at(facts: Facts) -> Iterator[Finding]:
+    """What it finds: more inbound ranges of a host bridge, or more stretches of memory, than are held against
+    each other: 1,024 of each.
+    Why it matters: what other findings say of DMA (RPX0125 to RPX0129, RPX0630) holds for those that stand
+    first; of the others nothing is said.
+    Example: `dma-ranges` of 2,000 entries.
+    What to do: join ranges that follow each other.
+    Source: none: this is a limit of Rootplex, no board is known that has as many.
+    """
+    for bridge in inbound_of(facts):
+        count = len(bridge.limits or ())
+        if count > MANY:
+            yield inbound_not_all_looked_at.rule.finding(
+                bridge.at,
+                f"'{bridge.name}' has {count} inbound ranges, of which the first {MANY} are looked at",
+                help="join ranges that follow each other",
+                subject=bridge.name,
+            )
+    memory = [area for area in memory_areas(facts) if area.size > 0]
+    if len(memory) > MANY:
+        yield inbound_not_all_looked_at.rule.finding(
+            memory[MANY].at,
+            f"there are {len(memory)} stretches of memory, of which the first {MANY} are looked at",
+            help="join stretches that follow each other",
+            subject="memory",
+        )
