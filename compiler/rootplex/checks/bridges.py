@@ -11,6 +11,7 @@ from rootplex.formats.pci import BUS_SIZE
 from rootplex.model.device import Device
 from rootplex.readers.address import DtReg
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.ridmap import RidMap
 from rootplex.readers.tree import DtNode
 from rootplex.simulator.function import Function
 from rootplex.simulator.xen.drivers import BridgeDriver, bridge_driver, is_claimable
@@ -23,6 +24,11 @@ _OTHER_LAYOUT = {"pci-loongson", "pci-versatile"}
 def enabled_bridges(facts: Facts) -> Iterator[DtHostBridge]:
     """The host bridges that a kernel binds to: they and all above them are enabled."""
     return (bridge for bridge in facts.dt_bridges if bridge.is_on)
+
+
+def enabled_maps(facts: Facts) -> Iterator[tuple[DtHostBridge, RidMap]]:
+    """The maps of requester ids of enabled bridges, `iommu-map` before `msi-map`."""
+    return ((bridge, map) for bridge in enabled_bridges(facts) for map in bridge.maps)
 
 
 def xen_bridges(facts: Facts) -> Iterator[tuple[DtHostBridge, BridgeDriver]]:

@@ -93,6 +93,11 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
         return DtPlace(self.file, self.path, property, cell)
 
     @property
+    def maps(self) -> tuple[RidMap, ...]:
+        """Its maps of requester ids: `iommu-map`, `msi-map`, where it has them."""
+        return tuple(map for map in (self.iommu_map, self.msi_map) if map is not None)
+
+    @property
     def is_on(self) -> bool:
         """Whether a kernel makes a device of it: it and all nodes above are enabled, and none
         is passed over."""

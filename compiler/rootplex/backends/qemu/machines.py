@@ -36,7 +36,7 @@ class MachineWindow(Struct, frozen=True):
     offset: int = 0
 
 
-class Machine(Struct, frozen=True):
+class Machine(Struct, frozen=True, kw_only=True):
     """One machine. `irqs` are INTA…INTD of device 0 on the first root bus; None where firmware chooses.
 
     `expands`: it can have further root buses (pxb-pcie). `reserved` are the
@@ -46,12 +46,12 @@ class Machine(Struct, frozen=True):
     name: str
     options: tuple[str, ...]
     with_iommu: tuple[str, ...]
-    with_virtualization: tuple[str, ...]
-    iommu_device: str | None
+    with_virtualization: tuple[str, ...] = ()
+    iommu_device: str | None = None
     cpu: str
     ram: int
     ecam: int
-    buses: BusRange
+    buses: BusRange = BusRange(0, 0xFF)
     windows: tuple[MachineWindow, ...]
     irqs: tuple[int, ...] | None
     units: tuple[tuple[str, int], ...]
@@ -72,11 +72,9 @@ VIRT = Machine(
     options=("virt", "gic-version=3"),
     with_iommu=("iommu=smmuv3",),
     with_virtualization=("virtualization=on",),
-    iommu_device=None,
     cpu="cortex-a57",
     ram=0x4000_0000,
     ecam=0x40_1000_0000,
-    buses=BusRange(0, 0xFF),
     windows=(
         MachineWindow("io", Region(0x3EFF_0000, 0x1_0000), offset=0x3EFF_0000),
         MachineWindow("mem32", Region(0x1000_0000, 0x2EFF_0000)),
@@ -91,13 +89,11 @@ Q35 = Machine(
     name="q35",
     options=("q35",),
     with_iommu=("kernel-irqchip=split",),
-    with_virtualization=(),
     iommu_device="intel-iommu,intremap=on",
     # Without cmpxchg16b: a fault in it spoils the flags under TCG, and a newer kernel's allocator panics.
     cpu="qemu64,-cx16",
     ram=0,
     ecam=0xB000_0000,
-    buses=BusRange(0, 0xFF),
     windows=(
         MachineWindow("io", Region(0, 0x1_0000)),
         MachineWindow("mem32", Region(0xC000_0000, 0x3EC0_0000)),
@@ -129,12 +125,9 @@ RISCV_VIRT = Machine(
     name="riscv64 virt",
     options=("virt",),
     with_iommu=("iommu-sys=on",),
-    with_virtualization=(),
-    iommu_device=None,
     cpu="rv64",
     ram=0x8000_0000,
     ecam=0x3000_0000,
-    buses=BusRange(0, 0xFF),
     windows=(
         MachineWindow("io", Region(0x0300_0000, 0x1_0000), offset=0x0300_0000),
         MachineWindow("mem32", Region(0x4000_0000, 0x4000_0000)),

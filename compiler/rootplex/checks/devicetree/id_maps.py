@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from rootplex.checks.bridges import enabled_bridges
+from rootplex.checks.bridges import enabled_bridges, enabled_maps
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
@@ -36,9 +36,8 @@ def map_malformed(facts: Facts) -> Iterator[Finding]:
     """
     for bridge in enabled_bridges(facts):
         name = facts.name_of(bridge.path)
-        for map in (bridge.iommu_map, bridge.msi_map):
-            if map is not None:
-                yield from _map(name, map)
+        for map in bridge.maps:
+            yield from _map(name, map)
         if xen_probes(facts):
             yield from _as_xen_reads(facts, name, bridge)
 
@@ -122,26 +121,25 @@ def map_entries_overlap(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     # The first such pair of each map.
-    for bridge in enabled_bridges(facts):
+    for bridge, map in enabled_maps(facts):
+        pair = _overlap(map.entries)
+        if pair is None:
+            continue
         name = facts.name_of(bridge.path)
-        for map in (bridge.iommu_map, bridge.msi_map):
-            pair = None if map is None else _overlap(map.entries)
-            if map is None or pair is None:
-                continue
-            first, later = pair
-            low = max(first.rid_base, later.rid_base)
-            high = min(first.rid_base + first.length, later.rid_base + later.length) - 1
-            whole = low == later.rid_base and high == later.rid_base + later.length - 1
-            rids = f"RID {low:#x}" if low == high else f"RIDs {low:#x}-{high:#x}"
-            yield map_entries_overlap.rule.finding(
-                later.place,
-                f"two entries of the {map.property} of '{name}' hold {rids}",
-                related=[(first.place, "the first, which counts")],
-                notes=[f"this one counts for {'nothing' if whole else 'the rest only'}"],
-                help="let every id have one entry",
-                subject=name,
-                rests_on=(map_of(name, map.property),),
-            )
+        first, later = pair
+        low = max(first.rid_base, later.rid_base)
+        high = min(first.rid_base + first.length, later.rid_base + later.length) - 1
+        whole = low == later.rid_base and high == later.rid_base + later.length - 1
+        rids = f"RID {low:#x}" if low == high else f"RIDs {low:#x}-{high:#x}"
+        yield map_entries_overlap.rule.finding(
+            later.place,
+            f"two entries of the {map.property} of '{name}' hold {rids}",
+            related=[(first.place, "the first, which counts")],
+            notes=[f"this one counts for {'nothing' if whole else 'the rest only'}"],
+            help="let every id have one entry",
+            subject=name,
+            rests_on=(map_of(name, map.property),),
+        )
 
 
 def _overlap(entries: Sequence[RidMapEntry]) -> tuple[RidMapEntry, RidMapEntry] | None:
@@ -176,24 +174,22 @@ def map_base_outside_mask(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     # The first such entry of each map.
-    for bridge in enabled_bridges(facts):
+    for bridge, map in enabled_maps(facts):
+        entry = next((each for each in map.entries if each.rid_base & ~map.mask), None)
+        if entry is None:
+            continue
         name = facts.name_of(bridge.path)
-        for map in (bridge.iommu_map, bridge.msi_map):
-            entries = () if map is None else map.entries
-            entry = next((each for each in entries if map and each.rid_base & ~map.mask), None)
-            if map is None or entry is None:
-                continue
-            mask_at = DtPlace(map.place.file, map.node, f"{map.property}-mask")
-            yield map_base_outside_mask.rule.finding(
-                entry.place,
-                f"{map.property} of '{name}' starts an entry at RID {entry.rid_base:#x}, "
-                f"which the mask {map.mask:#x} cuts",
-                related=[(mask_at, "the mask is here")],
-                notes=["this entry and all behind it count for nothing"],
-                help="take the bits out of the RID, or into the mask",
-                subject=name,
-                about=(name, map_of(name, map.property)),
-            )
+        mask_at = DtPlace(map.place.file, map.node, f"{map.property}-mask")
+        yield map_base_outside_mask.rule.finding(
+            entry.place,
+            f"{map.property} of '{name}' starts an entry at RID {entry.rid_base:#x}, "
+            f"which the mask {map.mask:#x} cuts",
+            related=[(mask_at, "the mask is here")],
+            notes=["this entry and all behind it count for nothing"],
+            help="take the bits out of the RID, or into the mask",
+            subject=name,
+            about=(name, map_of(name, map.property)),
+        )
 
 
 # What a node must have to be named by a property, and what it then is called.
@@ -240,9 +236,9 @@ def map_target(facts: Facts) -> Iterator[Finding]:
 
 
 def _references(bridge: DtHostBridge) -> Iterator[Reference]:
-    for map in (bridge.iommu_map, bridge.msi_map):
-        for entry in () if map is None else map.entries:
-            yield Reference(map.property if map else "", entry.phandle, entry.target, entry.place)
+    for map in bridge.maps:
+        for entry in map.entries:
+            yield Reference(map.property, entry.phandle, entry.target, entry.place)
     if bridge.msi_map is None:
         taken = None
         for each in bridge.msi_parent:

@@ -188,10 +188,10 @@ def passed_over(facts: Facts) -> Iterator[Finding]:
 
 def _targets(tree: Tree, bridge: DtHostBridge, name: str) -> Iterator[tuple[DtNode, str]]:
     """The controllers that a bridge's properties lead to, and what is lost with each."""
-    for map in (bridge.iommu_map, bridge.msi_map):
-        for entry in () if map is None else map.entries:
+    for map in bridge.maps:
+        for entry in map.entries:
             if entry.target is not None:
-                yield tree.by_path[entry.target], map_of(name, map.property if map else "")
+                yield tree.by_path[entry.target], map_of(name, map.property)
     for line in () if bridge.interrupt_map is None else bridge.interrupt_map.entries:
         if line.parent is not None:
             yield tree.by_path[line.parent], property_of(name, "interrupt-map")

@@ -167,10 +167,10 @@ def controller_lost(facts: Facts) -> Iterator[Finding]:
 def _uses(name: str, bridge: DtHostBridge) -> Iterator[Use]:
     """The controllers that a bridge's properties lead to, each once a property."""
     found: dict[tuple[str, str], DtPlace] = {}
-    for map in (bridge.iommu_map, bridge.msi_map):
-        for entry in () if map is None else map.entries:
+    for map in bridge.maps:
+        for entry in map.entries:
             if entry.target is not None:
-                found.setdefault((map.property if map else "", entry.target), entry.place)
+                found.setdefault((map.property, entry.target), entry.place)
     for parent in bridge.msi_parent if bridge.msi_map is None else ():
         if parent.target is not None:
             found.setdefault(("msi-parent", parent.target), parent.place)

@@ -36,14 +36,6 @@ class Claim(Struct, frozen=True):
     at: Place
 
 
-def enabled_maps(facts: Facts) -> Iterator[tuple[DtHostBridge, RidMap]]:
-    """The maps of enabled bridges, `iommu-map` before `msi-map`."""
-    for bridge in enabled_bridges(facts):
-        for map in (bridge.iommu_map, bridge.msi_map):
-            if map is not None:
-                yield bridge, map
-
-
 def has_placeholders(facts: Facts) -> bool:
     """Whether the tree's `iommu-map`s are for a boot loader to fill in."""
     return is_placeholder(bridge.iommu_map for bridge in facts.dt_bridges if bridge.iommu_map is not None)

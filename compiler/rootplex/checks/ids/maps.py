@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rootplex.checks.bridges import enabled_bridges, xen_bridges
+from rootplex.checks.bridges import enabled_bridges, enabled_maps, xen_bridges
 from rootplex.checks.causes import map_of
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.checks.ids._claims import enabled_maps, has_placeholders, possible, runs_of
+from rootplex.checks.ids._claims import has_placeholders, possible, runs_of
 from rootplex.formats.idruns import holes
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way

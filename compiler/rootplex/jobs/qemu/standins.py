@@ -32,14 +32,14 @@ class StandIn(Struct, frozen=True, kw_only=True):
     ram: Region
     config: int
     stretch: int
-    before: int
+    before: int = 0
     least: int
-    room: int
+    room: int = 0
     devices: tuple[Region, ...]
-    ports: tuple[Region, ...]
-    machine_options: tuple[str, ...]
-    iommu_device: str | None
-    append: tuple[str, ...]
+    ports: tuple[Region, ...] = ()
+    machine_options: tuple[str, ...] = ()
+    iommu_device: str | None = None
+    append: tuple[str, ...] = ()
     iommu_since: tuple[int, int] = (0, 0)
     """The first QEMU whose machine has an IOMMU."""
 
@@ -73,13 +73,10 @@ VIRT = StandIn(
     ram=Region(0x4000_0000, GIB),
     config=0x9000_0000,
     stretch=0x4000_0000,
-    before=0,
     least=4 * GIB,
     room=GIB,  # UEFI has the end of memory to itself
     devices=(Region(0, 256 * MIB),),
     ports=(),  # a window of ports is one of addresses
-    machine_options=(),
-    iommu_device=None,
     append=("mem=1G",),
 )
 
@@ -96,7 +93,6 @@ Q35 = StandIn(
     stretch=4 * GIB,
     before=GIB,
     least=2 * GIB,
-    room=0,
     devices=(
         Region(0, 0xA_0000),
         Region(0xC_0000, GIB - 0xC_0000),
@@ -119,13 +115,9 @@ RISCV_VIRT = StandIn(
     ram=Region(0x8000_0000, GIB),
     config=0xC000_0000,
     stretch=0x8000_0000,
-    before=0,
     least=4 * GIB,
-    room=0,
     devices=(Region(0, 0x3000_0000),),
     ports=(),
-    machine_options=(),
-    iommu_device=None,
     append=(),  # QEMU leaves the memory of a tree that it is given as it is
 )
 
