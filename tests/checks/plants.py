@@ -51,6 +51,17 @@ def table(file: str, offset: int, data: bytes) -> Alter:
     return lambda compiled: with_bytes(compiled, file, offset, data)
 
 
+def interrupt(number: int) -> Alter:
+    """The interrupt of the second bridge's first `_PRT` entry, whose index is 17 bytes behind the name."""
+
+    def alter(compiled: Compiled) -> Compiled:
+        data = compiled.files["ssdt.aml"]
+        at = data.index(b"_PRT", data.index(b"PC01"))
+        return with_bytes(compiled, "ssdt.aml", at + 17, bytes([number]))
+
+    return alter
+
+
 def renamed(name: bytes, new: bytes, bridge: int) -> Alter:
     """One object of a bridge's device called otherwise, so that it is not there."""
 
@@ -566,6 +577,10 @@ PLANTS = (
     Plant(code="RPX0725", what="no segment 0", board="q35", changes=((SEGMENT_0, SEGMENT_1),)),
     Plant(code="RPX0731", what="no _CCA", alter=renamed(b"_CCA", b"_CCX", 1), acpi=True),
     Plant(code="RPX0735", what="reversed buses", alter=table("mcfg.aml", ENTRY + 10, b"\x7f\x40"), acpi=True),
+    Plant(code="RPX0636", what="no bit of address", board="q35", alter=table("dmar.aml", 36, b"\0")),
+    Plant(code="RPX0636", what="a unit at 0", board="q35", alter=table("dmar.aml", 56, bytes(8))),
+    Plant(code="RPX0636", what="a unit off a page", board="q35", alter=table("dmar.aml", 56, b"\x10")),
+    Plant(code="RPX0637", what="an SGI", alter=interrupt(3), acpi=True),
     Plant(code="RPX0763", what="a unit beyond DMAR", board="q35", alter=table("dmar.aml", 50, b"\xff\x0f")),
     # 08 device tree against ACPI
     Plant(code="RPX0801", what="another _SEG", changes=(acpi("segment: 5"),)),

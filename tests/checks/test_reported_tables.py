@@ -40,6 +40,14 @@ FIXED = "DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCachea
 ARM_WINDOW = f"{FIXED}0x80000000, 0xefffffff, 0, 0x70000000)"
 SPLIT_WINDOW = f"{FIXED}0x90000000, 0xcfffffff, 0, 0x40000000)"
 
+CCA = "Name (_CCA, 1)"
+
+
+def prt(*entries: str) -> str:
+    packages = ", ".join(f"Package () {{ {each} }}" for each in entries)
+    return f"{CCA} Name (_PRT, Package () {{ {packages} }})"
+
+
 # A case, a change of its DSDT's source, and what is said then.
 SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
     ("the length fits", "crs-length-short", ("0xf8000000, 0, 0x1000000)", "0xf7ffffff, 0, 0x1000000)"), []),
@@ -61,6 +69,11 @@ SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
      ("Memory (ResourceProducer", "Memory (ResourceConsumer"), [("RPX0112", "warning")]),
     ("Arm: a fixed window", ARM, (ARM_WINDOW, "Memory32Fixed (ReadWrite, 0x80000000, 0x70000000)"),
      [("RPX0112", "warning")]),
+    ("Arm: an interrupt's own number for its id", ARM, (CCA, prt("0xFFFF, 0, 0, 3")), [("RPX0637", "error")]),
+    ("Arm: an SPI", ARM, (CCA, prt("0xFFFF, 0, 0, 35")), []),
+    ("an entry of three elements", ARM, (CCA, prt("0xFFFF, 0, 0")), [("RPX0637", "error")]),
+    ("a fifth pin", ARM, (CCA, prt("0xFFFF, 4, 0, 35")), [("RPX0637", "warning")]),
+    ("a pin twice", ARM, (CCA, prt("0xFFFF, 0, 0, 35", "0xFFFF, 0, 0, 36")), [("RPX0637", "warning")]),
     ("Arm: no window", ARM, (ARM_WINDOW, ""), [("RPX0112", "warning")]),
     ("x86: no window is all addresses", SPLIT, (SPLIT_WINDOW, ""), []),
     ("a segment beyond 16 bits", SPLIT, ("_SEG, 0", "_SEG, 0x10000"), [("RPX0734", "error")]),

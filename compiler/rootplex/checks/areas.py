@@ -257,3 +257,11 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
             yield area(gicr.base, gicr.size, "the GIC redistributors", gicr.place)
     for its in madt.its:
         yield area(its.base, ITS_SIZE, f"ITS {its.id}", its.place)
+
+
+def given_vtd_units(facts: Facts) -> Iterator[Area]:
+    """The units of a given DMAR."""
+    dmar = facts.tables.dmar
+    for unit in () if dmar is None or facts.described is not None else dmar.drhds:
+        what, last = f"the VT-d unit of segment {unit.segment}", unit.base + VTD_SIZE - 1
+        yield Area("controller", unit.base, last, what, what, unit.place)

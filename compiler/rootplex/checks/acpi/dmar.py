@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootplex.checks.causes import with_maps
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
-from rootplex.formats.acpi import DMAR_DRHD
+from rootplex.formats.acpi import DMAR_DRHD, DMAR_HEAD, HEADER, ScopeType, size_of
 from rootplex.readers.acpi.dmar import Drhd
 from rootplex.readers.acpi.fields import place_of
 from rootplex.source.finding import Finding, Level
@@ -35,6 +35,66 @@ def dmar_malformed(facts: Facts) -> Iterator[Finding]:
         )
         if problem.kind == "length":
             return
+
+
+PAGE, PAGE_BITS = 1 << 12, 12
+FUNCTIONS = (ScopeType.ENDPOINT, ScopeType.BRIDGE)
+
+
+@check("RPX0636", Level.ERROR, only="x86", requires=("RPX0763",))
+def dmar_unusable(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a DMAR whose host address width is less than a page's, and a VT-d unit whose registers
+    begin at 0 or within a page; also a unit for no function, with neither a device scope nor INCLUDE_PCI_ALL,
+    and a DMAR without a unit (warnings).
+    Why it matters: over the first two Linux drops the whole of DMAR: nothing is translated, no function has a
+    group. A unit that does not begin on a page is not where the table says. One for no function translates
+    for none.
+    Example: a DRHD with base 0, which firmware was to fill in.
+    What to do: write the address of the unit's registers; name what it translates for.
+    Source: Intel VT-d 4.1 §8.1 and §8.3; Linux drivers/iommu/intel/dmar.c, parse_dmar_table ("Invalid DMAR
+    haw") and dmar_validate_one_drhd.
+    Sources that prove it: DMAR.
+    """
+    dmar = facts.tables.dmar
+    if dmar is None:
+        return
+    lost = ("Linux uses none of DMAR then: no function has a group",)
+    bears_on = with_maps(*(each.name for each in facts.bridges))
+    if dmar.host_address_width < PAGE_BITS:
+        yield dmar_unusable.rule.finding(
+            place_of(dmar.table, size_of(HEADER), DMAR_HEAD, "host_address_width"),
+            f"the host address width of DMAR is {dmar.host_address_width}",
+            notes=lost,
+            help="write the number of address bits less one, as 46 - 1",
+            about=bears_on,
+        )
+    if not dmar.drhds:
+        yield dmar_unusable.rule.finding(
+            dmar.table.place(size_of(HEADER)),
+            "DMAR describes no VT-d unit",
+            level=Level.WARNING,
+            notes=("nothing is translated, no function has a group",),
+            help="describe each unit by a DRHD, or leave the table out",
+        )
+    for unit in dmar.drhds:
+        assert unit.place.offset is not None
+        if unit.base % PAGE or not unit.base:
+            at = f"begins {unit.base % PAGE:#x} bytes into a page" if unit.base else "has its registers at 0"
+            yield dmar_unusable.rule.finding(
+                place_of(dmar.table, unit.place.offset, DMAR_DRHD, "base"),
+                f"the VT-d unit of segment {unit.segment} {at}",
+                notes=() if unit.base else lost,
+                help="write the address of its registers",
+                about=bears_on,
+            )
+        elif not unit.include_all and not any(each.type in FUNCTIONS for each in unit.scopes):
+            yield dmar_unusable.rule.finding(
+                unit.place,
+                f"the VT-d unit at {unit.base:#x} is for no function",
+                level=Level.WARNING,
+                notes=("no device scope names one, and its INCLUDE_PCI_ALL is off",),
+                help="set INCLUDE_PCI_ALL, or name what it translates for",
+            )
 
 
 @check("RPX0755", Level.ERROR, only="x86")

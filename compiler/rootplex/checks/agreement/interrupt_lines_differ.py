@@ -15,7 +15,7 @@ from rootplex.source.finding import Finding, Level
 PINS = "ABCD"
 
 
-@check("RPX0810", Level.ERROR)
+@check("RPX0810", Level.ERROR, requires=("RPX0637",))
 def interrupt_lines_differ(facts: Facts) -> Iterator[Finding]:
     """What it finds: an INTx pin with another line by `interrupt-map` than by `_PRT`, or with none by one of
     them.

@@ -28,7 +28,7 @@ from rootplex.source.place import Place
 NO_STREAM = (
     "RPX0402", "RPX0404", "RPX0405", "RPX0406", "RPX0409", "RPX0520", "RPX0605", "RPX0606",
     "RPX0611", "RPX0612", "RPX0613", "RPX0731", "RPX0758", "RPX0759", "RPX0762", "RPX0763", "RPX0764",
-    "RPX0765", "RPX0766", "RPX0768", "RPX0773", "RPX0806", "RPX0904",
+    "RPX0765", "RPX0766", "RPX0768", "RPX0773", "RPX0806", "RPX0904", "RPX0636",
 )  # fmt: skip
 """What else tells that the device has no stream, or not one of its own."""
 

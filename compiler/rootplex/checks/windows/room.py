@@ -69,7 +69,11 @@ def no_plain_window(facts: Facts) -> Iterator[Finding]:
         if template is None or not host.is_on or facts.name_of(host.path) in told:
             continue
         windows = [each for each in template.resources if each.type == "memory" and each.length]
-        usable = [each for each in windows if each.span and not each.prefetchable]
+        usable = [
+            each
+            for each in windows
+            if each.span and not each.prefetchable and (facts.arch == "x86_64" or each.producer)
+        ]
         if facts.arch != "x86_64" and not template.windows and facts.described is None:
             yield _no_window(host.crs.place, facts.name_of(host.path), is_listed=bool(windows))
         elif windows and not any(each.minimum < GIB_4 for each in usable):

@@ -63,6 +63,8 @@ _EVERYWHERE = (
     "_HID", "_CID", "_UID", "_SEG", "_BBN", "_CBA", "_CCA", "_PXM", "_CRS", "_DMA", "_PRT",
 )  # fmt: skip
 _OF_PORTS = ("_ADR", "_DSD")
+PRT_ELEMENTS = 4
+"""Address, pin, source, index."""
 _TEMPLATES = ("_CRS", "_DMA")
 _PROPERTIES = frozenset(UUID(each).bytes_le for each in PROPERTY_UUIDS)
 _OTHER_FILL = 0x5A
@@ -187,6 +189,7 @@ class _Reader:
             for each in (crs, dma)
             if each.value is not None and each.value.fault is not None
         ]
+        problems += self.malformed_prt(path)
         hid, cids = self.split(path, ids)
         return AcpiHostBridge(
             path=path,
@@ -209,6 +212,17 @@ class _Reader:
             tunnels=tuple(self.ports(path, USB4_HOST, _is_reference)),
             problems=tuple(problems),
         )
+
+    def malformed_prt(self, path: str) -> Iterator[Problem]:
+        """The first entry of `_PRT` that is none: with it the interpreter refuses the package."""
+        done = self.evaluations.get(f"{path}._PRT")
+        rows = None if done is None else done.value
+        for number, row in enumerate(rows if isinstance(rows, tuple) else ()):
+            if not isinstance(row, tuple) or len(row) != PRT_ELEMENTS:
+                what = f"{len(row)} elements" if isinstance(row, tuple) else _kind(row)
+                place = self.place(path, "_PRT")
+                yield Problem("count", place, f"entry {number} is {what}, not a package of {PRT_ELEMENTS}")
+                return
 
     def ports(self, path: str, name: str, is_set: Callable[[AmlObject], bool]) -> Iterator[tuple[int, ...]]:
         """The ways to the devices below whose `_DSD` has the property (pci-acpi.c:
@@ -342,7 +356,7 @@ def _as_prt(value: AmlObject) -> tuple[PrtEntry, ...] | None:
         return None
     entries = []
     for row in value:
-        if not isinstance(row, tuple) or len(row) != 4:
+        if not isinstance(row, tuple) or len(row) != PRT_ELEMENTS:
             continue
         address, pin, source, index = row
         if isinstance(address, int) and isinstance(pin, int) and isinstance(index, int):

@@ -13,6 +13,8 @@ from rootplex.simulator.firmware.routing.lookup import Lookup, nowhere
 from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, Step
 from rootplex.simulator.function import Function
 
+PAGE_BITS = 12
+
 
 class _Claim(Struct, frozen=True):
     """A DRHD's claim on a function: `order` among the units, the first wins."""
@@ -29,7 +31,7 @@ class DmarUnits:
 
     @classmethod
     def of(cls, acpi: AcpiFirmware, functions: Sequence[Function]) -> Self | None:
-        return None if acpi.dmar is None else cls(acpi.dmar, functions)
+        return None if acpi.dmar is None or _is_dropped(acpi.dmar) else cls(acpi.dmar, functions)
 
     def __init__(self, dmar: Dmar, functions: Sequence[Function]) -> None:
         self.units = tuple(map(vtd_unit, registered(dmar)))
@@ -71,6 +73,12 @@ class DmarUnits:
                 best = own
             self._claims[passed] = best
         return best
+
+
+def _is_dropped(dmar: Dmar) -> bool:
+    """Whether Linux uses none of the table: addresses of less than a page (`parse_dmar_table`), or a unit at
+    0 (`dmar_validate_one_drhd`)."""
+    return dmar.host_address_width < PAGE_BITS or not all(unit.base for unit in dmar.drhds)
 
 
 def registered(dmar: Dmar) -> list[Drhd]:
