@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from secrets import randbelow
 
-from tests.cli.test_interrupts import COMMANDS, WORDS, interrupted
+from tests.cli.test_interrupts import BOOTS, COMMANDS, WORDS, interrupted
 
 
 def main() -> int:
@@ -27,10 +27,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=randbelow(1 << 32))
     arguments = parser.parse_args()
     dice = random.Random(arguments.seed)
-    right = dict.fromkeys(COMMANDS, 0)
-    asked = dict.fromkeys(COMMANDS, 0)
+    commands = [*COMMANDS, *BOOTS]
+    right, asked = dict.fromkeys(commands, 0), dict.fromkeys(commands, 0)
     for _ in range(arguments.count):
-        name, number = dice.choice(list(COMMANDS)), dice.choice(list(WORDS))
+        name, number = dice.choice(commands), dice.choice(list(WORDS))
         asked[name] += 1
         with tempfile.TemporaryDirectory(prefix="rootplex-interrupts-") as folder:
             try:

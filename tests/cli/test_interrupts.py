@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,13 +27,37 @@ PROGRAM = (
 )
 """What `pip` installs, but that it tells when our code begins and ends: outside, Python itself answers."""
 
+
+@cache
+def results() -> str:
+    """What `survey` reads: the results of a hundred boards."""
+    place = Path(tempfile.mkdtemp(prefix="rootplex-results-")) / "results.jsonl"
+    made = subprocess.run(
+        [sys.executable, "-m", "rootplex", "check", TOPOLOGIES[0], "--format", "jsonl"],
+        check=True,
+        capture_output=True,
+    )
+    place.write_bytes(made.stdout * 100)
+    return str(place)
+
+
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "compile": lambda out: ["compile", *TOPOLOGIES[:2], "-o", str(out), "--force"],
     "compile -j": lambda out: ["compile", *TOPOLOGIES, "-o", str(out), "--force", "-j", "2"],
     "check": lambda _: ["check", *TOPOLOGIES],
     "validate -j": lambda _: ["validate", *TABLES, "-j", "2"],
     "qemu": lambda out: ["qemu", TOPOLOGIES[0], "-o", str(out)],
+    "check --resume": lambda out: ["check", *TOPOLOGIES, "--resume", str(out / "results.jsonl")],
+    "survey": lambda out: ["survey", results(), "--format", "html", "-o", str(out / "survey.html")],
+    "fuzz": lambda out: ["fuzz", "--seed", "7", "--target", "mcfg", "--resume", str(out / "campaign.json")],
 }
+BOOTS: dict[str, Callable[[Path], list[str]]] = {
+    "qemu --boot": lambda out: ["qemu", TOPOLOGIES[0], "--boot", "-o", str(out)],
+    "campaign": lambda out: ["campaign", "--topologies", "2", "--seed", "7", "--resume", str(out / "booted")],
+}
+"""Commands that boot a kernel: `python -m bench.interrupts` has them, too."""
+SEED = b"rootplex: seed 7\n"
+"""What some say when they begin."""
 WORDS = {signal.SIGINT: b"interrupted", signal.SIGTERM: b"terminated"}
 
 pytestmark = pytest.mark.skipif(shutil.which("iasl") is None, reason="needs iasl")
@@ -59,7 +85,7 @@ def interrupted(folder: Path, name: str, number: signal.Signals, dice: random.Ra
     temporary.mkdir()
     out.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *COMMANDS[name](out)],
+        [sys.executable, "-c", PROGRAM, *(COMMANDS | BOOTS)[name](out)],
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,6 +104,7 @@ def interrupted(folder: Path, name: str, number: signal.Signals, dice: random.Ra
     told, said = process.communicate(timeout=20)
     if told.endswith(b"ended\n"):
         return  # it was quicker
+    said = said.removeprefix(SEED)
     assert (process.returncode, said) == (128 + number, b"rootplex: " + WORDS[number] + b"\n")
     assert time.monotonic() - begun < 3  # a second, on a machine that does nothing else
     assert list(temporary.iterdir()) == []

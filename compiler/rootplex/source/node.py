@@ -12,17 +12,24 @@ from rootplex.source.place import Place
 Scalar: TypeAlias = bool | int | float | str | None
 
 
-class Node(Struct, frozen=True):
+NO_KEYS: Mapping[str, Place] = {}
+"""Of all values that are no maps; shared, and never changed."""
+
+
+class Node(Struct, frozen=True, gc=False):
     """One value: a scalar, a list of nodes, or a map of nodes, with its place.
 
     `keys` has the place of each key of a map. `comment` is a remark for the reader of a written
     description, such as where an imported value was found. `written` is the text of a number that other
     readers than YAML 1.2's take for another one (`010`).
+
+    There may be half a million: what is made from the leaves up cannot lie in a circle, so the collector of
+    circles is not told of each.
     """
 
     value: Scalar | tuple[Node, ...] | Mapping[str, Node]
     place: Place
-    keys: Mapping[str, Place] = field(default_factory=dict)
+    keys: Mapping[str, Place] = field(default_factory=lambda: NO_KEYS)
     comment: str | None = None
     written: str | None = None
 

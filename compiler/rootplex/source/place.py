@@ -23,7 +23,7 @@ class _InFile(Struct, frozen=True, order=True):
         return asdict(self)
 
 
-class Span(_InFile, frozen=True, order=True):
+class Span(_InFile, frozen=True, order=True, gc=False):
     """A stretch of a text file; lines and columns count from 1, the end column is exclusive."""
 
     line: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import is_
 from typing import Any, Literal, TypeAlias
 
 from jsonschema import Draft7Validator
@@ -60,7 +61,8 @@ def violations(document: object, schema: Schema, *, every: bool = True) -> list[
             found.setdefault((violation.path, violation.key), violation)
     if not found:
         return []
-    rank = {path: index for index, path in enumerate(_paths(document, ()))}
+    places = set(map(_place, found.values()))
+    rank = {path: index for index, path in enumerate(_paths(document, ())) if path in places}
     return sorted(found.values(), key=lambda violation: rank[_place(violation)])
 
 
@@ -212,16 +214,20 @@ def _value_at(document: object, path: Path) -> object:
 
 def _printable(document: object) -> object:
     """The document in plain numbers, as both judges take them, and cut to `words.HUGE`, which no rule allows
-    either: Python refuses to print an integer of more than 4,300 digits."""
+    either: Python refuses to print an integer of more than 4,300 digits. Parts where nothing is changed are
+    not copied: they may be most of half a million values."""
     match document:
         case bool():
             return document
         case int():
             return int(max(-words.HUGE, min(document, words.HUGE)))
         case list():
-            return [_printable(each) for each in document]
+            items = [_printable(each) for each in document]
+            return document if all(map(is_, items, document)) else items
         case dict():
-            return {key: _printable(each) for key, each in document.items()}
+            values = [_printable(each) for each in document.values()]
+            same = all(map(is_, values, document.values()))
+            return document if same else dict(zip(document, values, strict=True))
     return document
 
 

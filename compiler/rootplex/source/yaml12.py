@@ -208,7 +208,8 @@ class _Composer:
         end = last if last.index > first.index or self.last_end is None else self.last_end
         self.last_end = end
         value = done.entries if done.is_map else tuple(done.items)
-        node = Node(value, self.span(done.start, end), done.keys)
+        place = self.span(done.start, end)
+        node = Node(value, place, done.keys) if done.is_map else Node(value, place)
         self.put(node, done.nodes, done.anchor, event)
 
     def alias(self, event: yaml.AliasEvent) -> None:
@@ -258,7 +259,9 @@ class _Composer:
         return Unreadable((*self.problems, last))
 
     def span(self, start: _Mark, end: _Mark) -> Span:
-        return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        line = start.line + 1  # one number for both, where they are the same
+        last = line if end.line == start.line else end.line + 1
+        return Span(self.file, line, start.column + 1, last, end.column + 1)
 
 
 def _unparsed(file: str, mark: _Mark, began: _Mark, message: str) -> Finding:

@@ -14,9 +14,12 @@ from rootplex.capture.pasted.text import LIMIT, rows
 from rootplex.source.finding import unreadable
 from rootplex.source.place import Span
 
+FUNCTIONS_LIMIT = 1 << 16
+"""Functions of a paste, and as many of each kind of list: a whole segment."""
+
 
 def read_paste(text: str, file: str) -> Paste:
-    """The facts. Unreadable where nothing of the kind is in it, and for more than 16 MiB."""
+    """The facts. Unreadable where nothing of the kind is in it, for more than 16 MiB or 65,536 functions."""
     found = _read(text, file)
     if not found.forms:
         raise unreadable(
@@ -43,6 +46,11 @@ def _read(text: str, file: str) -> Paste:
     listed, said, managed = GroupReader(file), LogReader(file), ManagerReader(file)
     managed.read(text[:LIMIT])
     for row in rows(text, file, begins):
+        if (
+            max(map(len, (functions.functions, listed.groups, said.functions, tree.members)))
+            > FUNCTIONS_LIMIT
+        ):
+            raise unreadable(file, f"pasted text of more than {FUNCTIONS_LIMIT:,} functions")
         if not row.text or functions.holds(row.text):
             listed.take(row, inside=True)
             functions.take(row)
