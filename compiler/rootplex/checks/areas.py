@@ -168,9 +168,8 @@ def dt_controllers(facts: Facts) -> Iterator[Area]:
     if facts.dt is None:
         return
     bridges = frozenset(bridge.path for bridge in facts.dt.bridges)
-    kinds = {controller.path for controller in facts.dt.platform.controllers}
     for area in facts.dt.platform.areas:
-        if area.enabled and area.path in kinds and not _is_in(area.path, bridges):
+        if area.enabled and area.path in facts.dt_controllers and not _is_in(area.path, bridges):
             yield _area("controller", area, f"{area.path}")
 
 
@@ -180,10 +179,9 @@ def dt_devices(facts: Facts) -> Iterator[Area]:
     not buses, whose `reg` holds what is on them."""
     if facts.dt is None:
         return
-    kinds = {controller.path for controller in facts.dt.platform.controllers}
     bridges = frozenset(bridge.path for bridge in facts.dt.bridges)
     for area in facts.dt.platform.areas:
-        if not area.enabled or area.path in kinds or _is_in(area.path, bridges):
+        if not area.enabled or area.path in facts.dt_controllers or _is_in(area.path, bridges):
             continue
         node = facts.dt.tree.by_path[area.path]
         if not is_endpoint(node) and "ranges" not in node.properties:

@@ -20,6 +20,7 @@ from rootplex.readers.acpi.mcfg import McfgEntry
 from rootplex.readers.acpi.tables import AcpiTables
 from rootplex.readers.buses import Buses
 from rootplex.readers.hostbridge import DtHostBridge
+from rootplex.readers.platform_dt import DtController
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.function import Function
@@ -116,6 +117,11 @@ class Facts(Struct, frozen=True, kw_only=True, dict=True):
     def dt_bridges(self) -> tuple[DtHostBridge, ...]:
         """All host bridges of the device tree, disabled ones too."""
         return () if self.dt is None else self.dt.bridges
+
+    @cached_property
+    def dt_controllers(self) -> dict[str, DtController]:
+        """The controllers and IOMMUs of the device tree by their paths, disabled ones too."""
+        return {} if self.dt is None else {each.path: each for each in self.dt.platform.controllers}
 
     @property
     def acpi_bridges(self) -> tuple[AcpiHostBridge, ...]:

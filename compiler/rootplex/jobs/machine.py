@@ -243,11 +243,9 @@ def line_names(platform: Platform, facts: Facts) -> dict[str | None, str]:
     which goes to the interrupt controller where the platform has one."""
     units = unit_names(platform, facts)
     names: dict[str | None, str] = {}
-    if facts.dt is not None:
-        for controller in facts.dt.platform.controllers:
-            base = controller.regs[0].cpu if controller.regs else None
-            if base is not None and base in units:
-                names[controller.path] = units[base]
+    for path, controller in facts.dt_controllers.items():
+        if controller.base is not None and controller.base in units:
+            names[path] = units[controller.base]
     if len(platform.interrupt_controllers) == 1:
         names[None] = platform.interrupt_controllers[0].name
     return names

@@ -36,6 +36,11 @@ class DtController(Struct, frozen=True):
     unreachable: Problem | None = None
     """Why no driver comes up for it, at the place to mend; None where one can."""
 
+    @property
+    def base(self) -> int | None:
+        """Where the CPU sees its first registers."""
+        return self.regs[0].cpu if self.regs else None
+
 
 class DtArea(Struct, frozen=True):
     """A stretch of CPU addresses that a node claims: a `reg` entry, memory or a reservation."""

@@ -49,7 +49,6 @@ def blamed_side(
 
 def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tuple[Way, ...]:
     """Runs of a device tree with units by address or function; what ACPI has no word for goes nowhere."""
-    known = {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
     has_ids = bool(its_bases(facts))
     found = []
     for run in runs:
@@ -57,13 +56,12 @@ def dt_targets(facts: Facts, runs: Iterable[Way], kinds: tuple[str, ...]) -> tup
         if function is not None:
             found.append(replace(run, target=function))
             continue
-        unit = known.get(str(run.target))
+        unit = facts.dt_controllers.get(str(run.target))
         if unit is None or unit.kind not in kinds or unit.kind == "iommu" or not unit.enabled:
             found.append(replace(run, target=None))
             continue
-        base = unit.regs[0].cpu if unit.regs else None
         name = _CALLED.get(unit.kind, "smmu")
-        found.append(replace(run, target=(name, base if name != "its" or has_ids else None)))
+        found.append(replace(run, target=(name, unit.base if name != "its" or has_ids else None)))
     return tuple(found)
 
 

@@ -88,8 +88,7 @@ def _one_sided(joined: Joined, dt: DtHostBridge, acpi: AcpiHostBridge) -> Findin
 
 
 def _gics(facts: Facts) -> frozenset[str]:
-    assert facts.dt is not None  # the caller looked
-    return frozenset(each.path for each in facts.dt.platform.controllers if each.kind == "gic")
+    return frozenset(path for path, each in facts.dt_controllers.items() if each.kind == "gic")
 
 
 def _lines(

@@ -205,7 +205,7 @@ def interrupt_not_spi(facts: Facts) -> Iterator[Finding]:
     # The first such entry of each bridge.
     if facts.dt is None:
         return
-    gics = {each.path for each in facts.dt.platform.controllers if each.kind == "gic"}
+    gics = {each.path for each in facts.dt_controllers.values() if each.kind == "gic"}
     port = xen_probes(facts)
     for bridge in facts.dt_bridges:
         if not (bridge.is_on or port):
@@ -323,7 +323,7 @@ def smmu_line_twice(facts: Facts) -> Iterator[Finding]:
 def _lines(facts: Facts) -> Iterator[tuple[str, str, tuple[int, ...], DtPlace]]:
     """Each line that a driver asks for: its name, its unit, the phandle of its controller and its cells, and
     where they are; `combined` beside them is asked for instead of all."""
-    for unit in facts.dt.platform.controllers if facts.dt is not None else ():
+    for unit in facts.dt_controllers.values():
         if unit.kind != "smmu-v3" or not unit.enabled or facts.dt is None:
             continue
         node = facts.dt.tree.by_path[unit.path]

@@ -141,14 +141,13 @@ def _cut_otherwise(facts: Facts, alike: Container[DtNode]) -> Iterator[Finding]:
     if facts.dt is None:
         return
     bridges = {bridge.path for bridge in facts.dt.bridges}
-    known = {each.path for each in facts.dt.platform.controllers}
     for problem in facts.dt.platform.cut_otherwise:
         place = problem.place
         assert isinstance(place, DtPlace)
         node = facts.dt.tree.by_path[place.node]
         if place.node in bridges or node.parent in alike or not (node.is_enabled and node.ancestors_enabled):
             continue
-        matters = place.node in known or node.string("device_type") == "memory"
+        matters = place.node in facts.dt_controllers or node.string("device_type") == "memory"
         yield malformed_property.rule.finding(
             place,
             f"reg of {place.node} is malformed",

@@ -140,9 +140,7 @@ def controller_lost(facts: Facts) -> Iterator[Finding]:
     Sources that prove it: device tree.
     """
     # One finding for each place where a register block, or the way to it, is broken.
-    if facts.dt is None:
-        return
-    lost = {each.path: each for each in facts.dt.platform.controllers if each.unreachable is not None}
+    lost = {path: each for path, each in facts.dt_controllers.items() if each.unreachable is not None}
     met: dict[Place, list[Use]] = {}
     for bridge in enabled_bridges(facts):
         for use in _uses(facts.name_of(bridge.path), bridge):

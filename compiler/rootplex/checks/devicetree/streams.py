@@ -172,9 +172,7 @@ def streams_folded_in_tree(facts: Facts) -> Iterator[Finding]:
     drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_insert_master. Sources that prove it: device tree; a
     description's own functions are compared one by one.
     """
-    if facts.dt is None:
-        return
-    kinds = {each.path: each.kind for each in facts.dt.platform.controllers if each.enabled}
+    kinds = {path: each.kind for path, each in facts.dt_controllers.items() if each.enabled}
     for bridge in enabled_bridges(facts):
         map = bridge.iommu_map
         targets = (

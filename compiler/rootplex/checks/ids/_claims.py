@@ -16,7 +16,6 @@ from rootplex.readers.acpi.iort_ids import ITS_TYPES, SMMU_TYPES, root_complex
 from rootplex.readers.buses import ALL_BUSES
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.idruns import Way, dt_runs, identity, iort_runs, is_placeholder
-from rootplex.readers.platform_dt import DtController
 from rootplex.readers.ridmap import RidMap
 from rootplex.source.place import Place
 
@@ -39,11 +38,6 @@ class Claim(Struct, frozen=True):
 def has_placeholders(facts: Facts) -> bool:
     """Whether the tree's `iommu-map`s are for a boot loader to fill in."""
     return is_placeholder(bridge.iommu_map for bridge in facts.dt_bridges if bridge.iommu_map is not None)
-
-
-def controllers(facts: Facts) -> dict[str, DtController]:
-    """The controllers of the tree by path."""
-    return {} if facts.dt is None else {each.path: each for each in facts.dt.platform.controllers}
 
 
 def runs_of(bridge: DtHostBridge, map: RidMap) -> tuple[Way, ...]:
@@ -83,7 +77,6 @@ def filled_by_loader(facts: Facts) -> frozenset[str]:
 
 def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
     """What the enabled bridges of the device tree claim at IOMMUs, or at MSI controllers."""
-    known = controllers(facts)
     for bridge in enabled_bridges(facts):
         name = facts.name_of(bridge.path)
         map = bridge.iommu_map if kind == "iommu" else bridge.msi_map
@@ -92,7 +85,7 @@ def dt_claims(facts: Facts, kind: Kind) -> Iterator[Claim]:
             parents = [each for each in bridge.msi_parent if each.target is not None]
             runs = tuple(identity(bridge.buses, each.target, each.place) for each in parents[:1])
         for run in possible(bridge, runs):
-            unit = known.get(str(run.target))
+            unit = facts.dt_controllers.get(str(run.target))
             if unit is not None and run.target is not None:
                 low, high = run.ids
                 yield Claim(name, unit.kind, unit.path, unit.path, low, high, run.at)

@@ -25,15 +25,14 @@ class Own(Struct, frozen=True):
 
 def by_device_tree(facts: Facts) -> Iterator[Own]:
     """`msi-parent` of each SMMUv3 that is on."""
-    for unit in () if facts.dt is None else facts.dt.platform.controllers:
-        base = unit.regs[0].cpu if unit.regs else None
-        if unit.kind != "smmu-v3" or not unit.enabled or base is None or facts.dt is None:
+    for unit in facts.dt_controllers.values():
+        if unit.kind != "smmu-v3" or not unit.enabled or unit.base is None or facts.dt is None:
             continue
         node = facts.dt.tree.by_path[unit.path]
         first = next(iter(phandle_refs(facts.dt.tree, node, "msi-parent", "#msi-cells")), None)
         if first is not None and first.target is not None and len(first.arguments) == 1 and not first.lacking:
             at = facts.dt.tree.place(node, "msi-parent", first.cell + 1)
-            yield Own(base, first.target, first.arguments[0], at)
+            yield Own(unit.base, first.target, first.arguments[0], at)
 
 
 def by_iort(facts: Facts) -> Iterator[Own]:

@@ -94,7 +94,7 @@ def _doorbells(facts: Facts, bridge: Inbound) -> Iterator[Doorbell]:
     node = next(each for each in facts.dt.bridges if each.path == bridge.path)
     if _BY_ANOTHER_WAY.keys().isdisjoint(node.compatible):
         targets = _controllers_of(node)
-        for controller in facts.dt.platform.controllers:
+        for controller in facts.dt_controllers.values():
             if controller.enabled and controller.path in targets:
                 yield from _of_controller(facts, controller)
 

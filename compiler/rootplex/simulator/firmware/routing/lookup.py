@@ -75,7 +75,7 @@ def dt_unit(facts: DtFirmware, path: str) -> FirmwareUnit:
     kind: UnitKind = "msi" if found.kind == "gic" or found.kind == "interrupt" else found.kind
     if kind == "iommu" and VIRTIO_MMIO in facts.tree.by_path[path].compatible:
         kind = "virtio-iommu"
-    return FirmwareUnit(kind, path, found.regs[0].cpu if found.regs else None, found.place)
+    return FirmwareUnit(kind, path, found.base, found.place)
 
 
 def iort_lookup(iort: Iort, segment: int, rid: int, wanted: Sequence[int]) -> tuple[IdResult | None, Lookup]:
