@@ -108,8 +108,8 @@ class PastedMachine(Struct, frozen=True, kw_only=True):
 
 def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
     """All texts of one machine, joined by address."""
-    log = next((each.log for each in pastes if each.log.release or each.log.failures), Log())
-    log = next((each.log for each in pastes if "log" in each.forms and each.log.whole), log)
+    logs = [each.log for each in pastes if "log" in each.forms]
+    log = max(logs, key=lambda each: (each.whole, each.release is not None), default=Log())
     functions = _merged(pastes)
     told = tuple(root for each in pastes for root in each.roots)
     parents: dict[tuple[int, int], Where] = {}
