@@ -87,7 +87,12 @@ def evaluate(tables: Sequence[Table]) -> Namespace:
     if cut:
         raise unreadable(cut[0].place, f"AML that is cut off: {cut[0].text}")
     if not aml:
-        raise unreadable(tables[0].file if tables else "", "no DSDT and no SSDT: there is no AML")
+        raise unreadable(
+            tables[0].file if tables else "",
+            "no DSDT and no SSDT: there is no AML",
+            help="give the DSDT and SSDTs, too: host bridges are described there; `rootplex validate` and "
+            "`rootplex diff` take a table alone",
+        )
     return _evaluated(tuple(aml))
 
 
