@@ -191,7 +191,12 @@ def put_together(data: bytes, name: str, trees: Trees) -> tuple[bytes, Trees]:
         return compile_dts(data.decode("utf-8", "replace"), name, trees.folders, symbols=labels)
 
     base = blob(data, name, labels=bool(trees.overlays))
-    return base, Trees(overlays=tuple((each, blob(held, each, labels=True)) for each, held in trees.overlays))
+    later = range(len(trees.overlays) - 1, -1, -1)  # overlays behind each, which may refer to its labels
+    overlays = (
+        (each, blob(held, each, labels=bool(behind)))
+        for (each, held), behind in zip(trees.overlays, later, strict=True)
+    )
+    return base, Trees(overlays=tuple(overlays))
 
 
 def files_of(path: str, trees: Trees) -> tuple[str, ...]:
