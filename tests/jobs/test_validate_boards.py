@@ -66,6 +66,17 @@ def test_a_group_that_the_kernel_made_otherwise_is_told(tmp_path: Path) -> None:
     assert any("0000:00:03.0" in each.message for each in found)
 
 
+def test_an_smmu_that_the_kernel_has_elsewhere_is_told(tmp_path: Path) -> None:
+    lines = [line.split(" ", 1)[1] for line in (RECORDED / "arm64-dt-7.2.txt").read_text().splitlines()]
+    start = next(i for i, line in enumerate(lines) if line == "function 0000:00:03.0")
+    unit = next(i for i, line in enumerate(lines) if i > start and line.startswith("unit "))
+    lines[unit] = lines[unit].replace("9050000", "9060000")
+    file = tmp_path / "elsewhere.txt"
+    file.write_text("".join(f"{i}/{len(line)} {line}\n" for i, line in enumerate(lines, 1)))
+    (found,) = [each.message for each in validated(file).findings if each.code == "RPX0891"]
+    assert found == "0000:00:03.0 is behind the SMMU at 0x9060000 for the kernel, at 0x9050000 simulated"
+
+
 def test_standard_input_is_a_source_too(checkout: Path, tmp_path: Path) -> None:
     blob = (checkout / "generated" / "juno-r2" / "juno-r2.dtb").read_bytes()
     for command in ("import", "validate"):

@@ -6,7 +6,8 @@ The hardware is made of the snapshot's functions; the firmware goes to the simul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,6 +32,8 @@ from rootplex.source.place import FilePlace, Place
 from rootplex.source.rules import KERNEL_SAW_OTHERWISE
 
 _SHOWN = 6
+_SMMU = re.compile(r"smmu3?\.0x([0-9a-f]+)")
+"""What the kernel calls an SMMU: by its address (arm-smmu.c and arm-smmu-v3.c, iommu_device_sysfs_add)."""
 
 
 class SimulatedSnapshot(Struct, frozen=True):
@@ -75,7 +78,13 @@ def simulate_snapshot(
     names = dict(zip(imported.bridges, (each.name for each in platform.host_bridges), strict=True))
     found = run_checks(replace(facts, outcome=outcome), "simulation", found)
     named = replace(facts, outcome=outcome, settings=settings, bridges=join_boards(dt, acpi, names))
-    ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups)
+    units = {
+        function.sbdf: route.unit.base
+        for function, streams in outcome.streams.items()
+        for route in streams.routes
+        if route.unit is not None and route.unit.base is not None
+    }
+    ran = Ran(tuple(outcome.dom0.functions), outcome.linux.groups, units)
     if outcome.dom0.died is None:
         found += tuple(_compared(snapshot, ran))
     return SimulatedSnapshot(found, machine_of(platform, named, outcome), named)
@@ -96,10 +105,12 @@ def _nothing(why: str, place: Place, found: tuple[Finding, ...]) -> SimulatedSna
 
 
 class Ran(Struct, frozen=True):
-    """What a simulated kernel came to: functions and groups."""
+    """What a simulated kernel came to: functions and groups, and by SBDF where the registers are of the IOMMU
+    that a function is behind."""
 
     functions: tuple[Function, ...]
     groups: tuple[Group, ...]
+    units: Mapping[str, int]
 
 
 def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
@@ -120,6 +131,12 @@ def _compared(snapshot: Snapshot, ran: Ran) -> Iterator[Finding]:
         if above != told and seen[sbdf].physfn is None:
             kernels, ours = told or "a root bus", above or "a root bus"
             message = f"{sbdf} is below {kernels} for the kernel, below {ours} simulated"
+            yield KERNEL_SAW_OTHERWISE.finding(seen[sbdf].place, message, subject=sbdf)
+        unit = _SMMU.fullmatch(seen[sbdf].unit or "")
+        if unit is not None and ran.units.get(sbdf, base := int(unit[1], 16)) != base:
+            message = (
+                f"{sbdf} is behind the SMMU at {base:#x} for the kernel, at {ran.units[sbdf]:#x} simulated"
+            )
             yield KERNEL_SAW_OTHERWISE.finding(seen[sbdf].place, message, subject=sbdf)
     if snapshot.groups:
         yield from _groups([seen[sbdf] for sbdf in both], ran)
