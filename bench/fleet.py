@@ -1,10 +1,11 @@
 """What many boards cost: a table, every figure beside something measured in the same run.
 
-    python bench/fleet.py [--dtbs FOLDER] [--dumps FOLDER] [--functions N]
+    python bench/fleet.py [--dtbs FOLDER] [--dumps FOLDER] [--functions N] [--boot]
 
-Times are processor seconds, ours in one process over all files and a program's with its children; only the
-row of `-j 2` is by the clock. Without folders: the arm64 trees of Debian's kernel package, and dumps of the
-six machines that the tests describe. Growth compares the time for each item with that at a tenth of the size.
+Times are processor seconds, ours in one process over all files and a program's with its children; `clock` is
+the time that went by as a multiple of ours. The rows of `-j 2` and of a boot are by the clock. Without
+folders: the arm64 trees of Debian's kernel package, and dumps of the six machines that the tests describe.
+Growth compares the time for each item with that at a tenth of the size.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -38,6 +40,7 @@ from rootplex.readers.acpi.acpidump import read_tables
 BARE = RunOptions(bare_metal=True)
 AML = (b"DSDT", b"SSDT")
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "tests" / "capture" / "recorded"
+BOARD = Path(__file__).resolve().parents[1] / "topologies" / "qemu-virt.yaml"
 SIZES = (1_000, 10_000, 65_536)
 
 
@@ -49,15 +52,29 @@ def processor() -> float:
 
 def seconds(call: Callable[[], object]) -> float:
     """What a call takes of the processor."""
-    begun = processor()
+    return timed(call).processor
+
+
+class Time(NamedTuple):
+    """Seconds of the processor, and by the clock."""
+
+    processor: float
+    clock: float
+
+
+def timed(call: Callable[[], object]) -> Time:
+    """What a call takes."""
+    begun, at = processor(), time.monotonic()
     call()
-    return processor() - begun
+    return Time(processor() - begun, time.monotonic() - at)
 
 
-def row(what: str, items: int, ours: float, other: str, theirs: float) -> str:
-    """A row of the table: items, ours for each, the other's for each, the ratio."""
-    each, their = 1000 * ours / items, 1000 * theirs / items
-    return f"| {what} | {items} | {each:.2f} ms | {other}: {their:.2f} ms | {ours / theirs:.2f} |"
+def row(what: str, items: int, ours: Time, other: str, theirs: float) -> str:
+    """A row of the table."""
+    each, their = 1000 * ours.processor / items, 1000 * theirs / items
+    rate, clock = items / ours.processor, ours.clock / ours.processor
+    beside = f"{other}: {their:.2f} ms | {ours.processor / theirs:.2f}"
+    return f"| {what} | {items:,} | {each:.2f} ms | {rate:,.1f} | {clock:.2f} | {beside} |"
 
 
 def trees(files: Sequence[Path]) -> Iterator[str]:
@@ -71,14 +88,14 @@ def trees(files: Sequence[Path]) -> Iterator[str]:
         for file in files:
             validate_board(Board((Item(str(file), "dtb"),)))
 
-    ours_, theirs = seconds(ours), seconds(dtc)
+    ours_, theirs = timed(ours), seconds(dtc)
     yield row("device trees, validate", len(files), ours_, "dtc", theirs)
 
 
 def dumps(files: Sequence[Path]) -> Iterator[str]:
     """`validate` of each dump, beside a bare acpiexec that loads its tables and evaluates one `_SEG`."""
     for file in files:
-        ours = seconds(lambda file=file: validate_board(Board((Item(str(file), "acpi"),))))  # type: ignore[misc]
+        ours = timed(lambda file=file: validate_board(Board((Item(str(file), "acpi"),))))  # type: ignore[misc]
         tables = read_tables(file, file.name).tables
         bare = acpiexec(table.data for table in tables if table.signature in ("DSDT", "SSDT"))
         yield row(f"dump {file.name.partition('.')[0]}, validate", 1, ours, "acpiexec", bare)
@@ -99,7 +116,7 @@ def snapshots(files: Sequence[Path]) -> Iterator[str]:
     """`validate` of each snapshot, its machine simulated, beside the program that reads its firmware."""
     for file in files:
         text = file.read_text()
-        ours = seconds(lambda file=file: validate_board(Board((Item(str(file), "snapshot"),))))  # type: ignore[misc]
+        ours = timed(lambda file=file: validate_board(Board((Item(str(file), "snapshot"),))))  # type: ignore[misc]
         whole = parse_snapshot(text, file.name)
         if whole.firmware == "acpi":
             other, theirs = "acpiexec", acpiexec(each.data for each in whole.tables if each.data[:4] in AML)
@@ -135,7 +152,7 @@ def growth(functions: int) -> Iterator[str]:
     """A description's time for each function, beside that at a tenth of the size."""
     small, large = description(functions // 10), description(functions)
     few = seconds(lambda: check_text(small, "small.yaml", BARE)) * 10
-    many = seconds(lambda: check_text(large, "large.yaml", BARE))
+    many = timed(lambda: check_text(large, "large.yaml", BARE))
     yield row("functions of a description, check", functions, many, f"at {functions // 10}", few)
 
 
@@ -148,7 +165,16 @@ def processes(files: Iterable[Path]) -> Iterator[str]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             rootplex(["validate", *names, "-j", jobs, "--format", "jsonl"])
         times.append(time.monotonic() - begun)
-    yield row("device trees, validate -j 2 (clock)", len(names), times[1], "-j 1", times[0])
+    yield row("device trees, validate -j 2", len(names), Time(times[1], times[1]), "-j 1", times[0])
+
+
+def booted(board: Path) -> Iterator[str]:
+    """A board checked, beside a real boot of it."""
+    text = board.read_bytes()
+    ours = timed(lambda: check_text(text, board.name, RunOptions()))
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
+        boot = timed(lambda: rootplex(["qemu", str(board), "--boot", "-o", name]))
+    yield row(f"{board.stem}, check", 1, ours, "its boot under QEMU", boot.clock)
 
 
 def main() -> int:
@@ -156,12 +182,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtbs", type=Path)
     parser.add_argument("--dumps", type=Path)
+    parser.add_argument("--boot", action="store_true", help="boot a board, too")
     parser.add_argument("--functions", type=int, default=10_000, help="at most")
     arguments = parser.parse_args()
     gc.set_threshold(COLLECT_EVERY)
     now = datetime.now(tz=UTC).date()
     print(f"{now}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print("| what | items | ours, each | beside | ratio |\n|---|---|---|---|---|")
+    print("| what | items | ours, each | a second | clock | beside | ratio |\n|---|---|---|---|---|---|---|")
     with contextlib.ExitStack() as stack:
         files = sorted(arguments.dtbs.rglob("*.dtb")) if arguments.dtbs else _debian()
         kept = (
@@ -171,7 +198,8 @@ def main() -> int:
         )
         grown = (line for size in SIZES if size <= arguments.functions for line in growth(size))
         seen = snapshots(sorted(SNAPSHOTS.glob("*.txt")))
-        for part in (trees(files), processes(files), dumps(kept), seen, grown):
+        boot = booted(BOARD) if arguments.boot else iter(())
+        for part in (trees(files), processes(files), dumps(kept), seen, boot, grown):
             for line in part:
                 print(line, flush=True)
     print(f"\nPeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")

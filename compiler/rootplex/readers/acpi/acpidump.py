@@ -141,9 +141,13 @@ def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple
         if heading["name"] in _HEADERLESS:
             continue
         rows = _HEX_LINE.findall(text, heading.end(), end)
-        counts = accumulate(((len(pairs) + 1) // 3 for _, pairs in rows), initial=0)
-        told = zip(rows, counts, strict=False)
-        gap = next((at for at, ((offset, _), had) in enumerate(told) if int(offset, 16) != had), len(rows))
+        told = [int(offset, 16) for offset, _ in rows]
+        had = list(accumulate([(len(pairs) + 1) // 3 for _, pairs in rows], initial=0))
+        gap = len(rows)
+        if told != had[:-1]:
+            gap = next(
+                at for at, (offset, count) in enumerate(zip(told, had, strict=False)) if offset != count
+            )
         body = bytes.fromhex("".join([pairs for _, pairs in rows[:gap]]))
         if gap < len(rows):
             lacks = f"a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
