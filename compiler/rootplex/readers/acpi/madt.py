@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from msgspec import Struct
 
 from rootplex.formats.acpi import MADT_ENTRY, MADT_HEAD, MADT_LAYOUTS, MadtType
@@ -103,10 +101,8 @@ class Madt(Struct, frozen=True):
 _PROCESSOR_FLAGS = {0: 4, 9: 8, 11: 12, 17: 8, 24: 4}
 
 
-@lru_cache(maxsize=4)
 def read_madt(table: Table) -> Madt:
-    """The entries that PCI needs; entries that do not fit end the reading with a problem. It is read for what
-    a machine is and for its firmware, and one of a large machine has thousands of entries."""
+    """The entries that PCI needs; entries that do not fit end the reading with a problem."""
     problems = list(table.problems)
     head = read_head(table, MADT_HEAD, "entries", problems)
     entries = list(structures(table, MADT_HEAD, MADT_ENTRY, MADT_LAYOUTS, problems, called="entry"))
