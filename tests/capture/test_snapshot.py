@@ -155,7 +155,6 @@ def test_firmware_nodes_are_told() -> None:
     assert recorded("arm64-dt-6.1").firmware == "dt"
     assert recorded("arm64-acpi-6.1").firmware == "acpi"
     assert recorded("arm64-acpi-6.1").arguments == ("acpi=force",)
-    assert recorded("x86-acpi-6.1").bios_date == "04/01/2014"
 
 
 def test_the_device_tree_is_whole_and_masked(program: Callable[[str], str], tmp_path: Path) -> None:

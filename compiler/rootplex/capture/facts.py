@@ -46,7 +46,6 @@ class KernelFunction(Struct, frozen=True, kw_only=True):
     masked: int
     resources: tuple[Resource, ...]
     driver: str | None
-    driver_at_boot: str | None
     group: int | None
     group_at_boot: int | None
     offered: bool
@@ -54,7 +53,6 @@ class KernelFunction(Struct, frozen=True, kw_only=True):
     physfn: Sbdf | None
     node: str | None
     acpi: str | None
-    numa: int | None
     irq: int
     ari: bool
     msi: tuple[str, int] | None
@@ -82,7 +80,6 @@ class KernelHostBridge(Struct, frozen=True, kw_only=True):
     acpi: str | None
     hid: str | None
     uid: str | None
-    numa: int | None
     buses: BusRange | None
     windows: tuple[KernelWindow, ...]
 
@@ -132,7 +129,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     release: str
     machine: str
     firmware: Literal["dt", "acpi"] | None
-    bios_date: str | None
     hypervisor: str | None
     arguments: tuple[str, ...]
     offers: bool

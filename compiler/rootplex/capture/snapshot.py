@@ -53,7 +53,6 @@ def parse_snapshot(text: str, file: str) -> Snapshot:
         release=_text(machine, "release") or "",
         machine=_text(machine, "machine") or "",
         firmware=_firmware(machine),
-        bios_date=_text(machine, "bios-date"),
         hypervisor=_text(machine, "hypervisor"),
         arguments=tuple(line.rest for line in sections["machine"] if line.word == "argument"),
         offers=any((line.word, line.rest) == ("offers", "yes") for line in sections["boot"]),
@@ -152,7 +151,6 @@ def _bridge(part: list[Line], messages: tuple[Message, ...]) -> KernelHostBridge
         acpi=_text(facts, "acpi"),
         hid=_text(facts, "hid"),
         uid=_text(facts, "uid"),
-        numa=_number(facts, "numa_node"),
         buses=buses[0] if buses else None,
         windows=tuple(window for text in told if (window := window_of(text))),
     )
@@ -181,7 +179,6 @@ def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> Ker
         raise unreadable(part[0].place, f"the function {name} has no {', '.join(missing)} in the snapshot")
     with _reading(part[0]):
         sbdf = Sbdf.parse(name)
-    group_at_boot, driver_at_boot = _at_boot(boot.get(name))
     path = facts["path"].rest.split("/")
     bridges = [found for step in path if (found := _BRIDGE.fullmatch(step))]
     above = path[-2] if len(path) > 1 else ""
@@ -207,27 +204,25 @@ def _function(part: list[Line], boot: dict[str, Line], offered: set[str]) -> Ker
         masked=config.masked,
         resources=tuple(_resource(line) for line in part if line.word == "resource"),
         driver=_text(facts, "driver"),
-        driver_at_boot=driver_at_boot,
         group=_number(facts, "group"),
-        group_at_boot=group_at_boot,
+        group_at_boot=_group_at_boot(boot.get(name)),
         offered=name in offered,
         unit=_text(facts, "unit"),
         physfn=_sbdf(facts, "physfn"),
         node=_text(facts, "node"),
         acpi=_text(facts, "acpi"),
-        numa=_number(facts, "numa_node"),
         irq=_number(facts, "irq") or 0,
         ari=bool(_number(facts, "ari_enabled")),
         msi=_msi(facts.get("msi")),
     )
 
 
-def _at_boot(line: Line | None) -> tuple[int | None, str | None]:
+def _group_at_boot(line: Line | None) -> int | None:
     if line is None:
-        return None, None
+        return None
     with _reading(line):
-        _, group, driver = line.rest.split(" ")
-        return (None if group == "-" else int(group)), (None if driver == "-" else driver)
+        _, group, _ = line.rest.split(" ")
+        return None if group == "-" else int(group)
 
 
 def _resource(line: Line) -> Resource:

@@ -53,11 +53,10 @@ class DtArea(Struct, frozen=True):
 
 
 class Chosen(Struct, frozen=True):
-    """`/chosen`: first cell of `linux,pci-probe-only`, boot arguments, console."""
+    """`/chosen`: first cell of `linux,pci-probe-only`, boot arguments."""
 
     probe_only: int | None
     bootargs: str | None
-    stdout_path: str | None
 
 
 class DtPlatform(Struct, frozen=True):
@@ -72,8 +71,6 @@ class DtPlatform(Struct, frozen=True):
     controllers: tuple[DtController, ...]
     areas: tuple[DtArea, ...]
     chosen: Chosen
-    cpus: int
-    psci: bool
     problems: tuple[Problem, ...] = ()
     cut_otherwise: tuple[Problem, ...] = ()
     """Every `reg` that is written for other cell counts than its bus has: nothing is read from them."""
@@ -119,10 +116,7 @@ def read_platform(tree: Tree) -> DtPlatform:
         chosen=Chosen(
             probe_only=chosen.u32("linux,pci-probe-only") if chosen else None,
             bootargs=chosen.string("bootargs") if chosen else None,
-            stdout_path=chosen.string("stdout-path") if chosen else None,
         ),
-        cpus=_cpu_count(tree),
-        psci=any(name.startswith("arm,psci") for node in tree.root.children for name in node.compatible),
         problems=tuple(problems),
         cut_otherwise=tuple(cut_otherwise),
         foreign=foreign_processor(tree),
@@ -217,12 +211,6 @@ def _reserved(tree: Tree) -> tuple[DtArea, ...]:
     parent = tree.by_path.get("/reserved-memory")
     nodes = parent.children if parent else []
     return tuple(block + [area for node in nodes for area in _areas(tree, node)])
-
-
-def _cpu_count(tree: Tree) -> int:
-    cpus = tree.by_path.get("/cpus")
-    nodes = cpus.children if cpus else []
-    return sum(node.string("device_type") == "cpu" and node.is_enabled for node in nodes)
 
 
 _FOREIGN = re.compile(

@@ -7,12 +7,14 @@ Linux 7.2. The caller chooses (`MapCells`). Lookup follows Linux `drivers/of/bas
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import Struct, field
 
 from rootplex.formats.devicetree import MapCells
 from rootplex.readers.first import First
 from rootplex.readers.problem import Problem
-from rootplex.readers.tree import DtNode, Tree, cells_of
+from rootplex.readers.tree import DtNode, Tree, cells_of, number
 from rootplex.source.place import DtPlace
 
 
@@ -33,10 +35,7 @@ class RidMapEntry(Struct, frozen=True):
     @property
     def out_base(self) -> int:
         """The specifier as one number: the id of `rid_base`."""
-        value = 0
-        for cell in self.output:
-            value = value << 32 | cell
-        return value
+        return number(self.output)
 
 
 class RidMap(Struct, frozen=True):
@@ -59,28 +58,22 @@ class RidMap(Struct, frozen=True):
     """The first entry that ends every search that comes to it, whatever it covers."""
 
 
-class MapResult(Struct, frozen=True):
+class MapResult(Struct, frozen=True, kw_only=True):
     """Where a requester id goes. Mapped: `entry` and `output` are set. Not covered by any entry:
     both None and no `error`. Refused: `error` is the kernel's error name (EINVAL, EFAULT, ENODEV)
     and `reason` says why; `place` points at what decided."""
 
-    rid: int
     masked: int
-    entry: RidMapEntry | None
-    output: tuple[int, ...] | None
-    error: str | None
-    reason: str | None
     place: DtPlace
+    entry: RidMapEntry | None = None
+    output: tuple[int, ...] | None = None
+    error: str | None = None
+    reason: str | None = None
 
     @property
     def id(self) -> int | None:
         """The stream or device id as one number; None where the id is not mapped."""
-        if self.output is None:
-            return None
-        value = 0
-        for cell in self.output:
-            value = value << 32 | cell
-        return value
+        return None if self.output is None else number(self.output)
 
 
 _FIELDS = {"iommu-map": ("iommu-map-mask", "#iommu-cells"), "msi-map": ("msi-map-mask", "#msi-cells")}
@@ -182,37 +175,28 @@ def map_rid(map: RidMap, rid: int) -> MapResult:
     target, ends the search with an error."""
     masked = rid & map.mask
 
-    def result(
-        place: DtPlace,
-        *,
-        entry: RidMapEntry | None = None,
-        output: tuple[int, ...] | None = None,
-        error: str | None = None,
-        reason: str | None = None,
-    ) -> MapResult:
-        return MapResult(rid, masked, entry, output, error, reason, place)
-
+    result = partial(MapResult, masked=masked)
     index = map.first.of(masked)
     stop = map.stop
     if stop is not None and (index is None or stop <= index):
         entry = map.entries[stop]
         if map.cells is MapCells.TARGET and entry.target is None:
             reason = f"no node has phandle {entry.phandle:#x}"
-            return result(entry.place, entry=entry, error="ENODEV", reason=reason)
+            return result(place=entry.place, entry=entry, error="ENODEV", reason=reason)
         reason = f"rid base {entry.rid_base:#x} has bits outside the mask {map.mask:#x}"
-        return result(entry.place, entry=entry, error="EFAULT", reason=reason)
+        return result(place=entry.place, entry=entry, error="EFAULT", reason=reason)
     if index is not None:
         entry = map.entries[index]
         if entry.target is None:
             reason = f"no node has phandle {entry.phandle:#x}"
-            return result(entry.place, entry=entry, error="ENODEV", reason=reason)
+            return result(place=entry.place, entry=entry, error="ENODEV", reason=reason)
         if len(entry.output) > 1 and entry.length > 1:
             reason = f"{len(entry.output)} output cells with a length of {entry.length}"
-            return result(entry.place, entry=entry, error="EINVAL", reason=reason)
+            return result(place=entry.place, entry=entry, error="EINVAL", reason=reason)
         output = entry.output
         if len(output) == 1:
             output = ((output[0] + masked - entry.rid_base) & _FULL_MASK,)
-        return result(entry.place, entry=entry, output=output)
+        return result(place=entry.place, entry=entry, output=output)
     if map.invalid:
-        return result(map.place, error="EINVAL", reason=map.invalid)
-    return result(map.place, reason=f"no entry covers {masked:#x}")
+        return result(place=map.place, error="EINVAL", reason=map.invalid)
+    return result(place=map.place, reason=f"no entry covers {masked:#x}")

@@ -28,8 +28,6 @@ class Table(Struct, frozen=True):
     oem_id: bytes
     oem_table_id: bytes
     oem_revision: int
-    creator_id: bytes
-    creator_revision: int
     data: bytes
     instance: int = 1
     problems: tuple[Problem, ...] = ()
@@ -71,9 +69,7 @@ def read_table(data: bytes, file: str, instance: int = 1) -> Table:
     """
     if len(data) < HEADER_SIZE:
         raise unreadable(file, f"not an ACPI table: {len(data)} bytes, the header alone has {HEADER_SIZE}")
-    signature, length, revision, _, oem_id, oem_table_id, oem_revision, creator, creator_revision = (
-        _HEADER.unpack_from(data)
-    )
+    signature, length, revision, _, oem_id, oem_table_id, oem_revision, *_ = _HEADER.unpack_from(data)
     name = signature.decode("latin-1")
     if not (name.isascii() and name.isprintable()):
         raise unreadable(file, f"not an ACPI table: signature {signature!r}")
@@ -91,8 +87,6 @@ def read_table(data: bytes, file: str, instance: int = 1) -> Table:
         oem_id=oem_id,
         oem_table_id=oem_table_id,
         oem_revision=oem_revision,
-        creator_id=creator,
-        creator_revision=creator_revision,
         data=body,
         instance=instance,
     )

@@ -80,11 +80,10 @@ def read_iort(table: Table) -> Iort:
     data = table.data
     if table.length < _LEAST:
         text = f"{table.length} bytes, the header of IORT has {_LEAST}"
-        return Iort(table, 0, 0, (), (*problems, Problem("size", table.place(4, 4), text)))
+        return Iort(table, 0, (), (*problems, Problem("size", table.place(4, 4), text)))
     head = read_fields(IORT_HEAD, data, NODES_AT)
-    node_count, node_offset = head["node_count"], head["node_offset"]
+    node_count, at = head["node_count"], head["node_offset"]
     nodes: list[IortNode] = []
-    at = node_offset
     room = MAPPINGS_LIMIT
     for index in range(node_count):
         if index == NODES_LIMIT:
@@ -113,7 +112,7 @@ def read_iort(table: Table) -> Iort:
                         "reference", place_of(table, mapping.offset, IORT_MAPPING, "output_reference"), text
                     )
                 )
-    return Iort(table, node_count, node_offset, tuple(nodes), tuple(problems))
+    return Iort(table, node_count, tuple(nodes), tuple(problems))
 
 
 def _node(table: Table, at: int, length: int, room: int, problems: list[Problem]) -> IortNode:
@@ -139,9 +138,7 @@ def _node(table: Table, at: int, length: int, room: int, problems: list[Problem]
         type=type,
         length=length,
         revision=values["revision"],
-        identifier=values["identifier"],
         mapping_count=mapping_count,
-        mapping_offset=mapping_offset,
         mappings=_mappings(table, at, length, mapping_count, mapping_offset, room, problems),
         data=data,
         fields={name: (at + offset_of(layout, name), size) for name, size in layout},

@@ -54,24 +54,18 @@ class NamedComponent(Struct, frozen=True):
 
     flags: int
     cache_coherency: int
-    allocation_hints: int
-    memory_flags: int
     address_size_limit: int
     device_name: str
 
 
 class RootComplex(Struct, frozen=True):
-    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding;
-    `memory_flags` bit 0 CPM, bit 1 DACS, bit 2 CANWBS. Fields of later revisions are None where
-    the node is too short for them."""
+    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding.
+    `address_size_limit` is of a later revision, and None where the node is too short for it."""
 
     cache_coherency: int
-    allocation_hints: int
-    memory_flags: int
     ats_attribute: int
     segment: int
     address_size_limit: int | None
-    pasid_capabilities: int | None
 
 
 class Smmu(Struct, frozen=True):
@@ -85,17 +79,15 @@ class Smmu(Struct, frozen=True):
 
 class SmmuV3(Struct, frozen=True):
     """An SMMUv3. `flags`: bit 0 COHACC, bit 3 proximity valid, bit 4 device id index valid.
-    The last two fields are None where the node is too short for them."""
+    `device_id_mapping_index` is None where the node is too short for it."""
 
     base: int
     flags: int
-    vatos: int
     model: int
     event_gsiv: int
     pri_gsiv: int
     gerr_gsiv: int
     sync_gsiv: int
-    proximity_domain: int | None
     device_id_mapping_index: int | None
 
 
@@ -104,8 +96,6 @@ class Pmcg(Struct, frozen=True):
 
     base: int
     overflow_gsiv: int
-    node_reference: int
-    base_page1: int | None
 
 
 class RmrDescriptor(Struct, frozen=True):
@@ -142,17 +132,15 @@ NodeData: TypeAlias = ItsGroup | NamedComponent | RootComplex | Smmu | SmmuV3 | 
 
 class IortNode(Struct, frozen=True, dict=True):
     """One node, at `offset` from the table's start. `mappings` are those that lie inside the table
-    (Linux reads on beyond the node, which is a problem here); `mapping_count` and `mapping_offset`
-    are as stored. `fields` gives each field of `data` and of
+    (Linux reads on beyond the node, which is a problem here); `mapping_count` is as
+    stored. `fields` gives each field of `data` and of
     the node's header its (offset from the table's start, length)."""
 
     offset: int
     type: int
     length: int
     revision: int
-    identifier: int
     mapping_count: int
-    mapping_offset: int
     mappings: tuple[IdMapping, ...]
     data: NodeData
     fields: dict[str, tuple[int, int]]
@@ -179,11 +167,10 @@ class IortNode(Struct, frozen=True, dict=True):
 
 
 class Iort(Struct, frozen=True, dict=True):
-    """The whole table. `node_count` and `node_offset` are as stored."""
+    """The whole table. `node_count` is as stored."""
 
     table: Table
     node_count: int
-    node_offset: int
     nodes: tuple[IortNode, ...]
     problems: tuple[Problem, ...] = ()
 

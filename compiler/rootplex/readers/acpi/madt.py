@@ -75,7 +75,7 @@ class RiscvLines(Struct, frozen=True):
 
 
 class Madt(Struct, frozen=True):
-    """The whole table. `cpus` counts enabled local APICs, x2APICs and GIC CPU interfaces."""
+    """The whole table."""
 
     table: Table
     local_apic: int
@@ -85,7 +85,6 @@ class Madt(Struct, frozen=True):
     msi_frames: tuple[GicMsiFrame, ...]
     redistributors: tuple[Gicr, ...]
     its: tuple[GicIts, ...]
-    cpus: int
     harts: tuple[Hart, ...] = ()
     aplics: tuple[RiscvLines, ...] = ()
     plics: tuple[RiscvLines, ...] = ()
@@ -97,17 +96,12 @@ class Madt(Struct, frozen=True):
         return next((hart for hart in self.harts if hart.imsic), None)
 
 
-# Where the flags (bit 0: enabled) of each kind of processor entry stand.
-_PROCESSOR_FLAGS = {0: 4, 9: 8, 11: 12, 17: 8, 24: 4}
-
-
 def read_madt(table: Table) -> Madt:
     """The entries that PCI needs; entries that do not fit end the reading with a problem."""
     problems = list(table.problems)
     head = read_head(table, MADT_HEAD, "entries", problems)
     entries = list(structures(table, MADT_HEAD, MADT_ENTRY, MADT_LAYOUTS, problems, called="entry"))
     by_type = {type: [each for each in entries if each.type == type] for type in MadtType}
-    processors = ((each, _PROCESSOR_FLAGS.get(each.type, each.length)) for each in entries)
     return Madt(
         table=table,
         local_apic=head["local_apic"],
@@ -117,7 +111,6 @@ def read_madt(table: Table) -> Madt:
         msi_frames=tuple(made(GicMsiFrame, each) for each in by_type[MadtType.GIC_MSI_FRAME]),
         redistributors=tuple(made(Gicr, each) for each in by_type[MadtType.GICR]),
         its=tuple(made(GicIts, each) for each in by_type[MadtType.GIC_ITS]),
-        cpus=sum(table.data[each.offset + at] & 1 for each, at in processors if at < each.length),
         harts=tuple(made(Hart, each) for each in by_type[MadtType.RINTC]),
         aplics=tuple(made(RiscvLines, each) for each in by_type[MadtType.APLIC]),
         plics=tuple(made(RiscvLines, each) for each in by_type[MadtType.PLIC]),

@@ -3,6 +3,7 @@ MCFG (§3.3). An access that faults inside Xen is the end of Xen (`Stopped`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from rootplex.simulator.hardware import BusError
@@ -28,11 +29,9 @@ class ConfigAccess(Protocol):
     def write(self, segment: int, bus: int, devfn: int, register: int, size: int, value: int) -> None: ...
 
 
-class OutboundWindow(Protocol):
-    """What a DesignWare bridge's outbound window shows once it has been set to a function.
-    `base` is the CPU address of the bridge's child window."""
-
-    def __call__(self, base: int) -> ConfigAccesses: ...
+OutboundWindow = Callable[[int], ConfigAccesses]
+"""What a DesignWare bridge's outbound window shows once it has been set to a function, by the CPU address of
+the bridge's child window."""
 
 
 class EcamAccess:

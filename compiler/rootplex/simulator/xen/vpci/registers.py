@@ -13,13 +13,9 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from rootplex.formats.errno import Errno
+from rootplex.simulator.xen.access import ones
 
 CONFIG_SPACE = 4096
-
-
-def mask_of(size: int) -> int:
-    """All bits of `size` bytes."""
-    return (1 << 8 * size) - 1
 
 
 class Space(Protocol):
@@ -59,12 +55,12 @@ class Register(Struct, frozen=True, kw_only=True):
             and 0 <= self.offset < CONFIG_SPACE
             and (self.read is not None or self.write is not None)
             and sum(masks) == together
-            and together <= mask_of(self.size)
+            and together <= ones(self.size)
         )
 
     def value(self) -> int:
         """What the register holds, reserved bits and all."""
-        return mask_of(self.size) if self.read is None else self.read() & mask_of(self.size)
+        return ones(self.size) if self.read is None else self.read() & ones(self.size)
 
     def shown(self) -> int:
         """What a read of the whole register gives."""
@@ -76,10 +72,10 @@ class Register(Struct, frozen=True, kw_only=True):
         if size != self.size or kept:
             old = self.value() & ~self.rw1c
             shift = 8 * offset
-            value = old & ~(mask_of(size) << shift) | value << shift
+            value = old & ~(ones(size) << shift) | value << shift
             value = value & ~(kept | self.rsvdz) | old & kept
         if self.write is not None:
-            self.write(value & ~self.rsvdz & mask_of(self.size))
+            self.write(value & ~self.rsvdz & ones(self.size))
 
 
 class Registers(Struct):
@@ -131,24 +127,24 @@ class Registers(Struct):
                 part = self._read_gap(start, end - start)
             else:
                 part = register.shown() >> 8 * (start - register.offset)
-            value |= (part & mask_of(end - start)) << 8 * (start - offset)
+            value |= (part & ones(end - start)) << 8 * (start - offset)
         return value
 
     def write(self, offset: int, size: int, value: int) -> None:
         for register, start, end in self._parts(offset, size):
-            part = value >> 8 * (start - offset) & mask_of(end - start)
+            part = value >> 8 * (start - offset) & ones(end - start)
             if register is not None:
                 register.store(start - register.offset, end - start, part)
             elif self.hardware is not None:
                 for at, length in _pieces(start, end - start):
-                    self.hardware.write(at, length, part >> 8 * (at - start) & mask_of(length))
+                    self.hardware.write(at, length, part >> 8 * (at - start) & ones(length))
 
     def _read_gap(self, start: int, size: int) -> int:
         if self.hardware is None:
-            return mask_of(size)
+            return ones(size)
         value = 0
         for at, length in _pieces(start, size):
-            value |= (self.hardware.read(at, length) & mask_of(length)) << 8 * (at - start)
+            value |= (self.hardware.read(at, length) & ones(length)) << 8 * (at - start)
         return value
 
 
