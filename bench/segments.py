@@ -26,7 +26,7 @@ from tests.hardware_images import ACS_FULL, Image, endpoint, root_port
 from rootplex.known.kernels import profile
 from rootplex.readers.dtb import read_dtb
 from rootplex.readers.dts import compile_dts
-from rootplex.simulator.firmware.facts import DtFirmware, Firmware, dt_firmware
+from rootplex.simulator.firmware.facts import DtFirmware, dt_firmware
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.groups.dom0 import group_streams
 from rootplex.simulator.hardware import Hardware, read_image
@@ -145,7 +145,7 @@ def measure(name: str) -> dict[str, float]:
     state = boot(facts, settings, hardware)
     scanned = time.process_time()
     scan_peak = peak()
-    streams = StreamRouter(state, Firmware(facts), "dt")
+    streams = StreamRouter(state, facts)
     grouping = group_streams(state, streams.streams, settings)
     done = time.process_time()
     assert state.died is None

@@ -11,7 +11,6 @@ from rootplex.jobs.machine import unit_names
 from rootplex.jobs.result import Difference, Named, Requester, Route, Step, Way
 from rootplex.report import causes
 from rootplex.simulator.boots.outcome import Outcome
-from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing import explain
 from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, IntxRoute
 from rootplex.simulator.firmware.routing.routes import Step as Entry
@@ -23,7 +22,7 @@ def requester_of(facts: Facts, outcome: Outcome, sbdf: str) -> Requester:
     function = next((each for each in outcome.dom0.functions if each.sbdf == sbdf), None)
     if function is None:
         raise KeyError(sbdf)
-    explainer = explain.Explainer(outcome.dom0, Firmware(facts.dt, facts.acpi), facts.arch)
+    explainer = explain.Explainer(outcome.dom0, (facts.dt, facts.acpi), facts.arch)
     explanation = explainer.explain(function)
     group = outcome.linux.of(function)
     units = _Units(facts)

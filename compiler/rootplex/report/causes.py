@@ -23,7 +23,6 @@ from rootplex.simulator.linux.state import Death, Unplaced
 from rootplex.simulator.xen.discovery_2017 import Refusal, RefusedWhy
 
 CAUSES: dict[CauseKind, str] = {
-    "no-firmware": "there is no such firmware",
     "no-node": "the device tree has no node for its host bridge",
     "no-device": "the namespace has no device for its host bridge",
     "no-map": "the host bridge has no iommu-map",

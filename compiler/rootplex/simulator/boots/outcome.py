@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.routes import DeviceStreams, IntxLine, IntxRoute, MsiRoute
 from rootplex.simulator.function import Function
 from rootplex.simulator.groups.grouping import Grouping
@@ -28,7 +28,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """
 
     settings: Settings
-    firmware: DtFirmware | AcpiFirmware
+    firmware: Firmware
     dom0: Dom0State
     linux: Grouping
     xen_groups: Grouping | None

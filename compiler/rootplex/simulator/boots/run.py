@@ -82,10 +82,9 @@ def simulate(
     state = _kernel(xen, settings, hardware, firmware)
     if isinstance(firmware, AcpiFirmware) and firmware.ivrs is not None:
         add_aliases(firmware.ivrs, state.functions)
-    routes = Firmware(dt, acpi)
-    streams = StreamRouter(state, routes, settings.firmware)
-    messages = MsiRouter(state, routes, settings.firmware, settings.arch)
-    pins = IntxRouter(state, routes, settings.firmware)
+    streams = StreamRouter(state, firmware)
+    messages = MsiRouter(state, firmware, settings.arch)
+    pins = IntxRouter(state, firmware)
     found = state.functions
     linux = group_streams(state, streams.streams, settings, _stream_bits(hardware), streams.units)
     safe = safe_groups(found, streams.streams if settings.iommu else None)
@@ -161,9 +160,7 @@ def xen_of(
     return Xen(settings, machine, firmware, wiring=wiring, options=options)
 
 
-def _kernel(
-    xen: Xen | None, settings: Settings, hardware: Hardware | None, firmware: DtFirmware | AcpiFirmware
-) -> Dom0State:
+def _kernel(xen: Xen | None, settings: Settings, hardware: Hardware | None, firmware: Firmware) -> Dom0State:
     """Linux boots on what Xen left of its firmware; where Xen is down, it does not boot."""
     state = Dom0State()
     if xen is None:

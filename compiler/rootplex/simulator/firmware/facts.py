@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -17,8 +17,6 @@ from rootplex.readers.hostbridge import DtHostBridge, pci_host_bridges
 from rootplex.readers.platform_dt import DtController, DtPlatform, read_platform
 from rootplex.readers.tree import Tree
 from rootplex.simulator.function import Root
-
-Source: TypeAlias = Literal["dt", "acpi"]
 
 
 class DtFirmware(Struct, frozen=True, dict=True):
@@ -86,11 +84,7 @@ class AcpiFirmware(AcpiTables, frozen=True, dict=True):
         return {bridge.path: bridge for bridge in self.namespace.bridges}
 
 
-class Firmware(Struct, frozen=True):
-    """Both firmwares of a platform; what is absent is None."""
-
-    dt: DtFirmware | None = None
-    acpi: AcpiFirmware | None = None
+Firmware: TypeAlias = DtFirmware | AcpiFirmware
 
 
 def dt_firmware(tree: Tree, cells: MapCells) -> DtFirmware:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from rootplex.known.kernels import profile
-from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.routes import Cause, DeviceStreams, FirmwareUnit
-from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import Function, Scan
 from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.iommu_probe import Refusal, probe_functions
@@ -17,13 +15,6 @@ from rootplex.simulator.groups.linux import linux_groups
 from rootplex.simulator.groups.timing import asynchronous, bind_order, registration_order, timing
 from rootplex.simulator.groups.top_down import top_down_groups
 from rootplex.simulator.inputs import Settings
-
-
-def group(scan: Scan, firmware: Firmware, settings: Settings) -> Grouping:
-    """The groups of a Dom0 that booted by `settings.firmware`; they are written into the functions
-    (`group`, `group_at_boot`) too."""
-    router = StreamRouter(scan, firmware, settings.firmware)
-    return group_streams(scan, router.streams, settings, units=router.units)
 
 
 def _driven(streams: Callable[[Function], DeviceStreams], kernel: str) -> Callable[[Function], DeviceStreams]:
@@ -49,8 +40,9 @@ def group_streams(
     stream_bits: Callable[[Function], int] | None = None,
     units: Sequence[FirmwareUnit] = (),
 ) -> Grouping:
-    """The same with the way from functions to IOMMUs given, the width of their StreamIDs, and the IOMMUs in
-    the order in which they register."""
+    """The groups of a Dom0; they are written into the functions (`group`, `group_at_boot`) too. `streams` is
+    the way from functions to IOMMUs, `stream_bits` the width of their StreamIDs, `units` the IOMMUs in the
+    order in which they register."""
     streams = _driven(streams, settings.kernel)
     discovery = scan.functions
     virtio = any(

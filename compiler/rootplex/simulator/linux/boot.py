@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from rootplex.formats.acpi import IortType
 from rootplex.formats.errno import Errno
 from rootplex.known.kernels import Profile, profile
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware
 from rootplex.simulator.function import Bus
 from rootplex.simulator.hardware import BusError, Hardware
 from rootplex.simulator.inputs import Settings
@@ -47,7 +47,7 @@ class Candidate(Struct, frozen=True):
 class LinuxBoot(Struct):
     """One boot under way."""
 
-    firmware: DtFirmware | AcpiFirmware
+    firmware: Firmware
     kernel: Kernel | None
     settings: Settings
     profile: Profile
@@ -57,7 +57,7 @@ class LinuxBoot(Struct):
 
 
 def boot(
-    firmware: DtFirmware | AcpiFirmware,
+    firmware: Firmware,
     settings: Settings,
     hardware: Hardware | None,
     hypervisor: Hypervisor | None = None,
@@ -221,7 +221,7 @@ def _enable_virtual(run: LinuxBoot) -> None:
             virtual.enable(scan, function)
 
 
-def _asks_for_acs(firmware: DtFirmware | AcpiFirmware, settings: Settings, version: Profile) -> bool:
+def _asks_for_acs(firmware: Firmware, settings: Settings, version: Profile) -> bool:
     """Whether something has called `pci_request_acs` before the first scan (§5.2)."""
     if isinstance(firmware, DtFirmware):
         return version.acs_dt == "all"
@@ -243,7 +243,7 @@ def _asks_for_acs(firmware: DtFirmware | AcpiFirmware, settings: Settings, versi
     )
 
 
-def _command_line(firmware: DtFirmware | AcpiFirmware, settings: Settings) -> str | None:
+def _command_line(firmware: Firmware, settings: Settings) -> str | None:
     """A device tree has it in /chosen; with ACPI the boot loader gives it."""
     return firmware.platform.chosen.bootargs if isinstance(firmware, DtFirmware) else settings.bootargs
 

@@ -17,7 +17,7 @@ from tests.simulator.groups.pci_trees import PciTree
 
 from rootplex.readers.acpi.aml import evaluate
 from rootplex.report.causes import because, difference
-from rootplex.simulator.firmware.facts import Firmware
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware
 from rootplex.simulator.firmware.routing.explain import Explainer
 from rootplex.simulator.firmware.routing.intx import IntxRouter, shared_lines
 from rootplex.simulator.firmware.routing.routes import IntxRoute
@@ -30,7 +30,7 @@ A, B, C, D = 1, 2, 3, 4
 
 
 def router(tree: PciTree, bridge: str, below: str = "") -> IntxRouter:
-    return IntxRouter(Scanned(tree.functions), Firmware(device_tree(bridge, below=below)), "dt")
+    return IntxRouter(Scanned(tree.functions), device_tree(bridge, below=below))
 
 
 def routed(tree: PciTree, name: str, bridge: str | None = None, below: str = "") -> IntxRoute:
@@ -143,10 +143,12 @@ DSDT = """DefinitionBlock ("", "DSDT", 2, "VENDOR", "BOARD   ", 1)
 ROOT = RootBridge(0, "\\_SB.PCI0", {}, segment=0)
 
 
-def firmware(more: str = "Name (_CCA, 1)", map: str = "iommu-map = <0 &smmu 0 0x10000>;") -> Firmware:
+def firmware(
+    more: str = "Name (_CCA, 1)", map: str = "iommu-map = <0 &smmu 0 0x10000>;"
+) -> tuple[DtFirmware, AcpiFirmware]:
     namespace = evaluate([compiled(DSDT.format(more=more), "dsdt.aml")])
     tables = acpi(iort([(0, 0xFFFF, 0x100, SMMU_AT, 0)]), madt(its=[0]), namespace=namespace)
-    return Firmware(device_tree(interrupt_map() + map + "msi-map = <0 &its 0x100 0x10000>;"), tables)
+    return device_tree(interrupt_map() + map + "msi-map = <0 &its 0x100 0x10000>;"), tables
 
 
 @needs_acpiexec
@@ -154,7 +156,7 @@ def test_prt() -> None:
     tree = below_ports([0, 2], A)
     tree.add("Y", tree.root, 1, pin=A)
     tree.add("N", tree.root, 3, pin=A)
-    found = IntxRouter(Scanned(tree.functions, [ROOT]), firmware(), "acpi")
+    found = IntxRouter(Scanned(tree.functions, [ROOT]), firmware()[1])
     x, y, n = (found.route(tree[name]) for name in ("X", "Y", "N"))
     assert x is not None
     assert (C, (37,), 5) == (x.root_pin, x.line, x.irq)
@@ -172,8 +174,8 @@ def test_without_cca_there_is_no_iommu() -> None:
     tree = PciTree()
     tree.add("A", tree.root, 1)
     scan = Scanned(tree.functions, [ROOT])
-    assert StreamRouter(scan, firmware(), "acpi").streams(tree["A"]).unit is not None
-    found = StreamRouter(scan, firmware(more=""), "acpi").streams(tree["A"])
+    assert StreamRouter(scan, firmware()[1]).streams(tree["A"]).unit is not None
+    found = StreamRouter(scan, firmware(more="")[1]).streams(tree["A"])
     assert found.unit is None
     assert found.cause is not None
     assert "_CCA" in because(found.cause)

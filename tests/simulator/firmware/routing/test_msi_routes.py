@@ -17,18 +17,18 @@ from tests.simulator.firmware.routing.routing_firmware import (
 from tests.simulator.groups.pci_trees import PciTree, pci_bridge
 
 from rootplex.report.causes import because
-from rootplex.simulator.firmware.facts import Firmware, Source
+from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.msi import MsiRouter
 from rootplex.simulator.firmware.routing.routes import MsiRoute
 from rootplex.source.place import DtPlace
 
 
-def routed(tree: PciTree, name: str, firmware: Firmware, source: Source) -> MsiRoute:
-    return MsiRouter(Scanned(tree.functions), firmware, source).route(tree[name])
+def routed(tree: PciTree, name: str, firmware: Firmware) -> MsiRoute:
+    return MsiRouter(Scanned(tree.functions), firmware).route(tree[name])
 
 
 def by_dt(tree: PciTree, name: str, bridge: str) -> MsiRoute:
-    return routed(tree, name, Firmware(device_tree(bridge)), "dt")
+    return routed(tree, name, device_tree(bridge))
 
 
 def one() -> PciTree:
@@ -90,7 +90,7 @@ OWN = [
 )
 def test_a_bridge_that_takes_messages_itself(compatible: str, bridge: str, itself: bool) -> None:
     firmware = device_tree(f"msi-controller; {bridge}", label="pcie: ", compatible=compatible)
-    found = routed(one(), "A", Firmware(firmware), "dt")
+    found = routed(one(), "A", firmware)
     ends = None if found.controller is None else found.controller.name
     assert ends == (NODE if itself else ITS if "&its 0>" in bridge else None)
     assert (found.id, found.cause is None) == (0x08, ends is not None)
@@ -106,28 +106,28 @@ def test_behind_a_pcie_to_pci_bridge_the_alias_counts() -> None:
 def test_iort_in_two_steps() -> None:
     """RID to StreamID by the root complex, StreamID to DeviceID by the SMMU."""
     tables = acpi(iort([(0, 0xFF, 0x400, SMMU_AT, 0)], to_its=0x10000), madt(its=[0]))
-    found = routed(one(), "A", Firmware(acpi=tables), "acpi")
+    found = routed(one(), "A", tables)
     assert [(0x08, 0x408), (0x408, 0x10408)] == [(step.id_in, step.id_out) for step in found.steps]
     assert (0x10408, 0x8080000) == (found.id, found.controller and found.controller.base)
 
 
 def test_iort_past_the_smmu() -> None:
     tables = acpi(iort([(0, 0xFFFF, 0x500, ITS_AT, 0)]), madt(its=[0]))
-    found = routed(one(), "A", Firmware(acpi=tables), "acpi")
+    found = routed(one(), "A", tables)
     assert 0x508 == found.id
     assert 1 == len(found.steps)
 
 
 def test_an_its_that_madt_does_not_have() -> None:
     tables = acpi(iort([(0, 0xFFFF, 0, ITS_AT, 0)]), madt(its=[3]))
-    found = routed(one(), "A", Firmware(acpi=tables), "acpi")
+    found = routed(one(), "A", tables)
     assert found.controller is None
     assert found.cause is not None
     assert "MADT has no ITS with the id 0" in because(found.cause)
 
 
 def test_the_local_apic_takes_messages_on_x86() -> None:
-    found = routed(one(), "A", Firmware(acpi=acpi(madt(ioapic=True))), "acpi")
+    found = routed(one(), "A", acpi(madt(ioapic=True)))
     assert ("lapic", 0xFEE00000) == (
         found.controller and found.controller.kind,
         found.controller and found.controller.base,

@@ -24,14 +24,15 @@ from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_i
 from rootplex.simulator.firmware.routing.routes import DeviceStreams
 from rootplex.simulator.firmware.routing.stream import StreamRouter
 from rootplex.simulator.function import PCI_TO_PCIE, Function
-from rootplex.simulator.groups.dom0 import group
+from rootplex.simulator.groups.dom0 import group_streams
+from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.inputs import Settings
 from rootplex.source.place import DtPlace
 
 
 def by_dt(tree: PciTree, bridge: str, name: str, *, smmu: str = "") -> DeviceStreams:
-    firmware = Firmware(device_tree(bridge, smmu=smmu))
-    return StreamRouter(Scanned(tree.functions), firmware, "dt").streams(tree[name])
+    firmware = device_tree(bridge, smmu=smmu)
+    return StreamRouter(Scanned(tree.functions), firmware).streams(tree[name])
 
 
 def one(dev: int = 1) -> PciTree:
@@ -127,8 +128,8 @@ def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) 
     tree = PciTree()
     tree.root.number = rid >> 8
     function = tree.add("A", tree.root, rid >> 3 & 0x1F, rid & 7)
-    firmware = Firmware(acpi=acpi(iort(mappings)))
-    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(function)
+    firmware = acpi(iort(mappings))
+    found = StreamRouter(Scanned(tree.functions), firmware).streams(function)
     assert (stream, stream is None) == (found.own.id, found.cause is not None)
     if stream is not None:
         assert (("smmu-v3", 0x9050000)) == (found.unit and found.unit.kind, found.unit and found.unit.base)
@@ -136,17 +137,17 @@ def test_streams_by_iort(mappings: list[Mapping], rid: int, stream: int | None) 
 
 
 def test_iort_goes_by_segment_only() -> None:
-    firmware = Firmware(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1)))
+    firmware = acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], segment=1))
     tree = one()
-    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), firmware).streams(tree["A"])
     assert found.cause is not None
     assert "no root complex node for segment 0x0000" in because(found.cause)
 
 
 def test_an_older_smmu_by_iort() -> None:
-    firmware = Firmware(acpi=acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], type=3)))
+    firmware = acpi(iort([(0, 0xFFFF, 0, SMMU_AT, 0)], type=3))
     tree = one()
-    found = StreamRouter(Scanned(tree.functions), firmware, "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), firmware).streams(tree["A"])
     assert "smmu-v2" == (found.unit and found.unit.kind)
 
 
@@ -170,7 +171,7 @@ def test_dmar_scopes() -> None:
         drhd(0x2000, scope(1, 0, (2, 0)), scope(1, 0, (5, 0), (3, 0))),
         drhd(0x9000, all=True),
     )
-    router = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi")
+    router = StreamRouter(Scanned(tree.functions), acpi(table))
     bases = {f.page: unit_base(router.streams(f)) for f in tree.functions}
     expected = dict.fromkeys(("RP", "EP"), 0x1000) | dict.fromkeys(("PF", "VF", "N"), 0x2000)
     assert bases == expected | dict.fromkeys(("X", "RP2", "M"), 0x9000)
@@ -180,7 +181,7 @@ def test_dmar_scopes() -> None:
 def test_dmar_without_a_unit_for_the_rest() -> None:
     tree = one()
     table = dmar(drhd(0x9000, all=True, segment=1))
-    found = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), acpi(table)).streams(tree["A"])
     assert found.unit is None
     assert found.cause is not None
     assert "segment 0x0000" in because(found.cause)
@@ -190,10 +191,15 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
     """A boot of 6.1: "DMAR: Can't reserve memory", "Parse DMAR table failure", and no groups at all."""
     tree = one()
     table = dmar(drhd(0x9000, all=True), drhd(0x9000, all=True, segment=1))
-    found = StreamRouter(Scanned(tree.functions), Firmware(acpi=acpi(table)), "acpi").streams(tree["A"])
+    found = StreamRouter(Scanned(tree.functions), acpi(table)).streams(tree["A"])
     assert found.unit is None
     assert found.cause is not None
     assert "0x9000" in because(found.cause)
+
+
+def grouped(tree: PciTree, firmware: Firmware) -> Grouping:
+    scan = Scanned(tree.functions)
+    return group_streams(scan, StreamRouter(scan, firmware).streams, Settings(arch="arm64", firmware="dt"))
 
 
 def functions_in(tree: PciTree, names: str) -> list[Function | None]:
@@ -206,11 +212,10 @@ def test_from_bytes_to_groups() -> None:
     below = tree.bridge("RP", tree.root, 1)
     tree.add("A", below, 0)
     tree.add("B", below, 0, 1)
-    settings = Settings(arch="arm64", firmware="dt")
-    whole = Firmware(device_tree("iommu-map = <0 &smmu 0 0x10000>;"))
-    assert partition("{RP,A,B}") == pages(group(Scanned(tree.functions), whole, settings))
-    partial = Firmware(device_tree("iommu-map = <0x100 &smmu 0x100 0xff00>;"))
-    grouping = group(Scanned(tree.functions), partial, settings)
+    whole = device_tree("iommu-map = <0 &smmu 0 0x10000>;")
+    assert partition("{RP,A,B}") == pages(grouped(tree, whole))
+    partial = device_tree("iommu-map = <0x100 &smmu 0x100 0xff00>;")
+    grouping = grouped(tree, partial)
     assert partition("{A} {B}") == pages(grouping)
     assert functions_in(tree, "RP") == [reason.function for reason in grouping.ungrouped]
     assert functions_in(tree, "RP") == [reason.function for reason in grouping.hazards]
@@ -221,8 +226,8 @@ def test_units_in_the_order_in_which_linux_registers_them() -> None:
     (`dmar_register_drhd_unit`), and the one of all the rest last."""
     later = """}; smmuv3@1000 { compatible = "arm,smmu-v3"; reg = <0 0x1000 0 0x20000>; #iommu-cells = <1>; };
         iommu@5000 { compatible = "arm,mmu-500"; reg = <0 0x5000 0 0x1000>; #iommu-cells = <1>; """
-    by_tree = StreamRouter(Scanned([]), Firmware(device_tree(smmu=later)), "dt")
+    by_tree = StreamRouter(Scanned([]), device_tree(smmu=later))
     assert [unit.name for unit in by_tree.units] == ["/iommu@5000", "/smmuv3@9050000", "/smmuv3@1000"]
     tables = acpi(dmar(drhd(0x1000, all=True), drhd(0x2000, scope(1, 0, (1, 0))), drhd(0x3000)))
-    by_table = StreamRouter(Scanned([]), Firmware(acpi=tables), "acpi")
+    by_table = StreamRouter(Scanned([]), tables)
     assert [unit.base for unit in by_table.units] == [0x3000, 0x2000, 0x1000]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from rootplex.simulator.firmware.facts import Firmware, Source
+from rootplex.simulator.firmware.facts import DtFirmware, Firmware
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.intx import IntxRouter
 from rootplex.simulator.firmware.routing.msi import MsiRouter
@@ -25,7 +25,7 @@ from rootplex.simulator.function import Function, Scan
 class Way(Struct, frozen=True):
     """What one firmware says: streams, messages, and the pin (None: the function has none)."""
 
-    source: Source
+    source: str
     streams: DeviceStreams
     msi: MsiRoute
     intx: IntxRoute | None
@@ -49,22 +49,18 @@ class Explanation(Struct, frozen=True):
 
 
 class Explainer:
-    """Explanations for the functions of one scan."""
+    """Explanations for the functions of one scan by the firmwares that are there, a device tree first."""
 
-    def __init__(self, scan: Scan, firmware: Firmware, arch: str = "arm64") -> None:
-        there: list[Source] = []
-        if firmware.dt is not None:
-            there.append("dt")
-        if firmware.acpi is not None:
-            there.append("acpi")
+    def __init__(self, scan: Scan, firmwares: Iterable[Firmware | None], arch: str = "arm64") -> None:
         self._routers = [
             (
-                source,
-                StreamRouter(scan, firmware, source),
-                MsiRouter(scan, firmware, source, arch),
-                IntxRouter(scan, firmware, source),
+                "dt" if isinstance(firmware, DtFirmware) else "acpi",
+                StreamRouter(scan, firmware),
+                MsiRouter(scan, firmware, arch),
+                IntxRouter(scan, firmware),
             )
-            for source in there
+            for firmware in firmwares
+            if firmware is not None
         ]
 
     def explain(self, function: Function) -> Explanation:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rootplex.readers.acpi.aml import AcpiHostBridge, PrtEntry
+from rootplex.readers.acpi.aml import PrtEntry
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.intx import Hop, InterruptMaps, child_at, route_intx, swizzle
 from rootplex.readers.intx import IntxRoute as DtRoute
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware
 from rootplex.simulator.firmware.routing.routes import Cause, IntxLine, IntxRoute, Step
-from rootplex.simulator.function import Function, Scan
+from rootplex.simulator.function import Function, Root, Scan
 from rootplex.source.place import Place
 
 FIRST_SPI = 32
@@ -19,10 +19,9 @@ FIRST_SPI = 32
 class IntxRouter:
     """Where the pin of every function goes by one firmware."""
 
-    def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
+    def __init__(self, scan: Scan, firmware: Firmware) -> None:
         self._roots = scan.root_bridges
-        self._dt = _DtPins(firmware.dt) if source == "dt" and firmware.dt is not None else None
-        self._acpi = _AcpiPins(firmware.acpi) if source == "acpi" and firmware.acpi is not None else None
+        self._pins = _DtPins(firmware) if isinstance(firmware, DtFirmware) else _AcpiPins(firmware)
 
     def route(self, function: Function) -> IntxRoute | None:
         """The way of a function's pin; None where it has no pin (register 0). A pin above 4 is
@@ -32,11 +31,7 @@ class IntxRouter:
         root = self._roots[function.root]
         hops = way_down(function)
         pin = function.pin if function.pin <= 4 else 1
-        if self._dt is not None:
-            return self._dt.route(function, self._dt.facts.bridge_of(root), hops, pin)
-        if self._acpi is not None:
-            return self._acpi.route(function, self._acpi.facts.bridge_of(root), hops, pin)
-        return _unrouted(function, pin, Cause("no-firmware"))
+        return self._pins.route(function, root, hops, pin)
 
 
 def way_down(function: Function) -> list[Hop]:
@@ -84,7 +79,8 @@ class _DtPins:
         self._maps = InterruptMaps(facts.tree)
         self._found = {}
 
-    def route(self, function: Function, bridge: DtHostBridge | None, hops: list[Hop], pin: int) -> IntxRoute:
+    def route(self, function: Function, root: Root, hops: list[Hop], pin: int) -> IntxRoute:
+        bridge = self.facts.bridge_of(root)
         if bridge is None:
             return _unrouted(function, pin, Cause("no-node"))
         depth = _nodes_down(bridge, hops)
@@ -155,9 +151,8 @@ class _AcpiPins:
         self.facts = facts
         self._tables: dict[str, dict[tuple[int, int], PrtEntry]] = {}
 
-    def route(
-        self, function: Function, bridge: AcpiHostBridge | None, hops: list[Hop], pin: int
-    ) -> IntxRoute:
+    def route(self, function: Function, root: Root, hops: list[Hop], pin: int) -> IntxRoute:
+        bridge = self.facts.bridge_of(root)
         if bridge is None:
             return _unrouted(function, pin, Cause("no-device"))
         for hop in hops[:0:-1]:

@@ -7,7 +7,7 @@ from rootplex.readers.acpi.iort_ids import ITS_TYPES
 from rootplex.readers.acpi.madt import Madt
 from rootplex.readers.hostbridge import DtHostBridge
 from rootplex.readers.phandles import PhandleRef
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware
 from rootplex.simulator.firmware.routing.aliases import requester_id
 from rootplex.simulator.firmware.routing.lookup import Lookup, dt_lookup, dt_unit, iort_lookup, nowhere
 from rootplex.simulator.firmware.routing.routes import Cause, FirmwareUnit, MsiRoute, Step, StepKind
@@ -20,11 +20,10 @@ LOCAL_APIC = "lapic"
 class MsiRouter:
     """Where the messages of every function go by one firmware."""
 
-    def __init__(self, scan: Scan, firmware: Firmware, source: Source, arch: str = "arm64") -> None:
+    def __init__(self, scan: Scan, firmware: Firmware, arch: str = "arm64") -> None:
         self._roots = scan.root_bridges
         self._arch = arch
-        self._dt = firmware.dt if source == "dt" else None
-        self._acpi = firmware.acpi if source == "acpi" else None
+        self._firmware = firmware
         self._found: dict[tuple[int, int], Lookup] = {}
 
     def route(self, function: Function) -> MsiRoute:
@@ -39,14 +38,12 @@ class MsiRouter:
 
     def _lookup(self, function: Function, rid: int) -> Lookup:
         root = self._roots[function.root]
-        if self._dt is not None:
-            return _by_device_tree(self._dt, root, rid)
-        if self._acpi is not None:
-            if self._arch == "riscv64":
-                return _by_imsic(self._acpi, rid)
-            found = _by_acpi(self._acpi, function.segment, rid)
-            return _local_apic(root, rid) if found.unit is None and self._arch == "x86_64" else found
-        return nowhere(Cause("no-firmware"))
+        if isinstance(self._firmware, DtFirmware):
+            return _by_device_tree(self._firmware, root, rid)
+        if self._arch == "riscv64":
+            return _by_imsic(self._firmware, rid)
+        found = _by_acpi(self._firmware, function.segment, rid)
+        return _local_apic(root, rid) if found.unit is None and self._arch == "x86_64" else found
 
 
 def _local_apic(root: Root, rid: int) -> Lookup:

@@ -42,7 +42,6 @@ class FirmwareUnit(Struct, frozen=True):
 
 
 CauseKind: TypeAlias = Literal[
-    "no-firmware",
     "no-node",  # of the host bridge in the device tree
     "no-device",  # of the host bridge in the namespace
     "no-map",  # a host bridge without `iommu-map`

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from rootplex.readers.acpi.iort_facts import IortNode, Smmu, SmmuV3
 from rootplex.readers.acpi.iort_ids import SMMU_TYPES
 from rootplex.readers.platform_dt import ControllerKind
-from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware, Source
+from rootplex.simulator.firmware.facts import AcpiFirmware, DtFirmware, Firmware
 from rootplex.simulator.firmware.routing.aliases import dma_aliases
 from rootplex.simulator.firmware.routing.dmar_units import DmarUnits
 from rootplex.simulator.firmware.routing.ivrs_units import IvrsUnits
@@ -48,11 +48,10 @@ class StreamRouter:
     """The streams of every function by one firmware, each worked out once. `units` are its IOMMUs in the
     order in which Linux registers them."""
 
-    def __init__(self, scan: Scan, firmware: Firmware, source: Source) -> None:
-        acpi = firmware.acpi if source == "acpi" else None
-        named = None if acpi is None else _by_function(acpi, scan.functions)
-        self._find = _finder(scan, firmware, source) if named is None else named.lookup
-        self.units = _units(firmware, source) if named is None else named.units
+    def __init__(self, scan: Scan, firmware: Firmware) -> None:
+        named = _by_function(firmware, scan.functions) if isinstance(firmware, AcpiFirmware) else None
+        self._find = _finder(scan, firmware) if named is None else named.lookup
+        self.units = _units(firmware) if named is None else named.units
         self._found: dict[tuple[int, int, Function | None], Lookup] = {}
         self._by_function: dict[Function, DeviceStreams] = {}
         self._by_function_alone = named is not None
@@ -95,19 +94,13 @@ def _by_function(acpi: AcpiFirmware, functions: Sequence[Function]) -> FunctionU
     return next((units for kind in BY_FUNCTION if (units := kind.of(acpi, functions)) is not None), None)
 
 
-def _finder(scan: Scan, firmware: Firmware, source: Source) -> Callable[[Function, int], Lookup]:
+def _finder(scan: Scan, firmware: Firmware) -> Callable[[Function, int], Lookup]:
     """How one id of a function is looked up."""
     roots = scan.root_bridges
-    if source == "dt":
-        dt = firmware.dt
-        if dt is None:
-            return _nowhere
-        lost = lost_units(scan, dt)
-        return lambda function, rid: _by_iommu_map(dt, roots[function.root], rid, lost)
-    acpi = firmware.acpi
-    if acpi is None:
-        return _nowhere
-    return lambda function, rid: _by_iort(acpi, roots[function.root], function.segment, rid)
+    if isinstance(firmware, DtFirmware):
+        lost = lost_units(scan, firmware)
+        return lambda function, rid: _by_iommu_map(firmware, roots[function.root], rid, lost)
+    return lambda function, rid: _by_iort(firmware, roots[function.root], function.segment, rid)
 
 
 IOMMU_KINDS: frozenset[ControllerKind] = frozenset({"smmu-v2", "smmu-v3", "riscv-iommu", "iommu"})
@@ -115,22 +108,16 @@ DRIVERS: tuple[UnitKind, ...] = ("smmu-v2", "smmu-v3")
 """IOMMU drivers in link order (`drivers/iommu/arm/Makefile`); others come behind them."""
 
 
-def _units(firmware: Firmware, source: Source) -> tuple[FirmwareUnit, ...]:
+def _units(firmware: Firmware) -> tuple[FirmwareUnit, ...]:
     """Driver by driver, a driver's units as its devices were made: nodes in document order, IORT's in the
     table's."""
-    found: list[FirmwareUnit] = []
-    if source == "dt" and firmware.dt is not None:
-        controllers = firmware.dt.platform.controllers
-        found = [dt_unit(firmware.dt, each.path) for each in controllers if each.kind in IOMMU_KINDS]
-    elif source == "acpi" and firmware.acpi is not None:
-        iort = firmware.acpi.iort
-        if iort is not None:
-            found = [smmu_unit(node) for node in iort.nodes if node.type in SMMU_TYPES]
+    if isinstance(firmware, DtFirmware):
+        controllers = firmware.platform.controllers
+        found = [dt_unit(firmware, each.path) for each in controllers if each.kind in IOMMU_KINDS]
+    else:
+        nodes = () if firmware.iort is None else firmware.iort.nodes
+        found = [smmu_unit(node) for node in nodes if node.type in SMMU_TYPES]
     return tuple(sorted(found, key=lambda unit: DRIVERS.index(unit.kind) if unit.kind in DRIVERS else 2))
-
-
-def _nowhere(function: Function, rid: int) -> Lookup:
-    return nowhere(Cause("no-firmware"))
 
 
 def _by_iommu_map(facts: DtFirmware, root: Root, rid: int, lost: Mapping[str, Lost]) -> Lookup:
