@@ -12,12 +12,14 @@ import pytest
 import rootplex
 from rootplex.cli import main
 from rootplex.fleet.work import with_bytes
+from rootplex.formats.devicetree import MapCells
 from rootplex.jobs.boards import Board, Item, boards_of, with_trees
 from rootplex.jobs.importing import import_source
 from rootplex.jobs.result import Result
 from rootplex.jobs.sources import Source, Trees, files_of, read_source
 from rootplex.jobs.validate import validate_board
 from rootplex.readers.dtb import read_dtb
+from rootplex.readers.hostbridge import pci_host_bridges
 from rootplex.source.finding import Unreadable
 from rootplex.source.place import DtPlace
 
@@ -261,3 +263,23 @@ def test_what_a_source_is_put_together_of(place: Path) -> None:
     assert files_of("base.dts", trees) == ("y.dtso", "buses.dtbo", "board.dtsi", "last.h")
     assert files_of("base.dts", Trees((), trees.overlays)) == ("y.dtso", "buses.dtbo")
     assert files_of("base.dtb", Trees((".",))) == ()
+
+
+def test_a_node_of_the_base_that_the_overlay_labels_too_keeps_its_references(place: Path) -> None:
+    """Both phandles lead to it, whichever of them libfdt has kept."""
+    unit = "smmu: iommu@9000000 { reg = <0 0x9000000 0 0x20000>; #iommu-cells = <1>; };"
+    board = BOARD.replace("	pcie0: pcie@", f"	{unit}\n	pcie0: pcie@")
+    board = board.replace("linux,pci-domain", "iommu-map = <0 &smmu 0 0x8000>; linux,pci-domain")
+    Path("whole.dts").write_text(f"/dts-v1/;\n{board}")
+    Path("second.dtso").write_text(
+        "/dts-v1/;\n/plugin/;\n&smmu { again: test { }; };\n&{/iommu@9000000} { mine: the-unit { }; };\n"
+        "&{/} { x { y = <&own>; }; };\n&{/} { own: iommu@9000000 { dma-coherent; }; };\n"
+    )
+    source = read("whole.dts", "second.dtso")
+    assert source.tree is not None
+    (bridge,) = pci_host_bridges(source.tree, MapCells.TARGET)
+    assert bridge.iommu_map is not None
+    assert ["/iommu@9000000"] == [entry.target for entry in bridge.iommu_map.entries]
+    own = source.tree.by_path["/x"].u32("y")
+    assert own is not None
+    assert "/iommu@9000000" == source.tree.by_phandle[own].path

@@ -163,10 +163,10 @@ def _tree(data: bytes, name: str, kind: Kind, trees: Trees) -> Source:
     from rootplex.readers.overlays import is_overlay, with_overlays
 
     data, trees = put_together(data, name, trees)
-    origins = None
     if trees.overlays:
-        data, origins = with_overlays(data, name, trees.overlays)
-    tree = read_dtb(data, name)
+        tree, origins = with_overlays(data, name, trees.overlays)
+    else:
+        tree, origins = read_dtb(data, name), None
     if is_overlay(tree):
         raise unreadable(
             name,

@@ -26,8 +26,11 @@ def is_overlay(tree: Tree) -> bool:
     return any(_content(fragment) is not None for fragment in tree.root.children)
 
 
-def with_overlays(base: bytes, file: str, overlays: Sequence[tuple[str, bytes]]) -> tuple[bytes, Origins]:
-    """The blob with overlays (name, blob) applied in their order, and what came from which of them.
+def with_overlays(base: bytes, file: str, overlays: Sequence[tuple[str, bytes]]) -> tuple[Tree, Origins]:
+    """The tree with overlays (name, blob) applied in their order, and what came from which of them.
+
+    An overlay may have a label of its own at a node of the base, and so a second phandle for it: both lead
+    there, whichever of them libfdt keeps (the base's, where it has `overlay_prevent_phandle_overwrite`).
 
     Unreadable at the overlay: it is none, or cannot be applied. ToolError where `fdtoverlay` is missing.
     """
@@ -50,8 +53,11 @@ def with_overlays(base: bytes, file: str, overlays: Sequence[tuple[str, bytes]])
             for key, value in node.properties.items():
                 if before.get(key) != value:
                     origins[path, key] = name
+        for number, node in tree.by_phandle.items():
+            if number not in after.by_phandle and node.path in after.by_path:
+                after.by_phandle[number] = after.by_path[node.path]
         tree = after
-    return base, origins
+    return tree, origins
 
 
 def _applied(base: bytes, overlay: bytes, name: str) -> bytes:
