@@ -189,4 +189,4 @@ def test_groups_and_ways_of_a_snapshot(checkout: Path) -> None:
 def test_a_tree_without_functions_has_no_groups(checkout: Path) -> None:
     done = rootplex("groups", str(checkout / "generated" / "qemu-virt" / "qemu-virt.dtb"), cwd=checkout)
     assert 2 == done.returncode
-    assert "hold no functions: take a snapshot (`rootplex capture`), or describe them" in done.stderr
+    assert "alone: take a snapshot (`rootplex capture`), or describe them" in done.stderr

@@ -114,8 +114,8 @@ def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> E
     found = simulated_snapshot(source, options.guests or ())
     if found is None:
         raise UsageError(
-            f"{label}: {source.what} hold no functions: take a snapshot (`rootplex capture`), or describe "
-            "them in what `rootplex import` makes of it"
+            f"{label}: no function is known by {source.what} alone: take a snapshot (`rootplex capture`), or "
+            "describe them in what `rootplex import` makes of it"
         )
     if found.facts is None or found.facts.outcome is None or found.machine is None:
         raise UsageError("; ".join(finding.message for finding in found.findings))
