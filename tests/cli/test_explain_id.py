@@ -22,3 +22,14 @@ from rootplex.cli import main
 def test_an_id_is_explained(id: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", id]) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("id", ["8088:0100", "1d17:0710"])
+def test_of_one_function_of_the_kernels_the_first_answer_counts(
+    id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`pci_quirk_wangxun_nic_acs`, `pci_quirk_zhaoxin_pcie_ports_acs`: some ids, and all of a vendor."""
+    assert main(["explain", id]) == 0
+    said = capsys.readouterr().out
+    assert "isolates" in said
+    assert "does not isolate" not in said

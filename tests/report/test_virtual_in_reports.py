@@ -24,7 +24,7 @@ def board(tmp_path: Path) -> str:
         (("check",), "boot: nic.vf2 at 0000:01:10.2, reachable by mcfg, dt"),
         (("check",), "guest b: whole groups (nic.vf3 0000:01:10.3)"),
         (("groups",), "group 2 (guest a): 0000:01:10.0 (nic.vf0)"),
-        (("groups", "--tree"), "0000:01:10.2 nic.vf2, endpoint, group 4, boot"),
+        (("groups", "--tree"), "0000:01:10.2 nic.vf2, VF of nic, group 4, boot"),
         (("explain", "nic.vf1"), "0000:01:10.1 (nic.vf1): requester id 0x0181 in segment 0000"),
         (("plan",), "xl pci-assignable-add 0000:01:10.3"),
         (("plan",), "echo 4 > /sys/bus/pci/devices/0000:01:00.0/sriov_numvfs"),

@@ -15,12 +15,14 @@ from rootplex.source.place import Place
 
 class Absence(Struct, frozen=True):
     """Why Dom0 does not see a device of the description: the reason, the places that show it, its host
-    bridge's name where that is what is missing, and what to do."""
+    bridge's name where that is what is missing, and what to do. `enough`: how many VFs would have to be
+    switched on."""
 
     reason: str
     places: list[tuple[Place, str]]
     bridge: str | None = None
     help: str = "take away what is in the way"
+    enough: int = 0
 
     def of(self, name: str) -> tuple[str, ...]:
         """What a finding about the device that is missing bears on."""
@@ -64,6 +66,7 @@ def _not_enabled(device: Device, sriov: Sriov, index: int) -> Absence:
         f"{count} switched on",
         [(device.at("sriov.enabled"), f"the virtual functions of {device.label}")],
         help=f"write 'enabled: {index + 1}' at its sriov",
+        enough=index + 1,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rootplex.checks.causes import map_of
 from rootplex.checks.facts import Facts
@@ -72,6 +72,11 @@ def called(facts: Facts, function: Function) -> str:
     """What messages call a function: its name with its SBDF, or the SBDF alone."""
     name = facts.pages.get(function.page)
     return function.sbdf if name is None else f"{name} ({function.sbdf})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`one, two and three`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def function_named(facts: Facts, name: str) -> Function | None:

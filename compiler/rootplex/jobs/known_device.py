@@ -23,7 +23,15 @@ def known_device(id: str) -> KnownDevice:
     """What Linux knows by `vendor:device`, hexadecimal."""
     vendor, _, device = id.partition(":")
     rows = rows_of(int(vendor, 16), int(device, 16))
-    return KnownDevice(id=id.lower(), rows=tuple((row, _kernels(row)) for row in rows))
+    asked = (row for index, row in enumerate(rows) if not any(_before(each, row) for each in rows[:index]))
+    return KnownDevice(id=id.lower(), rows=tuple((row, _kernels(row)) for row in asked))
+
+
+def _before(earlier: Row, row: Row) -> bool:
+    """Whether the earlier row of one function answers for all that the later one would."""
+    of_one = earlier.kind == row.kind == "acs" and earlier.source == row.source
+    same_kernels = earlier.since <= row.since and row.until <= earlier.until
+    return of_one and same_kernels and not (earlier.types and set(row.types or ("",)) - set(earlier.types))
 
 
 def _kernels(row: Row) -> tuple[str, ...]:

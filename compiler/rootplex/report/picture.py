@@ -139,7 +139,7 @@ def _is_on(row: Row, bridge: BridgeResult) -> bool:
 
 def _rows(machine: Machine) -> tuple[Row, ...]:
     below: dict[str | None, list[Device]] = {}
-    known = {device.sbdf for device in machine.devices}
+    known = {device.sbdf: device for device in machine.devices}
     for device in machine.devices:
         below.setdefault(device.parent if device.parent in known else None, []).append(device)
     colours = _colours(machine.devices)
@@ -150,11 +150,14 @@ def _rows(machine: Machine) -> tuple[Row, ...]:
                 missing.setdefault(why.sbdf, {})[why.text] = None
     boot = None if machine.boot is None else machine.boot.sbdf
 
+    def called(sbdf: str) -> str:
+        return (known[sbdf].name if sbdf in known else None) or sbdf
+
     def row(device: Device, depth: int) -> Row:
         return Row(
             sbdf=device.sbdf,
             name=device.name,
-            type=device.type,
+            type=device.type if device.physfn is None else f"VF of {called(device.physfn)}",
             id=f"{device.vendor:04x}:{device.device:04x}",
             buses=None if device.bus is None else f"{device.bus[0]:02x}-{device.bus[1]:02x}",
             depth=depth,

@@ -110,3 +110,22 @@ def test_what_hides_a_physical_function_hides_its_virtual_ones() -> None:
     (found,) = only(findings_of(text.partition("expect:")[0]), "RPX0305")
     assert "it hides the boot device nic.vf2" in found.notes
     assert "it hides nic.vf3, which guest b is to have" in found.notes
+
+
+def test_virtual_functions_of_one_guest_that_are_not_switched_on_are_one_finding() -> None:
+    """And it can be accepted by the name of the first."""
+    text = changed(TEXT, ("enabled: 4", "enabled: 0"), ("vf: [0, 1]", "vf: [0, 2]"))
+    text = text[: text.index("boot:")]
+    found = only(findings_of(text), "RPX0501")
+    assert [(each.message, each.help) for each in found] == [
+        (
+            "guest a is to have nic.vf0, nic.vf1 and nic.vf2, which Dom0 does not see",
+            "write 'enabled: 3' at its sriov, or take them from the list",
+        ),
+        (
+            "guest b is to have nic.vf3, which Dom0 does not see",
+            "write 'enabled: 4' at its sriov, or take the device from the list",
+        ),
+    ]
+    accepted = "suppress: [{code: RPX0501, at: nic.vf0, reason: later}]\n"
+    assert len(only(findings_of(text + accepted), "RPX0501")) == 1

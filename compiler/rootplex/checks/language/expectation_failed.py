@@ -14,6 +14,7 @@ from rootplex.checks.simulated import (
     chain,
     device_place,
     function_named,
+    listed,
     lives,
     reason_places,
 )
@@ -151,16 +152,16 @@ def _together(facts: Facts, names: tuple[str, ...], at: Place, *, exactly: bool)
     found = list(groups.values())
     if len(found) > 1:
         yield _finding(
-            facts, at, found, f"{_list(names)} are expected together and are in {len(found)} groups"
+            facts, at, found, f"{listed(names)} are expected together and are in {len(found)} groups"
         )
         return
     others = [each for group in found for each in group.members if each not in members]
     if exactly and others:
-        whom = _list([called(facts, each) for each in others])
+        whom = listed([called(facts, each) for each in others])
         if len(names) == 1:
             text = f"{names[0]} is expected alone in its group, and {whom} {_are(others)} in it"
         else:
-            text = f"{_list(names)} are expected to be a group, and {whom} {_are(others)} in it"
+            text = f"{listed(names)} are expected to be a group, and {whom} {_are(others)} in it"
         yield _finding(facts, at, found, text)
 
 
@@ -178,7 +179,3 @@ def _finding(facts: Facts, at: Place, groups: list[Group], text: str) -> Finding
 
 def _are(others: list[Function]) -> str:
     return "is" if len(others) == 1 else "are"
-
-
-def _list(names: list[str] | tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

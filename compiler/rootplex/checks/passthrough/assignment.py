@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootplex.checks.absence import absence
+from rootplex.checks.absence import Absence, absence
 from rootplex.checks.check import check
 from rootplex.checks.facts import Facts
 from rootplex.checks.rule import BYTES
@@ -14,6 +14,7 @@ from rootplex.checks.simulated import (
     called,
     device_place,
     function_named,
+    listed,
     lives,
     root_of,
     wish_place,
@@ -23,6 +24,7 @@ from rootplex.checks.simulated import (
 from rootplex.checks.unseen import unseen_slots
 from rootplex.formats.errno import Errno, name_of
 from rootplex.model.platform import Guest
+from rootplex.model.virtual import physical_of
 from rootplex.report.causes import not_enabled
 from rootplex.report.reasons import type_name
 from rootplex.simulator.function import Function
@@ -48,18 +50,24 @@ def guest_device_missing(facts: Facts) -> Iterator[Finding]:
         return
     unseen = {device.name for each in unseen_slots(described) for device in each.devices}
     for guest in described.xen.guests:
+        wanted: dict[tuple[str, str], list[tuple[int, str, Absence]]] = {}
         for i, name in enumerate(guest.devices):
-            if name in unseen or function_named(facts, name) is not None:
-                continue
-            missing = absence(facts, name)
+            if name not in unseen and function_named(facts, name) is None:
+                missing = absence(facts, name)
+                owner, _ = physical_of(name) or (name, 0)
+                wanted.setdefault((owner, missing.reason), []).append((i, name, missing))
+        for absent in wanted.values():
+            first, name, _ = absent[0]
+            names = listed([each for _, each, _ in absent])
+            last = max((missing for _, _, missing in absent), key=lambda each: each.enough)
             yield guest_device_missing.rule.finding(
-                guest.at(f"devices.{i}"),
-                f"guest {guest.name} is to have {name}, which {facts.host} does not see",
-                related=missing.places,
-                notes=[missing.reason],
-                help=f"{missing.help}, or take the device from the list",
+                guest.at(f"devices.{first}"),
+                f"guest {guest.name} is to have {names}, which {facts.host} does not see",
+                related=last.places,
+                notes=[last.reason],
+                help=f"{last.help}, or take {'the device' if len(absent) == 1 else 'them'} from the list",
                 subject=name,
-                about=missing.of(name),
+                about=tuple(dict.fromkeys(each for _, name, missing in absent for each in missing.of(name))),
             )
 
 
