@@ -160,6 +160,7 @@ def _no_riscv_acpi(platform: Platform) -> Finding:
     return QEMU_MACHINE.finding(
         platform.at("platform.firmware"),
         f"{platform.name} is booted by device tree: a boot by ACPI is not supported on riscv64",
+        notes=("a riscv64 kernel takes no tables out of its initrd",),
         help="leave --acpi out, and let 'firmware' have dt",
         subject=platform.name,
     )
