@@ -24,6 +24,7 @@ from rootplex.jobs.validate import validate_board
 from rootplex.readers.acpi.header import HEADER_SIZE
 from rootplex.readers.dts import compile_dts
 from rootplex.report import text
+from rootplex.source import yaml12
 from rootplex.tools.runner import private_folder, run
 
 CASES = Path(__file__).parent / "cases"
@@ -266,3 +267,20 @@ def test_more_than_can_be_said(change: tuple[str, str], message: str) -> None:
 def test_five_hundred_unknown_keys_take_no_seconds() -> None:
     data = (CASES / "unknown-500.yaml").read_bytes()
     assert seconds(lambda: check_text(data, "x.yaml", RunOptions())) < 1
+
+
+@pytest.mark.parametrize("line", ["a: 1\n", "- !x 1\n"])
+def test_faults_of_a_text_are_told_up_to_a_thousand(line: str) -> None:
+    """A key that is there again, a tag: whoever made thousands of them reads the first."""
+    found = check_text(line.encode() * 60_000, "x.yaml", RunOptions()).findings
+    assert len(found) == yaml12.PROBLEMS_LIMIT
+    assert found[-1].notes == ("faults behind the first 1,000 are not told",)
+
+
+def test_a_paste_of_more_functions_than_a_segment_has() -> None:
+    lines = (
+        f"{at >> 16:04x}:{at >> 8 & 255:02x}:{at >> 3 & 31:02x}.{at & 7} Bridge [0604]: Device [1b36:000c]"
+        for at in range(65_600)
+    )
+    (found,) = validated("\n".join(lines).encode()).findings
+    assert found.message == "pasted text of more than 65,536 functions"

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import yaml
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rootplex.source.finding import UNREADABLE, Finding, Unreadable
 from rootplex.source.node import Node, Scalar
@@ -24,6 +25,8 @@ from rootplex.source.schema_words import shown
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 100
+PROBLEMS_LIMIT = 1000
+"""Faults of a text that are told: tags, keys that are there twice."""
 MAX_NODES = 500_000
 """A whole segment, 65,536 functions of four keys each, has 330,000 values in 3.5 MB."""
 
@@ -172,7 +175,7 @@ class _Composer:
         top = self.open[-1]
         place = self.span(event.start_mark, event.end_mark)
         if name == "<<" and event.implicit[0] and not event.style:
-            self.problems.append(
+            self.tell(
                 _finding(
                     place,
                     "the merge key << is YAML 1.1's, and not part of YAML 1.2",
@@ -180,7 +183,7 @@ class _Composer:
                 )
             )
         if name in top.keys:
-            self.problems.append(
+            self.tell(
                 _finding(
                     place,
                     f"the key {name!r} is here a second time in the same map",
@@ -242,7 +245,7 @@ class _Composer:
     def no_tag(self, event: yaml.NodeEvent) -> None:
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
-            self.problems.append(
+            self.tell(
                 _finding(
                     self.span(event.start_mark, event.end_mark),
                     f"the tag {shown(tag)} is not allowed",
@@ -253,6 +256,14 @@ class _Composer:
     def no_complex_key(self, event: yaml.Event) -> None:
         if self.open and self.open[-1].is_map and self.open[-1].key is None:
             raise self.refuse(event, "a key of a map must be plain text")
+
+    def tell(self, problem: Finding) -> None:
+        """Note a fault that reading goes on behind; Unreadable at the last of those that anybody reads."""
+        self.problems.append(problem)
+        if len(self.problems) == PROBLEMS_LIMIT:
+            note = f"faults behind the first {PROBLEMS_LIMIT:,} are not told"
+            last = replace(problem, notes=(*problem.notes, note))
+            raise Unreadable((*self.problems[:-1], last))
 
     def refuse(self, event: yaml.Event, message: str) -> Unreadable:
         last = _finding(self.span(event.start_mark, event.end_mark), message)
