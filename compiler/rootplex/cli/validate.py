@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="device trees, ACPI dumps or folders of tables, snapshots; folders of them. A device tree and "
-        "an ACPI dump are taken for one board",
+        help="device trees, ACPI dumps or folders of tables, snapshots, what was pasted of a machine (lspci "
+        "text, a list of IOMMU groups, a kernel's log); folders of them. A device tree and an ACPI dump are "
+        "taken for one board, and so is what was pasted of it",
     )
     parser.add_argument("--against", metavar="FILE", help="a platform description to compare the board with")
     parser.add_argument(

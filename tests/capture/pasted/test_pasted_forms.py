@@ -266,6 +266,28 @@ def test_rows_that_people_make(row: str) -> None:
         assert {"8086:0c01", "10de:1c82"} == {str(each.keys["id"]) for each in read.functions if each.keys}
 
 
+def test_ids_that_stand_before_the_address_are_a_members() -> None:
+    """By unRAID's page, and by scripts that print columns."""
+    text = (
+        "IOMMU group 1:\t[8086:1901] 00:01.0 PCI bridge: Intel Corporation PCIe Controller (x16) (rev 07)\n"
+        "[10de:1c82] 01:00.0 VGA compatible controller: NVIDIA Corporation GP107 [GeForce GTX 1050 Ti]\n"
+        "Group 15:\t[10de:21c4] [R] 09:00.0  VGA compatible controller                TU116 [GeForce GTX]\n"
+        "\t\t[10de:1aec]     09:00.2  USB controller                           TU116 USB 3.1 Controller\n"
+    )
+    told = {called(each.where): each.keys for each in read_paste(text, "x").functions if each.keys}
+    assert {
+        "0000:00:01.0": ("8086:1901", 0x060400),
+        "0000:01:00.0": ("10de:1c82", 0x030000),
+        "0000:09:00.0": ("10de:21c4", 0x030000),
+        "0000:09:00.2": ("10de:1aec", 0x0C0300),
+    } == {sbdf: (keys.get("id"), keys.get("class")) for sbdf, keys in told.items()}
+
+
+def test_a_list_in_single_backticks() -> None:
+    text = "`" + "\n".join(f"IOMMU Group {n} {each}" for n, each in enumerate(FUNCTIONS, 1)) + "`\n"
+    assert {frozenset({"0000:00:01.0"}), frozenset({"0000:01:00.0"})} == partition(read_paste(text, "x"))
+
+
 def test_the_way_to_a_function_tells_the_bridges_above_it() -> None:
     """`lspci -PP`."""
     last = "02:03.0 USB controller [0c03]: C [1b21:1242]"

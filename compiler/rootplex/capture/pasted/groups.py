@@ -27,6 +27,8 @@ _BARE = re.compile(rf"[\s|]*{ADDRESS}[\s:,;=|]+(\d{{1,5}})[\s|]*")
 _CELLS = re.compile(rf"\|?\s*(\d{{1,9}})\s*[|,;\t]\s*{ADDRESS}\s*(?:[|,;\t](.*))?")
 """A row of a table that somebody made: the group's number and then a member."""
 _BRANCH = re.compile(r"[│├└─|`+\\\s-]*(?:──|--)\s*(.*)")
+_IDS = re.compile(r"\[[0-9a-fA-F]{4}:[0-9a-fA-F]{4}\]")
+_COLUMN = re.compile(r"^(\S+ +\S.{2,60}?)(?: {2,}|\t+)(?=\S)")
 _LOOKED_AT = 200  # characters of a line in which a member's address stands
 _MEMBER = re.compile(r"[\s*•·-]*(?:\[[^\]]{0,12}\]\s*){0,4}")
 BEGINS = re.compile(
@@ -127,7 +129,7 @@ class GroupReader:
         )
         for each in every if columns else every[:1]:
             self._put(where_of(each), number, row)
-        return True if link or alone or columns else Row(row.number, text[found.start() :])
+        return True if link or alone or columns else Row(row.number, _as_lspci(text, found))
 
     def _put(self, where: Where, number: int, row: Row) -> None:
         place = Span(self._file, row.number, 1, row.number, len(row.text) + 1)
@@ -146,6 +148,16 @@ class GroupReader:
             if above is not None:
                 self.parents.setdefault(where[:2], above)
             above = where
+
+
+def _as_lspci(text: str, address: re.Match[str]) -> str:
+    """A member's line as lspci has it, where a script has put the ids before the address, or columns in
+    place of the colon behind the class."""
+    line = text[address.start() :].rstrip()
+    if ": " not in line:
+        line = _COLUMN.sub(r"\1: ", line, count=1)
+    ids = _IDS.search(text, 0, address.start())
+    return line if ids is None or _IDS.search(line) else f"{line} {ids[0]}"
 
 
 def _is_blank(text: str, start: int, end: int) -> bool:

@@ -31,6 +31,7 @@ _PROMPT = re.compile(r"[\w@.:~/\[\]() +-]*")
 _PROMPT_ENDS = 120
 _FENCE = re.compile(r"\s*(?:```|~~~|\[/?(?:code|quote|spoiler)[^\]]*\]|</?(?:pre|code)>)[\w+-]*\s*")
 _CODE = re.compile(r"`([0-9a-fA-F:]{5,11}\.[0-7])`")
+_TICKS = re.compile(r"^`(?![-`])|(?<!`)`$")
 _BULLET = re.compile(r"^\s{0,20}[*•·-] +(?=[0-9a-fA-F:]{5,13}\.[0-7]\b)")
 _WIDEST = 250
 
@@ -78,7 +79,7 @@ def _plain(line: str) -> str:
     if "&" in line:
         line = html.unescape(line)
     if "`" in line:
-        line = _CODE.sub(r"\1", line)
+        line = _TICKS.sub("", _CODE.sub(r"\1", line))
     line = _BULLET.sub(" ", line)
     return "" if _FENCE.fullmatch(line) or _is_command(line) else line
 
