@@ -9,7 +9,6 @@ Xen's docs/misc/arm/booting.txt; the Multiboot specification 0.6.96 §3.1 (the m
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import zlib
@@ -19,7 +18,7 @@ from msgspec import Struct
 
 from rootplex.known.kernels import profile_of as kernel_profile_of
 from rootplex.known.xen import DEBIAN, profile_of
-from rootplex.tools import apt, images, kernels, leaving
+from rootplex.tools import apt, images, kernels
 from rootplex.tools.apt import Progress, silent
 from rootplex.tools.images import Arch
 from rootplex.tools.kernels import Kernel
@@ -114,12 +113,7 @@ def _fetch(source: apt.Apt, place: Path, arch: Arch, progress: Progress) -> Hype
     progress(f"downloading {xen}, {linux} and busybox-static", source.downloaded)
     packages = source.download([xen, linux, "busybox-static"])
     progress(f"unpacking {xen}")
-    fresh = place / f".new-{os.urandom(8).hex()}"
-    with leaving.passing(fresh):
-        tree, whole = fresh / "tree", fresh / "whole"
-        whole.mkdir(parents=True)
-        for package in packages:
-            apt.unpack(package, tree)
+    with kernels.unpacking(place, packages) as (tree, whole):
         image = "xen-*.gz" if arch == "x86_64" else "xen-*-arm64"
         (whole / "xen").write_bytes(read(kernels.only(tree, image, xen), arch))
         kernels.only(tree, "vmlinuz*", linux).rename(whole / "vmlinuz")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -172,12 +172,7 @@ def _fetch(
         base.update()
     packages += base.download(["busybox-static"])
     progress(f"unpacking {release}")
-    fresh = place / f".new-{os.urandom(8).hex()}"
-    with leaving.passing(fresh):
-        tree, whole = fresh / "tree", fresh / "whole"
-        whole.mkdir(parents=True)
-        for deb in packages:
-            apt.unpack(deb, tree)
+    with unpacking(place, packages) as (tree, whole):
         only(tree, "vmlinu[xz]*", package).rename(whole / "vmlinuz")
         only(tree, "busybox", "busybox-static").rename(whole / "busybox")
         _take_modules(tree, whole, _modules(arch, profile, full=full), package)
@@ -189,6 +184,19 @@ def _fetch(
     source.forget()
     base.forget()
     return _kernel(place / release, arch)
+
+
+@contextmanager
+def unpacking(place: Path, packages: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """A folder with all files of the packages, and an empty one for what is kept of them, which the block
+    moves to where it belongs."""
+    fresh = place / f".new-{os.urandom(8).hex()}"
+    with leaving.passing(fresh):
+        tree, whole = fresh / "tree", fresh / "whole"
+        whole.mkdir(parents=True)
+        for package in packages:
+            apt.unpack(package, tree)
+        yield tree, whole
 
 
 def debian(place: Path, suite: str, arch: Arch, mirror: str) -> apt.Apt:

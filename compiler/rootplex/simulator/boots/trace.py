@@ -17,6 +17,7 @@ from rootplex.simulator.hardware.bridges import DATA, INDEX
 from rootplex.simulator.hardware.machine import CONFIG_ADDRESS
 from rootplex.simulator.linux.rootbridge import RootBridge
 from rootplex.simulator.xen.machine import Xen
+from rootplex.simulator.xen.traps import Target
 
 MAX_EVENTS = 4_000_000
 
@@ -33,23 +34,6 @@ class Event(Struct, frozen=True):
     @property
     def is_read(self) -> bool:
         return self.kind.endswith("read")
-
-
-class Target(Struct, frozen=True):
-    """A function's register; `register` is the byte in its configuration space."""
-
-    segment: int
-    bus: int
-    devfn: int
-    register: int
-
-    @property
-    def function(self) -> tuple[int, int, int]:
-        return (self.segment, self.bus, self.devfn)
-
-    @property
-    def sbdf(self) -> str:
-        return sbdf_text(self.segment, self.bus, self.devfn)
 
 
 class Trace:
@@ -81,7 +65,7 @@ class Trace:
 
     def lines(self, roots: Sequence[RootBridge]) -> Iterator[str]:
         """The lines, decoded by where Dom0's root bridges have their configuration space."""
-        names: dict[tuple[int, int, int], Names] = {}
+        names: dict[str, Names] = {}
         accesses = _merged(list(_decoded(self.events, _Spaces(roots))))
         for number, (event, target, how) in enumerate(accesses, 1):
             if event.text is not None:
@@ -92,11 +76,12 @@ class Trace:
             if target is None:
                 yield f"{number:>6} {did:<5} {how:<9} {event.address:#014x} {event.size} {value}"
                 continue
-            known = names.setdefault(target.function, Names())
+            sbdf = sbdf_text(target.segment, target.bus, target.devfn)
+            known = names.setdefault(sbdf, Names())
             if event.is_read:
                 known.read(target.register, event.size, event.value)
             name = known.of(target.register, event.size)
-            line = f"{number:>6} {did:<5} {how:<9} {target.sbdf} {target.register:03x} {event.size} {value}"
+            line = f"{number:>6} {did:<5} {how:<9} {sbdf} {target.register:03x} {event.size} {value}"
             yield f"{line:<57}{name}".rstrip()
 
 

@@ -24,7 +24,7 @@ CONFIG_SPACE = 4096
 
 
 class Target(Struct, frozen=True):
-    """What a trapped access asks for."""
+    """What an access asks for: `register` is the byte in the function's configuration space."""
 
     segment: int
     bus: int
