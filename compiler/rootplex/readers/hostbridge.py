@@ -165,9 +165,6 @@ class DtHostBridge(Struct, frozen=True, kw_only=True):
         return next((reg for reg in named if reg is not None), first)
 
 
-"""What vendors call the configuration window in `reg-names`."""
-
-
 @lru_cache(maxsize=4)
 def pci_host_bridges(tree: Tree, map_cells: MapCells) -> tuple[DtHostBridge, ...]:
     """All host bridges, in document order. `map_cells` is how the reader that is meant counts the

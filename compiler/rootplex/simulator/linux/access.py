@@ -173,13 +173,12 @@ class PortAccess:
 class WideAccess(Struct):
     """A driver for a bridge that takes 32-bit accesses only (`pci_generic_config_read32`): reads
     extract from the aligned dword, smaller writes are read-modify-write, which can lose
-    write-1-to-clear bits next to them. `merged` counts those. `root_bus` limits it to one bus."""
+    write-1-to-clear bits next to them. `root_bus` limits it to one bus."""
 
     inner: Accessor
     wide_reads: bool
     wide_writes: bool
     root_bus: int | None = None
-    merged: int = 0
 
     @property
     def extended(self) -> bool:
@@ -195,7 +194,6 @@ class WideAccess(Struct):
         if size == 4 or not self.wide_writes or self.root_bus not in (None, bus):
             self.inner.write(bus, devfn, register, size, value)
             return
-        self.merged += 1
         shift = (register & 3) << 3
         lanes = SIZE_MASK[size] << shift
         whole = self.inner.read(bus, devfn, register & ~3, 4)

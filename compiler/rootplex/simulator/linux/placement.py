@@ -74,7 +74,7 @@ class Placement:
 
     def _attempt(self, *, optional: bool) -> list[Need]:
         needs = self._needs(self._bus, optional)
-        own = [_host_pool(window) for window in _ordered(self._root)]
+        own = _host_pools(self._root)
         spare: list[tuple[Need, list[Pool]]] = []
         self._fill(needs, own, optional, spare)
         # Without the optional parts everything that must be has its place: now they may try.
@@ -249,8 +249,7 @@ def _place(need: Need, around: list[Pool]) -> None:
     need.place = pools.allocate(steps, need.size, need.align, wide=need.wide)
 
 
-def _ordered(root: RootBridge) -> list[tuple[bool, bool, int, int, int]]:
-    """(I/O, prefetchable, first bus address, last, offset to what sysfs shows) of the host windows."""
+def _host_pools(root: RootBridge) -> list[Pool]:
     found = []
     for window in root.windows:
         io = window.space == "io"
@@ -258,13 +257,8 @@ def _ordered(root: RootBridge) -> list[tuple[bool, bool, int, int, int]]:
         first, last = window.pci, window.pci + window.size - 1
         if io and first + offset == 0:
             first += FIRST_PORT
-        found.append((io, window.prefetchable, first, last, offset))
+        found.append(Pool(io, window.prefetchable, False, first, last, offset))
     return found
-
-
-def _host_pool(window: tuple[bool, bool, int, int, int]) -> Pool:
-    io, prefetchable, first, last, offset = window
-    return Pool(io, prefetchable, False, first, last, offset)
 
 
 def _window_pool(need: Need) -> Pool:

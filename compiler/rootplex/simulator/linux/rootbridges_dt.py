@@ -252,14 +252,10 @@ def _merged(windows: tuple[DtWindow, ...]) -> Iterator[DtWindow]:
             and held.pci + held.size == window.pci
             and held.cpu + held.size == window.cpu
         ):
-            held = _joined(held, window)
+            held = replace(held, size=held.size + window.size)
             continue
         if held is not None:
             yield held
         held = window
     if held is not None:
         yield held
-
-
-def _joined(first: DtWindow, second: DtWindow) -> DtWindow:
-    return replace(first, size=first.size + second.size)
