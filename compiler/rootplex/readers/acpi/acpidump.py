@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice, pairwise
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,6 +30,7 @@ _SECTION = re.compile(rf"^(?P<name>[ -~]{{1,8}}?){_AT}[0-9A-Fa-f]+[^\S\n]*$", re
 _HEX_LINE = re.compile(
     r"^[^\S\n]{0,8}([0-9A-Fa-f]{4,8}): ((?:[0-9A-Fa-f]{2}(?: |(?=\r*$))){0,16}+)", re.MULTILINE
 )
+_PIECE = 1 << 20
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 
 
@@ -135,24 +136,34 @@ def _bodies(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[s
 def _sections(data: bytes, file: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
     """The tables of acpidump's text; a section whose bytes have a gap is cut there."""
     text = data.decode("latin-1")
-    headings = list(_headings(text))
-    ends = [heading.start() for heading in headings[1:]] + [len(text)]
-    for heading, end in zip(headings, ends, strict=True):
+    for heading, following in pairwise(chain(_headings(text), [None])):
+        assert heading is not None
         if heading["name"] in _HEADERLESS:
             continue
-        rows = _HEX_LINE.findall(text, heading.end(), end)
-        told = [int(offset, 16) for offset, _ in rows]
-        had = list(accumulate([(len(pairs) + 1) // 3 for _, pairs in rows], initial=0))
-        gap = len(rows)
-        if told != had[:-1]:
-            gap = next(
-                at for at, (offset, count) in enumerate(zip(told, had, strict=False)) if offset != count
-            )
-        body = bytes.fromhex("".join([pairs for _, pairs in rows[:gap]]))
-        if gap < len(rows):
-            lacks = f"a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
-            problems.append(Problem("cut-off", FilePlace(file), f"the dump of {heading['name']} has {lacks}"))
-        yield file, body
+        body = bytearray()
+        for rows in _rows(text, heading.end(), len(text) if following is None else following.start()):
+            told = [int(offset, 16) for offset, _ in rows]
+            had = list(accumulate([(len(pairs) + 1) // 3 for _, pairs in rows], initial=len(body)))
+            gap = len(rows)
+            if told != had[:-1]:
+                gap = next(at for at, offset in enumerate(told) if offset != had[at])
+            body += bytes.fromhex("".join([pairs for _, pairs in rows[:gap]]))
+            if gap < len(rows):
+                lacks = f"a gap: {len(body):#x} bytes, then offset {rows[gap][0]}"
+                problems.append(
+                    Problem("cut-off", FilePlace(file), f"the dump of {heading['name']} has {lacks}")
+                )
+                break
+        yield file, bytes(body)
+
+
+def _rows(text: str, at: int, end: int) -> Iterator[list[tuple[str, str]]]:
+    """Offsets and pairs of digits of a section's lines, some at a time: there may be millions."""
+    while at < end:
+        stop = text.find("\n", at + _PIECE, end)
+        stop = end if stop < 0 else stop + 1
+        yield _HEX_LINE.findall(text, at, stop)
+        at = stop
 
 
 def _headings(text: str) -> Iterator[re.Match[str]]:
@@ -162,7 +173,8 @@ def _headings(text: str) -> Iterator[re.Match[str]]:
         found = _SECTION.match(text, text.rfind("\n", max(0, at - 9), at) + 1)
         if found and found.end("name") == at:
             yield found
-        at = text.find(_AT, at + 1)
+        end = text.find("\n", at)
+        at = text.find(_AT, end) if end >= 0 else -1
 
 
 def _named(data: bytes, file: str) -> Iterator[tuple[str, bytes]]:
