@@ -140,4 +140,5 @@ def _of_pastes(pastes: Sequence[Paste], label: str, options: RunOptions) -> Exam
 
 def _told(found: PastedOutcome, label: str) -> Examined:
     run = found.worst
-    return Examined(run.facts, run.outcome, found.result, label, found.findings, found.groups)
+    name = label.rpartition("/")[2]
+    return Examined(run.facts, run.outcome, found.result, name, found.findings, found.groups)

@@ -125,6 +125,11 @@ def test_what_happened_to_a_text_on_its_way_changes_nothing(name: str, how: str)
     assert whole.keys() == other.keys()
     for sbdf, each in whole.items():
         assert (dict(each.keys), each.buses) == (dict(other[sbdf].keys), other[sbdf].buses)
+        assert (each.bars, each.rom, each.forwards) == (
+            other[sbdf].bars,
+            other[sbdf].rom,
+            other[sbdf].forwards,
+        )
         if sbdf != max(whole):
             assert each.shown == other[sbdf].shown
 
