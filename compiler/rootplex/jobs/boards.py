@@ -165,7 +165,7 @@ def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
                 for entry in islice(entries, FILES_LIMIT + 1):
                     if entry.is_dir(follow_symlinks=False):
                         below.append(entry.path)
-                    elif entry.is_file():
+                    elif _is_file(entry):
                         names.append(entry.name)
         except PermissionError:
             if folder == path:
@@ -175,6 +175,14 @@ def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
         left += sorted(below, reverse=True)
         names.sort(key=lambda name: name.replace(".", "\0"))  # what shares a stem stands together
         yield folder, names
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Also behind links; one that leads round in a circle leads to none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _count(path: str) -> int:
