@@ -73,7 +73,7 @@ def row(what: str, items: int, ours: Time, other: str, theirs: float) -> str:
     """A row of the table."""
     each, their = 1000 * ours.processor / items, 1000 * theirs / items
     rate, clock = items / ours.processor, ours.clock / ours.processor
-    beside = f"{other}: {their:.2f} ms | {ours.processor / theirs:.2f}"
+    beside = f"{other}: {their:.2f} ms | {ours.processor / theirs:.3g}"
     return f"| {what} | {items:,} | {each:.2f} ms | {rate:,.1f} | {clock:.2f} | {beside} |"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rootplex.cli import main
-from rootplex.jobs.result import Result, Tally, Verdict, glance
+from rootplex.jobs.result import Glance, Result, Tally, Verdict, glance
+from rootplex.report.summary import worst
 from rootplex.report.text import Sources, Style, render, tally
 from rootplex.source.finding import Finding, Level
 from rootplex.source.place import Span
@@ -106,3 +107,23 @@ def test_check_ends_with_it_in_text_where_several_files_are_given(
     monkeypatch.chdir(checkout)
     assert main(["check", *(f"topologies/{each}" if each in TOPOLOGIES else each for each in words)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith(last)
+
+
+def test_what_cannot_be_read_is_at_most_half_of_the_worst() -> None:
+    def seen(file: str, *, errors: int = 0, unreadable: bool = False) -> Glance:
+        return Glance(
+            file=file,
+            verdict="unknown" if unreadable else "inconsistent" if errors else "consistent",
+            unreadable=unreadable,
+            errors=errors,
+            warnings=0,
+            notes=0,
+            expected=0,
+            status=0,
+        )
+
+    unread = [seen(f"u{n}", errors=1, unreadable=True) for n in range(9)]
+    others = [seen("a", errors=1), seen("b", errors=3), seen("c")]
+    assert ["u0", "u1", "u2", "b", "a", "c"] == [each.file for each in worst([*others, *unread], 6)]
+    assert ["u0", "u1", "u2", "u3", "u4", "u5"] == [each.file for each in worst(unread, 6)]
+    assert ["u0", "b", "a", "c"] == [each.file for each in worst([*others, unread[0]], 6)]
