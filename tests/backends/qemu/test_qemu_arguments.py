@@ -111,6 +111,16 @@ def test_an_absent_device_is_not_plugged() -> None:
     assert len(devices(value)) == 1
 
 
+@pytest.mark.parametrize(("name", "id"), [("port", "port.0"), ("slot", "slot.0"), ("rp", "rp")])
+def test_a_port_may_be_called_as_a_property_of_qemus(name: str, id: str) -> None:
+    """QEMU: "attempt to add duplicate property 'port' to object (type 'pcie-root-port')", for its bus."""
+    disk = catalogued("qemu:nvme", 0, key="1.0.0", name="disk")
+    port = catalogued("qemu:pcie-root-port", 1, name=name, devices=(disk,))
+    first, second = devices(platform(host_bridge(devices=(port,))))
+    assert f"id={id}," in f"{first},"
+    assert f"bus={id}," in f"{second},"
+
+
 def test_a_root_port_without_acs_says_so() -> None:
     value = platform(host_bridge(devices=(catalogued("qemu:pcie-root-port", 1, acs=None),)))
     assert devices(value)[0].endswith(",disable-acs=on")

@@ -59,6 +59,17 @@ PLACES = {
 }
 
 
+_PROPERTIES = frozenset(
+    {
+        "acpi-index", "addr", "bus", "bypass_iommu", "chassis", "chassis_nr", "hotplug", "hotpluggable",
+        "hotplugged", "msi", "multifunction", "parent_bus", "port", "realized", "rombar", "romfile",
+        "romsize", "shpc", "slot", "speed", "type", "width",
+    }
+)  # fmt: skip
+"""What QEMU calls properties of bridges and ports: their buses, named after their id, are properties beside
+them."""
+
+
 class Devices(Struct):
     """The arguments of all devices, the disks they need, and what QEMU cannot have."""
 
@@ -103,6 +114,8 @@ class Devices(Struct):
                 message = f"{device.label} does not say that its slot has more functions"
                 self._refuse(QEMU_SLOT, device, message, note, "multifunction")
             id = device.name or f"b{bridge.index}.{device.key}"
+            if device.is_bridge and id in _PROPERTIES:
+                id = f"{id}.0"
             if self._add(bridge, device, id, bus, kind):
                 below = "slot" if device.type in PORT_TYPES else "conventional"
                 self._below(bridge, device.devices, id, "switch" if device.type == "upstream-port" else below)
