@@ -128,8 +128,8 @@ def references(platform: Platform) -> Iterator[Reference]:
         if bridge.intx is not None:
             yield bridge.intx, "controller", bridge.intx.controller, "interrupt controller", interrupt
         for ids in bridge.msi_maps:
-            # A bridge may take messages itself.
-            yield ids, "controller", ids.controller, "MSI controller", msi | bridges
+            # A bridge may take messages itself; it is not proposed.
+            yield ids, "controller", ids.controller, "MSI controller", msi | ({ids.controller} & bridges)
             for entry in ids.entries:
                 if entry.wrote("controller"):
                     yield entry, "controller", entry.target, "MSI controller", msi
