@@ -141,7 +141,7 @@ def test_lspci_makes_a_bridge_for_each_root_bus_and_domain() -> None:
 
 
 def test_text_that_only_names_a_function_is_refused() -> None:
-    with pytest.raises(Unreadable, match="no function of lspci's"):
+    with pytest.raises(Unreadable, match="no function that lspci, pvesh or virsh shows"):
         import_lspci("00:00.0 is the host bridge\n", "x")
 
 
