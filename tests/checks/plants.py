@@ -581,6 +581,7 @@ PLANTS = (
     Plant(code="RPX0636", what="a unit at 0", board="q35", alter=table("dmar.aml", 56, bytes(8))),
     Plant(code="RPX0636", what="a unit off a page", board="q35", alter=table("dmar.aml", 56, b"\x10")),
     Plant(code="RPX0637", what="an SGI", alter=interrupt(3), acpi=True),
+    Plant(code="RPX0638", what="an SMMU at 0", alter=table("iort.aml", 0x58, bytes(8)), acpi=True),
     Plant(code="RPX0763", what="a unit beyond DMAR", board="q35", alter=table("dmar.aml", 50, b"\xff\x0f")),
     # 08 device tree against ACPI
     Plant(code="RPX0801", what="another _SEG", changes=(acpi("segment: 5"),)),

@@ -13,6 +13,7 @@ from rootplex.checks.bridges import config_space, enabled_bridges, is_endpoint
 from rootplex.checks.facts import Facts
 from rootplex.model.controllers import IntelVtd, IoApic
 from rootplex.readers.acpi.aml_facts import AcpiHostBridge
+from rootplex.readers.acpi.iort_facts import SmmuV3
 from rootplex.readers.first import First
 from rootplex.readers.platform_dt import DtArea
 from rootplex.source.place import Place
@@ -20,6 +21,7 @@ from rootplex.source.place import Place
 Kind: TypeAlias = Literal["config", "registers", "window", "memory", "reserved", "controller", "device"]
 
 LEGACY_END = 1 << 20
+SMMU_V3_SIZE = 0x20000
 IO_APIC_SIZE, LOCAL_APIC_SIZE, VTD_SIZE, DISTRIBUTOR_SIZE, ITS_SIZE = 0x1000, 0x1000, 0x1000, 0x10000, 0x20000
 
 
@@ -257,9 +259,15 @@ def acpi_controllers(facts: Facts) -> Iterator[Area]:
         yield area(its.base, ITS_SIZE, f"ITS {its.id}", its.place)
 
 
-def given_vtd_units(facts: Facts) -> Iterator[Area]:
-    """The units of a given DMAR."""
-    dmar = facts.tables.dmar
-    for unit in () if dmar is None or facts.described is not None else dmar.drhds:
+def given_iommus(facts: Facts) -> Iterator[Area]:
+    """The units of a given DMAR, the SMMUv3s of a given IORT."""
+    if facts.described is not None:
+        return
+    dmar, iort = facts.tables.dmar, facts.tables.iort
+    for unit in () if dmar is None else dmar.drhds:
         what, last = f"the VT-d unit of segment {unit.segment}", unit.base + VTD_SIZE - 1
         yield Area("controller", unit.base, last, what, what, unit.place)
+    for node in () if iort is None else iort.nodes:
+        if isinstance(node.data, SmmuV3):
+            last = node.data.base + SMMU_V3_SIZE - 1
+            yield Area("controller", node.data.base, last, "the SMMU", "the SMMU", node.place)

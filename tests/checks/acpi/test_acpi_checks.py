@@ -406,6 +406,9 @@ def test_damaged_table() -> None:
     assert ("RPX0752", "warning") in codes(vendor(read_table(bytes(data), "case"), reserved=ECAM))
 
 
+ARM = 0x4010000000
+
+
 # IORT, made by hand: an ITS group, an SMMUv3, a root complex.
 def iort(
     rc: tuple[int, int, int, int, int] = (0, 0xFFFF, 0, 0x48, 0),
@@ -414,10 +417,12 @@ def iort(
     limit: int = 64,
     extra: bytes = b"",
     count: int = 0,
+    base: int = 0x9050000,
+    its_count: int = 1,
 ) -> Table:
     """ITS at 0x30, SMMUv3 at 0x48, the root complex of segment 0 behind; `extra` is a last node."""
-    its = struct.pack("<BHBIII", 0, 24, 1, 0, 0, 0) + struct.pack("<II", 1, 0)
-    unit = struct.pack("<QIIQIIIIIII", 0x9050000, 1, 0, 0, 0, 1, 2, 3, 4, 0, 0)
+    its = struct.pack("<BHBIII", 0, 24, 1, 0, 0, 0) + struct.pack("<II", its_count, 0)
+    unit = struct.pack("<QIIQIIIIIII", base, 1, 0, 0, 0, 1, 2, 3, 4, 0, 0)
     unit = struct.pack("<BHBIII", 4, 16 + len(unit) + 20 * len(smmu), 4, 1, len(smmu), 68) + unit[:52]
     unit += b"".join(struct.pack("<5I", *each) for each in smmu)
     root = struct.pack("<IBHBIIBHB", 1, 0, 0, 3, 0, 0, limit, 0, 0)
@@ -427,9 +432,6 @@ def iort(
     unit = unit[:1] + struct.pack("<H", len(unit)) + unit[3:]
     nodes = 3 + bool(extra) + count
     return table("IORT", struct.pack("<3I", nodes, 0x30, 0) + its + unit + node + extra, 3)
-
-
-ARM = 0x4010000000
 
 
 def arm(*tables: Table, **fields: object) -> tuple[Finding, ...]:
@@ -459,6 +461,12 @@ RMR += struct.pack("<5I", 0, 0, 0x10, 0x48, 1) + struct.pack("<QQI", 0x80000000,
         (iort(smmu=()), "RPX0746", "warning"),
         (iort(rc=(0, 0x7FFF, 0, 0x48, 0)), "RPX0747", "warning"),
         (iort(limit=0), "RPX0750", "warning"),
+        (iort(limit=8), "RPX0750", "warning"),
+        (iort(base=0), "RPX0638", "error"),
+        (iort(base=0x9050010), "RPX0638", "error"),
+        (iort(base=ARM), "RPX0106", "error"),
+        (iort(its_count=0), "RPX0748", "error"),
+        (iort(rc=(0, 0xFFFF, 0, 0x48, 1)), "RPX0639", "warning"),
         (iort(count=1), "RPX0751", "error"),
         (iort(extra=RMR), "RPX0749", "warning"),
     ],

@@ -130,7 +130,7 @@ def _called(node: IortNode) -> str:
 
 @check("RPX0748", Level.ERROR, requires=("RPX0751",))
 def iort_its_unknown(facts: Facts) -> Iterator[Finding]:
-    """What it finds: an ITS group of IORT that names an ITS which MADT does not have.
+    """What it finds: an ITS group of IORT that names an ITS which MADT does not have, or no ITS at all.
     Why it matters: no MSI reaches the devices mapped to it. A machine with a GICv2m frame and no ITS at all
     (as QEMU's with a GICv2) uses that, and the mapping says too much.
     Example: ITS 3 in IORT, ITS 0 and 1 in MADT.
@@ -141,6 +141,15 @@ def iort_its_unknown(facts: Facts) -> Iterator[Finding]:
     the firmware's.
     """
     iort = facts.tables.iort
+    for node in () if iort is None or iort.problems else iort.nodes:
+        if isinstance(node.data, ItsGroup) and not node.data.ids and iort is not None:
+            yield iort_its_unknown.rule.finding(
+                iort.place(node, "count"),
+                "IORT has an ITS group without an ITS",
+                notes=("no message finds its way through it",),
+                help="name the ITSs of the group by their ids in MADT",
+                about=with_maps(*bridges_of(facts, node)),
+            )
     madt = facts.tables.madt
     known = _its_ids(facts, madt)
     frames = madt is not None and not madt.its and bool(madt.msi_frames)
@@ -173,11 +182,16 @@ def _there(known: frozenset[int]) -> str:
     return f"there are: {', '.join(map(str, sorted(known)))}" if known else "there is none"
 
 
+FEWEST_BITS = 12
+"""Of a page."""
+
+
 @check("RPX0750", Level.WARNING, covers=("LNX-46",))
 def iort_address_limit(facts: Facts) -> Iterator[Finding]:
-    """What it finds: a root complex node of revision 1 or later with an address size limit of 0.
+    """What it finds: a root complex node of revision 1 or later with an address size limit of 0, or of less
+    than a page's bits.
     Why it matters: 0 bits of addresses would be no DMA at all; Linux reports a firmware bug and goes on as if
-    there were no limit.
+    there were no limit. With another number DMA ends there.
     Example: an address size limit byte that nobody filled in.
     What to do: write the number of address bits, 64 for all.
     Source: Arm DEN0049 E.f §3.1.1.2; Linux drivers/acpi/arm64/iort.c, rc_dma_get_range and
@@ -186,10 +200,12 @@ def iort_address_limit(facts: Facts) -> Iterator[Finding]:
     """
     iort = facts.tables.iort
     for node, data in root_complexes(iort):
-        if node.revision >= 1 and data.address_size_limit == 0 and iort is not None:
+        bits = data.address_size_limit
+        if node.revision >= 1 and bits is not None and bits < FEWEST_BITS and iort is not None:
             yield iort_address_limit.rule.finding(
                 iort.place(node, "address_size_limit"),
-                f"the root complex of segment {data.segment} has an address size limit of 0 bits",
+                f"the root complex of segment {data.segment} has an address size limit of {bits} bits",
+                notes=(f"DMA ends at {1 << bits:#x}" if bits else "Linux goes on as if there were no limit",),
                 help="write the number of address bits, 64 for all",
             )
 
@@ -261,3 +277,53 @@ def _have_common_ids(mine: IdMapping, theirs: IdMapping) -> bool:
     one, other = (0 if each.single else each.id_count for each in (mine, theirs))
     meet = mine.output_base <= theirs.output_base + other and theirs.output_base <= mine.output_base + one
     return mine.output_reference == theirs.output_reference and meet
+
+
+PAGE = 1 << 12
+
+
+@check("RPX0638", Level.ERROR, requires=("RPX0751",))
+def iort_unit_nowhere(facts: Facts) -> Iterator[Finding]:
+    """What it finds: an SMMU of IORT whose registers begin at 0 or within a page.
+    Why it matters: the driver finds no SMMU there and fails: what is behind it has no group.
+    Example: an SMMUv3 node whose base firmware was to fill in.
+    What to do: write the address of its registers.
+    Source: Arm IHI 0070 §6.2 (register pages of 64 KiB); Arm DEN0049 E.f §3.1.1.1; Linux
+    drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_device_probe.
+    Sources that prove it: IORT.
+    """
+    iort = facts.tables.iort
+    for node in () if iort is None else iort.nodes:
+        if isinstance(node.data, Smmu | SmmuV3) and (node.data.base % PAGE or not node.data.base):
+            base = node.data.base
+            assert iort is not None
+            yield iort_unit_nowhere.rule.finding(
+                iort.place(node, "base"),
+                f"an SMMU of IORT begins {base % PAGE:#x} bytes into a page, at {base:#x}"
+                if base
+                else "an SMMU of IORT has its registers at 0",
+                notes=("its driver fails: what is behind it has no group",),
+                help="write the address of its registers",
+                about=with_maps(*bridges_of(facts, node)),
+            )
+
+
+@check("RPX0639", Level.WARNING, requires=("RPX0745", "RPX0751"))
+def iort_single_mapping(facts: Facts) -> Iterator[Finding]:
+    """What it finds: a mapping of a root complex in IORT that is marked as single.
+    Why it matters: a single mapping has no input: every requester of the root complex gets the one id. All
+    functions are one stream, or one device to the ITS.
+    Example: flag 1 at a mapping of 0x10000 ids.
+    What to do: clear the flag; it is for devices without requester ids.
+    Source: Arm DEN0049 E.f §3.1.1 (ID mapping flags); Linux drivers/acpi/arm64/iort.c, iort_id_map.
+    Sources that prove it: IORT.
+    """
+    for node, data in root_complexes(facts.tables.iort):
+        for mapping in node.singles[:1]:
+            yield iort_single_mapping.rule.finding(
+                mapping.place,
+                f"a mapping of the root complex of segment {data.segment} gives every requester one id, "
+                f"{mapping.output_base:#x}",
+                help="clear its flag: it is for devices without requester ids",
+                about=with_maps(*bridges_of(facts, node)),
+            )

@@ -88,7 +88,7 @@ STREAMS = IdMap(
 @check(
     "RPX0806",
     Level.ERROR,
-    requires=(*WRONG_MAP, "RPX0202", "RPX0764", "RPX0765", "RPX0773", "RPX0801", "RPX0803"),
+    requires=(*WRONG_MAP, "RPX0202", "RPX0638", "RPX0764", "RPX0765", "RPX0773", "RPX0801", "RPX0803"),
     covers=("LNX-47",),
 )
 def streams_differ(facts: Facts) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from rootplex.checks.areas import (
     dt_register_areas,
     dt_reserved,
     dt_window_areas,
-    given_vtd_units,
+    given_iommus,
     mcfg_areas,
     memory_areas,
     overlapping,
@@ -233,7 +233,7 @@ def area_over_controller(facts: Facts) -> Iterator[Finding]:
     sides = (
         (dt_config_areas(facts), by_tree, Level.ERROR),
         (dt_window_areas(facts), by_tree, Level.ERROR),
-        (mcfg_areas(facts), (*by_table, *given_vtd_units(facts)), Level.ERROR),
+        (mcfg_areas(facts), (*by_table, *given_iommus(facts)), Level.ERROR),
         (acpi_window_areas(facts), by_table, Level.WARNING),
     )
     for areas, controllers, level in sides:
