@@ -21,7 +21,8 @@ from rootplex.simulator.groups.grouping import Grouping
 from rootplex.simulator.groups.guests import GuestContext, guest_views
 from rootplex.simulator.groups.safe import safe_groups
 from rootplex.simulator.groups.xen import xen_groups
-from rootplex.simulator.hardware import BusError, Hardware, read_image
+from rootplex.simulator.hardware import Hardware, read_image
+from rootplex.simulator.hardware.image import Image
 from rootplex.simulator.inputs import Artifacts, GuestWish, Settings
 from rootplex.simulator.linux.boot import boot
 from rootplex.simulator.linux.hypervisor import Machine
@@ -38,20 +39,8 @@ ANY_STREAM = 32
 """The width of a stream table that nothing limits."""
 
 
-class Nothing:
-    """A machine without hardware: whatever is touched aborts; ports float."""
-
-    def read(self, address: int, size: int) -> int:
-        raise BusError(address, size)
-
-    def write(self, address: int, size: int, value: int) -> None:
-        raise BusError(address, size)
-
-    def port_read(self, port: int, size: int) -> int:
-        return (1 << 8 * size) - 1
-
-    def port_write(self, port: int, size: int, value: int) -> None:
-        pass
+NOTHING = Image((), (), memoryview(b""))
+"""No hardware: whatever is touched aborts; ports float."""
 
 
 def simulate(
@@ -75,7 +64,7 @@ def simulate(
     xen = None
     if settings.hypervisor is not None:
         wiring = Wiring() if hardware is None else wiring_of(hardware)
-        xen = xen_of(settings, hardware or Nothing(), dt, acpi, wiring)
+        xen = xen_of(settings, hardware or Hardware(NOTHING), dt, acpi, wiring)
     heard = Trace()
     if trace and hardware is not None:
         heard.listen(hardware, xen)
