@@ -11,11 +11,13 @@ from tests.checks.golden import hold
 
 from rootplex.capture.pasted.reading import read_paste
 from rootplex.jobs.boards import Board, Item, boards_of
+from rootplex.jobs.check import check_text
+from rootplex.jobs.importing import description_text
 from rootplex.jobs.pasted.simulation import PastedOutcome, import_pasted, simulate_pastes
 from rootplex.jobs.result import Together
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.validate import validate_board
-from rootplex.source.finding import Unreadable
+from rootplex.source.finding import Level, Unreadable
 
 REPORTS = Path(__file__).parents[1] / "cases" / "reports" / "lspci"
 
@@ -267,3 +269,25 @@ def test_a_text_that_is_cut_off_claims_nothing_of_what_it_lacks() -> None:
     assert {frozenset({"0000:00:01.0", "0000:01:00.0"})} == members(found.unknown)
     whole = outcome_of(child + CUT + "\n\tKernel driver in use: pcieport\n")
     assert {frozenset({"0000:00:01.0", "0000:01:00.0"})} == members(whole.groups.linux)
+
+
+@pytest.mark.parametrize("name", PCS)
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_where_some_functions_are_denied_what_is_claimed_is_true(name: str, kept: int) -> None:
+    """Every third function is shown whole, as in texts that were put together: bridges are what fits to what
+    is below them, and what comes of it is a sound description."""
+    parts = re.split(r"\n(?=[0-9a-f]{2}:)", sections(name)["lspci -nnvvv"])
+    for n, each in enumerate(parts):
+        if n % 3 != kept:
+            lines = [line for line in each.splitlines() if not line.startswith("\t\t")]
+            parts[n] = "\n".join(
+                re.sub(r"Capabilities: .*", "Capabilities: <access denied>", x) for x in lines
+            )
+    text = "\n".join(parts)
+    truth = kernels_groups(name)
+    found = outcome_of(text)
+    assert members(found.groups.linux) <= truth
+    assert not [each for each in found.findings if each.code == "RPX0036"]
+    described = description_text(import_pasted([read_paste(text, "x.txt")]))
+    result = check_text(described.encode(), "x.yaml", RunOptions(bare_metal=True))
+    assert [] == [each.message for each in result.findings if each.level is Level.ERROR]

@@ -17,7 +17,7 @@ from rootplex.source.place import Place
 
 _TYPES = {type.value: type.word for type in PcieType}
 _PORTS = ("root-port", "downstream-port")
-_BRIDGES = (*_PORTS, "upstream-port", "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge")
+BRIDGES = (*_PORTS, "upstream-port", "pcie-to-pci-bridge", "pci-to-pcie-bridge", "pci-bridge")
 _HOST_BRIDGE_CLASS = 0x0600
 _IDE = 0x0101
 
@@ -115,7 +115,7 @@ def device_record(fact: FunctionFact, below: Sequence[Node], *, name: str | None
     fields: dict[str, Node | None] = {
         key: None if value is None else tree(value, place) for key, value in plain.items()
     }
-    if below and config.type in _BRIDGES:
+    if below and config.type in BRIDGES:
         fields["devices"] = listing(below, place)
     return record(place, fields, fact.key)
 
@@ -133,7 +133,7 @@ def register_keys(config: Config) -> dict[str, object]:
         **_interrupts(config),
         "pm": True if Capability.POWER_MANAGEMENT in config.capabilities else None,
         "sriov": _sriov(config),
-        "bus": [Hex(bus) for bus in config.buses] if config.buses and kind in _BRIDGES else None,
+        "bus": [Hex(bus) for bus in config.buses] if config.buses and kind in BRIDGES else None,
     }
 
 

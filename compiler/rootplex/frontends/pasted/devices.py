@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from rootplex.capture.pasted.facts import PastedBar, Shown
-from rootplex.frontends.configspace import BarFact, bar_keys, is_legacy_ide
+from rootplex.formats.pci import PcieType
+from rootplex.frontends.configspace import BRIDGES, BarFact, bar_keys, is_legacy_ide
 from rootplex.frontends.document import (
     Hex,
     leaf,
@@ -30,6 +31,16 @@ Case: TypeAlias = Literal["worst", "best"]
 _CONVENTIONAL_BUSES = ("pci-bridge", "pcie-to-pci-bridge")
 _BARS, _BRIDGE_BARS, _FIRST_VF = 6, 2, 7
 _UNNUMBERED = "which register each is in is assumed: `lspci -vv` shows it"
+_EXPRESS = tuple(kind.word for kind in PcieType)
+_PORTS: dict[str | None, str] = {None: "root-port", "upstream-port": "downstream-port"}
+_WORST_BRIDGES: dict[str | None, str] = {
+    "upstream-port": "downstream-port",
+    **dict.fromkeys(("root-port", "downstream-port", "pci-to-pcie-bridge"), "pcie-to-pci-bridge"),
+}
+_WORST: dict[str | None, str] = {"upstream-port": "endpoint"}
+"""What does not isolate, below a bridge of some type; elsewhere it is conventional."""
+_BELOW_UPSTREAM = ("downstream-port", "endpoint", "legacy-endpoint", "pcie-to-pci-bridge")
+_DEEPEST = 64
 _KEPT = (
     "type", "id", "subsystem", "revision", "class", "acs", "ari", "ats", "flr", "slot", "hotplug", "msi",
     "msix", "pin", "pm", "bars", "rom", "sriov",
@@ -70,7 +81,7 @@ def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case,
     if above in _CONVENTIONAL_BUSES:
         keys.pop("ari", None)
     if bars:
-        keys |= _resources(each)
+        keys |= _resources(each, kind)
     fields: dict[str, Node | None] = {
         "dev": leaf(devfn >> 3, place),
         "fn": leaf(devfn & 7, place) if devfn & 7 else None,
@@ -96,9 +107,9 @@ def _device(machine: PastedMachine, each: Merged, above: str | None, case: Case,
     return record(place, fields, each.name)
 
 
-def _resources(each: Merged) -> dict[str, object]:
+def _resources(each: Merged, kind: str) -> dict[str, object]:
     """`bars` and `rom`; a VF's BARs are in `sriov`."""
-    own = list(_numbered(each.bars, _BRIDGE_BARS if each.bridge else _BARS, _class(each)))
+    own = list(_numbered(each.bars, _BRIDGE_BARS if kind in BRIDGES else _BARS, _class(each)))
     found: dict[str, object] = {"bars": own} if own else {}
     if each.rom:
         found["rom"] = size(each.rom)
@@ -132,20 +143,51 @@ def _numbered(bars: Sequence[PastedBar], limit: int, code: int) -> Iterator[dict
             yield bar_keys(BarFact(index, bar.space, bar.size, bar.prefetchable))
 
 
+def _has_express_below(machine: PastedMachine, children: Sequence[Merged], depth: int = 0) -> bool:
+    """Whether a text shows that something below is PCI Express, and no bridge to conventional PCI between."""
+    for one in children:
+        told = one.keys.get("type")
+        if told in _EXPRESS:
+            return True
+        buses = bus_numbers(machine, one)
+        if told is None and buses is not None and buses[0] > one.where[1] and depth < _DEEPEST:
+            below = [each for each in machine.on(one.where[0], buses[0]) if not each.virtual]
+            if _has_express_below(machine, below, depth + 1):
+                return True
+    return False
+
+
+def _can_stand(told: str, above: str | None) -> bool:
+    """Whether a function of a type can be there; else texts contradict each other, or one is damaged. A
+    conventional bridge below a port is one that hides that it is more."""
+    if told in ("root-port", "integrated-endpoint", "event-collector", "host-bridge-function"):
+        return above is None
+    if told == "downstream-port" or above == "upstream-port":
+        return told in _BELOW_UPSTREAM and above == "upstream-port"
+    return above not in _CONVENTIONAL_BUSES or told not in _EXPRESS or told == "pci-to-pcie-bridge"
+
+
 def _kind(
     machine: PastedMachine, each: Merged, children: Sequence[Merged], above: str | None, case: Case
 ) -> tuple[str, object | None]:
     """The type, and ACS where the text does not tell it."""
     told = each.keys.get("type")
-    if each.isolation_known and isinstance(told, str):
-        return told, None
     best = case == "best"
     is_bridge = bool(each.bridge or children)
-    if each.shown == "type" and isinstance(told, str):
-        return told, True if best and told not in _CONVENTIONAL_BUSES else None
+    fits = told in BRIDGES or not (children or each.buses)
+    if isinstance(told, str) and fits and _can_stand(told, above):
+        if each.isolation_known:
+            return told, None
+        if each.shown == "type":
+            return told, True if best and told not in _CONVENTIONAL_BUSES else None
     host = class_code(each) == HOST_BRIDGE
+    if above not in _CONVENTIONAL_BUSES and not best and _has_express_below(machine, children):
+        # What a text shows to be PCI Express is not below a conventional bus.
+        return _PORTS.get(above, "upstream-port"), None
     if above in _CONVENTIONAL_BUSES or not best:
-        return ("pci-bridge" if is_bridge else "host-bridge-function" if host else "pci"), None
+        if is_bridge:
+            return _WORST_BRIDGES.get(above, "pci-bridge"), None
+        return "host-bridge-function" if host and above is None else _WORST.get(above, "pci"), None
     if not is_bridge:
         if above is None:
             return (
