@@ -204,3 +204,10 @@ def test_an_imported_tree_s_strings_are_those_of_the_tree(value: str) -> None:
         pytest.fail(f"{error}: {text[:600]}")
     assert again.platform is not None
     assert again.platform.model == value
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J.yaml", "\u202ea.yaml", "\x9b2J", "a\x7f", "\udcff.yaml"])
+def test_a_page_printed_on_a_terminal_steers_nothing(name: str) -> None:
+    """Of a page without an output file the terminal reads the file's name."""
+    text = page.render((check_text(b"x", name, RunOptions()),), {name: "x"})
+    assert printable(text) == text

@@ -22,6 +22,7 @@ from rootplex.report.picture import Segment, picture_of
 from rootplex.report.svg import colour
 from rootplex.report.words import FIRMWARE, counted, size
 from rootplex.source.finding import Finding, Level
+from rootplex.source.printable import printable
 
 MARK = "<!doctype html><!-- rootplex report -->"
 """How the page begins: by it a file is known to be ours."""
@@ -122,11 +123,12 @@ def render(results: Sequence[Result], texts: Mapping[str, str], *, follows: Foll
 
 
 def environment() -> Environment:
-    """Templates of pages: all that is put in is escaped."""
+    """Templates of pages: all that is put in is escaped, also for who prints a page on a terminal."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
