@@ -316,9 +316,9 @@ def iort_single_mapping(facts: Facts) -> Iterator[Finding]:
     Example: flag 1 at a mapping of 0x10000 ids.
     What to do: clear the flag; it is for devices without requester ids.
     Source: Arm DEN0049 E.f §3.1.1 (ID mapping flags); Linux drivers/acpi/arm64/iort.c, iort_id_map.
-    Sources that prove it: IORT.
+    Sources that prove it: IORT, where no description asks for one id (a mask of 0).
     """
-    for node, data in root_complexes(facts.tables.iort):
+    for node, data in root_complexes(facts.tables.iort if facts.described is None else None):
         for mapping in node.singles[:1]:
             yield iort_single_mapping.rule.finding(
                 mapping.place,
