@@ -13,8 +13,10 @@ from tests.topologies.test_readme import block
 from rootplex.jobs.boards import Board, Item
 from rootplex.jobs.check import check_text
 from rootplex.jobs.diff import diff
+from rootplex.jobs.entries import acpi_entries, changed
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.validate import entries_of, validate_board
+from rootplex.readers.acpi.header import read_table
 
 GENERATED = Path(__file__).parents[2] / "generated"
 
@@ -165,6 +167,21 @@ def test_a_byte_of_a_dmar_is_its_entry(offset: int, field: str) -> None:
     assert "DMAR" == subject
     told = [str(each).split(": ", 1)[1].split(", ") for each in (before, after)]
     assert [field] == [each.rpartition(" ")[0] for each in told[0] if each not in told[1]]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["qemu-virt-three-segments/iort.aml", "q35/dmar.aml", "q35-amd/ivrs.aml", "qemu-virtio-iommu/viot.aml"],
+)
+def test_no_byte_of_a_table_changes_in_silence(name: str) -> None:
+    """Whether a field has it or not: that nothing changes is said of bytes that are the same."""
+    whole = _bytes(name)
+    before = acpi_entries([read_table(whole, name)])
+    for at in range(36, len(whole)):
+        data = bytearray(whole)
+        data[at] ^= 0x10
+        after = acpi_entries([read_table(bytes(data), name)])
+        assert any(list(changed(before[key], after[key])) for key in before), at
 
 
 def test_tables_of_two_kinds_have_nothing_in_common() -> None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from rootplex.jobs.entries import Entries, changed
+from rootplex.jobs.entries import BYTES, Entries, changed
 from rootplex.jobs.result import BridgeResult, Device, Guest, Machine, Result, WindowResult
 from rootplex.source.finding import Finding
 
@@ -239,7 +239,8 @@ def _entries(one: Entries, other: Entries, bridges: Iterable[Pair[BridgeResult]]
 
 
 def _counted(entries: Sequence[str]) -> str:
-    return "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
+    count = sum(not each.startswith(BYTES) for each in entries)
+    return "1 entry" if count == 1 else f"{count} entries"
 
 
 def _findings(one: Iterable[Finding], other: Iterable[Finding]) -> Iterator[Change]:

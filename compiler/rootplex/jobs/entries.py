@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -36,6 +37,10 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _KNOWN_BY = ("base", "ids", "segment", "device_name")
 """What tells a structure from others of its kind; the first that it has."""
 
+BYTES = "bytes that no field here has, with all others: SHA-256 "
+_HEADER = 36
+"""Revisions and makers are no entries."""
+
 Entries: TypeAlias = Mapping[tuple[str, str | None], tuple[str, ...]]
 """The entries, as text, of each table (`IORT`, None) and of each map of a bridge (`iommu-map`, its path)."""
 
@@ -44,7 +49,17 @@ def acpi_entries(tables: Sequence[Table]) -> Entries:
     """Of the tables that tell of configuration space and ids."""
     known = AcpiTables(tuple(tables))
     found = {each: getattr(known, each) for each in _READ}
-    return {(name.upper(), None): tuple(_of_table(each)) for name, each in found.items() if each is not None}
+    return {
+        (name.upper(), None): (*_of_table(each), *_remainder(known, name.upper()))
+        for name, each in found.items()
+        if each is not None
+    }
+
+
+def _remainder(known: AcpiTables, signature: str) -> Iterator[str]:
+    """What is behind the header, for the bytes that no field above has."""
+    if (table := known.first(signature)) is not None:
+        yield f"{BYTES}{sha256(table.data[_HEADER:]).hexdigest()[:16]}"
 
 
 def dt_entries(bridges: Iterable[DtHostBridge]) -> Entries:
@@ -142,8 +157,10 @@ def _words(name: str) -> str:
 
 def changed(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
     """What went and what came: in pairs where both are of one kind, as they stand; None where there is
-    nothing."""
+    nothing. The bytes as a whole are told where no field tells of a change."""
     gone, come = _without(before, after), _without(after, before)
+    if any(not each.startswith(BYTES) for each in (*gone, *come)):
+        gone, come = ([each for each in side if not each.startswith(BYTES)] for side in (gone, come))
     matches: dict[str, deque[str]] = {}
     for each in come:
         matches.setdefault(_head(each), deque()).append(each)

@@ -110,13 +110,16 @@ def test_nodes_and_fields() -> None:
     assert table.nodes[0].data == ItsGroup((7,))
     assert rc.data == RootComplex(
         cache_coherency=1,
+        allocation_hints=0,
+        memory_flags=3,
         ats_attribute=1,
         segment=0,
         address_size_limit=0x30,
+        pasid_capabilities=0,
     )
     unit = table.nodes[1].data
     assert isinstance(unit, SmmuV3)
-    assert (unit.base, unit.device_id_mapping_index) == (0x9050000, 5)
+    assert (unit.base, unit.proximity_domain, unit.device_id_mapping_index) == (0x9050000, 3, 5)
     place = table.place(rc, "segment")
     assert (place.offset, place.length) == (rc.offset + 28, 4)
     assert table.table.data[rc.offset + 28] == 0

@@ -54,18 +54,24 @@ class NamedComponent(Struct, frozen=True):
 
     flags: int
     cache_coherency: int
+    allocation_hints: int
+    memory_flags: int
     address_size_limit: int
     device_name: str
 
 
 class RootComplex(Struct, frozen=True):
-    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding.
-    `address_size_limit` is of a later revision, and None where the node is too short for it."""
+    """A PCI root complex. `ats_attribute` bit 0 ATS, bit 1 PRI, bit 2 PASID forwarding;
+    `memory_flags` bit 0 CPM, bit 1 DACS, bit 2 CANWBS. Fields of later revisions are None where
+    the node is too short for them."""
 
     cache_coherency: int
+    allocation_hints: int
+    memory_flags: int
     ats_attribute: int
     segment: int
     address_size_limit: int | None
+    pasid_capabilities: int | None
 
 
 class Smmu(Struct, frozen=True):
@@ -79,15 +85,17 @@ class Smmu(Struct, frozen=True):
 
 class SmmuV3(Struct, frozen=True):
     """An SMMUv3. `flags`: bit 0 COHACC, bit 3 proximity valid, bit 4 device id index valid.
-    `device_id_mapping_index` is None where the node is too short for it."""
+    The last two fields are None where the node is too short for them."""
 
     base: int
     flags: int
+    vatos: int
     model: int
     event_gsiv: int
     pri_gsiv: int
     gerr_gsiv: int
     sync_gsiv: int
+    proximity_domain: int | None
     device_id_mapping_index: int | None
 
 
@@ -96,6 +104,8 @@ class Pmcg(Struct, frozen=True):
 
     base: int
     overflow_gsiv: int
+    node_reference: int
+    base_page1: int | None
 
 
 class RmrDescriptor(Struct, frozen=True):
