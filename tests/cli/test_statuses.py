@@ -1,5 +1,6 @@
 """One exit status for one verdict, whichever command says it: 2 where the language itself is broken, so that
-nothing was judged, 1 where it says something that cannot be."""
+nothing was judged, 1 where it says something that cannot be. `compile` judges nothing: whatever error keeps a
+file from being written is 1."""
 
 from __future__ import annotations
 
@@ -14,7 +15,6 @@ COMMANDS = {
     "groups": ("groups", "{}"),
     "explain": ("explain", "0000:00:00.0", "{}"),
     "plan": ("plan", "{}"),
-    "compile": ("compile", "{}", "-o", "out"),
     "compile, resumed": ("compile", "{}", "-o", "out", "--resume", "done.jsonl"),
 }
 

@@ -23,7 +23,7 @@ from rootplex.jobs.check import unsound
 from rootplex.jobs.compiling import compiled, judged, versions_for
 from rootplex.jobs.describe import read_checked
 from rootplex.jobs.manifest import whole
-from rootplex.jobs.result import Made, Result, exit_status, unreadable
+from rootplex.jobs.result import Made, Result, unreadable
 from rootplex.model.platform import Platform
 from rootplex.project import __version__
 from rootplex.report.words import counted
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.progress(f"compiled {result.file}", done=i + 1, total=total)
         if done.folder is not None:
             _alone(folders, Path(done.folder), result.file, str(result.platform))
-        status = max(status, exit_status((result,), strict=arguments.strict))
+        status = max(status, _status(result, strict=arguments.strict))
         if done.folder is None and result.verdict == "inconsistent":
             kept_back.append(result.file)
         if arguments.format == "jsonl":
@@ -131,6 +131,14 @@ def _jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     for name in arguments.files:
         label, data = read_input(name) if name == "-" else (name, None)
         yield Job(label, data, arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
+
+
+def _status(result: Result, *, strict: bool) -> int:
+    """2 where a file could not be read, 1 where errors kept it from being written (`strict`: warnings)."""
+    if result.unreadable:
+        return 2
+    levels = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
+    return int(any(map(result.count, levels)))
 
 
 def compile_one(job: Job) -> Done:

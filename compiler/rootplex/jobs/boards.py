@@ -113,7 +113,7 @@ class BoardsAt:
         loose = _tables_together([items[0] for items in found if len(items) == 1])
         walked = chain.from_iterable(map(self._walked, folders))
         ahead = list(islice(walked, _ONE_BOARD + 1))
-        if not whole and _are_one([*loose, *ahead]):
+        if not whole and len(ahead) <= _ONE_BOARD and _are_one([*loose, *ahead]):
             yield Board(_in_order([*loose, *ahead]))
             return
         self._named = len(whole) + len(loose)

@@ -25,7 +25,7 @@ from rootplex.readers.ridmap import RidMapEntry
 _READ = ("mcfg", "iort", "dmar", "ivrs", "viot", "rimt")
 """The tables, as `AcpiTables` calls them."""
 _PASSED_OVER = {
-    "table", "place", "problems", "fields", "index", "offset", "length", "node_count", "node_offset",
+    "table", "place", "problems", "fields", "index", "offset", "length", "wires", "node_count", "node_offset",
     "mapping_count", "mapping_offset", "remainder", "identifier", "data",
 }  # fmt: skip
 """Where something lies, and what is counted by what is there."""

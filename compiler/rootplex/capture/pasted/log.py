@@ -114,6 +114,8 @@ _KINDS: dict[str, str] = {
 """What `pci_type_str` says since 6.10."""
 
 _SAYS = re.compile(r"(\S{1,40} (\S{1,60})): (\[Firmware (?:Bug|Info|Warn)\]: )? *(?:error -?\w{1,16}: )?(.*)")
+_OF_PCI = re.compile("acpi |pci", re.IGNORECASE)
+"""In the name of a driver or device: others complain of their `reg` and `ranges`, too."""
 _COMPLAINTS: tuple[tuple[Literal["bus_range", "config", "windows"], bool, re.Pattern[str]], ...] = (
     ("bus_range", False, re.compile(r"No bus range found for ")),
     ("bus_range", True, re.compile(r"no secondary bus range in _CRS|can't evaluate _BBN")),
@@ -262,7 +264,7 @@ class LogReader:
 
     def _complaint(self, text: str, place: Span) -> None:
         match = _SAYS.fullmatch(text)
-        if match is None or len(self._complaints) >= _MOST_COMPLAINTS:
+        if match is None or not _OF_PCI.search(match[1]) or len(self._complaints) >= _MOST_COMPLAINTS:
             return
         for part, bad, pattern in _COMPLAINTS:
             if pattern.match(match[4]):

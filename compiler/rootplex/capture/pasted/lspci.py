@@ -22,6 +22,8 @@ ADDRESS = rf"{SBDF}(?![0-9a-fA-F.:])"
 _WAY = r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]/){0,32}"
 HEAD = re.compile(rf"\s*{_WAY}{ADDRESS}(?: +(.*))?")
 """A function; by `lspci -PP` behind the bridges on the way to it."""
+_WAY_ONCE = re.compile(r"\s*([0-9a-fA-F]{4,8}:)[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7](/\S+)")
+_BELOW = re.compile(r"/(?=[0-9a-fA-F]{2}:[01])")
 HEX = re.compile(r"\s*([0-9a-fA-F]{2,3}): ((?:[0-9a-fA-F]{2} ?){1,16})\s*")
 RECORD = re.compile(
     r"\s*(Slot|Class|Vendor|Device|SVendor|SDevice|Rev|ProgIf|IOMMUGroup|[A-Z]\w{1,11}):\s+(.*)"
@@ -78,6 +80,13 @@ _VF_PLACES = re.compile(r"VF offset: (\d{1,5}), stride: (\d{1,5}), Device ID: ([
 _DONE = re.compile(r"Kernel driver in use|Kernel modules")
 
 
+def _with_domain(text: str) -> str:
+    """`lspci -PP` says the domain once, before the first bridge of a way (lspci.c: show_slot_name)."""
+    if (way := _WAY_ONCE.match(text)) is None:
+        return text
+    return text[: way.start(2)] + _BELOW.sub(f"/{way[1]}", way[2]) + text[way.end(2) :]
+
+
 def where_of(match: re.Match[str], first: int = 1) -> Where:
     """Of the four groups of an `ADDRESS`."""
     segment, bus, device, function = (match[first + at] or "0" for at in range(4))
@@ -109,7 +118,7 @@ class LspciReader:
         return self._head is not None and HEX.fullmatch(text) is not None
 
     def take(self, row: Row) -> bool:
-        text = row.text
+        text = _with_domain(row.text)
         ended, self._ended = self._ended, not text
         if not text:
             return True

@@ -31,6 +31,14 @@ _TAG = re.compile(
 _MEMBER = re.compile(r'\s*(?:"\w+"\s*:|[\[\]{}],?\s*$)')
 _OBJECT = re.compile(r'\{(?:[^{}"]{1,256}+|"[^"\n]{0,512}+"){0,512}+\}')
 _PAIR = re.compile(r'"(\w{1,32})"\s*:\s*"?([0-9a-f]{4,8}:[0-9a-f:]{5}\.[0-7]|0x[0-9a-f]{1,8}|-?\d{1,9})\b')
+_VALUES = {
+    "id": re.compile(ADDRESS),
+    "iommugroup": re.compile(r"-?\d{1,9}"),
+    "class": re.compile(r"0x[0-9a-f]{1,6}"),
+    "vendor": re.compile(r"0x[0-9a-f]{1,4}"),
+    "device": re.compile(r"0x[0-9a-f]{1,4}"),
+}
+"""The keys of a function that are read, and the form that each has."""
 _DEVICE = "<device>"
 _ABOVE = re.compile(r"<parent>(pci_\w{1,20})</parent>")
 _CLASS = re.compile(r"<class>(0x[0-9a-f]{6})</class>")
@@ -78,7 +86,9 @@ class ManagerReader:
             found = list(_OBJECT.finditer(text))
             lines = _lines(text, (match.start() for match in found))
             for match, number in zip(found, lines, strict=True):
-                self._object(dict(_PAIR.findall(match[0])), number)
+                pairs = _PAIR.findall(match[0])
+                said = {key: told for key, told in pairs if key in _VALUES and _VALUES[key].fullmatch(told)}
+                self._object(said, number)
         text = html.unescape(text) if "&lt;" in text else text
         if "<iommuGroup" in text or "<capability type='pci'>" in text:
             text = _QUOTES.sub("", text)

@@ -36,7 +36,7 @@ _KERNELS = re.compile(
 )
 _WINDOW = re.compile(r" *bridge window \[(mem|io) +0x([0-9a-f]+)-0x([0-9a-f]+)([^\]]{0,40})\]")
 _FIRST, _ROM_REGISTERS, _VF = 0x10, (0x30, 0x38), 7
-_LEAST = {"io": 4, "mem32": 16, "mem64": 16}
+_SIZES = {"io": (4, 256), "mem32": (16, 1 << 31), "mem64": (16, 1 << 63), "rom": (2 << 10, 16 << 20)}
 
 
 def bars_of(said: str) -> tuple[PastedBar, ...]:
@@ -57,7 +57,8 @@ def rom_of(said: str) -> int:
     match = _EXPANSION.search(said)
     if match is None or (not match[1].startswith("<") and int(match[1], 16) == _SHADOW):
         return 0
-    return int(match[2]) << _UNITS[match[3]]
+    size = int(match[2]) << _UNITS[match[3]]
+    return size if _fits("rom", size) else 0
 
 
 def forwarded_of(said: str) -> tuple[Forwarded, ...]:
@@ -80,7 +81,7 @@ def kernels_bar(text: str) -> PastedBar | int | None:
         (int(register, 16) - _FIRST) // 4 if register else int(number or 0) + (_VF if name == "VF BAR" else 0)
     )
     if rom or (register and int(register, 16) in _ROM_REGISTERS):
-        return size
+        return size if _fits("rom", size) else None
     if register:
         index = (int(register, 16) - _FIRST) // 4
     else:
@@ -99,11 +100,17 @@ def kernels_window(text: str) -> Forwarded | None:
     )
 
 
+def _fits(kind: str, size: int) -> bool:
+    """Whether a register can be of that size (RPX0022)."""
+    least, most = _SIZES[kind]
+    return least <= size <= most and not size & (size - 1)
+
+
 def _bar(
     index: int | None, memory: bool, wide: bool, size: int, prefetchable: bool, base: int | None
 ) -> PastedBar | None:
     """None for what no BAR can be: then the text is damaged, or shows another resource."""
     space: Literal["io", "mem32", "mem64"] = "mem64" if memory and wide else "mem32" if memory else "io"
-    if size < _LEAST[space] or size & (size - 1):
+    if not _fits(space, size):
         return None
     return PastedBar(index, space, size, prefetchable and memory, base)

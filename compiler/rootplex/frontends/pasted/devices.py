@@ -143,16 +143,20 @@ def _numbered(bars: Sequence[PastedBar], limit: int, code: int) -> Iterator[dict
             yield bar_keys(BarFact(index, bar.space, bar.size, bar.prefetchable))
 
 
-def _has_express_below(machine: PastedMachine, children: Sequence[Merged], depth: int = 0) -> bool:
+def _has_express_below(
+    machine: PastedMachine, children: Sequence[Merged], seen: set[int] | None = None, depth: int = 0
+) -> bool:
     """Whether a text shows that something below is PCI Express, and no bridge to conventional PCI between."""
+    seen = set() if seen is None else seen
     for one in children:
         told = one.keys.get("type")
         if told in _EXPRESS:
             return True
         buses = bus_numbers(machine, one)
-        if told is None and buses is not None and buses[0] > one.where[1] and depth < _DEEPEST:
+        if told is None and buses is not None and one.where[1] < buses[0] not in seen and depth < _DEEPEST:
+            seen.add(buses[0])
             below = [each for each in machine.on(one.where[0], buses[0]) if not each.virtual]
-            if _has_express_below(machine, below, depth + 1):
+            if _has_express_below(machine, below, seen, depth + 1):
                 return True
     return False
 

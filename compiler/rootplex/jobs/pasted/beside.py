@@ -116,8 +116,9 @@ def with_pasted_devices(base: Imported, pastes: Sequence[Paste]) -> Imported:
     devices, lost = {}, []
     for root in machine.roots:
         index = _index(root, machine, base, described)
-        if index is None:
-            why = "the firmware has no host bridge for that root bus; its functions are left out"
+        if index is None or index in devices:
+            what = "no host bridge" if index is None else "no host bridge of its own"
+            why = f"the firmware has {what} for that root bus; its functions are left out"
             lost.append(Missing(f"devices of {root[0]:04x}:{root[1]:02x}", why, machine.place))
             continue
         bridge = described.host_bridges[index]
@@ -185,7 +186,7 @@ def _on_firmware(
     devices = {}
     for root in machine.roots:
         index = _index(root, machine, base, described)
-        nodes = None if index is None else device_nodes(machine, *root, case)
+        nodes = None if index is None or index in devices else device_nodes(machine, *root, case)
         if index is not None and nodes is not None:
             devices[index] = nodes
     description = description_of(with_devices(base.document, devices), base.file)

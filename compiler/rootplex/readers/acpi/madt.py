@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from rootplex.formats.acpi import MADT_ENTRY, MADT_HEAD, MADT_LAYOUTS, MadtType
 from rootplex.readers.acpi.header import Table
-from rootplex.readers.acpi.structures import made, read_head, structures
+from rootplex.readers.acpi.structures import Structure, made, read_head, structures
 from rootplex.readers.problem import Problem
 from rootplex.source.place import TablePlace
 
@@ -100,8 +100,10 @@ def read_madt(table: Table) -> Madt:
     """The entries that PCI needs; entries that do not fit end the reading with a problem."""
     problems = list(table.problems)
     head = read_head(table, MADT_HEAD, "entries", problems)
-    entries = list(structures(table, MADT_HEAD, MADT_ENTRY, MADT_LAYOUTS, problems, called="entry"))
-    by_type = {type: [each for each in entries if each.type == type] for type in MadtType}
+    by_type: dict[int, list[Structure]] = {type: [] for type in MadtType}
+    for each in structures(table, MADT_HEAD, MADT_ENTRY, MADT_LAYOUTS, problems, called="entry"):
+        if each.type in by_type:
+            by_type[each.type].append(each)
     return Madt(
         table=table,
         local_apic=head["local_apic"],
