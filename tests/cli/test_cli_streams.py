@@ -61,3 +61,14 @@ def test_a_pipe_without_a_writer_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "up").symlink_to(tmp_path)
     status, printed, said = ran('"$@"', "validate", str(tmp_path))
     assert (status, said) == (0, ""), printed
+
+
+def test_a_closed_input_among_descriptions_costs_the_others_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("rootplex: 1\n")
+    words = ("compile", str(bad), "-", BOARD, "-o", str(tmp_path / "out"))
+    status, printed, said = ran('"$@" <&-', *words)
+    assert status == 2
+    assert "error[RPX0004]" in printed
+    assert "rootplex: standard input is closed\n" in said
+    assert (tmp_path / "out" / "raspberry-pi-4" / "manifest.json").is_file()

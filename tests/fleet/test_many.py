@@ -132,3 +132,10 @@ def test_a_folder_of_tables_gives_the_same_by_its_bytes(tmp_path: Path, checkout
     by_path, by_bytes = validate_board(board), validate_board(with_bytes(board))
     assert by_path == by_bytes
     assert by_path.machine.bridges
+
+
+def test_a_board_named_twice_is_one_line_however_many_work(boards: list[str], tmp_path: Path) -> None:
+    for jobs in ("1", "2"):
+        results = tmp_path / f"{jobs}.jsonl"
+        main(["check", boards[0], boards[0], "-j", jobs, "--resume", str(results)])
+        assert 1 == len(lines(results))

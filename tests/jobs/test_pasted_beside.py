@@ -131,3 +131,14 @@ def test_two_firmwares_are_not_imported_together(tmp_path: Path, capfd: pytest.C
     (tmp_path / "snapshot.txt").write_text(SNAPSHOT)
     assert 2 == main(["import", str(tmp_path / "board.dts"), str(tmp_path / "snapshot.txt")])
     assert "a description is made of one firmware, or one snapshot" in capfd.readouterr().out
+
+
+def test_two_machines_are_not_one_because_of_a_paste(tmp_path: Path) -> None:
+    """Whichever came first would count, and the other not at all."""
+    log = tmp_path / "l.txt"
+    log.write_text(sections("arm-7.2")["dmesg"])
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.dts").write_text(TREE)
+    snapshot = str(RECORDED)
+    for firmware in ([str(tmp_path / "a.dts"), str(tmp_path / "b.dts")], [snapshot, str(tmp_path / "a.dts")]):
+        assert 2 == main(["groups", *firmware, str(log)])

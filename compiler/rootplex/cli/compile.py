@@ -62,6 +62,7 @@ class Job(Struct, frozen=True):
     force: bool
     despite_errors: bool
     xen: bool
+    failed: str | None = None
 
 
 class Done(Struct, frozen=True):
@@ -128,9 +129,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """The files in their order; standard input is read in its turn."""
+    given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
     for name in arguments.files:
-        label, data = read_input(name) if name == "-" else (name, None)
-        yield Job(label, data, arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
+        try:
+            yield Job(*(read_input(name) if name == "-" else (name, None)), *given)
+        except (OSError, UsageError) as error:
+            yield Job(name, None, *given, failed=told(error))
 
 
 def _status(result: Result, *, strict: bool) -> int:
@@ -144,6 +148,8 @@ def _status(result: Result, *, strict: bool) -> int:
 def compile_one(job: Job) -> Done:
     """One description, read, compiled, checked as far as that goes without a simulation, and written whole;
     with an error that its author does not expect nothing is written."""
+    if job.failed is not None:
+        return Done(unreadable(job.name, ()), failed=job.failed)
     try:
         data = read_input(job.name)[1] if job.data is None else job.data
         done = _compile(job, data)

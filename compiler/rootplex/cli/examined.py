@@ -101,7 +101,8 @@ def _of_sources(sources: Sequence[Source], label: str, options: RunOptions) -> E
     if pastes and len(pastes) == len(sources):
         return _of_pastes(pastes, label, options)
     firmware = [source for source in sources if source.paste is None]
-    if len(firmware) > 1 and not pastes:
+    sides = (sum(each.tree is not None for each in firmware), sum(bool(each.tables) for each in firmware))
+    if len(firmware) > 1 and (not pastes or max(sides) > 1 or any(each.snapshot for each in firmware)):
         raise UsageError(
             "several files are taken together where they are of one machine, and some of them pasted"
         )

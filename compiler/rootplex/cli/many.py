@@ -209,7 +209,9 @@ def _go_on(
                 yield board
 
     for record in spread_out(work, undone(), arguments, console):
-        lines[missing.popleft()] = results.add(record.key, record.line)
+        again = record.key in results and results.place(record.key) >= results.end
+        place = results.place(record.key) if again else results.add(record.key, record.line)
+        lines[missing.popleft()] = place
         see(record)
     if stale > 0:
         console.tell(f"{counted(stale, 'result')} of other bytes, options, version or boards: left out")

@@ -57,6 +57,7 @@ class Results:
             else:
                 self.torn += 1
             at += len(line)
+        self.end = at
 
     def __contains__(self, key: str) -> bool:
         return bytes.fromhex(key) in self._lines

@@ -30,7 +30,7 @@ CAUSES: dict[CauseKind, str] = {
     "no-parent": "msi-parent of the host bridge is empty",
     "no-iort": "there is no IORT",
     "no-imsic": "no MADT says where an IMSIC is",
-    "no-table": "there is no IORT, DMAR or IVRS",
+    "no-table": "Linux uses no IORT, DMAR or IVRS",
     "no-cca": "its host bridge has no _CCA, so Linux sets up no DMA",
     "not-mapped": "{of}: {told}",
     "disabled": "{of}: {name} is disabled",

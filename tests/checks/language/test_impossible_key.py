@@ -37,3 +37,15 @@ def test_a_map_cannot_name_a_bridge() -> None:
     (found,) = only(findings_of(text), "RPX0024")
     assert found.subject == "main"
     assert not only(findings_of(text.replace(OWN, "msi: {controller: main}")), "RPX0024")
+
+
+def test_no_table_says_that_a_bridge_takes_messages() -> None:
+    """By ACPI alone the key would be dropped without a word; beside a device tree that says it, it stands."""
+    text = (
+        "rootplex: 1\nplatform: {name: a, arch: arm64, firmware: [acpi]}\nhost_bridges:\n"
+        "  - {name: main, segment: 0, config: {base: 0x4000_0000}, msi: {controller: main}}\n"
+    )
+    (found,) = only(findings_of(text), "RPX0024")
+    assert found.subject == "main"
+    assert found.message.startswith("no table can say that the messages of 'main' go to")
+    assert not only(findings_of(text.replace("[acpi]", "[dt, acpi]")), "RPX0024")

@@ -188,3 +188,18 @@ def test_what_else_lies_in_the_same_memory_follows() -> None:
     assert [(each.code, [below.code for below in each.follows]) for each in errors] == [
         ("RPX0101", ["RPX0102"])
     ]
+
+
+def test_a_string_of_another_layout_is_the_cause_of_the_size() -> None:
+    text = """rootplex: 1
+platform: {name: a, arch: arm64, base: none, firmware: [dt]}
+xen: false
+host_bridges:
+  - name: main
+    segment: 0
+    bus_range: [0, 0]
+    config: {base: 0x40_1000_0000, kind: cam, compatible: [pci-host-ecam-generic]}
+    windows: [{space: mem32, pci: 0x1000_0000, size: 1MiB}]
+"""
+    (cause,) = only(findings_of(text), "RPX0118")
+    assert "RPX0108" in [each.code for each in cause.follows]

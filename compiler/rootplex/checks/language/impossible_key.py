@@ -110,7 +110,15 @@ def _bridge(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
 def _messages(platform: Platform, bridge: HostBridge) -> Iterator[Finding]:
     bridges = {each.name for each in platform.host_bridges}
     for msi in bridge.msi_maps:
-        if msi.controller in bridges and (msi.wrote("map") or not msi.parent):
+        if msi.controller in bridges and (msi is bridge.acpi.msi or "dt" not in platform.firmware):
+            yield impossible_key.rule.finding(
+                msi.at("controller"),
+                f"no table can say that the messages of '{bridge.name}' go to the host bridge "
+                f"'{msi.controller}'",
+                help="name an MSI controller, or leave 'msi' out",
+                subject=bridge.name,
+            )
+        elif msi.controller in bridges and (msi.wrote("map") or not msi.parent):
             yield impossible_key.rule.finding(
                 msi.at("map" if msi.wrote("map") else "parent"),
                 f"the messages of '{bridge.name}' go to the host bridge '{msi.controller}', "

@@ -48,6 +48,7 @@ def guest_device_missing(facts: Facts) -> Iterator[Finding]:
     described = facts.described
     if described is None or not lives(facts):
         return
+    accepted = {each.subject for each in described.suppress if each.code == "RPX0501"}
     unseen = {device.name for each in unseen_slots(described) for device in each.devices}
     for guest in described.xen.guests:
         wanted: dict[tuple[str, str], list[tuple[int, str, Absence]]] = {}
@@ -55,7 +56,8 @@ def guest_device_missing(facts: Facts) -> Iterator[Finding]:
             if name not in unseen and function_named(facts, name) is None:
                 missing = absence(facts, name)
                 owner, _ = physical_of(name) or (name, 0)
-                wanted.setdefault((owner, missing.reason), []).append((i, name, missing))
+                key = (name if name in accepted else owner, missing.reason)
+                wanted.setdefault(key, []).append((i, name, missing))
         for absent in wanted.values():
             first, name, _ = absent[0]
             names = listed([each for _, each, _ in absent])

@@ -25,7 +25,7 @@ from rootplex.source.finding import Finding, Level
 from rootplex.source.place import FilePlace, Place
 
 
-@check("RPX0108", Level.WARNING, requires=("RPX0625",), covers=("LNX-10", "XP-13", "XP-14"))
+@check("RPX0108", Level.WARNING, requires=("RPX0118", "RPX0625"), covers=("LNX-10", "XP-13", "XP-14"))
 def config_space_size(facts: Facts) -> Iterator[Finding]:
     """What it finds: a configuration space whose size is not that of the bus range: 1 MiB a bus for ECAM, 64
     KiB for CAM. Only bridges whose compatible says that they are laid out so are looked at; DesignWare and
@@ -70,7 +70,7 @@ def config_space_size(facts: Facts) -> Iterator[Finding]:
             notes=notes,
             help=f"for these buses the size is {count * unit:#x}",
             subject=name,
-            rests_on=(property_of(name, "bus-range"),),
+            rests_on=(name, property_of(name, "bus-range")),
         )
 
 
