@@ -129,12 +129,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """The files in their order; standard input is read in its turn."""
-    given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
     for name in arguments.files:
-        try:
-            yield Job(*(read_input(name) if name == "-" else (name, None)), *given)
-        except (OSError, UsageError) as error:
-            yield Job(name, None, *given, failed=told(error))
+        label, data, failed = name, None, None
+        if name == "-":
+            try:
+                label, data = read_input(name)
+            except (OSError, UsageError) as error:
+                failed = told(error)
+        given = (arguments.output, arguments.force, arguments.despite_errors, arguments.xen)
+        yield Job(label, data, *given, failed)
 
 
 def _status(result: Result, *, strict: bool) -> int:

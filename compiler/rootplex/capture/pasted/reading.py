@@ -46,11 +46,8 @@ def _read(text: str, file: str) -> Paste:
     listed, said, managed = GroupReader(file), LogReader(file), ManagerReader(file)
     managed.read(text[:LIMIT])
     for row in rows(text, file, begins):
-        counts = (
-            *map(len, (functions.functions, listed.groups, said.functions, tree.members)),
-            *map(len, (managed.functions, managed.groups)),
-        )
-        if max(counts) > FUNCTIONS_LIMIT:
+        counts = (len(functions.functions), len(listed.groups), len(said.functions), len(tree.members))
+        if max(*counts, len(managed.functions), len(managed.groups)) > FUNCTIONS_LIMIT:
             raise unreadable(file, f"pasted text of more than {FUNCTIONS_LIMIT:,} functions")
         if not row.text or functions.holds(row.text):
             listed.take(row, inside=True)
