@@ -13,6 +13,7 @@ from rootplex import project
 from rootplex.capture import lines
 from rootplex.capture.pasted import reading
 from rootplex.capture.pasted import text as pasted_text
+from rootplex.frontends.pasted import machine
 from rootplex.readers import archives, dtb, files, includes
 from rootplex.readers.acpi import acpiexec, asl, header
 from rootplex.source import yaml12
@@ -76,7 +77,8 @@ def test_the_stated_sizes_are_those_that_hold(checkout: Path) -> None:
         f"| ASL or a disassembled table | {asl.SIZE_LIMIT // MIB} MiB |",
         f"| archive, unpacked; members | {archives.UNPACKED_LIMIT // MIB} MiB; {archives.FILES_LIMIT:,} |",
         f"| snapshot | {lines.LIMIT // MIB} MiB |",
-        f"| pasted text | {pasted_text.LIMIT // MIB} MiB, {reading.FUNCTIONS_LIMIT:,} functions |",
+        f"| pasted text | {pasted_text.LIMIT // MIB} MiB, {reading.FUNCTIONS_LIMIT:,} functions",
+        f"functions, {machine.ROOTS_LIMIT:,} root buses |",
         f"{runner.MEMORY_LIMIT // MIB // 1024} GiB of memory",
         f"AML has {acpiexec.BUDGET_SECONDS:g} seconds",
     )

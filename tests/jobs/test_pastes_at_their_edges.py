@@ -136,3 +136,11 @@ def test_functions_of_managers_are_counted() -> None:
     tree = "".join("  +- pci_{:04x}_{:02x}_{:02x}_{}\n".format(*place) for place in places)
     with pytest.raises(Unreadable, match="more than 65,536 functions"):
         read_paste(f"computer\n{tree}", "x")
+
+
+def test_no_machine_has_thousands_of_host_bridges(tmp_path: Path) -> None:
+    lists = "".join(f"{at:04x}:{each}" for at in range(1_025) for each in (HOST, CARD))
+    result = validated(tmp_path, lists)
+    (found,) = result.findings
+    assert "pasted text of more than 1,024 root buses" in found.message
+    assert result.unreadable

@@ -67,6 +67,10 @@ class Merged(Struct, frozen=True, kw_only=True):
         return self.shown == "whole"
 
 
+ROOTS_LIMIT = 1_024
+"""Of one machine; big ones have some sixty."""
+
+
 class PastedMachine(Struct, frozen=True, kw_only=True):
     """One machine by all of its pastes. `below` are the functions that are reached, by the bus that they are
     on; `roots` the root buses; `unplaced` the functions that are not described, with why;
@@ -122,6 +126,8 @@ def machine_of_pastes(pastes: Sequence[Paste]) -> PastedMachine:
             if above in functions and child != above[:2]:
                 parents.setdefault(child, above)
     roots = _roots(functions, parents, told)
+    if len(roots) > ROOTS_LIMIT:
+        raise unreadable(pastes[0].file, f"pasted text of more than {ROOTS_LIMIT:,} root buses")
     reached = set(_reached(functions, parents, roots))
     unplaced = dict(_unplaced(functions, reached))
     secondary = set(parents.values())
