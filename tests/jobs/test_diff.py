@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 from pathlib import Path
 
@@ -182,6 +183,29 @@ def test_no_byte_of_a_table_changes_in_silence(name: str) -> None:
         data[at] ^= 0x10
         after = acpi_entries([read_table(bytes(data), name)])
         assert any(list(changed(before[key], after[key])) for key in before), at
+
+
+def test_a_reserved_range_is_told_beside_another_change() -> None:
+    """An RMR node by Arm DEN0049 §3.1.1.8: one stream of the SMMU, one range."""
+    smmu = struct.pack("<5I", 0, 0, 0x10, 0x48, 1)
+
+    def iort(size: int, segment: int) -> dict[tuple[str, str | None], tuple[str, ...]]:
+        node = struct.pack("<BHBIII3I", 6, 68, 1, 3, 1, 28, 0, 1, 48) + smmu
+        node += struct.pack("<QQI", 0x8000_0000, size, 0)
+        data = bytearray(_bytes("qemu-virt/iort.aml")) + node
+        (count,) = struct.unpack_from("<I", data, 36)
+        (length,) = struct.unpack_from("<I", data, 4)
+        struct.pack_into("<I", data, 36, count + 1)
+        struct.pack_into("<I", data, 4, length + len(node))
+        root = data.index(bytes([2]), 48)
+        assert (2, 0) == (data[root], data[root + 28]), "a root complex of segment 0"
+        data[root + 28] = segment
+        return dict(acpi_entries([read_table(bytes(data), "x")]))
+
+    before, after = iort(0x1_0000, 0), iort(0x2_0000, 1)
+    told = [str(came) for _, came in changed(before["IORT", None], after["IORT", None])]
+    assert [each for each in told if "base 0x80000000, size 0x20000" in each], told
+    assert [each for each in told if "segment 0x1" in each], told
 
 
 def test_tables_of_two_kinds_have_nothing_in_common() -> None:

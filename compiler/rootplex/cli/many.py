@@ -209,9 +209,8 @@ def _go_on(
                 yield board
 
     for record in spread_out(work, undone(), arguments, console):
-        again = record.key in results and results.place(record.key) >= results.end
-        place = results.place(record.key) if again else results.add(record.key, record.line)
-        lines[missing.popleft()] = place
+        made = record.key in results and results.place(record.key) >= results.end  # a board named twice
+        lines[missing.popleft()] = results.place(record.key) if made else results.add(record.key, record.line)
         see(record)
     if stale > 0:
         console.tell(f"{counted(stale, 'result')} of other bytes, options, version or boards: left out")

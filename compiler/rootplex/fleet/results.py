@@ -58,6 +58,7 @@ class Results:
                 self.torn += 1
             at += len(line)
         self.end = at
+        """Where what it held at the start ends; what lies behind was made in this run."""
 
     def __contains__(self, key: str) -> bool:
         return bytes.fromhex(key) in self._lines

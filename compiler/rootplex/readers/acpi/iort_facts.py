@@ -112,7 +112,7 @@ class RmrDescriptor(Struct, frozen=True):
     """One reserved memory range; `offset` from the table's start."""
 
     base: int
-    length: int
+    size: int
     offset: int
 
 
