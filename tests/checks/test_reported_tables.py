@@ -38,9 +38,14 @@ BACKWARDS = """QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Non
 SPLIT, ARM = "mcfg-split-entries-x86", "arm-without-madt"
 FIXED = "DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0, "
 ARM_WINDOW = f"{FIXED}0x80000000, 0xefffffff, 0, 0x70000000)"
+KEPT = f"""{FIXED.replace("Producer", "Consumer")}0x80000000, 0x8fffffff, 0, 0x10000000)
+  {FIXED.replace("NonCacheable", "Prefetchable")}0x90000000, 0xefffffff, 0, 0x60000000)"""
 SPLIT_WINDOW = f"{FIXED}0x90000000, 0xcfffffff, 0, 0x40000000)"
 
 CCA = "Name (_CCA, 1)"
+
+LINK = """Device (LNKA) { Name (_HID, EISAID ("PNP0C0F")) Name (_UID, 1) Name (_CRS, ResourceTemplate () {
+  Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive) { 35 } }) }"""
 
 
 def prt(*entries: str) -> str:
@@ -67,6 +72,8 @@ SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
     ("PCI Express and no MCFG", "sta-waits-for-hardware", ("0x0F", "0x00"), [("RPX0720", "warning")]),
     ("Arm: a window that the bridge keeps for itself", ARM,
      ("Memory (ResourceProducer", "Memory (ResourceConsumer"), [("RPX0112", "warning")]),
+    ("Arm: the only plain window is kept", ARM, (ARM_WINDOW, KEPT),
+     [("RPX0112", "warning")]),
     ("Arm: a fixed window", ARM, (ARM_WINDOW, "Memory32Fixed (ReadWrite, 0x80000000, 0x70000000)"),
      [("RPX0112", "warning")]),
     ("Arm: an interrupt's own number for its id", ARM, (CCA, prt("0xFFFF, 0, 0, 3")), [("RPX0637", "error")]),
@@ -74,6 +81,9 @@ SIBLINGS: list[tuple[str, str, tuple[str, str], list[Told]]] = [
     ("an entry of three elements", ARM, (CCA, prt("0xFFFF, 0, 0")), [("RPX0637", "error")]),
     ("a fifth pin", ARM, (CCA, prt("0xFFFF, 4, 0, 35")), [("RPX0637", "warning")]),
     ("a pin twice", ARM, (CCA, prt("0xFFFF, 0, 0, 35", "0xFFFF, 0, 0, 36")), [("RPX0637", "warning")]),
+    ("a pin twice, and the same said", ARM, (CCA, prt("0xFFFF, 0, 0, 35", "0xFFFF, 0, 0, 35")), []),
+    ("Arm: the first extended SPI (IHI 0069 §2.2.1)", ARM, (CCA, prt("0xFFFF, 0, 0, 4096")), []),
+    ("Arm: an index into what a link device has", ARM, (CCA, f"{LINK} {prt('0xFFFF, 0, LNKA, 0')}"), []),
     ("Arm: no window", ARM, (ARM_WINDOW, ""), [("RPX0112", "warning")]),
     ("x86: no window is all addresses", SPLIT, (SPLIT_WINDOW, ""), []),
     ("a segment beyond 16 bits", SPLIT, ("_SEG, 0", "_SEG, 0x10000"), [("RPX0734", "error")]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from itertools import islice
@@ -78,3 +79,32 @@ def test_a_folder_of_tables_by_its_dot(
     monkeypatch.chdir(tmp_path)
     results: list[Result] = [validate_board(board) for board in boards_of(["."])]
     assert [1] == [len(result.machine.bridges) for result in results]
+
+
+def test_a_snapshot_beside_firmware_is_a_board_of_its_own(
+    tree: bytes, checkout: Path, tmp_path: Path
+) -> None:
+    """It holds firmware itself: two firmwares of a kind are two machines, whatever the names."""
+    (tmp_path / "board.dtb").write_bytes(tree)
+    shutil.copy(checkout / "tests/capture/recorded/x86-acpi-6.1.txt", tmp_path / "board.txt")
+    found = boards_of([str(tmp_path)])
+    assert [["board.dtb"], ["board.txt"]] == [[Path(i.path).name for i in each.items] for each in found]
+
+
+def test_a_folder_that_is_closed_is_passed_over_where_it_was_not_named(
+    tree: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open", "closed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.dtb").write_bytes(tree)
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:
+        if str(path) == str(tmp_path / "closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert [str(tmp_path / "open" / "x.dtb")] == [each.name for each in boards_of([str(tmp_path)])]
+    with pytest.raises(PermissionError):
+        list(BoardsAt([str(tmp_path / "closed")]))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.topologies.bundled import rootplex
 from tests.topologies.test_readme import block
 
-from rootplex.jobs.boards import Board, Item
+from rootplex.jobs.boards import Board, Item, boards_of
 from rootplex.jobs.check import check_text
 from rootplex.jobs.diff import diff
 from rootplex.jobs.entries import acpi_entries, changed
@@ -221,3 +223,58 @@ def test_a_trees_maps_are_compared_where_no_function_is_known() -> None:
         (subject, before) for what, subject, before, _ in found if what == "entry" and "iommu" in subject
     ]
     assert not [subject for what, subject, *_ in found if what == "table"], "the new bridges are told"
+
+
+def _with_a_group_first(iort: bytes) -> bytes:
+    """IORT with one ITS group more before all nodes, and every reference moved (DEN0049 E.f §3)."""
+    group = struct.pack("<BHBIIIII", 0, 24, 1, 99, 0, 0, 1, 7)
+    count, start = struct.unpack_from("<II", iort, 36)
+    data, at = bytearray(iort), start
+    while at < len(iort):
+        length, mappings, first = (
+            struct.unpack_from(form, iort, at + place)[0]
+            for form, place in (("<H", 1), ("<I", 8), ("<I", 12))
+        )
+        for number in range(mappings):
+            place = at + first + 20 * number + 12
+            struct.pack_into("<I", data, place, struct.unpack_from("<I", iort, place)[0] + len(group))
+        at += length
+    data[start:start] = group
+    struct.pack_into("<I", data, 36, count + 1)
+    struct.pack_into("<I", data, 4, len(data))
+    return bytes(data)
+
+
+def test_a_structure_before_all_others_moves_their_references_and_changes_nothing_of_them() -> None:
+    name = "qemu-virt/iort.aml"
+    one, other = (
+        acpi_entries([read_table(data, name)]) for data in (_bytes(name), _with_a_group_first(_bytes(name)))
+    )
+    ((gone, came),) = changed(one["IORT", None], other["IORT", None])
+    assert (None, "ITS group") == (gone, str(came).split(": ", 1)[0])
+
+
+def test_entries_that_are_the_same_are_counted() -> None:
+    assert [("a: 1", None)] == list(changed(("a: 1", "a: 1"), ("a: 1",)))
+    assert [(None, "a: 1")] == list(changed(("a: 1",), ("a: 1", "a: 1")))
+
+
+def test_configuration_space_that_moved_is_told_once(tmp_path: Path, program: Callable[[str], str]) -> None:
+    """As the bridge's, where AML shows the bridge: MCFG's entry says nothing more."""
+    program("acpiexec")
+    results = []
+    for name, base in (("one", 0xB000_0000), ("other", 0x8000_0000)):
+        folder = tmp_path / name
+        shutil.copytree(
+            GENERATED / "q35", folder, ignore=lambda _, names: {n for n in names if n[-4:] != ".aml"}
+        )
+        data = bytearray((folder / "mcfg.aml").read_bytes())
+        struct.pack_into("<Q", data, 44, base)
+        data[9] = (data[9] - sum(data)) & 0xFF
+        (folder / "mcfg.aml").write_bytes(data)
+        (board,) = boards_of([str(folder)])
+        results.append((validate_board(board), entries_of(board)))
+    (one, before), (other, after) = results
+    told = [each.what for each in diff(one, other, (before, after)).changes]
+    assert "entry" not in told
+    assert told

@@ -10,7 +10,9 @@ import pytest
 from tests.capture.pasted.machines import FOLDER, sections
 from tests.checks.golden import hold
 
+from rootplex.capture.pasted.reading import read_paste
 from rootplex.capture.snapshot import parse_snapshot
+from rootplex.frontends.pasted.machine import machine_of_pastes
 from rootplex.jobs.boards import boards_of
 from rootplex.jobs.result import Result
 from rootplex.jobs.validate import validate_board
@@ -236,6 +238,21 @@ def test_nothing_is_said_twice_of_one_property(tmp_path: Path) -> None:
     assert ["RPX0211"] == [each.code for each in result.findings]
 
 
+def test_by_acpi_a_complaint_is_joined_to_the_bridge_of_that_bus(tmp_path: Path) -> None:
+    """The log names a device, and the tables have none of that name: the root bus is what both tell."""
+    host = "PCI host bridge to bus 0000:00"
+    line = "acpi PNP0A08:00: ECAM area [mem 0xb0000000-0xbfffffff] not reserved in ACPI namespace"
+    (found,) = of(acpi(tmp_path, host, f"{line}\n[    0.3] {host}"), "RPX0043")
+    assert isinstance(found.at, TablePlace)
+    assert "\\_SB.PCI0" == found.subject
+
+
+def test_what_the_kernel_says_twice_is_told_once(tmp_path: Path) -> None:
+    text = f"{sections('arm-7.2')['dmesg']}\n" + 2 * f"[   19.5] {DEVICE}bad DT ranges\n"
+    tree = (FOLDER / "arm-7.2.dts").read_text()
+    assert 1 == len(of(validated(tmp_path, board_dts=tree, dmesg_txt=text), "RPX0043"))
+
+
 def test_by_acpi_a_complaint_is_of_the_root_bridge_before_it(tmp_path: Path) -> None:
     text = (
         "[    0.1] ACPI: PCI Root Bridge [PCI0] (domain 0000 [bus 00-ff])\n"
@@ -243,3 +260,12 @@ def test_by_acpi_a_complaint_is_of_the_root_bridge_before_it(tmp_path: Path) -> 
     )
     (found,) = validated(tmp_path, dmesg_txt=text).findings
     assert ("RPX0043", "PNP0A08:00") == (found.code, found.subject)
+
+
+def test_of_several_logs_the_one_that_begins_with_the_kernel_counts() -> None:
+    """In whichever order: a cut one tells neither the release nor the firmware."""
+    whole = "[    0.0] Linux version 6.12.9 (x@y)\n[    0.0] Machine model: A\n"
+    cut = "[    1.0] pci 0000:00:01.0: [8086:1533] type 00 class 0x020000\n"
+    for texts in ((whole, cut), (cut, whole)):
+        log = machine_of_pastes([read_paste(each, "x") for each in texts]).log
+        assert ("6.12.9", "dt") == (log.release, log.firmware)

@@ -5,19 +5,28 @@ from __future__ import annotations
 import re
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.capture.pasted.machines import FOLDER, kernels_groups, sections
 from tests.checks.golden import hold
 
+from rootplex.capture.pasted.reading import read_paste
+from rootplex.checks.facts import Facts
 from rootplex.cli import main
+from rootplex.formats.devicetree import MapCells
+from rootplex.frontends.pasted.machine import machine_of_pastes
 from rootplex.jobs.boards import boards_of, read_together
 from rootplex.jobs.importing import description_text, import_sources
+from rootplex.jobs.pasted import beside
 from rootplex.jobs.pasted.simulation import simulate_pastes
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.sources import kind_of
 from rootplex.jobs.validate import simulated_together, validate_board
+from rootplex.readers.acpi.aml_facts import Namespace
+from rootplex.readers.dtb import read_dtb
+from rootplex.simulator.firmware.facts import AcpiFirmware, dt_firmware
 
 RECORDED = Path(__file__).parents[1] / "capture" / "recorded" / "x86-acpi-6.1.txt"
 SNAPSHOT = RECORDED.read_text()
@@ -142,3 +151,28 @@ def test_two_machines_are_not_one_because_of_a_paste(tmp_path: Path) -> None:
     snapshot = str(RECORDED)
     for firmware in ([str(tmp_path / "a.dts"), str(tmp_path / "b.dts")], [snapshot, str(tmp_path / "a.dts")]):
         assert 2 == main(["groups", *firmware, str(log)])
+
+
+@pytest.mark.parametrize(
+    ("line", "firmware"),
+    [("ACPI: RSDP 0x0000000138430018 000024", "acpi"), ("Machine model: A", "dt"), ("x", "dt")],
+)
+def test_of_two_firmwares_the_kernel_booted_by_the_one_that_its_log_tells(line: str, firmware: str) -> None:
+    blob = (Path(__file__).parents[2] / "generated/qemu-virt/qemu-virt.dtb").read_bytes()
+    dt = dt_firmware(read_dtb(blob, "x.dtb"), MapCells.TARGET)
+    facts = Facts(dt=dt, acpi=AcpiFirmware(tables=(), namespace=Namespace("x", (), (), ())))
+    text = f"[    0.0] {line}\n[    1.0] pci 0000:00:01.0: [8086:1533] type 00 class 0x020000\n"
+    assert firmware == beside._firmware(machine_of_pastes([read_paste(text, "x")]), facts)
+
+
+def test_a_root_bus_is_the_host_bridge_whose_node_the_log_names() -> None:
+    """Linux numbers domains as the bridges come up: not as they stand in the tree."""
+    text = "".join(
+        f"[    1.0] pci-host-generic {name}.pcie: {line}\n"
+        for name, number in (("1", "0001"), ("2", "0000"))
+        for line in (f"host bridge /pcie@{name} ranges:", f"PCI host bridge to bus {number}:00")
+    )
+    machine = machine_of_pastes([read_paste(text, "x")])
+    base, described = SimpleNamespace(bridges=("/pcie@1", "/pcie@2")), SimpleNamespace(host_bridges=())
+    found = [beside._index(root, machine, base, described) for root in ((0, 0), (1, 0))]  # type: ignore[arg-type]
+    assert [1, 0] == found

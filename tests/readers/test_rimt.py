@@ -185,6 +185,21 @@ def test_what_does_not_fit_is_told_with_its_offset(nodes: tuple[bytes, ...], off
     assert offset == problem.place.offset
 
 
+@pytest.mark.parametrize(("flags", "ats", "pri"), [(0, False, False), (1, True, False), (2, False, True)])
+def test_the_flags_of_a_root_complex(flags: int, ats: bool, pri: bool) -> None:
+    """ACPICA's ACPI_RIMT_PCIE_ATS_SUPPORTED and ACPI_RIMT_PCIE_PRI_SUPPORTED."""
+    (found,) = table(node(1, struct.pack("<IHHHH", flags, 0, 0, 20, 0))).roots
+    assert (ats, pri) == (found.ats, found.pri)
+
+
+def test_a_unit_behind_another_one_is_not_behind_itself() -> None:
+    function = node(0, struct.pack("<8sQIIHHHH", b"00010014", 0, 1, 0, 0, 4, 0, 40))
+    for output, itself in ((0x30, True), (0x58, False)):
+        read = table(function, UNIT, root(output))
+        assert () == read.problems
+        assert [itself, False] == [read.behind_itself(unit) is not None for unit in read.units]
+
+
 def planted(at: int, value: int, size: int) -> tuple[Finding, ...]:
     """The findings of RIMT's checks with other bytes in the table that is compiled."""
     return tuple(each for each in altered(at, value, size) if each.code in ("RPX0770", "RPX0771"))

@@ -155,6 +155,49 @@ def test_a_function_without_a_group_has_none() -> None:
     assert ((), 1) == (read.groups, len(read.functions))
 
 
+# As libvirt's "Node devices XML format" shows a function with virtual ones, one of these, and a root bus.
+LIBVIRTS = """\
+<device>
+  <name>pci_0000_80_00_0</name>
+  <parent>computer</parent>
+  <capability type='pci'>
+    <class>0x020000</class>
+    <product id='0x10c9'>82576 Gigabit Network Connection</product>
+    <vendor id='0x8086'>Intel Corporation</vendor>
+    <capability type='virt_functions' maxCount='7'>
+      <address domain='0x0000' bus='0x80' slot='0x10' function='0x0'/>
+    </capability>
+    <iommuGroup number='12'>
+      <address domain='0x0000' bus='0x80' slot='0x00' function='0x0'/>
+    </iommuGroup>
+  </capability>
+</device>
+<device>
+  <name>pci_0000_80_10_0</name>
+  <parent>computer</parent>
+  <capability type='pci'>
+    <class>0x020000</class>
+    <product id='0x10ca'>82576 Virtual Function</product>
+    <vendor id='0x8086'>Intel Corporation</vendor>
+    <capability type='phys_function'>
+      <address domain='0x0000' bus='0x80' slot='0x00' function='0x0'/>
+    </capability>
+    <iommuGroup number='31'>
+      <address domain='0x0000' bus='0x80' slot='0x10' function='0x0'/>
+    </iommuGroup>
+  </capability>
+</device>
+"""
+
+
+def test_libvirt_tells_what_is_virtual_and_what_is_a_root_bus() -> None:
+    read = read_paste(LIBVIRTS, "x")
+    told = {called(each.where): each.virtual for each in read.functions if each.keys}
+    assert {"0000:80:00.0": False, "0000:80:10.0": True} == told
+    assert {frozenset({"0000:80:00.0"}), frozenset({"0000:80:10.0"})} == partition(read)
+    assert [(0, 0x80)] == [(each.segment, each.bus) for each in read.roots]
+
+
 @pytest.mark.parametrize(
     "text",
     [

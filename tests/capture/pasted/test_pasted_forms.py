@@ -308,3 +308,11 @@ def test_a_log_of_the_iommus_lines_alone() -> None:
     text = "root@pve:~# dmesg | grep -e DMAR -e IOMMU\n[    0.062000] DMAR: IOMMU enabled\n"
     assert frozenset({"log"}) == forms_of(text)
     assert "intel-vtd" == read_paste(text, "x").log.iommu
+
+
+def test_behind_an_empty_line_a_text_of_its_own_begins() -> None:
+    """Its functions are in no group of the list before it."""
+    group = "IOMMU Group 5:\n\t00:01.0 VGA compatible controller [0300]: A [10de:1c82]\n"
+    paste = read_paste(f"{group}\n00:02.0 Ethernet controller [0200]: B [8086:1533]\n", "x")
+    assert {"0000:00:01.0": 5} == {called(each.where): each.number for each in paste.groups}
+    assert "0000:00:02.0" in {called(each.where) for each in paste.functions}

@@ -501,6 +501,13 @@ def test_its_that_madt_does_not_have() -> None:
     assert found[0].at.offset == 0x30 + 20
 
 
+def test_its_of_a_machine_that_has_a_gicv2m_frame_alone() -> None:
+    """Messages are lost nowhere: Linux takes the frame (`iort_get_device_domain` finds no ITS)."""
+    frame = struct.pack("<BBHIQIHH", 13, 24, 0, 0, 0x8020000, 1, 64, 80)
+    found = arm(iort(), table("APIC", struct.pack("<II", 0, 0) + frame, 4))
+    assert codes(found) == [("RPX0748", "warning")]
+
+
 PC = """\
 rootplex: 1
 platform: {name: pc, arch: x86_64}
@@ -528,6 +535,39 @@ def test_bridge_of_a_guest_that_xen_is_not_told_of() -> None:
     found = only(findings_of(PC), "RPX0728")
     assert [(each.level, each.subject) for each in found] == [("warning", "late")]
     assert not only(findings_of(changed(PC, ("    hot_pluggable: true\n", ""))), "RPX0728")
+
+
+def dmar(*drhds: tuple[int, int, bytes], width: int = 38) -> Table:
+    """Of units: flags, base, device scopes (Intel VT-d 4.1 §8.1, §8.3)."""
+    units = (
+        struct.pack("<HHBBHQ", 0, 16 + len(scopes), flags, 0, 0, base) + scopes
+        for flags, base, scopes in drhds
+    )
+    return table("DMAR", struct.pack("<BB10x", width, 1) + b"".join(units), 1)
+
+
+ALL = (1, 0xFED90000, b"")
+FOR_ONE = (0, 0xFED91000, bytes((1, 8, 0, 0, 0, 0, 2, 0)))
+FOR_AN_IOAPIC = (0, 0xFED91000, bytes((3, 8, 0, 0, 0, 0, 2, 0)))
+
+
+@pytest.mark.parametrize(
+    ("made", "levels"),
+    [
+        (dmar(FOR_ONE, ALL), []),
+        (dmar(FOR_ONE, ALL, width=10), ["error"]),
+        (dmar(FOR_ONE, ALL, width=11), []),
+        (dmar(), ["warning"]),
+        (dmar(FOR_ONE, (1, 0, b"")), ["error"]),
+        (dmar(FOR_ONE, (1, 0xFED90010, b"")), ["error"]),
+        (dmar(FOR_AN_IOAPIC, ALL), ["warning"]),
+    ],
+)
+def test_a_dmar_that_linux_drops_or_that_is_for_nobody(made: Table, levels: list[str]) -> None:
+    """As dmar.c has it: `parse_dmar_table` for the width (a page's bits less one),
+    `dmar_validate_one_drhd` for the base."""
+    found = only(vendor(mcfg(entry(E0)), made, reserved=ECAM), "RPX0636")
+    assert levels == [each.level for each in found]
 
 
 def test_hot_pluggable_bridge_in_mcfg() -> None:

@@ -9,8 +9,11 @@ import pytest
 from msgspec.structs import replace
 from tests.checks.acpi.test_acpi_checks import arm, bridge, codes, iort, resource, table, template, vendor
 
-from rootplex.readers.acpi.aml_facts import Value
+from rootplex.checks.facts import Facts
+from rootplex.checks.inbound import narrowest_reach
+from rootplex.readers.acpi.aml_facts import Namespace, Value
 from rootplex.readers.acpi.header import Table
+from rootplex.simulator.firmware.facts import AcpiFirmware
 from rootplex.source.place import TablePlace
 
 ITS = 0x808_0000
@@ -73,3 +76,37 @@ def test_what_cannot_be_known_is_not_told() -> None:
 def test_linux_on_x86_asks_no_limits() -> None:
     found = vendor(bridges=(bridge(dma=template(MOVED)),))
     assert not {"RPX0125", "RPX0126"} & {code for code, _ in codes(found)}
+
+
+def limited(*nodes: tuple[str, int, int]) -> Table:
+    """IORT of nodes: what each is, its revision, the bits of its address size limit (DEN0049 E.f §3.1.1)."""
+    made = b""
+    for number, (kind, revision, bits) in enumerate(nodes):
+        body = struct.pack("<IBHBIIBHB", 1, 0, 0, 3, 0, number, bits, 0, 0)
+        if kind == "named":
+            body = struct.pack("<IIBHBB", 0, 1, 0, 0, 3, bits) + b"\\_SB.X\0".ljust(11, b"\0")
+        made += struct.pack("<BHBIII", 1 if kind == "named" else 2, 16 + len(body), revision, number, 0, 0)
+        made += body
+    return table("IORT", struct.pack("<3I", len(nodes), 0x30, 0) + made, 3)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "bits"),
+    [
+        ([("root", 1, 30)], 30),
+        ([("root", 0, 30)], None),
+        ([("root", 1, 0)], None),
+        ([("root", 1, 64)], None),
+        ([("named", 2, 30)], 30),
+        ([("root", 1, 32), ("named", 2, 28)], 28),
+        ([("root", 0, 20), ("root", 3, 32)], 32),
+    ],
+)
+def test_the_lowest_zone_ends_by_the_narrowest_limit(
+    nodes: list[tuple[str, int, int]], bits: int | None
+) -> None:
+    """As `acpi_iort_dma_get_max_cpu_address` has it: of named components, and of root
+    complexes from revision 1."""
+    space = Namespace("case", (), (), ())
+    facts = Facts(arch="arm64", acpi=AcpiFirmware(tables=(limited(*nodes),), namespace=space))
+    assert (None if bits is None else (1 << bits) - 1) == narrowest_reach(facts)

@@ -8,6 +8,8 @@ from tests.capture.pasted.machines import ARMS, NAMES, PCS, pasted, sections
 from rootplex.capture.pasted.facts import PastedBar, called
 from rootplex.capture.pasted.reading import read_paste
 from rootplex.capture.pasted.resources import bars_of, forwarded_of, kernels_bar, kernels_window, rom_of
+from rootplex.frontends.pasted.machine import machine_of_pastes
+from rootplex.frontends.pasted.windows import host_windows
 from rootplex.jobs.check import check_text
 from rootplex.jobs.importing import description_text
 from rootplex.jobs.pasted.simulation import import_pasted
@@ -112,6 +114,8 @@ LINES = {
     "VF BAR 3 [mem 0xfb2a0000-0xfb2bffff 64bit pref]: contains BAR 3 for 8 VFs": None,
     "reg 0x30: [mem 0xfffe0000-0xffffffff pref]": 1 << 17,
     "ROM [mem 0xfebc0000-0xfebfffff pref]": 1 << 18,
+    # of a bridge (PCI-to-PCI Bridge 1.2 §3.2.5.13)
+    "reg 0x38: [mem 0xfea00000-0xfea1ffff pref]": 1 << 17,
     "BAR 0 [mem 0xfe000000-0xfe000fff]: assigned": None,
 }
 
@@ -139,6 +143,9 @@ def test_lines_of_roms_and_bridges() -> None:
     assert "pref 0xc0000000-0xcfffffff" == str(
         kernels_window("  bridge window [mem 0xc0000000-0xcfffffff 64bit pref]")
     )
+    # pciutils says so of a window that is not open, whatever its registers hold
+    assert () == forwarded_of("I/O behind bridge: 00000000-00000fff [disabled] [16-bit]\n")
+    assert None is kernels_window("  bridge window [io  0xf000-0x0fff]")
     assert None is kernels_window("  bridge window [io  0x1000-0x0fff] to [bus 07] add_size 1000")
 
 
@@ -175,3 +182,32 @@ def test_windows_that_are_assumed_are_not_on_anything_else() -> None:
         (each.name, window.space, window.cpu) for each in result.machine.bridges for window in each.windows
     ]
     assert ["mem32", "mem64", "mem32"] == [space for _, space, _ in windows]
+
+
+@pytest.mark.parametrize("name", PCS)
+def test_of_two_texts_the_one_that_numbers_the_registers_has_the_bars(name: str) -> None:
+    """`lspci -v` tells none; the log does."""
+    numbered = {called(each.where): each.bars for each in pasted(name, "dmesg")[0].functions if each.bars}
+    machine = machine_of_pastes(pasted(name, "user lspci -nnv", "dmesg"))
+    assert numbered == {called(where): each.bars for where, each in machine.functions.items() if each.bars}
+
+
+IDE = """\
+00:00.0 Host bridge [0600]: A [8086:1237]
+
+00:01.0 ISA bridge [0601]: C [8086:7110]
+
+00:01.1 IDE interface [0101]: B [8086:7111] (prog-if 80 [ISA Compatibility mode-only controller])
+\tRegion 0: I/O ports at 01f0 [size=8]
+\tRegion 1: I/O ports at 03f4
+\tRegion 4: I/O ports at d060 [size=16]
+"""
+
+
+def test_what_a_legacy_disk_has_by_its_class_is_in_no_window() -> None:
+    """Ports of the ISA bus, whatever its registers hold (PCI IDE Controller Specification 1.0 §2.1)."""
+    machine = machine_of_pastes([read_paste(IDE, "x")])
+    ((window, _),) = host_windows(machine)[0, 0].windows
+    assert "io" == window.space
+    assert 0x3F4 < window.start <= 0xD060
+    assert 0xD06F <= window.end

@@ -48,7 +48,6 @@ _ADDRESS = re.compile(
     r"<address domain='0x([0-9a-f]{4,8})' bus='0x([0-9a-f]{2})'"
     r" slot='0x([01][0-9a-f])' function='0x([0-7])'/>"
 )
-_QUOTES = re.compile(r"^>+ ?", re.MULTILINE)
 
 
 class ManagerReader:
@@ -91,7 +90,6 @@ class ManagerReader:
                 self._object(said, number)
         text = html.unescape(text) if "&lt;" in text else text
         if "<iommuGroup" in text or "<capability type='pci'>" in text:
-            text = _QUOTES.sub("", text)
             starts, parts = zip(*_parts(text), strict=True)
             for part, number in zip(parts, _lines(text, starts), strict=True):
                 self._device(part, number)

@@ -77,9 +77,6 @@ def kernels_bar(text: str) -> PastedBar | int | None:
         return None
     register, name, number, rom, space, unassigned, first, last, flags = match.groups()
     size = int(first, 16) if last is None else int(last, 16) - int(first, 16) + 1
-    index = (
-        (int(register, 16) - _FIRST) // 4 if register else int(number or 0) + (_VF if name == "VF BAR" else 0)
-    )
     if rom or (register and int(register, 16) in _ROM_REGISTERS):
         return size if _fits("rom", size) else None
     if register:

@@ -134,8 +134,8 @@ def madt(*, its: Iterable[int] = (), gicd: bool = True, ioapic: bool = False) ->
     return table("APIC", 4, struct.pack("<II", 0xFEE00000, 1) + entries)
 
 
-def dmar(*drhds: bytes) -> Table:
-    return table("DMAR", 1, struct.pack("<BB10x", 38, 1) + b"".join(drhds))
+def dmar(*drhds: bytes, width: int = 38) -> Table:
+    return table("DMAR", 1, struct.pack("<BB10x", width, 1) + b"".join(drhds))
 
 
 def drhd(base: int, *scopes: bytes, all: bool = False, segment: int = 0) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from tests.simulator.firmware.routing.routing_firmware import (
     ITS,
@@ -13,6 +15,7 @@ from tests.simulator.firmware.routing.routing_firmware import (
     device_tree,
     iort,
     madt,
+    table,
 )
 from tests.simulator.groups.pci_trees import PciTree, pci_bridge
 
@@ -23,8 +26,8 @@ from rootplex.simulator.firmware.routing.routes import MsiRoute
 from rootplex.source.place import DtPlace
 
 
-def routed(tree: PciTree, name: str, firmware: Firmware) -> MsiRoute:
-    return MsiRouter(Scanned(tree.functions), firmware).route(tree[name])
+def routed(tree: PciTree, name: str, firmware: Firmware, arch: str = "arm64") -> MsiRoute:
+    return MsiRouter(Scanned(tree.functions), firmware, arch).route(tree[name])
 
 
 def by_dt(tree: PciTree, name: str, bridge: str) -> MsiRoute:
@@ -132,3 +135,17 @@ def test_the_local_apic_takes_messages_on_x86() -> None:
         found.controller and found.controller.kind,
         found.controller and found.controller.base,
     )
+
+
+@pytest.mark.parametrize(("addresses", "base"), [((0, 0x2800_1000), 0x2800_1000), ((0, 0), None), ((), None)])
+def test_on_riscv_the_imsic_of_the_first_processor_that_has_one(
+    addresses: tuple[int, ...], base: int | None
+) -> None:
+    """By RINTC's `imsic_addr` (ACPI 6.6 §5.2.12.24), whatever else MADT has."""
+    rintcs = b"".join(
+        struct.pack("<BBBBIQIIQI", 24, 36, 1, 0, 1, hart, hart, 0, each, 0x1000)
+        for hart, each in enumerate(addresses)
+    )
+    read = table("APIC", 7, struct.pack("<II", 0, 0) + rintcs)
+    found = routed(one(), "A", acpi(read), "riscv64")
+    assert (base, 0x08) == (found.controller and found.controller.base, found.id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from tests.simulator.firmware.routing.routing_firmware import (
+    ITS_AT,
     NODE,
     SMMU,
     SMMU_AT,
@@ -15,9 +18,11 @@ from tests.simulator.firmware.routing.routing_firmware import (
     drhd,
     iort,
     scope,
+    table,
 )
 from tests.simulator.groups.pci_trees import FULL, PciTree, pages, partition, pci_bridge
 
+from rootplex.readers.acpi.header import Table
 from rootplex.report.causes import because
 from rootplex.simulator.firmware.facts import Firmware
 from rootplex.simulator.firmware.routing.aliases import dma_aliases, requester_id
@@ -195,6 +200,72 @@ def test_registers_of_one_unit_in_two_segments_end_dmar() -> None:
     assert found.unit is None
     assert found.cause is not None
     assert "0x9000" in because(found.cause)
+
+
+@pytest.mark.parametrize(
+    ("made", "base"),
+    [
+        (dmar(drhd(0x9000, all=True)), 0x9000),
+        (dmar(drhd(0x9000, all=True), width=11), 0x9000),
+        (dmar(drhd(0x9000, all=True), width=10), None),
+        (dmar(drhd(0x9000, all=True), drhd(0, segment=1)), None),
+    ],
+)
+def test_of_a_dmar_that_linux_drops_nothing_is_left(made: Table, base: int | None) -> None:
+    """`parse_dmar_table`: "Invalid DMAR haw" below a page's bits less one; `dmar_validate_one_drhd`: a unit
+    of any segment at 0."""
+    tree = one()
+    assert base == unit_base(StreamRouter(Scanned(tree.functions), acpi(made)).streams(tree["A"]))
+
+
+def viot(*nodes: bytes) -> Table:
+    """Of nodes from 48 on (ACPI 6.5 §5.2.31)."""
+    return table("VIOT", 0, struct.pack("<HHQ", len(nodes), 48, 0) + b"".join(nodes))
+
+
+def virtio(rid: int) -> bytes:
+    return struct.pack("<BBHHH8x", 3, 0, 16, 0, rid)
+
+
+def all_to(unit: int, endpoint: int) -> bytes:
+    """All of bus 0 to the unit at an offset."""
+    return struct.pack("<BBHIHHHHH6x", 1, 0, 24, endpoint, 0, 0, 0, 0xFF, unit)
+
+
+def test_of_viots_ranges_the_last_whose_unit_is_there_counts() -> None:
+    """`viot_parse_node`: "Could not find PCI IOMMU" leaves the range out; a unit does not translate itself
+    (`viot_dev_iommu_init`)."""
+    tree = one()
+    unit = tree.add("U", tree.root, 2)
+    lost, there = virtio(0x18), virtio(unit.rid)
+    firmware = acpi(viot(lost, there, all_to(64, 0x1000), all_to(48, 0x2000)))
+    router = StreamRouter(Scanned(tree.functions), firmware)
+    assert router.streams(tree["A"]).own.id == 0x1000 + tree["A"].rid
+    assert router.streams(unit).unit is None
+    alone = StreamRouter(Scanned(tree.functions), acpi(viot(lost, there, all_to(48, 0x2000))))
+    assert alone.streams(tree["A"]).unit is None
+
+
+def test_where_iort_leads_to_an_smmu_viot_is_not_asked() -> None:
+    tree = one()
+    unit = tree.add("U", tree.root, 2)
+    listed = viot(virtio(unit.rid), all_to(48, 0))
+    for mapping, found in (((0x100, 0, 0, SMMU_AT, 0), False), ((0, 0xFFFF, 0, ITS_AT, 0), True)):
+        router = StreamRouter(Scanned(tree.functions), acpi(listed, iort([mapping])))
+        assert (router.streams(tree["A"]).unit is not None) is found
+
+
+def test_a_unit_of_rimt_that_waits_for_itself_never_comes_up() -> None:
+    """`rimt_iommu_xlate`: its driver is deferred for the IOMMU that it is to make."""
+    tree = one()
+    unit = tree.add("U", tree.root, 2)
+    node = struct.pack("<BBHHH8sQIIHHHH", 0, 1, 40, 0, 0, b"00010014", 0, 1, 0, 0, unit.rid, 0, 40)
+    for first, up in ((0, False), (unit.rid + 1, True)):
+        mapping = struct.pack("<IIIII", first, 0xFF, 0, 48, 0)
+        root = struct.pack("<BBHHHIHHHH", 1, 1, 40, 0, 0, 0, 0, 0, 20, 1) + mapping
+        rimt = table("RIMT", 1, struct.pack("<III", 2, 48, 0) + node + root)
+        router = StreamRouter(Scanned(tree.functions), acpi(rimt))
+        assert (len(router.units), router.streams(unit).unit) == (int(up), None)
 
 
 def grouped(tree: PciTree, firmware: Firmware) -> Grouping:
