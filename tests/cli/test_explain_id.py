@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rootplex.cli import main
+from rootplex.jobs.known_device import _before
+from rootplex.known.devices import Row, Version
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,33 @@ def test_of_one_function_of_the_kernels_the_first_answer_counts(
     said = capsys.readouterr().out
     assert "isolates" in said
     assert "does not isolate" not in said
+
+
+def row(effect: str, since: Version = (0, 0), until: Version = (99, 0), types: tuple[str, ...] = ()) -> Row:
+    return Row(
+        kind="acs",
+        effect=effect,
+        source="f",
+        devices={0x1234: ((1, 1),)},
+        since=since,
+        until=until,
+        types=types,
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "answers"),
+    [
+        (row("isolates"), row("isolates-not"), True),
+        (row("isolates", since=(5, 1)), row("isolates-not"), False),
+        (row("isolates", until=(6, 2)), row("isolates-not"), False),
+        (row("isolates", types=("root-port",)), row("isolates-not"), False),
+        (row("isolates", types=("root-port",)), row("isolates-not", types=("root-port",)), True),
+        (row("isolates"), row("isolates-not", types=("root-port",)), True),
+    ],
+)
+def test_an_earlier_answer_counts_alone_where_it_is_for_all_that_the_later_is_for(
+    earlier: Row, later: Row, answers: bool
+) -> None:
+    """Linux returns at the first that fits, and comes to the other by another kernel or another type."""
+    assert _before(earlier, later) is answers

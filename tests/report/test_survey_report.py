@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.jobs.test_survey import line, of
 
 from rootplex.cli import main
+from rootplex.report.survey import _matrix, text
 from rootplex.source.shipped import shipped_folder
 
 BOARDS = ("qemu-virt", "q35", "juno-r2")
@@ -67,3 +69,19 @@ def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.jsonl").write_bytes(b"")
     assert 2 == main(["survey", str(tmp_path)])
     assert "no result in it" in capsys.readouterr().err
+
+
+def test_of_many_boards_some_are_named_and_it_is_said_that_there_are_more() -> None:
+    now = [line(f"b{n}", "RPX0300", verdict="inconsistent") for n in range(6)]
+    for count, more in ((5, False), (6, True)):
+        found = of(*now[:count], earlier=tuple(line(f"b{n}") for n in range(count)))
+        (told,) = (each for each in text(found) if "consistent -> inconsistent" in each)
+        assert more is told.endswith(", …")
+
+
+def test_a_finding_of_no_platform_of_the_picture_has_no_row_there() -> None:
+    """The picture has the twelve platforms with the most boards that have findings."""
+    many = [line(f"{p}-{n}", "RPX0300", platform=f"p{p}") for p in range(12) for n in range(2)]
+    platforms, rows = _matrix(of(*many, line("x", "RPX0400", platform="rare")))
+    assert {f"p{p}" for p in range(12)} == set(platforms)
+    assert [("RPX0300", [2] * 12)] == [(each.code, counts) for each, counts in rows]
