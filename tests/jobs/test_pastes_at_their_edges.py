@@ -12,6 +12,7 @@ from rootplex.capture.pasted.reading import read_paste
 from rootplex.cli import main
 from rootplex.jobs.boards import boards_of, read_together
 from rootplex.jobs.importing import description_text, import_sources
+from rootplex.jobs.pasted.simulation import simulate_pastes
 from rootplex.jobs.result import Result
 from rootplex.jobs.settings import RunOptions
 from rootplex.jobs.validate import validate_board
@@ -144,3 +145,48 @@ def test_no_machine_has_thousands_of_host_bridges(tmp_path: Path) -> None:
     (found,) = result.findings
     assert "pasted text of more than 1,024 root buses" in found.message
     assert result.unreadable
+
+
+def test_a_text_that_ends_early_settles_nothing_of_what_stood_behind() -> None:
+    """The port's bus would stand behind the end; the same text, whole, says that nothing is there."""
+    port = (
+        "00:01.0 PCI bridge [0604]: Intel Corporation Device [8086:0c01] (prog-if 00 [Normal decode])\n"
+        "\tControl: I/O+ Mem+ BusMaster+\n"
+        "\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0\n"
+        "\tCapabilities: [a0] Express (v2) Root Port (Slot+), MSI 00\n"
+        "\tCapabilities: [100 v1] Virtual Channel\n\n"
+    )
+    disk = (
+        "00:1f.2 SATA controller [0106]: Intel Corporation Device [8086:8c02] (prog-if 01 [AHCI 1.0])\n"
+        "\tControl: I/O+ Mem+ BusMaster+\n\tStatus: Cap+ 66MHz+\n"
+    )
+    for end, unknown in (("", True), ("\tCapabilities: [80] MSI: Enable+\n\n00:1f.3 SMBus [0c05]\n", False)):
+        outcome = simulate_pastes([read_paste(HOST + "\n" + port + disk + end, "x")], RunOptions())
+        assert outcome is not None
+        assert outcome.groups is not None
+        names = {member.sbdf for each in outcome.groups.unknown for member in each.members}
+        assert unknown == ("0000:00:01.0" in names)
+
+
+DMI = """00:00.0 Host bridge [0600]: Intel Corporation Xeon E7 v3/Xeon E5 v3/Core i7 DMI2 [8086:2f00] (rev 02)
+\tControl: I/O- Mem- BusMaster-
+\tCapabilities: [90] Express (v1) Root Port (Slot-), MSI 00
+\tCapabilities: [100 v1] Vendor Specific Information: ID=0002 Rev=0 Len=00c
+
+"""
+NAMED = """IOMMU Group 1 00:01.0 PCI bridge [0604]: Intel Corporation Device [8086:0c01] (rev 06)
+IOMMU Group 1 01:00.0 VGA compatible controller [0300]: NVIDIA Corporation Device [10de:1c82] (rev a1)
+"""
+
+
+@pytest.mark.parametrize("text", [DMI, NAMED], ids=["a port without a bridge's header", "a bridge by name"])
+def test_what_is_imported_has_a_bus_for_each_bridge(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(text)
+    assert 0 == main(["import", str(tmp_path / "x.txt"), "-o", str(tmp_path / "x.yaml")])
+    assert 0 == main(["check", str(tmp_path / "x.yaml")])
+
+
+def test_the_kernels_group_is_told_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.txt").write_text(NAMED)
+    main(["groups", str(tmp_path / "x.txt")])
+    assert 2 == capsys.readouterr().out.count("the kernel's group 1: 0000:00:01.0, 0000:01:00.0\n")

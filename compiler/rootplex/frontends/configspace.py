@@ -64,10 +64,13 @@ class Config(Struct, frozen=True):
 
     @property
     def type(self) -> str:
-        """The language's word."""
+        """The language's word. A root port without a bridge's header (the DMI port of Intel's servers) is the
+        root complex's own: for Linux, nothing is below it (`pci_setup_device`)."""
         at = self.capabilities.get(Capability.EXPRESS)
         if at is not None:
-            return _TYPES.get(self.number(at + 2, 2) >> 4 & 0xF, "endpoint")
+            kind = _TYPES.get(self.number(at + 2, 2) >> 4 & 0xF, "endpoint")
+            own = kind == PcieType.ROOT_PORT.word and self.header != 1
+            return PcieType.INTEGRATED_ENDPOINT.word if own else kind
         if self.header == 1:
             return "pci-bridge"
         return "host-bridge-function" if self.number(0x0A, 2) == _HOST_BRIDGE_CLASS else "pci"

@@ -317,6 +317,8 @@ def _verbose(head: PastedFunction, text: str, *, whole: bool) -> PastedFunction:
         shown = "cut"
     if shown == "whole":
         kind = _type(capabilities)
+        if kind == PcieType.ROOT_PORT.word and bridge is False:
+            kind = PcieType.INTEGRATED_ENDPOINT.word  # as `Config.type` has Intel's DMI ports
         keys |= _express(capabilities, kind)
         if kind is None:
             code = keys.get("class")

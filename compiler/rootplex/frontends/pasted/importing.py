@@ -44,6 +44,7 @@ from rootplex.source.node import Node
 from rootplex.source.place import Place, Span
 
 _IOMMU = 0x0806
+_BUSES = 256
 _ECAMS = (0xE000_0000, 0xB000_0000, 0x8000_0000)
 _ABOVE = (0x40_0000_0000, 0x400_0000_0000, 0x4000_0000_0000)
 """Where a PC has configuration space, or could."""
@@ -221,10 +222,11 @@ def _bridge(
     last = max(last_bus(machine, segment, bus), bus)
     if told is not None and told.buses is not None and told.buses.first == bus:
         last = max(last, told.buses.last)
-    elif (
-        following := [each for at, each in machine.roots if at == segment and each > bus]
-    ) and last >= following[0]:
-        last = following[0] - 1
+    else:
+        ahead = next((each for at, each in machine.roots if at == segment and each > bus), _BUSES) - 1
+        # A bridge of which no text tells the bus below needs one all the same.
+        untold = any(where[0] == segment for where in machine.open_bridges)
+        last = ahead if untold else min(last, ahead)
     base = next(
         (found for at, first, end, found in machine.log.ecam if at == segment and first <= bus <= end), None
     )
@@ -258,7 +260,7 @@ def _ecam(segment: int, known: Mapping[tuple[int, int], HostWindows]) -> int:
         *(_ECAMS if segment == 0 else ()),
         *(each + (segment << 28) for each in _ABOVE),
     )
-    return _free(places, 256 * ECAM_BUS, known)
+    return _free(places, _BUSES * ECAM_BUS, known)
 
 
 def _free(places: Sequence[int], size: int, known: Mapping[tuple[int, int], HostWindows]) -> int:

@@ -11,6 +11,7 @@ from rootplex.jobs.result import Named, Together
 from rootplex.simulator.boots.outcome import Outcome
 from rootplex.simulator.groups.grouping import Group
 
+_LAST_BUS = 0xFF
 SHOWN = 6
 """Names of a list."""
 _TRUSTED = {"log": 0, "records": 1, "verbose": 1, "groups": 2, "managed": 2}
@@ -34,6 +35,7 @@ class Bounds:
         self.least = _sets(best.linux.groups)
         self._open = self._opened()
         self._told = {called(where): each for where, each in told_groups(machine).items()}
+        self._kernels_groups = by_number(self._told, sorted(self._told))
         self._found = {each.sbdf for each in worst.dom0.functions}
 
     def known(self, sbdf: str) -> bool:
@@ -46,6 +48,11 @@ class Bounds:
         machine = self._machine
         why = "no text tells which buses are below it"
         found = {called(where): why for where in machine.open_bridges}
+        cut = {where[0]: where[1] for where, each in machine.functions.items() if each.shown == "cut"}
+        for each in machine.functions.values():
+            segment, (bus, _) = each.where[0], each.buses or (0, None)
+            if bus > cut.get(segment, _LAST_BUS) and not machine.on(segment, bus):
+                found[each.name] = f"the text ends before bus {bus:02x}, which is below it"
         for where in machine.unplaced:
             above = machine.bridges.get(where[:2])
             for each in machine.on(*where[:2]):
@@ -97,9 +104,9 @@ class Bounds:
         yield from self._kernels(cluster)
 
     def _kernels(self, names: Sequence[str]) -> Iterator[str]:
-        """The groups that the kernel gives them."""
-        for number, members in by_number(self._told, names).items():
-            yield f"the kernel's group {number}: {', '.join(members)}"
+        """The groups that the kernel gives them, with whoever else is in these."""
+        for number in by_number(self._told, names):
+            yield f"the kernel's group {number}: {listed(self._kernels_groups[number])}"
 
 
 def told_groups(machine: PastedMachine) -> dict[Where, PastedGroup]:
